@@ -1,0 +1,127 @@
+//! The policy: what the operator has decided, as the planner reads it. Configuration makes it; nothing here parses.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Selector;
+
+/// Everything the planner needs to know of the configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// The part of an MXID after the first colon.
+    pub server_name: String,
+    /// The bot's own MXID. It is exempt from everything.
+    pub bot: String,
+    /// MXIDs that no action ever touches.
+    pub exempt: Vec<String>,
+    /// Managed rooms in the order of the configuration file.
+    pub rooms: Vec<RoomPolicy>,
+    /// Who is a server admin. Empty: the service leaves the admin flag alone.
+    pub server_admins: Vec<Selector>,
+    /// What is enforced and what is only counted.
+    pub modes: Modes,
+    /// When destructive work stops and asks.
+    pub guard: GuardLimits,
+    /// What becomes of an account that its source disables or no longer has.
+    pub offboarding: Offboarding,
+}
+
+/// One managed room.
+#[derive(Clone, Debug)]
+pub struct RoomPolicy {
+    /// The short name used in plans, metrics and commands.
+    pub key: String,
+    /// The full room ID, for example `!jFXGFANpXTXXgNkdNi:thephenom.app`.
+    pub id: String,
+    /// Who belongs.
+    pub members: Vec<Selector>,
+    /// What happens to people who are in the room and do not belong.
+    pub unlisted: Unlisted,
+    /// What happens when a member who belongs has left by choice.
+    pub on_leave: OnLeave,
+    /// Power levels; the highest matching grant wins. Empty: power levels are left alone.
+    pub power: Vec<PowerGrant>,
+    /// Room state that is enforced.
+    pub settings: RoomSettings,
+}
+
+/// A power level for the people that any of the selectors names.
+#[derive(Clone, Debug)]
+pub struct PowerGrant {
+    pub level: i64,
+    pub grant: Vec<Selector>,
+}
+
+/// Room settings; only those given are enforced.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoomSettings {
+    pub name: Option<String>,
+    pub topic: Option<String>,
+    pub join_rule: Option<String>,
+    pub history_visibility: Option<String>,
+    pub guest_access: Option<String>,
+}
+
+/// People in a room who are not entitled to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unlisted {
+    Keep,
+    Remove,
+}
+
+/// A member who left by choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnLeave {
+    Respect,
+    Rejoin,
+}
+
+/// What happens to users disabled or deleted in the pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Offboarding {
+    #[default]
+    Remove,
+    Lock,
+    Deactivate,
+}
+
+/// Whether an action is carried out or only counted and reported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    #[default]
+    Observe,
+    Enforce,
+}
+
+/// The mode of each class of action. Everything left out is observe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Modes {
+    pub accounts: Mode,
+    pub joins: Mode,
+    pub removals: Mode,
+    pub power_levels: Mode,
+    pub room_state: Mode,
+    pub server_admins: Mode,
+}
+
+/// Limits of destructive work, per class over a sliding window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GuardLimits {
+    /// Length of the sliding window in seconds.
+    pub window_seconds: u64,
+    /// Up to this many per room (or among the admins) never ask.
+    pub free_removals: u32,
+    /// More than this in all is held.
+    pub max_removals: u32,
+    /// More than the free ones and more than this share of the room's members (0 to 1) is held.
+    pub max_fraction: f64,
+}
+
+impl Default for GuardLimits {
+    fn default() -> Self {
+        Self { window_seconds: 3600, free_removals: 2, max_removals: 5, max_fraction: 0.2 }
+    }
+}
