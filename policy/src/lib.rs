@@ -2,8 +2,34 @@
 //!
 //! Nothing here does I/O, is async, or reads a clock; the crate's dependencies keep it so.
 
+mod column;
+mod entitlement;
+mod facts;
+mod guard;
+mod ids;
+mod mirror;
+mod names;
+mod plan;
+mod planner;
 mod policy;
+mod roster;
 mod selector;
+mod users;
+mod view;
+mod world;
 
+pub use column::Column;
+pub use entitlement::{Entitlement, Freeze};
+pub use facts::{Account, AccountsFrom, Facts, Place, SourceState};
+pub use guard::Recent;
+pub use ids::{SubjectError, mxid_of_subject};
+pub use mirror::{Departure, Membership, Mirror, OnServer, RoomMirror, Standing, StateEvent};
+pub use names::{NameIx, Names};
+pub use plan::{Action, Because, Blocked, Change, Hold, Kind, Pardon, Plan};
+pub use planner::plan;
 pub use policy::*;
+pub use roster::{Belonging, RosterReading, RosterRow, RowTrouble, read_roster};
 pub use selector::Selector;
+pub use users::{UserIx, Users};
+pub use view::{ActionView, BlockedView, PlanView};
+pub use world::{RoomIx, World};

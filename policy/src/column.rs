@@ -1,0 +1,66 @@
+//! A column of small values by user, paged so that a room of ten among a million accounts costs ten pages at most.
+
+use crate::users::UserIx;
+
+/// Values a page. A page of one-byte values is one kilobyte: a small room touches few, a full one wastes nothing.
+const PAGE: usize = 1024;
+
+/// One small value for every user, `T::default()` where nothing was set.
+#[derive(Clone, Debug, Default)]
+pub struct Column<T> {
+    pages: Vec<Option<Box<[T; PAGE]>>>,
+}
+
+impl<T: Copy + Default + PartialEq> Column<T> {
+    /// The value of `user`.
+    pub fn get(&self, user: UserIx) -> T {
+        let (page, slot) = (user.index() / PAGE, user.index() % PAGE);
+        self.pages.get(page).and_then(Option::as_ref).map_or_else(T::default, |page| page[slot])
+    }
+
+    /// Sets the value of `user` and returns the one before.
+    pub fn set(&mut self, user: UserIx, value: T) -> T {
+        let (page, slot) = (user.index() / PAGE, user.index() % PAGE);
+        if page >= self.pages.len() {
+            if value == T::default() {
+                return value;
+            }
+            self.pages.resize_with(page + 1, || None);
+        }
+        match &mut self.pages[page] {
+            Some(page) => std::mem::replace(&mut page[slot], value),
+            None if value == T::default() => value,
+            empty => {
+                empty.get_or_insert_with(|| Box::new([T::default(); PAGE]))[slot] = value;
+                T::default()
+            }
+        }
+    }
+
+    /// Every user with a value that is not the default, in index order.
+    pub fn iter(&self) -> impl Iterator<Item = (UserIx, T)> + '_ {
+        self.pages.iter().enumerate().filter_map(|(number, page)| Some((number, page.as_ref()?))).flat_map(
+            |(number, page)| {
+                page.iter().enumerate().filter_map(move |(slot, value)| {
+                    (*value != T::default()).then(|| (UserIx::from_index(number * PAGE + slot), *value))
+                })
+            },
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_set_is_read_back_and_listed_in_order() {
+        let mut column = Column::<u8>::default();
+        assert_eq!(column.set(UserIx::from_index(5000), 3), 0);
+        assert_eq!(column.set(UserIx::from_index(2), 1), 0);
+        assert_eq!(column.set(UserIx::from_index(5000), 4), 3);
+        assert_eq!(column.get(UserIx::from_index(5001)), 0);
+        let all: Vec<_> = column.iter().map(|(user, value)| (user.index(), value)).collect();
+        assert_eq!(all, [(2, 1), (5000, 4)]);
+    }
+}

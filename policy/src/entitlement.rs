@@ -1,0 +1,133 @@
+//! Who belongs where: selectors applied to facts, and when the facts are too poor to take anything away.
+
+use std::fmt;
+
+use crate::facts::{AccountsFrom, SourceState};
+use crate::names::NameIx;
+use crate::policy::Unlisted;
+use crate::users::UserIx;
+use crate::world::{Matcher, RoomIx, World};
+
+/// Whether somebody belongs in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Entitlement {
+    /// By this selector, counted from 0 in the room's `members`.
+    By(u16),
+    /// By none.
+    Not,
+    /// Two subjects fold to this MXID: nothing is concluded.
+    InDoubt,
+}
+
+/// Why nobody may be removed from a room for now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Freeze {
+    /// A source that a selector of the room depends on was never read.
+    Unread(&'static str),
+    /// Its last reading failed.
+    Failing { source: &'static str, reason: String },
+    /// A row that names nobody may mean somebody in this room.
+    Row(String),
+}
+
+impl fmt::Display for Freeze {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unread(source) => write!(f, "{source} has not been read yet"),
+            Self::Failing { source, reason } => write!(f, "{source} cannot be read: {reason}"),
+            Self::Row(trouble) => f.write_str(trouble),
+        }
+    }
+}
+
+impl World {
+    pub(crate) fn matches(&self, matcher: Matcher, user: UserIx) -> bool {
+        let places = || self.facts.places.get(&user).map_or(&[][..], |places| places);
+        match matcher {
+            Matcher::Everyone => self.facts.is_active(user),
+            Matcher::Team(team) => places().iter().any(|(its, _)| *its == team),
+            Matcher::TeamRole(team, role) => places().contains(&(team, Some(role))),
+            Matcher::Group(group) => self.facts.groups.get(&group).is_some_and(|group| group.contains(&user)),
+            Matcher::Subject(subject) => subject == user,
+        }
+    }
+
+    /// Whether `user` belongs in `room`, by the first of the room's selectors that matches.
+    pub fn entitlement(&self, room: RoomIx, user: UserIx) -> Entitlement {
+        if !self.facts.folded.is_empty() && self.facts.folded.contains(&user) {
+            return Entitlement::InDoubt;
+        }
+        if !self.users.is_local(user) || !self.may_belong(user) {
+            return Entitlement::Not;
+        }
+        let selectors = &self.members[room.index()];
+        match selectors.iter().position(|selector| self.matches(*selector, user)) {
+            Some(position) => Entitlement::By(u16::try_from(position).expect("a room has fewer than 65,536 selectors")),
+            None => Entitlement::Not,
+        }
+    }
+
+    /// With a pool, an account that the pool does not call active belongs nowhere. Without one, a selector is enough.
+    fn may_belong(&self, user: UserIx) -> bool {
+        match self.facts.accounts_from {
+            AccountsFrom::Pool => self.facts.is_active(user),
+            AccountsFrom::Named => true,
+        }
+    }
+
+    /// Why nobody may be removed from `room`, or `None` where everything it depends on was read whole.
+    pub fn freeze(&self, room: RoomIx) -> Option<Freeze> {
+        let selectors = &self.members[room.index()];
+        let pool = (self.facts.accounts_from == AccountsFrom::Pool)
+            .then(|| frozen_by("the pool's listing", &self.facts.pool))
+            .flatten();
+        pool.or_else(|| selectors.iter().find_map(|selector| self.freeze_of(*selector)))
+    }
+
+    fn freeze_of(&self, selector: Matcher) -> Option<Freeze> {
+        match selector {
+            Matcher::Everyone => match self.facts.accounts_from {
+                AccountsFrom::Pool => None,
+                AccountsFrom::Named => self.roster_freeze(None),
+            },
+            Matcher::Team(team) | Matcher::TeamRole(team, _) => self.roster_freeze(Some(team)),
+            Matcher::Group(group) => match self.facts.group_states.get(&group) {
+                Some(state) => frozen_by("the group's listing", state),
+                None => Some(Freeze::Unread("the group's listing")),
+            },
+            Matcher::Subject(_) => None,
+        }
+    }
+
+    fn roster_freeze(&self, team: Option<NameIx>) -> Option<Freeze> {
+        frozen_by("the roster", &self.facts.roster).or_else(|| {
+            let hides = |trouble: &&crate::RowTrouble| match team {
+                Some(team) => trouble.hides_someone_of(self.names.text(team)),
+                None => trouble.hides_someone(),
+            };
+            self.facts.roster_trouble.iter().find(hides).map(|trouble| Freeze::Row(trouble.to_string()))
+        })
+    }
+
+    /// Whether the room takes somebody's place away because of the roster.
+    pub fn depends_on_roster(&self, room: RoomIx) -> bool {
+        self.members[room.index()].iter().any(|selector| match selector {
+            Matcher::Team(_) | Matcher::TeamRole(..) => true,
+            Matcher::Everyone => self.facts.accounts_from == AccountsFrom::Named,
+            Matcher::Group(_) | Matcher::Subject(_) => false,
+        })
+    }
+
+    /// Whether people who do not belong are removed from the room.
+    pub fn removes_unlisted(&self, room: RoomIx) -> bool {
+        self.policy.rooms[room.index()].unlisted == Unlisted::Remove
+    }
+}
+
+fn frozen_by(source: &'static str, state: &SourceState) -> Option<Freeze> {
+    match state {
+        SourceState::Good => None,
+        SourceState::Unread => Some(Freeze::Unread(source)),
+        SourceState::Failing(reason) => Some(Freeze::Failing { source, reason: reason.clone() }),
+    }
+}

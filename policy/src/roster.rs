@@ -1,0 +1,226 @@
+//! The roster: rows of (subject, team, role) and what can and cannot be concluded from them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::ids::{SubjectError, mxid_of_subject};
+
+/// One row as the roster query answers it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RosterRow {
+    pub subject: Option<String>,
+    pub team: Option<String>,
+    pub role: Option<String>,
+}
+
+/// A belonging to a team. No role means that the row had none: the team's selectors match, no role's selector does.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Belonging {
+    pub team: String,
+    pub role: Option<String>,
+}
+
+/// A whole reading of the roster, in an order that does not depend on the order of its rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RosterReading {
+    /// Rows read.
+    pub rows: usize,
+    /// What each MXID belongs to.
+    pub people: BTreeMap<String, Vec<Belonging>>,
+    /// MXIDs that two different subjects fold to. Neither is believed, and nobody is removed for it.
+    pub folded: BTreeMap<String, Vec<String>>,
+    /// What could not be read, and so what must not be concluded.
+    pub trouble: Vec<RowTrouble>,
+}
+
+/// Something wrong with one row or with one MXID.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case", tag = "trouble")]
+pub enum RowTrouble {
+    /// A row that names nobody: whom it meant must not be removed from what its team (or, without one, any team) gives.
+    NoSubject { team: Option<String> },
+    /// A row that names a person but no team: any team may have been meant.
+    NoTeam { subject: String },
+    /// A subject that cannot be an MXID.
+    BadSubject { subject: String, team: Option<String>, reason: String },
+    /// A row without a role: counted for the team, for no role.
+    NoRole { subject: String, team: String },
+    /// Two or more subjects that fold to one MXID.
+    Folded { mxid: String, subjects: Vec<String> },
+}
+
+impl RowTrouble {
+    /// Whether someone unknown may be meant.
+    pub fn hides_someone(&self) -> bool {
+        matches!(self, Self::NoSubject { .. } | Self::NoTeam { .. } | Self::BadSubject { .. })
+    }
+
+    /// Whether someone unknown may be meant, so that nobody may be removed from rooms of `team`.
+    pub fn hides_someone_of(&self, team: &str) -> bool {
+        match self {
+            Self::NoSubject { team: None } | Self::NoTeam { .. } | Self::BadSubject { team: None, .. } => true,
+            Self::NoSubject { team: Some(its) } | Self::BadSubject { team: Some(its), .. } => its == team,
+            Self::NoRole { .. } | Self::Folded { .. } => false,
+        }
+    }
+}
+
+impl fmt::Display for RowTrouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSubject { team: Some(team) } => write!(
+                f,
+                "a roster row of team {team:?} has no subject: nobody is removed from rooms of that team until it has one"
+            ),
+            Self::NoSubject { team: None } => f.write_str(
+                "a roster row has neither subject nor team: nobody is removed for the roster's sake until it is mended",
+            ),
+            Self::NoTeam { subject } => write!(
+                f,
+                "the roster row of subject {subject} has no team: nobody is removed for the roster's sake until it has one"
+            ),
+            Self::BadSubject { subject, team, reason } => {
+                write!(f, "the roster names subject {}, which cannot be an MXID ({reason}): ", shown(subject))?;
+                match team {
+                    Some(team) => write!(f, "nobody is removed from rooms of team {team:?} until that row is mended"),
+                    None => f.write_str("nobody is removed for the roster's sake until that row is mended"),
+                }
+            }
+            Self::NoRole { subject, team } => {
+                write!(f, "the roster row of {subject} in team {team:?} has no role: counted for the team, for no role")
+            }
+            Self::Folded { mxid, subjects } => write!(
+                f,
+                "subjects {} fold to one MXID {mxid}: both are refused, nothing is done to it until one of them goes",
+                subjects.join(" and ")
+            ),
+        }
+    }
+}
+
+/// A subject as it may be shown: a malformed one may hold an e-mail address, and none goes into a log.
+fn shown(subject: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._=-/+".contains(c);
+    let masked: String = subject.chars().take(64).map(|c| if plain(c) { c } else { '?' }).collect();
+    if subject.contains('@') { "(hidden: it looks like an e-mail address)".to_owned() } else { format!("{masked:?}") }
+}
+
+/// Reads rows into what can be concluded from them. The order of the rows does not matter and repeated rows count once.
+pub fn read_roster(rows: impl IntoIterator<Item = RosterRow>, server_name: &str, bot: &str) -> RosterReading {
+    let mut reading = RosterReading::default();
+    let mut subjects: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut trouble = Vec::new();
+    for row in rows {
+        reading.rows += 1;
+        let Some(subject) = row.subject else {
+            trouble.push(RowTrouble::NoSubject { team: row.team });
+            continue;
+        };
+        let mxid = match mxid_of_subject(&subject, server_name, bot) {
+            Ok(mxid) => mxid,
+            // The bot needs no row, and it is exempt: nobody else can be meant.
+            Err(SubjectError::Bot) => continue,
+            Err(error) => {
+                trouble.push(RowTrouble::BadSubject { subject, team: row.team, reason: error.to_string() });
+                continue;
+            }
+        };
+        let Some(team) = row.team else {
+            trouble.push(RowTrouble::NoTeam { subject });
+            continue;
+        };
+        if row.role.is_none() {
+            trouble.push(RowTrouble::NoRole { subject: subject.clone(), team: team.clone() });
+        }
+        let spellings = subjects.entry(mxid.clone()).or_default();
+        if !spellings.contains(&subject) {
+            spellings.push(subject);
+        }
+        reading.people.entry(mxid).or_default().push(Belonging { team, role: row.role });
+    }
+    for (mxid, mut spellings) in subjects {
+        if spellings.len() > 1 {
+            spellings.sort();
+            reading.people.remove(&mxid);
+            trouble.push(RowTrouble::Folded { mxid: mxid.clone(), subjects: spellings.clone() });
+            reading.folded.insert(mxid, spellings);
+        }
+    }
+    for belongings in reading.people.values_mut() {
+        belongings.sort();
+        belongings.dedup();
+    }
+    trouble.sort();
+    trouble.dedup();
+    reading.trouble = trouble;
+    reading
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn row(subject: &str, team: &str, role: &str) -> RosterRow {
+        let some = |text: &str| (text != "-").then(|| text.to_owned());
+        RosterRow { subject: some(subject), team: some(team), role: some(role) }
+    }
+
+    fn read(rows: Vec<RosterRow>) -> RosterReading {
+        read_roster(rows, "phenom.test", "@bot:phenom.test")
+    }
+
+    #[test]
+    fn duplicate_rows_count_once() {
+        let reading = read(vec![row("a", "staff", "lead"), row("a", "staff", "lead"), row("a", "staff", "member")]);
+        assert_eq!(reading.people["@a:phenom.test"].len(), 2);
+        assert!(reading.trouble.is_empty());
+    }
+
+    #[test]
+    fn subjects_that_fold_to_one_mxid_are_both_refused() {
+        let reading = read(vec![row("a", "staff", "lead"), row("A", "analysts", "member"), row("b", "staff", "lead")]);
+        assert_eq!(reading.people.keys().collect::<Vec<_>>(), ["@b:phenom.test"]);
+        assert_eq!(reading.folded["@a:phenom.test"], ["A", "a"]);
+    }
+
+    #[test]
+    fn a_row_without_a_role_counts_for_its_team_only_and_is_reported() {
+        let reading = read(vec![row("a", "staff", "-")]);
+        assert_eq!(reading.people["@a:phenom.test"], [Belonging { team: "staff".into(), role: None }]);
+        assert!(!reading.trouble[0].hides_someone_of("staff"));
+    }
+
+    #[test]
+    fn a_row_that_names_nobody_hides_someone_of_its_team() {
+        let reading = read(vec![row("-", "staff", "lead"), row("a b", "analysts", "lead")]);
+        let hides = |team: &str| reading.trouble.iter().any(|trouble| trouble.hides_someone_of(team));
+        assert!(hides("staff") && hides("analysts") && !hides("experiencers"));
+        assert!(read(vec![row("a", "-", "lead")]).trouble[0].hides_someone_of("anything"));
+    }
+
+    #[test]
+    fn an_e_mail_address_given_for_a_subject_is_not_shown() {
+        let reading = read(vec![row("someone@example.com", "staff", "lead")]);
+        assert!(!reading.trouble[0].to_string().contains("someone"), "{}", reading.trouble[0]);
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_rows_does_not_matter(
+            rows in proptest::collection::vec(
+                (proptest::option::of("[aAbB ]{0,2}"), proptest::option::of("[st]"), proptest::option::of("[lm]")), 0..12
+            ),
+            seed in any::<u64>(),
+        ) {
+            let rows: Vec<_> = rows.into_iter().map(|(subject, team, role)| RosterRow { subject, team, role }).collect();
+            let mut shuffled = rows.clone();
+            let mut state = seed;
+            shuffled.sort_by_key(|_| { state = state.wrapping_mul(6364136223846793005).wrapping_add(1); state >> 33 });
+            prop_assert_eq!(read(rows), read(shuffled));
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The plan in words: the contract's JSON, the reasons, and the plan's id.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::mirror::Standing;
+use crate::plan::{Action, Because, Blocked, Change, Hold, Kind, Plan};
+use crate::policy::Mode;
+use crate::users::UserIx;
+use crate::world::{RoomIx, World};
+
+/// A plan as `plan --json` prints it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PlanView {
+    pub plan_id: String,
+    pub actions: Vec<ActionView>,
+    pub blocked: Vec<BlockedView>,
+    /// What the reader should know beside the plan: trouble with sources and rooms.
+    pub notices: Vec<String>,
+}
+
+/// One action in words.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ActionView {
+    pub kind: Kind,
+    pub room: Option<String>,
+    pub user: Option<String>,
+    pub mode: Mode,
+    pub held: bool,
+    pub because: String,
+    pub before: Value,
+    pub after: Value,
+    /// Why the guard holds it, where it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_because: Option<String>,
+}
+
+/// One thing that is in the way, in words.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BlockedView {
+    pub kind: Kind,
+    pub room: Option<String>,
+    pub user: String,
+    pub because: String,
+}
+
+impl Plan {
+    /// The whole plan in words.
+    pub fn view(&self, world: &World) -> PlanView {
+        PlanView {
+            plan_id: self.id(world),
+            actions: self.actions.iter().map(|action| action.view(world)).collect(),
+            blocked: self.blocked.iter().map(|blocked| blocked.view(world)).collect(),
+            notices: notices(world),
+        }
+    }
+
+    /// A short id: the same for the same changes in the same modes, and for no other plan.
+    pub fn id(&self, world: &World) -> String {
+        let mut hash = Sha256::new();
+        for action in &self.actions {
+            let change = &action.change;
+            hash.update([change.kind() as u8, action.mode as u8]);
+            hash.update(change.room().map_or("", |room| room.key(world)));
+            hash.update([0]);
+            hash.update(change.user().map_or("", |user| world.users.key(user)));
+            hash.update([0]);
+        }
+        hex::encode(&hash.finalize()[..4])
+    }
+}
+
+impl RoomIx {
+    /// The room's key in the configuration.
+    pub fn key(self, world: &World) -> &str {
+        &world.policy.rooms[self.index()].key
+    }
+}
+
+impl Action {
+    /// The action in words.
+    pub fn view(&self, world: &World) -> ActionView {
+        let Self { change, mode, held, because } = self;
+        let (before, after) = change.before_and_after();
+        ActionView {
+            kind: change.kind(),
+            room: change.room().map(|room| room.key(world).to_owned()),
+            user: change.user().map(|user| world.users.mxid(user)),
+            mode: *mode,
+            held: held.is_some(),
+            because: because.text(world, change.room(), change.user()),
+            before,
+            after,
+            held_because: held.map(|hold| hold.text(world)),
+        }
+    }
+}
+
+impl Change {
+    /// What is there now and what will be, as the ledger keeps it.
+    pub fn before_and_after(&self) -> (Value, Value) {
+        match self {
+            Self::CreateAccount { .. } => (Value::Null, json!("active")),
+            Self::Join { before, .. } => (json!(before.as_str()), json!("join")),
+            Self::Remove { before, .. } => (json!(before.as_str()), json!("leave")),
+        }
+    }
+}
+
+impl Blocked {
+    /// The obstacle in words.
+    pub fn view(&self, world: &World) -> BlockedView {
+        let Self { kind, room, user, because } = self;
+        BlockedView {
+            kind: *kind,
+            room: room.map(|room| room.key(world).to_owned()),
+            user: world.users.mxid(*user),
+            because: because.text(world, *room, Some(*user)),
+        }
+    }
+}
+
+impl Because {
+    /// The reason as a clause that reads alone.
+    pub fn text(self, world: &World, room: Option<RoomIx>, user: Option<UserIx>) -> String {
+        match self {
+            Self::Selector(position) => room.map_or_else(String::new, |room| {
+                let selector = &world.policy.rooms[room.index()].members[usize::from(position)];
+                match user.and_then(|user| world.roster_words(user)) {
+                    Some(row) => format!("{row}; selector {selector}"),
+                    None => format!("selector {selector}"),
+                }
+            }),
+            Self::NoAccountYet => match user.and_then(|user| world.roster_words(user)) {
+                Some(row) => format!("{row}, and Synapse has no such account"),
+                None => "the account is confirmed, and Synapse has no such account".to_owned(),
+            },
+            Self::NotEntitled => match user.and_then(|user| world.roster_words(user)) {
+                Some(row) => format!("{row}; no selector of the room matches"),
+                None => "no selector of the room matches".to_owned(),
+            },
+            Self::NobodyKnows => "no source knows this user".to_owned(),
+            Self::Banned => "banned from the room; unban first if this is not meant".to_owned(),
+            Self::LeftByChoice => "left by choice; `rejoin` brings them back".to_owned(),
+            Self::Deactivated => "the account is deactivated on the homeserver".to_owned(),
+            Self::Locked => "the account is locked on the homeserver".to_owned(),
+            Self::AccountMissing => {
+                "Synapse has no such account, and none will be made (is [modes] accounts on observe, or is the person named by a selector only?)".to_owned()
+            }
+            Self::Folded => "two subjects fold to this MXID; mend one of the rows".to_owned(),
+            Self::Frozen => match room.and_then(|room| world.freeze(room)) {
+                Some(freeze) => format!("would be removed, but {freeze}"),
+                None => "would be removed, but a source was unreadable".to_owned(),
+            },
+        }
+    }
+}
+
+impl Hold {
+    /// The guard's reason.
+    pub fn text(self, world: &World) -> String {
+        let limits = &world.policy.guard;
+        match self {
+            Self::Total(total) => format!(
+                "{total} removals within {} s would exceed guard.max_removals = {}",
+                limits.window_seconds, limits.max_removals
+            ),
+            Self::Fraction { removals, members } => format!(
+                "{removals} of {members} members would exceed guard.max_fraction = {} of the room (and guard.free_removals = {})",
+                limits.max_fraction, limits.free_removals
+            ),
+            Self::EmptyRoster => "the roster answered no row at all".to_owned(),
+        }
+    }
+}
+
+impl World {
+    /// What the roster says of a user, or `None` where it says nothing.
+    pub fn roster_words(&self, user: UserIx) -> Option<String> {
+        let places = self.facts.places.get(&user)?;
+        let words: Vec<String> = places
+            .iter()
+            .map(|(team, role)| match role {
+                Some(role) => format!("{} of {}", self.names.text(*role), self.names.text(*team)),
+                None => format!("no role in {}", self.names.text(*team)),
+            })
+            .collect();
+        Some(format!("the roster says {}", words.join(", ")))
+    }
+}
+
+/// Trouble with sources and rooms, each with its mend.
+fn notices(world: &World) -> Vec<String> {
+    let mut notices: Vec<String> = world.facts.roster_trouble.iter().map(ToString::to_string).collect();
+    if world.rooms().any(|room| world.roster_is_suspect(room)) {
+        notices.push("the roster answered no row at all: nobody is removed for its sake".to_owned());
+    }
+    if let crate::SourceState::Failing(reason) = &world.facts.roster {
+        notices.push(format!("the roster cannot be read, nobody is removed for its sake: {reason}"));
+    }
+    for room in world.rooms() {
+        match &world.room(room).standing {
+            Standing::Ready => {}
+            Standing::Unread => {
+                notices.push(format!("room {} has not been read: nothing is planned in it", room.key(world)))
+            }
+            Standing::Unreadable(why) => notices.push(format!("nothing is planned in room {}: {why}", room.key(world))),
+        }
+    }
+    notices
+}

@@ -1,0 +1,213 @@
+//! The planner's promises, over random worlds: a plan carried out leaves nothing to plan, the order in which things were
+//! learnt does not matter, nobody exempt is ever touched, and nobody is removed on poor knowledge.
+
+use proptest::prelude::*;
+use provisioner_policy::*;
+
+const SERVER: &str = "phenom.test";
+const BOT: &str = "@bot:phenom.test";
+const EXEMPT: &str = "@u0:phenom.test";
+
+#[derive(Clone, Debug)]
+struct Given {
+    rows: Vec<RosterRow>,
+    /// (room, user number, membership)
+    members: Vec<(usize, u8, Membership)>,
+    on_server: Vec<(u8, OnServer)>,
+    modes: Modes,
+    rejoin: bool,
+    roster_fails: bool,
+}
+
+fn mxid(number: u8) -> String {
+    // A few users of another server, whom no source can name.
+    if number >= 14 { format!("@u{number}:other.test") } else { format!("@u{number}:{SERVER}") }
+}
+
+fn policy(given: &Given) -> Policy {
+    let room = |key: &str, members: Vec<Selector>, unlisted| RoomPolicy {
+        key: key.into(),
+        id: format!("!{key}:{SERVER}"),
+        members,
+        unlisted,
+        on_leave: if given.rejoin { OnLeave::Rejoin } else { OnLeave::Respect },
+        power: vec![],
+        settings: RoomSettings::default(),
+    };
+    let team = |name: &str| Selector::Team(name.into());
+    Policy {
+        server_name: SERVER.into(),
+        bot: BOT.into(),
+        exempt: vec![EXEMPT.into()],
+        rooms: vec![
+            room("red-room", vec![Selector::Everyone], Unlisted::Keep),
+            room("staff", vec![team("staff"), Selector::Subject("u1".into())], Unlisted::Remove),
+            room(
+                "leads",
+                vec![Selector::TeamRole { team: "staff".into(), role: "lead".into() }, team("analysts")],
+                Unlisted::Remove,
+            ),
+        ],
+        modes: given.modes,
+        guard: GuardLimits { max_removals: 1000, max_fraction: 1.0, ..GuardLimits::default() },
+        ..Policy::default()
+    }
+}
+
+fn world(given: &Given) -> World {
+    let mut world = World::new(policy(given));
+    world.set_roster(read_roster(given.rows.clone(), SERVER, BOT));
+    if given.roster_fails {
+        world.fail_roster("connection refused");
+    }
+    for room in world.rooms() {
+        world.room_mut(room).standing = Standing::Ready;
+    }
+    for (room, user, membership) in &given.members {
+        let room = world.rooms().nth(*room).unwrap();
+        world.set_membership(room, &mxid(*user), *membership, Some("$left"));
+    }
+    for (user, state) in &given.on_server {
+        world.set_on_server(&mxid(*user), *state);
+    }
+    world.mirror.accounts_listed = true;
+    world
+}
+
+/// Does to the world what the homeserver would do.
+fn carry_out(world: &mut World, plan: &Plan) {
+    for action in plan.due() {
+        match action.change {
+            Change::CreateAccount { user } => {
+                world.mirror.accounts.set(user, OnServer { present: true, ..OnServer::default() });
+            }
+            Change::Join { room, user, .. } => {
+                world.room_mut(room).set_membership(user, Membership::Join);
+            }
+            Change::Remove { room, user, .. } => {
+                world.room_mut(room).set_membership(user, Membership::Removed);
+            }
+        }
+    }
+    for pardon in &plan.pardons {
+        world.room_mut(pardon.room).pardon(pardon.user, &pardon.event_id);
+    }
+}
+
+fn membership() -> impl Strategy<Value = Membership> {
+    prop_oneof![
+        1 => Just(Membership::Invite),
+        4 => Just(Membership::Join),
+        1 => Just(Membership::Removed),
+        1 => Just(Membership::Left),
+        1 => Just(Membership::Ban),
+        1 => Just(Membership::Knock),
+    ]
+}
+
+fn mode() -> impl Strategy<Value = Mode> {
+    prop_oneof![1 => Just(Mode::Observe), 3 => Just(Mode::Enforce)]
+}
+
+fn given() -> impl Strategy<Value = Given> {
+    let row = (
+        prop_oneof![9 => "[uU][0-9]{1,2}".prop_map(Some), 1 => Just(None), 1 => Just(Some("not an id".to_owned()))],
+        prop_oneof![9 => "(staff|analysts|other)".prop_map(Some), 1 => Just(None)],
+        prop_oneof![9 => "(lead|member)".prop_map(Some), 1 => Just(None)],
+    )
+        .prop_map(|(subject, team, role)| RosterRow { subject, team, role });
+    let on_server = (0..14u8, any::<[bool; 4]>()).prop_map(|(user, [present, deactivated, locked, admin])| {
+        (user, OnServer { present, deactivated: present && deactivated && locked, locked: present && locked, admin })
+    });
+    (
+        proptest::collection::vec(row, 0..20),
+        proptest::collection::btree_map((0..3usize, 0..18u8), membership(), 0..30),
+        proptest::collection::btree_map(0..14u8, on_server, 0..14),
+        (mode(), mode(), mode()),
+        any::<bool>(),
+        proptest::bool::weighted(0.1),
+    )
+        .prop_map(|(rows, members, on_server, (accounts, joins, removals), rejoin, roster_fails)| Given {
+            rows,
+            members: members.into_iter().map(|((room, user), membership)| (room, user, membership)).collect(),
+            on_server: on_server.into_iter().map(|(user, (_, state))| (user, state)).collect(),
+            modes: Modes { accounts, joins, removals, ..Modes::default() },
+            rejoin,
+            roster_fails,
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn a_plan_carried_out_leaves_nothing_due(given in given()) {
+        let mut world = world(&given);
+        let first = plan(&world, &Recent::default());
+        carry_out(&mut world, &first);
+        let second = plan(&world, &Recent::default());
+        prop_assert_eq!(second.due().collect::<Vec<_>>(), Vec::<&Action>::new());
+        prop_assert_eq!(second.pardons, vec![]);
+    }
+
+    #[test]
+    fn the_order_in_which_things_were_learnt_does_not_matter(given in given()) {
+        let mut reversed = given.clone();
+        reversed.rows.reverse();
+        reversed.members.reverse();
+        reversed.on_server.reverse();
+        let (one, other) = (world(&given), world(&reversed));
+        prop_assert_eq!(plan(&one, &Recent::default()).view(&one), plan(&other, &Recent::default()).view(&other));
+    }
+
+    #[test]
+    fn nobody_exempt_is_ever_touched(given in given()) {
+        let world = world(&given);
+        let plan = plan(&world, &Recent::default());
+        for action in &plan.actions {
+            prop_assert!(action.change.user().is_none_or(|user| !world.is_exempt(user)), "{:?}", action.view(&world));
+        }
+    }
+
+    #[test]
+    fn nobody_is_removed_from_a_room_whose_sources_are_poor(given in given()) {
+        let world = world(&given);
+        for action in plan(&world, &Recent::default()).due() {
+            if let Change::Remove { room, user, .. } = action.change {
+                prop_assert!(!given.roster_fails && world.freeze(room).is_none());
+                prop_assert!(!world.facts.folded.contains(&user));
+                prop_assert_eq!(world.entitlement(room, user), Entitlement::Not);
+                prop_assert!(world.facts.roster_rows > 0);
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_banned_or_gone_by_choice_is_joined(given in given()) {
+        let world = world(&given);
+        for action in plan(&world, &Recent::default()).due() {
+            if let Change::Join { room, user, before } = action.change {
+                prop_assert_ne!(before, Membership::Ban);
+                prop_assert!(given.rejoin || world.room(room).departure(user).is_none());
+                prop_assert!(matches!(world.entitlement(room, user), Entitlement::By(_)));
+            }
+        }
+    }
+
+    #[test]
+    fn removals_past_the_limit_are_all_held_and_joins_go_on(given in given(), recent in 0..8u32) {
+        let mut world = world(&given);
+        world.policy.guard = GuardLimits { free_removals: 1, max_removals: 3, max_fraction: 0.4, window_seconds: 60 };
+        let room = world.rooms().nth(1).unwrap();
+        let recent = Recent { removals: [(room, recent)].into_iter().collect() };
+        let plan = plan(&world, &recent);
+        let removals = |held: bool| {
+            plan.actions.iter().filter(|one| one.change.kind() == Kind::Remove && one.held.is_some() == held).count()
+        };
+        let before: u32 = recent.removals.values().sum();
+        prop_assert!(removals(false) == 0 || removals(false) + removals(true) + before as usize <= 3);
+        for action in plan.actions.iter().filter(|action| action.held.is_some()) {
+            prop_assert_eq!(action.change.kind(), Kind::Remove);
+        }
+    }
+}
