@@ -1,0 +1,78 @@
+//! The inbox: what matters of the homeserver's transactions. Any replica appends, the reconciling one reads.
+
+use std::time::Duration;
+
+use super::Store;
+
+/// One event, as pushed.
+#[derive(Clone, Debug)]
+pub struct InboxRow {
+    pub id: i64,
+    pub event_id: String,
+    pub room_id: String,
+    pub event_type: String,
+    /// The whole event, JSON.
+    pub event: String,
+}
+
+impl Store {
+    /// Appends events and wakes the reconciling replica, in one statement. Events seen before are left out.
+    /// The slices are columns of one table: event id, room id, type, event.
+    pub async fn append_inbox(
+        &self,
+        event_ids: &[String],
+        room_ids: &[String],
+        types: &[String],
+        events: &[String],
+    ) -> sqlx::Result<u64> {
+        let appended = sqlx::query_scalar!(
+            r#"WITH appended AS (
+                 INSERT INTO provisioner.inbox (event_id, room_id, type, event)
+                 SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[])
+                 ON CONFLICT (event_id) DO NOTHING
+                 RETURNING 1
+               )
+               SELECT count(*) AS "count!" FROM appended, LATERAL (SELECT pg_notify('provisioner_inbox', '')) AS woken"#,
+            event_ids,
+            room_ids,
+            types,
+            events,
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(appended.unsigned_abs())
+    }
+
+    /// Events nobody has handled yet, oldest first.
+    pub async fn unhandled_inbox(&self, limit: i64) -> sqlx::Result<Vec<InboxRow>> {
+        sqlx::query_as!(
+            InboxRow,
+            "SELECT id, event_id, room_id, type AS event_type, event FROM provisioner.inbox
+             WHERE handled_at IS NULL ORDER BY id LIMIT $1",
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await
+    }
+
+    /// Marks events as handled.
+    pub async fn mark_inbox_handled(&self, ids: &[i64]) -> sqlx::Result<()> {
+        sqlx::query!("UPDATE provisioner.inbox SET handled_at = now() WHERE id = ANY($1)", ids)
+            .execute(&self.pool)
+            .await
+            .map(drop)
+    }
+
+    /// Removes handled events that no retry of Synapse's can bring again.
+    pub async fn trim_inbox(&self, older_than: Duration) -> sqlx::Result<u64> {
+        let seconds = older_than.as_secs_f64();
+        sqlx::query!(
+            "DELETE FROM provisioner.inbox
+             WHERE handled_at IS NOT NULL AND received_at < now() - make_interval(secs => $1)",
+            seconds,
+        )
+        .execute(&self.pool)
+        .await
+        .map(|done| done.rows_affected())
+    }
+}

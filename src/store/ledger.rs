@@ -1,0 +1,180 @@
+//! The ledger: every attempted or withheld action, append-only.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Store;
+
+/// Number of a pass.
+pub type PassId = i64;
+
+/// How an attempt ended, or that it was withheld.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    Started,
+    Done,
+    AlreadySo,
+    Failed,
+    /// The service stopped between the call and its answer.
+    Interrupted,
+    Held,
+    Observed,
+}
+
+impl Outcome {
+    /// As the table and the metrics spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Done => "done",
+            Self::AlreadySo => "already_so",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+            Self::Held => "held",
+            Self::Observed => "observed",
+        }
+    }
+}
+
+/// What an entry is about: one action of one pass.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub seq: i32,
+    pub kind: &'static str,
+    pub user_id: Option<String>,
+    pub room_id: Option<String>,
+    pub room_key: Option<String>,
+    pub before: Value,
+    pub after: Value,
+    pub cause: String,
+    pub mode: &'static str,
+}
+
+/// One line to write.
+#[derive(Clone, Debug)]
+pub struct Line<'a> {
+    pub entry: &'a Entry,
+    pub outcome: Outcome,
+    pub detail: Option<String>,
+}
+
+/// Which lines of the ledger to show.
+#[derive(Clone, Debug, Default)]
+pub struct HistoryFilter {
+    pub user_id: Option<String>,
+    pub room_key: Option<String>,
+    pub limit: i64,
+}
+
+/// One line as `history` shows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct HistoryLine {
+    pub at: DateTime<Utc>,
+    pub pass: i64,
+    pub kind: String,
+    #[serde(rename = "user")]
+    pub user_id: Option<String>,
+    #[serde(rename = "room")]
+    pub room_key: Option<String>,
+    pub before: Option<Value>,
+    pub after: Option<Value>,
+    pub cause: String,
+    pub mode: String,
+    pub outcome: String,
+    pub detail: Option<String>,
+}
+
+impl Store {
+    /// A number for a new pass.
+    pub async fn new_pass(&self) -> sqlx::Result<PassId> {
+        sqlx::query_scalar!(r#"SELECT nextval('provisioner.pass') AS "pass!""#).fetch_one(&self.pool).await
+    }
+
+    /// Appends lines in one statement.
+    pub async fn append_ledger(&self, pass: PassId, lines: &[Line<'_>]) -> sqlx::Result<()> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        fn column<'a, T>(lines: &[Line<'a>], of: impl Fn(&Line<'a>) -> T) -> Vec<T> {
+            lines.iter().map(of).collect()
+        }
+        sqlx::query!(
+            "INSERT INTO provisioner.ledger
+                 (pass, seq, kind, user_id, room_id, room_key, before, after, cause, mode, outcome, detail)
+             SELECT $1, * FROM UNNEST($2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[],
+                                      $8::jsonb[], $9::text[], $10::text[], $11::text[], $12::text[])",
+            pass,
+            &column(lines, |line| line.entry.seq),
+            &column(lines, |line| line.entry.kind.to_owned()),
+            &column(lines, |line| line.entry.user_id.clone()) as &[Option<String>],
+            &column(lines, |line| line.entry.room_id.clone()) as &[Option<String>],
+            &column(lines, |line| line.entry.room_key.clone()) as &[Option<String>],
+            &column(lines, |line| line.entry.before.clone()),
+            &column(lines, |line| line.entry.after.clone()),
+            &column(lines, |line| line.entry.cause.clone()),
+            &column(lines, |line| line.entry.mode.to_owned()),
+            &column(lines, |line| line.outcome.as_str().to_owned()),
+            &column(lines, |line| line.detail.clone()) as &[Option<String>],
+        )
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+
+    /// Closes attempts of an earlier leader that never got their outcome. Returns how many there were.
+    pub async fn close_interrupted(&self) -> sqlx::Result<u64> {
+        sqlx::query!(
+            "INSERT INTO provisioner.ledger
+                 (pass, seq, kind, user_id, room_id, room_key, before, after, cause, mode, outcome, detail)
+             SELECT pass, seq, kind, user_id, room_id, room_key, before, after, cause, mode, 'interrupted',
+                    'the service stopped before the answer came'
+             FROM provisioner.ledger AS started
+             WHERE outcome = 'started' AND pass > (SELECT COALESCE(max(pass), 0) - 100 FROM provisioner.ledger)
+               AND NOT EXISTS (
+                   SELECT FROM provisioner.ledger AS ended
+                   WHERE ended.pass = started.pass AND ended.seq = started.seq AND ended.outcome <> 'started'
+               )"
+        )
+        .execute(&self.pool)
+        .await
+        .map(|done| done.rows_affected())
+    }
+
+    /// Removals by room within the window: those done, and those of which nobody knows how they ended.
+    pub async fn recent_removals(&self, window_seconds: f64) -> sqlx::Result<Vec<(String, i64)>> {
+        let rows = sqlx::query!(
+            r#"SELECT room_id AS "room_id!",
+                      count(*) FILTER (WHERE outcome = 'started')
+                      - count(*) FILTER (WHERE outcome IN ('failed', 'already_so')) AS "removals!"
+               FROM provisioner.ledger
+               WHERE at > now() - make_interval(secs => $1) AND kind NOT IN ('create_account', 'join')
+                 AND kind = 'remove' AND room_id IS NOT NULL
+               GROUP BY room_id"#,
+            window_seconds,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.room_id, row.removals)).collect())
+    }
+
+    /// The newest lines first. Attempts that have an outcome are shown by their outcome alone.
+    pub async fn history(&self, filter: &HistoryFilter) -> sqlx::Result<Vec<HistoryLine>> {
+        sqlx::query_as!(
+            HistoryLine,
+            "SELECT at, pass, kind, user_id, room_key, before, after, cause, mode, outcome, detail
+             FROM provisioner.ledger AS line
+             WHERE ($1::text IS NULL OR user_id = $1) AND ($2::text IS NULL OR room_key = $2)
+               AND (outcome <> 'started' OR NOT EXISTS (
+                   SELECT FROM provisioner.ledger AS ended
+                   WHERE ended.pass = line.pass AND ended.seq = line.seq AND ended.outcome <> 'started'
+               ))
+             ORDER BY id DESC LIMIT $3",
+            filter.user_id,
+            filter.room_key,
+            filter.limit,
+        )
+        .fetch_all(&self.pool)
+        .await
+    }
+}

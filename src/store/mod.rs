@@ -1,0 +1,72 @@
+//! Everything in Postgres that is ours: connections, migrations, and one function a statement in the files below.
+//! No decision is taken here.
+
+mod inbox;
+mod leadership;
+mod ledger;
+mod pardons;
+mod requests;
+mod stamp;
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+pub use inbox::InboxRow;
+pub use leadership::Leadership;
+pub use ledger::{Entry, HistoryFilter, HistoryLine, Line, Outcome, PassId};
+pub use pardons::Pardoned;
+pub use requests::PassRequest;
+pub use stamp::{Stamp, StampError};
+
+/// A connection is needed by the reconciler, the intake and the metrics at once; Postgres is never the limit here.
+const MAX_CONNECTIONS: u32 = 8;
+
+/// Longer than any statement here takes; a database that answers later is as good as gone.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Channels of NOTIFY.
+pub const INBOX_CHANNEL: &str = "provisioner_inbox";
+pub const REQUESTS_CHANNEL: &str = "provisioner_requests";
+
+/// The service's own database.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: PgPool,
+    options: PgConnectOptions,
+}
+
+impl Store {
+    /// Connects and brings the schema up to date.
+    pub async fn open(url: &str) -> Result<Self> {
+        let store = Self::connect(url).await?;
+        sqlx::migrate!().run(&store.pool).await.context("bring the schema \"provisioner\" up to date")?;
+        Ok(store)
+    }
+
+    async fn connect(url: &str) -> Result<Self> {
+        let options = PgConnectOptions::from_str(url)
+            .context("read database.url; it has the form postgres://user:password@host/database")?
+            .application_name("phenom-provisioner");
+        let pool = PgPoolOptions::new()
+            .max_connections(MAX_CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options.clone())
+            .await
+            .context("connect to the database of database.url")?;
+        Ok(Self { pool, options })
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> sqlx::Result<()> {
+        sqlx::query("SELECT 1").execute(&self.pool).await.map(drop)
+    }
+
+    /// The pool, for a listener on the channels above.
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+}

@@ -1,0 +1,72 @@
+//! How `apply` asks a running service for a pass.
+
+use serde_json::Value;
+
+use super::Store;
+
+/// A pass that somebody asked for.
+#[derive(Clone, Debug)]
+pub struct PassRequest {
+    pub id: i64,
+    pub progress: Option<Value>,
+    pub report: Option<Value>,
+}
+
+impl Store {
+    /// Asks for a pass and wakes the reconciling replica.
+    pub async fn request_pass(&self) -> sqlx::Result<i64> {
+        sqlx::query_scalar!(
+            r#"WITH asked AS (INSERT INTO provisioner.pass_requests DEFAULT VALUES RETURNING id)
+               SELECT id AS "id!" FROM asked, LATERAL (SELECT pg_notify('provisioner_requests', '')) AS woken"#
+        )
+        .fetch_one(&self.pool)
+        .await
+    }
+
+    /// Takes every open request, to be answered by one pass. Those that a killed service took are taken again.
+    pub async fn take_pass_requests(&self) -> sqlx::Result<Vec<i64>> {
+        sqlx::query_scalar!(
+            "UPDATE provisioner.pass_requests SET taken_at = now() WHERE finished_at IS NULL RETURNING id"
+        )
+        .fetch_all(&self.pool)
+        .await
+    }
+
+    /// Tells the askers how far the pass is.
+    pub async fn set_pass_progress(&self, ids: &[i64], progress: &Value) -> sqlx::Result<()> {
+        sqlx::query!("UPDATE provisioner.pass_requests SET progress = $2 WHERE id = ANY($1)", ids, progress)
+            .execute(&self.pool)
+            .await
+            .map(drop)
+    }
+
+    /// Answers requests.
+    pub async fn finish_pass_requests(&self, ids: &[i64], report: &Value) -> sqlx::Result<()> {
+        sqlx::query!(
+            "UPDATE provisioner.pass_requests SET report = $2, finished_at = now() WHERE id = ANY($1)",
+            ids,
+            report,
+        )
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+
+    /// Takes back a request whose asker waits no longer.
+    pub async fn withdraw_pass_request(&self, id: i64) -> sqlx::Result<()> {
+        sqlx::query!(
+            "UPDATE provisioner.pass_requests SET finished_at = now() WHERE id = $1 AND finished_at IS NULL",
+            id,
+        )
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+
+    /// How a request stands.
+    pub async fn pass_request(&self, id: i64) -> sqlx::Result<Option<PassRequest>> {
+        sqlx::query_as!(PassRequest, "SELECT id, progress, report FROM provisioner.pass_requests WHERE id = $1", id)
+            .fetch_optional(&self.pool)
+            .await
+    }
+}
