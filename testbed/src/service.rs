@@ -1,0 +1,202 @@
+//! The service's real binary, run as a user runs it: a configuration file, an environment, signals, exit codes.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use nix::sys::signal::Signal;
+
+use crate::process::Part;
+use crate::wait::wait_until;
+
+const READY_BOUND: Duration = Duration::from_secs(60);
+/// The service itself allows 25 s for what is in flight.
+const STOP_BOUND: Duration = Duration::from_secs(40);
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct ServiceSpec {
+    /// Tests pass `env!("CARGO_BIN_EXE_phenom-provisioner")`.
+    pub binary: PathBuf,
+    /// The text of the configuration file; it is given as `--config <file>`.
+    pub config: String,
+    /// Added to the environment.
+    pub env: Vec<(String, String)>,
+    /// The `admin.listen` of the configuration, for `/readyz`.
+    pub admin: String,
+}
+
+/// What a command printed and how it ended.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// The exit code; nothing if a signal ended it.
+    pub status: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Output {
+    /// Standard output as JSON.
+    ///
+    /// # Errors
+    /// When it is no JSON; the message shows all that was printed.
+    pub fn json(&self) -> Result<serde_json::Value> {
+        serde_json::from_str(&self.stdout).with_context(|| format!("read JSON from {self:?}"))
+    }
+}
+
+/// One installation of the service: its directory and configuration, running or not. Its log is printed when a
+/// test panics while it is alive.
+#[derive(Debug)]
+pub struct Service {
+    part: Part,
+    spec: ServiceSpec,
+}
+
+impl Service {
+    /// Writes the configuration without starting anything, for tests of the command line.
+    ///
+    /// # Errors
+    /// When the directory cannot be written.
+    pub fn install(spec: ServiceSpec) -> Result<Service> {
+        let service = Service { part: Part::new("service", Signal::SIGKILL)?, spec };
+        service.write_config()?;
+        Ok(service)
+    }
+
+    /// Installs it and starts `run`. Does not wait; see [`Service::wait_ready`].
+    ///
+    /// # Errors
+    /// When the binary cannot be started.
+    pub fn start(spec: ServiceSpec) -> Result<Service> {
+        let service = Service::install(spec)?;
+        service.start_again()?;
+        Ok(service)
+    }
+
+    /// Starts `run` again after it has ended.
+    ///
+    /// # Errors
+    /// When it still runs.
+    pub fn start_again(&self) -> Result<()> {
+        self.part.spawn(&self.command(&["run"]))
+    }
+
+    /// Replaces the configuration file; a running service keeps the old one until it is started again.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn set_config(&mut self, config: &str) -> Result<()> {
+        config.clone_into(&mut self.spec.config);
+        self.write_config()
+    }
+
+    /// Waits until `/readyz` says 200.
+    ///
+    /// # Errors
+    /// When it ends first or the bound passes; the message carries the end of its log.
+    pub async fn wait_ready(&self) -> Result<()> {
+        let client = reqwest::Client::new();
+        let ready = format!("http://{}/readyz", self.spec.admin);
+        wait_until("the service is ready", READY_BOUND, async || {
+            let answer = client.get(&ready).timeout(Duration::from_secs(2)).send().await;
+            answer.is_ok_and(|answer| answer.status().is_success()) || !self.running()
+        })
+        .await
+        .and_then(|()| if self.running() { Ok(()) } else { Err(anyhow!("the service ended")) })
+        .with_context(|| format!("end of its log:\n{}", self.part.log_tail()))
+    }
+
+    /// SIGTERM, and wait for the end.
+    ///
+    /// # Errors
+    /// When it does not run or does not end in time.
+    pub async fn sigterm(&self) -> Result<ExitStatus> {
+        self.part.signal(Signal::SIGTERM)?;
+        self.ended().await
+    }
+
+    /// SIGKILL, and wait for the end.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub async fn sigkill(&self) -> Result<ExitStatus> {
+        self.part.kill()?;
+        self.ended().await
+    }
+
+    /// Any signal, without waiting.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        self.part.signal(signal)
+    }
+
+    /// Waits until it has ended by itself.
+    ///
+    /// # Errors
+    /// When it does not end in time.
+    pub async fn ended(&self) -> Result<ExitStatus> {
+        self.part.ended(STOP_BOUND).await
+    }
+
+    pub fn running(&self) -> bool {
+        self.part.running().unwrap_or(false)
+    }
+
+    /// All that `run` has printed so far, over all starts.
+    pub fn log(&self) -> String {
+        std::fs::read(self.part.log_path()).map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default()
+    }
+
+    /// Runs one command of the command line to its end, with the same configuration and environment.
+    ///
+    /// # Errors
+    /// When it cannot be started. A failure of the command is an [`Output`].
+    pub async fn run_cli(&self, args: &[&str]) -> Result<Output> {
+        let mut command = tokio::process::Command::from(self.command(args));
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        let output = command.output().await.with_context(|| format!("run {}", self.spec.binary.display()))?;
+        Ok(Output {
+            status: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+
+    /// Where the configuration file is, and what the service writes.
+    pub fn directory(&self) -> &Path {
+        self.part.directory()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.spec.binary);
+        command.arg("--config").arg(self.config_path()).args(args).current_dir(self.part.directory());
+        // What the machine's own environment says must not reach the service under test.
+        for (key, _) in std::env::vars_os() {
+            if key.to_string_lossy().starts_with("PHENOM_PROVISIONER") {
+                command.env_remove(key);
+            }
+        }
+        command.envs(self.spec.env.iter().map(|(key, value)| (key, value)));
+        command
+    }
+
+    fn config_path(&self) -> PathBuf {
+        self.part.directory().join("provisioner.toml")
+    }
+
+    fn write_config(&self) -> Result<()> {
+        std::fs::write(self.config_path(), &self.spec.config).context("write the configuration")
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- log of the service\n{}\n---", self.log());
+        }
+    }
+}

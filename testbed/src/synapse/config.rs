@@ -1,0 +1,96 @@
+//! Synapse's files. JSON is YAML, so no YAML writer is needed.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use super::Synapse;
+use crate::process::random;
+
+pub(super) fn path(synapse: &Synapse) -> PathBuf {
+    synapse.part.directory().join("homeserver.yaml")
+}
+
+pub(super) fn write(synapse: &Synapse, postgres_port: u16, database: &str) -> Result<()> {
+    let directory = synapse.part.directory();
+    std::fs::write(directory.join("signing.key"), signing_key()).context("write the signing key")?;
+    let log = serde_json::to_string_pretty(&log_config()).context("print the log configuration")?;
+    std::fs::write(directory.join("log.yaml"), log).context("write the log configuration")?;
+    let settings = serde_json::to_string_pretty(&homeserver(synapse, postgres_port, database));
+    std::fs::write(path(synapse), settings.context("print the configuration")?).context("write the configuration")
+}
+
+fn homeserver(synapse: &Synapse, postgres_port: u16, database: &str) -> Value {
+    let directory = synapse.part.directory();
+    let free = json!({ "per_second": 100_000, "burst_count": 100_000 });
+    let registrations: Vec<_> = synapse.slots.iter().map(|slot| &slot.registration).collect();
+    json!({
+        "server_name": synapse.options.server_name,
+        "public_baseurl": synapse.url(),
+        "report_stats": false,
+        "signing_key_path": directory.join("signing.key"),
+        "log_config": directory.join("log.yaml"),
+        "media_store_path": directory.join("media"),
+        "pid_file": directory.join("synapse.pid"),
+        "listeners": [{
+            "port": synapse.port, "bind_addresses": ["127.0.0.1"], "type": "http", "tls": false,
+            "resources": [{ "names": ["client"], "compress": false }],
+        }],
+        "database": { "name": "psycopg2", "args": {
+            "host": "127.0.0.1", "port": postgres_port, "user": "postgres", "dbname": database,
+            "cp_min": 3, "cp_max": 10,
+        }},
+        "jwt_config": {
+            "enabled": true, "algorithm": "HS256", "secret": synapse.jwt_secret, "subject_claim": "sub",
+        },
+        "enable_registration": false,
+        "registration_shared_secret": synapse.shared_secret,
+        "macaroon_secret_key": random::word(),
+        "form_secret": random::word(),
+        "app_service_config_files": registrations,
+        "rc_login": { "address": free, "account": free, "failed_attempts": free },
+        "rc_registration": free,
+        "rc_message": free,
+        "rc_admin_redaction": free,
+        "rc_joins": { "local": free, "remote": free },
+        "rc_joins_per_room": free,
+        "rc_invites": { "per_room": free, "per_user": free, "per_issuer": free },
+        // Off the wire: no other server, no key server, no previews.
+        "federation_domain_whitelist": [],
+        "trusted_key_servers": [],
+        "suppress_key_server_warning": true,
+        "presence": { "enabled": false },
+        "url_preview_enabled": false,
+        "background_updates": { "sleep_enabled": false },
+        // Tests that stop a Synapse wait for it.
+        "enable_metrics": false,
+    })
+}
+
+/// Synapse's own warnings and one line a request, on standard error (which is the part's log).
+fn log_config() -> Value {
+    json!({
+        "version": 1,
+        "formatters": { "line": {
+            "format": "%(asctime)s %(levelname)s %(name)s %(request)s %(message)s",
+        }},
+        "filters": { "context": { "()": "synapse.logging.context.LoggingContextFilter", "request": "" } },
+        "handlers": { "stderr": { "class": "logging.StreamHandler", "formatter": "line", "filters": ["context"] } },
+        "loggers": { "synapse.access": { "level": "INFO" } },
+        "root": { "level": "WARNING", "handlers": ["stderr"] },
+        "disable_existing_loggers": false,
+    })
+}
+
+/// An ed25519 seed (32 bytes, unpadded base64) in Synapse's key file format. Four random bits an `A` to `P` each.
+fn signing_key() -> String {
+    let letters: String = (0..4)
+        .flat_map(|_| random::word().into_bytes())
+        .filter_map(|digit| char::from(digit).to_digit(16))
+        .filter_map(|value| char::from_u32(u32::from(b'A') + value))
+        .take(42)
+        .collect();
+    // The last letter carries only four bits: A leaves the two spare ones zero.
+    format!("ed25519 a_test {letters}A\n")
+}

@@ -1,0 +1,178 @@
+//! A real Synapse from PyPI on a private Postgres, with application-service slots and JWT login.
+
+mod config;
+mod slot;
+mod version;
+
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, anyhow};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use nix::sys::signal::Signal;
+use serde_json::json;
+
+use crate::postgres::Postgres;
+use crate::process::{Part, ports, random};
+use crate::wait::wait_until;
+
+pub use slot::Slot;
+pub use version::SynapseVersion;
+
+const START_BOUND: Duration = Duration::from_secs(90);
+const STOP_BOUND: Duration = Duration::from_secs(30);
+const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
+
+/// How a Synapse is set up.
+#[derive(Debug, Clone)]
+pub struct SynapseOptions {
+    pub version: SynapseVersion,
+    pub server_name: String,
+    /// How many application services are registered.
+    pub slots: usize,
+}
+
+impl SynapseOptions {
+    pub fn new(version: SynapseVersion) -> SynapseOptions {
+        SynapseOptions { version, server_name: "phenom.test".to_owned(), slots: 12 }
+    }
+}
+
+/// A running (or stopped) Synapse. Dropping it removes it; its database goes with the Postgres.
+#[derive(Debug)]
+pub struct Synapse {
+    part: Part,
+    options: SynapseOptions,
+    python: std::path::PathBuf,
+    port: u16,
+    shared_secret: String,
+    jwt_secret: String,
+    slots: Vec<Slot>,
+    next_slot: AtomicUsize,
+    _postgres: Arc<Postgres>,
+}
+
+impl Synapse {
+    /// Installs the version if needed, makes its database on `postgres`, and starts it.
+    ///
+    /// # Errors
+    /// When it cannot be installed or does not become healthy; the message carries the end of its log.
+    pub async fn start(postgres: &Arc<Postgres>, options: SynapseOptions) -> Result<Synapse> {
+        let environment = options.version.environment().ensure().await?;
+        let part = Part::new("synapse", Signal::SIGKILL)?;
+        let slots = (0..options.slots)
+            .map(|number| Slot::write(number, &options.server_name, part.directory()))
+            .collect::<Result<Vec<_>>>()?;
+        let database = format!("synapse_{}", random::word());
+        postgres.create_database(&database).await?;
+        let synapse = Synapse {
+            part,
+            python: environment.join("bin/python"),
+            port: ports::free_port()?,
+            shared_secret: random::word(),
+            jwt_secret: format!("{}{}", random::word(), random::word()),
+            slots,
+            next_slot: AtomicUsize::new(0),
+            options,
+            _postgres: Arc::clone(postgres),
+        };
+        config::write(&synapse, postgres.port(), &database)?;
+        synapse.launch().await?;
+        Ok(synapse)
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub fn server_name(&self) -> &str {
+        &self.options.server_name
+    }
+
+    pub fn version(&self) -> SynapseVersion {
+        self.options.version
+    }
+
+    /// The full user id of a localpart here.
+    pub fn mxid(&self, localpart: &str) -> String {
+        format!("@{localpart}:{}", self.options.server_name)
+    }
+
+    /// The secret of the shared-secret register API.
+    pub fn shared_secret(&self) -> &str {
+        &self.shared_secret
+    }
+
+    /// An application-service registration nobody else uses.
+    ///
+    /// # Panics
+    /// When all are taken.
+    pub fn slot(&self) -> Slot {
+        let number = self.next_slot.fetch_add(1, Ordering::Relaxed);
+        self.slots.get(number).cloned().unwrap_or_else(|| {
+            panic!(
+                "all {} application-service slots of this Synapse are taken: raise SynapseOptions::slots, \
+                 or spread the tests over more test files",
+                self.slots.len()
+            )
+        })
+    }
+
+    /// A token like Cognito's, as clients log in with (`org.matrix.login.jwt`).
+    ///
+    /// # Errors
+    /// When signing fails.
+    pub fn jwt(&self, sub: &str) -> Result<String> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("read the clock")?;
+        let claims = json!({ "sub": sub, "iat": now.as_secs(), "exp": (now + TOKEN_LIFE).as_secs() });
+        let key = EncodingKey::from_secret(self.jwt_secret.as_bytes());
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).context("sign a token")
+    }
+
+    /// SIGTERM, and wait until it has ended.
+    ///
+    /// # Errors
+    /// When it does not run or does not end in time.
+    pub async fn stop_sigterm(&self) -> Result<()> {
+        self.part.signal(Signal::SIGTERM)?;
+        self.part.ended(STOP_BOUND).await.map(drop)
+    }
+
+    /// SIGKILL, and wait until it has ended.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub async fn kill(&self) -> Result<()> {
+        self.part.kill()?;
+        self.part.ended(STOP_BOUND).await.map(drop)
+    }
+
+    /// Starts it again after a stop: same port, same data.
+    ///
+    /// # Errors
+    /// When it runs already or does not become healthy.
+    pub async fn start_again(&self) -> Result<()> {
+        self.launch().await
+    }
+
+    pub fn log_tail(&self) -> String {
+        self.part.log_tail()
+    }
+
+    async fn launch(&self) -> Result<()> {
+        let mut command = Command::new(&self.python);
+        command.args(["-m", "synapse.app.homeserver", "--config-path"]).arg(config::path(self));
+        self.part.spawn(&command)?;
+        let client = reqwest::Client::new();
+        let health = format!("{}/health", self.url());
+        wait_until("Synapse is healthy", START_BOUND, async || {
+            let answer = client.get(&health).timeout(Duration::from_secs(2)).send().await;
+            answer.is_ok_and(|answer| answer.status().is_success()) || !self.part.running().unwrap_or(false)
+        })
+        .await
+        .and_then(|()| if self.part.running()? { Ok(()) } else { Err(anyhow!("Synapse ended at once")) })
+        .with_context(|| format!("start Synapse {}; end of its log:\n{}", self.options.version, self.log_tail()))
+    }
+}
