@@ -1,7 +1,7 @@
 //! The service's real binary, run as a user runs it: a configuration file, an environment, signals, exit codes.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
@@ -13,6 +13,9 @@ use crate::wait::wait_until;
 const READY_BOUND: Duration = Duration::from_secs(60);
 /// The service itself allows 25 s for what is in flight.
 const STOP_BOUND: Duration = Duration::from_secs(40);
+/// Longer than any command may take that tests run.
+const COMMAND_BOUND: Duration = Duration::from_secs(180);
+const CAPTURE: &str = r#"out=$1 err=$2; shift 2; exec "$@" >"$out" 2>"$err""#;
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -148,22 +151,24 @@ impl Service {
 
     /// All that `run` has printed so far, over all starts.
     pub fn log(&self) -> String {
-        std::fs::read(self.part.log_path()).map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default()
+        read(&self.part.log_path())
     }
 
     /// Runs one command of the command line to its end, with the same configuration and environment.
     ///
     /// # Errors
-    /// When it cannot be started. A failure of the command is an [`Output`].
+    /// When it cannot be started or does not end in three minutes. A failure of the command is an [`Output`].
     pub async fn run_cli(&self, args: &[&str]) -> Result<Output> {
-        let mut command = tokio::process::Command::from(self.command(args));
-        command.stdin(Stdio::null()).kill_on_drop(true);
-        let output = command.output().await.with_context(|| format!("run {}", self.spec.binary.display()))?;
-        Ok(Output {
-            status: output.status.code(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        })
+        let part = Part::new("command", Signal::SIGKILL)?;
+        let (stdout, stderr) = (part.directory().join("stdout"), part.directory().join("stderr"));
+        let inner = self.command(args);
+        let mut command = Command::new("sh");
+        command.args(["-c", CAPTURE, "capture"]).args([&stdout, &stderr]);
+        command.arg(inner.get_program()).args(inner.get_args()).current_dir(self.part.directory());
+        self.set_environment(&mut command);
+        part.spawn(&command).with_context(|| format!("run {}", self.spec.binary.display()))?;
+        let status = part.ended(COMMAND_BOUND).await.with_context(|| format!("run {args:?}"))?.code();
+        Ok(Output { status, stdout: read(&stdout), stderr: read(&stderr) })
     }
 
     /// Where the configuration file is, and what the service writes.
@@ -174,6 +179,11 @@ impl Service {
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.spec.binary);
         command.arg("--config").arg(self.config_path()).args(args).current_dir(self.part.directory());
+        self.set_environment(&mut command);
+        command
+    }
+
+    fn set_environment(&self, command: &mut Command) {
         // What the machine's own environment says must not reach the service under test.
         for (key, _) in std::env::vars_os() {
             if key.to_string_lossy().starts_with("PHENOM_PROVISIONER") {
@@ -181,7 +191,6 @@ impl Service {
             }
         }
         command.envs(self.spec.env.iter().map(|(key, value)| (key, value)));
-        command
     }
 
     fn config_path(&self) -> PathBuf {
@@ -191,6 +200,10 @@ impl Service {
     fn write_config(&self) -> Result<()> {
         std::fs::write(self.config_path(), &self.spec.config).context("write the configuration")
     }
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }
 
 impl Drop for Service {

@@ -28,6 +28,7 @@ pub(super) fn lock(directory: &Path, name: &str) -> Result<File> {
     let file = OpenOptions::new()
         .create(true)
         .truncate(false)
+        .read(true)
         .write(true)
         .open(&path)
         .with_context(|| format!("open {}", path.display()))?;

@@ -17,9 +17,6 @@ pub enum Environment {
 }
 
 impl Environment {
-    pub const ALL: [Environment; 4] =
-        [Environment::Synapse1_105, Environment::Synapse1_163, Environment::Moto, Environment::Postgres];
-
     /// Its directory's name, with the version, so that another version never meets a stale one.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,5 +1,6 @@
 //! Makes one virtual environment: under a lock, with a progress line, complete only once its marker is written.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -19,7 +20,7 @@ pub(super) fn ensure(environment: Environment) -> Result<PathBuf> {
     if marker.exists() {
         return Ok(directory);
     }
-    let _lock = cache::lock(&cache, environment.name())?;
+    let lock = cache::lock(&cache, environment.name())?;
     if marker.exists() {
         return Ok(directory);
     }
@@ -28,7 +29,7 @@ pub(super) fn ensure(environment: Environment) -> Result<PathBuf> {
         // Somebody was interrupted halfway: begin again.
         std::fs::remove_dir_all(&directory).with_context(|| format!("remove {}", directory.display()))?;
     }
-    install(environment, &directory)
+    install(environment, &directory, &lock)
         .with_context(|| format!("install {} (needs Python 3.10 or newer with venv)", environment.name()))?;
     std::fs::write(&marker, environment.requirements().join("\n")).context("write the marker")?;
     line.finish_and_clear();
@@ -36,17 +37,21 @@ pub(super) fn ensure(environment: Environment) -> Result<PathBuf> {
     Ok(directory)
 }
 
-fn install(environment: Environment, directory: &Path) -> Result<()> {
+/// The installers hold the lock too (as their standard input), so that one that outlives us is waited for.
+fn install(environment: Environment, directory: &Path, lock: &File) -> Result<()> {
     let python = std::env::var("TESTBED_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    run(Command::new(&python).args(["-m", "venv"]).arg(directory))?;
-    run(Command::new(directory.join("bin/python"))
-        .args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--only-binary=:all:", "--"])
-        .args(environment.requirements()))
+    run(Command::new(&python).args(["-m", "venv"]).arg(directory), lock)?;
+    run(
+        Command::new(directory.join("bin/python"))
+            .args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--only-binary=:all:", "--"])
+            .args(environment.requirements()),
+        lock,
+    )
 }
 
-fn run(command: &mut Command) -> Result<()> {
+fn run(command: &mut Command, lock: &File) -> Result<()> {
     let output = command
-        .stdin(Stdio::null())
+        .stdin(Stdio::from(lock.try_clone().context("share the lock")?))
         .output()
         .with_context(|| format!("run {:?}; install Python, or name it in TESTBED_PYTHON", command.get_program()))?;
     if !output.status.success() {

@@ -22,7 +22,7 @@ pub(super) async fn find() -> Result<PathBuf> {
 }
 
 /// The system's binaries, if it has some.
-pub(crate) fn system() -> Option<PathBuf> {
+fn system() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).find_map(|directory| complete(&directory)).or_else(debian)
 }

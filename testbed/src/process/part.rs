@@ -192,9 +192,14 @@ impl Drop for Part {
     fn drop(&mut self) {
         let mut inner = self.lock();
         inner.pipe = None;
+        inner.guard.wait().ok();
+        // Only if somebody killed the guard is anything left to do; the group cannot be another's before the wait.
+        if let Some(pid) = inner.pid() {
+            killpg(pid, Signal::SIGKILL).ok();
+        }
         if let Some(mut child) = inner.process.take() {
             child.wait().ok();
         }
-        inner.guard.wait().ok();
+        std::fs::remove_dir_all(&self.directory).ok();
     }
 }

@@ -63,8 +63,6 @@ fn homeserver(synapse: &Synapse, postgres_port: u16, database: &str) -> Value {
         "presence": { "enabled": false },
         "url_preview_enabled": false,
         "background_updates": { "sleep_enabled": false },
-        // Tests that stop a Synapse wait for it.
-        "enable_metrics": false,
     })
 }
 
