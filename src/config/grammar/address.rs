@@ -1,0 +1,103 @@
+//! URLs and listening addresses.
+
+use std::net::SocketAddr;
+
+use url::Url;
+
+use super::{
+    super::{problem::Fault, report::without_passwords},
+    Facts,
+};
+
+/// The base of Synapse's client-server and admin API.
+pub(super) fn homeserver_url(text: &str, facts: &Facts) -> Result<(), Fault> {
+    http_url(text, facts)?;
+    let path = Url::parse(text).map(|url| url.path().to_owned()).unwrap_or_default();
+    if let Some(end) = text.find("/_matrix").or_else(|| text.find("/_synapse")) {
+        return Err(Fault::new(
+            format!("has the path {path}, which this service adds itself"),
+            format!("write \"{}\"", &text[..end]),
+        ));
+    }
+    if text.contains(['?', '#']) {
+        return Err(Fault::new("has a query or fragment", "write only scheme, host and port"));
+    }
+    Ok(())
+}
+
+/// Any URL that is fetched. Names and passwords have no place in it: they would show up in logs.
+pub(super) fn http_url(text: &str, _: &Facts) -> Result<(), Fault> {
+    let fault = |text: &str, mend: String| Err(Fault::new(text, mend));
+    if text.is_empty() {
+        return fault("is empty", "write it like \"http://host:8008\"".to_owned());
+    }
+    if text != text.trim() {
+        return fault("has spaces around it", "take them out".to_owned());
+    }
+    let url = match Url::parse(text) {
+        Ok(url) => url,
+        Err(_) if !text.is_empty() && !text.contains("://") && Url::parse(&format!("http://{text}")).is_ok() => {
+            return fault("has no scheme", both_schemes(text));
+        }
+        Err(error) => return fault(&format!("is not a URL: {error}"), "write it like \"http://host:8008\"".to_owned()),
+    };
+    if !matches!(url.scheme(), "http" | "https") {
+        return if text.contains("://") {
+            fault("is neither http nor https", "write a URL that starts with http:// or https://".to_owned())
+        } else {
+            fault("has no scheme", both_schemes(text))
+        };
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return fault("has a user name or password in it", "take out everything before and including the @".to_owned());
+    }
+    Ok(())
+}
+
+fn both_schemes(text: &str) -> String {
+    let text = without_passwords(text);
+    format!("write \"http://{text}\" or \"https://{text}\"")
+}
+
+/// A Postgres URL. The value is a secret: nothing here repeats it.
+pub(super) fn postgres_url(text: &str) -> Result<(), Fault> {
+    let mend = "write it like postgres://user:password@host:5432/database";
+    match Url::parse(text) {
+        _ if text.is_empty() => return Err(Fault::new("is empty", mend)),
+        Ok(url) if matches!(url.scheme(), "postgres" | "postgresql") && text.contains("://") => {}
+        Ok(url) if text.contains("://") => {
+            return Err(Fault::new(format!("is a {} URL, not a Postgres one", url.scheme()), mend));
+        }
+        Ok(_) => return Err(Fault::new("is not a URL", mend)),
+        Err(error) => {
+            let mend = format!("{mend}, with special characters of the password percent-encoded");
+            return Err(Fault::new(format!("is not a URL: {error}"), mend));
+        }
+    }
+    if text.contains(char::is_whitespace) {
+        return Err(Fault::new("has white space in it", mend));
+    }
+    Ok(())
+}
+
+/// An address and port to listen on.
+pub(super) fn listen(text: &str, _: &Facts) -> Result<(), Fault> {
+    if text.parse::<SocketAddr>().is_ok() {
+        return Ok(());
+    }
+    let mend = match text.rsplit_once(':') {
+        _ if text.parse::<u16>().is_ok() => format!("write \"0.0.0.0:{text}\""),
+        _ if text.parse::<std::net::IpAddr>().is_ok() => format!("add a port: \"{}\"", with_port(text)),
+        Some(("" | "*", port)) if port.parse::<u16>().is_ok() => format!("write \"0.0.0.0:{port}\""),
+        Some(("localhost", port)) if port.parse::<u16>().is_ok() => format!("write \"127.0.0.1:{port}\""),
+        Some((host, _)) if host.parse::<std::net::Ipv4Addr>().is_ok() => {
+            "the port is a number from 0 to 65535".to_owned()
+        }
+        _ => "write an IP address and a port, for example \"127.0.0.1:9090\"".to_owned(),
+    };
+    Err(Fault::new("is not an address to listen on", mend))
+}
+
+fn with_port(address: &str) -> String {
+    if address.contains(':') { format!("[{address}]:8090") } else { format!("{address}:8090") }
+}

@@ -1,0 +1,19 @@
+//! `[homeserver]`: which Synapse, and its name.
+
+use ruma::OwnedServerName;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::grammar;
+
+/// The homeserver this service provisions.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Homeserver {
+    /// Where Synapse's client-server and admin API are reached; an internal address.
+    #[schemars(schema_with = "grammar::homeserver_url")]
+    pub url: String,
+    /// The part of user ids after the first colon. It may differ from the host of the URL.
+    #[schemars(schema_with = "grammar::server_name")]
+    pub server_name: OwnedServerName,
+}

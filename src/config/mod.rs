@@ -1,0 +1,176 @@
+//! The configuration: a TOML file, overridden by environment variables, read into types and checked as a whole.
+//!
+//! One file a section. The section types generate the schema that [`structure`] checks against, [`grammar`] judges
+//! single values and [`relations`] what they have to do with each other. All problems are reported at once. Nothing
+//! here reads the network.
+
+mod admin;
+mod appservice;
+mod cognito;
+mod commands;
+mod database;
+mod document;
+mod environment;
+mod grammar;
+mod guard;
+mod homeserver;
+mod mirror;
+mod modes;
+mod namespaces;
+mod nearest;
+mod problem;
+mod queue;
+mod registration;
+mod relations;
+mod report;
+mod rooms;
+mod roster;
+mod schema;
+mod secret;
+mod server_admins;
+mod structure;
+
+use std::path::Path;
+
+use provisioner_policy::Policy;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub use self::{
+    admin::Admin,
+    appservice::Appservice,
+    cognito::Cognito,
+    commands::Commands,
+    database::Database,
+    environment::{PREFIX, variables},
+    guard::Guard,
+    homeserver::Homeserver,
+    mirror::Mirror,
+    modes::Modes,
+    problem::{ConfigErrors, Origin, Problem},
+    queue::Queue,
+    registration::{Namespace, Namespaces, Registration},
+    rooms::{Power, Room},
+    roster::Roster,
+    schema::schema,
+    secret::Secret,
+    server_admins::ServerAdmins,
+};
+use self::{document::Document, grammar::Facts, report::Report};
+
+/// The whole configuration, valid.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The stack this is, for example production. It is stamped into the database; another one refuses to start.
+    #[schemars(schema_with = "grammar::environment")]
+    pub environment: String,
+    pub homeserver: Homeserver,
+    #[serde(default)]
+    pub appservice: Appservice,
+    #[serde(default)]
+    pub admin: Admin,
+    pub database: Database,
+    #[serde(default)]
+    pub roster: Option<Roster>,
+    #[serde(default)]
+    pub cognito: Option<Cognito>,
+    #[serde(default)]
+    pub queue: Option<Queue>,
+    #[serde(default)]
+    pub mirror: Mirror,
+    #[serde(default)]
+    pub commands: Option<Commands>,
+    #[serde(default)]
+    pub modes: Modes,
+    #[serde(default)]
+    pub guard: Guard,
+    #[serde(default)]
+    pub server_admins: Option<ServerAdmins>,
+    #[serde(default)]
+    pub rooms: Vec<Room>,
+}
+
+/// Whether every room must have its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoomIds {
+    /// A room without an id is an error. For everything but `bootstrap`.
+    Required,
+    /// A room without an id is yet to be created.
+    Optional,
+}
+
+impl Config {
+    /// Reads the file at `path` with `variables` over it. Relative paths in it start at the file's folder.
+    pub fn load(
+        path: &Path,
+        variables: impl Iterator<Item = (String, String)>,
+        room_ids: RoomIds,
+    ) -> Result<Self, ConfigErrors> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let problem = Problem {
+                origin: Origin::Absent,
+                key: String::new(),
+                text: format!("the file cannot be read: {error}"),
+                mend: "give the path of the configuration file; provisioner.example.toml is one to start from"
+                    .to_owned(),
+            };
+            ConfigErrors::new(path, vec![problem])
+        })?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        Self::parse(&text, base, variables, room_ids).map_err(|problems| ConfigErrors::new(path, problems))
+    }
+
+    /// Reads a configuration whose file has the given text and stands in the folder `base`.
+    fn parse(
+        text: &str,
+        base: &Path,
+        variables: impl Iterator<Item = (String, String)>,
+        room_ids: RoomIds,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut document = Document::parse(text).map_err(|problem| vec![problem])?;
+        let mut problems = environment::apply(&mut document, &schema(), variables);
+
+        let schema = schema::resolved();
+        let mut report = Report::new(&document.places);
+        let mut value = secret::read_secret_files(&document, &schema, base, &mut report);
+        let facts = Facts::of(&value);
+        structure::check(&mut value, &schema, &facts, &mut report);
+        match serde_json::from_value::<Self>(value) {
+            Ok(config) => {
+                relations::check(&config, room_ids, &mut report);
+                problems.extend(report.into_problems());
+                if problems.is_empty() { Ok(config.completed(base)) } else { Err(problems) }
+            }
+            Err(error) => {
+                // The schema and the types come from one source, so this is a defect of this program; say what is known.
+                report.add("", format!("the configuration cannot be read: {error}"), "correct that value");
+                problems.extend(report.into_problems());
+                Err(problems)
+            }
+        }
+    }
+
+    /// Fills in what one key takes from another, and from where the file stands.
+    fn completed(mut self, base: &Path) -> Self {
+        self.appservice.registration = base.join(&self.appservice.registration);
+        if let Some(roster) = self.roster.as_mut().filter(|roster| roster.url.is_empty()) {
+            roster.url = self.database.url.clone();
+        }
+        self
+    }
+
+    /// The policy as the planner reads it. Rooms that have no id yet are not part of it.
+    pub fn policy(&self, bot_mxid: &str) -> Policy {
+        Policy {
+            server_name: self.homeserver.server_name.to_string(),
+            bot: bot_mxid.to_owned(),
+            exempt: self.guard.exempt.iter().map(ToString::to_string).collect(),
+            rooms: self.rooms.iter().filter_map(Room::policy).collect(),
+            server_admins: self.server_admins.as_ref().map(|admins| admins.grant.clone()).unwrap_or_default(),
+            modes: self.modes.into(),
+            guard: self.guard.limits(),
+            offboarding: self.cognito.as_ref().map(|cognito| cognito.offboarding).unwrap_or_default(),
+        }
+    }
+}

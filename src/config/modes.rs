@@ -1,0 +1,58 @@
+//! `[modes]`: what is enforced and what is only counted.
+
+use provisioner_policy::Mode;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::schema;
+
+/// The mode of each class of action. Everything left out is observe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Modes {
+    /// Accounts are created, locked and deactivated.
+    #[schemars(schema_with = "mode")]
+    pub accounts: Mode,
+    /// People are joined to rooms.
+    #[schemars(schema_with = "mode")]
+    pub joins: Mode,
+    /// People are removed from rooms.
+    #[schemars(schema_with = "mode")]
+    pub removals: Mode,
+    /// Power levels are given and taken.
+    #[schemars(schema_with = "mode")]
+    pub power_levels: Mode,
+    /// Names, topics, join rules, history visibility and guest access are set.
+    #[schemars(schema_with = "mode")]
+    pub room_state: Mode,
+    /// Server admins are made and unmade.
+    #[schemars(schema_with = "mode")]
+    pub server_admins: Mode,
+}
+
+impl Modes {
+    /// Each class by its key, in the order of the file.
+    pub fn classes(&self) -> [(&'static str, Mode); 6] {
+        let Self { accounts, joins, removals, power_levels, room_state, server_admins } = *self;
+        [
+            ("accounts", accounts),
+            ("joins", joins),
+            ("removals", removals),
+            ("power_levels", power_levels),
+            ("room_state", room_state),
+            ("server_admins", server_admins),
+        ]
+    }
+}
+
+impl From<Modes> for provisioner_policy::Modes {
+    fn from(modes: Modes) -> Self {
+        let Modes { accounts, joins, removals, power_levels, room_state, server_admins } = modes;
+        Self { accounts, joins, removals, power_levels, room_state, server_admins }
+    }
+}
+
+fn mode(_: &mut SchemaGenerator) -> Schema {
+    schema::literal(json!({ "type": "string", "enum": ["observe", "enforce"] }))
+}

@@ -1,0 +1,84 @@
+//! What is wrong with a configuration and how to mend it, collected and printed all at once.
+
+use std::{
+    cmp::Ordering,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+/// Where a value came from. The order is that of the report: the file from top to bottom, what the file lacks, variables.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// A place in the file: byte offset and line number (from 1).
+    File { offset: usize, line: usize },
+    /// Nowhere: a section or key that should be in the file.
+    Absent,
+    /// An environment variable, by name.
+    Variable(String),
+}
+
+/// One thing to mend. Never holds the value of a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    pub origin: Origin,
+    /// The key in dotted form, for example `rooms[staff].id`. Empty when the whole file is meant.
+    pub key: String,
+    /// What is wrong, a sentence that reads alone.
+    pub text: String,
+    /// What to do about it.
+    pub mend: String,
+}
+
+/// What a grammar says about a value it refuses. `text` continues the sentence `key = "value" …`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) text: String,
+    pub(super) mend: String,
+}
+
+impl Fault {
+    pub(super) fn new(text: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { text: text.into(), mend: mend.into() }
+    }
+}
+
+/// Every problem of one file and the environment over it. `Display` is a numbered list for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigErrors {
+    file: PathBuf,
+    problems: Vec<Problem>,
+}
+
+impl ConfigErrors {
+    pub(super) fn new(file: &Path, mut problems: Vec<Problem>) -> Self {
+        // The sort is stable: several problems of one place stay in the order in which they were found.
+        problems.sort_by(|a, b| a.origin.partial_cmp(&b.origin).unwrap_or(Ordering::Equal));
+        Self { file: file.to_owned(), problems }
+    }
+
+    /// The problems in the order in which they are printed. Never empty.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self.file.display();
+        match self.problems.len() {
+            1 => write!(f, "1 error in {file}:")?,
+            count => write!(f, "{count} errors in {file}:")?,
+        }
+        let name = self.file.file_name().map_or_else(|| file.to_string(), |name| name.to_string_lossy().into_owned());
+        for (index, problem) in self.problems.iter().enumerate() {
+            write!(f, "\n{:>3}. ", index + 1)?;
+            match &problem.origin {
+                Origin::File { line, .. } => write!(f, "{name}:{line}: ")?,
+                Origin::Absent => write!(f, "{name}: ")?,
+                Origin::Variable(variable) => write!(f, "{variable}: ")?,
+            }
+            write!(f, "{}\n     → {}", problem.text, problem.mend)?;
+        }
+        Ok(())
+    }
+}

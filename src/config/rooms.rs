@@ -1,0 +1,104 @@
+//! `[[rooms]]`: the managed rooms.
+
+use provisioner_policy::{OnLeave, PowerGrant, RoomPolicy, RoomSettings, Selector, Unlisted};
+use ruma::OwnedRoomId;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{grammar, grammar::selector};
+
+/// One managed room.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Room {
+    /// The short name used in plans, metrics and commands.
+    #[schemars(schema_with = "grammar::key")]
+    pub key: String,
+    /// The full room id. Only `bootstrap --create-rooms` takes a room without one, and prints the id it made.
+    #[serde(default)]
+    #[schemars(schema_with = "grammar::room_id")]
+    pub id: Option<OwnedRoomId>,
+    /// Who belongs.
+    #[serde(deserialize_with = "selector::deserialize")]
+    #[schemars(schema_with = "selector::list")]
+    pub members: Vec<Selector>,
+    /// People in the room who do not belong: keep where members has "everyone", else remove.
+    #[serde(default)]
+    #[schemars(with = "String", extend("enum" = ["keep", "remove"]))]
+    pub unlisted: Option<Unlisted>,
+    /// Members who leave by choice stay away (respect) or are joined again (rejoin).
+    #[serde(default = "respect")]
+    #[schemars(with = "String", extend("enum" = ["respect", "rejoin"]))]
+    pub on_leave: OnLeave,
+    /// Power levels; the highest that matches counts. Left out, power levels are left alone.
+    #[serde(default)]
+    pub power: Vec<Power>,
+    /// The room's name. This and the following settings are enforced only if given.
+    #[serde(default)]
+    #[schemars(schema_with = "grammar::text")]
+    pub name: Option<String>,
+    /// The room's topic.
+    #[serde(default)]
+    pub topic: Option<String>,
+    /// Who may join by themselves.
+    #[serde(default)]
+    #[schemars(schema_with = "grammar::join_rule")]
+    pub join_rule: Option<String>,
+    /// Who may read what was said before they came.
+    #[serde(default)]
+    #[schemars(schema_with = "grammar::history_visibility")]
+    pub history_visibility: Option<String>,
+    /// Whether guests may join.
+    #[serde(default)]
+    #[schemars(schema_with = "grammar::guest_access")]
+    pub guest_access: Option<String>,
+}
+
+/// A power level for the people that any of the selectors names.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Power {
+    /// The level. The bot can only take away levels below its own, which is normally 100.
+    #[schemars(
+        range(min = 0, max = 99),
+        extend("x-mend" = "write a whole number from 0 to 99: below the bot's own level, normally 100, or the bot could never take it away again")
+    )]
+    pub level: i64,
+    /// Who has it.
+    #[serde(deserialize_with = "selector::deserialize")]
+    #[schemars(schema_with = "selector::list")]
+    pub grant: Vec<Selector>,
+}
+
+fn respect() -> OnLeave {
+    OnLeave::Respect
+}
+
+impl Room {
+    /// What happens to people in the room who do not belong.
+    pub fn unlisted(&self) -> Unlisted {
+        match self.unlisted {
+            Some(unlisted) => unlisted,
+            None if self.members.contains(&Selector::Everyone) => Unlisted::Keep,
+            None => Unlisted::Remove,
+        }
+    }
+
+    /// The room as the planner reads it; `None` while the room has no id.
+    pub(super) fn policy(&self) -> Option<RoomPolicy> {
+        let Self { key, id, members, unlisted: _, on_leave, power, .. } = self;
+        let Self { name, topic, join_rule, history_visibility, guest_access, .. } = self.clone();
+        Some(RoomPolicy {
+            key: key.clone(),
+            id: id.as_ref()?.to_string(),
+            members: members.clone(),
+            unlisted: self.unlisted(),
+            on_leave: *on_leave,
+            power: power
+                .iter()
+                .map(|Power { level, grant }| PowerGrant { level: *level, grant: grant.clone() })
+                .collect(),
+            settings: RoomSettings { name, topic, join_rule, history_visibility, guest_access },
+        })
+    }
+}
