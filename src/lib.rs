@@ -1,1 +1,5 @@
+pub mod cli {
+    pub mod config;
+    pub mod registration;
+}
 pub mod config;

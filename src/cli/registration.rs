@@ -1,0 +1,90 @@
+//! `registration`: a registration.yaml for this configuration, with fresh tokens.
+
+use std::{net::IpAddr, path::Path, process::ExitCode};
+
+use rand::Rng;
+
+use crate::config::{self, Config, ConfigErrors, Registration, RoomIds, Secret};
+
+/// What the caller may choose.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Where Synapse reaches this service; derived from `appservice.listen` when left out.
+    pub url: Option<String>,
+    /// The bot's name; `phenom-provisioner-bot` when left out.
+    pub sender_localpart: Option<String>,
+}
+
+/// Prints a registration for the configuration at `path`, or every error of that configuration.
+#[must_use]
+pub fn print(path: &Path, options: &Options) -> ExitCode {
+    match make(path, options) {
+        Ok(registration) => {
+            print!("{registration}");
+            ExitCode::SUCCESS
+        }
+        Err(errors) => {
+            eprintln!("{errors}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What is chosen on the command line is checked by the same rules as a file.
+fn make(path: &Path, options: &Options) -> Result<String, ConfigErrors> {
+    let config = Config::load(path, config::variables(), RoomIds::Optional)?;
+    let registration = render(&config, options, &fresh_token(), &fresh_token());
+    Registration::parse(&registration, Path::new("the new registration"), &config.homeserver.server_name)?;
+    Ok(registration)
+}
+
+/// The registration as YAML. The users namespace is exactly the bot: anything wider would push private messages here.
+pub fn render(config: &Config, options: &Options, as_token: &Secret, hs_token: &Secret) -> String {
+    let sender = options.sender_localpart.as_deref().unwrap_or("phenom-provisioner-bot");
+    let url = options.url.clone().unwrap_or_else(|| derived_url(config));
+    let server_name = config.homeserver.server_name.as_str();
+    let regex = format!("@{}:{}$", escaped(sender), escaped(server_name));
+    let (as_token, hs_token) = (as_token.expose(), hs_token.expose());
+    format!(
+        "# Give this same file to Synapse (app_service_config_files) and to phenom-provisioner (appservice.registration).\n\
+         # It holds two secrets.\n\
+         id: phenom-provisioner\n\
+         # Where Synapse reaches appservice.listen.\n\
+         url: {url}\n\
+         as_token: {as_token}\n\
+         hs_token: {hs_token}\n\
+         sender_localpart: {sender}\n\
+         rate_limited: false\n\
+         namespaces:\n  \
+           # Only the bot. Anything wider pushes private messages to this service.\n  \
+           users:\n    \
+             - exclusive: true\n      \
+               regex: '{regex}'\n  \
+           rooms: []\n  \
+           aliases: []\n"
+    )
+}
+
+/// An address that listens everywhere is reached, for want of knowledge, on this machine.
+fn derived_url(config: &Config) -> String {
+    let listen = config.appservice.listen;
+    let host = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => "127.0.0.1".to_owned(),
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) if ip.is_unspecified() => "[::1]".to_owned(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    };
+    format!("http://{host}:{}", listen.port())
+}
+
+/// The text as a regular expression that matches just it, for Python as well as Rust.
+fn escaped(text: &str) -> String {
+    text.chars().flat_map(|c| ".+*?()|[]{}^$\\".contains(c).then_some('\\').into_iter().chain([c])).collect()
+}
+
+/// 256 random bits.
+fn fresh_token() -> Secret {
+    let mut bytes = [0_u8; 32];
+    rand::rng().fill(&mut bytes);
+    Secret::new(hex::encode(bytes))
+}
