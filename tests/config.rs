@@ -1,0 +1,21 @@
+//! The configuration as its user sees it: what passes, and every error's full text.
+
+#[path = "config/support.rs"]
+mod support;
+
+#[path = "config/accepted.rs"]
+mod accepted;
+#[path = "config/environment.rs"]
+mod environment;
+#[path = "config/registration.rs"]
+mod registration;
+#[path = "config/relations.rs"]
+mod relations;
+#[path = "config/robustness.rs"]
+mod robustness;
+#[path = "config/secrets.rs"]
+mod secrets;
+#[path = "config/structure.rs"]
+mod structure;
+#[path = "config/values.rs"]
+mod values;

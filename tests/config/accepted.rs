@@ -1,0 +1,121 @@
+//! What passes, and what it means.
+
+use std::time::Duration;
+
+use phenom_provisioner::{
+    cli,
+    config::{Config, RoomIds, schema},
+};
+use provisioner_policy::{Mode, Offboarding, Unlisted};
+
+use crate::support::{Folder, MINIMAL, minimal_but, repository};
+
+#[test]
+fn example_passes() {
+    let config = Config::load(&repository("provisioner.example.toml"), std::iter::empty(), RoomIds::Required)
+        .unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(config.rooms.len(), 4);
+    assert_eq!(config.queue.as_ref().unwrap().visibility_timeout, Duration::from_secs(60));
+    assert_eq!(config.appservice.registration, repository("registration.yaml"));
+}
+
+#[test]
+fn example_states_the_defaults() {
+    let text = std::fs::read_to_string(repository("provisioner.example.toml")).unwrap();
+    let example = Folder::with(&text).load(&[]).unwrap();
+    let minimal = Folder::with(MINIMAL).load(&[]).unwrap();
+    let (stated, default) = (example.roster.unwrap(), minimal.roster.unwrap());
+    assert_eq!((stated.query, stated.poll_interval), (default.query, default.poll_interval));
+    assert_eq!(example.mirror.resync_interval, minimal.mirror.resync_interval);
+    assert_eq!(example.appservice.listen, minimal.appservice.listen);
+    assert_eq!(example.admin.listen, minimal.admin.listen);
+    assert_eq!(example.guard.window, minimal.guard.window);
+    assert_eq!(example.guard.free_removals, minimal.guard.free_removals);
+    assert_eq!(example.guard.max_removals, minimal.guard.max_removals);
+    assert_eq!(example.guard.max_fraction, minimal.guard.max_fraction);
+    assert_eq!(minimal.modes, Default::default());
+}
+
+#[test]
+fn schema_accepts_the_example() {
+    let text = std::fs::read_to_string(repository("provisioner.example.toml")).unwrap();
+    let document: serde_json::Value = toml_edit::de::from_str(&text).unwrap();
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    let errors: Vec<String> =
+        validator.iter_errors(&document).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert_eq!(errors, Vec::<String>::new());
+}
+
+#[test]
+fn policy_is_what_the_file_says() {
+    let text = std::fs::read_to_string(repository("provisioner.example.toml")).unwrap();
+    let policy = Folder::with(&text).load(&[]).unwrap().policy("@bot:thephenom.app");
+    assert_eq!(policy.bot, "@bot:thephenom.app");
+    assert_eq!(policy.exempt, ["@phenom-mcp:thephenom.app"]);
+    assert_eq!((policy.modes.joins, policy.modes.removals), (Mode::Enforce, Mode::Observe));
+    assert_eq!(policy.offboarding, Offboarding::Remove);
+    assert_eq!(policy.guard.window_seconds, 3600);
+    let rooms: Vec<_> = policy.rooms.iter().map(|room| (room.key.as_str(), room.unlisted, room.power.len())).collect();
+    assert_eq!(
+        rooms,
+        [
+            ("red-room", Unlisted::Keep, 1),
+            ("staff", Unlisted::Remove, 2),
+            ("analysts", Unlisted::Remove, 0),
+            ("experiencers", Unlisted::Remove, 0)
+        ]
+    );
+    assert_eq!(policy.rooms[0].settings.name.as_deref(), Some("The Red Room"));
+    insta::assert_snapshot!(policy.rooms[1].power[1].grant[0], @r#"{ team = "staff", role = "lead" }"#);
+}
+
+#[test]
+fn roster_reads_the_own_database_by_default() {
+    let config = Folder::with(MINIMAL).load(&[]).unwrap();
+    assert_eq!(config.roster.unwrap().url, config.database.url);
+}
+
+#[test]
+fn room_ids_of_version_12_need_no_server() {
+    let id = format!("!{}", "aB3-_".repeat(9).split_at(43).0);
+    let config = Folder::with(&minimal_but("!abc:example.org", &id)).load(&[]).unwrap();
+    assert_eq!(config.rooms[0].id.as_ref().unwrap().as_str(), id);
+}
+
+#[test]
+fn room_of_another_server_is_accepted() {
+    assert!(Folder::with(&minimal_but("!abc:example.org", "!abc:other.example:8448")).load(&[]).is_ok());
+}
+
+#[test]
+fn bootstrap_takes_a_room_without_id() {
+    let folder = Folder::with(&minimal_but("id = \"!abc:example.org\"\n", ""));
+    let config = folder.load_with(&[], RoomIds::Optional).unwrap();
+    assert_eq!(config.rooms[0].id, None);
+    assert_eq!(config.policy("@bot:example.org").rooms.len(), 0);
+}
+
+#[test]
+fn listening_on_any_free_port_never_clashes() {
+    let text = format!("{MINIMAL}\n[appservice]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n");
+    assert!(Folder::with(&text).load(&[]).is_ok());
+}
+
+#[test]
+fn check_prints_a_summary() {
+    let folder = Folder::with(&format!("{MINIMAL}\n[modes]\njoins = \"enforce\"\n"));
+    let config = folder.load(&[]).unwrap();
+    let [as_token, hs_token] = ["0123456789abcdef", "fedcba9876543210"].map(phenom_provisioner::config::Secret::new);
+    let registration = cli::registration::render(&config, &Default::default(), &as_token, &hs_token);
+    folder.write("registration.yaml", &registration.replace("rate_limited: false", "rate_limited: true"));
+    let summary = cli::config::summary(&folder.path("provisioner.toml"), std::iter::empty()).unwrap();
+    insta::assert_snapshot!(summary.replace(&folder.path("").display().to_string(), ""), @"
+    configuration is valid: test of example.org
+      bot       @phenom-provisioner-bot:example.org
+      rooms     1: staff
+      sources   roster
+      enforced  joins
+      observed  accounts, removals, power_levels, room_state, server_admins
+    warning: registration.yaml: rate_limited is not false: Synapse will answer 429 after ten invitations; write rate_limited: false and restart Synapse
+    ");
+}
