@@ -1,5 +1,3 @@
-pub mod cli {
-    pub mod config;
-    pub mod registration;
-}
-pub mod config;
+//! The phenom-provisioner service.
+
+pub mod intake;

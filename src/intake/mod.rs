@@ -1,0 +1,13 @@
+//! What wakes us over HTTP: Synapse's pushes (`appservice`) and the internal listener (`admin`).
+//!
+//! Nothing here decides anything about rooms or people. It checks who is calling, makes what matters durable, and
+//! wakes the reconcile path, which reads its input from the database and never from a request.
+
+mod body;
+mod idle;
+mod secret;
+pub mod server;
+mod wake;
+
+pub use secret::SharedSecret;
+pub use wake::Wake;
