@@ -1,0 +1,183 @@
+//! The server over a real socket: connections that go on after a refusal, shutdown, and an address that is taken.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    error::Error,
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    sync::Arc,
+    time::Duration,
+};
+
+use phenom_provisioner::intake::{
+    SharedSecret, Wake,
+    appservice::{self, AppService, InboxError, InboxEvent, InboxWriter, Interest, SharedInterest},
+    server,
+};
+use ruma::{room_id, user_id};
+use tokio::{sync::Semaphore, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+const EVENT: &str = r#"{"event_id":"$1","room_id":"!red:hs","type":"m.room.name","state_key":""}"#;
+
+/// An inbox that appends when it is let.
+#[derive(Debug, Clone)]
+struct GatedInbox {
+    arrived: Arc<Semaphore>,
+    gate: Arc<Semaphore>,
+}
+
+impl InboxWriter for GatedInbox {
+    async fn append(&self, _: &[InboxEvent<'_>]) -> Result<(), InboxError> {
+        self.arrived.add_permits(1);
+        self.gate.acquire().await.map_err(InboxError::new)?.forget();
+        Ok(())
+    }
+}
+
+struct World {
+    address: SocketAddr,
+    inbox: GatedInbox,
+    shutdown: CancellationToken,
+    served: JoinHandle<std::io::Result<()>>,
+}
+
+async fn world(drain: Duration) -> World {
+    let inbox = GatedInbox { arrived: Arc::new(Semaphore::new(0)), gate: Arc::new(Semaphore::new(0)) };
+    let router = appservice::router(AppService {
+        hs_token: SharedSecret::new("tok"),
+        interest: SharedInterest::new(Interest::new(user_id!("@bot:hs"), [room_id!("!red:hs").to_owned()])),
+        inbox: inbox.clone(),
+        wake: Wake::new(|| ()),
+    });
+    let listener = server::bind("appservice.listen", SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+    let (address, shutdown) = (listener.local_addr().unwrap(), CancellationToken::new());
+    let served = tokio::spawn(server::serve(listener, router, shutdown.clone(), drain));
+    World { address, inbox, shutdown, served }
+}
+
+/// A client that keeps one connection, as Synapse does.
+struct Client {
+    stream: TcpStream,
+    reader: BufReader<TcpStream>,
+}
+
+impl Client {
+    fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        Self { reader: BufReader::new(stream.try_clone().unwrap()), stream }
+    }
+
+    fn put(&mut self, token: &str, body: &[u8]) -> u16 {
+        self.start_put(token, body);
+        self.status()
+    }
+
+    fn start_put(&mut self, token: &str, body: &[u8]) {
+        let head = format!(
+            "PUT /_matrix/app/v1/transactions/1 HTTP/1.1\r\nHost: hs\r\nAuthorization: Bearer {token}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        self.stream.write_all(head.as_bytes()).unwrap();
+        self.stream.write_all(body).unwrap();
+    }
+
+    /// Reads one whole answer.
+    fn status(&mut self) -> u16 {
+        let (mut status, mut length) = (0, 0);
+        loop {
+            let mut line = String::new();
+            self.reader.read_line(&mut line).unwrap();
+            let line = line.trim_end().to_ascii_lowercase();
+            if let Some(rest) = line.strip_prefix("http/1.1 ") {
+                status = rest[..3].parse().unwrap();
+            } else if let Some(rest) = line.strip_prefix("content-length: ") {
+                length = rest.parse().unwrap();
+            } else if line.is_empty() {
+                break;
+            }
+        }
+        self.reader.read_exact(&mut vec![0; length]).unwrap();
+        status
+    }
+}
+
+fn transaction() -> Vec<u8> {
+    format!("{{\"events\":[{EVENT}]}}").into_bytes()
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_connection_goes_on_after_refusals() {
+    let world = world(Duration::from_secs(5)).await;
+    world.inbox.gate.add_permits(1);
+    let address = world.address;
+    let statuses = blocking(move || {
+        let mut client = Client::connect(address);
+        let huge = vec![b' '; appservice::MAX_TRANSACTION_BYTES + 1];
+        [("tok", &huge[..]), ("wrong", &huge[..1 << 19]), ("tok", b"{"), ("tok", &transaction())]
+            .map(|(token, body)| client.put(token, body))
+    })
+    .await;
+    assert_eq!(statuses, [413, 403, 400, 200]);
+}
+
+#[tokio::test]
+async fn an_unauthorized_caller_is_answered_before_sending_its_body() {
+    let world = world(Duration::from_secs(5)).await;
+    let address = world.address;
+    let status = blocking(move || {
+        let mut client = Client::connect(address);
+        let head = "PUT /transactions/1 HTTP/1.1\r\nHost: hs\r\nContent-Length: 1000000000\r\n\r\n";
+        client.stream.write_all(head.as_bytes()).unwrap();
+        client.status()
+    })
+    .await;
+    assert_eq!(status, 401);
+}
+
+#[tokio::test]
+async fn shutdown_finishes_what_is_in_flight_and_takes_no_more() {
+    let world = world(Duration::from_secs(30)).await;
+    let address = world.address;
+    let idle = blocking(move || Client::connect(address)).await;
+    let request = tokio::task::spawn_blocking(move || Client::connect(address).put("tok", &transaction()));
+    world.inbox.arrived.acquire().await.unwrap().forget();
+    world.shutdown.cancel();
+    world.inbox.gate.add_permits(1);
+    assert_eq!(request.await.unwrap(), 200);
+    world.served.await.unwrap().unwrap();
+    assert!(blocking(move || TcpStream::connect(address)).await.is_err());
+    drop(idle);
+}
+
+#[tokio::test]
+async fn shutdown_does_not_wait_for_ever() {
+    let world = world(Duration::from_millis(100)).await;
+    let address = world.address;
+    let client = blocking(move || {
+        let mut client = Client::connect(address);
+        client.start_put("tok", &transaction());
+        client
+    })
+    .await;
+    world.inbox.arrived.acquire().await.unwrap().forget();
+    world.shutdown.cancel();
+    world.served.await.unwrap().unwrap();
+    drop(client);
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_named_with_its_key_and_the_mend() {
+    let world = world(Duration::from_secs(5)).await;
+    let error = server::bind("appservice.listen", world.address).await.unwrap_err();
+    let (said, port) = (error.to_string(), world.address.port());
+    assert!(said.contains(&format!("cannot listen on 127.0.0.1:{port}, the value of `appservice.listen`")), "{said}");
+    assert!(said.contains(&format!("another process has port {port}")), "{said}");
+    assert!(error.source().is_some());
+}
