@@ -3,6 +3,7 @@
 //! Nothing here decides anything about rooms or people. It checks who is calling, makes what matters durable, and
 //! wakes the reconcile path, which reads its input from the database and never from a request.
 
+pub mod admin;
 pub mod appservice;
 mod body;
 mod idle;
