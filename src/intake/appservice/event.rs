@@ -66,7 +66,9 @@ impl<'de> Visitor<'de> for HeadVisitor {
 
 fn identifier<'a, E: Error>(name: &'static str, value: Option<Cow<'a, str>>) -> Result<Cow<'a, str>, E> {
     let value = value.ok_or_else(|| E::missing_field(name))?;
-    if value.is_empty() || value.len() > MAX_ID_BYTES || value.as_bytes().contains(&0) {
+    // NUL stands in JSON only as an escape, so a borrowed string has none.
+    let holds_nul = matches!(&value, Cow::Owned(text) if text.contains('\0'));
+    if value.is_empty() || value.len() > MAX_ID_BYTES || holds_nul {
         return Err(E::custom(name));
     }
     Ok(value)
