@@ -1,3 +1,3 @@
-//! The phenom-provisioner service.
+//! phenom-provisioner: an application service that owns provisioning and room policy.
 
-pub mod intake;
+pub mod homeserver;

@@ -1,0 +1,111 @@
+//! What changes accounts: made, locked, deactivated, reactivated, logged out, and the server-admin flag.
+//!
+//! `PUT v2/users` makes the account where there is none, so the methods that mean an account that exists look first.
+
+use tracing::instrument;
+
+use super::{CallError, Homeserver, Outcome, UserEntry, requests::users, user_segment};
+
+/// How [`Homeserver::create_account`] ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccountCreation {
+    Created,
+    /// It was there before and is unchanged; it may be locked or deactivated.
+    Existed(UserEntry),
+}
+
+impl Homeserver {
+    /// Makes the account if there is none. An account that exists keeps everything, its display name too.
+    ///
+    /// Without a display name Synapse takes the localpart. Upper case in the localpart is [`CallError::BadUserId`].
+    #[instrument(name = "homeserver.create_account", skip_all, fields(user.id = %user))]
+    pub async fn create_account(&self, user: &str, display_name: Option<&str>) -> Result<AccountCreation, CallError> {
+        match self.call("create_account", self.client().send(unchanged(user)?)).await {
+            Ok(answer) if answer.status == 201 => {}
+            Ok(answer) => return Ok(AccountCreation::Existed(answer.body)),
+            // Someone else made it between Synapse's look and its insert.
+            Err(failure) if failure.has_code("M_USER_IN_USE") => {
+                return Ok(AccountCreation::Existed(self.existing(user).await?));
+            }
+            Err(failure) => return Err(failure.into()),
+        }
+        if let Some(name) = display_name {
+            let request = users::modify::Request { displayname: Some(name.to_owned()), ..unchanged(user)? };
+            self.call("set_display_name", self.client().send(request)).await?;
+        }
+        Ok(AccountCreation::Created)
+    }
+
+    /// Grants or revokes server admin. Synapse refuses to let the bot revoke its own ("You may not demote yourself").
+    #[instrument(name = "homeserver.set_admin", skip_all, fields(user.id = %user, admin))]
+    pub async fn set_admin(&self, user: &str, admin: bool) -> Result<(), CallError> {
+        let request = users::set_admin::Request { user: user_segment(user)?, admin };
+        self.call("set_admin", self.client().send(request)).await?;
+        Ok(())
+    }
+
+    /// Locks or unlocks: a locked user's requests answer 401 `M_USER_LOCKED`, rooms and devices stay.
+    #[instrument(name = "homeserver.lock", skip_all, fields(user.id = %user, locked))]
+    pub async fn lock(&self, user: &str, locked: bool) -> Result<Outcome, CallError> {
+        if self.existing(user).await?.locked == locked {
+            return Ok(Outcome::AlreadySo);
+        }
+        let request = users::modify::Request { locked: Some(locked), ..unchanged(user)? };
+        self.call("lock", self.client().send(request)).await?;
+        Ok(Outcome::Done)
+    }
+
+    /// Deactivates, without erasing: logs out everywhere and, soon after, leaves every room.
+    #[instrument(name = "homeserver.deactivate", skip_all, fields(user.id = %user))]
+    pub async fn deactivate(&self, user: &str) -> Result<Outcome, CallError> {
+        if self.existing(user).await?.deactivated {
+            return Ok(Outcome::AlreadySo);
+        }
+        let request = users::deactivate::Request { user: user_segment(user)?, erase: false };
+        self.call("deactivate", self.client().send(request)).await?;
+        Ok(Outcome::Done)
+    }
+
+    /// Reactivates, as an ordinary user: Synapse would keep the admin flag. A lock stays, and so does having left all rooms.
+    ///
+    /// 1.163 answers 500 until the background updates of a fresh database are done.
+    #[instrument(name = "homeserver.reactivate", skip_all, fields(user.id = %user))]
+    pub async fn reactivate(&self, user: &str) -> Result<Outcome, CallError> {
+        if !self.existing(user).await?.deactivated {
+            return Ok(Outcome::AlreadySo);
+        }
+        let request = users::modify::Request { deactivated: Some(false), admin: Some(false), ..unchanged(user)? };
+        self.call("reactivate", self.client().send(request)).await?;
+        Ok(Outcome::Done)
+    }
+
+    /// Deletes every device of the user, which ends their sessions and forgets their device keys. Answers how many.
+    #[instrument(name = "homeserver.log_out", skip_all, fields(user.id = %user))]
+    pub async fn log_out(&self, user: &str) -> Result<usize, CallError> {
+        let user = user_segment(user)?;
+        let request = users::devices::Request { user: user.clone() };
+        let body = self.call("devices", self.client().send(request)).await?.body;
+        let devices: Vec<String> = body.devices.into_iter().map(|device| device.device_id).collect();
+        let number = devices.len();
+        if number > 0 {
+            let request = users::delete_devices::Request { user, devices };
+            self.call("delete_devices", self.client().send(request)).await?;
+        }
+        Ok(number)
+    }
+
+    async fn existing(&self, user: &str) -> Result<UserEntry, CallError> {
+        self.user(user).await?.ok_or(CallError::UserUnknown)
+    }
+}
+
+/// A change of nothing, to fill in.
+fn unchanged(user: &str) -> Result<users::modify::Request, CallError> {
+    Ok(users::modify::Request {
+        user: user_segment(user)?,
+        displayname: None,
+        admin: None,
+        deactivated: None,
+        locked: None,
+    })
+}

@@ -1,0 +1,111 @@
+//! The first steps on a homeserver that does not know the bot yet: register it, then have it made server admin.
+
+use hmac::{Hmac, Mac};
+use rand::Rng;
+use sha1::Sha1;
+use tracing::instrument;
+
+use super::{
+    CallError, ConnectError, Homeserver, Outcome,
+    requests::{Secret, users},
+};
+
+/// Why the bot could not be made server admin.
+#[derive(Debug, thiserror::Error)]
+pub enum PromoteError {
+    #[error("Synapse does not accept the admin token; give the access token of a server admin who is logged in")]
+    AdminTokenRejected,
+    #[error("the admin token belongs to someone who is not a server admin")]
+    NotAnAdmin,
+    #[error("the bot has no account yet; register the sender first")]
+    BotNotRegistered,
+    #[error("the bot could not be made server admin")]
+    Call(#[source] CallError),
+    #[error("there is no client with the admin token")]
+    Connect(#[from] ConnectError),
+}
+
+impl From<CallError> for PromoteError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::TokenRejected => Self::AdminTokenRejected,
+            CallError::NotServerAdmin => Self::NotAnAdmin,
+            CallError::UserUnknown => Self::BotNotRegistered,
+            error => Self::Call(error),
+        }
+    }
+}
+
+impl Homeserver {
+    /// Registers the application service's sender. Synapse accepts the `as_token` before, but the admin API needs the account.
+    #[instrument(name = "homeserver.register_sender", skip_all)]
+    pub async fn register_sender(&self, localpart: &str) -> Result<Outcome, CallError> {
+        let request = users::register_sender::Request {
+            login_type: "m.login.application_service".to_owned(),
+            username: localpart.to_owned(),
+            inhibit_login: true,
+        };
+        match self.call("register_sender", self.client().send(request)).await {
+            Ok(_) => Ok(Outcome::Done),
+            Err(failure) if failure.has_code("M_USER_IN_USE") => Ok(Outcome::AlreadySo),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// Makes the bot server admin with the token of someone who is one.
+    #[instrument(name = "homeserver.promote_with_admin_token", skip_all)]
+    pub async fn promote_with_admin_token(&self, admin_token: &str) -> Result<(), PromoteError> {
+        let admin = self.with_token(admin_token).await?;
+        Ok(admin.set_admin(self.user_id(), true).await?)
+    }
+
+    /// Makes the bot server admin with `registration_shared_secret`.
+    ///
+    /// That API makes new accounts only, so an admin with a random name is made, promotes the bot, and is demoted and
+    /// deactivated again; its account stays behind.
+    #[instrument(name = "homeserver.promote_with_shared_secret", skip_all)]
+    pub async fn promote_with_shared_secret(&self, shared_secret: &str) -> Result<(), PromoteError> {
+        let username = format!("provisioner-bootstrap-{}", random_hex());
+        let password = random_hex();
+        let nonce = self.call("register_nonce", self.client().send(users::nonce::Request {})).await;
+        let nonce = nonce.map_err(CallError::from)?.body.nonce;
+        let request = users::register_with_secret::Request {
+            mac: Secret(registration_mac(shared_secret, &nonce, &username, &password)),
+            nonce,
+            username: username.clone(),
+            password: Secret(password),
+            admin: true,
+        };
+        let answer = self.call("register_with_secret", self.client().send(request)).await.map_err(CallError::from)?;
+        let helper = self.with_token(&answer.body.access_token.0).await?;
+        let helper_id = format!("@{username}:{}", self.inner.user_id.server_name());
+        match helper.set_admin(self.user_id(), true).await {
+            Ok(()) => {
+                self.set_admin(&helper_id, false).await?;
+                self.deactivate(&helper_id).await?;
+                Ok(())
+            }
+            Err(error) => {
+                // No admin may be left over; that this fails too matters less than why the bot was not promoted.
+                let _ = helper.deactivate(&helper_id).await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// The same homeserver, as someone else. The user ID is only a name here: Synapse goes by the token.
+    async fn with_token(&self, token: &str) -> Result<Self, ConnectError> {
+        Self::connect(&self.inner.url, self.user_id(), token, self.inner.timeouts).await
+    }
+}
+
+/// The proof of the shared secret that `POST /_synapse/admin/v1/register` wants, for an admin account.
+fn registration_mac(shared_secret: &str, nonce: &str, username: &str, password: &str) -> String {
+    let mut mac = Hmac::<Sha1>::new_from_slice(shared_secret.as_bytes()).expect("HMAC takes a key of any length");
+    mac.update([nonce, username, password, "admin"].join("\0").as_bytes());
+    hex::encode(mac.finalize().into_bytes())
+}
+
+fn random_hex() -> String {
+    hex::encode(rand::rng().random::<[u8; 16]>())
+}

@@ -1,0 +1,242 @@
+//! What an unhappy answer means. Synapse's refusals are told apart by their text, since most share `M_FORBIDDEN` or
+//! `M_UNKNOWN`; each text below was seen on 1.105.1 and on 1.163.2.
+
+use std::time::{Duration, SystemTime};
+
+use matrix_sdk::{ClientBuildError, HttpError};
+use ruma::{
+    IdParseError,
+    api::{
+        client::uiaa::UiaaResponse,
+        error::{Error as MatrixError, ErrorBody, ErrorKind, FromHttpResponseError, RetryAfter},
+    },
+};
+
+/// How a write ended well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Synapse did it.
+    Done,
+    /// There was nothing to do. The caller thought otherwise, so its mirror is behind.
+    AlreadySo,
+}
+
+/// Why the client for Synapse could not be made. Nothing has been sent.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    #[error("{user_id:?} is not a Matrix user ID; check sender_localpart and [homeserver] server_name")]
+    BadUserId { user_id: String, source: IdParseError },
+    #[error("the client for Synapse cannot be built; check [homeserver] url")]
+    Client(#[source] Box<ClientBuildError>),
+    #[error("the client for Synapse does not take the session")]
+    Session(#[source] Box<matrix_sdk::Error>),
+}
+
+/// Why a call did not do what was asked, in plain words with the mend.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    #[error("Synapse cannot be reached; check that it runs and that [homeserver] url is right")]
+    Unreachable(#[source] Box<HttpError>),
+    #[error("Synapse did not answer within {after:?}; it may have done what was asked all the same")]
+    TimedOut { after: Duration },
+    #[error("Synapse limits our requests{}; set rate_limited: false in the registration and restart Synapse", retry_text(*retry_after))]
+    RateLimited { retry_after: Option<Duration> },
+    #[error("Synapse does not accept the as_token; give it the same registration file as the service and restart it")]
+    TokenRejected,
+    #[error("the bot's account is locked or deactivated on Synapse ({message}); unlock or reactivate it")]
+    BotDisabled { message: String },
+    #[error("the bot is not a server admin; run `phenom-provisioner bootstrap`")]
+    NotServerAdmin,
+    #[error("Synapse does not serve this path here; [homeserver] url must reach its client and admin APIs")]
+    NotServedHere,
+    #[error("the user is banned from the room; unban them first if they belong there")]
+    Banned,
+    #[error("Synapse has no such account")]
+    UserUnknown,
+    #[error("Synapse does not take the user ID: {message}")]
+    BadUserId { message: String },
+    #[error("the bot is not in the room; invite it, or let `phenom-provisioner doctor` say how to bring it back")]
+    BotNotInRoom,
+    #[error("Synapse does not know the room; check its id in the configuration")]
+    RoomUnknown,
+    #[error(
+        "{room:?} is not a full room ID; before room version 12 it ends in \":\" and the server name, and an alias is not an ID"
+    )]
+    BadRoomId { room: String },
+    #[error("Synapse refuses: {message}; the bot needs more power in the room, or the room other join rules")]
+    NotPermitted { message: String },
+    #[error(
+        "no local user who is still in the room has the power to admit the bot ({message}); someone in the room must invite it"
+    )]
+    NoLocalAdmin { message: String },
+    #[error("Synapse cannot reach this service ({message}); check the url in the registration and [appservice] listen")]
+    ListenerUnreachable { message: String },
+    #[error("the shared secret is not Synapse's registration_shared_secret")]
+    SharedSecretRejected,
+    #[error("Synapse failed with status {status}: {message}")]
+    ServerError { status: u16, message: String },
+    #[error("Synapse answered something that cannot be read")]
+    Unreadable(#[source] Box<HttpError>),
+    #[error("the request could not be written")]
+    NotSent(#[source] Box<HttpError>),
+    #[error("Synapse answered {status} {errcode}: {message}")]
+    Unexpected { status: u16, errcode: String, message: String },
+}
+
+impl CallError {
+    /// Synapse was not there, or may have acted without our knowing: pushes can be lost too, so every mirror is re-read.
+    pub fn is_transport(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::TimedOut { .. } => true,
+            Self::ServerError { status, .. } => matches!(status, 502..=504),
+            _ => false,
+        }
+    }
+
+    /// The answer contradicts what the plan was made from: the room is re-read before anything else is tried in it.
+    pub fn means_mirror_is_stale(&self) -> bool {
+        matches!(
+            self,
+            Self::Banned | Self::UserUnknown | Self::BotNotInRoom | Self::RoomUnknown | Self::NotPermitted { .. }
+        )
+    }
+
+    /// How long Synapse asks us to wait.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+fn retry_text(retry_after: Option<Duration>) -> String {
+    retry_after.map(|wait| format!(" for {wait:?}")).unwrap_or_default()
+}
+
+/// An unhappy end before it is given a meaning; some calls look at the answer first.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Unreachable(Box<HttpError>),
+    TimedOut { after: Duration },
+    Answer(Answer),
+    Unreadable(Box<HttpError>),
+    NotSent(Box<HttpError>),
+}
+
+/// An error answer as Synapse, or a proxy before it, wrote it.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) errcode: String,
+    pub(super) message: String,
+    retry_after: Option<Duration>,
+}
+
+impl Failure {
+    pub(super) fn from_http(error: HttpError, elapsed: Duration) -> Self {
+        match error {
+            HttpError::Reqwest(ref inner) if inner.is_timeout() => Self::TimedOut { after: elapsed },
+            HttpError::Reqwest(_) => Self::Unreachable(Box::new(error)),
+            HttpError::Api(ref inner) => match inner.as_ref() {
+                FromHttpResponseError::Server(UiaaResponse::MatrixError(error)) => Self::Answer(Answer::read(error)),
+                FromHttpResponseError::Server(UiaaResponse::AuthResponse(_)) => Self::Answer(Answer {
+                    status: 401,
+                    errcode: String::new(),
+                    message: "interactive authentication is asked for".to_owned(),
+                    retry_after: None,
+                }),
+                _ => Self::Unreadable(Box::new(error)),
+            },
+            _ => Self::NotSent(Box::new(error)),
+        }
+    }
+
+    /// The value of the metric label `status`.
+    pub(super) fn status_label(&self) -> String {
+        match self {
+            Self::Answer(answer) => answer.status.to_string(),
+            Self::Unreachable(_) => "unreachable".to_owned(),
+            Self::TimedOut { .. } => "timeout".to_owned(),
+            Self::Unreadable(_) => "unreadable".to_owned(),
+            Self::NotSent(_) => "not_sent".to_owned(),
+        }
+    }
+
+    /// The answer, if there was one and its message contains `text`.
+    pub(super) fn says(&self, text: &str) -> bool {
+        matches!(self, Self::Answer(answer) if answer.message.contains(text))
+    }
+
+    /// Whether there was an answer with this error code.
+    pub(super) fn has_code(&self, errcode: &str) -> bool {
+        matches!(self, Self::Answer(answer) if answer.errcode == errcode)
+    }
+}
+
+impl Answer {
+    fn read(error: &MatrixError) -> Self {
+        let status = error.status_code.as_u16();
+        let (errcode, message) = match &error.body {
+            ErrorBody::Standard(body) => (body.kind.errcode().to_string(), body.message.clone()),
+            ErrorBody::Json(body) => {
+                (body["errcode"].as_str().unwrap_or_default().to_owned(), "an error without a message".to_owned())
+            }
+            ErrorBody::NotJson { .. } => (String::new(), "not a Matrix answer (a proxy's page?)".to_owned()),
+        };
+        let retry_after = match error.error_kind() {
+            Some(ErrorKind::LimitExceeded(data)) => data.retry_after.and_then(|retry_after| match retry_after {
+                RetryAfter::Delay(delay) => Some(delay),
+                RetryAfter::DateTime(at) => at.duration_since(SystemTime::now()).ok(),
+            }),
+            _ => None,
+        };
+        Self { status, errcode, message, retry_after }
+    }
+
+    fn classify(self) -> CallError {
+        let Self { status, errcode, message, retry_after } = self;
+        let says = |text: &str| message.contains(text);
+        match (status, errcode.as_str()) {
+            (429, _) => CallError::RateLimited { retry_after },
+            (500.., _) => CallError::ServerError { status, message },
+            (_, "M_USER_LOCKED" | "M_USER_DEACTIVATED" | "M_USER_SUSPENDED") => CallError::BotDisabled { message },
+            (401, _) => CallError::TokenRejected,
+            (404, "M_UNRECOGNIZED" | "") => CallError::NotServedHere,
+            (403, _) if says("You are not a server admin") => CallError::NotServerAdmin,
+            (403, _) if says("HMAC incorrect") => CallError::SharedSecretRejected,
+            (403, "M_BAD_STATE") if says("user who was banned") => CallError::Banned,
+            (403, _) if says("banned from") => CallError::Banned,
+            (403, _) if says("not in room") => CallError::BotNotInRoom,
+            (403, "M_FORBIDDEN") => CallError::NotPermitted { message },
+            (404, _) if says("User not found") || says("Unknown user") || says("No row found (users)") => {
+                CallError::UserUnknown
+            }
+            (404, _) if says("Room not found") || says("Not a known room") || says("Can't join remote room") => {
+                CallError::RoomUnknown
+            }
+            (400, _) if says("Server not in room") => CallError::RoomUnknown,
+            (400, _) if says("No local admin user in room") => CallError::NoLocalAdmin { message },
+            (400, _) if says("legal room ID") => {
+                CallError::BadRoomId { room: message.split(' ').next().unwrap_or_default().to_owned() }
+            }
+            (400, "M_INVALID_USERNAME" | "M_EXCLUSIVE") => CallError::BadUserId { message },
+            (400, _) if says("UserID string") || says("local users") || says("Not a valid user_id") => {
+                CallError::BadUserId { message }
+            }
+            _ => CallError::Unexpected { status, errcode, message },
+        }
+    }
+}
+
+impl From<Failure> for CallError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Unreachable(source) => Self::Unreachable(source),
+            Failure::TimedOut { after } => Self::TimedOut { after },
+            Failure::Answer(answer) => answer.classify(),
+            Failure::Unreadable(source) => Self::Unreadable(source),
+            Failure::NotSent(source) => Self::NotSent(source),
+        }
+    }
+}

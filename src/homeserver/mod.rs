@@ -1,0 +1,171 @@
+//! What we ask of Synapse: one method a question (`read`, `users`) or a write (`write`, `accounts`, `bootstrap`).
+//!
+//! Every call is bounded in time, counted, and answered in terms a caller can act on ([`CallError`], [`Outcome`]). Nothing
+//! here retries, remembers or decides: the next pass plans again. The wire formats live in `requests`, the meaning of
+//! Synapse's refusals in `error`.
+
+mod accounts;
+mod bootstrap;
+mod error;
+mod lenient;
+mod read;
+mod requests;
+mod users;
+mod write;
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use matrix_sdk::{
+    Client, HttpResult, SessionMeta, SessionTokens, authentication::matrix::MatrixSession, config::RequestConfig,
+};
+use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId, api::MatrixVersion};
+
+pub use self::{
+    accounts::AccountCreation,
+    bootstrap::PromoteError,
+    error::{CallError, ConnectError, Outcome},
+    read::{MemberEvent, RoomSummary, StateEvent},
+    users::{UserEntry, UserPage},
+    write::NewRoom,
+};
+use self::{error::Failure, requests::PathSegment};
+
+/// How long one call may take in all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Any call but the bulk reads. A join into a room of 5,000 takes seconds when others are queued before it.
+    pub call: Duration,
+    /// Reads that grow with a room or with the number of accounts.
+    pub bulk_read: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { call: Duration::from_secs(30), bulk_read: Duration::from_secs(120) }
+    }
+}
+
+/// Synapse, as the bot. Cheap to clone.
+#[derive(Clone)]
+pub struct Homeserver {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    client: Client,
+    url: String,
+    user_id: OwnedUserId,
+    timeouts: Timeouts,
+}
+
+impl fmt::Debug for Homeserver {
+    /// Without the token, which the client holds.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Homeserver").field("url", &self.inner.url).field("user_id", &self.inner.user_id).finish()
+    }
+}
+
+impl Homeserver {
+    /// Prepares the client for `user_id` (the registration's sender) with its `as_token`. Sends nothing.
+    pub async fn connect(
+        url: &str,
+        user_id: &str,
+        access_token: &str,
+        timeouts: Timeouts,
+    ) -> Result<Self, ConnectError> {
+        let user_id =
+            UserId::parse(user_id).map_err(|source| ConnectError::BadUserId { user_id: user_id.to_owned(), source })?;
+        let request_config = RequestConfig::new().disable_retry().timeout(timeouts.call.max(timeouts.bulk_read));
+        let client = Client::builder()
+            .homeserver_url(url)
+            // Given here, it is not asked for: 1.11 has every path we use, and Synapse 1.105.1 speaks it.
+            .server_versions([MatrixVersion::V1_11])
+            .request_config(request_config)
+            .build()
+            .await
+            .map_err(|source| ConnectError::Client(Box::new(source)))?;
+        let session = MatrixSession {
+            // The sender has no device; matrix-sdk wants a name for one and never sends it.
+            meta: SessionMeta { user_id: user_id.clone(), device_id: "provisioner".into() },
+            tokens: SessionTokens { access_token: access_token.to_owned(), refresh_token: None },
+        };
+        client.restore_session(session).await.map_err(|source| ConnectError::Session(Box::new(source)))?;
+        Ok(Self { inner: Arc::new(Inner { client, url: url.to_owned(), user_id, timeouts }) })
+    }
+
+    /// The bot's own MXID.
+    pub fn user_id(&self) -> &str {
+        self.inner.user_id.as_str()
+    }
+
+    fn client(&self) -> &Client {
+        &self.inner.client
+    }
+
+    /// Waits for one sent request, at most [`Timeouts::call`].
+    async fn call<T>(
+        &self,
+        endpoint: &'static str,
+        sent: impl IntoFuture<Output = HttpResult<T>>,
+    ) -> Result<T, Failure> {
+        measure(endpoint, self.inner.timeouts.call, sent).await
+    }
+
+    /// Waits for one sent request, at most [`Timeouts::bulk_read`].
+    async fn bulk_read<T>(
+        &self,
+        endpoint: &'static str,
+        sent: impl IntoFuture<Output = HttpResult<T>>,
+    ) -> Result<T, Failure> {
+        measure(endpoint, self.inner.timeouts.bulk_read, sent).await
+    }
+}
+
+/// Bounds, times and counts one request. `endpoint` is a fixed short name, so that the metrics stay few.
+async fn measure<T>(
+    endpoint: &'static str,
+    limit: Duration,
+    sent: impl IntoFuture<Output = HttpResult<T>>,
+) -> Result<T, Failure> {
+    let started = Instant::now();
+    let result = match tokio::time::timeout(limit, sent.into_future()).await {
+        Ok(answer) => answer.map_err(|error| Failure::from_http(error, started.elapsed())),
+        Err(_) => Err(Failure::TimedOut { after: limit }),
+    };
+    let status = result.as_ref().map_or_else(Failure::status_label, |_| "2xx".to_owned());
+    metrics::histogram!("provisioner_homeserver_request_seconds", "endpoint" => endpoint)
+        .record(started.elapsed().as_secs_f64());
+    metrics::counter!("provisioner_homeserver_requests_total", "endpoint" => endpoint, "status" => status).increment(1);
+    result
+}
+
+/// A room ID ready for a path. An alias is refused here: Synapse would resolve it, and aliases are never a room's name.
+///
+/// ruma leaves `%` as it is in a path, so it is escaped first.
+fn room_in_path(room: &str) -> Result<OwnedRoomId, CallError> {
+    RoomId::parse(room.replace('%', "%25")).map_err(|_| CallError::BadRoomId { room: room.to_owned() })
+}
+
+/// The same for the requests that are our own, which escape by themselves.
+fn room_segment(room: &str) -> Result<PathSegment, CallError> {
+    room_in_path(room)?;
+    Ok(PathSegment(room.to_owned()))
+}
+
+/// An MXID ready for a path.
+fn user_segment(user: &str) -> Result<PathSegment, CallError> {
+    checked_user(user).map(PathSegment)
+}
+
+/// Refuses what cannot be an MXID before it becomes part of a path. Stranger ids than ruma accepts exist; Synapse judges them.
+fn checked_user(user: &str) -> Result<String, CallError> {
+    if user.starts_with('@') && user.contains(':') {
+        Ok(user.to_owned())
+    } else {
+        Err(CallError::BadUserId { message: format!("{user:?} does not look like @localpart:server") })
+    }
+}

@@ -1,0 +1,213 @@
+//! What is: rooms, their members and state, and Synapse itself. Nothing here changes anything.
+
+use std::time::Duration;
+
+use ruma::{
+    api::client::{
+        account::whoami, membership::joined_rooms, state::get_state_event_for_key,
+        state::get_state_event_for_key::v3::StateEventFormat,
+    },
+    events::StateEventType,
+};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tracing::{instrument, warn};
+
+use super::{
+    CallError, Homeserver,
+    error::Failure,
+    lenient::{count, flag, readable, text},
+    requests::{PathSegment, rooms, server},
+    room_in_path, room_segment,
+};
+
+/// A room as Synapse's admin API sums it up.
+///
+/// The counts come from Synapse's statistics, which follow the room by moments and not at all with `stats: {enabled:
+/// false}`. On 1.105.1 `tombstoned` and `replacement_room` are absent.
+#[derive(Clone, Debug, Deserialize)]
+pub struct RoomSummary {
+    pub room_id: String,
+    #[serde(default, deserialize_with = "text")]
+    pub name: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub topic: Option<String>,
+    #[serde(default, deserialize_with = "count")]
+    pub joined_members: Option<u64>,
+    #[serde(default, deserialize_with = "count")]
+    pub joined_local_members: Option<u64>,
+    /// All current state events, memberships of every kind among them.
+    #[serde(default, deserialize_with = "count")]
+    pub state_events: Option<u64>,
+    /// The room version.
+    #[serde(default, deserialize_with = "text")]
+    pub version: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub creator: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub join_rules: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub guest_access: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub history_visibility: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub encryption: Option<String>,
+    #[serde(default, deserialize_with = "flag")]
+    pub public: bool,
+    #[serde(default, deserialize_with = "flag")]
+    pub tombstoned: bool,
+    #[serde(default, deserialize_with = "text")]
+    pub replacement_room: Option<String>,
+}
+
+/// The membership of someone who is not joined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberEvent {
+    pub user_id: String,
+    /// `invite`, `leave`, `ban` or `knock`.
+    pub membership: String,
+    /// Who made it so; the user themselves for a voluntary leave, and for the leaves of a deactivated account.
+    pub sender: String,
+    pub event_id: String,
+    /// Milliseconds since the Unix epoch.
+    pub origin_server_ts: u64,
+}
+
+/// A state event with its content as Synapse wrote it, unknown keys and all.
+#[derive(Clone, Debug, Deserialize)]
+pub struct StateEvent {
+    pub content: Box<RawValue>,
+    pub sender: String,
+    /// Absent on 1.105.1, which leaves it out of `format=event`.
+    #[serde(default, deserialize_with = "text")]
+    pub event_id: Option<String>,
+    /// Milliseconds since the Unix epoch.
+    pub origin_server_ts: u64,
+}
+
+impl Homeserver {
+    /// Whose token this is. Synapse answers it even before the sender is registered, so it proves the token only.
+    #[instrument(name = "homeserver.whoami", skip_all)]
+    pub async fn whoami(&self) -> Result<String, CallError> {
+        let answer = self.call("whoami", self.client().send(whoami::v3::Request::new())).await?;
+        Ok(answer.user_id.into())
+    }
+
+    /// Synapse's version, for example `1.105.1`.
+    #[instrument(name = "homeserver.server_version", skip_all)]
+    pub async fn server_version(&self) -> Result<String, CallError> {
+        let answer = self.call("server_version", self.client().send(server::version::Request {})).await?;
+        Ok(answer.body.server_version)
+    }
+
+    /// The cheap look at a room. Needs no bot in it.
+    #[instrument(name = "homeserver.room_summary", skip_all, fields(room.id = %room))]
+    pub async fn room_summary(&self, room: &str) -> Result<RoomSummary, CallError> {
+        let request = rooms::summary::Request { room: room_segment(room)? };
+        Ok(self.bulk_read("room_summary", self.client().send(request)).await?.body)
+    }
+
+    /// Everyone joined. Needs no bot in the room.
+    #[instrument(name = "homeserver.joined_members", skip_all, fields(room.id = %room))]
+    pub async fn joined_members(&self, room: &str) -> Result<Vec<Box<str>>, CallError> {
+        let request = rooms::joined::Request { room: room_segment(room)? };
+        let body = self.bulk_read("joined_members", self.client().send(request)).await?.body;
+        if body.members.len() != body.total {
+            let message = format!("{} members listed where it counts {}", body.members.len(), body.total);
+            return Err(CallError::Unexpected { status: 200, errcode: String::new(), message });
+        }
+        Ok(body.members)
+    }
+
+    /// Everyone who was in the room, or is invited or banned, and is not joined.
+    ///
+    /// Read it before [`Self::joined_members`]: who is admitted in between is then in both rather than in neither. An entry
+    /// that cannot be read is skipped and counted in `provisioner_homeserver_unreadable_entries_total`.
+    ///
+    /// To a bot that has left, Synapse tells how the room was at that moment, with 200; that answer names the bot and
+    /// becomes [`CallError::BotNotInRoom`].
+    #[instrument(name = "homeserver.other_members", skip_all, fields(room.id = %room))]
+    pub async fn other_members(&self, room: &str) -> Result<Vec<MemberEvent>, CallError> {
+        let request = rooms::members::Request { room: room_segment(room)?, not_membership: "join".to_owned() };
+        let body = self.bulk_read("other_members", self.client().send(request)).await?.body;
+        let (events, unreadable) = readable(body.chunk);
+        report_unreadable("other_members", unreadable);
+        if events.iter().any(|event| event.state_key == self.user_id()) {
+            return Err(CallError::BotNotInRoom);
+        }
+        Ok(events
+            .into_iter()
+            .map(|event| MemberEvent {
+                user_id: event.state_key,
+                membership: event.content.membership,
+                sender: event.sender,
+                event_id: event.event_id,
+                origin_server_ts: event.origin_server_ts,
+            })
+            .collect())
+    }
+
+    /// One piece of state, or `None` where the room has none of it. A redacted one has the content `{}`.
+    ///
+    /// To a bot that has left, Synapse tells what it was at that moment, with 200: be sure that the bot is among
+    /// [`Self::joined_members`].
+    #[instrument(name = "homeserver.state_event", skip_all, fields(room.id = %room, event.kind = %kind))]
+    pub async fn state_event(&self, room: &str, kind: &str, key: &str) -> Result<Option<StateEvent>, CallError> {
+        let mut request = get_state_event_for_key::v3::Request::new(
+            room_in_path(room)?,
+            StateEventType::from(kind),
+            key.replace('%', "%25"),
+        );
+        request.format = StateEventFormat::Event;
+        match self.call("state_event", self.client().send(request)).await {
+            Ok(answer) => match serde_json::from_str(answer.event_or_content.get()) {
+                Ok(event) => Ok(Some(event)),
+                Err(error) => {
+                    let message = format!("a state event that cannot be read: {error}");
+                    Err(CallError::Unexpected { status: 200, errcode: String::new(), message })
+                }
+            },
+            Err(failure) if failure.has_code("M_NOT_FOUND") => Ok(None),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// The rooms that the bot is joined to.
+    #[instrument(name = "homeserver.joined_rooms", skip_all)]
+    pub async fn joined_rooms(&self) -> Result<Vec<String>, CallError> {
+        let answer = self.call("joined_rooms", self.client().send(joined_rooms::v3::Request::new())).await?;
+        Ok(answer.joined_rooms.into_iter().map(Into::into).collect())
+    }
+
+    /// Asks Synapse to call this service's listener; answers how long that took. On 1.163 it also ends the wait before
+    /// the next delivery of transactions.
+    #[instrument(name = "homeserver.ping_appservice", skip_all)]
+    pub async fn ping_appservice(&self, appservice_id: &str, transaction_id: &str) -> Result<Duration, CallError> {
+        let request = server::ping::Request {
+            appservice: PathSegment(appservice_id.to_owned()),
+            transaction_id: transaction_id.to_owned(),
+        };
+        match self.call("ping_appservice", self.client().send(request)).await {
+            Ok(answer) => Ok(answer.body.duration),
+            // These two are about the way back to us, not about Synapse.
+            Err(Failure::Answer(answer))
+                if matches!(
+                    answer.errcode.as_str(),
+                    "M_CONNECTION_FAILED" | "M_CONNECTION_TIMEOUT" | "M_BAD_STATUS" | "M_URL_NOT_SET"
+                ) =>
+            {
+                Err(CallError::ListenerUnreachable { message: answer.message })
+            }
+            Err(failure) => Err(failure.into()),
+        }
+    }
+}
+
+/// Says once an answer how many of its entries were skipped.
+pub(super) fn report_unreadable(endpoint: &'static str, unreadable: usize) {
+    if unreadable > 0 {
+        warn!(endpoint, unreadable, "skipped entries of Synapse's answer that cannot be read");
+        metrics::counter!("provisioner_homeserver_unreadable_entries_total", "endpoint" => endpoint)
+            .increment(u64::try_from(unreadable).unwrap_or(u64::MAX));
+    }
+}

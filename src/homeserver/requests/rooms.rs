@@ -1,0 +1,72 @@
+//! Rooms: Synapse's admin API, and client-server calls whose bodies ruma is strict about.
+
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::Value;
+
+use super::PathSegment;
+use crate::homeserver::{RoomSummary, lenient::Entry};
+
+endpoint!(summary: GET "/_synapse/admin/v1/rooms/{room}" {
+    #[ruma_api(path)] room: PathSegment,
+} -> RoomSummary);
+
+endpoint!(joined: GET "/_synapse/admin/v1/rooms/{room}/members" {
+    #[ruma_api(path)] room: PathSegment,
+} -> Joined);
+
+endpoint!(members: GET "/_matrix/client/v3/rooms/{room}/members" {
+    #[ruma_api(path)] room: PathSegment,
+    #[ruma_api(query)] not_membership: String,
+} -> Members);
+
+endpoint!(admin_join: POST "/_synapse/admin/v1/join/{room}" {
+    #[ruma_api(path)] room: PathSegment,
+    user_id: String,
+} -> IgnoredAny);
+
+endpoint!(kick: POST "/_matrix/client/v3/rooms/{room}/kick" {
+    #[ruma_api(path)] room: PathSegment,
+    user_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")] reason: Option<String>,
+} -> IgnoredAny);
+
+endpoint!(make_admin: POST "/_synapse/admin/v1/rooms/{room}/make_room_admin" {
+    #[ruma_api(path)] room: PathSegment,
+    user_id: String,
+} -> IgnoredAny);
+
+endpoint!(create: POST "/_matrix/client/v3/createRoom" {
+    #[ruma_api(body)] body: Value,
+} -> CreatedRoom);
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Joined {
+    /// A million of these are 16 bytes and the ID each.
+    pub(crate) members: Vec<Box<str>>,
+    pub(crate) total: usize,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Members {
+    pub(crate) chunk: Vec<Entry<Member>>,
+}
+
+/// What matters of a membership event, and nothing else: a display name may be anything.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Member {
+    pub(crate) state_key: String,
+    pub(crate) sender: String,
+    pub(crate) event_id: String,
+    pub(crate) origin_server_ts: u64,
+    pub(crate) content: MemberContent,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct MemberContent {
+    pub(crate) membership: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct CreatedRoom {
+    pub(crate) room_id: String,
+}

@@ -1,0 +1,27 @@
+//! Synapse itself, and its way back to this service.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::PathSegment;
+use crate::homeserver::lenient::millis;
+
+endpoint!(version: GET "/_synapse/admin/v1/server_version" {} -> Version);
+
+// ruma's own refuses a fraction in `duration_ms`.
+endpoint!(ping: POST "/_matrix/client/v1/appservice/{appservice}/ping" {
+    #[ruma_api(path)] appservice: PathSegment,
+    transaction_id: String,
+} -> Pong);
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Version {
+    pub(crate) server_version: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Pong {
+    #[serde(rename = "duration_ms", deserialize_with = "millis")]
+    pub(crate) duration: Duration,
+}

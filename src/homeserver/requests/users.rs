@@ -1,0 +1,96 @@
+//! Accounts: Synapse's admin API, and the two ways to register the bot.
+
+use serde::{Deserialize, de::IgnoredAny};
+
+use super::{PathSegment, Secret};
+use crate::homeserver::{
+    UserEntry,
+    lenient::{Entry, count},
+};
+
+endpoint!(list: GET "/_synapse/admin/v2/users" {
+    #[ruma_api(query)] from: u64,
+    #[ruma_api(query)] limit: u64,
+    #[ruma_api(query)] guests: bool,
+    #[ruma_api(query)] deactivated: bool,
+    #[ruma_api(query)] locked: bool,
+    #[ruma_api(query)] #[serde(skip_serializing_if = "Option::is_none")] admins: Option<bool>,
+    #[ruma_api(query)] order_by: String,
+} -> Users);
+
+endpoint!(read: GET "/_synapse/admin/v2/users/{user}" {
+    #[ruma_api(path)] user: PathSegment,
+} -> UserEntry);
+
+// Makes the account where there is none.
+endpoint!(modify: PUT "/_synapse/admin/v2/users/{user}" {
+    #[ruma_api(path)] user: PathSegment,
+    #[serde(skip_serializing_if = "Option::is_none")] displayname: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")] admin: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")] deactivated: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")] locked: Option<bool>,
+} -> UserEntry);
+
+endpoint!(set_admin: PUT "/_synapse/admin/v1/users/{user}/admin" {
+    #[ruma_api(path)] user: PathSegment,
+    admin: bool,
+} -> IgnoredAny);
+
+endpoint!(deactivate: POST "/_synapse/admin/v1/deactivate/{user}" {
+    #[ruma_api(path)] user: PathSegment,
+    erase: bool,
+} -> IgnoredAny);
+
+endpoint!(devices: GET "/_synapse/admin/v2/users/{user}/devices" {
+    #[ruma_api(path)] user: PathSegment,
+} -> Devices);
+
+endpoint!(delete_devices: POST "/_synapse/admin/v2/users/{user}/delete_devices" {
+    #[ruma_api(path)] user: PathSegment,
+    devices: Vec<String>,
+} -> IgnoredAny);
+
+endpoint!(register_sender: POST "/_matrix/client/v3/register" {
+    #[serde(rename = "type")] login_type: String,
+    username: String,
+    inhibit_login: bool,
+} -> IgnoredAny);
+
+endpoint!(nonce: GET "/_synapse/admin/v1/register" {} -> Nonce);
+
+endpoint!(register_with_secret: POST "/_synapse/admin/v1/register" {
+    nonce: String,
+    username: String,
+    password: Secret,
+    admin: bool,
+    mac: Secret,
+} -> Registered);
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Users {
+    pub(crate) users: Vec<Entry<UserEntry>>,
+    #[serde(default, deserialize_with = "count")]
+    pub(crate) total: Option<u64>,
+    #[serde(default, deserialize_with = "count")]
+    pub(crate) next_token: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Devices {
+    pub(crate) devices: Vec<Device>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Device {
+    pub(crate) device_id: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Nonce {
+    pub(crate) nonce: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Registered {
+    pub(crate) access_token: Secret,
+}

@@ -1,0 +1,104 @@
+//! Which accounts there are, and which of them are server admins. Nothing here changes anything.
+
+use serde::Deserialize;
+use tracing::instrument;
+
+use super::{
+    CallError, Homeserver,
+    lenient::{flag, readable, text},
+    read::report_unreadable,
+    requests::users,
+    user_segment,
+};
+
+/// How many admins are asked for at once.
+const ADMINS_PER_PAGE: u64 = 1000;
+
+/// An account. Both versions tell all of this in the list and for one account; `suspended` is on 1.163 and for one only.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct UserEntry {
+    /// The MXID.
+    pub name: String,
+    #[serde(default, deserialize_with = "text")]
+    pub displayname: Option<String>,
+    #[serde(default, deserialize_with = "flag")]
+    pub admin: bool,
+    #[serde(default, deserialize_with = "flag")]
+    pub deactivated: bool,
+    #[serde(default, deserialize_with = "flag")]
+    pub locked: bool,
+    #[serde(default, deserialize_with = "flag")]
+    pub shadow_banned: bool,
+    #[serde(default, deserialize_with = "flag")]
+    pub suspended: bool,
+}
+
+/// Part of the list of accounts.
+#[derive(Clone, Debug)]
+pub struct UserPage {
+    pub users: Vec<UserEntry>,
+    /// Entries that could not be read. A list with any is incomplete.
+    pub unreadable: usize,
+    /// Where the next page starts; `None` on the last.
+    pub next: Option<u64>,
+    /// How many accounts there are in all.
+    pub total: Option<u64>,
+}
+
+impl Homeserver {
+    /// A page of all accounts but guests, the deactivated and the locked included, oldest first: accounts made while the
+    /// pages are read come last and shift nothing. 20,000 in one page took 260 ms.
+    #[instrument(name = "homeserver.list_users", skip_all, fields(from, limit))]
+    pub async fn list_users(&self, from: u64, limit: u64) -> Result<UserPage, CallError> {
+        self.user_page("list_users", from, limit, None).await
+    }
+
+    /// Every account with the admin flag, the deactivated and the locked included. Both versions filter by `admins=true`.
+    #[instrument(name = "homeserver.server_admins", skip_all)]
+    pub async fn server_admins(&self) -> Result<Vec<UserEntry>, CallError> {
+        let mut admins = Vec::new();
+        let mut next = Some(0);
+        while let Some(from) = next {
+            let page = self.user_page("server_admins", from, ADMINS_PER_PAGE, Some(true)).await?;
+            // A Synapse that ignored the filter would otherwise make everyone an admin.
+            admins.extend(page.users.into_iter().filter(|user| user.admin));
+            next = page.next;
+        }
+        Ok(admins)
+    }
+
+    /// One account, or `None` where Synapse has none of that name.
+    #[instrument(name = "homeserver.user", skip_all, fields(user.id = %user))]
+    pub async fn user(&self, user: &str) -> Result<Option<UserEntry>, CallError> {
+        let request = users::read::Request { user: user_segment(user)? };
+        match self.call("user", self.client().send(request)).await {
+            Ok(answer) => Ok(Some(answer.body)),
+            Err(failure) if failure.has_code("M_NOT_FOUND") => Ok(None),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    async fn user_page(
+        &self,
+        endpoint: &'static str,
+        from: u64,
+        limit: u64,
+        admins: Option<bool>,
+    ) -> Result<UserPage, CallError> {
+        let request = users::list::Request {
+            from,
+            limit,
+            guests: false,
+            deactivated: true,
+            locked: true,
+            admins,
+            order_by: "creation_ts".to_owned(),
+        };
+        let body = self.bulk_read(endpoint, self.client().send(request)).await?.body;
+        let (users, unreadable) = readable(body.users);
+        report_unreadable(endpoint, unreadable);
+        // A page that does not move on would be read for ever.
+        let next = body.next_token.filter(|next| *next > from);
+        Ok(UserPage { users, unreadable, next, total: body.total })
+    }
+}
