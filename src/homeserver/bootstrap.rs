@@ -59,12 +59,13 @@ impl Homeserver {
         Ok(admin.set_admin(self.user_id(), true).await?)
     }
 
-    /// Makes the bot server admin with `registration_shared_secret`.
+    /// Makes the bot server admin with `registration_shared_secret`, registering it first where that is still to be done.
     ///
     /// That API makes new accounts only, so an admin with a random name is made, promotes the bot, and is demoted and
     /// deactivated again; its account stays behind.
     #[instrument(name = "homeserver.promote_with_shared_secret", skip_all)]
     pub async fn promote_with_shared_secret(&self, shared_secret: &str) -> Result<(), PromoteError> {
+        self.register_sender(self.inner.user_id.localpart()).await?;
         let username = format!("provisioner-bootstrap-{}", random_hex());
         let password = random_hex();
         let nonce = self.call("register_nonce", self.client().send(users::nonce::Request {})).await;
@@ -108,4 +109,16 @@ fn registration_mac(shared_secret: &str, nonce: &str, username: &str, password: 
 
 fn random_hex() -> String {
     hex::encode(rand::rng().random::<[u8; 16]>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::registration_mac;
+
+    #[test]
+    fn mac_is_the_one_that_synapse_computes() {
+        // From the Python of Synapse's documentation.
+        let expected = "f615ab91458f2d767077fd3533a7b1b689051b81";
+        assert_eq!(registration_mac("shh", "nonce", "boot", "pw"), expected);
+    }
 }

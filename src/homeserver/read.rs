@@ -100,14 +100,14 @@ impl Homeserver {
         Ok(answer.body.server_version)
     }
 
-    /// The cheap look at a room. Needs no bot in it.
+    /// The cheap look at a room, though Synapse reads its member list for it. Needs no bot in the room.
     #[instrument(name = "homeserver.room_summary", skip_all, fields(room.id = %room))]
     pub async fn room_summary(&self, room: &str) -> Result<RoomSummary, CallError> {
         let request = rooms::summary::Request { room: room_segment(room)? };
         Ok(self.bulk_read("room_summary", self.client().send(request)).await?.body)
     }
 
-    /// Everyone joined. Needs no bot in the room.
+    /// Everyone joined. Needs no bot in the room. A million members took 55 MB on the wire and 130 MB of memory at the most.
     #[instrument(name = "homeserver.joined_members", skip_all, fields(room.id = %room))]
     pub async fn joined_members(&self, room: &str) -> Result<Vec<Box<str>>, CallError> {
         let request = rooms::joined::Request { room: room_segment(room)? };

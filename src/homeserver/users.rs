@@ -53,7 +53,8 @@ impl Homeserver {
         self.user_page("list_users", from, limit, None).await
     }
 
-    /// Every account with the admin flag, the deactivated and the locked included. Both versions filter by `admins=true`.
+    /// Every account with the admin flag, the deactivated (who keep it) and the locked included. Both versions filter by
+    /// `admins=true`.
     #[instrument(name = "homeserver.server_admins", skip_all)]
     pub async fn server_admins(&self) -> Result<Vec<UserEntry>, CallError> {
         let mut admins = Vec::new();

@@ -20,7 +20,8 @@ pub struct NewRoom {
     pub version: Option<String>,
     /// Anyone may join. Unlisted either way.
     pub public: bool,
-    /// Merged over Synapse's default power levels. In room version 12 the creator must not be among its `users`.
+    /// Each key replaces Synapse's default for it, `events` and `users` as a whole: before room version 12 `users` must name
+    /// the bot, from 12 on it must not.
     pub power_levels: Option<Value>,
     /// Further state: event type and content; the state key is empty.
     pub initial_state: Vec<(String, Value)>,

@@ -1,0 +1,106 @@
+//! Bounded, counted, and silent about the token.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use metrics_exporter_prometheus::PrometheusBuilder;
+use phenom_provisioner::homeserver::{CallError, ConnectError};
+use tracing_subscriber::fmt::MakeWriter;
+use wiremock::{Mock, MockServer, matchers::any};
+
+use super::*;
+
+#[tokio::test]
+async fn a_call_is_given_up_after_its_time_and_a_bulk_read_after_a_longer_one() {
+    let server = MockServer::start().await;
+    let slow = ok(json!({ "members": [], "total": 0 })).set_delay(Duration::from_millis(600));
+    Mock::given(any()).respond_with(slow).mount(&server).await;
+    let timeouts = Timeouts { call: Duration::from_millis(200), bulk_read: Duration::from_secs(30) };
+    let bot = Homeserver::connect(&server.uri(), BOT, TOKEN, timeouts).await.unwrap();
+    let error = bot.join(ROOM, USER).await.unwrap_err();
+    assert!(matches!(error, CallError::TimedOut { .. }) && error.is_transport(), "{error}");
+    assert!(bot.joined_members(ROOM).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn nobody_there_is_unreachable() {
+    let dead = Homeserver::connect("http://127.0.0.1:9", BOT, TOKEN, Timeouts::default()).await.unwrap();
+    let error = dead.whoami().await.unwrap_err();
+    assert!(matches!(error, CallError::Unreachable(_)) && error.is_transport(), "{error}");
+    assert!(std::error::Error::source(&error).is_some());
+}
+
+#[tokio::test]
+async fn connect_refuses_what_cannot_work_and_sends_nothing() {
+    let connect = |url: &'static str, user: &'static str| Homeserver::connect(url, user, TOKEN, Timeouts::default());
+    assert!(matches!(connect("http://127.0.0.1:9", "bot").await, Err(ConnectError::BadUserId { .. })));
+    assert!(matches!(connect("not a url", BOT).await, Err(ConnectError::Client(_))));
+    assert!(connect("http://127.0.0.1:9", BOT).await.is_ok());
+}
+
+#[tokio::test]
+async fn every_call_is_counted_by_a_short_name() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let server = MockServer::start().await;
+    expect_once(&server, "POST", &format!("/_synapse/admin/v1/join/{ROOM_PATH}"), ok(json!({}))).await;
+    let bot = bot_at(&server).await;
+    bot.join(ROOM, USER).await.unwrap();
+    bot.kick(ROOM, USER, None).await.unwrap_err();
+    let metrics = recorder.handle().render();
+    for line in [
+        r#"provisioner_homeserver_requests_total{endpoint="join",status="2xx"} 1"#,
+        r#"provisioner_homeserver_requests_total{endpoint="kick",status="404"} 1"#,
+        r#"provisioner_homeserver_request_seconds_count{endpoint="join"} 1"#,
+    ] {
+        assert!(metrics.contains(line), "{line} in {metrics}");
+    }
+    assert!(!metrics.contains("hs.test"), "{metrics}");
+}
+
+/// A log in memory.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn the_token_is_in_no_log_and_no_error() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let server = MockServer::start().await;
+    let join = format!("/_synapse/admin/v1/join/{ROOM_PATH}");
+    expect_once(&server, "POST", &join, refused(401, "M_UNKNOWN_TOKEN", "Invalid access token passed.")).await;
+    let bot = bot_at(&server).await;
+    let rejected = bot.join(ROOM, USER).await.unwrap_err();
+    let secret = "shared-secret-nobody-may-see";
+    let promote = bot.promote_with_shared_secret(secret).await.unwrap_err();
+    let dead = Homeserver::connect("http://127.0.0.1:9", BOT, TOKEN, Timeouts::default()).await.unwrap();
+    let unreachable = dead.whoami().await.unwrap_err();
+    let written = format!(
+        "{bot:?} {rejected} {rejected:?} {promote:?} {unreachable} {unreachable:?} {}",
+        String::from_utf8_lossy(&log.0.lock().unwrap())
+    );
+    assert!(written.contains("homeserver.join"), "the log is empty: {written}");
+    assert!(!written.contains(TOKEN) && !written.contains(secret), "{written}");
+}

@@ -1,0 +1,176 @@
+//! What each read asks, and that one odd entry never hides the others.
+
+use phenom_provisioner::homeserver::CallError;
+use serde_json::json;
+use wiremock::{
+    Mock, MockServer,
+    matchers::{method, path, query_param},
+};
+
+use super::*;
+
+#[tokio::test]
+async fn joined_members_are_listed() {
+    let server = MockServer::start().await;
+    let target = format!("/_synapse/admin/v1/rooms/{ROOM_PATH}/members");
+    expect_once(&server, "GET", &target, ok(json!({ "members": [BOT, USER, "@Öd d:elsewhere"], "total": 3 }))).await;
+    let members = bot_at(&server).await.joined_members(ROOM).await.unwrap();
+    assert_eq!(members.iter().map(AsRef::as_ref).collect::<Vec<&str>>(), [BOT, USER, "@Öd d:elsewhere"]);
+}
+
+#[tokio::test]
+async fn a_member_list_shorter_than_its_count_is_not_believed() {
+    let server = MockServer::start().await;
+    let target = format!("/_synapse/admin/v1/rooms/{ROOM_PATH}/members");
+    expect_once(&server, "GET", &target, ok(json!({ "members": [], "total": 3 }))).await;
+    assert!(matches!(bot_at(&server).await.joined_members(ROOM).await, Err(CallError::Unexpected { status: 200, .. })));
+}
+
+fn member(user: &str, content: serde_json::Value) -> serde_json::Value {
+    json!({
+        "type": "m.room.member", "room_id": ROOM, "state_key": user, "sender": BOT, "event_id": "$e",
+        "origin_server_ts": 1_795_225_237_996_u64, "content": content, "unsigned": { "age": 725 },
+    })
+}
+
+#[tokio::test]
+async fn other_members_survive_odd_display_names_and_unreadable_entries() {
+    let server = MockServer::start().await;
+    Mock::given(method("GET"))
+        .and(path(format!("/_matrix/client/v3/rooms/{ROOM_PATH}/members")))
+        .and(query_param("not_membership", "join"))
+        .respond_with(ok(json!({ "chunk": [
+            member("@odd:hs.test", json!({ "membership": "leave", "displayname": 7, "avatar_url": {} })),
+            member("@nothing:hs.test", json!({})),
+            "not even an event",
+            member("@banned:hs.test", json!({ "membership": "ban", "reason": null })),
+        ]})))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let others = bot_at(&server).await.other_members(ROOM).await.unwrap();
+    let seen: Vec<_> = others.iter().map(|member| (member.user_id.as_str(), member.membership.as_str())).collect();
+    assert_eq!(seen, [("@odd:hs.test", "leave"), ("@banned:hs.test", "ban")]);
+    assert_eq!((others[0].sender.as_str(), others[0].event_id.as_str()), (BOT, "$e"));
+    assert_eq!(others[0].origin_server_ts, 1_795_225_237_996);
+}
+
+#[tokio::test]
+async fn the_past_that_a_removed_bot_is_shown_is_not_taken_for_the_present() {
+    let server = MockServer::start().await;
+    let target = format!("/_matrix/client/v3/rooms/{ROOM_PATH}/members");
+    expect_once(&server, "GET", &target, ok(json!({ "chunk": [member(BOT, json!({ "membership": "leave" }))] }))).await;
+    assert!(matches!(bot_at(&server).await.other_members(ROOM).await, Err(CallError::BotNotInRoom)));
+}
+
+#[tokio::test]
+async fn state_event_keeps_its_content_byte_for_byte() {
+    let server = MockServer::start().await;
+    let body = r#"{"type":"m.room.power_levels","sender":"@x:hs.test","state_key":"","origin_server_ts":5,
+        "content":{"users":{"@x:hs.test":100},  "org.example":1.50},"unsigned":{"age_ts":5}}"#;
+    Mock::given(method("GET"))
+        .and(path(format!("/_matrix/client/v3/rooms/{ROOM_PATH}/state/m.room.power_levels/")))
+        .and(query_param("format", "event"))
+        .respond_with(wiremock::ResponseTemplate::new(200).set_body_raw(body, "application/json"))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let event = bot_at(&server).await.state_event(ROOM, "m.room.power_levels", "").await.unwrap().unwrap();
+    assert_eq!(event.content.get(), r#"{"users":{"@x:hs.test":100},  "org.example":1.50}"#);
+    assert_eq!((event.sender.as_str(), event.event_id, event.origin_server_ts), ("@x:hs.test", None, 5));
+}
+
+#[tokio::test]
+async fn state_that_is_not_there_is_none() {
+    let server = MockServer::start().await;
+    let target = format!("/_matrix/client/v3/rooms/{ROOM_PATH}/state/m.room.topic/");
+    expect_once(&server, "GET", &target, refused(404, "M_NOT_FOUND", "Event not found.")).await;
+    assert!(bot_at(&server).await.state_event(ROOM, "m.room.topic", "").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn room_summary_reads_what_each_version_tells() {
+    let server = MockServer::start().await;
+    let body = json!({
+        "room_id": ROOM, "name": null, "joined_members": 2, "joined_local_members": null, "state_events": 11,
+        "version": "10", "creator": BOT, "join_rules": "invite", "public": 0, "forgotten": false,
+    });
+    expect_once(&server, "GET", &format!("/_synapse/admin/v1/rooms/{ROOM_PATH}"), ok(body)).await;
+    let summary = bot_at(&server).await.room_summary(ROOM).await.unwrap();
+    assert_eq!((summary.joined_members, summary.joined_local_members, summary.state_events), (Some(2), None, Some(11)));
+    assert_eq!((summary.version.as_deref(), summary.name, summary.tombstoned), (Some("10"), None, false));
+}
+
+#[tokio::test]
+async fn users_are_listed_by_page_with_the_locked_and_the_deactivated() {
+    let server = MockServer::start().await;
+    let mut page = Mock::given(method("GET")).and(path("/_synapse/admin/v2/users"));
+    for (key, value) in [
+        ("from", "100"),
+        ("limit", "4"),
+        ("guests", "false"),
+        ("deactivated", "true"),
+        ("locked", "true"),
+        ("order_by", "creation_ts"),
+    ] {
+        page = page.and(query_param(key, value));
+    }
+    page.respond_with(ok(json!({ "next_token": "104", "total": 200, "users": [
+        { "name": "@a:hs.test", "displayname": null, "admin": 1, "deactivated": 0, "locked": false, "shadow_banned": null },
+        { "name": "@b:hs.test", "displayname": 7, "admin": false, "deactivated": true, "locked": true },
+        { "name": null },
+    ]})))
+    .expect(1)
+    .mount(&server)
+    .await;
+    let page = bot_at(&server).await.list_users(100, 4).await.unwrap();
+    assert_eq!((page.next, page.total, page.unreadable, page.users.len()), (Some(104), Some(200), 1, 2));
+    assert!(page.users[0].admin && !page.users[0].deactivated && page.users[0].displayname.is_none());
+    assert!(page.users[1].deactivated && page.users[1].locked && page.users[1].displayname.is_none());
+}
+
+#[tokio::test]
+async fn server_admins_are_read_to_the_last_page_and_only_admins_count() {
+    let server = MockServer::start().await;
+    for (from, body) in [
+        ("0", json!({ "users": [{ "name": "@a:hs.test", "admin": true }], "total": 2, "next_token": "1000" })),
+        (
+            "1000",
+            json!({ "users": [{ "name": "@b:hs.test", "admin": false }, { "name": "@c:hs.test", "admin": 1 }], "total": 2 }),
+        ),
+    ] {
+        Mock::given(method("GET"))
+            .and(path("/_synapse/admin/v2/users"))
+            .and(query_param("admins", "true"))
+            .and(query_param("from", from))
+            .respond_with(ok(body))
+            .expect(1)
+            .mount(&server)
+            .await;
+    }
+    let admins = bot_at(&server).await.server_admins().await.unwrap();
+    assert_eq!(admins.into_iter().map(|admin| admin.name).collect::<Vec<_>>(), ["@a:hs.test", "@c:hs.test"]);
+}
+
+#[tokio::test]
+async fn an_unknown_user_is_none() {
+    let server = MockServer::start().await;
+    let target = format!("/_synapse/admin/v2/users/{USER_PATH}");
+    expect_once(&server, "GET", &target, refused(404, "M_NOT_FOUND", "User not found")).await;
+    assert_eq!(bot_at(&server).await.user(USER).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn ping_tells_how_long_it_took_or_that_synapse_does_not_reach_us() {
+    let server = MockServer::start().await;
+    let target = "/_matrix/client/v1/appservice/phenom/ping";
+    expect_once(&server, "POST", target, ok(json!({ "duration_ms": 12.5 }))).await;
+    let took = bot_at(&server).await.ping_appservice("phenom", "txn").await.unwrap();
+    assert_eq!(took.as_micros(), 12_500);
+    assert_eq!(only_body(&server).await, json!({ "transaction_id": "txn" }));
+
+    let server = MockServer::start().await;
+    expect_once(&server, "POST", target, refused(502, "M_CONNECTION_FAILED", "ConnectionRefusedError: refused")).await;
+    let error = bot_at(&server).await.ping_appservice("phenom", "txn").await.unwrap_err();
+    assert!(matches!(error, CallError::ListenerUnreachable { .. }) && !error.is_transport(), "{error}");
+}
