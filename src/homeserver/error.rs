@@ -1,5 +1,5 @@
 //! What an unhappy answer means. Synapse's refusals are told apart by their text, since most share `M_FORBIDDEN` or
-//! `M_UNKNOWN`; each text below was seen on 1.105.1 and on 1.163.2.
+//! `M_UNKNOWN`; each text below was answered by 1.105.1 and by 1.163.2, or stands in the sources of both.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,4 +1,4 @@
-//! The homeserver calls against a mock of Synapse. Every error body is what 1.105.1 and 1.163.2 answered.
+//! The homeserver calls against a mock of Synapse. The error bodies are those of 1.105.1 and 1.163.2.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
