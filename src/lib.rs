@@ -1,3 +1,16 @@
-//! phenom-provisioner: an application service that owns provisioning and room policy.
+//! phenom-provisioner: an application service for Synapse that owns provisioning and room policy.
+//!
+//! Each module imports only from those below it; `tests/layers.rs` checks it. `docs/architecture.md` draws the house.
+
+pub mod cli;
+
+pub mod app;
+
+pub mod intake;
+pub mod reconcile;
 
 pub mod homeserver;
+pub mod sources;
+pub mod store;
+
+pub mod config;
