@@ -16,7 +16,7 @@ CREATE TABLE provisioner.ledger (
     cause    text NOT NULL,
     mode     text NOT NULL CHECK (mode IN ('observe', 'enforce')),
     outcome  text NOT NULL CHECK (outcome IN (
-        'started', 'done', 'already_so', 'failed', 'interrupted', 'held', 'observed'
+        'started', 'done', 'already_so', 'failed', 'left', 'interrupted', 'held', 'observed'
     )),
     detail   text
 );

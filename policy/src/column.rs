@@ -39,13 +39,11 @@ impl<T: Copy + Default + PartialEq> Column<T> {
 
     /// Every user with a value that is not the default, in index order.
     pub fn iter(&self) -> impl Iterator<Item = (UserIx, T)> + '_ {
-        self.pages.iter().enumerate().filter_map(|(number, page)| Some((number, page.as_ref()?))).flat_map(
-            |(number, page)| {
-                page.iter().enumerate().filter_map(move |(slot, value)| {
-                    (*value != T::default()).then(|| (UserIx::from_index(number * PAGE + slot), *value))
-                })
-            },
-        )
+        let pages = self.pages.iter().enumerate().filter_map(|(number, page)| Some((number, page.as_ref()?)));
+        pages.flat_map(|(number, page)| {
+            let values = page.iter().enumerate().filter(|(_, value)| **value != T::default());
+            values.map(move |(slot, value)| (UserIx::from_index(number * PAGE + slot), *value))
+        })
     }
 }
 

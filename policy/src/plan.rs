@@ -18,6 +18,9 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::CreateAccount, Self::Join, Self::Remove];
+
     /// As the contract spells it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -100,6 +103,8 @@ pub enum Because {
     Locked,
     /// There is no account, and none will be made.
     AccountMissing,
+    /// Synapse's accounts have not been listed yet, so whether there is one is not known.
+    AccountsUnlisted,
     /// Two subjects fold to this MXID.
     Folded,
     /// The room's freeze, see [`crate::Freeze`].
@@ -157,8 +162,8 @@ pub struct Plan {
     pub actions: Vec<Action>,
     pub blocked: Vec<Blocked>,
     pub pardons: Vec<Pardon>,
-    /// Rooms in which nothing is planned, because they could not be read.
-    pub unread_rooms: Vec<RoomIx>,
+    /// Rooms in which nothing is planned: unread, unreadable, or replaced by another.
+    pub idle_rooms: Vec<RoomIx>,
 }
 
 impl Plan {

@@ -49,8 +49,9 @@ fn is_missing(world: &World, user: UserIx) -> bool {
 }
 
 fn plan_room(world: &World, room: RoomIx, plan: &mut Plan) {
-    if world.room(room).standing != Standing::Ready {
-        plan.unread_rooms.push(room);
+    // Nothing is enforced on a room that was replaced: its people are where its successor is.
+    if world.room(room).standing != Standing::Ready || world.room(room).successor().is_some() {
+        plan.idle_rooms.push(room);
         return;
     }
     let frozen = world.freeze(room).is_some();
@@ -94,6 +95,8 @@ fn judge_entitled(world: &World, room: RoomIx, user: UserIx, before: Membership,
         && world.room(room).departure(user).is_none_or(|departure| !departure.pardoned)
     {
         blocked(Because::LeftByChoice)
+    } else if !account.present && !world.mirror.accounts_listed {
+        blocked(Because::AccountsUnlisted)
     } else if !account.present && !will_be_created(world, user) {
         blocked(Because::AccountMissing)
     } else {
@@ -105,7 +108,7 @@ fn judge_entitled(world: &World, room: RoomIx, user: UserIx, before: Membership,
 fn will_be_created(world: &World, user: UserIx) -> bool {
     // A join that is only observed says what enforcing everything would do.
     let followed = world.policy.modes.accounts == Mode::Enforce || world.policy.modes.joins == Mode::Observe;
-    followed && (!world.mirror.accounts_listed || is_missing(world, user))
+    followed && is_missing(world, user)
 }
 
 fn judge_unlisted(world: &World, room: RoomIx, user: UserIx, before: Membership, frozen: bool) -> Verdict {

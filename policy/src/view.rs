@@ -148,6 +148,7 @@ impl Because {
             Self::AccountMissing => {
                 "Synapse has no such account, and none will be made (is [modes] accounts on observe, or is the person named by a selector only?)".to_owned()
             }
+            Self::AccountsUnlisted => "Synapse's accounts could not be listed yet".to_owned(),
             Self::Folded => "two subjects fold to this MXID; mend one of the rows".to_owned(),
             Self::Frozen => match room.and_then(|room| world.freeze(room)) {
                 Some(freeze) => format!("would be removed, but {freeze}"),
@@ -201,7 +202,14 @@ fn notices(world: &World) -> Vec<String> {
     }
     for room in world.rooms() {
         match &world.room(room).standing {
-            Standing::Ready => {}
+            Standing::Ready => {
+                if let Some(successor) = world.room(room).successor() {
+                    let key = room.key(world);
+                    notices.push(format!(
+                        "room {key} was replaced by {successor}: nothing is enforced in it; put the new id in the configuration"
+                    ));
+                }
+            }
             Standing::Unread => {
                 notices.push(format!("room {} has not been read: nothing is planned in it", room.key(world)))
             }

@@ -16,6 +16,8 @@ pub enum Outcome {
     Done,
     AlreadySo,
     Failed,
+    /// Written as started, and not tried after all.
+    Left,
     /// The service stopped between the call and its answer.
     Interrupted,
     Held,
@@ -30,6 +32,7 @@ impl Outcome {
             Self::Done => "done",
             Self::AlreadySo => "already_so",
             Self::Failed => "failed",
+            Self::Left => "left",
             Self::Interrupted => "interrupted",
             Self::Held => "held",
             Self::Observed => "observed",
@@ -146,7 +149,7 @@ impl Store {
         let rows = sqlx::query!(
             r#"SELECT room_id AS "room_id!",
                       count(*) FILTER (WHERE outcome = 'started')
-                      - count(*) FILTER (WHERE outcome IN ('failed', 'already_so')) AS "removals!"
+                      - count(*) FILTER (WHERE outcome IN ('failed', 'already_so', 'left')) AS "removals!"
                FROM provisioner.ledger
                WHERE at > now() - make_interval(secs => $1) AND kind NOT IN ('create_account', 'join')
                  AND kind = 'remove' AND room_id IS NOT NULL

@@ -37,10 +37,9 @@ impl Store {
         )
         .execute(&self.pool)
         .await?;
-        let theirs =
-            sqlx::query_as!(Stamp, "SELECT environment, server_name, user_pool_id FROM provisioner.stamp")
-                .fetch_one(&self.pool)
-                .await?;
+        let theirs = sqlx::query_as!(Stamp, "SELECT environment, server_name, user_pool_id FROM provisioner.stamp")
+            .fetch_one(&self.pool)
+            .await?;
         let pool_id = |stamp: &Stamp| stamp.user_pool_id.clone().unwrap_or_default();
         let pairs = [
             ("environment", ours.environment.clone(), theirs.environment.clone()),

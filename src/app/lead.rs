@@ -1,0 +1,80 @@
+//! Leading: this replica reconciles while it holds the lock, and stands by while another does.
+
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{Settings, pause};
+use crate::intake::admin::Readiness;
+use crate::reconcile::{Service, Status, Wakes};
+use crate::store::Store;
+
+/// Reconciles whenever this replica leads, and stands by when another does.
+pub(super) async fn lead(
+    settings: &Settings,
+    store: &Store,
+    wakes: &Wakes,
+    readiness: &Readiness,
+    stop: &CancellationToken,
+) {
+    let mut standing_by = false;
+    while !stop.is_cancelled() {
+        match store.try_lead().await {
+            Ok(Some(leadership)) => {
+                standing_by = false;
+                readiness.clear("database");
+                if let Err(error) = reconcile(settings, store, wakes, readiness, leadership.lost(), stop).await {
+                    warn!("reconciling stopped and begins anew: {error:#}");
+                    readiness.set("database", Err(format!("{error:#}")));
+                }
+            }
+            Ok(None) => {
+                if !standing_by {
+                    info!("another replica reconciles; this one takes transactions and stands by");
+                }
+                standing_by = true;
+                // A replica that stands by reads no source, and is ready without.
+                ["database", "homeserver", "roster"].into_iter().for_each(|name| readiness.clear(name));
+            }
+            Err(error) => readiness.set("database", Err(format!("{error:#}"))),
+        }
+        pause(stop).await;
+    }
+}
+
+/// Reconciles until stopped, or until leadership is lost.
+async fn reconcile(
+    settings: &Settings,
+    store: &Store,
+    wakes: &Wakes,
+    readiness: &Readiness,
+    lost: &CancellationToken,
+    stop: &CancellationToken,
+) -> Result<()> {
+    let readiness = readiness.clone();
+    let status = Status::new(move |name, reason| readiness.set(name, reason.map_or(Ok(()), Err)));
+    let config = &settings.config;
+    let service = Service {
+        reconciler: settings.reconciler(store).await?,
+        wakes: wakes.clone(),
+        status,
+        poll_interval: config.roster.as_ref().map_or(Duration::from_secs(3600), |roster| roster.poll_interval),
+        resync_interval: config.mirror.resync_interval,
+    };
+    let either = stop.child_token();
+    let watch = async {
+        lost.cancelled().await;
+        either.cancel();
+    };
+    let running = service.run(&either);
+    tokio::pin!(running);
+    tokio::select! {
+        ended = &mut running => ended,
+        () = watch => {
+            running.await?;
+            Err(anyhow!("leadership was lost with its database connection"))
+        }
+    }
+}

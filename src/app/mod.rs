@@ -1,0 +1,124 @@
+//! The composition root: builds every part from the configuration, connects them, and shuts them down.
+
+mod inbox;
+mod lead;
+mod settings;
+mod startup;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use ruma::UserId;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use self::inbox::Inbox;
+pub use self::settings::Settings;
+use crate::intake::admin::{self, Admin, Readiness};
+use crate::intake::appservice::{self, AppService, Interest, SharedInterest};
+use crate::intake::{SharedSecret, Wake, server};
+use crate::reconcile::{Wakes, Woken};
+use crate::sources;
+use crate::store::{INBOX_CHANNEL, REQUESTS_CHANNEL, Store};
+
+/// What is in flight may take this long after the first signal.
+const DRAIN: Duration = Duration::from_secs(25);
+
+/// Between attempts to reach the database, or to take leadership over.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// How often the metrics recorder tidies its histograms.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+/// Runs the service until `stop`.
+pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
+    let config = &settings.config;
+    let metrics =
+        metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder().context("install metrics")?;
+    appservice::describe_metrics();
+    for warning in settings.registration.warnings() {
+        warn!("{}: {warning}", config.appservice.registration.display());
+    }
+    let readiness = Readiness::waiting_for([
+        ("database", "not connected yet"),
+        ("homeserver", "not read yet"),
+        ("roster", "not read yet"),
+    ]);
+    let wakes = Wakes::default();
+    let tasks = TaskTracker::new();
+    let upkeep = metrics.clone();
+    tasks.spawn(every(METRICS_UPKEEP, stop.clone(), move || upkeep.run_upkeep()));
+
+    let admin_listener = server::bind("admin.listen", config.admin.listen).await?;
+    let listener = server::bind("appservice.listen", config.appservice.listen).await?;
+    let wake_roster = waker(&wakes, Woken::ROSTER);
+    let hook_secret = config.admin.hook_secret.as_ref().map(|secret| SharedSecret::new(secret.expose()));
+    let admin = admin::router(Admin { readiness: readiness.clone(), metrics, hook_secret, wake_roster });
+    tasks.spawn(server::serve(admin_listener, admin, stop.clone(), DRAIN));
+
+    if let Some(roster) = settings.roster()? {
+        startup::check_roster(&roster).await?;
+    }
+    let Some(store) = startup::open_store(&settings, &readiness, &stop).await? else { return Ok(()) };
+    let service = appservice::router(AppService {
+        hs_token: SharedSecret::new(settings.registration.hs_token.expose()),
+        interest: SharedInterest::new(interest(&settings)?),
+        inbox: Inbox(store.clone()),
+        wake: waker(&wakes, Woken::INBOX),
+    });
+    tasks.spawn(server::serve(listener, service, stop.clone(), DRAIN));
+    info!(listen = %config.appservice.listen, admin = %config.admin.listen, environment = config.environment, "listening");
+
+    tasks.spawn(listen_to_database(store.clone(), wakes.clone(), stop.clone()));
+    if let (Some(roster), Some(source)) = (&config.roster, settings.roster()?)
+        && let Some(channel) = &roster.notify_channel
+    {
+        let wakes = wakes.clone();
+        let wake = move |_: &str| wakes.wake(Woken::ROSTER);
+        tasks.spawn(sources::listen(source.pool().clone(), vec![channel.clone()], wake, stop.clone()));
+    }
+    lead::lead(&settings, &store, &wakes, &readiness, &stop).await;
+    tasks.close();
+    if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
+        warn!("some requests did not end in time and are cut off; Synapse sends them again");
+    }
+    info!("stopped");
+    Ok(())
+}
+
+/// Which events matter, by the policy.
+fn interest(settings: &Settings) -> Result<Interest> {
+    let bot = UserId::parse(&settings.policy.bot).context("read the bot's MXID")?;
+    Ok(Interest::new(&bot, settings.config.rooms.iter().filter_map(|room| room.id.clone())))
+}
+
+async fn listen_to_database(store: Store, wakes: Wakes, stop: CancellationToken) {
+    let channels = [INBOX_CHANNEL, REQUESTS_CHANNEL].map(str::to_owned).to_vec();
+    let wake = move |channel: &str| match channel {
+        REQUESTS_CHANNEL => wakes.wake(Woken::REQUESTS),
+        _ => wakes.wake(Woken::INBOX),
+    };
+    sources::listen(store.pool().clone(), channels, wake, stop).await;
+}
+
+fn waker(wakes: &Wakes, what: Woken) -> Wake {
+    let wakes = wakes.clone();
+    Wake::new(move || wakes.wake(what))
+}
+
+async fn pause(stop: &CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = tokio::time::sleep(RETRY) => {}
+    }
+}
+
+async fn every(interval: Duration, stop: CancellationToken, work: impl Fn()) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(interval) => work(),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What a command works with: the configuration, its registration and policy, and the parts built from them.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use provisioner_policy::Policy;
+
+use crate::config::{self, Config, Registration, RoomIds};
+use crate::homeserver::{Homeserver, Timeouts};
+use crate::reconcile::Reconciler;
+use crate::sources::Roster;
+use crate::store::{Stamp, Store};
+
+/// The configuration with what is read along with it.
+#[derive(Debug)]
+pub struct Settings {
+    pub config: Config,
+    pub registration: Registration,
+    pub policy: Policy,
+}
+
+impl Settings {
+    /// Reads the configuration and its registration; every error at once.
+    pub fn load(path: &Path) -> Result<Self> {
+        Self::load_with(path, RoomIds::Required)
+    }
+
+    /// The same, for a command that can do with rooms that have no id yet.
+    pub fn load_with(path: &Path, room_ids: RoomIds) -> Result<Self> {
+        let config = Config::load(path, config::variables(), room_ids)?;
+        let registration = Registration::load(&config.appservice.registration, &config.homeserver.server_name)?;
+        let bot =
+            registration.bot(&config.homeserver.server_name).context("make the bot's MXID from the registration")?;
+        let policy = config.policy(bot.as_str());
+        Ok(Self { config, registration, policy })
+    }
+
+    /// Opens the database, migrated and ours.
+    pub async fn open_store(&self) -> Result<Store> {
+        let store = Store::open(self.config.database.url.expose()).await?;
+        store.check_stamp(&self.stamp()).await?;
+        Ok(store)
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp {
+            environment: self.config.environment.clone(),
+            server_name: self.config.homeserver.server_name.to_string(),
+            user_pool_id: self.config.cognito.as_ref().map(|cognito| cognito.user_pool_id.clone()),
+        }
+    }
+
+    /// The homeserver as the bot.
+    pub async fn homeserver(&self) -> Result<Homeserver> {
+        let token = self.registration.as_token.expose();
+        Ok(Homeserver::connect(&self.config.homeserver.url, &self.policy.bot, token, Timeouts::default()).await?)
+    }
+
+    /// The roster, where one is configured.
+    pub fn roster(&self) -> Result<Option<Roster>> {
+        let roster = self.config.roster.as_ref();
+        Ok(roster.map(|roster| Roster::new(roster.url.expose(), &roster.query)).transpose()?)
+    }
+
+    /// A reconciler that has read nothing yet.
+    pub async fn reconciler(&self, store: &Store) -> Result<Reconciler> {
+        Ok(Reconciler::new(self.policy.clone(), store.clone(), self.homeserver().await?, self.roster()?))
+    }
+}

@@ -1,0 +1,82 @@
+//! `bootstrap`: from a fresh registration to a bot that can work: registered, server admin, in its rooms.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::app::Settings;
+use crate::homeserver::{CallError, Homeserver, Outcome};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// A file that holds the access token of an existing server admin
+    #[arg(long, conflicts_with = "shared_secret_file")]
+    admin_token_file: Option<PathBuf>,
+    /// A file that holds Synapse's registration_shared_secret
+    #[arg(long)]
+    shared_secret_file: Option<PathBuf>,
+}
+
+pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
+    super::logs::for_command();
+    let settings = Settings::load(path)?;
+    let homeserver = settings.homeserver().await?;
+    let bot = &settings.policy.bot;
+    match homeserver.register_sender(&settings.registration.sender_localpart).await? {
+        Outcome::Done => println!("registered {bot}"),
+        Outcome::AlreadySo => println!("{bot} is registered"),
+    }
+    promote(&homeserver, bot, &arguments).await?;
+    let mut failed = false;
+    for room in &settings.policy.rooms {
+        match enter(&homeserver, &room.id, bot).await {
+            Ok(Outcome::Done) => println!("{}: {bot} joined {}", room.key, room.id),
+            Ok(Outcome::AlreadySo) => println!("{}: {bot} is in {}", room.key, room.id),
+            Err(error) => {
+                failed = true;
+                eprintln!("error: {}: {error}", room.key);
+            }
+        }
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn promote(homeserver: &Homeserver, bot: &str, arguments: &Arguments) -> Result<()> {
+    match homeserver.server_version().await {
+        // Any admin call answers this way to one who is none.
+        Ok(_) if homeserver.list_users(0, 1).await.is_ok() => {
+            println!("{bot} is a server admin");
+            return Ok(());
+        }
+        Ok(_) | Err(CallError::NotServerAdmin) => {}
+        Err(error) => return Err(error.into()),
+    }
+    if let Some(file) = &arguments.admin_token_file {
+        homeserver.promote_with_admin_token(&secret(file)?).await?;
+    } else if let Some(file) = &arguments.shared_secret_file {
+        homeserver.promote_with_shared_secret(&secret(file)?).await?;
+    } else {
+        bail!(
+            "{bot} is not a server admin; give --admin-token-file or --shared-secret-file so that it can be made one"
+        );
+    }
+    println!("made {bot} a server admin");
+    Ok(())
+}
+
+/// Lets the bot into a room: by itself where it may, else by the power of a local member.
+async fn enter(homeserver: &Homeserver, room: &str, bot: &str) -> Result<Outcome, CallError> {
+    if homeserver.joined_members(room).await?.iter().any(|member| **member == *bot) {
+        return Ok(Outcome::AlreadySo);
+    }
+    homeserver.make_room_admin(room, bot).await?;
+    homeserver.join_as_bot(room).await?;
+    Ok(Outcome::Done)
+}
+
+fn secret(file: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
+    Ok(text.trim().to_owned())
+}

@@ -1,0 +1,51 @@
+//! `history`: the ledger, newest first.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use super::show;
+use crate::app::Settings;
+use crate::store::HistoryFilter;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Only this user: an MXID or a subject
+    user: Option<String>,
+    /// Only this room, by its key
+    #[arg(long)]
+    room: Option<String>,
+    /// How many lines
+    #[arg(long, default_value_t = 50)]
+    limit: u32,
+    /// Print the lines as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
+    super::logs::for_command();
+    let settings = Settings::load(path)?;
+    if let Some(key) = &arguments.room
+        && !settings.policy.rooms.iter().any(|room| room.key == *key)
+    {
+        let keys: Vec<&str> = settings.policy.rooms.iter().map(|room| room.key.as_str()).collect();
+        bail!("there is no room {key:?}; the configured ones are {}", keys.join(", "));
+    }
+    let store = settings.open_store().await?;
+    let user_id = arguments.user.map(|user| mxid(&user, &settings.policy.server_name));
+    let filter = HistoryFilter { user_id, room_key: arguments.room, limit: i64::from(arguments.limit) };
+    let lines = store.history(&filter).await.context("read the ledger")?;
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&lines).context("write the ledger")?);
+    } else {
+        print!("{}", show::history(&lines));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn mxid(user: &str, server_name: &str) -> String {
+    if user.starts_with('@') { user.to_owned() } else { format!("@{}:{server_name}", user.to_lowercase()) }
+}

@@ -1,0 +1,100 @@
+//! The command line: the table of commands, and what they share. One file a command.
+
+mod apply;
+mod bootstrap;
+pub mod config;
+mod history;
+mod logs;
+mod plan;
+pub mod registration;
+mod run;
+mod show;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+
+/// Provisioning and room policy for Matrix: an application service registered with Synapse
+#[derive(Debug, Parser)]
+#[command(name = "phenom-provisioner", version)]
+struct Arguments {
+    /// The configuration file
+    #[arg(long, global = true, env = "PHENOM_PROVISIONER_CONFIG", default_value = "provisioner.toml")]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service
+    Run,
+    /// Compute and print the plan; changes nothing. Exits 0 with nothing to do, 2 with changes, 1 on errors
+    Plan(plan::Arguments),
+    /// Do one pass, or ask the running service for one. Exits 0 when done, 3 when the guard holds a part, 1 on failures
+    Apply(apply::Arguments),
+    /// Show the ledger, newest first
+    History(history::Arguments),
+    /// Register the bot, make it server admin and let it into the configured rooms
+    Bootstrap(bootstrap::Arguments),
+    /// Print a registration.yaml with fresh random tokens
+    Registration(Registration),
+    /// Check the configuration, or print its JSON schema
+    #[command(subcommand)]
+    Config(Config),
+}
+
+#[derive(Debug, Args)]
+struct Registration {
+    /// Where Synapse reaches this service; derived from appservice.listen when left out
+    #[arg(long)]
+    url: Option<String>,
+    /// The bot's name
+    #[arg(long)]
+    sender_localpart: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Config {
+    /// Check the configuration and the registration; needs no network
+    Check,
+    /// Print the JSON schema of the configuration
+    Schema,
+}
+
+/// Runs the command line and answers with the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let Arguments { config: path, command } = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Clap's own code for wrong usage is 2, which `plan` gives for changes.
+            let code = if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+            let _ = error.print();
+            return code;
+        }
+    };
+    let ended = match command {
+        Command::Run => start(run::run(&path)),
+        Command::Plan(arguments) => start(plan::run(&path, arguments)),
+        Command::Apply(arguments) => start(apply::run(&path, arguments)),
+        Command::History(arguments) => start(history::run(&path, arguments)),
+        Command::Bootstrap(arguments) => start(bootstrap::run(&path, arguments)),
+        Command::Registration(Registration { url, sender_localpart }) => {
+            return registration::print(&path, &registration::Options { url, sender_localpart });
+        }
+        Command::Config(Config::Check) => return config::check(&path),
+        Command::Config(Config::Schema) => return config::schema(),
+    };
+    ended.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn start(command: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
+    runtime.block_on(command)
+}

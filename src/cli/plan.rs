@@ -1,0 +1,40 @@
+//! `plan`: what would be done. Reads everything, writes nothing.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use super::show;
+use crate::app::Settings;
+use crate::reconcile::plan_once;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Print the plan as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
+    super::logs::for_command();
+    let settings = Settings::load(path)?;
+    let store = settings.open_store().await?;
+    let mut reconciler = settings.reconciler(&store).await?;
+    let (plan, errors) = plan_once(&mut reconciler).await?;
+    let view = plan.view(reconciler.world());
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&view).context("write the plan")?);
+    } else {
+        print!("{}", show::plan(&view));
+    }
+    for error in &errors {
+        eprintln!("error: {error}");
+    }
+    Ok(match (errors.is_empty(), plan.is_empty()) {
+        (false, _) => ExitCode::FAILURE,
+        (true, true) => ExitCode::SUCCESS,
+        (true, false) => ExitCode::from(2),
+    })
+}

@@ -1,0 +1,37 @@
+//! `run`: the service, and what signals do to it.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::app::{self, Settings};
+
+pub(super) async fn run(path: &Path) -> Result<ExitCode> {
+    super::logs::for_service();
+    let settings = Settings::load(path)?;
+    let stop = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    let watched = stop.clone();
+    tokio::spawn(async move {
+        for first in [true, false] {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if first {
+                info!("stopping: what is in flight is finished first; a second signal stops at once");
+                watched.cancel();
+            } else {
+                warn!("stopped at once");
+                std::process::exit(1);
+            }
+        }
+    });
+    app::run(settings, stop).await?;
+    Ok(ExitCode::SUCCESS)
+}

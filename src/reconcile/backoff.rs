@@ -1,0 +1,93 @@
+//! Growing delay for what failed, per (kind, room, user), so that one stuck person costs little and delays nobody.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use provisioner_policy::{Change, Kind, Plan, RoomIx, UserIx};
+
+/// The first delay; doubled at each failure.
+const FIRST: Duration = Duration::from_secs(2);
+/// The longest delay: what is mended by hand is noticed within it.
+const LONGEST: Duration = Duration::from_secs(600);
+
+type Key = (Kind, Option<RoomIx>, Option<UserIx>);
+
+#[derive(Clone, Copy, Debug)]
+struct Failure {
+    times: u32,
+    until: Instant,
+}
+
+/// What failed, how often, and when it may be tried again.
+#[derive(Debug, Default)]
+pub(super) struct Backoff {
+    failures: HashMap<Key, Failure>,
+}
+
+impl Backoff {
+    /// Whether the change may be tried now.
+    pub(super) fn is_due(&self, change: &Change, now: Instant) -> bool {
+        self.failures.get(&key(change)).is_none_or(|failure| failure.until <= now)
+    }
+
+    /// Records a failure. `at_least` is what the homeserver asked for.
+    pub(super) fn failed(&mut self, change: &Change, now: Instant, at_least: Option<Duration>) {
+        let failure = self.failures.entry(key(change)).or_insert(Failure { times: 0, until: now });
+        let delay = FIRST.saturating_mul(1 << failure.times.min(16)).min(LONGEST).max(at_least.unwrap_or_default());
+        failure.times += 1;
+        failure.until = now + delay;
+    }
+
+    /// Forgets the failures of a change that succeeded.
+    pub(super) fn succeeded(&mut self, change: &Change) {
+        self.failures.remove(&key(change));
+    }
+
+    /// Forgets what is no longer planned, so that it starts afresh when it is planned again. What cannot be planned for the
+    /// moment, because its room or the accounts are unread, is remembered.
+    pub(super) fn keep_only(&mut self, plan: &Plan, accounts_listed: bool) {
+        if self.failures.is_empty() {
+            return;
+        }
+        let planned: HashSet<Key> = plan.actions.iter().map(|action| key(&action.change)).collect();
+        self.failures.retain(|key, _| {
+            let idle = key.1.map_or(!accounts_listed, |room| plan.idle_rooms.contains(&room));
+            idle || planned.contains(key)
+        });
+    }
+
+    /// When the next one may be tried again, of those that may not now.
+    pub(super) fn next(&self, now: Instant) -> Option<Instant> {
+        self.failures.values().map(|failure| failure.until).filter(|until| *until > now).min()
+    }
+}
+
+fn key(change: &Change) -> Key {
+    (change.kind(), change.room(), change.user())
+}
+
+#[cfg(test)]
+mod tests {
+    use provisioner_policy::{Policy, World};
+
+    use super::*;
+
+    #[test]
+    fn the_delay_grows_and_ends_with_success() {
+        let mut world = World::new(Policy { server_name: "a".into(), bot: "@b:a".into(), ..Policy::default() });
+        let change = Change::CreateAccount { user: world.users.intern("@c:a") };
+        let now = Instant::now();
+        let mut backoff = Backoff::default();
+        assert!(backoff.is_due(&change, now));
+        backoff.failed(&change, now, None);
+        assert!(!backoff.is_due(&change, now + FIRST / 2) && backoff.is_due(&change, now + FIRST));
+        backoff.failed(&change, now, None);
+        assert_eq!(backoff.next(now), Some(now + FIRST * 2));
+        for _ in 0..40 {
+            backoff.failed(&change, now, None);
+        }
+        assert_eq!(backoff.next(now), Some(now + LONGEST));
+        backoff.succeeded(&change);
+        assert!(backoff.is_due(&change, now));
+    }
+}

@@ -1,0 +1,262 @@
+//! Carrying out the due part of a plan: one serial lane a room, one for accounts, all at once.
+//!
+//! No inner retries and no choices: an action succeeds, fails, or is left for the next slice. One failure never stops its
+//! siblings; an unreachable homeserver stops all, because every further call would only wait for it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::future::{join, join_all};
+use futures_util::stream::{self, StreamExt};
+use provisioner_policy::{Action, Change, RoomIx, UserIx, World};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::creations::{Creation, Creations};
+use crate::homeserver::{AccountCreation, CallError, Homeserver, Outcome as CallOutcome};
+use crate::store::{Entry, Line, Outcome, PassId, Store};
+
+/// How long a slice starts new work before the next one plans again from fresh state. A change waits no longer than this
+/// and a call behind any amount of other work, and so does a request to stop.
+const SLICE: Duration = Duration::from_secs(3);
+
+/// Actions whose ledger lines are written together. A kill leaves at most this many attempts a lane without an outcome.
+const CHUNK: usize = 8;
+
+/// Accounts made at once. Synapse makes 60 to 120 a second; more at once only adds latency.
+const ACCOUNTS_AT_ONCE: usize = 8;
+
+/// The longest a lane waits when Synapse asks for patience; what asks for more is left to the growing delay.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What came of one action.
+#[derive(Debug)]
+pub(super) enum Tried {
+    Done,
+    AlreadySo,
+    Failed(CallError),
+    /// The account it needs could not be made; that failure is reported on its own.
+    NoAccount,
+    /// Not tried: the slice was over, or somebody asked to stop.
+    Left,
+}
+
+/// What a slice works with.
+pub(super) struct Executor<'a> {
+    pub(super) homeserver: &'a Homeserver,
+    pub(super) store: &'a Store,
+    pub(super) world: &'a World,
+    pub(super) pass: PassId,
+    /// Cancelled: nothing new is started.
+    pub(super) stop: &'a CancellationToken,
+}
+
+/// An action with its place in the ledger.
+struct Task<'a> {
+    index: usize,
+    action: &'a Action,
+    entry: Entry,
+}
+
+impl Executor<'_> {
+    /// Tries `due`, and answers for each in the same order. `first_seq` numbers them within the pass.
+    pub(super) async fn execute(&self, due: &[&Action], first_seq: i32) -> sqlx::Result<Vec<Tried>> {
+        let (mut accounts, mut rooms) = (Vec::new(), vec![Vec::new(); self.world.policy.rooms.len()]);
+        for (index, action) in due.iter().enumerate() {
+            match action.change.room() {
+                Some(room) => rooms[room.index()].push(index),
+                None => accounts.push(index),
+            }
+        }
+        let task = |index: usize| {
+            let seq = first_seq + i32::try_from(index).expect("a pass has fewer than 2^31 actions");
+            Task { index, action: due[index], entry: entry(self.world, due[index], seq) }
+        };
+        let lanes = Lanes {
+            until: Instant::now() + SLICE,
+            unreachable: AtomicBool::new(false),
+            creations: Creations::awaiting(accounts.iter().filter_map(|index| due[*index].change.user())),
+        };
+        let room_lanes = rooms.into_iter().filter(|lane| !lane.is_empty()).map(|lane| {
+            let tasks = lane.into_iter().map(task);
+            self.room_lane(tasks.collect(), &lanes)
+        });
+        let account_lane = self.account_lane(accounts.into_iter().map(task).collect(), &lanes);
+        let (of_accounts, of_rooms) = join(account_lane, join_all(room_lanes)).await;
+        let mut tried: Vec<Tried> = due.iter().map(|_| Tried::Left).collect();
+        for lane in std::iter::once(of_accounts).chain(of_rooms) {
+            for (index, outcome) in lane? {
+                tried[index] = outcome;
+            }
+        }
+        Ok(tried)
+    }
+
+    async fn room_lane(&self, tasks: Vec<Task<'_>>, lanes: &Lanes) -> sqlx::Result<Vec<(usize, Tried)>> {
+        let mut tried = Vec::new();
+        for chunk in tasks.chunks(CHUNK) {
+            if !lanes.go_on(self.stop) {
+                break;
+            }
+            self.start(chunk).await?;
+            let mut outcomes = Vec::with_capacity(chunk.len());
+            for task in chunk {
+                outcomes.push(if lanes.go_on_within_chunk(self.stop) {
+                    self.try_one(task.action, lanes).await
+                } else {
+                    Tried::Left
+                });
+            }
+            self.finish(chunk, &outcomes).await?;
+            tried.extend(chunk.iter().map(|task| task.index).zip(outcomes));
+        }
+        Ok(tried)
+    }
+
+    async fn account_lane(&self, tasks: Vec<Task<'_>>, lanes: &Lanes) -> sqlx::Result<Vec<(usize, Tried)>> {
+        // Whatever ends this lane, those who wait for its accounts are told.
+        let _closed = lanes.creations.close_at_the_end();
+        let mut tried = Vec::new();
+        for chunk in tasks.chunks(CHUNK) {
+            if !lanes.go_on(self.stop) {
+                break;
+            }
+            self.start(chunk).await?;
+            let outcomes: Vec<Tried> = stream::iter(chunk)
+                .map(|task| async {
+                    if lanes.go_on_within_chunk(self.stop) {
+                        self.try_one(task.action, lanes).await
+                    } else {
+                        Tried::Left
+                    }
+                })
+                .buffered(ACCOUNTS_AT_ONCE)
+                .collect()
+                .await;
+            self.finish(chunk, &outcomes).await?;
+            tried.extend(chunk.iter().map(|task| task.index).zip(outcomes));
+        }
+        Ok(tried)
+    }
+
+    async fn try_one(&self, action: &Action, lanes: &Lanes) -> Tried {
+        if let Change::Join { user, .. } = action.change {
+            match lanes.creations.of(user).await {
+                Creation::There => {}
+                Creation::Failed => return Tried::NoAccount,
+                Creation::Left => return Tried::Left,
+            }
+        }
+        let mut answer = self.call(&action.change).await;
+        if let Err(CallError::RateLimited { retry_after: Some(patience) }) = &answer
+            && *patience <= LONGEST_PATIENCE
+        {
+            tokio::time::sleep(*patience).await;
+            answer = self.call(&action.change).await;
+        }
+        if let Change::CreateAccount { user } = action.change {
+            lanes.creations.ended(user, answer.is_ok());
+        }
+        match answer {
+            Ok(CallOutcome::Done) => Tried::Done,
+            Ok(CallOutcome::AlreadySo) => Tried::AlreadySo,
+            Err(error) => {
+                if matches!(error, CallError::Unreachable(_)) {
+                    lanes.unreachable.store(true, Ordering::Release);
+                }
+                Tried::Failed(error)
+            }
+        }
+    }
+
+    async fn call(&self, change: &Change) -> Result<CallOutcome, CallError> {
+        let id = |room: RoomIx| self.world.policy.rooms[room.index()].id.as_str();
+        let mxid = |user: UserIx| self.world.users.mxid(user);
+        match *change {
+            Change::CreateAccount { user } => {
+                self.homeserver.create_account(&mxid(user), None).await.map(|creation| match creation {
+                    AccountCreation::Created => CallOutcome::Done,
+                    AccountCreation::Existed(_) => CallOutcome::AlreadySo,
+                })
+            }
+            Change::Join { room, user, .. } => self.homeserver.join(id(room), &mxid(user)).await,
+            Change::Remove { room, user, .. } => {
+                self.homeserver.kick(id(room), &mxid(user), Some("no longer a member")).await
+            }
+        }
+    }
+
+    async fn start(&self, chunk: &[Task<'_>]) -> sqlx::Result<()> {
+        let lines: Vec<Line<'_>> =
+            chunk.iter().map(|task| Line { entry: &task.entry, outcome: Outcome::Started, detail: None }).collect();
+        self.store.append_ledger(self.pass, &lines).await
+    }
+
+    async fn finish(&self, chunk: &[Task<'_>], outcomes: &[Tried]) -> sqlx::Result<()> {
+        let lines: Vec<Line<'_>> = chunk.iter().zip(outcomes).map(|(task, tried)| line(task, tried)).collect();
+        for (task, line) in chunk.iter().zip(&lines) {
+            metrics::counter!(
+                "provisioner_actions_total",
+                "kind" => task.entry.kind, "mode" => task.entry.mode, "outcome" => line.outcome.as_str()
+            )
+            .increment(1);
+            if line.outcome == Outcome::Failed {
+                let (user, room) = (task.entry.user_id.as_deref(), task.entry.room_key.as_deref());
+                warn!(
+                    user.id = user,
+                    room.key = room,
+                    "{} failed: {}",
+                    task.entry.kind,
+                    line.detail.as_deref().unwrap_or("")
+                );
+            }
+        }
+        self.store.append_ledger(self.pass, &lines).await
+    }
+}
+
+fn line<'a>(task: &'a Task<'_>, tried: &Tried) -> Line<'a> {
+    let (outcome, detail) = match tried {
+        Tried::Done => (Outcome::Done, None),
+        Tried::AlreadySo => (Outcome::AlreadySo, None),
+        Tried::Failed(error) => (Outcome::Failed, Some(error.to_string())),
+        Tried::NoAccount => (Outcome::Failed, Some("the account could not be made, see its own line".to_owned())),
+        Tried::Left => (Outcome::Left, Some("not tried: the pass was stopped, or Synapse was unreachable".to_owned())),
+    };
+    Line { entry: &task.entry, outcome, detail }
+}
+
+/// The ledger's words for an action.
+pub(super) fn entry(world: &World, action: &Action, seq: i32) -> Entry {
+    let room = action.change.room();
+    let (before, after) = action.change.before_and_after();
+    Entry {
+        seq,
+        kind: action.change.kind().as_str(),
+        user_id: action.change.user().map(|user| world.users.mxid(user)),
+        room_id: room.map(|room| world.policy.rooms[room.index()].id.clone()),
+        room_key: room.map(|room| room.key(world).to_owned()),
+        before,
+        after,
+        cause: action.because.text(world, room, action.change.user()),
+        mode: action.mode.as_str(),
+    }
+}
+
+/// What the lanes of one slice share.
+struct Lanes {
+    until: Instant,
+    unreachable: AtomicBool,
+    creations: Creations,
+}
+
+impl Lanes {
+    fn go_on(&self, stop: &CancellationToken) -> bool {
+        Instant::now() < self.until && self.go_on_within_chunk(stop)
+    }
+
+    /// A chunk that was started is finished, unless there is a reason to stop at once.
+    fn go_on_within_chunk(&self, stop: &CancellationToken) -> bool {
+        !stop.is_cancelled() && !self.unreachable.load(Ordering::Acquire)
+    }
+}

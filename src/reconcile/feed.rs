@@ -1,0 +1,151 @@
+//! Feeding the mirror from the inbox: one pushed event at a time, read leniently.
+
+use provisioner_policy::{Membership, RoomIx, StateEvent, World};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tracing::debug;
+
+use super::observe::{distrust, set_present};
+use crate::store::InboxRow;
+
+/// What the mirror needs of an event. Everything else in it is skipped unread, however strange.
+#[derive(Deserialize)]
+struct Pushed<'a> {
+    sender: String,
+    #[serde(default)]
+    state_key: Option<String>,
+    #[serde(borrow)]
+    content: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct MemberContent {
+    membership: String,
+}
+
+/// Applies one event. An event that cannot be read makes its room be read again instead.
+pub(super) fn feed(world: &mut World, row: &InboxRow) {
+    let Some(room) = world.room_by_id(&row.room_id) else {
+        return;
+    };
+    let applied = match row.event_type.as_str() {
+        // A redacted state event changes the state and pushes nothing else: which one it was is in the room.
+        "m.room.redaction" => None,
+        "m.room.member" => feed_member(world, room, row),
+        _ => feed_state(world, room, row),
+    };
+    if applied.is_none() {
+        debug!(event.id = row.event_id, event.kind = row.event_type, "the room is read again for this event");
+        distrust(world.room_mut(room));
+    }
+}
+
+fn feed_member(world: &mut World, room: RoomIx, row: &InboxRow) -> Option<()> {
+    let event: Pushed<'_> = serde_json::from_str(&row.event).ok()?;
+    let content: MemberContent = serde_json::from_str(event.content.get()).ok()?;
+    let user = event.state_key?;
+    let membership = Membership::of_event(&content.membership, user == event.sender)?;
+    if user == world.policy.bot && membership != Membership::Join {
+        // The bot lost its place: only a reading tells what is left.
+        return None;
+    }
+    world.set_membership(room, &user, membership, Some(&row.event_id));
+    if membership == Membership::Join {
+        set_present(world, &user);
+    }
+    Some(())
+}
+
+fn feed_state(world: &mut World, room: RoomIx, row: &InboxRow) -> Option<()> {
+    let event: Pushed<'_> = serde_json::from_str(&row.event).ok()?;
+    let content = serde_json::from_str(event.content.get()).ok()?;
+    let Some(state_key) = event.state_key else {
+        // A message: of no concern to the mirror.
+        return Some(());
+    };
+    let state = StateEvent { content, sender: event.sender, event_id: row.event_id.clone() };
+    world.room_mut(room).state.insert((row.event_type.as_str().into(), state_key.into()), state);
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use provisioner_policy::{OnLeave, Policy, RoomPolicy, RoomSettings, Selector, Standing, Unlisted};
+    use serde_json::json;
+
+    use super::*;
+
+    fn world() -> (World, RoomIx) {
+        let room = RoomPolicy {
+            key: "staff".into(),
+            id: "!r:a".into(),
+            members: vec![Selector::Everyone],
+            unlisted: Unlisted::Keep,
+            on_leave: OnLeave::Respect,
+            power: vec![],
+            settings: RoomSettings::default(),
+        };
+        let mut world = World::new(Policy {
+            server_name: "a".into(),
+            bot: "@bot:a".into(),
+            rooms: vec![room],
+            ..Policy::default()
+        });
+        let room = world.room_by_key("staff").unwrap();
+        world.room_mut(room).standing = Standing::Ready;
+        (world, room)
+    }
+
+    fn push(world: &mut World, event_type: &str, event: &serde_json::Value) {
+        let row = InboxRow {
+            id: 1,
+            event_id: "$e".into(),
+            room_id: "!r:a".into(),
+            event_type: event_type.into(),
+            event: event.to_string(),
+        };
+        feed(world, &row);
+    }
+
+    fn member(user: &str, sender: &str, membership: &str) -> serde_json::Value {
+        json!({"sender": sender, "state_key": user, "content": {"membership": membership, "displayname": 7}})
+    }
+
+    #[test]
+    fn a_leave_by_the_user_is_a_choice_and_a_kick_is_not() {
+        let (mut world, room) = world();
+        push(&mut world, "m.room.member", &member("@u:a", "@u:a", "leave"));
+        let user = world.users.get("@u:a").unwrap();
+        assert_eq!(world.room(room).membership(user), Membership::Left);
+        push(&mut world, "m.room.member", &member("@u:a", "@admin:a", "leave"));
+        assert_eq!(world.room(room).membership(user), Membership::Removed);
+        assert_eq!(world.room(room).standing, Standing::Ready);
+    }
+
+    #[test]
+    fn what_cannot_be_read_and_what_hides_a_change_make_the_room_be_read_again() {
+        for (event_type, event) in [
+            ("m.room.member", json!({"sender": "@u:a", "state_key": "@u:a", "content": {"membership": 7}})),
+            ("m.room.member", member("@bot:a", "@admin:a", "leave")),
+            ("m.room.redaction", json!({"sender": "@u:a", "content": {}, "redacts": "$x"})),
+        ] {
+            let (mut world, room) = world();
+            push(&mut world, event_type, &event);
+            assert_eq!(world.room(room).standing, Standing::Unread, "{event}");
+        }
+    }
+
+    #[test]
+    fn another_room_changes_nothing() {
+        let (mut world, room) = world();
+        let row = InboxRow {
+            id: 1,
+            event_id: "$e".into(),
+            room_id: "!other:a".into(),
+            event_type: "m.room.redaction".into(),
+            event: "{}".into(),
+        };
+        feed(&mut world, &row);
+        assert_eq!(world.room(room).standing, Standing::Ready);
+    }
+}

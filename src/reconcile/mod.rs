@@ -1,0 +1,22 @@
+//! The one reconcile path: refresh what may have changed, plan, carry out the due part, and again.
+//!
+//! [`Reconciler`] does one slice; [`service`] and [`once`] drive it, forever or until nothing is left to do.
+
+mod backoff;
+mod creations;
+mod executor;
+mod feed;
+mod observe;
+mod once;
+mod reconciler;
+mod record;
+mod report;
+mod service;
+mod verify;
+mod wakes;
+
+pub use once::{apply_once, plan_once};
+pub use reconciler::{Reconciler, Slice};
+pub use report::{Failed, PassReport};
+pub use service::{Service, Status};
+pub use wakes::{Wakes, Woken};

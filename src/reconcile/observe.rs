@@ -1,0 +1,160 @@
+//! Reading Synapse into the mirror: rooms whole, and the listing of accounts. Requests are O(rooms), never per member.
+
+use futures_util::future::join_all;
+use provisioner_policy::{Membership, OnServer, RoomIx, RoomMirror, Standing, StateEvent, World};
+use tracing::{info, warn};
+
+use crate::homeserver::{CallError, Homeserver, MemberEvent, UserEntry};
+
+/// The state that policy looks at.
+const STATE_TYPES: [&str; 8] = [
+    "m.room.create",
+    "m.room.power_levels",
+    "m.room.join_rules",
+    "m.room.history_visibility",
+    "m.room.guest_access",
+    "m.room.name",
+    "m.room.topic",
+    "m.room.tombstone",
+];
+
+/// Accounts a page. Synapse answers 20,000 in about a quarter of a second.
+const PAGE: u64 = 20_000;
+
+/// One room as Synapse answered it.
+struct Reading {
+    version: String,
+    others: Vec<MemberEvent>,
+    joined: Vec<Box<str>>,
+    state: Vec<(&'static str, StateEvent)>,
+}
+
+/// Reads every room that is not ready. Returns the first transport error, after which more reading is pointless.
+pub(super) async fn observe_rooms(homeserver: &Homeserver, world: &mut World) -> Result<(), CallError> {
+    let unread: Vec<RoomIx> = world.rooms().filter(|room| world.room(*room).standing != Standing::Ready).collect();
+    let ids: Vec<String> = unread.iter().map(|room| world.policy.rooms[room.index()].id.clone()).collect();
+    let readings = join_all(ids.iter().map(|id| read_room(homeserver, id))).await;
+    let mut unreachable = None;
+    for (room, reading) in unread.into_iter().zip(readings) {
+        match reading {
+            Ok(reading) => take_reading(world, room, reading),
+            Err(error) => {
+                let mend = unreadable(&error, &world.policy.bot);
+                note_unreadable(world, room, mend);
+                if error.is_transport() {
+                    unreachable = Some(error);
+                }
+            }
+        }
+    }
+    unreachable.map_or(Ok(()), Err)
+}
+
+fn note_unreadable(world: &mut World, room: RoomIx, why: String) {
+    let standing = Standing::Unreadable(why);
+    if world.room(room).standing != standing {
+        if let Standing::Unreadable(why) = &standing {
+            warn!(room.key = room.key(world), "room cannot be read: {why}");
+        }
+        world.room_mut(room).standing = standing;
+    }
+}
+
+async fn read_room(homeserver: &Homeserver, id: &str) -> Result<Reading, CallError> {
+    let summary = homeserver.room_summary(id).await?;
+    // Before the joined ones: somebody admitted in between is then in both lists rather than in neither.
+    let others = homeserver.other_members(id).await?;
+    let joined = homeserver.joined_members(id).await?;
+    // A bot that left reads the room's past with 200: everything below would be stale.
+    if !joined.iter().any(|member| **member == *homeserver.user_id()) {
+        return Err(CallError::BotNotInRoom);
+    }
+    let mut state = Vec::new();
+    for event_type in STATE_TYPES {
+        if let Some(event) = homeserver.state_event(id, event_type, "").await? {
+            // Content that serde_json cannot hold (nested past its limit) is as good as no content.
+            let content = serde_json::from_str(event.content.get()).unwrap_or_default();
+            let event_id = event.event_id.unwrap_or_default();
+            state.push((event_type, StateEvent { content, sender: event.sender, event_id }));
+        }
+    }
+    Ok(Reading { version: summary.version.unwrap_or_default(), others, joined, state })
+}
+
+fn take_reading(world: &mut World, room: RoomIx, reading: Reading) {
+    *world.room_mut(room) = RoomMirror::default();
+    world.room_mut(room).version = reading.version;
+    for member in &reading.others {
+        let by_the_user = member.sender == member.user_id;
+        let Some(membership) = Membership::of_event(&member.membership, by_the_user) else { continue };
+        world.set_membership(room, &member.user_id, membership, Some(&member.event_id));
+    }
+    for member in &reading.joined {
+        world.set_membership(room, member, Membership::Join, None);
+        set_present(world, member);
+    }
+    let mirror = world.room_mut(room);
+    for (event_type, event) in reading.state {
+        mirror.state.insert((event_type.into(), "".into()), event);
+    }
+    mirror.standing = Standing::Ready;
+    info!(room.key = room.key(world), members = world.room(room).joined(), "room read");
+}
+
+/// Somebody in a room of ours has an account, whatever an older listing said.
+pub(super) fn set_present(world: &mut World, mxid: &str) {
+    let user = world.users.intern(mxid);
+    let known = world.mirror.accounts.get(user);
+    if !known.present && world.users.is_local(user) {
+        world.mirror.accounts.set(user, OnServer { present: true, ..known });
+    }
+}
+
+fn unreadable(error: &CallError, bot: &str) -> String {
+    match error {
+        CallError::BotNotInRoom => format!(
+            "the bot {bot} is not in the room, or there is no such room; check the id, and run `phenom-provisioner bootstrap` to let the bot in"
+        ),
+        CallError::RoomUnknown => "Synapse knows no such room; check its id (a room ID, never an alias)".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Reads the listing of accounts, if their number is not the one it was. Returns the number.
+pub(super) async fn observe_accounts(
+    homeserver: &Homeserver,
+    world: &mut World,
+    known_total: Option<u64>,
+) -> Result<Option<u64>, CallError> {
+    if let (true, Some(known)) = (world.mirror.accounts_listed, known_total) {
+        let total = homeserver.list_users(0, 1).await?.total;
+        if total == Some(known) {
+            return Ok(total);
+        }
+    }
+    let (mut from, mut total, mut unreadable) = (Some(0), None, 0);
+    while let Some(start) = from {
+        let page = homeserver.list_users(start, PAGE).await?;
+        for entry in &page.users {
+            world.set_on_server(&entry.name, on_server(entry));
+        }
+        unreadable += page.unreadable;
+        (from, total) = (page.next, page.total);
+    }
+    if unreadable > 0 {
+        warn!(entries = unreadable, "some accounts in Synapse's listing could not be read and count as absent");
+    }
+    world.mirror.accounts_listed = true;
+    Ok(total)
+}
+
+fn on_server(entry: &UserEntry) -> OnServer {
+    OnServer { present: true, deactivated: entry.deactivated, locked: entry.locked, admin: entry.admin }
+}
+
+/// A room whose mirror is no longer trusted: read again before the next plan.
+pub(super) fn distrust(mirror: &mut RoomMirror) {
+    if mirror.standing == Standing::Ready {
+        mirror.standing = Standing::Unread;
+    }
+}

@@ -1,0 +1,328 @@
+//! The reconciler: the world, and one slice of work on it. It keeps nothing that a restart must not lose.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use provisioner_policy::{Action, Change, Membership, OnServer, Plan, Policy, Recent, World, plan, read_roster};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, instrument, warn};
+
+use super::backoff::Backoff;
+use super::executor::{Executor, Tried};
+use super::observe::{distrust, observe_accounts, observe_rooms};
+use super::record::Record;
+use super::report::{Failed, PassReport};
+use super::verify::Verify;
+use super::{feed, record};
+use crate::homeserver::{CallError, Homeserver};
+use crate::sources::{Roster, RosterError};
+use crate::store::{Pardoned, PassId, Store};
+
+/// Inbox events read at once; more are read in the same refresh.
+const INBOX_BATCH: i64 = 1000;
+
+/// Everything a pass needs.
+#[derive(Debug)]
+pub struct Reconciler {
+    pub(super) world: World,
+    pub(super) store: Store,
+    pub(super) homeserver: Homeserver,
+    roster: Option<Roster>,
+    pub(super) backoff: Backoff,
+    pub(super) verify: Verify,
+    record: Record,
+    accounts_total: Option<u64>,
+    /// Read once; later ones are made here, by the one replica that reconciles.
+    pardons: Option<Vec<Pardoned>>,
+    pub(super) trouble: Trouble,
+}
+
+/// What is wrong beside single actions. Empty texts mean nothing is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Trouble {
+    pub(super) roster: Option<String>,
+    pub(super) homeserver: Option<String>,
+}
+
+/// What one slice did and what is left.
+#[derive(Debug)]
+pub struct Slice {
+    pub report: PassReport,
+    /// Due work was left because the slice was over: go on at once.
+    pub more: bool,
+}
+
+impl Reconciler {
+    /// A reconciler that has read nothing yet.
+    pub fn new(policy: Policy, store: Store, homeserver: Homeserver, roster: Option<Roster>) -> Self {
+        Self {
+            world: World::new(policy),
+            store,
+            homeserver,
+            roster,
+            backoff: Backoff::default(),
+            verify: Verify::default(),
+            record: Record::default(),
+            accounts_total: None,
+            pardons: None,
+            trouble: Trouble::default(),
+        }
+    }
+
+    /// The world as it is known.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Reads the roster. A failure leaves what was read before and takes nobody's place away.
+    #[instrument(name = "source.roster", skip_all)]
+    pub async fn read_roster(&mut self) {
+        let Some(roster) = &self.roster else { return };
+        let answer = roster.read().await;
+        let trouble = answer.as_ref().err().map(RosterError::chain);
+        match answer {
+            Ok(rows) => {
+                let policy = &self.world.policy;
+                let reading = read_roster(rows, &policy.server_name, &policy.bot);
+                for one in reading.trouble.iter().filter(|one| !self.world.facts.roster_trouble.contains(one)) {
+                    warn!("{one}");
+                }
+                if self.trouble.roster.is_some() {
+                    info!(rows = reading.rows, "the roster is readable again");
+                }
+                if reading.rows == 0 && self.world.facts.roster_rows != 0 {
+                    warn!("the roster answered no row at all: nobody is removed for its sake");
+                }
+                self.world.set_roster(reading);
+            }
+            Err(_) => {
+                let reason = trouble.clone().unwrap_or_default();
+                if trouble != self.trouble.roster {
+                    warn!("{reason}");
+                }
+                self.world.fail_roster(reason);
+            }
+        }
+        self.trouble.roster = trouble;
+    }
+
+    /// Feeds the mirror from the inbox.
+    pub async fn read_inbox(&mut self) -> Result<()> {
+        loop {
+            let rows = self.store.unhandled_inbox(INBOX_BATCH).await.context("read the inbox")?;
+            for row in &rows {
+                feed::feed(&mut self.world, row);
+            }
+            let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+            if ids.is_empty() {
+                return Ok(());
+            }
+            self.store.mark_inbox_handled(&ids).await.context("mark the inbox as handled")?;
+        }
+    }
+
+    /// Distrusts the whole mirror: every room is read again before the next plan.
+    pub fn distrust_all(&mut self) {
+        self.world.mirror.rooms.iter_mut().for_each(distrust);
+    }
+
+    /// Reads the rooms that are not ready, and the listing of accounts where `accounts` says so or it was never read.
+    /// What cannot be read is noted as trouble and tried again later; nothing is planned in such a room.
+    #[instrument(name = "mirror.read", skip_all)]
+    pub async fn read_mirror(&mut self, accounts: bool) -> Result<()> {
+        let mut answer = observe_rooms(&self.homeserver, &mut self.world).await;
+        if answer.is_ok() && (accounts || !self.world.mirror.accounts_listed) {
+            match observe_accounts(&self.homeserver, &mut self.world, self.accounts_total).await {
+                Ok(total) => self.accounts_total = total,
+                Err(error) => answer = Err(error),
+            }
+        }
+        self.apply_pardons().await?;
+        self.note_homeserver(answer.err());
+        Ok(())
+    }
+
+    /// Counts the members of the rooms, where a count is due after writes.
+    pub async fn look_if_due(&mut self, now: Instant) {
+        if self.verify.due().is_some_and(|due| due <= now) {
+            let answer = self.verify.look(&self.homeserver, &mut self.world).await;
+            if answer.is_err() {
+                self.note_homeserver(answer.err());
+            }
+        }
+    }
+
+    /// When something is due by itself: a failed action's next try, or a count.
+    pub fn next_due(&self) -> Option<Instant> {
+        self.backoff.next(Instant::now()).into_iter().chain(self.verify.due()).min()
+    }
+
+    fn note_homeserver(&mut self, error: Option<CallError>) {
+        let trouble = error.map(|error| error.to_string());
+        match &trouble {
+            Some(reason) if trouble != self.trouble.homeserver => warn!("{reason}"),
+            None if self.trouble.homeserver.is_some() => info!("Synapse answers again"),
+            _ => {}
+        }
+        if trouble.is_some() {
+            self.distrust_all();
+        }
+        self.trouble.homeserver = trouble;
+    }
+
+    /// A reading knows who left; whether that is still respected is only in the database.
+    async fn apply_pardons(&mut self) -> Result<()> {
+        if self.pardons.is_none() {
+            self.pardons = Some(self.store.pardons().await.context("read the pardons")?);
+        }
+        for pardon in self.pardons.iter().flatten() {
+            let room = self.world.room_by_id(&pardon.room_id);
+            if let (Some(room), Some(user)) = (room, self.world.users.get(&pardon.user_id)) {
+                self.world.room_mut(room).pardon(user, &pardon.event_id);
+            }
+        }
+        Ok(())
+    }
+
+    /// The plan for the world as it is known. The ledger is only asked where something might be removed.
+    pub async fn plan(&self) -> Result<Plan> {
+        let candidates = plan(&self.world, &Recent::default());
+        if !candidates.actions.iter().any(|action| action.change.kind().is_destructive()) {
+            return Ok(candidates);
+        }
+        let recent = self.recent().await?;
+        Ok(if recent == Recent::default() { candidates } else { plan(&self.world, &recent) })
+    }
+
+    /// What was taken away within the guard's window.
+    async fn recent(&self) -> Result<Recent> {
+        let window = Duration::from_secs(self.world.policy.guard.window_seconds);
+        let rows = self.store.recent_removals(window.as_secs_f64()).await.context("count recent removals")?;
+        let removals = rows.into_iter().filter_map(|(room_id, removals)| {
+            Some((self.world.room_by_id(&room_id)?, u32::try_from(removals).ok().filter(|removals| *removals > 0)?))
+        });
+        Ok(Recent { removals: removals.collect() })
+    }
+
+    /// Plans and carries out the due part, for a few seconds at most. `pass` is made when the first line is written.
+    #[instrument(name = "reconcile.pass", skip_all)]
+    pub async fn slice(&mut self, pass: &mut Option<(PassId, i32)>, stop: &CancellationToken) -> Result<Slice> {
+        let plan = self.plan().await?;
+        self.backoff.keep_only(&plan, self.world.mirror.accounts_listed);
+        record::measure(&self.world, &plan);
+        let withheld = self.record.new_lines(&self.world, &plan);
+        let now = Instant::now();
+        let (due, waiting): (Vec<&Action>, Vec<&Action>) =
+            plan.due().partition(|action| self.backoff.is_due(&action.change, now));
+        let mut report = self.report(&plan);
+        report.waiting = waiting.len();
+        if !withheld.is_empty() || !due.is_empty() {
+            let (pass, seq) = match pass {
+                Some(pass) => pass,
+                None => pass.insert((self.store.new_pass().await.context("number the pass")?, 0)),
+            };
+            record::write_withheld(&self.store, *pass, seq, withheld).await?;
+            let (store, homeserver) = (&self.store, &self.homeserver);
+            let executor = Executor { homeserver, store, world: &self.world, pass: *pass, stop };
+            let tried = executor.execute(&due, *seq).await.context("write the ledger")?;
+            *seq += i32::try_from(due.len()).unwrap_or(i32::MAX - *seq);
+            self.take_outcomes(&due, tried, &mut report);
+        }
+        self.pardon(&plan).await?;
+        let more = report.waiting > waiting.len();
+        Ok(Slice { more: more && !stop.is_cancelled() && self.trouble.homeserver.is_none(), report })
+    }
+
+    fn take_outcomes(&mut self, due: &[&Action], tried: Vec<Tried>, report: &mut PassReport) {
+        let now = Instant::now();
+        let mut unreachable = None;
+        for (action, tried) in due.iter().zip(tried) {
+            let change = &action.change;
+            match tried {
+                Tried::Done | Tried::AlreadySo => {
+                    self.took_effect(change);
+                    if matches!(tried, Tried::Done) {
+                        self.backoff.succeeded(change);
+                        report.done += 1;
+                    } else {
+                        report.already_so += 1;
+                        // A reading that contradicts the answer for good must not make us ask for ever.
+                        self.backoff.failed(change, now, None);
+                        // The mirror was behind: what else it missed is in the room.
+                        change.room().into_iter().for_each(|room| distrust(self.world.room_mut(room)));
+                    }
+                }
+                Tried::Left => report.waiting += 1,
+                Tried::NoAccount => self.backoff.failed(change, now, None),
+                Tried::Failed(error) => {
+                    self.backoff.failed(change, now, error.retry_after());
+                    self.learn_from(change, &error);
+                    report.failed.push(failed(&self.world, change, &error));
+                    if error.is_transport() {
+                        unreachable = Some(error);
+                    }
+                }
+            }
+        }
+        if report.done > 0 {
+            self.verify.after_writes(now);
+        }
+        if unreachable.is_some() {
+            self.note_homeserver(unreachable);
+        }
+    }
+
+    /// Puts into the mirror what a write did; the push that follows says the same.
+    fn took_effect(&mut self, change: &Change) {
+        match *change {
+            Change::CreateAccount { user } => {
+                self.world.mirror.accounts.set(user, OnServer { present: true, ..OnServer::default() });
+                self.accounts_total = self.accounts_total.map(|total| total + 1);
+            }
+            Change::Join { room, user, .. } => {
+                self.world.room_mut(room).set_membership(user, Membership::Join);
+            }
+            Change::Remove { room, user, .. } => {
+                self.world.room_mut(room).set_membership(user, Membership::Removed);
+            }
+        }
+    }
+
+    fn learn_from(&mut self, change: &Change, error: &CallError) {
+        if matches!(error, CallError::UserUnknown) {
+            if let Some(user) = change.user() {
+                self.world.mirror.accounts.set(user, OnServer::default());
+            }
+        } else if error.means_mirror_is_stale() {
+            change.room().into_iter().for_each(|room| distrust(self.world.room_mut(room)));
+        }
+    }
+
+    async fn pardon(&mut self, plan: &Plan) -> Result<()> {
+        for pardon in &plan.pardons {
+            let room_id = self.world.policy.rooms[pardon.room.index()].id.clone();
+            let user_id = self.world.users.mxid(pardon.user);
+            let row = Pardoned { room_id, user_id, event_id: pardon.event_id.to_string() };
+            self.store.pardon(&row).await.context("record a pardon")?;
+            self.world.room_mut(pardon.room).pardon(pardon.user, &pardon.event_id);
+            self.pardons.get_or_insert_default().push(row);
+        }
+        Ok(())
+    }
+
+    fn report(&self, plan: &Plan) -> PassReport {
+        let mut report = record::report(&self.world, plan);
+        report.errors.extend(self.trouble.roster.clone());
+        report.errors.extend(self.trouble.homeserver.clone());
+        report
+    }
+}
+
+fn failed(world: &World, change: &Change, error: &CallError) -> Failed {
+    Failed {
+        kind: change.kind().as_str().to_owned(),
+        room: change.room().map(|room| room.key(world).to_owned()),
+        user: change.user().map(|user| world.users.mxid(user)),
+        error: error.to_string(),
+    }
+}

@@ -1,0 +1,122 @@
+//! What a plan leaves behind without being carried out: withheld lines in the ledger, gauges, and the report's counts.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use anyhow::{Context, Result};
+use provisioner_policy::{Action, Kind, Mode, Plan, RoomIx, Standing, UserIx, World};
+
+use super::executor::entry;
+use super::report::PassReport;
+use crate::store::{Entry, Line, Outcome, PassId, Store};
+
+/// Ledger lines a statement. Postgres takes many more; this keeps one statement small.
+const BATCH: usize = 1000;
+
+type Key = (Kind, Option<RoomIx>, Option<UserIx>, bool);
+
+/// Withheld actions that have their line already: one a change, not one a pass.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    written: HashSet<Key>,
+}
+
+/// A withheld action to be written.
+pub(super) struct Withheld {
+    entry: Entry,
+    outcome: Outcome,
+    detail: Option<String>,
+}
+
+impl Record {
+    /// Lines for what is withheld now and was not before.
+    pub(super) fn new_lines(&mut self, world: &World, plan: &Plan) -> Vec<Withheld> {
+        let withheld = || plan.actions.iter().filter(|action| !action.is_due());
+        let now: HashSet<Key> = withheld().map(key).collect();
+        let lines = withheld().filter(|action| !self.written.contains(&key(action))).map(|action| {
+            let outcome = if action.mode == Mode::Observe { Outcome::Observed } else { Outcome::Held };
+            let detail = action.held.map(|hold| hold.text(world));
+            Withheld { entry: entry(world, action, 0), outcome, detail }
+        });
+        let lines = lines.collect();
+        self.written = now;
+        lines
+    }
+}
+
+fn key(action: &Action) -> Key {
+    (action.change.kind(), action.change.room(), action.change.user(), action.mode == Mode::Observe)
+}
+
+/// Writes withheld actions, and counts them.
+pub(super) async fn write_withheld(
+    store: &Store,
+    pass: PassId,
+    seq: &mut i32,
+    mut withheld: Vec<Withheld>,
+) -> Result<()> {
+    for one in &mut withheld {
+        one.entry.seq = *seq;
+        *seq += 1;
+        metrics::counter!(
+            "provisioner_actions_total",
+            "kind" => one.entry.kind, "mode" => one.entry.mode, "outcome" => one.outcome.as_str()
+        )
+        .increment(1);
+    }
+    for batch in withheld.chunks(BATCH) {
+        let lines: Vec<Line<'_>> = batch
+            .iter()
+            .map(|one| Line { entry: &one.entry, outcome: one.outcome, detail: one.detail.clone() })
+            .collect();
+        store.append_ledger(pass, &lines).await.context("write withheld actions to the ledger")?;
+    }
+    Ok(())
+}
+
+/// Sets the gauges `drift` and `members`.
+pub(super) fn measure(world: &World, plan: &Plan) {
+    for kind in Kind::ALL {
+        for room in world.rooms() {
+            let drift =
+                plan.actions.iter().filter(|one| one.change.kind() == kind && one.change.room() == Some(room)).count();
+            if kind != Kind::CreateAccount {
+                metrics::gauge!("provisioner_drift", "kind" => kind.as_str(), "room" => room.key(world).to_owned())
+                    .set(drift as f64);
+            }
+        }
+    }
+    let accounts = plan.actions.iter().filter(|one| one.change.room().is_none()).count();
+    metrics::gauge!("provisioner_drift", "kind" => Kind::CreateAccount.as_str(), "room" => "").set(accounts as f64);
+    for room in world.rooms().filter(|room| world.room(*room).standing == Standing::Ready) {
+        metrics::gauge!("provisioner_members", "room" => room.key(world).to_owned())
+            .set(f64::from(world.room(room).joined()));
+    }
+}
+
+/// The counts of a plan, before anything is carried out.
+pub(super) fn report(world: &World, plan: &Plan) -> PassReport {
+    let mut reasons: BTreeMap<RoomIx, BTreeSet<String>> = BTreeMap::new();
+    for action in plan.held() {
+        if let (Some(room), Some(hold)) = (action.change.room(), action.held) {
+            reasons.entry(room).or_default().insert(hold.text(world));
+        }
+    }
+    let unreadable = plan.idle_rooms.iter().filter_map(|room| match &world.room(*room).standing {
+        Standing::Ready => None,
+        Standing::Unread => Some(format!("room {} has not been read", room.key(world))),
+        Standing::Unreadable(why) => Some(format!("room {}: {why}", room.key(world))),
+    });
+    PassReport {
+        plan_id: plan.id(world),
+        observed: plan.actions.iter().filter(|action| action.mode == Mode::Observe).count(),
+        held: plan.held().count(),
+        held_because: reasons
+            .into_iter()
+            .flat_map(|(room, texts)| texts.into_iter().map(move |text| format!("{}: {text}", room.key(world))))
+            .collect(),
+        blocked: plan.blocked.len(),
+        errors: unreadable.collect(),
+        notices: plan.view(world).notices,
+        ..PassReport::default()
+    }
+}

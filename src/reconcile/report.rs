@@ -1,0 +1,73 @@
+//! What came of a pass, for the log, the exit code and `apply --json`.
+
+use serde::{Deserialize, Serialize};
+
+/// A failed action.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Failed {
+    pub kind: String,
+    pub room: Option<String>,
+    pub user: Option<String>,
+    pub error: String,
+}
+
+/// What came of a pass.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PassReport {
+    pub plan_id: String,
+    /// Carried out.
+    pub done: usize,
+    /// Found to be so already.
+    pub already_so: usize,
+    /// Planned, and its class is on observe.
+    pub observed: usize,
+    /// Withheld by the guard.
+    pub held: usize,
+    /// Why, one line a room.
+    pub held_because: Vec<String>,
+    /// Cannot or may not be made so.
+    pub blocked: usize,
+    /// Failed before and waiting for its next try, or not tried because the service was stopped.
+    pub waiting: usize,
+    pub failed: Vec<Failed>,
+    /// Trouble beside single actions: sources, rooms, the database.
+    pub errors: Vec<String>,
+    /// What the reader should know and need not act on at once.
+    pub notices: Vec<String>,
+}
+
+impl PassReport {
+    /// Exit code of `apply`: 1 something failed, 3 part held by the guard, 0 done.
+    pub fn exit_code(&self) -> u8 {
+        if !self.failed.is_empty() || !self.errors.is_empty() || self.waiting > 0 {
+            1
+        } else if self.held > 0 {
+            3
+        } else {
+            0
+        }
+    }
+
+    /// Actions that were tried to an end, whichever.
+    pub fn ended(&self) -> usize {
+        self.done + self.already_so + self.failed.len()
+    }
+
+    /// As the metric names it.
+    pub fn outcome(&self) -> &'static str {
+        match self.exit_code() {
+            0 => "done",
+            3 => "held",
+            _ => "failed",
+        }
+    }
+
+    /// Adds what a later slice of the same pass did.
+    pub fn add(&mut self, slice: PassReport) {
+        let (done, already_so) = (self.done + slice.done, self.already_so + slice.already_so);
+        let mut failed = std::mem::take(&mut self.failed);
+        failed.extend(slice.failed.iter().cloned());
+        let plan_id = if self.plan_id.is_empty() { slice.plan_id.clone() } else { std::mem::take(&mut self.plan_id) };
+        *self = PassReport { plan_id, done, already_so, failed, ..slice };
+    }
+}

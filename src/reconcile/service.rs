@@ -1,0 +1,214 @@
+//! The service's loop: woken by anything, it refreshes what may have changed, does one slice, and waits again.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use provisioner_policy::Standing;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use super::reconciler::Reconciler;
+use super::report::PassReport;
+use super::wakes::{Wakes, Woken};
+use crate::store::PassId;
+
+/// What cannot be read is tried again after this, doubled up to the longest.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_secs(30);
+
+/// A lost notification costs at most this.
+const FALLBACK_POLL: Duration = Duration::from_secs(5);
+
+/// Synapse retries a transaction for minutes to hours; a repeated event is known by its row for this long.
+const INBOX_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+const TRIM_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// Told what is ready and what is not: a name, and the reason why not.
+#[derive(Clone)]
+pub struct Status(Arc<dyn Fn(&'static str, Option<String>) + Send + Sync>);
+
+impl Status {
+    /// Calls `tell` with every change.
+    pub fn new(tell: impl Fn(&'static str, Option<String>) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+
+    /// Says that `name` is ready, or why not.
+    pub fn set(&self, name: &'static str, reason: Option<String>) {
+        (self.0)(name, reason);
+    }
+}
+
+impl fmt::Debug for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Status")
+    }
+}
+
+/// The loop and its clocks.
+#[derive(Debug)]
+pub struct Service {
+    pub reconciler: Reconciler,
+    pub wakes: Wakes,
+    pub status: Status,
+    pub poll_interval: Duration,
+    pub resync_interval: Duration,
+}
+
+/// When what is due next.
+struct Clocks {
+    poll: Instant,
+    resync: Instant,
+    trim: Instant,
+    retry: Option<Instant>,
+    retry_delay: Duration,
+}
+
+/// A pass in progress: over one or more slices, with those who asked for it.
+#[derive(Default)]
+struct Pass {
+    id: Option<(PassId, i32)>,
+    report: PassReport,
+    asked: Vec<i64>,
+    of: Option<usize>,
+    began: Option<Instant>,
+}
+
+impl Service {
+    /// Works until `stop`. An error means that the database is gone; the caller begins anew with fresh readings.
+    pub async fn run(mut self, stop: &CancellationToken) -> Result<()> {
+        let interrupted = self.reconciler.store.close_interrupted().await.context("close interrupted attempts")?;
+        if interrupted > 0 {
+            info!(interrupted, "attempts of an earlier run ended without an answer; their effect is read from Synapse");
+        }
+        let now = Instant::now();
+        let mut clocks = Clocks { poll: now, resync: now, trim: now, retry: None, retry_delay: FIRST_RETRY };
+        let mut pass = Pass::default();
+        let mut woken = self.wakes.take();
+        woken.add(Woken::REQUESTS);
+        while !stop.is_cancelled() {
+            self.refresh(woken, &mut clocks, &mut pass).await?;
+            let more = self.slice(&mut pass, stop).await?;
+            self.tell();
+            if !more {
+                self.wait(&clocks, stop).await;
+            }
+            woken = self.wakes.take();
+        }
+        Ok(())
+    }
+
+    async fn refresh(&mut self, woken: Woken, clocks: &mut Clocks, pass: &mut Pass) -> Result<()> {
+        let now = Instant::now();
+        let mut read_roster = woken.contains(Woken::ROSTER) || clocks.poll <= now;
+        if woken.contains(Woken::REQUESTS) {
+            let asked = self.reconciler.store.take_pass_requests().await.context("take requests for a pass")?;
+            if !asked.is_empty() {
+                // Whoever asks wants the truth, not what was true at the last resync.
+                (read_roster, clocks.resync) = (true, now);
+                pass.asked = asked;
+            }
+        }
+        if clocks.trim <= now {
+            self.reconciler.store.trim_inbox(INBOX_KEPT).await.context("trim the inbox")?;
+            clocks.trim = now + TRIM_INTERVAL;
+        }
+        if read_roster {
+            self.reconciler.read_roster().await;
+            clocks.poll = Instant::now() + self.poll_interval;
+        }
+        let resync = clocks.resync <= now;
+        if resync {
+            self.reconciler.distrust_all();
+            clocks.resync = now + self.resync_interval;
+        }
+        self.reconciler.read_inbox().await?;
+        self.reconciler.look_if_due(now).await;
+        if (self.has_unread_room() || resync) && clocks.retry.is_none_or(|retry| retry <= now) {
+            self.reconciler.read_mirror(resync || clocks.retry.is_some()).await?;
+            clocks.after_reading(self.has_unread_room());
+        }
+        Ok(())
+    }
+
+    fn has_unread_room(&self) -> bool {
+        let world = self.reconciler.world();
+        !world.mirror.accounts_listed || world.rooms().any(|room| world.room(room).standing != Standing::Ready)
+    }
+
+    /// Does a slice; answers whether to go on at once.
+    async fn slice(&mut self, pass: &mut Pass, stop: &CancellationToken) -> Result<bool> {
+        let began = *pass.began.get_or_insert_with(Instant::now);
+        let slice = self.reconciler.slice(&mut pass.id, stop).await?;
+        pass.report.add(slice.report);
+        let of = *pass.of.get_or_insert(pass.report.ended() + pass.report.waiting);
+        if slice.more {
+            if !pass.asked.is_empty() {
+                let progress = json!({"done": pass.report.ended(), "of": of});
+                self.reconciler
+                    .store
+                    .set_pass_progress(&pass.asked, &progress)
+                    .await
+                    .context("tell how far the pass is")?;
+            }
+            return Ok(true);
+        }
+        let done = std::mem::take(pass);
+        metrics::counter!("provisioner_passes_total", "outcome" => done.report.outcome()).increment(1);
+        metrics::histogram!("provisioner_pass_seconds").record(began.elapsed().as_secs_f64());
+        if let Some((number, _)) = done.id {
+            let report = &done.report;
+            info!(
+                pass = number,
+                done = report.done,
+                already_so = report.already_so,
+                failed = report.failed.len(),
+                held = report.held,
+                observed = report.observed,
+                "pass ended"
+            );
+        }
+        if !done.asked.is_empty() && !stop.is_cancelled() {
+            let report = serde_json::to_value(&done.report).context("write the report")?;
+            self.reconciler.store.finish_pass_requests(&done.asked, &report).await.context("answer who asked")?;
+        }
+        Ok(false)
+    }
+
+    fn tell(&self) {
+        let world = self.reconciler.world();
+        let trouble = &self.reconciler.trouble;
+        self.status.set("roster", trouble.roster.clone());
+        let unread = world.rooms().find_map(|room| match &world.room(room).standing {
+            Standing::Unreadable(why) => Some(format!("{}: {why}", room.key(world))),
+            _ => None,
+        });
+        let waiting = || (!world.mirror.accounts_listed).then(|| "Synapse has not been read yet".to_owned());
+        self.status.set("homeserver", trouble.homeserver.clone().or(unread).or_else(waiting));
+    }
+
+    async fn wait(&self, clocks: &Clocks, stop: &CancellationToken) {
+        let due = [Some(clocks.poll), Some(clocks.resync), clocks.retry, self.reconciler.next_due()];
+        let fallback = Instant::now() + FALLBACK_POLL;
+        let until = due.into_iter().flatten().fold(fallback, Instant::min);
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.wakes.woken() => {}
+            () = tokio::time::sleep_until(until.into()) => {}
+        }
+    }
+}
+
+impl Clocks {
+    fn after_reading(&mut self, unread: bool) {
+        if unread {
+            self.retry = Some(Instant::now() + self.retry_delay);
+            self.retry_delay = (self.retry_delay * 2).min(LONGEST_RETRY);
+        } else {
+            (self.retry, self.retry_delay) = (None, FIRST_RETRY);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Wake-ups: which source may have changed. They carry no input, and a lost one costs delay, never correctness.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tokio::sync::Notify;
+
+/// What may have changed, as a set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Woken(u8);
+
+impl Woken {
+    /// The roster.
+    pub const ROSTER: Self = Self(1);
+    /// The inbox.
+    pub const INBOX: Self = Self(2);
+    /// Somebody asked for a pass.
+    pub const REQUESTS: Self = Self(4);
+
+    /// Adds `other` to this set.
+    pub fn add(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    /// Whether all of `other` is in this set.
+    pub fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// Shared by everything that wakes the reconciler. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Wakes(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    flags: AtomicU8,
+    notify: Notify,
+}
+
+impl Wakes {
+    /// Says that something may have changed.
+    pub fn wake(&self, what: Woken) {
+        self.0.flags.fetch_or(what.0, Ordering::AcqRel);
+        self.0.notify.notify_one();
+    }
+
+    /// Takes what was said since the last call.
+    pub fn take(&self) -> Woken {
+        Woken(self.0.flags.swap(0, Ordering::AcqRel))
+    }
+
+    /// Waits until something is said. What was said before the call counts.
+    pub async fn woken(&self) {
+        self.0.notify.notified().await;
+    }
+}

@@ -1,0 +1,116 @@
+//! The roster: the configured query against Hasura's Postgres, read-only.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use provisioner_policy::RosterRow;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::{AssertSqlSafe, Column, Executor, PgPool, Row, SqlSafeStr, Statement};
+use thiserror::Error;
+
+/// What the query must answer, in any order.
+const COLUMNS: [&str; 3] = ["subject", "team", "role"];
+
+/// A roster that takes longer is as good as unreadable; the next poll tries again.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Why the roster cannot be read.
+#[derive(Debug, Error)]
+pub enum RosterError {
+    #[error("roster.url is not a Postgres URL; it has the form postgres://user:password@host/database")]
+    Url(#[source] sqlx::Error),
+    #[error(
+        "the database of roster.url cannot be reached; the last good reading stands and nobody is removed for its sake"
+    )]
+    Unreachable(#[source] sqlx::Error),
+    #[error(
+        "roster.query is refused by Postgres; mend the query, or grant SELECT on its tables to the role of roster.url"
+    )]
+    Refused(#[source] sqlx::Error),
+    #[error(
+        "roster.query answers the columns ({}), and must answer exactly (subject, team, role); rename them in the query, as in \
+         SELECT u.id::text AS subject, t.name AS team, tm.role AS role …",
+        found.join(", ")
+    )]
+    Columns { found: Vec<String> },
+}
+
+impl RosterError {
+    /// Whether waiting cannot help: somebody has to change the configuration.
+    pub fn is_misconfigured(&self) -> bool {
+        matches!(self, Self::Url(_) | Self::Columns { .. })
+    }
+
+    /// The whole chain in one line.
+    pub fn chain(&self) -> String {
+        let source = std::error::Error::source(self);
+        source.map_or_else(|| self.to_string(), |source| format!("{self}: {source}"))
+    }
+}
+
+/// The roster's database and query.
+#[derive(Clone, Debug)]
+pub struct Roster {
+    pool: PgPool,
+    query: String,
+}
+
+impl Roster {
+    /// Prepares the source; connects at the first reading.
+    pub fn new(url: &str, query: &str) -> Result<Self, RosterError> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(RosterError::Url)?
+            .application_name("phenom-provisioner")
+            .options([
+                ("default_transaction_read_only", "on".to_owned()),
+                ("statement_timeout", STATEMENT_TIMEOUT.as_millis().to_string()),
+            ]);
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(5))
+            .idle_timeout(Duration::from_secs(300))
+            .connect_lazy_with(options);
+        Ok(Self { pool, query: query.trim().trim_end_matches(';').to_owned() })
+    }
+
+    /// The pool, for a listener on the notify channel.
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Whether the query answers exactly the columns it must.
+    pub async fn check(&self) -> Result<(), RosterError> {
+        let mut connection = self.pool.acquire().await.map_err(classify)?;
+        let query = AssertSqlSafe(self.query.clone()).into_sql_str();
+        let statement = connection.prepare(query).await.map_err(classify)?;
+        let found: Vec<String> = statement.columns().iter().map(|column| column.name().to_owned()).collect();
+        let mut sorted: Vec<&str> = found.iter().map(String::as_str).collect();
+        sorted.sort_unstable();
+        let mut wanted = COLUMNS;
+        wanted.sort_unstable();
+        if sorted == wanted { Ok(()) } else { Err(RosterError::Columns { found }) }
+    }
+
+    /// Reads every row. The columns are cast to text here, so that an uncast uuid or an enumeration is no error.
+    pub async fn read(&self) -> Result<Vec<RosterRow>, RosterError> {
+        self.check().await?;
+        let sql = format!("SELECT subject::text, team::text, role::text FROM (\n{}\n) AS roster", self.query);
+        let rows = sqlx::query(AssertSqlSafe(sql)).persistent(false).fetch_all(&self.pool).await.map_err(classify)?;
+        rows.iter().map(row).collect::<Result<_, _>>().map_err(RosterError::Refused)
+    }
+}
+
+fn row(row: &PgRow) -> sqlx::Result<RosterRow> {
+    Ok(RosterRow { subject: row.try_get("subject")?, team: row.try_get("team")?, role: row.try_get("role")? })
+}
+
+fn classify(error: sqlx::Error) -> RosterError {
+    let refused = match &error {
+        // Class 57 is the server going away, 53 its lack of resources, 08 the connection: the query is not to blame.
+        sqlx::Error::Database(database) => {
+            !database.code().is_some_and(|code| ["08", "53", "57"].iter().any(|class| code.starts_with(class)))
+        }
+        _ => false,
+    };
+    if refused { RosterError::Refused(error) } else { RosterError::Unreachable(error) }
+}
