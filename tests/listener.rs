@@ -318,7 +318,7 @@ async fn unreadable_events_are_counted_and_the_rest_is_kept() {
     let mut events = String::new();
     for (at, bad) in unreadable.iter().enumerate() {
         ids.push(format!("${at}"));
-        events += &format!("{bad},{},", state(&ids[at], RED, "m.room.member", "@ann:hs"));
+        events.push_str(&format!("{bad},{},", state(&ids[at], RED, "m.room.member", "@ann:hs")));
     }
     let body = format!("{{\"events\":[{}]}}", events.trim_end_matches(','));
     assert_eq!(world.put(body).await, (StatusCode::OK, json!({})));
@@ -346,7 +346,7 @@ async fn types_nobody_knows_share_one_label() {
 #[tokio::test]
 async fn strange_content_does_not_hide_an_event() {
     let world = world();
-    let nested = |depth: usize| "{\"a\":[".repeat(depth) + &"]}".repeat(depth);
+    let nested = |depth: usize| format!("{}{}", "{\"a\":[".repeat(depth), "]}".repeat(depth));
     let content = [
         nested(100),
         nested(100_000),

@@ -36,7 +36,7 @@ pub struct SynapseOptions {
 
 impl SynapseOptions {
     pub fn new(version: SynapseVersion) -> SynapseOptions {
-        SynapseOptions { version, server_name: "phenom.test".to_owned(), slots: 12 }
+        SynapseOptions { version, server_name: "phenom.test".to_owned(), slots: 40 }
     }
 }
 

@@ -1,0 +1,30 @@
+//! Journeys: the real binary against a real Synapse, a real Postgres and a real roster, on both Synapse versions.
+//!
+//! Each journey has its own rooms, bot, databases and service on a Synapse that all of a version share, unless it stops
+//! that Synapse. `TESTBED_SYNAPSE=1.105.1` limits a run to one version.
+
+mod membership;
+mod support;
+
+/// Makes a test of each journey for each Synapse version.
+macro_rules! on_both_versions {
+    ($($journey:ident),+ $(,)?) => {
+        mod v1_105 {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $journey() {
+                if testbed::SynapseVersion::V1_105.enabled() {
+                    super::$journey(testbed::SynapseVersion::V1_105).await;
+                }
+            })+
+        }
+        mod v1_163 {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $journey() {
+                if testbed::SynapseVersion::V1_163.enabled() {
+                    super::$journey(testbed::SynapseVersion::V1_163).await;
+                }
+            })+
+        }
+    };
+}
+pub(crate) use on_both_versions;

@@ -1,0 +1,197 @@
+//! The main job: a row changes, and the right people are in the right rooms.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use testbed::{Person, SynapseVersion};
+
+use crate::support::{SOON, Settings, Stage, subject};
+
+crate::on_both_versions!(
+    a_new_row_joins_within_two_seconds_of_the_webhook,
+    a_new_row_joins_within_one_poll_without_a_webhook,
+    a_new_row_joins_at_once_by_listen,
+    a_deleted_row_removes_and_a_moved_one_moves,
+    outsiders_and_unknown_mxids_are_removed_and_exempt_ids_are_not,
+    a_banned_user_is_never_joined,
+    a_leave_by_choice_is_respected_until_the_row_goes_and_comes_back,
+    a_kick_by_hand_is_repaired,
+    observing_writes_nothing_at_all,
+);
+
+async fn a_new_row_joins_within_two_seconds_of_the_webhook(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings::default()).await;
+    let sub = subject();
+    stage.hasura.add(&subject(), "staff", "lead").await.unwrap();
+    stage.start().await;
+    stage.hasura.add(&sub, "staff", "member").await.unwrap();
+    let woken = Instant::now();
+    stage.hook().await;
+    // The bound says what the contract says; a figure for the latency is a benchmark's.
+    stage.until(&stage.staff, &sub, "join", Duration::from_secs(2)).await;
+    stage.until(&stage.red, &sub, "join", Duration::from_secs(2).saturating_sub(woken.elapsed())).await;
+    let person = Person::login(&stage.bed.synapse, &sub).await.unwrap();
+    let seen = person.joined_rooms().await.unwrap();
+    assert_eq!(seen, [stage.red.clone(), stage.staff.clone()].into());
+    stage.nothing_left().await;
+}
+
+async fn a_new_row_joins_within_one_poll_without_a_webhook(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings { poll_interval: "1s", ..Settings::default() }).await;
+    stage.start().await;
+    let sub = subject();
+    stage.hasura.add(&sub, "analysts", "member").await.unwrap();
+    stage.until(&stage.analysts, &sub, "join", Duration::from_secs(1) + Duration::from_secs(2)).await;
+    stage.until(&stage.red, &sub, "join", SOON).await;
+    stage.nothing_left().await;
+}
+
+async fn a_new_row_joins_at_once_by_listen(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
+    stage.start().await;
+    let sub = subject();
+    stage.hasura.add(&sub, "analysts", "member").await.unwrap();
+    // The poll is an hour away: only LISTEN can have woken it.
+    stage.until(&stage.analysts, &sub, "join", SOON).await;
+}
+
+async fn a_deleted_row_removes_and_a_moved_one_moves(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
+    let (stays, goes, moves) = (subject(), subject(), subject());
+    for sub in [&stays, &goes, &moves] {
+        stage.hasura.add(sub, "staff", "member").await.unwrap();
+    }
+    stage.start().await;
+    for sub in [&stays, &goes, &moves] {
+        stage.until(&stage.staff, sub, "join", SOON).await;
+    }
+    stage.hasura.remove(&goes, "staff").await.unwrap();
+    stage.hasura.remove(&moves, "staff").await.unwrap();
+    stage.hasura.add(&moves, "analysts", "lead").await.unwrap();
+    stage.until(&stage.staff, &goes, "leave", SOON).await;
+    stage.until(&stage.staff, &moves, "leave", SOON).await;
+    stage.until(&stage.analysts, &moves, "join", SOON).await;
+    assert_eq!(stage.membership(&stage.staff, &stays).await, "join");
+    // The Red Room keeps whoever is in it.
+    assert_eq!(stage.membership(&stage.red, &goes).await, "join");
+    stage.nothing_left().await;
+}
+
+async fn outsiders_and_unknown_mxids_are_removed_and_exempt_ids_are_not(version: SynapseVersion) {
+    let mut stage = Stage::set(version, Settings::default()).await;
+    let (member, invited, unknown, exempt) = (subject(), subject(), subject(), subject());
+    stage.hasura.add(&member, "staff", "member").await.unwrap();
+    stage.member(&stage.staff, &unknown).await;
+    stage.member(&stage.staff, &exempt).await;
+    Person::login(&stage.bed.synapse, &invited).await.unwrap();
+    stage.admin.invite(&stage.staff, &stage.mxid(&invited)).await.unwrap();
+    // The bot's predecessor lives in the Red Room too, where nobody is removed.
+    stage.member(&stage.red, &unknown).await;
+    let id = stage.mxid(&exempt);
+    stage.change(|settings| settings.exempt.push(id));
+    stage.start().await;
+    stage.until(&stage.staff, &member, "join", SOON).await;
+    stage.until(&stage.staff, &unknown, "leave", SOON).await;
+    stage.until(&stage.staff, &invited, "leave", SOON).await;
+    assert_eq!(stage.membership(&stage.staff, &exempt).await, "join");
+    assert_eq!(stage.membership(&stage.red, &unknown).await, "join");
+    assert_eq!(stage.admin.membership_of(&stage.staff, &stage.admin.mxid).await.unwrap(), "join");
+    stage.nothing_left().await;
+}
+
+async fn a_banned_user_is_never_joined(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings::default()).await;
+    let (banned, other) = (subject(), subject());
+    Person::login(&stage.bed.synapse, &banned).await.unwrap();
+    stage.admin.ban(&stage.staff, &stage.mxid(&banned)).await.unwrap();
+    stage.hasura.add(&banned, "staff", "lead").await.unwrap();
+    stage.hasura.add(&other, "staff", "lead").await.unwrap();
+    stage.start().await;
+    stage.until(&stage.staff, &other, "join", SOON).await;
+    stage.until(&stage.red, &banned, "join", SOON).await;
+    assert_eq!(stage.membership(&stage.staff, &banned).await, "ban");
+    let (_, plan) = stage.plan().await;
+    assert_eq!(plan["actions"], json!([]), "{plan:#}");
+    let blocked = &plan["blocked"][0];
+    assert_eq!((&blocked["kind"], &blocked["room"]), (&json!("join"), &json!("staff")), "{plan:#}");
+    assert_eq!(blocked["user"], json!(stage.mxid(&banned)));
+    // Unbanned by hand while the service runs: the push wakes it, and the person is joined.
+    stage.admin.unban(&stage.staff, &stage.mxid(&banned)).await.unwrap();
+    stage.until(&stage.staff, &banned, "join", SOON).await;
+    stage.nothing_left().await;
+}
+
+async fn a_leave_by_choice_is_respected_until_the_row_goes_and_comes_back(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
+    let (sub, other) = (subject(), subject());
+    stage.hasura.add(&sub, "staff", "member").await.unwrap();
+    stage.hasura.add(&other, "staff", "member").await.unwrap();
+    stage.start().await;
+    stage.until(&stage.staff, &sub, "join", SOON).await;
+    let person = Person::login(&stage.bed.synapse, &sub).await.unwrap();
+    person.leave(&stage.staff).await.unwrap();
+    // A change elsewhere proves that the service has looked since.
+    let witness = subject();
+    stage.hasura.add(&witness, "staff", "member").await.unwrap();
+    stage.until(&stage.staff, &witness, "join", SOON).await;
+    stage.hook().await;
+    assert_eq!(stage.membership(&stage.staff, &sub).await, "leave");
+    let (_, plan) = stage.plan().await;
+    assert_eq!(plan["actions"], json!([]), "{plan:#}");
+    assert_eq!(plan["blocked"][0]["user"], json!(stage.mxid(&sub)), "{plan:#}");
+
+    // A restart does not forget it.
+    stage.service.sigkill().await.unwrap();
+    stage.start().await;
+    stage.hook().await;
+    assert_eq!(stage.membership(&stage.staff, &sub).await, "leave");
+
+    stage.hasura.remove(&sub, "staff").await.unwrap();
+    // The service has seen the row gone when it has recorded that the leave is no longer respected.
+    let mut database = stage.bed.postgres.connect(stage.database.rsplit('/').next().unwrap()).await.unwrap();
+    testbed::wait_until("the leave is pardoned", SOON, async || {
+        let pardons: (i64,) = sqlx::query_as("SELECT count(*) FROM provisioner.pardons WHERE user_id = $1")
+            .bind(stage.mxid(&sub))
+            .fetch_one(&mut database)
+            .await
+            .unwrap();
+        pardons.0 == 1
+    })
+    .await
+    .unwrap();
+    assert_eq!(stage.membership(&stage.staff, &sub).await, "leave");
+    stage.hasura.add(&sub, "staff", "member").await.unwrap();
+    stage.until(&stage.staff, &sub, "join", SOON).await;
+    stage.nothing_left().await;
+}
+
+async fn a_kick_by_hand_is_repaired(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings::default()).await;
+    let sub = subject();
+    stage.hasura.add(&sub, "staff", "member").await.unwrap();
+    stage.start().await;
+    stage.until(&stage.staff, &sub, "join", SOON).await;
+    let before = stage.joins();
+    stage.admin.kick(&stage.staff, &stage.mxid(&sub)).await.unwrap();
+    testbed::wait_until("the service joins them again", SOON, async || stage.joins() > before).await.unwrap();
+    stage.until(&stage.staff, &sub, "join", SOON).await;
+    stage.nothing_left().await;
+}
+
+async fn observing_writes_nothing_at_all(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings { mode: "observe", ..Settings::default() }).await;
+    let (newcomer, outsider) = (subject(), subject());
+    stage.hasura.add(&newcomer, "staff", "member").await.unwrap();
+    stage.member(&stage.staff, &outsider).await;
+    stage.start().await;
+    stage.hook().await;
+    let (status, report) = stage.apply().await;
+    assert_eq!((status, &report["done"], &report["observed"]), (0, &json!(0), &json!(4)), "{report:#}");
+    let (status, plan) = stage.plan().await;
+    assert_eq!(status, 2);
+    let kinds: Vec<_> = plan["actions"].as_array().unwrap().iter().map(|action| action["kind"].clone()).collect();
+    assert_eq!(kinds, ["create_account", "join", "join", "remove"], "{plan:#}");
+    assert!(plan["actions"].as_array().unwrap().iter().all(|action| action["mode"] == "observe"));
+    assert_eq!(stage.writes(), 0, "{:#?}", stage.proxy.requests());
+    assert_eq!(stage.membership(&stage.staff, &outsider).await, "join");
+}

@@ -1,0 +1,270 @@
+//! What journeys share: a stage with rooms, roster, proxy and service, and the questions asked of it.
+
+#![expect(clippy::unwrap_used, reason = "a journey that cannot be set up has failed")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use testbed::{
+    Admin, Bed, Hasura, NewRoom, Person, Proxy, Service, ServiceSpec, Slot, SynapseVersion, free_port, shared,
+    wait_until,
+};
+
+/// Longer than anything takes that is going to happen at all, on a busy machine.
+pub const SOON: Duration = Duration::from_secs(30);
+
+pub const HOOK_SECRET: &str = "a secret of sixteen or more";
+
+/// How a stage differs from the ordinary one.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `joins`, `removals` and `accounts` as given, all three.
+    pub mode: &'static str,
+    pub poll_interval: &'static str,
+    pub resync_interval: &'static str,
+    /// TOML appended to `[guard]`.
+    pub guard: String,
+    /// The roster's query; the contract's default when left out.
+    pub query: Option<String>,
+    pub exempt: Vec<String>,
+    pub notify: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            mode: "enforce",
+            poll_interval: "1h",
+            resync_interval: "1h",
+            guard: "free_removals = 50\nmax_removals = 50\nmax_fraction = 1.0".to_owned(),
+            query: None,
+            exempt: Vec::new(),
+            notify: false,
+        }
+    }
+}
+
+/// Three rooms, a roster, and a service between a proxy and Synapse.
+pub struct Stage {
+    pub bed: Arc<Bed>,
+    pub slot: Slot,
+    pub admin: Admin,
+    pub bot: Admin,
+    pub hasura: Hasura,
+    pub proxy: Proxy,
+    pub database: String,
+    /// everyone, `unlisted = keep`
+    pub red: String,
+    /// team staff, `unlisted = remove`
+    pub staff: String,
+    /// team analysts, `unlisted = remove`
+    pub analysts: String,
+    pub service: Service,
+    pub admin_listen: String,
+    settings: Settings,
+}
+
+impl Stage {
+    /// Everything but the running service: rooms are there with the bot in them, and the roster is empty.
+    pub async fn set(version: SynapseVersion, settings: Settings) -> Stage {
+        Self::set_on(shared(version).await, settings).await
+    }
+
+    /// The same on a bed of one's own.
+    pub async fn set_on(bed: Arc<Bed>, settings: Settings) -> Stage {
+        let slot = bed.synapse.slot();
+        let admin = Admin::register(&bed.synapse).await.unwrap();
+        let bot = admin.enlist(&slot).await.unwrap();
+        let room = async || admin.create_room_with(&bot, NewRoom::default()).await.unwrap();
+        let (red, staff, analysts) = (room().await, room().await, room().await);
+        let hasura = Hasura::create(&bed.postgres).await.unwrap();
+        let proxy = Proxy::start(&bed.synapse.url()).await.unwrap();
+        let name = format!("provisioner_{}", subject().replace('-', "_"));
+        let database = bed.postgres.create_database(&name).await.unwrap();
+        let admin_listen = format!("127.0.0.1:{}", free_port().unwrap());
+        let binary = env!("CARGO_BIN_EXE_phenom-provisioner").into();
+        let spec = ServiceSpec { binary, config: String::new(), env: vec![], admin: admin_listen.clone() };
+        let service = Service::install(spec).unwrap();
+        let mut stage = Stage {
+            bed,
+            slot,
+            admin,
+            bot,
+            hasura,
+            proxy,
+            database,
+            red,
+            staff,
+            analysts,
+            service,
+            admin_listen,
+            settings,
+        };
+        // Whoever made the rooms stays where they are.
+        stage.settings.exempt.push(stage.admin.mxid.clone());
+        stage.service.set_config(&stage.config()).unwrap();
+        stage
+    }
+
+    /// The configuration file of this stage.
+    pub fn config(&self) -> String {
+        let Settings { mode, poll_interval, resync_interval, guard, query, exempt, notify } = &self.settings;
+        let query = query.as_ref().map(|query| format!("query = '''{query}'''\n")).unwrap_or_default();
+        let notify = if *notify { "notify_channel = \"team_members_changed\"\n" } else { "" };
+        let (red, staff, analysts) = (&self.red, &self.staff, &self.analysts);
+        format!(
+            r#"environment = "test"
+[homeserver]
+url = "{proxy}"
+server_name = "{server_name}"
+[appservice]
+registration = "{registration}"
+listen = "{listen}"
+[admin]
+listen = "{admin}"
+hook_secret = "{HOOK_SECRET}"
+[database]
+url = "{database}"
+[roster]
+url = "{roster}"
+poll_interval = "{poll_interval}"
+{query}{notify}
+[mirror]
+resync_interval = "{resync_interval}"
+[modes]
+accounts = "{mode}"
+joins = "{mode}"
+removals = "{mode}"
+[guard]
+{guard}
+exempt = {exempt:?}
+[[rooms]]
+key = "red-room"
+id = "{red}"
+members = ["everyone"]
+[[rooms]]
+key = "staff"
+id = "{staff}"
+members = [{{ team = "staff" }}]
+[[rooms]]
+key = "analysts"
+id = "{analysts}"
+members = [{{ team = "analysts" }}]
+"#,
+            proxy = self.proxy.url(),
+            server_name = self.bed.synapse.server_name(),
+            registration = self.slot.registration.display(),
+            listen = self.slot.listen(),
+            admin = self.admin_listen,
+            database = self.database,
+            roster = self.hasura.url(),
+        )
+    }
+
+    /// Changes the settings, for the next start or command.
+    pub fn change(&mut self, change: impl FnOnce(&mut Settings)) {
+        change(&mut self.settings);
+        self.service.set_config(&self.config()).unwrap();
+    }
+
+    /// Starts the service and waits until it is ready.
+    pub async fn start(&self) {
+        self.service.start_again().unwrap();
+        self.service.wait_ready().await.unwrap();
+    }
+
+    pub fn mxid(&self, sub: &str) -> String {
+        self.bed.synapse.mxid(sub)
+    }
+
+    /// Wakes the service as Hasura's event trigger does.
+    pub async fn hook(&self) {
+        let answer = reqwest::Client::new()
+            .post(format!("http://{}/hooks/roster", self.admin_listen))
+            .header("x-provisioner-secret", HOOK_SECRET)
+            .json(&json!({"event": {"op": "INSERT"}}))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+
+    /// What `/readyz` says.
+    pub async fn readyz(&self) -> Option<(u16, Value)> {
+        let answer = reqwest::get(format!("http://{}/readyz", self.admin_listen)).await.ok()?;
+        Some((answer.status().as_u16(), answer.json().await.ok()?))
+    }
+
+    pub async fn membership(&self, room: &str, sub: &str) -> String {
+        self.admin.membership_of(room, &self.mxid(sub)).await.unwrap_or_else(|error| format!("unknown: {error:#}"))
+    }
+
+    /// Waits until `sub` has `membership` in `room`.
+    pub async fn until(&self, room: &str, sub: &str, membership: &str, bound: Duration) {
+        let what = format!("{sub} has membership {membership} in {room}");
+        wait_until(&what, bound, async || self.membership(room, sub).await == membership).await.unwrap();
+    }
+
+    /// The plan as `plan --json` prints it, and its exit code.
+    pub async fn plan(&self) -> (i32, Value) {
+        let output = self.service.run_cli(&["plan", "--json"]).await.unwrap();
+        let status = output.status.unwrap();
+        assert!(status == 0 || status == 2, "plan failed: {output:?}");
+        (status, output.json().unwrap())
+    }
+
+    /// One pass by `apply --json`: the exit code and the report.
+    pub async fn apply(&self) -> (i32, Value) {
+        let output = self.service.run_cli(&["apply", "--json"]).await.unwrap();
+        (output.status.unwrap(), output.json().unwrap())
+    }
+
+    /// Every journey ends with it: planning again finds nothing to do.
+    pub async fn nothing_left(&self) {
+        let (_, plan) = self.plan().await;
+        assert_eq!(plan["actions"], json!([]), "{plan:#}");
+    }
+
+    /// A person with an account who is in `room` by their own act.
+    pub async fn member(&self, room: &str, sub: &str) -> Person {
+        let person = Person::login(&self.bed.synapse, sub).await.unwrap();
+        self.admin.invite(room, &person.mxid).await.unwrap();
+        person.join(room).await.unwrap();
+        person
+    }
+
+    /// Requests that would change something on the homeserver.
+    pub fn writes(&self) -> usize {
+        self.proxy.count(|request| request.method != "GET")
+    }
+
+    /// Requests of this kind so far.
+    pub fn joins(&self) -> usize {
+        self.proxy.count(|request| request.is("POST", "/_synapse/admin/v1/join/"))
+    }
+
+    /// Waits until the service has sent nothing for two seconds, so that what follows is counted alone.
+    pub async fn quiet(&self) {
+        let (mut last, mut since) = (usize::MAX, std::time::Instant::now());
+        wait_until("the service sends nothing", SOON, async || {
+            let now = self.proxy.requests().len();
+            if now != last {
+                (last, since) = (now, std::time::Instant::now());
+            }
+            since.elapsed() > Duration::from_secs(5)
+        })
+        .await
+        .unwrap();
+    }
+}
+
+/// A fresh subject, as Cognito makes them.
+pub fn subject() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let process = std::process::id();
+    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().subsec_nanos();
+    format!("{process:08x}-{:04x}-4000-8000-{nanos:08x}{:04x}", number >> 16, number & 0xffff)
+}
