@@ -1,7 +1,5 @@
 //! What journeys share: a stage with rooms, roster, proxy and service, and the questions asked of it.
 
-#![expect(clippy::unwrap_used, reason = "a journey that cannot be set up has failed")]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
