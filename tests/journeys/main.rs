@@ -5,6 +5,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a journey whose stage fails has failed")]
 
+mod commands;
+mod counts;
+mod guard;
 mod membership;
 mod support;
 

@@ -11,23 +11,23 @@ use testbed::{
 };
 
 /// Longer than anything takes that is going to happen at all, on a busy machine.
-pub const SOON: Duration = Duration::from_secs(30);
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 
-pub const HOOK_SECRET: &str = "a secret of sixteen or more";
+pub(crate) const HOOK_SECRET: &str = "a-secret-of-sixteen-or-more";
 
 /// How a stage differs from the ordinary one.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// `joins`, `removals` and `accounts` as given, all three.
-    pub mode: &'static str,
-    pub poll_interval: &'static str,
-    pub resync_interval: &'static str,
+    pub(crate) mode: &'static str,
+    pub(crate) poll_interval: &'static str,
+    pub(crate) resync_interval: &'static str,
     /// TOML appended to `[guard]`.
-    pub guard: String,
+    pub(crate) guard: String,
     /// The roster's query; the contract's default when left out.
-    pub query: Option<String>,
-    pub exempt: Vec<String>,
-    pub notify: bool,
+    pub(crate) query: Option<String>,
+    pub(crate) exempt: Vec<String>,
+    pub(crate) notify: bool,
 }
 
 impl Default for Settings {
@@ -45,33 +45,33 @@ impl Default for Settings {
 }
 
 /// Three rooms, a roster, and a service between a proxy and Synapse.
-pub struct Stage {
-    pub bed: Arc<Bed>,
-    pub slot: Slot,
-    pub admin: Admin,
-    pub bot: Admin,
-    pub hasura: Hasura,
-    pub proxy: Proxy,
-    pub database: String,
+pub(crate) struct Stage {
+    pub(crate) bed: Arc<Bed>,
+    pub(crate) slot: Slot,
+    pub(crate) admin: Admin,
+    pub(crate) bot: Admin,
+    pub(crate) hasura: Hasura,
+    pub(crate) proxy: Proxy,
+    pub(crate) database: String,
     /// everyone, `unlisted = keep`
-    pub red: String,
+    pub(crate) red: String,
     /// team staff, `unlisted = remove`
-    pub staff: String,
+    pub(crate) staff: String,
     /// team analysts, `unlisted = remove`
-    pub analysts: String,
-    pub service: Service,
-    pub admin_listen: String,
+    pub(crate) analysts: String,
+    pub(crate) service: Service,
+    pub(crate) admin_listen: String,
     settings: Settings,
 }
 
 impl Stage {
     /// Everything but the running service: rooms are there with the bot in them, and the roster is empty.
-    pub async fn set(version: SynapseVersion, settings: Settings) -> Stage {
+    pub(crate) async fn set(version: SynapseVersion, settings: Settings) -> Stage {
         Self::set_on(shared(version).await, settings).await
     }
 
     /// The same on a bed of one's own.
-    pub async fn set_on(bed: Arc<Bed>, settings: Settings) -> Stage {
+    pub(crate) async fn set_on(bed: Arc<Bed>, settings: Settings) -> Stage {
         let slot = bed.synapse.slot();
         let admin = Admin::register(&bed.synapse).await.unwrap();
         let bot = admin.enlist(&slot).await.unwrap();
@@ -107,7 +107,7 @@ impl Stage {
     }
 
     /// The configuration file of this stage.
-    pub fn config(&self) -> String {
+    pub(crate) fn config(&self) -> String {
         let Settings { mode, poll_interval, resync_interval, guard, query, exempt, notify } = &self.settings;
         let query = query.as_ref().map(|query| format!("query = '''{query}'''\n")).unwrap_or_default();
         let notify = if *notify { "notify_channel = \"team_members_changed\"\n" } else { "" };
@@ -162,23 +162,23 @@ members = [{{ team = "analysts" }}]
     }
 
     /// Changes the settings, for the next start or command.
-    pub fn change(&mut self, change: impl FnOnce(&mut Settings)) {
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut Settings)) {
         change(&mut self.settings);
         self.service.set_config(&self.config()).unwrap();
     }
 
     /// Starts the service and waits until it is ready.
-    pub async fn start(&self) {
+    pub(crate) async fn start(&self) {
         self.service.start_again().unwrap();
         self.service.wait_ready().await.unwrap();
     }
 
-    pub fn mxid(&self, sub: &str) -> String {
+    pub(crate) fn mxid(&self, sub: &str) -> String {
         self.bed.synapse.mxid(sub)
     }
 
     /// Wakes the service as Hasura's event trigger does.
-    pub async fn hook(&self) {
+    pub(crate) async fn hook(&self) {
         let answer = reqwest::Client::new()
             .post(format!("http://{}/hooks/roster", self.admin_listen))
             .header("x-provisioner-secret", HOOK_SECRET)
@@ -190,23 +190,23 @@ members = [{{ team = "analysts" }}]
     }
 
     /// What `/readyz` says.
-    pub async fn readyz(&self) -> Option<(u16, Value)> {
+    pub(crate) async fn readyz(&self) -> Option<(u16, Value)> {
         let answer = reqwest::get(format!("http://{}/readyz", self.admin_listen)).await.ok()?;
         Some((answer.status().as_u16(), answer.json().await.ok()?))
     }
 
-    pub async fn membership(&self, room: &str, sub: &str) -> String {
+    pub(crate) async fn membership(&self, room: &str, sub: &str) -> String {
         self.admin.membership_of(room, &self.mxid(sub)).await.unwrap_or_else(|error| format!("unknown: {error:#}"))
     }
 
     /// Waits until `sub` has `membership` in `room`.
-    pub async fn until(&self, room: &str, sub: &str, membership: &str, bound: Duration) {
+    pub(crate) async fn until(&self, room: &str, sub: &str, membership: &str, bound: Duration) {
         let what = format!("{sub} has membership {membership} in {room}");
         wait_until(&what, bound, async || self.membership(room, sub).await == membership).await.unwrap();
     }
 
     /// The plan as `plan --json` prints it, and its exit code.
-    pub async fn plan(&self) -> (i32, Value) {
+    pub(crate) async fn plan(&self) -> (i32, Value) {
         let output = self.service.run_cli(&["plan", "--json"]).await.unwrap();
         let status = output.status.unwrap();
         assert!(status == 0 || status == 2, "plan failed: {output:?}");
@@ -214,19 +214,19 @@ members = [{{ team = "analysts" }}]
     }
 
     /// One pass by `apply --json`: the exit code and the report.
-    pub async fn apply(&self) -> (i32, Value) {
+    pub(crate) async fn apply(&self) -> (i32, Value) {
         let output = self.service.run_cli(&["apply", "--json"]).await.unwrap();
         (output.status.unwrap(), output.json().unwrap())
     }
 
     /// Every journey ends with it: planning again finds nothing to do.
-    pub async fn nothing_left(&self) {
+    pub(crate) async fn nothing_left(&self) {
         let (_, plan) = self.plan().await;
         assert_eq!(plan["actions"], json!([]), "{plan:#}");
     }
 
     /// A person with an account who is in `room` by their own act.
-    pub async fn member(&self, room: &str, sub: &str) -> Person {
+    pub(crate) async fn member(&self, room: &str, sub: &str) -> Person {
         let person = Person::login(&self.bed.synapse, sub).await.unwrap();
         self.admin.invite(room, &person.mxid).await.unwrap();
         person.join(room).await.unwrap();
@@ -234,17 +234,26 @@ members = [{{ team = "analysts" }}]
     }
 
     /// Requests that would change something on the homeserver.
-    pub fn writes(&self) -> usize {
+    pub(crate) fn writes(&self) -> usize {
         self.proxy.count(|request| request.method != "GET")
     }
 
     /// Requests of this kind so far.
-    pub fn joins(&self) -> usize {
+    pub(crate) fn joins(&self) -> usize {
         self.proxy.count(|request| request.is("POST", "/_synapse/admin/v1/join/"))
     }
 
-    /// Waits until the service has sent nothing for two seconds, so that what follows is counted alone.
-    pub async fn quiet(&self) {
+    /// The sum of a metric over its labels; with labels given, of those series alone.
+    pub(crate) async fn metric(&self, name: &str) -> f64 {
+        let answer = reqwest::get(format!("http://{}/metrics", self.admin_listen)).await.unwrap();
+        let text = answer.text().await.unwrap();
+        let series =
+            text.lines().filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{'])));
+        series.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
+    /// Waits until the service has sent nothing for five seconds, so that what follows is counted alone.
+    pub(crate) async fn quiet(&self) {
         let (mut last, mut since) = (usize::MAX, std::time::Instant::now());
         wait_until("the service sends nothing", SOON, async || {
             let now = self.proxy.requests().len();
@@ -259,7 +268,7 @@ members = [{{ team = "analysts" }}]
 }
 
 /// A fresh subject, as Cognito makes them.
-pub fn subject() -> String {
+pub(crate) fn subject() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let process = std::process::id();

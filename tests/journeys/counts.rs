@@ -1,0 +1,99 @@
+//! What the main job costs: homeserver requests and database writes, counted at the proxy and in Postgres.
+
+use sqlx::Connection;
+use testbed::{Person, SynapseVersion, wait_until};
+
+use crate::support::{SOON, Settings, Stage, subject};
+
+crate::on_both_versions!(
+    n_joins_cost_n_requests_and_a_few_a_room,
+    a_second_pass_plans_nothing_and_sends_nothing,
+    chat_is_dropped_without_a_database_write,
+);
+
+async fn n_joins_cost_n_requests_and_a_few_a_room(version: SynapseVersion) {
+    const PEOPLE: usize = 12;
+    const ROOMS: usize = 3;
+    let stage = Stage::set(version, Settings::default()).await;
+    stage.start().await;
+    stage.quiet().await;
+    stage.proxy.clear();
+    let people: Vec<String> = (0..PEOPLE).map(|_| subject()).collect();
+    for sub in &people {
+        stage.hasura.add(sub, "staff", "member").await.unwrap();
+    }
+    stage.hook().await;
+    for sub in &people {
+        stage.until(&stage.staff, sub, "join", SOON).await;
+        stage.until(&stage.red, sub, "join", SOON).await;
+    }
+    stage.quiet().await;
+    let creations = stage.proxy.count(|request| request.is("PUT", "/_synapse/admin/v2/users/"));
+    assert_eq!((stage.joins(), creations), (2 * PEOPLE, PEOPLE));
+    let rest: Vec<_> = stage
+        .proxy
+        .requests()
+        .into_iter()
+        .filter(|one| !one.is("POST", "/_synapse/admin/v1/join/") && !one.is("PUT", "/_synapse/admin/v2/users/"))
+        .map(|one| (one.method, one.path))
+        .collect();
+    // A count of each room, taken twice at most where Synapse's own counting lags behind, and a reading after that.
+    assert!(rest.len() <= ROOMS * 15, "{rest:#?}");
+    assert!(rest.iter().all(|(method, path)| method == "GET" && people.iter().all(|sub| !path.contains(sub.as_str()))));
+    stage.nothing_left().await;
+}
+
+async fn a_second_pass_plans_nothing_and_sends_nothing(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings::default()).await;
+    for _ in 0..3 {
+        stage.hasura.add(&subject(), "staff", "member").await.unwrap();
+    }
+    stage.start().await;
+    stage.hook().await;
+    wait_until("all have been joined", SOON, async || stage.joins() == 6).await.unwrap();
+    stage.quiet().await;
+    for _ in 0..2 {
+        let (passes, requests) = (stage.metric("provisioner_passes_total").await, stage.proxy.requests().len());
+        stage.hook().await;
+        wait_until("another pass", SOON, async || stage.metric("provisioner_passes_total").await > passes)
+            .await
+            .unwrap();
+        assert_eq!(stage.proxy.requests().len(), requests);
+    }
+    stage.nothing_left().await;
+}
+
+async fn chat_is_dropped_without_a_database_write(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings::default()).await;
+    let sub = subject();
+    stage.hasura.add(&sub, "staff", "member").await.unwrap();
+    stage.start().await;
+    stage.until(&stage.staff, &sub, "join", SOON).await;
+    stage.until(&stage.red, &sub, "join", SOON).await;
+    let person = Person::login(&stage.bed.synapse, &sub).await.unwrap();
+    stage.quiet().await;
+    let before = stage.metric("provisioner_events_total{type=\"m.room.message\"}").await;
+    let inbox = rows_in_inbox(&stage).await;
+    for number in 0..20 {
+        person.send_text(&stage.staff, &format!("message {number}")).await.unwrap();
+    }
+    wait_until("the messages were pushed", SOON, async || {
+        stage.metric("provisioner_events_total{type=\"m.room.message\"}").await >= before + 20.0
+    })
+    .await
+    .unwrap();
+    assert_eq!(rows_in_inbox(&stage).await, inbox);
+}
+
+/// Rows ever written to the inbox, by its own count of them.
+async fn rows_in_inbox(stage: &Stage) -> i64 {
+    let mut database = sqlx::PgConnection::connect(&stage.database).await.unwrap();
+    let (written,): (Option<i64>,) = sqlx::query_as(
+        "SELECT last_value FROM pg_sequences WHERE schemaname = 'provisioner' AND sequencename = 'inbox_id_seq'",
+    )
+    .fetch_one(&mut database)
+    .await
+    .unwrap();
+    assert_ne!(written, None, "the member events of the joins are in the inbox");
+    written.unwrap()
+}

@@ -1,0 +1,82 @@
+//! The guard: a pass that would take away too much takes away nothing, does the rest, and says so.
+
+use serde_json::json;
+use testbed::SynapseVersion;
+
+use crate::support::{SOON, Settings, Stage, subject};
+
+crate::on_both_versions!(
+    removals_past_the_limit_are_all_held_and_joins_go_on,
+    a_slow_drip_is_caught_like_a_flood,
+    an_emptied_roster_removes_nobody,
+);
+
+fn defaults() -> Settings {
+    Settings { guard: "free_removals = 2\nmax_removals = 5\nmax_fraction = 0.2".to_owned(), ..Settings::default() }
+}
+
+async fn removals_past_the_limit_are_all_held_and_joins_go_on(version: SynapseVersion) {
+    let stage = Stage::set(version, defaults()).await;
+    let old: Vec<String> = (0..6).map(|_| subject()).collect();
+    let newcomer = subject();
+    for sub in &old {
+        stage.hasura.add(sub, "staff", "member").await.unwrap();
+    }
+    assert_eq!(stage.apply().await.0, 0);
+    for sub in &old[..3] {
+        stage.hasura.remove(sub, "staff").await.unwrap();
+    }
+    stage.hasura.add(&newcomer, "staff", "member").await.unwrap();
+    let (status, report) = stage.apply().await;
+    assert_eq!(status, 3, "{report:#}");
+    assert_eq!((&report["held"], &report["failed"]), (&json!(3), &json!([])), "{report:#}");
+    assert!(report["held_because"][0].as_str().unwrap().contains("guard.max_fraction"), "{report:#}");
+    assert_eq!(stage.membership(&stage.staff, &newcomer).await, "join");
+    for sub in &old {
+        assert_eq!(stage.membership(&stage.staff, sub).await, "join");
+    }
+    // Once fewer go, they go.
+    for sub in &old[1..3] {
+        stage.hasura.add(sub, "staff", "member").await.unwrap();
+    }
+    assert_eq!(stage.apply().await.0, 0);
+    assert_eq!(stage.membership(&stage.staff, &old[0]).await, "leave");
+    stage.nothing_left().await;
+}
+
+async fn a_slow_drip_is_caught_like_a_flood(version: SynapseVersion) {
+    let stage = Stage::set(version, defaults()).await;
+    let people: Vec<String> = (0..5).map(|_| subject()).collect();
+    for sub in &people {
+        stage.hasura.add(sub, "staff", "member").await.unwrap();
+    }
+    assert_eq!(stage.apply().await.0, 0);
+    let mut statuses = Vec::new();
+    for sub in &people[..4] {
+        stage.hasura.remove(sub, "staff").await.unwrap();
+        statuses.push(stage.apply().await.0);
+    }
+    // Two are free. The third is more than a fifth of those who were there within the window.
+    assert_eq!(statuses, [0, 0, 3, 3]);
+    assert_eq!(stage.membership(&stage.staff, &people[2]).await, "join");
+    let history = stage.service.run_cli(&["history", "--room", "staff", "--json"]).await.unwrap().json().unwrap();
+    let held =
+        |user: &str| history.as_array().unwrap().iter().any(|one| one["outcome"] == "held" && one["user"] == user);
+    assert!(held(&stage.mxid(&people[2])), "{history:#}");
+}
+
+async fn an_emptied_roster_removes_nobody(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
+    let (one, two) = (subject(), subject());
+    stage.hasura.add(&one, "staff", "member").await.unwrap();
+    stage.hasura.add(&two, "analysts", "member").await.unwrap();
+    stage.start().await;
+    stage.until(&stage.staff, &one, "join", SOON).await;
+    stage.until(&stage.analysts, &two, "join", SOON).await;
+    stage.hasura.empty().await.unwrap();
+    let (status, report) = stage.apply().await;
+    assert_eq!((status, &report["held"]), (3, &json!(2)), "{report:#}");
+    assert!(report["held_because"][0].as_str().unwrap().contains("no row at all"), "{report:#}");
+    assert_eq!(stage.membership(&stage.staff, &one).await, "join");
+    assert_eq!(stage.membership(&stage.analysts, &two).await, "join");
+}
