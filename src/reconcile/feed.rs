@@ -1,10 +1,13 @@
 //! Feeding the mirror from the inbox: one pushed event at a time, read leniently.
 
+use std::time::Instant;
+
 use provisioner_policy::{Membership, RoomIx, StateEvent, World};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tracing::debug;
 
+use super::echoes::{Echoes, Hearing};
 use super::observe::{distrust, set_present};
 use crate::store::InboxRow;
 
@@ -24,14 +27,14 @@ struct MemberContent {
 }
 
 /// Applies one event. An event that cannot be read makes its room be read again instead.
-pub(super) fn feed(world: &mut World, row: &InboxRow) {
+pub(super) fn feed(world: &mut World, echoes: &mut Echoes, row: &InboxRow) {
     let Some(room) = world.room_by_id(&row.room_id) else {
         return;
     };
     let applied = match row.event_type.as_str() {
         // A redacted state event changes the state and pushes nothing else: which one it was is in the room.
         "m.room.redaction" => None,
-        "m.room.member" => feed_member(world, room, row),
+        "m.room.member" => feed_member(world, echoes, room, row),
         _ => feed_state(world, room, row),
     };
     if applied.is_none() {
@@ -40,7 +43,7 @@ pub(super) fn feed(world: &mut World, row: &InboxRow) {
     }
 }
 
-fn feed_member(world: &mut World, room: RoomIx, row: &InboxRow) -> Option<()> {
+fn feed_member(world: &mut World, echoes: &mut Echoes, room: RoomIx, row: &InboxRow) -> Option<()> {
     let event: Pushed<'_> = serde_json::from_str(&row.event).ok()?;
     let content: MemberContent = serde_json::from_str(event.content.get()).ok()?;
     let user = event.state_key?;
@@ -49,7 +52,12 @@ fn feed_member(world: &mut World, room: RoomIx, row: &InboxRow) -> Option<()> {
         // The bot lost its place: only a reading tells what is left.
         return None;
     }
-    world.set_membership(room, &user, membership, Some(&row.event_id));
+    let known = world.users.intern(&user);
+    match echoes.hear(room, known, membership, event.sender == world.policy.bot, Instant::now()) {
+        Hearing::Echo => return Some(()),
+        Hearing::Unclear => return None,
+        Hearing::News => world.set_membership(room, &user, membership, Some(&row.event_id)),
+    }
     if membership == Membership::Join {
         set_present(world, &user);
     }
@@ -69,13 +77,13 @@ fn feed_state(world: &mut World, room: RoomIx, row: &InboxRow) -> Option<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use provisioner_policy::{OnLeave, Policy, RoomPolicy, RoomSettings, Selector, Standing, Unlisted};
     use serde_json::json;
 
     use super::*;
 
-    fn world() -> (World, RoomIx) {
+    pub(in crate::reconcile) fn world() -> (World, RoomIx) {
         let room = RoomPolicy {
             key: "staff".into(),
             id: "!r:a".into(),
@@ -104,7 +112,7 @@ mod tests {
             event_type: event_type.into(),
             event: event.to_string(),
         };
-        feed(world, &row);
+        feed(world, &mut Echoes::default(), &row);
     }
 
     fn member(user: &str, sender: &str, membership: &str) -> serde_json::Value {
@@ -145,7 +153,7 @@ mod tests {
             event_type: "m.room.redaction".into(),
             event: "{}".into(),
         };
-        feed(&mut world, &row);
+        feed(&mut world, &mut Echoes::default(), &row);
         assert_eq!(world.room(room).standing, Standing::Ready);
     }
 }

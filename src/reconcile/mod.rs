@@ -4,6 +4,7 @@
 
 mod backoff;
 mod creations;
+mod echoes;
 mod executor;
 mod feed;
 mod observe;

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, instrument, warn};
 
 use super::backoff::Backoff;
+use super::echoes::Echoes;
 use super::executor::{Executor, Tried};
 use super::observe::{distrust, observe_accounts, observe_rooms};
 use super::record::Record;
@@ -31,6 +32,7 @@ pub struct Reconciler {
     pub(super) backoff: Backoff,
     pub(super) verify: Verify,
     record: Record,
+    echoes: Echoes,
     accounts_total: Option<u64>,
     /// Read once; later ones are made here, by the one replica that reconciles.
     pardons: Option<Vec<Pardoned>>,
@@ -63,6 +65,7 @@ impl Reconciler {
             backoff: Backoff::default(),
             verify: Verify::default(),
             record: Record::default(),
+            echoes: Echoes::default(),
             accounts_total: None,
             pardons: None,
             trouble: Trouble::default(),
@@ -108,10 +111,11 @@ impl Reconciler {
 
     /// Feeds the mirror from the inbox.
     pub async fn read_inbox(&mut self) -> Result<()> {
+        self.echoes.forget_lost(Instant::now());
         loop {
             let rows = self.store.unhandled_inbox(INBOX_BATCH).await.context("read the inbox")?;
             for row in &rows {
-                feed::feed(&mut self.world, row);
+                feed::feed(&mut self.world, &mut self.echoes, row);
             }
             let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
             if ids.is_empty() {
@@ -242,6 +246,7 @@ impl Reconciler {
                 Tried::Done | Tried::AlreadySo => {
                     self.took_effect(change);
                     if matches!(tried, Tried::Done) {
+                        self.await_echo(change, now);
                         self.backoff.succeeded(change);
                         report.done += 1;
                     } else {
@@ -285,6 +290,15 @@ impl Reconciler {
             Change::Remove { room, user, .. } => {
                 self.world.room_mut(room).set_membership(user, Membership::Removed);
             }
+        }
+    }
+
+    /// The push of a write says nothing new.
+    fn await_echo(&mut self, change: &Change, now: Instant) {
+        match *change {
+            Change::CreateAccount { .. } => {}
+            Change::Join { room, user, .. } => self.echoes.joined(room, user, now),
+            Change::Remove { room, user, .. } => self.echoes.removed(room, user, now),
         }
     }
 
