@@ -104,6 +104,31 @@ impl Hasura {
         Ok(())
     }
 
+    /// Moves a person's row from one team to another, as one `UPDATE`.
+    ///
+    /// # Errors
+    /// When they are not in the first team, or the second is unknown.
+    pub async fn move_to(&self, sub: &str, from: &str, to: &str) -> Result<()> {
+        let sql = "UPDATE team_members tm SET team_id = (SELECT id FROM teams WHERE name = $3) FROM teams t
+                   WHERE t.id = tm.team_id AND tm.user_id::text = $1 AND t.name = $2";
+        let mut connection = self.connect().await?;
+        let done =
+            sqlx::query(sql).bind(sub).bind(from).bind(to).execute(&mut connection).await.context("move to a team")?;
+        anyhow::ensure!(done.rows_affected() == 1, "{sub} is not in team {from}");
+        Ok(())
+    }
+
+    /// All rows of `team_members`: subject, team, role.
+    ///
+    /// # Errors
+    /// When the database is down.
+    pub async fn rows(&self) -> Result<Vec<(String, String, String)>> {
+        let sql = "SELECT tm.user_id::text, t.name, tm.role FROM team_members tm JOIN teams t ON t.id = tm.team_id
+                   ORDER BY 1, 2";
+        let mut connection = self.connect().await?;
+        sqlx::query_as(sql).fetch_all(&mut connection).await.context("read team members")
+    }
+
     /// Adds a team without members.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The testbed's command line: one file a command.
 
 mod commands;
+mod demo;
 
 use std::process::ExitCode;
 

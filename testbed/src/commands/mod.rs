@@ -1,5 +1,6 @@
 //! The table of commands.
 
+mod demo;
 mod install;
 mod postgres;
 
@@ -18,6 +19,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Demo),
     Install(install::Install),
     Postgres(postgres::WithPostgres),
 }
@@ -25,6 +27,7 @@ enum Command {
 impl Arguments {
     pub(crate) async fn run(self) -> Result<ExitCode> {
         match self.command {
+            Command::Demo(command) => command.run().await,
             Command::Install(command) => command.run().await,
             Command::Postgres(command) => command.run().await,
         }

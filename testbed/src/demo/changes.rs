@@ -1,0 +1,160 @@
+//! The dozen changes: most are rows of `team_members`, some are made by hand in the rooms.
+
+use anyhow::Result;
+use comfy_table::Cell;
+
+use super::cast::{EXEMPT, by_name};
+use super::house::House;
+use super::rooms::Room;
+use super::screen::Screen;
+
+/// Who bans and invites by hand, with power in Staff.
+pub(crate) const MODERATOR: &str = "Ada";
+pub(crate) const MODERATOR_POWER: i64 = 50;
+
+/// What somebody does, to a row or in a room.
+#[derive(Debug, Clone, Copy)]
+enum Deed {
+    Insert { team: &'static str },
+    Delete { team: &'static str },
+    SetRole { team: &'static str, role: &'static str },
+    Move { from: &'static str, to: &'static str },
+    LeaveRoom(Room),
+    InvitedTo(Room),
+    JoinedByHand(Room),
+}
+
+struct Change {
+    who: &'static str,
+    deed: Deed,
+    /// What happens, for the reader.
+    text: &'static str,
+    /// What should come of it.
+    expect: &'static str,
+}
+
+const CHANGES: [Change; 12] = [
+    Change {
+        who: "Kim",
+        deed: Deed::Insert { team: "analysts" },
+        text: "new in analysts; Synapse has never seen her",
+        expect: "account made; joins Analysts and The Red Room",
+    },
+    Change {
+        who: "Leo",
+        deed: Deed::Insert { team: "experiencers" },
+        text: "new in experiencers; has logged in before",
+        expect: "joins Experiencers and The Red Room",
+    },
+    Change {
+        who: "Gil",
+        deed: Deed::Insert { team: "analysts" },
+        text: "also in analysts now",
+        expect: "joins Analysts, keeps Experiencers",
+    },
+    Change {
+        who: "Cleo",
+        deed: Deed::SetRole { team: "staff", role: "lead" },
+        text: "promoted to lead of staff",
+        expect: "joins Analysts, which is open to leads of staff",
+    },
+    Change {
+        who: "Dan",
+        deed: Deed::SetRole { team: "analysts", role: "member" },
+        text: "steps back to member of analysts",
+        expect: "nothing: no room asks for that role",
+    },
+    Change {
+        who: "Finn",
+        deed: Deed::Move { from: "analysts", to: "experiencers" },
+        text: "moves from analysts to experiencers",
+        expect: "leaves Analysts, joins Experiencers",
+    },
+    Change {
+        who: "Ben",
+        deed: Deed::Delete { team: "staff" },
+        text: "no longer in staff, his only team",
+        expect: "removed from Staff; stays in The Red Room",
+    },
+    Change {
+        who: "Nils",
+        deed: Deed::Insert { team: "staff" },
+        text: "new in staff; Ada banned him there",
+        expect: "a ban wins: not joined, reported",
+    },
+    Change {
+        who: "Ivo",
+        deed: Deed::LeaveRoom(Room::Experiencers),
+        text: "leaves Experiencers by choice; row stays",
+        expect: "respected: not joined again, reported",
+    },
+    Change {
+        who: "Mallory",
+        deed: Deed::InvitedTo(Room::Staff),
+        text: "an outsider, invited to Staff by Ada",
+        expect: "invitation withdrawn",
+    },
+    Change {
+        who: "Pia",
+        deed: Deed::JoinedByHand(Room::Analysts),
+        text: "her id of a former user pool is in Analysts",
+        expect: "removed: no source knows that id",
+    },
+    Change {
+        who: EXEMPT,
+        deed: Deed::JoinedByHand(Room::Experiencers),
+        text: "an integration, put into Experiencers",
+        expect: "nothing: guard.exempt names it",
+    },
+];
+
+/// What is there besides the table and the service's work: a ban, two accounts, an integration in Staff.
+///
+/// # Errors
+/// When Synapse refuses.
+pub(crate) async fn prepare(house: &House) -> Result<()> {
+    for name in ["Leo", "Mallory", "Pia", EXEMPT] {
+        house.bot.put_user(&house.mxid(by_name(name)), serde_json::json!({})).await?;
+    }
+    house.bot.force_join(house.room(Room::Staff), &house.mxid(by_name(EXEMPT))).await?;
+    let moderator = house.hands_of(by_name(MODERATOR)).await?;
+    moderator.ban(house.room(Room::Staff), &house.mxid(by_name("Nils"))).await
+}
+
+/// Makes them all.
+///
+/// # Errors
+/// When Postgres or Synapse refuses one.
+pub(crate) async fn make(house: &House) -> Result<()> {
+    for Change { who, deed, .. } in &CHANGES {
+        let actor = by_name(who);
+        let mxid = house.mxid(actor);
+        match *deed {
+            Deed::Insert { team } => house.hasura.add(actor.sub, team, "member").await?,
+            Deed::Delete { team } => house.hasura.remove(actor.sub, team).await?,
+            Deed::SetRole { team, role } => house.hasura.set_role(actor.sub, team, role).await?,
+            Deed::Move { from, to } => house.hasura.move_to(actor.sub, from, to).await?,
+            Deed::LeaveRoom(room) => house.login(actor).await?.leave(house.room(room)).await?,
+            Deed::InvitedTo(room) => {
+                house.hands_of(by_name(MODERATOR)).await?.invite(house.room(room), &mxid).await?;
+            }
+            Deed::JoinedByHand(room) => house.bot.force_join(house.room(room), &mxid).await?,
+        }
+    }
+    Ok(())
+}
+
+/// The list, with what should come of each.
+pub(crate) fn show(screen: &Screen) {
+    let mut table = screen.table(&["", "who", "change", "what happens", "what should come of it"]);
+    for (number, Change { who, deed, text, expect }) in (1..).zip(&CHANGES) {
+        let kind = match deed {
+            Deed::Insert { .. } => "INSERT",
+            Deed::Delete { .. } => "DELETE",
+            Deed::SetRole { .. } | Deed::Move { .. } => "UPDATE",
+            Deed::LeaveRoom(_) | Deed::InvitedTo(_) | Deed::JoinedByHand(_) => "by hand",
+        };
+        table.add_row([&number.to_string(), *who, kind, text, expect].map(Cell::new));
+    }
+    screen.say(&table.to_string());
+}

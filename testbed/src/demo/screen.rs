@@ -1,0 +1,128 @@
+//! What the demo writes and how it looks. Colours, and lines that move, only on a terminal.
+
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
+
+const WIDTH: u16 = 100;
+
+/// Standard output, with the time since the demo began.
+#[derive(Debug)]
+pub(crate) struct Screen {
+    colours: bool,
+    began: Instant,
+}
+
+impl Screen {
+    pub(crate) fn new() -> Screen {
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Screen { colours: wanted && std::io::stdout().is_terminal(), began: Instant::now() }
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// One line or more. A closed pipe is no reason to fail.
+    pub(crate) fn say(&self, text: &str) {
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{text}").and_then(|()| out.flush()).ok();
+    }
+
+    /// A heading with its rule.
+    pub(crate) fn section(&self, title: &str) {
+        let rule = "─".repeat(usize::from(WIDTH).saturating_sub(title.chars().count() + 4));
+        self.say(&format!("\n{} {}\n", self.bold(&format!("── {title}")), self.dim(&rule)));
+    }
+
+    /// What another program printed, set off from our own words.
+    pub(crate) fn quote(&self, text: &str) {
+        for line in text.trim_end().lines() {
+            self.say(&format!("{} {line}", self.dim("│")));
+        }
+    }
+
+    pub(crate) fn shell(&self, command: &str) {
+        self.say(&format!("{} {}\n", self.dim("$"), self.bold(command)));
+    }
+
+    /// Does one step of the setup and tells how long it took; a spinner shows it meanwhile.
+    ///
+    /// # Errors
+    /// When the work fails, with the step's name.
+    pub(crate) async fn step<T>(&self, what: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let spinner = ProgressBar::new_spinner().with_message(what.to_owned());
+        if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} {elapsed}") {
+            spinner.set_style(style);
+        }
+        spinner.enable_steady_tick(Duration::from_millis(100));
+        let done = self.step_with_own_progress(what, work, || spinner.finish_and_clear()).await;
+        spinner.finish_and_clear();
+        done
+    }
+
+    /// The same for work that shows its own progress on standard error.
+    ///
+    /// # Errors
+    /// When the work fails, with the step's name.
+    pub(crate) async fn step_with_own_progress<T>(
+        &self,
+        what: &str,
+        work: impl Future<Output = Result<T>>,
+        before_telling: impl FnOnce(),
+    ) -> Result<T> {
+        let start = Instant::now();
+        let done = work.await;
+        let seconds = start.elapsed().as_secs_f32();
+        before_telling();
+        let mark = if done.is_ok() { self.green("✓") } else { self.red("✗") };
+        self.say(&format!("  {mark} {what:<78} {seconds:>6.1} s"));
+        done.with_context(|| format!("failed at: {what}"))
+    }
+
+    pub(crate) fn good(&self, text: &str) {
+        self.say(&format!("  {} {text}", self.green("✓")));
+    }
+
+    /// An empty table with these headings.
+    pub(crate) fn table(&self, headings: &[&str]) -> Table {
+        let mut table = Table::new();
+        table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(WIDTH);
+        if self.colours {
+            table.enforce_styling();
+        } else {
+            table.force_no_tty();
+        }
+        table.set_header(headings.iter().map(|heading| Cell::new(heading).add_attribute(Attribute::Bold)));
+        table
+    }
+
+    pub(crate) fn bold(&self, text: &str) -> String {
+        self.paint("1", text)
+    }
+
+    pub(crate) fn dim(&self, text: &str) -> String {
+        self.paint("2", text)
+    }
+
+    pub(crate) fn green(&self, text: &str) -> String {
+        self.paint("32", text)
+    }
+
+    pub(crate) fn red(&self, text: &str) -> String {
+        self.paint("31", text)
+    }
+
+    fn paint(&self, code: &str, text: &str) -> String {
+        if self.colours { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+/// A cell that stands out on a terminal.
+pub(crate) fn coloured(text: &str, colour: Color) -> Cell {
+    Cell::new(text).fg(colour)
+}

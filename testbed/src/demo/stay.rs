@@ -1,0 +1,80 @@
+//! `--stay`: everything keeps running, and the reader is told how to touch it.
+
+use anyhow::{Context, Result};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::cast::{CAST, by_name};
+use super::house::House;
+use super::screen::Screen;
+
+/// Tells how to look around, and waits for Ctrl-C.
+///
+/// # Errors
+/// When signals cannot be listened for, or a token cannot be signed.
+pub(crate) async fn stay(screen: &Screen, house: &House) -> Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    screen.section("It keeps running");
+    tell_rows(screen, house);
+    tell_service(screen, house);
+    tell_client(screen, house)?;
+    screen.say(&screen.bold("\nCtrl-C ends the demo and removes everything it started."));
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    screen.say("\nremoving everything …");
+    Ok(())
+}
+
+fn tell_rows(screen: &Screen, house: &House) {
+    let (ben, dan) = (by_name("Ben"), by_name("Dan"));
+    screen.say(&screen.bold("Change rows, and see what happens"));
+    screen.say(&format!("  psql {}\n", house.hasura.url()));
+    screen.say("  -- Ben comes back to staff");
+    screen.say(&format!(
+        "  INSERT INTO team_members (team_id, user_id) SELECT id, '{}' FROM teams WHERE name = 'staff';",
+        ben.sub
+    ));
+    screen.say(
+        "  -- Dan moves to experiencers. It is the sixth removal within an hour, so the guard holds it (max_removals)",
+    );
+    screen.say(&format!(
+        "  UPDATE team_members SET team_id = (SELECT id FROM teams WHERE name = 'experiencers') WHERE user_id = '{}';\n",
+        dan.sub
+    ));
+}
+
+fn tell_service(screen: &Screen, house: &House) {
+    let command =
+        format!("{} --config {}", house.binary.display(), house.service.directory().join("provisioner.toml").display());
+    screen.say(&screen.bold("Ask the service"));
+    screen.say(&format!("  P=\"{command}\""));
+    screen.say("  $P plan; $P apply; $P history --limit 20; $P history --room staff");
+    screen.say(&format!("  curl -s http://{}/metrics", house.admin));
+    screen.say(&format!("  tail -f {}\n", house.service.directory().join("service.log").display()));
+}
+
+fn tell_client(screen: &Screen, house: &House) -> Result<()> {
+    let url = house.synapse.url();
+    let read = |key: &str| format!("python3 -c 'import json,sys; print(json.load(sys.stdin)[\"{key}\"])'");
+    screen.say(&screen.bold("Be one of them, in a Matrix client"));
+    screen.say(&format!("  homeserver   {url}\n"));
+    screen.say(
+        "  Any client that logs in with a JWT (org.matrix.login.jwt) or takes an access token will do. With curl:\n",
+    );
+    screen.say("  JWT=…   # from below");
+    screen.say(&format!(
+        "  TOKEN=$(curl -s {url}/_matrix/client/v3/login -d '{{\"type\":\"org.matrix.login.jwt\",\"token\":\"'$JWT'\"}}' \\\n           | {})",
+        read("access_token")
+    ));
+    screen.say(&format!("  curl -s -H \"Authorization: Bearer $TOKEN\" {url}/_matrix/client/v3/joined_rooms\n"));
+    for (room, id) in super::rooms::Room::ALL.iter().zip(&house.rooms) {
+        screen.say(&format!("  {:<14} {id}", room.name()));
+    }
+    screen.say("\n  A token for each, good for a day:\n");
+    for actor in CAST.iter().filter(|actor| !actor.is_exempt()) {
+        screen.say(&format!("  {:<8} {}", actor.name, house.synapse.jwt(actor.sub)?));
+    }
+    Ok(())
+}
