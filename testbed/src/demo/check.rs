@@ -9,7 +9,7 @@ use super::house::House;
 use super::live;
 use super::rooms::Room;
 
-/// Logs everybody in with a token like Cognito's and compares `joined_rooms`. Gives how many people were asked.
+/// Logs everybody in with a token like Cognito's and compares `joined_rooms`. Gives how many were asked.
 ///
 /// # Errors
 /// When a login fails or somebody sees other rooms than they should.

@@ -44,7 +44,7 @@ impl House {
     pub(crate) async fn set_up(screen: &Screen, version: SynapseVersion) -> Result<House> {
         let installed = format!("Synapse {version} is installed");
         screen.step_with_own_progress(&installed, install(version), || {}).await?;
-        let binary = screen.step("phenom-provisioner is built", binary::build()).await?;
+        let binary = screen.step("phenom-provisioner is built (the first time takes minutes)", binary::build()).await?;
         let postgres = screen.step("Postgres runs", async { Postgres::start().await.map(Arc::new) }).await?;
         let options = SynapseOptions { slots: 1, ..SynapseOptions::new(version) };
         let running = format!("Synapse {version} runs, with the service registered as application service");
@@ -54,7 +54,7 @@ impl House {
             .step("the service's bot is a server admin", async { Admin::register(&synapse).await?.enlist(&slot).await })
             .await?;
         let rooms = screen.step("the four rooms exist, invite-only", make_rooms(&synapse, &bot)).await?;
-        let hasura = screen.step("users, teams and team_members hold ten people", fill_tables(&postgres)).await?;
+        let hasura = screen.step("users, teams and team_members hold eleven people", fill_tables(&postgres)).await?;
         postgres.create_database(config::DATABASE).await?;
         let admin = format!("127.0.0.1:{}", free_port()?);
         let facts = Facts {
@@ -76,14 +76,20 @@ impl House {
         Ok(House { service, binary, admin, hasura, bot, rooms, synapse })
     }
 
+    /// The full user id of somebody.
     pub(crate) fn mxid(&self, actor: &Actor) -> String {
         self.synapse.mxid(actor.sub)
     }
 
+    /// The id of a room.
     pub(crate) fn room(&self, room: Room) -> &str {
         &self.rooms[room.index()]
     }
 
+    /// A client of somebody, logged in with a JWT.
+    ///
+    /// # Errors
+    /// When the login is refused.
     pub(crate) async fn login(&self, actor: &Actor) -> Result<Person> {
         Person::login(&self.synapse, actor.sub).await
     }
@@ -107,8 +113,9 @@ impl House {
         let Output { status, stdout, stderr } = &output;
         ensure!(
             status.is_some_and(|code| codes.contains(&code)),
-            "`phenom-provisioner {}` ended with {status:?}, not with one of {codes:?}:\n{stdout}{stderr}",
-            args.join(" ")
+            "`phenom-provisioner {}` ended with {}, which was not expected:\n{stdout}{stderr}",
+            args.join(" "),
+            status.map_or("a signal".to_owned(), |code| format!("exit code {code}"))
         );
         Ok(output)
     }

@@ -48,15 +48,15 @@ const ROWS: [Row; 3] = [
 /// # Errors
 /// When a change does not reach the rooms.
 pub(crate) async fn play(screen: &Screen, house: &House) -> Result<()> {
-    let mut table = screen.table(&["row of team_members", "the service is woken by", "in Synapse", "after the row"]);
+    let mut table = screen.table(&["row", "the service is told by", "on Synapse", "delay"]);
     for row in &ROWS {
         let actor = by_name(row.who);
         let label = match row.deed {
-            Deed::Insert => format!("INSERT {} into {}", actor.label(), row.team),
-            Deed::Delete => format!("DELETE {} from {}", actor.label(), row.team),
+            Deed::Insert => format!("{} added to {}", actor.name, row.team),
+            Deed::Delete => format!("{} deleted from {}", actor.name, row.team),
         };
         let committed = change(house, row, actor).await.with_context(|| label.clone())?;
-        let by = if row.by_webhook { "POST /hooks/roster" } else { "LISTEN team_members_changed" };
+        let by = if row.by_webhook { "webhook (NOTIFY is off)" } else { "LISTEN/NOTIFY" };
         let (verb, wanted) = match row.deed {
             Deed::Insert => ("joined to", "join"),
             Deed::Delete => ("removed from", "leave"),

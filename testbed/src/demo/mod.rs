@@ -2,6 +2,7 @@
 //!
 //! It uses the service only as an operator does: by its configuration file, its command line and its database.
 
+mod accident;
 mod binary;
 mod cast;
 mod changes;

@@ -1,5 +1,6 @@
 //! The play, act by act.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -11,7 +12,7 @@ use super::house::House;
 use super::rooms::Room;
 use super::screen::Screen;
 use super::snapshot::Snapshot;
-use super::{Options, changes, check, live, stay};
+use super::{Options, accident, changes, check, live, stay};
 
 const BOUND: Duration = Duration::from_secs(60);
 const HISTORY_LINES: &str = "12";
@@ -26,7 +27,7 @@ pub(crate) async fn play(screen: &Screen, options: Options, stage: &mut Option<H
     screen
         .step("`phenom-provisioner apply` has made the accounts and filled the rooms", house.command(&["apply"], &[0]))
         .await?;
-    screen.step("by hand: a ban, an integration in Staff, two people without a team", changes::prepare(house)).await?;
+    screen.step("by hand: Nils is banned from Staff, an integration is joined to it", changes::prepare(house)).await?;
 
     screen.section("The rooms before");
     show_rooms(screen);
@@ -51,13 +52,17 @@ pub(crate) async fn play(screen: &Screen, options: Options, stage: &mut Option<H
     let after = Snapshot::take(house).await?;
     after.show(screen, house, Some(&before));
     right(&after, house, live::should_be_in)?;
+    screen.say("● joined before and after; + and − changed since the first table, also by the people themselves.");
     let people = check::everybody_sees_their_rooms(house).await?;
-    screen.good(&format!("{people} people, logged in with a JWT as the apps do, each see exactly these rooms"));
+    screen.good(&format!("all {people}, logged in with a JWT as the apps do, see exactly the rooms of this table"));
 
     screen.section("What the service has written down");
     let history = ["history", "--limit", HISTORY_LINES];
     screen.shell(&format!("phenom-provisioner {}", history.join(" ")));
     screen.quote(&annotate(&house.command(&history, &[0]).await?.stdout));
+
+    screen.section("If somebody emptied the table");
+    accident::play(screen, house).await?;
 
     screen.section("Planned again: nothing is left to do");
     plan(screen, house, 0).await?;
@@ -101,7 +106,7 @@ async fn carry_out(screen: &Screen, house: &House) -> Result<()> {
     Ok(())
 }
 
-fn right(now: &Snapshot, house: &House, wanted: impl Fn(&Actor) -> std::collections::BTreeSet<Room>) -> Result<()> {
+pub(super) fn right(now: &Snapshot, house: &House, wanted: impl Fn(&Actor) -> BTreeSet<Room>) -> Result<()> {
     let wrong = now.differences(house, wanted);
     if wrong.is_empty() {
         return Ok(());

@@ -80,7 +80,7 @@ impl Screen {
         before_telling();
         let mark = if done.is_ok() { self.green("✓") } else { self.red("✗") };
         self.say(&format!("  {mark} {what:<78} {seconds:>6.1} s"));
-        done.with_context(|| format!("failed at: {what}"))
+        done.with_context(|| format!("while waiting for this step: {what}"))
     }
 
     pub(crate) fn good(&self, text: &str) {
@@ -91,11 +91,14 @@ impl Screen {
     pub(crate) fn table(&self, headings: &[&str]) -> Table {
         let mut table = Table::new();
         table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_width(WIDTH);
+        // On a terminal the table finds its width by itself, elsewhere it is a page's.
+        if !std::io::stdout().is_terminal() {
+            table.set_width(WIDTH);
+        }
         if self.colours {
             table.enforce_styling();
         } else {
-            table.force_no_tty();
+            table.style_text_only();
         }
         table.set_header(headings.iter().map(|heading| Cell::new(heading).add_attribute(Attribute::Bold)));
         table

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use comfy_table::{Cell, Color};
+use serde_json::Value;
 
 use super::cast::{Actor, CAST};
 use super::house::House;
@@ -13,7 +14,7 @@ use super::screen::{Screen, coloured};
 /// One reading of the four rooms and of `team_members`.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
-    /// Membership by user id, in the order of [`Room::ALL`].
+    /// Membership by user id (`left` is a leave by choice), in the order of [`Room::ALL`].
     rooms: Vec<BTreeMap<String, String>>,
     /// Rows by subject, as `analysts lead`.
     rows: BTreeMap<String, Vec<String>>,
@@ -27,7 +28,8 @@ impl Snapshot {
     pub(crate) async fn take(house: &House) -> Result<Snapshot> {
         let mut rooms = Vec::new();
         for id in &house.rooms {
-            rooms.push(house.bot.members(id).await?);
+            let events = house.bot.all_state(id).await?;
+            rooms.push(events.iter().filter(|event| event["type"] == "m.room.member").map(membership).collect());
         }
         let mut rows = BTreeMap::<String, Vec<String>>::new();
         for (subject, team, role) in house.hasura.rows().await? {
@@ -69,7 +71,8 @@ impl Snapshot {
             let rows = self.rows.get(actor.sub).map(|rows| rows.join(", ")).unwrap_or_default();
             let cells = Room::ALL.map(|room| {
                 let now = self.membership(house, actor, room);
-                mark(before.map_or(now, |before| before.membership(house, actor, room)), now)
+                let then = before.map_or(now, |before| before.membership(house, actor, room));
+                mark(then, now, actor.is_exempt())
             });
             let silent = |snapshot: &Snapshot| {
                 !snapshot.rows.contains_key(actor.sub)
@@ -85,10 +88,19 @@ impl Snapshot {
     }
 }
 
-fn mark(before: &str, now: &str) -> Cell {
+fn membership(event: &Value) -> (String, String) {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let membership = text(&event["content"]["membership"]);
+    let by_choice = membership == "leave" && event["sender"] == event["state_key"];
+    (text(&event["state_key"]), if by_choice { "left".to_owned() } else { membership })
+}
+
+fn mark(before: &str, now: &str, by_hand: bool) -> Cell {
     match (before, now) {
+        (before, "join") if before != "join" && by_hand => coloured("+ by hand", Color::Yellow),
         (before, "join") if before != "join" => coloured("+ joined", Color::Green),
-        ("join", "leave" | "none") | ("none", "leave") => coloured("− removed", Color::Red),
+        ("join" | "none", "leave") => coloured("− removed", Color::Red),
+        (before, "left") if before != "left" => coloured("− left", Color::Yellow),
         (_, "join") => Cell::new("●"),
         (_, "invite") => coloured("invited", Color::Yellow),
         (_, "ban") => coloured("banned", Color::Yellow),
