@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 
-use super::cast::annotate;
 use super::house::House;
 use super::screen::Screen;
 use super::snapshot::Snapshot;
@@ -20,7 +19,7 @@ pub(crate) async fn play(screen: &Screen, house: &House) -> Result<()> {
     screen.say("=> DELETE FROM team_members;\n");
     screen.shell("phenom-provisioner apply");
     let applied = house.command(&["apply"], &[3]).await?;
-    screen.quote(&annotate(&applied.stdout));
+    screen.quote(&applied.stdout);
     screen.say(&screen.dim("exit code 3: part is held by the guard\n"));
     play::right(&Snapshot::take(house).await?, house, live::should_be_in)?;
     screen.good("nobody was removed from any room");

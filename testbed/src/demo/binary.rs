@@ -12,7 +12,7 @@ const NAME: &str = "phenom-provisioner";
 /// What cargo sets for the crate it runs. Passed on, it would make build scripts of the next cargo run again.
 const NOT_PASSED_ON: [&str; 5] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_", "CARGO_PRIMARY_"];
 
-/// Builds the binary of the workspace and gives its path. Cargo shows its own progress on standard error.
+/// Builds the binary of the workspace and gives its path. Errors of the build go to standard error.
 ///
 /// # Errors
 /// When cargo is missing or the build fails.

@@ -80,16 +80,3 @@ impl Actor {
 pub(crate) fn by_name(name: &str) -> &'static Actor {
     CAST.iter().find(|actor| actor.name == name).expect("the cast has everybody the play names")
 }
-
-/// Adds the names of the people whose subject a line holds, so that a reader need not look them up.
-pub(crate) fn annotate(text: &str) -> String {
-    let lines = text.lines().map(|line| {
-        let names: Vec<&str> = CAST
-            .iter()
-            .filter(|actor| !actor.is_exempt() && line.contains(actor.sub))
-            .map(|actor| actor.name)
-            .collect();
-        if names.is_empty() { line.to_owned() } else { format!("{line}  ← {}", names.join(", ")) }
-    });
-    lines.collect::<Vec<_>>().join("\n")
-}

@@ -11,6 +11,7 @@ mod config;
 mod house;
 mod live;
 mod play;
+mod printed;
 mod rooms;
 mod screen;
 mod snapshot;

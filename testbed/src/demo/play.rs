@@ -7,12 +7,12 @@ use anyhow::{Result, bail};
 use comfy_table::Cell;
 use testbed::wait_until;
 
-use super::cast::{Actor, annotate};
+use super::cast::Actor;
 use super::house::House;
 use super::rooms::Room;
 use super::screen::Screen;
 use super::snapshot::Snapshot;
-use super::{Options, accident, changes, check, live, stay};
+use super::{Options, accident, changes, check, live, printed, stay};
 
 const BOUND: Duration = Duration::from_secs(60);
 const HISTORY_LINES: &str = "12";
@@ -40,7 +40,8 @@ pub(crate) async fn play(screen: &Screen, options: Options, stage: &mut Option<H
     changes::make(house).await?;
 
     screen.section("The plan");
-    plan(screen, house, 2).await?;
+    printed::plan(screen, house, 2).await?;
+    screen.say("Names stand in place of user ids here; `plan --json` is for programs.");
 
     screen.section("The service starts and carries it out");
     carry_out(screen, house).await?;
@@ -57,15 +58,14 @@ pub(crate) async fn play(screen: &Screen, options: Options, stage: &mut Option<H
     screen.good(&format!("all {people}, logged in with a JWT as the apps do, see exactly the rooms of this table"));
 
     screen.section("What the service has written down");
-    let history = ["history", "--limit", HISTORY_LINES];
-    screen.shell(&format!("phenom-provisioner {}", history.join(" ")));
-    screen.quote(&annotate(&house.command(&history, &[0]).await?.stdout));
+    printed::history(screen, house, HISTORY_LINES).await?;
 
     screen.section("If somebody emptied the table");
     accident::play(screen, house).await?;
 
     screen.section("Planned again: nothing is left to do");
-    plan(screen, house, 0).await?;
+    printed::plan(screen, house, 0).await?;
+    right(&Snapshot::take(house).await?, house, live::should_be_in)?;
     end(screen, options, house).await
 }
 
@@ -75,13 +75,6 @@ fn show_rooms(screen: &Screen) {
         table.add_row([room.name(), room.members_in_words()].map(Cell::new));
     }
     screen.say(&table.to_string());
-}
-
-async fn plan(screen: &Screen, house: &House, code: i32) -> Result<()> {
-    screen.shell("phenom-provisioner plan");
-    screen.quote(&annotate(&house.command(&["plan"], &[code]).await?.stdout));
-    screen.say(&screen.dim(&format!("exit code {code}")));
-    Ok(())
 }
 
 async fn carry_out(screen: &Screen, house: &House) -> Result<()> {
