@@ -22,7 +22,7 @@ pub(crate) async fn plan(screen: &Screen, house: &House, code: i32) -> Result<()
     for key in ["actions", "blocked"] {
         let rows = json[key].as_array().with_context(|| format!("`plan --json` has {key}"))?;
         if !rows.is_empty() {
-            let mut table = screen.table(&["", "room", "who", "because"]);
+            let mut table = screen.quoted_table(&["", "room", "who", "because"]);
             for row in rows {
                 table.add_row([kind(&row["kind"], ""), text(&row["room"]), who(&row["user"]), text(&row["because"])]);
             }
@@ -43,15 +43,15 @@ pub(crate) async fn history(screen: &Screen, house: &House, limit: &str) -> Resu
     screen.shell(&format!("phenom-provisioner {}", args.join(" ")));
     let printed = house.command(&args, &[0]).await?.stdout;
     let json = house.command(&[&args[..], &["--json"]].concat(), &[0]).await?.json()?;
-    let mut table = screen.table(&["when", "", "room", "who", "cause"]);
+    let mut table = screen.quoted_table(&["when", "", "room", "who", "cause"]);
     for row in json.as_array().context("`history --json` is a list")? {
         let outcome = row["outcome"].as_str().unwrap_or_default().replace('_', " ");
         let time = row["at"].as_str().and_then(|at| at.get(11..19)).unwrap_or_default();
         table.add_row([
             Cell::new(time),
             kind(&row["kind"], &outcome),
-            text(&row["room_key"]),
-            who(&row["user_id"]),
+            text(&row["room"]),
+            who(&row["user"]),
             text(&row["cause"]),
         ]);
     }
