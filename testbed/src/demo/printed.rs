@@ -100,3 +100,17 @@ fn who(user: &Value) -> Cell {
     let actor = CAST.iter().find(|actor| actor.sub == localpart);
     Cell::new(actor.map_or_else(|| user.to_owned(), super::cast::Actor::label))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_put_in_place_and_the_words_around_them_stay() {
+        let mut table = Table::new();
+        table.add_row(["ours"]);
+        let printed = "Plan 1\n┌──┐\n│ a │\n└──┘\n\nBlocked: 1\n┌──┐\n│ b │\n└──┘\nend";
+        let shown = with_tables(printed, vec![table.clone()]);
+        assert_eq!(shown, format!("Plan 1\n{table}\n\nBlocked: 1\n┌──┐\n│ b │\n└──┘\nend"));
+    }
+}

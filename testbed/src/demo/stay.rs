@@ -37,7 +37,7 @@ fn tell_rows(screen: &Screen, house: &House) {
         ben.sub
     ));
     screen.say(
-        "  -- Dan moves to experiencers. It is the sixth removal within an hour, so the guard holds it (max_removals)",
+        "  -- Dan moves to experiencers, and is joined there. Removing him from Analysts too would be one removal too\n  -- many within an hour: the guard holds it, and `plan` says why",
     );
     screen.say(&format!(
         "  UPDATE team_members SET team_id = (SELECT id FROM teams WHERE name = 'experiencers') WHERE user_id = '{}';\n",
