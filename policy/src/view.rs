@@ -52,7 +52,7 @@ impl Plan {
             plan_id: self.id(world),
             actions: self.actions.iter().map(|action| action.view(world)).collect(),
             blocked: self.blocked.iter().map(|blocked| blocked.view(world)).collect(),
-            notices: notices(world),
+            notices: world.notices(),
         }
     }
 
@@ -191,30 +191,35 @@ impl World {
     }
 }
 
-/// Trouble with sources and rooms, each with its mend.
-fn notices(world: &World) -> Vec<String> {
-    let mut notices: Vec<String> = world.facts.roster_trouble.iter().map(ToString::to_string).collect();
-    if world.rooms().any(|room| world.roster_is_suspect(room)) {
-        notices.push("the roster answered no row at all: nobody is removed for its sake".to_owned());
-    }
-    if let crate::SourceState::Failing(reason) = &world.facts.roster {
-        notices.push(format!("the roster cannot be read, nobody is removed for its sake: {reason}"));
-    }
-    for room in world.rooms() {
-        match &world.room(room).standing {
-            Standing::Ready => {
-                if let Some(successor) = world.room(room).successor() {
-                    let key = room.key(world);
-                    notices.push(format!(
+impl World {
+    /// Trouble with sources and rooms, each with its mend.
+    pub fn notices(&self) -> Vec<String> {
+        let world = self;
+        let mut notices: Vec<String> = world.facts.roster_trouble.iter().map(ToString::to_string).collect();
+        if world.rooms().any(|room| world.roster_is_suspect(room)) {
+            notices.push("the roster answered no row at all: nobody is removed for its sake".to_owned());
+        }
+        if let crate::SourceState::Failing(reason) = &world.facts.roster {
+            notices.push(format!("the roster cannot be read, nobody is removed for its sake: {reason}"));
+        }
+        for room in world.rooms() {
+            match &world.room(room).standing {
+                Standing::Ready => {
+                    if let Some(successor) = world.room(room).successor() {
+                        let key = room.key(world);
+                        notices.push(format!(
                         "room {key} was replaced by {successor}: nothing is enforced in it; put the new id in the configuration"
                     ));
+                    }
+                }
+                Standing::Unread => {
+                    notices.push(format!("room {} has not been read: nothing is planned in it", room.key(world)))
+                }
+                Standing::Unreadable(why) => {
+                    notices.push(format!("nothing is planned in room {}: {why}", room.key(world)))
                 }
             }
-            Standing::Unread => {
-                notices.push(format!("room {} has not been read: nothing is planned in it", room.key(world)))
-            }
-            Standing::Unreadable(why) => notices.push(format!("nothing is planned in room {}: {why}", room.key(world))),
         }
+        notices
     }
-    notices
 }

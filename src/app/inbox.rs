@@ -1,5 +1,6 @@
 //! Joins the listener's inbox to the store's: the intake knows no database, and the store no HTTP.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::intake::appservice::{InboxError, InboxEvent, InboxWriter};
@@ -8,9 +9,18 @@ use crate::store::Store;
 /// A statement that takes longer is answered to Synapse as a failure, and Synapse sends the transaction again.
 const APPEND_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The inbox as the listener sees it.
-#[derive(Debug)]
-pub(super) struct Inbox(pub(super) Store);
+/// The inbox as the listener sees it. Until the database is there, every transaction that matters is refused at once, and
+/// Synapse sends it again.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Inbox(Arc<OnceLock<Store>>);
+
+impl Inbox {
+    /// The database is there.
+    pub(super) fn open(&self, store: Store) {
+        // Only the composition root opens it, once.
+        let _ = self.0.set(store);
+    }
+}
 
 impl InboxWriter for Inbox {
     async fn append(&self, events: &[InboxEvent<'_>]) -> Result<(), InboxError> {
@@ -21,7 +31,8 @@ impl InboxWriter for Inbox {
         let room_ids = column(events, |event| event.room_id.to_string());
         let types = column(events, |event| event.event_type.to_string());
         let raw = column(events, |event| event.raw.to_owned());
-        let appended = self.0.append_inbox(&event_ids, &room_ids, &types, &raw);
+        let store = self.0.get().ok_or_else(|| InboxError::new("the database is not connected yet"))?;
+        let appended = store.append_inbox(&event_ids, &room_ids, &types, &raw);
         match tokio::time::timeout(APPEND_TIMEOUT, appended).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(InboxError::new(error)),

@@ -15,10 +15,11 @@ use tracing::{info, warn};
 
 use self::inbox::Inbox;
 pub use self::settings::Settings;
+use crate::homeserver::Homeserver;
 use crate::intake::admin::{self, Admin, Readiness};
 use crate::intake::appservice::{self, AppService, Interest, SharedInterest};
 use crate::intake::{SharedSecret, Wake, server};
-use crate::reconcile::{Wakes, Woken};
+use crate::reconcile::{self, Wakes, Woken};
 use crate::sources;
 use crate::store::{INBOX_CHANNEL, REQUESTS_CHANNEL, Store};
 
@@ -37,6 +38,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     let metrics =
         metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder().context("install metrics")?;
     appservice::describe_metrics();
+    reconcile::describe_metrics();
     for warning in settings.registration.warnings() {
         warn!("{}: {warning}", config.appservice.registration.display());
     }
@@ -60,16 +62,19 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     if let Some(roster) = settings.roster()? {
         startup::check_roster(&roster).await?;
     }
-    let Some(store) = startup::open_store(&settings, &readiness, &stop).await? else { return Ok(()) };
+    let inbox = Inbox::default();
     let service = appservice::router(AppService {
         hs_token: SharedSecret::new(settings.registration.hs_token.expose()),
         interest: SharedInterest::new(interest(&settings)?),
-        inbox: Inbox(store.clone()),
+        inbox: inbox.clone(),
         wake: waker(&wakes, Woken::INBOX),
     });
     tasks.spawn(server::serve(listener, service, stop.clone(), DRAIN));
     info!(listen = %config.appservice.listen, admin = %config.admin.listen, environment = config.environment, "listening");
 
+    let Some(store) = startup::open_store(&settings, &readiness, &stop).await? else { return Ok(()) };
+    inbox.open(store.clone());
+    tasks.spawn(ping(settings.homeserver().await?, settings.registration.id.clone()));
     tasks.spawn(listen_to_database(store.clone(), wakes.clone(), stop.clone()));
     if let (Some(roster), Some(source)) = (&config.roster, settings.roster()?)
         && let Some(channel) = &roster.notify_channel
@@ -91,6 +96,15 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
 fn interest(settings: &Settings) -> Result<Interest> {
     let bot = UserId::parse(&settings.policy.bot).context("read the bot's MXID")?;
     Ok(Interest::new(&bot, settings.config.rooms.iter().filter_map(|room| room.id.clone())))
+}
+
+/// Asks Synapse to call us. It finds a wrong url at once, and newer Synapses then send at once what they held back while
+/// we were away.
+async fn ping(homeserver: Homeserver, id: String) {
+    match homeserver.ping_appservice(&id, "start").await {
+        Ok(round_trip) => info!(milliseconds = round_trip.as_millis(), "Synapse reaches this service"),
+        Err(error) => warn!("Synapse was asked to call this service: {error}"),
+    }
 }
 
 async fn listen_to_database(store: Store, wakes: Wakes, stop: CancellationToken) {

@@ -55,7 +55,7 @@ pub enum CallError {
     UserUnknown,
     #[error("Synapse does not take the user ID: {message}")]
     BadUserId { message: String },
-    #[error("the bot is not in the room; invite it, or let `phenom-provisioner doctor` say how to bring it back")]
+    #[error("the bot is not in the room; run `phenom-provisioner bootstrap` to let it in")]
     BotNotInRoom,
     #[error("Synapse does not know the room; check its id in the configuration")]
     RoomUnknown,

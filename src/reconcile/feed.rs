@@ -2,13 +2,14 @@
 
 use std::time::Instant;
 
-use provisioner_policy::{Membership, RoomIx, StateEvent, World};
+use provisioner_policy::{Membership, RoomIx, Standing, StateEvent, World};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tracing::debug;
 
 use super::echoes::{Echoes, Hearing};
 use super::observe::{distrust, set_present};
+use super::readings::{Age, Readings};
 use crate::store::InboxRow;
 
 /// What the mirror needs of an event. Everything else in it is skipped unread, however strange.
@@ -19,6 +20,23 @@ struct Pushed<'a> {
     state_key: Option<String>,
     #[serde(borrow)]
     content: &'a RawValue,
+    #[serde(default)]
+    unsigned: Unsigned,
+}
+
+/// What Synapse adds as it sends.
+#[derive(Default, Deserialize)]
+struct Unsigned {
+    /// Milliseconds since the event, by Synapse's clock.
+    #[serde(default)]
+    age: Option<i64>,
+}
+
+/// What tells news from what is known.
+#[derive(Debug, Default)]
+pub(super) struct Ears {
+    pub(super) echoes: Echoes,
+    pub(super) readings: Readings,
 }
 
 #[derive(Deserialize)]
@@ -26,25 +44,38 @@ struct MemberContent {
     membership: String,
 }
 
-/// Applies one event. An event that cannot be read makes its room be read again instead.
-pub(super) fn feed(world: &mut World, echoes: &mut Echoes, row: &InboxRow) {
+/// Applies one event. An event that cannot be read, or whose place in time is unclear, makes its room be read again.
+pub(super) fn feed(world: &mut World, ears: &mut Ears, row: &InboxRow) {
     let Some(room) = world.room_by_id(&row.room_id) else {
         return;
     };
-    let applied = match row.event_type.as_str() {
-        // A redacted state event changes the state and pushes nothing else: which one it was is in the room.
-        "m.room.redaction" => None,
-        "m.room.member" => feed_member(world, echoes, room, row),
-        _ => feed_state(world, room, row),
-    };
-    if applied.is_none() {
+    if world.room(room).standing == Standing::Ready && apply(world, ears, room, row).is_none() {
         debug!(event.id = row.event_id, event.kind = row.event_type, "the room is read again for this event");
         distrust(world.room_mut(room));
     }
 }
 
-fn feed_member(world: &mut World, echoes: &mut Echoes, room: RoomIx, row: &InboxRow) -> Option<()> {
+fn apply(world: &mut World, ears: &mut Ears, room: RoomIx, row: &InboxRow) -> Option<()> {
     let event: Pushed<'_> = serde_json::from_str(&row.event).ok()?;
+    let age = ears.readings.age(room, row.received_at, event.unsigned.age);
+    match row.event_type.as_str() {
+        _ if age == Age::Known => Some(()),
+        // A redacted state event changes the state and pushes nothing else: which one it was is in the room.
+        "m.room.redaction" => None,
+        "m.room.member" => apply_member(world, &mut ears.echoes, room, row, event, age),
+        _ if age == Age::News => apply_state(world, room, row, event),
+        _ => None,
+    }
+}
+
+fn apply_member(
+    world: &mut World,
+    echoes: &mut Echoes,
+    room: RoomIx,
+    row: &InboxRow,
+    event: Pushed<'_>,
+    age: Age,
+) -> Option<()> {
     let content: MemberContent = serde_json::from_str(event.content.get()).ok()?;
     let user = event.state_key?;
     let membership = Membership::of_event(&content.membership, user == event.sender)?;
@@ -55,17 +86,17 @@ fn feed_member(world: &mut World, echoes: &mut Echoes, room: RoomIx, row: &Inbox
     let known = world.users.intern(&user);
     match echoes.hear(room, known, membership, event.sender == world.policy.bot, Instant::now()) {
         Hearing::Echo => return Some(()),
-        Hearing::Unclear => return None,
-        Hearing::News => world.set_membership(room, &user, membership, Some(&row.event_id)),
+        Hearing::News if age == Age::News => {}
+        Hearing::News | Hearing::Unclear => return None,
     }
+    world.set_membership(room, &user, membership, Some(&row.event_id));
     if membership == Membership::Join {
         set_present(world, &user);
     }
     Some(())
 }
 
-fn feed_state(world: &mut World, room: RoomIx, row: &InboxRow) -> Option<()> {
-    let event: Pushed<'_> = serde_json::from_str(&row.event).ok()?;
+fn apply_state(world: &mut World, room: RoomIx, row: &InboxRow, event: Pushed<'_>) -> Option<()> {
     let content = serde_json::from_str(event.content.get()).ok()?;
     let Some(state_key) = event.state_key else {
         // A message: of no concern to the mirror.
@@ -78,7 +109,8 @@ fn feed_state(world: &mut World, room: RoomIx, row: &InboxRow) -> Option<()> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use provisioner_policy::{OnLeave, Policy, RoomPolicy, RoomSettings, Selector, Standing, Unlisted};
+    use chrono::{DateTime, Utc};
+    use provisioner_policy::{OnLeave, Policy, RoomPolicy, RoomSettings, Selector, Unlisted};
     use serde_json::json;
 
     use super::*;
@@ -104,15 +136,33 @@ pub(super) mod tests {
         (world, room)
     }
 
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_000_000 + seconds, 0).unwrap()
+    }
+
+    /// Pushes what happened `age` seconds before second 100, into rooms read in second 50.
+    fn push_aged(world: &mut World, event_type: &str, event: &serde_json::Value, age: i64) {
+        let mut event = event.clone();
+        event["unsigned"] = json!({"age": age * 1000, "prev_content": {}});
+        let row = row("!r:a", event_type, &event);
+        let mut ears = Ears::default();
+        ears.readings.read(world.room_by_key("staff").unwrap(), at(50), at(51));
+        feed(world, &mut ears, &row);
+    }
+
     fn push(world: &mut World, event_type: &str, event: &serde_json::Value) {
-        let row = InboxRow {
+        push_aged(world, event_type, event, 1);
+    }
+
+    fn row(room_id: &str, event_type: &str, event: &serde_json::Value) -> InboxRow {
+        InboxRow {
             id: 1,
             event_id: "$e".into(),
-            room_id: "!r:a".into(),
+            room_id: room_id.into(),
             event_type: event_type.into(),
             event: event.to_string(),
-        };
-        feed(world, &mut Echoes::default(), &row);
+            received_at: at(100),
+        }
     }
 
     fn member(user: &str, sender: &str, membership: &str) -> serde_json::Value {
@@ -131,6 +181,17 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_push_from_before_the_reading_changes_nothing_and_one_from_its_time_asks_for_another() {
+        let (mut world, room) = world();
+        push_aged(&mut world, "m.room.member", &member("@u:a", "@admin:a", "leave"), 60);
+        push_aged(&mut world, "m.room.redaction", &json!({"sender": "@u:a", "content": {}}), 60);
+        assert_eq!(world.users.get("@u:a"), None);
+        assert_eq!(world.room(room).standing, Standing::Ready);
+        push_aged(&mut world, "m.room.member", &member("@u:a", "@admin:a", "leave"), 49);
+        assert_eq!(world.room(room).standing, Standing::Unread);
+    }
+
+    #[test]
     fn what_cannot_be_read_and_what_hides_a_change_make_the_room_be_read_again() {
         for (event_type, event) in [
             ("m.room.member", json!({"sender": "@u:a", "state_key": "@u:a", "content": {"membership": 7}})),
@@ -146,14 +207,8 @@ pub(super) mod tests {
     #[test]
     fn another_room_changes_nothing() {
         let (mut world, room) = world();
-        let row = InboxRow {
-            id: 1,
-            event_id: "$e".into(),
-            room_id: "!other:a".into(),
-            event_type: "m.room.redaction".into(),
-            event: "{}".into(),
-        };
-        feed(&mut world, &mut Echoes::default(), &row);
+        let row = row("!other:a", "m.room.redaction", &json!({}));
+        feed(&mut world, &mut Ears::default(), &row);
         assert_eq!(world.room(room).standing, Standing::Ready);
     }
 }

@@ -9,6 +9,7 @@ mod executor;
 mod feed;
 mod observe;
 mod once;
+mod readings;
 mod reconciler;
 mod record;
 mod report;
@@ -18,6 +19,7 @@ mod wakes;
 
 pub use once::{apply_once, plan_once};
 pub use reconciler::{Reconciler, Slice};
+pub use record::describe_metrics;
 pub use report::{Failed, PassReport};
 pub use service::{Service, Status};
 pub use wakes::{Wakes, Woken};

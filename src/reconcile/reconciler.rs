@@ -3,13 +3,15 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use provisioner_policy::{Action, Change, Membership, OnServer, Plan, Policy, Recent, World, plan, read_roster};
+use provisioner_policy::{
+    Action, Change, Membership, OnServer, Plan, Policy, Recent, RoomIx, Standing, World, plan, read_roster,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, instrument, warn};
 
 use super::backoff::Backoff;
-use super::echoes::Echoes;
 use super::executor::{Executor, Tried};
+use super::feed::Ears;
 use super::observe::{distrust, observe_accounts, observe_rooms};
 use super::record::Record;
 use super::report::{Failed, PassReport};
@@ -32,7 +34,7 @@ pub struct Reconciler {
     pub(super) backoff: Backoff,
     pub(super) verify: Verify,
     record: Record,
-    echoes: Echoes,
+    ears: Ears,
     accounts_total: Option<u64>,
     /// Read once; later ones are made here, by the one replica that reconciles.
     pardons: Option<Vec<Pardoned>>,
@@ -65,7 +67,7 @@ impl Reconciler {
             backoff: Backoff::default(),
             verify: Verify::default(),
             record: Record::default(),
-            echoes: Echoes::default(),
+            ears: Ears::default(),
             accounts_total: None,
             pardons: None,
             trouble: Trouble::default(),
@@ -109,13 +111,18 @@ impl Reconciler {
         self.trouble.roster = trouble;
     }
 
+    /// Rooms that are to be read before the next plan.
+    pub fn unread_rooms(&self) -> impl Iterator<Item = RoomIx> + '_ {
+        self.world.rooms().filter(|room| self.world.room(*room).standing != Standing::Ready)
+    }
+
     /// Feeds the mirror from the inbox.
     pub async fn read_inbox(&mut self) -> Result<()> {
-        self.echoes.forget_lost(Instant::now());
+        self.ears.echoes.forget_lost(Instant::now());
         loop {
             let rows = self.store.unhandled_inbox(INBOX_BATCH).await.context("read the inbox")?;
             for row in &rows {
-                feed::feed(&mut self.world, &mut self.echoes, row);
+                feed::feed(&mut self.world, &mut self.ears, row);
             }
             let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
             if ids.is_empty() {
@@ -134,7 +141,13 @@ impl Reconciler {
     /// What cannot be read is noted as trouble and tried again later; nothing is planned in such a room.
     #[instrument(name = "mirror.read", skip_all)]
     pub async fn read_mirror(&mut self, accounts: bool) -> Result<()> {
+        let unread: Vec<RoomIx> = self.unread_rooms().collect();
+        let began = self.store.now().await.context("read the database's clock")?;
         let mut answer = observe_rooms(&self.homeserver, &mut self.world).await;
+        let ended = self.store.now().await.context("read the database's clock")?;
+        for room in unread {
+            self.ears.readings.read(room, began, ended);
+        }
         if answer.is_ok() && (accounts || !self.world.mirror.accounts_listed) {
             match observe_accounts(&self.homeserver, &mut self.world, self.accounts_total).await {
                 Ok(total) => self.accounts_total = total,
@@ -297,8 +310,8 @@ impl Reconciler {
     fn await_echo(&mut self, change: &Change, now: Instant) {
         match *change {
             Change::CreateAccount { .. } => {}
-            Change::Join { room, user, .. } => self.echoes.joined(room, user, now),
-            Change::Remove { room, user, .. } => self.echoes.removed(room, user, now),
+            Change::Join { room, user, .. } => self.ears.echoes.joined(room, user, now),
+            Change::Remove { room, user, .. } => self.ears.echoes.removed(room, user, now),
         }
     }
 

@@ -73,6 +73,18 @@ pub(super) async fn write_withheld(
     Ok(())
 }
 
+/// What our metrics mean, for `/metrics`.
+pub fn describe_metrics() {
+    metrics::describe_counter!("provisioner_actions_total", "Actions attempted or withheld, by kind, mode and outcome");
+    metrics::describe_gauge!("provisioner_drift", "Planned actions by kind and room: what is not as it should be");
+    metrics::describe_gauge!("provisioner_members", "Joined members of a managed room");
+    metrics::describe_counter!(
+        "provisioner_passes_total",
+        "Passes, by outcome: done, held by the guard in part, failed"
+    );
+    metrics::describe_histogram!("provisioner_pass_seconds", metrics::Unit::Seconds, "How long a pass took");
+}
+
 /// Sets the gauges `drift` and `members`.
 pub(super) fn measure(world: &World, plan: &Plan) {
     for kind in Kind::ALL {
@@ -116,7 +128,7 @@ pub(super) fn report(world: &World, plan: &Plan) -> PassReport {
             .collect(),
         blocked: plan.blocked.len(),
         errors: unreadable.collect(),
-        notices: plan.view(world).notices,
+        notices: world.notices(),
         ..PassReport::default()
     }
 }

@@ -135,8 +135,7 @@ impl Service {
     }
 
     fn has_unread_room(&self) -> bool {
-        let world = self.reconciler.world();
-        !world.mirror.accounts_listed || world.rooms().any(|room| world.room(room).standing != Standing::Ready)
+        !self.reconciler.world().mirror.accounts_listed || self.reconciler.unread_rooms().next().is_some()
     }
 
     /// Does a slice; answers whether to go on at once.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::Store;
 
 /// One event, as pushed.
@@ -13,6 +15,8 @@ pub struct InboxRow {
     pub event_type: String,
     /// The whole event, JSON.
     pub event: String,
+    /// By the database's clock.
+    pub received_at: DateTime<Utc>,
 }
 
 impl Store {
@@ -47,7 +51,7 @@ impl Store {
     pub async fn unhandled_inbox(&self, limit: i64) -> sqlx::Result<Vec<InboxRow>> {
         sqlx::query_as!(
             InboxRow,
-            "SELECT id, event_id, room_id, type AS event_type, event FROM provisioner.inbox
+            "SELECT id, event_id, room_id, type AS event_type, event, received_at FROM provisioner.inbox
              WHERE handled_at IS NULL ORDER BY id LIMIT $1",
             limit,
         )

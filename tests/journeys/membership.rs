@@ -15,6 +15,7 @@ crate::on_both_versions!(
     outsiders_and_unknown_mxids_are_removed_and_exempt_ids_are_not,
     a_banned_user_is_never_joined,
     a_leave_by_choice_is_respected_until_the_row_goes_and_comes_back,
+    a_leave_by_choice_while_the_service_was_down_is_respected,
     a_kick_by_hand_is_repaired,
     observing_writes_nothing_at_all,
 );
@@ -163,6 +164,37 @@ async fn a_leave_by_choice_is_respected_until_the_row_goes_and_comes_back(versio
     stage.hasura.add(&sub, "staff", "member").await.unwrap();
     stage.until(&stage.staff, &sub, "join", SOON).await;
     stage.nothing_left().await;
+}
+
+/// Synapse sends what it held back one event at a time, oldest first: the kick and the invitation must not be taken for
+/// what is so now.
+async fn a_leave_by_choice_while_the_service_was_down_is_respected(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings::default()).await;
+    let sub = subject();
+    stage.hasura.add(&sub, "staff", "member").await.unwrap();
+    stage.start().await;
+    stage.until(&stage.staff, &sub, "join", SOON).await;
+    stage.until(&stage.red, &sub, "join", SOON).await;
+    stage.quiet().await;
+    stage.service.sigterm().await.unwrap();
+
+    let person = Person::login(&stage.bed.synapse, &sub).await.unwrap();
+    stage.admin.kick(&stage.staff, &person.mxid).await.unwrap();
+    stage.admin.invite(&stage.staff, &person.mxid).await.unwrap();
+    person.join(&stage.staff).await.unwrap();
+    person.leave(&stage.staff).await.unwrap();
+    stage.proxy.clear();
+    stage.start().await;
+    // The backlog has come when its last event has: two memberships by the admin, two by the person.
+    testbed::wait_until("Synapse has sent what it held back", Duration::from_secs(90), async || {
+        stage.metric("provisioner_events_total{type=\"m.room.member\"}").await >= 4.0
+    })
+    .await
+    .unwrap();
+    stage.hook().await;
+    stage.nothing_left().await;
+    assert_eq!(stage.joins(), 0, "{:#?}", stage.proxy.requests());
+    assert_eq!(stage.membership(&stage.staff, &sub).await, "leave");
 }
 
 async fn a_kick_by_hand_is_repaired(version: SynapseVersion) {
