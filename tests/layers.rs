@@ -19,8 +19,8 @@ const HOUSE: [Layer; 9] = [
     Layer { name: "main", may_import: &["cli"], rule: "main parses, starts and ends; everything else is behind cli" },
     Layer {
         name: "cli",
-        may_import: &["app", "reconcile", "sources", "homeserver", "store", "config"],
-        rule: "a command puts parts together and prints; listening is for the service, which app composes",
+        may_import: &["app", "reconcile", "homeserver", "store", "config"],
+        rule: "a command asks for parts that app has made, and prints; it neither listens nor reads sources by itself",
     },
     Layer {
         name: "app",
