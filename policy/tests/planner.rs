@@ -64,7 +64,7 @@ fn world(given: &Given) -> World {
         world.room_mut(room).standing = Standing::Ready;
     }
     for (room, user, membership) in &given.members {
-        let room = world.rooms().nth(*room).unwrap();
+        let room = world.rooms().nth(*room).expect("a room of the policy");
         world.set_membership(room, &mxid(*user), *membership, Some("$left"));
     }
     for (user, state) in &given.on_server {

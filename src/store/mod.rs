@@ -29,6 +29,9 @@ const MAX_CONNECTIONS: u32 = 8;
 /// Longer than any statement here takes; a database that answers later is as good as gone.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Where all of our tables live.
+const SCHEMA: &str = "provisioner";
+
 /// Channels of NOTIFY.
 pub const INBOX_CHANNEL: &str = "provisioner_inbox";
 pub const REQUESTS_CHANNEL: &str = "provisioner_requests";
@@ -44,7 +47,11 @@ impl Store {
     /// Connects and brings the schema up to date.
     pub async fn open(url: &str) -> Result<Self> {
         let store = Self::connect(url).await?;
-        sqlx::migrate!().run(&store.pool).await.context("bring the schema \"provisioner\" up to date")?;
+        let mut migrations = sqlx::migrate!();
+        // Beside the tables it speaks of: dropping the schema is then a whole undo, and nothing of ours is in "public".
+        migrations.create_schema(SCHEMA);
+        migrations.dangerous_set_table_name(format!("{SCHEMA}._sqlx_migrations"));
+        migrations.run(&store.pool).await.context("bring the schema \"provisioner\" up to date")?;
         Ok(store)
     }
 
