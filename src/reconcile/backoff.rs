@@ -38,6 +38,11 @@ impl Backoff {
         failure.until = now + delay;
     }
 
+    /// Lets everything be tried now, because somebody asked. What fails again waits longer still.
+    pub(super) fn all_due(&mut self, now: Instant) {
+        self.failures.values_mut().for_each(|failure| failure.until = now);
+    }
+
     /// Forgets the failures of a change that succeeded.
     pub(super) fn succeeded(&mut self, change: &Change) {
         self.failures.remove(&key(change));
@@ -83,6 +88,8 @@ mod tests {
         assert!(!backoff.is_due(&change, now + FIRST / 2) && backoff.is_due(&change, now + FIRST));
         backoff.failed(&change, now, None);
         assert_eq!(backoff.next(now), Some(now + FIRST * 2));
+        backoff.all_due(now);
+        assert!(backoff.is_due(&change, now));
         for _ in 0..40 {
             backoff.failed(&change, now, None);
         }

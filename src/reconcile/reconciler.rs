@@ -174,6 +174,11 @@ impl Reconciler {
         self.backoff.next(Instant::now()).into_iter().chain(self.verify.due()).min()
     }
 
+    /// Ends the delays of what failed before.
+    pub fn try_all_now(&mut self, now: Instant) {
+        self.backoff.all_due(now);
+    }
+
     fn note_homeserver(&mut self, error: Option<CallError>) {
         let trouble = error.map(|error| error.to_string());
         match &trouble {

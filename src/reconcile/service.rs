@@ -107,8 +107,10 @@ impl Service {
         if woken.contains(Woken::REQUESTS) {
             let asked = self.reconciler.store.take_pass_requests().await.context("take requests for a pass")?;
             if !asked.is_empty() {
-                // Whoever asks wants the truth, not what was true at the last resync.
-                (read_roster, clocks.resync) = (true, now);
+                // Whoever asks wants the truth, not what was true at the last resync, and a report that names what
+                // fails now, not how many are waiting.
+                (read_roster, clocks.resync, clocks.retry) = (true, now, clocks.retry.map(|_| now));
+                self.reconciler.try_all_now(now);
                 pass.asked = asked;
             }
         }
