@@ -17,6 +17,7 @@ mod wait;
 pub use bed::{Bed, own, shared, shared_postgres};
 pub use hasura::Hasura;
 pub use moto::Moto;
+pub use nix::sys::signal::Signal;
 pub use people::{Admin, NewRoom, Person};
 pub use postgres::Postgres;
 pub use process::ports::free_port;

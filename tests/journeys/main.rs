@@ -9,6 +9,7 @@ mod commands;
 mod counts;
 mod guard;
 mod membership;
+mod outages;
 mod support;
 
 /// Makes a test of each journey for each Synapse version.

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 use testbed::{
-    Admin, Bed, Hasura, NewRoom, Person, Proxy, Service, ServiceSpec, Slot, SynapseVersion, free_port, shared,
+    Admin, Bed, Hasura, NewRoom, Output, Person, Proxy, Service, ServiceSpec, Slot, SynapseVersion, free_port, shared,
     wait_until,
 };
 
@@ -153,6 +154,12 @@ members = [{{ team = "analysts" }}]
         self.service.set_config(&self.config()).unwrap();
     }
 
+    /// Edits the configuration file by hand, for the next start or command. The next [`Stage::change`] undoes it.
+    pub(crate) fn edit(&mut self, edit: impl FnOnce(String) -> String) {
+        let config = edit(self.config());
+        self.service.set_config(&config).unwrap();
+    }
+
     /// Starts the service and waits until it is ready.
     pub(crate) async fn start(&self) {
         self.service.start_again().unwrap();
@@ -181,6 +188,37 @@ members = [{{ team = "analysts" }}]
         Some((answer.status().as_u16(), answer.json().await.ok()?))
     }
 
+    /// Waits until the service says that it is not ready, and why: some reason holds all of `parts`.
+    pub(crate) async fn until_not_ready(&self, parts: &[&str]) {
+        let what = format!("/readyz is 503 and names {parts:?}");
+        wait_until(&what, SOON, async || {
+            let Some((503, answer)) = self.readyz().await else { return false };
+            let reasons = answer["reasons"].as_array().cloned().unwrap_or_default();
+            reasons.iter().any(|reason| parts.iter().all(|part| reason.as_str().unwrap().contains(part)))
+        })
+        .await
+        .unwrap();
+    }
+
+    /// Waits until `run` has logged `text`.
+    pub(crate) async fn until_logged(&self, text: &str) {
+        wait_until(&format!("the log says {text:?}"), SOON, async || self.service.log().contains(text)).await.unwrap();
+    }
+
+    /// A connection to the service's own database.
+    pub(crate) async fn connect(&self) -> PgConnection {
+        PgConnection::connect(&self.database).await.unwrap()
+    }
+
+    /// Memberships that `sub` has had in `room`, in order.
+    pub(crate) async fn memberships(&self, room: &str, sub: &str) -> Vec<String> {
+        let user = self.mxid(sub);
+        let mut events = self.admin.messages(room, 1000).await.unwrap();
+        events.reverse();
+        let of_user = |event: &&Value| event["type"] == "m.room.member" && event["state_key"] == user;
+        events.iter().filter(of_user).map(|event| event["content"]["membership"].as_str().unwrap().to_owned()).collect()
+    }
+
     pub(crate) async fn membership(&self, room: &str, sub: &str) -> String {
         self.admin.membership_of(room, &self.mxid(sub)).await.unwrap_or_else(|error| format!("unknown: {error:#}"))
     }
@@ -203,6 +241,13 @@ members = [{{ team = "analysts" }}]
     pub(crate) async fn apply(&self) -> (i32, Value) {
         let output = self.service.run_cli(&["apply", "--json"]).await.unwrap();
         (output.status.unwrap(), output.json().unwrap())
+    }
+
+    /// A command that must end with exit code 1.
+    pub(crate) async fn refused(&self, args: &[&str]) -> Output {
+        let output = self.service.run_cli(args).await.unwrap();
+        assert_eq!(output.status, Some(1), "{args:?}: {output:?}");
+        output
     }
 
     /// Every journey ends with it: planning again finds nothing to do.
@@ -239,6 +284,14 @@ members = [{{ team = "analysts" }}]
         series.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 
+    /// Joins that the service asked for, of these people in this room.
+    pub(crate) fn joins_of(&self, room: &str, subs: &[String]) -> usize {
+        let users: Vec<Value> = subs.iter().map(|sub| json!(self.mxid(sub))).collect();
+        self.proxy.count(|request| {
+            request.is("POST", &format!("/_synapse/admin/v1/join/{room}")) && users.contains(&request.body["user_id"])
+        })
+    }
+
     /// Waits until the service has sent nothing for five seconds, so that what follows is counted alone.
     pub(crate) async fn quiet(&self) {
         let (mut last, mut since) = (usize::MAX, std::time::Instant::now());
@@ -261,4 +314,9 @@ pub(crate) fn subject() -> String {
     let process = std::process::id();
     let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().subsec_nanos();
     format!("{process:08x}-{:04x}-4000-8000-{nanos:08x}{:04x}", number >> 16, number & 0xffff)
+}
+
+/// So many fresh subjects.
+pub(crate) fn subjects(count: usize) -> Vec<String> {
+    (0..count).map(|_| subject()).collect()
 }
