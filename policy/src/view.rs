@@ -140,7 +140,7 @@ impl Because {
                 Some(row) => format!("{row}; no selector of the room matches"),
                 None => "no selector of the room matches".to_owned(),
             },
-            Self::NobodyKnows => "no source knows this user".to_owned(),
+            Self::NobodyKnows => "no source names this user".to_owned(),
             Self::Banned => "banned from the room; unban first if this is not meant".to_owned(),
             Self::LeftByChoice => "left by choice; `rejoin` brings them back".to_owned(),
             Self::Deactivated => "the account is deactivated on the homeserver".to_owned(),

@@ -50,7 +50,7 @@ async fn the_ledger_says_why_and_refuses_to_be_changed(version: SynapseVersion) 
     assert_eq!((&joined[0]["before"], &joined[0]["after"]), (&json!("none"), &json!("join")));
     assert_eq!(joined[0]["cause"], "the roster says lead of staff; selector { team = \"staff\" }");
     let removed = history(&stage.mxid(&outsider)).await;
-    assert_eq!((&removed[0]["kind"], &removed[0]["cause"]), (&json!("remove"), &json!("no source knows this user")));
+    assert_eq!((&removed[0]["kind"], &removed[0]["cause"]), (&json!("remove"), &json!("no source names this user")));
 
     let mut database = sqlx::PgConnection::connect(&stage.database).await.unwrap();
     for change in [

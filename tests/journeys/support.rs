@@ -50,6 +50,7 @@ pub(crate) struct Stage {
     pub(crate) bed: Arc<Bed>,
     pub(crate) slot: Slot,
     pub(crate) admin: Admin,
+    pub(crate) bot: Admin,
     pub(crate) hasura: Hasura,
     pub(crate) proxy: Proxy,
     pub(crate) database: String,
@@ -85,8 +86,21 @@ impl Stage {
         let binary = env!("CARGO_BIN_EXE_phenom-provisioner").into();
         let spec = ServiceSpec { binary, config: String::new(), env: vec![], admin: admin_listen.clone() };
         let service = Service::install(spec).unwrap();
-        let mut stage =
-            Stage { bed, slot, admin, hasura, proxy, database, red, staff, analysts, service, admin_listen, settings };
+        let mut stage = Stage {
+            bed,
+            slot,
+            admin,
+            bot,
+            hasura,
+            proxy,
+            database,
+            red,
+            staff,
+            analysts,
+            service,
+            admin_listen,
+            settings,
+        };
         // Whoever made the rooms stays where they are.
         stage.settings.exempt.push(stage.admin.mxid.clone());
         stage.service.set_config(&stage.config()).unwrap();

@@ -17,8 +17,10 @@ const NOT_PASSED_ON: [&str; 5] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_
 /// # Errors
 /// When cargo is missing or the build fails.
 pub(crate) async fn build() -> Result<PathBuf> {
+    // The whole workspace, as `cargo demo` itself was built: another choice of packages is another choice of features, and
+    // would compile half of the dependencies again.
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["build", "--quiet", "--package", NAME, "--bin", NAME, "--message-format=json-render-diagnostics"]);
+    command.args(["build", "--quiet", "--workspace", "--bin", NAME, "--message-format=json-render-diagnostics"]);
     // Set by `cargo demo`; elsewhere the current directory has to be within the workspace.
     if let Some(testbed) = std::env::var_os("CARGO_MANIFEST_DIR") {
         command.current_dir(testbed);
