@@ -349,6 +349,7 @@ async fn an_unreadable_event_does_not_cost_the_others_in_its_transaction(version
         json!({
             "type": "m.room.member", "event_id": format!("${id}-{sub}"), "room_id": staff, "sender": admin,
             "state_key": stage.mxid(&sub), "content": content, "origin_server_ts": 1,
+            "unsigned": {"age": 10},
         })
     };
     let events = json!([
