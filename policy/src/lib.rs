@@ -4,6 +4,7 @@
 
 mod column;
 mod entitlement;
+mod explain;
 mod facts;
 mod guard;
 mod ids;
@@ -20,6 +21,7 @@ mod world;
 
 pub use column::Column;
 pub use entitlement::{Entitlement, Freeze};
+pub use explain::{AdminExplanation, Explanation, PowerExplanation, RoomExplanation};
 pub use facts::{Account, AccountsFrom, Facts, Place, SourceState};
 pub use guard::Recent;
 pub use ids::{SubjectError, mxid_of_subject};

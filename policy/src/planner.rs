@@ -10,7 +10,7 @@ use crate::users::UserIx;
 use crate::world::{RoomIx, World};
 
 /// What is planned for one user in one room.
-enum Verdict {
+pub(crate) enum Verdict {
     Nothing,
     Do(Change, Because),
     Blocked(Kind, Because),
@@ -65,7 +65,7 @@ fn plan_room(world: &World, room: RoomIx, plan: &mut Plan) {
     }
 }
 
-fn judge(world: &World, room: RoomIx, user: UserIx, frozen: bool) -> Verdict {
+pub(crate) fn judge(world: &World, room: RoomIx, user: UserIx, frozen: bool) -> Verdict {
     let membership = world.room(room).membership(user);
     match world.entitlement(room, user) {
         Entitlement::By(_) if membership == Membership::Join => Verdict::Nothing,

@@ -5,7 +5,7 @@ use hashbrown::HashSet;
 use crate::facts::{Facts, Place, SourceState};
 use crate::mirror::{Membership, Mirror, OnServer, RoomMirror};
 use crate::names::{NameIx, Names};
-use crate::policy::Policy;
+use crate::policy::{Policy, RoomPolicy};
 use crate::roster::RosterReading;
 use crate::selector::Selector;
 use crate::users::{UserIx, Users};
@@ -40,6 +40,9 @@ pub struct World {
     pub facts: Facts,
     pub mirror: Mirror,
     pub(crate) members: Vec<Vec<Matcher>>,
+    /// Grants of each room, with their levels.
+    pub(crate) power: Vec<Vec<(i64, Vec<Matcher>)>>,
+    pub(crate) admins: Vec<Matcher>,
     exempt: HashSet<UserIx>,
     bot: UserIx,
 }
@@ -52,16 +55,16 @@ impl World {
         let bot = users.intern(&policy.bot);
         let mut exempt: HashSet<_> = policy.exempt.iter().map(|mxid| users.intern(mxid)).collect();
         exempt.insert(bot);
-        let members = policy
-            .rooms
-            .iter()
-            .map(|room| {
-                room.members.iter().map(|one| matcher(one, &mut users, &mut names, &policy.server_name)).collect()
-            })
-            .collect();
+        let mut compile = |selectors: &[Selector]| -> Vec<Matcher> {
+            selectors.iter().map(|one| matcher(one, &mut users, &mut names, &policy.server_name)).collect()
+        };
+        let members = policy.rooms.iter().map(|room| compile(&room.members)).collect();
+        let grants = |room: &RoomPolicy| room.power.iter().map(|one| (one.level, compile(&one.grant))).collect();
+        let power = policy.rooms.iter().map(grants).collect();
+        let admins = compile(&policy.server_admins);
         let mirror =
             Mirror { rooms: policy.rooms.iter().map(|_| RoomMirror::default()).collect(), ..Mirror::default() };
-        Self { policy, users, names, facts: Facts::default(), mirror, members, exempt, bot }
+        Self { policy, users, names, facts: Facts::default(), mirror, members, power, admins, exempt, bot }
     }
 
     /// Every managed room.

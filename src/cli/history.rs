@@ -35,7 +35,8 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
         bail!("there is no room {key:?}; the configured ones are {}", keys.join(", "));
     }
     let store = settings.open_store().await?;
-    let user_id = arguments.user.map(|user| mxid(&user, &settings.policy.server_name));
+    let server_name = &settings.policy.server_name;
+    let user_id = arguments.user.map(|user| super::mxid(&user, server_name)).transpose()?;
     let filter = HistoryFilter { user_id, room_key: arguments.room, limit: i64::from(arguments.limit) };
     let lines = store.history(&filter).await.context("read the ledger")?;
     if arguments.json {
@@ -44,8 +45,4 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
         print!("{}", show::history(&lines));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn mxid(user: &str, server_name: &str) -> String {
-    if user.starts_with('@') { user.to_owned() } else { format!("@{}:{server_name}", user.to_lowercase()) }
 }

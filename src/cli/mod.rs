@@ -3,8 +3,10 @@
 mod apply;
 mod bootstrap;
 pub mod config;
+mod explain;
 mod history;
 mod logs;
+mod pause;
 mod plan;
 pub mod registration;
 mod run;
@@ -13,7 +15,7 @@ mod show;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 
 /// Provisioning and room policy for Matrix: an application service registered with Synapse
@@ -35,8 +37,14 @@ enum Command {
     Plan(plan::Arguments),
     /// Do one pass, or ask the running service for one. Exits 0 when done, 3 when the guard holds a part, 1 on failures
     Apply(apply::Arguments),
+    /// Say why a user is, or is not, in each room. Exits 1 when nobody knows the user
+    Explain(explain::Arguments),
     /// Show the ledger, newest first
     History(history::Arguments),
+    /// Stop every write to the homeserver at once, across restarts
+    Pause,
+    /// Go on after `pause`
+    Resume,
     /// Register the bot, make it server admin and let it into the configured rooms
     Bootstrap(bootstrap::Arguments),
     /// Print a registration.yaml with fresh random tokens
@@ -80,7 +88,10 @@ pub fn main() -> ExitCode {
         Command::Run => start(run::run(&path)),
         Command::Plan(arguments) => start(plan::run(&path, arguments)),
         Command::Apply(arguments) => start(apply::run(&path, arguments)),
+        Command::Explain(arguments) => start(explain::run(&path, arguments)),
         Command::History(arguments) => start(history::run(&path, arguments)),
+        Command::Pause => start(pause::pause(&path)),
+        Command::Resume => start(pause::resume(&path)),
         Command::Bootstrap(arguments) => start(bootstrap::run(&path, arguments)),
         Command::Registration(Registration { url, sender_localpart }) => {
             return registration::print(&path, &registration::Options { url, sender_localpart });
@@ -97,4 +108,13 @@ pub fn main() -> ExitCode {
 fn start(command: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
     runtime.block_on(command)
+}
+
+/// The MXID that somebody means by an MXID or a subject.
+fn mxid(user: &str, server_name: &str) -> Result<String> {
+    match user.strip_prefix('@') {
+        Some(_) => Ok(user.to_owned()),
+        None if user.contains('@') => bail!("people are not found by e-mail address yet; give the subject or the MXID"),
+        None => Ok(format!("@{}:{server_name}", user.to_lowercase())),
+    }
 }

@@ -23,7 +23,8 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     let store = settings.open_store().await?;
     let mut reconciler = settings.reconciler(&store).await?;
     let (plan, errors) = plan_once(&mut reconciler).await?;
-    let view = plan.view(reconciler.world());
+    let mut view = plan.view(reconciler.world());
+    view.notices.extend(store.paused().await.context("look at the brake")?.map(|paused| paused.to_string()));
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&view).context("write the plan")?);
     } else {

@@ -71,6 +71,7 @@ pub(super) fn report(report: &PassReport) -> String {
         blocked,
         waiting,
         failed,
+        paused,
         errors,
         notices: known,
     } = report;
@@ -80,6 +81,9 @@ pub(super) fn report(report: &PassReport) -> String {
         "Plan {plan_id}: {done} done, {already_so} already so, {} failed, {held} held, {observed} observed, {blocked} blocked, {waiting} waiting",
         failed.len()
     );
+    if let Some(paused) = paused {
+        let _ = writeln!(text, "{paused}");
+    }
     for one in failed {
         let (room, user) = (one.room.as_deref().unwrap_or("-"), one.user.as_deref().unwrap_or("-"));
         let _ = writeln!(text, "failed: {} {room} {user}: {}", one.kind, one.error);

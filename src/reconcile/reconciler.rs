@@ -234,9 +234,12 @@ impl Reconciler {
         record::measure(&self.world, &plan);
         let withheld = self.record.new_lines(&self.world, &plan);
         let now = Instant::now();
+        let paused = self.store.paused().await.context("look at the brake")?;
+        metrics::gauge!("provisioner_paused").set(f64::from(u8::from(paused.is_some())));
         let (due, waiting): (Vec<&Action>, Vec<&Action>) =
-            plan.due().partition(|action| self.backoff.is_due(&action.change, now));
+            plan.due().partition(|action| paused.is_none() && self.backoff.is_due(&action.change, now));
         let mut report = self.report(&plan);
+        report.paused = paused.map(|paused| paused.to_string());
         report.waiting = waiting.len();
         if !withheld.is_empty() || !due.is_empty() {
             let (pass, seq) = match pass {

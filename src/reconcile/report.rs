@@ -30,6 +30,8 @@ pub struct PassReport {
     /// Failed before and waiting for its next try, or not tried because the service was stopped.
     pub waiting: usize,
     pub failed: Vec<Failed>,
+    /// Why nothing was written, where somebody has paused everything.
+    pub paused: Option<String>,
     /// Trouble beside single actions: sources, rooms, the database.
     pub errors: Vec<String>,
     /// What the reader should know and need not act on at once.
@@ -39,7 +41,7 @@ pub struct PassReport {
 impl PassReport {
     /// Exit code of `apply`: 1 something failed, 3 part held by the guard, 0 done.
     pub fn exit_code(&self) -> u8 {
-        if !self.failed.is_empty() || !self.errors.is_empty() || self.waiting > 0 {
+        if !self.failed.is_empty() || !self.errors.is_empty() || self.paused.is_some() || self.waiting > 0 {
             1
         } else if self.held > 0 {
             3
@@ -56,6 +58,7 @@ impl PassReport {
     /// As the metric names it.
     pub fn outcome(&self) -> &'static str {
         match self.exit_code() {
+            _ if self.paused.is_some() => "paused",
             0 => "done",
             3 => "held",
             _ => "failed",

@@ -1,5 +1,6 @@
 //! The service's loop: woken by anything, it refreshes what may have changed, does one slice, and waits again.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,12 +9,12 @@ use anyhow::{Context, Result};
 use provisioner_policy::Standing;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{debug, info};
 
 use super::reconciler::Reconciler;
 use super::report::PassReport;
 use super::wakes::{Wakes, Woken};
-use crate::store::PassId;
+use crate::store::{PassId, Store};
 
 /// What cannot be read is tried again after this, doubled up to the longest.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -143,7 +144,16 @@ impl Service {
     /// Does a slice; answers whether to go on at once.
     async fn slice(&mut self, pass: &mut Pass, stop: &CancellationToken) -> Result<bool> {
         let began = *pass.began.get_or_insert_with(Instant::now);
-        let slice = self.reconciler.slice(&mut pass.id, stop).await?;
+        let brake = stop.child_token();
+        let slice = {
+            let store = self.reconciler.store.clone();
+            let working = self.reconciler.slice(&mut pass.id, &brake);
+            let watching = watch_brake(&self.wakes, &store, &brake);
+            tokio::select! {
+                slice = working => slice?,
+                never = watching => match never {},
+            }
+        };
         pass.report.add(slice.report);
         let of = *pass.of.get_or_insert(pass.report.ended() + pass.report.waiting);
         if slice.more {
@@ -160,6 +170,9 @@ impl Service {
         let done = std::mem::take(pass);
         metrics::counter!("provisioner_passes_total", "outcome" => done.report.outcome()).increment(1);
         metrics::histogram!("provisioner_pass_seconds").record(began.elapsed().as_secs_f64());
+        if let Some(paused) = &done.report.paused {
+            debug!("{paused}");
+        }
         if let Some((number, _)) = done.id {
             let report = &done.report;
             info!(
@@ -195,10 +208,24 @@ impl Service {
         let due = [Some(clocks.poll), Some(clocks.resync), clocks.retry, self.reconciler.next_due()];
         let fallback = Instant::now() + FALLBACK_POLL;
         let until = due.into_iter().flatten().fold(fallback, Instant::min);
+        // The watch over the brake may have taken the signal; what it was about is still there.
+        if self.wakes.pending() {
+            return;
+        }
         tokio::select! {
             () = stop.cancelled() => {}
             () = self.wakes.woken() => {}
             () = tokio::time::sleep_until(until.into()) => {}
+        }
+    }
+}
+
+/// Stops the slice that runs when somebody pauses everything: what is in flight ends, and nothing more is begun.
+async fn watch_brake(wakes: &Wakes, store: &Store, brake: &CancellationToken) -> Infallible {
+    loop {
+        wakes.woken().await;
+        if matches!(store.paused().await, Ok(Some(_))) {
+            brake.cancel();
         }
     }
 }

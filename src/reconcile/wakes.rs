@@ -45,6 +45,11 @@ impl Wakes {
         self.0.notify.notify_one();
     }
 
+    /// Whether something was said since the last [`Wakes::take`].
+    pub fn pending(&self) -> bool {
+        self.0.flags.load(Ordering::Acquire) != 0
+    }
+
     /// Takes what was said since the last call.
     pub fn take(&self) -> Woken {
         Woken(self.0.flags.swap(0, Ordering::AcqRel))

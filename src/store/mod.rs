@@ -5,6 +5,7 @@ mod inbox;
 mod leadership;
 mod ledger;
 mod pardons;
+mod pause;
 mod requests;
 mod stamp;
 
@@ -20,6 +21,7 @@ pub use inbox::InboxRow;
 pub use leadership::Leadership;
 pub use ledger::{Entry, HistoryFilter, HistoryLine, Line, Outcome, PassId};
 pub use pardons::Pardoned;
+pub use pause::Paused;
 pub use requests::PassRequest;
 pub use stamp::{Stamp, StampError};
 

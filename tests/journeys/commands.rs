@@ -1,8 +1,10 @@
 //! The command line against the real stack: who does the work, what is printed, and how it exits.
 
+use std::time::Duration;
+
 use serde_json::json;
 use sqlx::Connection;
-use testbed::{NewRoom, SynapseVersion};
+use testbed::{Effect, Matching, NewRoom, SynapseVersion, wait_until};
 
 use crate::support::{SOON, Settings, Stage, subject};
 
@@ -10,6 +12,8 @@ crate::on_both_versions!(
     apply_asks_a_running_service_and_works_alone_without_one,
     the_ledger_says_why_and_refuses_to_be_changed,
     bootstrap_makes_a_bot_that_can_work,
+    a_pause_stops_every_write_at_once_and_survives_a_restart,
+    explain_says_why_or_why_not,
 );
 
 async fn apply_asks_a_running_service_and_works_alone_without_one(version: SynapseVersion) {
@@ -89,4 +93,85 @@ async fn bootstrap_makes_a_bot_that_can_work(version: SynapseVersion) {
     assert_eq!(status, 0, "{report:#}");
     stage.until(&stage.staff, &sub, "join", SOON).await;
     stage.nothing_left().await;
+}
+
+async fn a_pause_stops_every_write_at_once_and_survives_a_restart(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings::default()).await;
+    stage.start().await;
+    stage.quiet().await;
+    // Slow joins, so that there is something to stop in the middle.
+    let slow = stage.proxy.fault(
+        Matching::any().method("POST").path("/_synapse/admin/v1/join/"),
+        Effect::Delay(Duration::from_millis(300)),
+    );
+    let people: Vec<String> = (0..10).map(|_| subject()).collect();
+    for sub in &people {
+        stage.hasura.add(sub, "staff", "member").await.unwrap();
+    }
+    stage.hook().await;
+    wait_until("the joining has begun", SOON, async || stage.joins() >= 2).await.unwrap();
+    let cli = async |command: &str| stage.service.run_cli(&[command]).await.unwrap();
+    assert_eq!(cli("pause").await.status, Some(0));
+    stage.quiet().await;
+    let joins = stage.joins();
+    assert!(joins < 2 * people.len(), "it stopped in the middle: {joins}");
+    assert!(cli("pause").await.stdout.contains("paused since"));
+
+    stage.service.sigkill().await.unwrap();
+    stage.start().await;
+    let (status, report) = stage.apply().await;
+    assert_eq!((status, &report["done"]), (1, &json!(0)), "{report:#}");
+    assert!(report["paused"].as_str().unwrap().contains("resume"), "{report:#}");
+    assert_eq!(stage.joins(), joins);
+    let (status, plan) = stage.plan().await;
+    assert_eq!(status, 2);
+    assert!(plan["notices"].to_string().contains("paused since"), "{plan:#}");
+    assert_eq!(stage.metric("provisioner_paused").await, 1.0);
+
+    slow.lift();
+    assert_eq!(cli("resume").await.stdout, "resumed\n");
+    for sub in &people {
+        stage.until(&stage.staff, sub, "join", SOON).await;
+        stage.until(&stage.red, sub, "join", SOON).await;
+    }
+    stage.nothing_left().await;
+    let history = stage.service.run_cli(&["history", "--json"]).await.unwrap().json().unwrap();
+    let kinds: Vec<&str> = history.as_array().unwrap().iter().filter_map(|line| line["kind"].as_str()).collect();
+    assert!(kinds.contains(&"pause") && kinds.contains(&"resume"), "{kinds:?}");
+}
+
+async fn explain_says_why_or_why_not(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings::default()).await;
+    let (member, outsider, banned) = (subject(), subject(), subject());
+    stage.hasura.add(&member, "staff", "lead").await.unwrap();
+    stage.hasura.add(&banned, "staff", "member").await.unwrap();
+    stage.admin.ban(&stage.staff, &stage.mxid(&banned)).await.unwrap();
+    assert_eq!(stage.apply().await.0, 0);
+    stage.member(&stage.staff, &outsider).await;
+    let before = stage.writes();
+    let explain = async |user: &str| {
+        let output = stage.service.run_cli(&["explain", user, "--json"]).await.unwrap();
+        assert_eq!(output.status, Some(0), "{output:?}");
+        output.json().unwrap()
+    };
+    let answer = explain(&member).await;
+    assert_eq!((&answer["user"], &answer["subject"]), (&json!(stage.mxid(&member)), &json!(member)));
+    let staff = answer["rooms"].as_array().unwrap().iter().find(|room| room["room"] == "staff").unwrap();
+    assert_eq!((&staff["desired"], &staff["observed"]), (&json!(true), &json!("join")), "{answer:#}");
+    let because = staff["because"].as_str().unwrap();
+    assert!(because.contains("lead of staff; selector { team = \"staff\" }"), "{because}");
+    assert!(because.contains("joined by the service on 20"), "{because}");
+    let analysts = answer["rooms"].as_array().unwrap().iter().find(|room| room["room"] == "analysts").unwrap();
+    assert_eq!((&analysts["desired"], &analysts["observed"]), (&json!(false), &json!("none")), "{answer:#}");
+
+    let answer = explain(&stage.mxid(&outsider)).await;
+    assert!(answer["rooms"][1]["because"].as_str().unwrap().starts_with("will be removed"), "{answer:#}");
+    let answer = explain(&banned).await;
+    assert!(answer["rooms"][1]["because"].as_str().unwrap().contains("banned"), "{answer:#}");
+    let nobody = stage.service.run_cli(&["explain", &subject()]).await.unwrap();
+    assert_eq!(nobody.status, Some(1), "{nobody:?}");
+    assert!(nobody.stderr.contains("nobody knows"), "{nobody:?}");
+    let text = stage.service.run_cli(&["explain", &member]).await.unwrap().stdout;
+    assert!(text.contains("is in staff: the roster says lead of staff"), "{text}");
+    assert_eq!(stage.writes(), before, "explaining changes nothing");
 }

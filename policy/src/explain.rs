@@ -1,0 +1,153 @@
+//! Why somebody is, or is not, where they are: source row, selector, rule, state. The planner's own judgement, in words.
+
+use serde::Serialize;
+
+use crate::entitlement::Entitlement;
+use crate::facts::Account;
+use crate::mirror::{Membership, Standing};
+use crate::planner::{Verdict, judge};
+use crate::users::UserIx;
+use crate::world::{RoomIx, World};
+
+/// The answer of `explain --json`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Explanation {
+    pub user: String,
+    /// The localpart, for users of our own server.
+    pub subject: Option<String>,
+    pub account: String,
+    pub server_admin: AdminExplanation,
+    pub rooms: Vec<RoomExplanation>,
+}
+
+/// Whether somebody should be, and is, a server admin.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AdminExplanation {
+    pub desired: bool,
+    pub observed: bool,
+    pub because: String,
+}
+
+/// One room.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RoomExplanation {
+    pub room: String,
+    pub desired: bool,
+    pub observed: &'static str,
+    pub power: PowerExplanation,
+    pub because: String,
+}
+
+/// Power levels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct PowerExplanation {
+    pub desired: i64,
+    pub observed: i64,
+}
+
+impl World {
+    /// Whether any source, account or room has heard of the user.
+    pub fn is_known(&self, user: UserIx) -> bool {
+        self.facts.places.contains_key(&user)
+            || self.facts.folded.contains(&user)
+            || self.facts.accounts.get(user) != Account::Unknown
+            || self.mirror.accounts.get(user).present
+            || self.rooms().any(|room| self.room(room).membership(user) != Membership::None)
+    }
+
+    /// Why the user is, or is not, in each room.
+    pub fn explain(&self, user: UserIx) -> Explanation {
+        let on_server = self.mirror.accounts.get(user);
+        let admin_by = self.admins.iter().position(|selector| self.matches(*selector, user));
+        Explanation {
+            user: self.users.mxid(user),
+            subject: self.users.is_local(user).then(|| self.users.key(user).to_owned()),
+            account: self.account_words(user),
+            server_admin: AdminExplanation {
+                desired: if self.admins.is_empty() { on_server.admin } else { admin_by.is_some() },
+                observed: on_server.admin,
+                because: match admin_by {
+                    Some(position) => format!("selector {} of [server_admins]", self.policy.server_admins[position]),
+                    None if self.admins.is_empty() => {
+                        "[server_admins] is not configured: the flag is left alone".to_owned()
+                    }
+                    None => "no selector of [server_admins] matches".to_owned(),
+                },
+            },
+            rooms: self.rooms().map(|room| self.explain_room(room, user)).collect(),
+        }
+    }
+
+    fn account_words(&self, user: UserIx) -> String {
+        let on_server = self.mirror.accounts.get(user);
+        let upstream = match self.facts.accounts.get(user) {
+            Account::Disabled => "disabled",
+            Account::Deleted => "deleted",
+            Account::Refused => "refused",
+            Account::Active | Account::Unknown if self.facts.is_active(user) => "active",
+            Account::Active | Account::Unknown => "named by no source",
+        };
+        let there = match () {
+            () if !on_server.present => ", none on Synapse",
+            () if on_server.deactivated => ", deactivated on Synapse",
+            () if on_server.locked => ", locked on Synapse",
+            () => "",
+        };
+        format!("{upstream}{there}")
+    }
+
+    fn explain_room(&self, room: RoomIx, user: UserIx) -> RoomExplanation {
+        RoomExplanation {
+            room: room.key(self).to_owned(),
+            desired: matches!(self.entitlement(room, user), Entitlement::By(_)),
+            observed: self.room(room).membership(user).as_str(),
+            power: self.explain_power(room, user),
+            because: self.why(room, user),
+        }
+    }
+
+    fn why(&self, room: RoomIx, user: UserIx) -> String {
+        let mirror = self.room(room);
+        match &mirror.standing {
+            Standing::Ready => {}
+            Standing::Unread => return "the room has not been read".to_owned(),
+            Standing::Unreadable(why) => return why.clone(),
+        }
+        if let Some(successor) = mirror.successor() {
+            return format!("nothing is enforced: the room was replaced by {successor}");
+        }
+        if self.is_exempt(user) {
+            return "never touched: the bot, or named by guard.exempt".to_owned();
+        }
+        let text = |because: crate::Because| because.text(self, Some(room), Some(user));
+        match judge(self, room, user, self.freeze(room).is_some()) {
+            Verdict::Do(change, because) if change.kind().is_destructive() => {
+                format!("will be removed: {}", text(because))
+            }
+            Verdict::Do(_, because) => format!("will be joined: {}", text(because)),
+            Verdict::Blocked(_, because) => text(because),
+            Verdict::Nothing | Verdict::Pardon(_) => match self.entitlement(room, user) {
+                Entitlement::By(selector) => text(crate::Because::Selector(selector)),
+                Entitlement::InDoubt => text(crate::Because::Folded),
+                Entitlement::Not if mirror.membership(user) == Membership::Join => {
+                    format!("{}, and nobody is removed from this room", text(crate::Because::NotEntitled))
+                }
+                Entitlement::Not => text(crate::Because::NotEntitled),
+            },
+        }
+    }
+
+    /// Levels as the room's power levels say them. Without grants in the policy, power is left alone. Creators of version 12
+    /// rooms, who stand above every level, are not listed there.
+    fn explain_power(&self, room: RoomIx, user: UserIx) -> PowerExplanation {
+        let content = self.room(room).content("m.room.power_levels");
+        let level = |value: Option<&serde_json::Value>| value.and_then(serde_json::Value::as_i64);
+        let default = level(content.map(|content| &content["users_default"])).unwrap_or_default();
+        let observed = level(content.map(|content| &content["users"][self.users.mxid(user)])).unwrap_or(default);
+        let grants = &self.power[room.index()];
+        let granted = grants.iter().filter(|(_, grant)| grant.iter().any(|selector| self.matches(*selector, user)));
+        let highest = granted.map(|(level, _)| *level).max();
+        let left_alone = grants.is_empty() || self.is_exempt(user);
+        PowerExplanation { desired: if left_alone { observed } else { highest.unwrap_or(default) }, observed }
+    }
+}

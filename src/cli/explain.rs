@@ -1,0 +1,77 @@
+//! `explain`: why somebody is, or is not, in each room. Reads everything, writes nothing.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use provisioner_policy::{Explanation, RoomExplanation};
+
+use crate::app::Settings;
+use crate::reconcile::plan_once;
+use crate::store::{HistoryFilter, Store};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// An MXID or a subject
+    user: String,
+    /// Print the answer as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
+    super::logs::for_command();
+    let settings = Settings::load(path)?;
+    let mxid = super::mxid(&arguments.user, &settings.policy.server_name)?;
+    let store = settings.open_store().await?;
+    let mut reconciler = settings.reconciler(&store).await?;
+    let (_, errors) = plan_once(&mut reconciler).await?;
+    for error in &errors {
+        eprintln!("error: {error}");
+    }
+    let world = reconciler.world();
+    let Some(user) = world.users.get(&mxid).filter(|user| world.is_known(*user)) else {
+        bail!("nobody knows {mxid}: no row, no account and no room has this user");
+    };
+    let mut explanation = world.explain(user);
+    for room in explanation.rooms.iter_mut().filter(|room| room.observed == "join") {
+        room.because.push_str(&joined_by_us(&store, &mxid, &room.room).await?);
+    }
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&explanation).context("write the answer")?);
+    } else {
+        print!("{}", show(&explanation));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// When the service itself joined them, if it did.
+async fn joined_by_us(store: &Store, mxid: &str, room_key: &str) -> Result<String> {
+    let filter = HistoryFilter { user_id: Some(mxid.to_owned()), room_key: Some(room_key.to_owned()), limit: 20 };
+    let lines = store.history(&filter).await.context("read the ledger")?;
+    let joined = lines.iter().find(|line| line.kind == "join" && line.outcome == "done");
+    Ok(joined.map_or_else(String::new, |line| {
+        format!("; joined by the service on {} UTC, pass {}", line.at.format("%Y-%m-%d %H:%M:%S"), line.pass)
+    }))
+}
+
+fn show(explanation: &Explanation) -> String {
+    let Explanation { user, subject: _, account, server_admin, rooms } = explanation;
+    let mut text = String::new();
+    let _ = writeln!(text, "{user}\n  account: {account}");
+    let admin = if server_admin.observed { "is a server admin" } else { "is no server admin" };
+    let _ = writeln!(text, "  {admin}: {}", server_admin.because);
+    for RoomExplanation { room, observed, power, because, .. } in rooms {
+        let state = match *observed {
+            "join" => format!("is in {room}"),
+            "invite" => format!("is invited to {room}"),
+            "ban" => format!("is banned from {room}"),
+            _ => format!("is not in {room}"),
+        };
+        let level = if *observed == "join" { format!(" (power {})", power.observed) } else { String::new() };
+        let _ = writeln!(text, "  {state}: {because}{level}");
+    }
+    text
+}

@@ -1,0 +1,66 @@
+//! The brake: while it is on, nothing is written to the homeserver.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+
+use super::Store;
+
+/// Since when, and by whom, everything is stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paused {
+    pub paused_at: DateTime<Utc>,
+    pub paused_by: String,
+}
+
+impl fmt::Display for Paused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { paused_at, paused_by } = self;
+        write!(
+            f,
+            "paused since {} UTC by {paused_by}: nothing is written; `phenom-provisioner resume` goes on",
+            paused_at.format("%Y-%m-%d %H:%M:%S")
+        )
+    }
+}
+
+impl Store {
+    /// The brake, where it is on.
+    pub async fn paused(&self) -> sqlx::Result<Option<Paused>> {
+        sqlx::query_as!(Paused, "SELECT paused_at, paused_by FROM provisioner.pause").fetch_optional(&self.pool).await
+    }
+
+    /// Puts the brake on, writes it to the ledger and wakes every replica. False where it was on.
+    pub async fn pause(&self, by: &str) -> sqlx::Result<bool> {
+        let paused = sqlx::query!(
+            "WITH paused AS (
+                 INSERT INTO provisioner.pause (paused_by) VALUES ($1) ON CONFLICT DO NOTHING RETURNING 1
+             ), noted AS (
+                 INSERT INTO provisioner.ledger (pass, seq, kind, cause, mode, outcome)
+                 SELECT nextval('provisioner.pass'), 0, 'pause', 'command of ' || $1, 'enforce', 'done' FROM paused
+             )
+             SELECT pg_notify('provisioner_requests', '') FROM paused",
+            by,
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(paused.is_some())
+    }
+
+    /// Takes the brake off, writes it to the ledger and wakes every replica. False where it was off.
+    pub async fn resume(&self, by: &str) -> sqlx::Result<bool> {
+        let resumed = sqlx::query!(
+            "WITH resumed AS (
+                 DELETE FROM provisioner.pause RETURNING 1
+             ), noted AS (
+                 INSERT INTO provisioner.ledger (pass, seq, kind, cause, mode, outcome)
+                 SELECT nextval('provisioner.pass'), 0, 'resume', 'command of ' || $1, 'enforce', 'done' FROM resumed
+             )
+             SELECT pg_notify('provisioner_requests', '') FROM resumed",
+            by,
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(resumed.is_some())
+    }
+}
