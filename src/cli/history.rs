@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 
 use super::show;
@@ -28,11 +28,8 @@ pub(super) struct Arguments {
 pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     super::logs::for_command();
     let settings = Settings::load(path)?;
-    if let Some(key) = &arguments.room
-        && !settings.policy.rooms.iter().any(|room| room.key == *key)
-    {
-        let keys: Vec<&str> = settings.policy.rooms.iter().map(|room| room.key.as_str()).collect();
-        bail!("there is no room {key:?}; the configured ones are {}", keys.join(", "));
+    if let Some(key) = &arguments.room {
+        super::room(&settings.policy, key)?;
     }
     let store = settings.open_store().await?;
     let server_name = &settings.policy.server_name;

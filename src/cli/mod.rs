@@ -9,6 +9,7 @@ mod logs;
 mod pause;
 mod plan;
 pub mod registration;
+mod rejoin;
 mod run;
 mod show;
 
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
+use provisioner_policy::{Policy, RoomPolicy};
 
 /// Provisioning and room policy for Matrix: an application service registered with Synapse
 #[derive(Debug, Parser)]
@@ -41,6 +43,8 @@ enum Command {
     Explain(explain::Arguments),
     /// Show the ledger, newest first
     History(history::Arguments),
+    /// Join somebody again who left a room by choice
+    Rejoin(rejoin::Arguments),
     /// Stop every write to the homeserver at once, across restarts
     Pause,
     /// Go on after `pause`
@@ -90,6 +94,7 @@ pub fn main() -> ExitCode {
         Command::Apply(arguments) => start(apply::run(&path, arguments)),
         Command::Explain(arguments) => start(explain::run(&path, arguments)),
         Command::History(arguments) => start(history::run(&path, arguments)),
+        Command::Rejoin(arguments) => start(rejoin::run(&path, arguments)),
         Command::Pause => start(pause::pause(&path)),
         Command::Resume => start(pause::resume(&path)),
         Command::Bootstrap(arguments) => start(bootstrap::run(&path, arguments)),
@@ -117,4 +122,18 @@ fn mxid(user: &str, server_name: &str) -> Result<String> {
         None if user.contains('@') => bail!("people are not found by e-mail address yet; give the subject or the MXID"),
         None => Ok(format!("@{}:{server_name}", user.to_lowercase())),
     }
+}
+
+/// Who is at the command line, for the ledger.
+fn caller() -> String {
+    let user = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    format!("{} on the command line", user.as_deref().unwrap_or("somebody"))
+}
+
+/// The configured room with this key.
+fn room<'a>(policy: &'a Policy, key: &str) -> Result<&'a RoomPolicy> {
+    policy.rooms.iter().find(|room| room.key == key).with_context(|| {
+        let keys: Vec<&str> = policy.rooms.iter().map(|room| room.key.as_str()).collect();
+        format!("there is no room {key:?}; the configured ones are {}", keys.join(", "))
+    })
 }

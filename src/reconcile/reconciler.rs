@@ -128,6 +128,8 @@ impl Reconciler {
             if ids.is_empty() {
                 return Ok(());
             }
+            // A leave may be heard of after somebody asked for it to be forgotten.
+            self.apply_pardons().await?;
             self.store.mark_inbox_handled(&ids).await.context("mark the inbox as handled")?;
         }
     }
@@ -190,6 +192,12 @@ impl Reconciler {
             self.distrust_all();
         }
         self.trouble.homeserver = trouble;
+    }
+
+    /// Somebody may have asked for a rejoin.
+    pub async fn read_pardons(&mut self) -> Result<()> {
+        self.pardons = None;
+        self.apply_pardons().await
     }
 
     /// A reading knows who left; whether that is still respected is only in the database.

@@ -106,6 +106,7 @@ impl Service {
         let now = Instant::now();
         let mut read_roster = woken.contains(Woken::ROSTER) || clocks.poll <= now;
         if woken.contains(Woken::REQUESTS) {
+            self.reconciler.read_pardons().await?;
             let asked = self.reconciler.store.take_pass_requests().await.context("take requests for a pass")?;
             if !asked.is_empty() {
                 // Whoever asks wants the truth, not what was true at the last resync, and a report that names what

@@ -16,6 +16,7 @@ crate::on_both_versions!(
     a_banned_user_is_never_joined,
     a_leave_by_choice_is_respected_until_the_row_goes_and_comes_back,
     a_leave_by_choice_while_the_service_was_down_is_respected,
+    who_left_by_choice_is_joined_again_when_somebody_asks,
     a_kick_by_hand_is_repaired,
     observing_writes_nothing_at_all,
 );
@@ -195,6 +196,29 @@ async fn a_leave_by_choice_while_the_service_was_down_is_respected(version: Syna
     stage.nothing_left().await;
     assert_eq!(stage.joins(), 0, "{:#?}", stage.proxy.requests());
     assert_eq!(stage.membership(&stage.staff, &sub).await, "leave");
+}
+
+async fn who_left_by_choice_is_joined_again_when_somebody_asks(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings::default()).await;
+    let sub = subject();
+    stage.hasura.add(&sub, "staff", "member").await.unwrap();
+    stage.start().await;
+    stage.until(&stage.staff, &sub, "join", SOON).await;
+    let rejoin = async |user: &str, room: &str| stage.service.run_cli(&["rejoin", user, room]).await.unwrap();
+    let refused = rejoin(&sub, "staff").await;
+    assert_eq!(refused.status, Some(1), "nobody has left: {refused:?}");
+    assert_eq!(rejoin(&sub, "stuff").await.status, Some(1), "there is no such room");
+    let person = Person::login(&stage.bed.synapse, &sub).await.unwrap();
+    person.leave(&stage.staff).await.unwrap();
+    let done = rejoin(&sub, "staff").await;
+    assert_eq!(done.status, Some(0), "{done:?}");
+    stage.until(&stage.staff, &sub, "join", SOON).await;
+    stage.nothing_left().await;
+    // Asking once is not asking for ever.
+    person.leave(&stage.staff).await.unwrap();
+    stage.hook().await;
+    let (_, plan) = stage.plan().await;
+    assert_eq!((&plan["actions"], &plan["blocked"][0]["user"]), (&json!([]), &json!(stage.mxid(&sub))), "{plan:#}");
 }
 
 async fn a_kick_by_hand_is_repaired(version: SynapseVersion) {

@@ -1,0 +1,37 @@
+//! `rejoin`: somebody who left by choice is joined again, because they or an administrator asked.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::app::Settings;
+use crate::store::Pardoned;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// An MXID or a subject
+    user: String,
+    /// A room, by its key
+    room: String,
+}
+
+pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
+    super::logs::for_command();
+    let settings = Settings::load(path)?;
+    let user_id = super::mxid(&arguments.user, &settings.policy.server_name)?;
+    let room = super::room(&settings.policy, &arguments.room)?;
+    let homeserver = settings.homeserver().await?;
+    let others = homeserver.other_members(&room.id).await?;
+    let left =
+        others.into_iter().find(|one| one.user_id == user_id && one.membership == "leave" && one.sender == user_id);
+    let Some(left) = left else {
+        bail!("{user_id} has not left {} by choice; `explain {user_id}` says how they stand there", room.key);
+    };
+    let store = settings.open_store().await?;
+    let pardon = Pardoned { room_id: room.id.clone(), user_id: user_id.clone(), event_id: left.event_id };
+    store.ask_rejoin(&pardon, &room.key, &super::caller()).await.context("record that they are to be joined again")?;
+    println!("{user_id} is joined to {} by the next pass, if they belong there", room.key);
+    Ok(ExitCode::SUCCESS)
+}
