@@ -12,6 +12,7 @@ mod once;
 mod readings;
 mod reconciler;
 mod record;
+mod refresh;
 mod report;
 mod service;
 mod verify;

@@ -1,0 +1,144 @@
+//! The reading half of the reconciler: sources, inbox and mirror brought up to date. It plans nothing and writes nothing to
+//! the homeserver.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use provisioner_policy::{RoomIx, Standing, read_roster};
+use tracing::{info, instrument, warn};
+
+use super::feed;
+use super::observe::{distrust, observe_accounts, observe_rooms};
+use super::reconciler::Reconciler;
+use crate::homeserver::CallError;
+use crate::sources::RosterError;
+
+/// Inbox events read at once; more are read in the same refresh.
+const INBOX_BATCH: i64 = 1000;
+
+impl Reconciler {
+    /// Reads the roster. A failure leaves what was read before and takes nobody's place away.
+    #[instrument(name = "source.roster", skip_all)]
+    pub async fn read_roster(&mut self) {
+        let Some(roster) = &self.roster else { return };
+        let answer = roster.read().await;
+        let trouble = answer.as_ref().err().map(RosterError::chain);
+        match answer {
+            Ok(rows) => {
+                let policy = &self.world.policy;
+                let reading = read_roster(rows, &policy.server_name, &policy.bot);
+                for one in reading.trouble.iter().filter(|one| !self.world.facts.roster_trouble.contains(one)) {
+                    warn!("{one}");
+                }
+                if self.trouble.roster.is_some() {
+                    info!(rows = reading.rows, "the roster is readable again");
+                }
+                if reading.rows == 0 && self.world.facts.roster_rows != 0 {
+                    warn!("the roster answered no row at all: nobody is removed for its sake");
+                }
+                self.world.set_roster(reading);
+            }
+            Err(_) => {
+                let reason = trouble.clone().unwrap_or_default();
+                if trouble != self.trouble.roster {
+                    warn!("{reason}");
+                }
+                self.world.fail_roster(reason);
+            }
+        }
+        self.trouble.roster = trouble;
+    }
+
+    /// Rooms that are to be read before the next plan.
+    pub fn unread_rooms(&self) -> impl Iterator<Item = RoomIx> + '_ {
+        self.world.rooms().filter(|room| self.world.room(*room).standing != Standing::Ready)
+    }
+
+    /// Feeds the mirror from the inbox.
+    pub async fn read_inbox(&mut self) -> Result<()> {
+        self.ears.echoes.forget_lost(Instant::now());
+        loop {
+            let rows = self.store.unhandled_inbox(INBOX_BATCH).await.context("read the inbox")?;
+            for row in &rows {
+                feed::feed(&mut self.world, &mut self.ears, row);
+            }
+            let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+            if ids.is_empty() {
+                return Ok(());
+            }
+            // A leave may be heard of after somebody asked for it to be forgotten.
+            self.apply_pardons().await?;
+            self.store.mark_inbox_handled(&ids).await.context("mark the inbox as handled")?;
+        }
+    }
+
+    /// Distrusts the whole mirror: every room is read again before the next plan.
+    pub fn distrust_all(&mut self) {
+        self.world.mirror.rooms.iter_mut().for_each(distrust);
+    }
+
+    /// Reads the rooms that are not ready, and the listing of accounts where `accounts` says so or it was never read.
+    /// What cannot be read is noted as trouble and tried again later; nothing is planned in such a room.
+    #[instrument(name = "mirror.read", skip_all)]
+    pub async fn read_mirror(&mut self, accounts: bool) -> Result<()> {
+        let unread: Vec<RoomIx> = self.unread_rooms().collect();
+        let began = self.store.now().await.context("read the database's clock")?;
+        let mut answer = observe_rooms(&self.homeserver, &mut self.world).await;
+        let ended = self.store.now().await.context("read the database's clock")?;
+        for room in unread {
+            self.ears.readings.read(room, began, ended);
+        }
+        if answer.is_ok() && (accounts || !self.world.mirror.accounts_listed) {
+            match observe_accounts(&self.homeserver, &mut self.world, self.accounts_total).await {
+                Ok(total) => self.accounts_total = total,
+                Err(error) => answer = Err(error),
+            }
+        }
+        self.apply_pardons().await?;
+        self.note_homeserver(answer.err());
+        Ok(())
+    }
+
+    /// Counts the members of the rooms, where a count is due after writes.
+    pub async fn look_if_due(&mut self, now: Instant) {
+        if self.verify.due().is_some_and(|due| due <= now) {
+            let answer = self.verify.look(&self.homeserver, &mut self.world).await;
+            if answer.is_err() {
+                self.note_homeserver(answer.err());
+            }
+        }
+    }
+
+    pub(super) fn note_homeserver(&mut self, error: Option<CallError>) {
+        let trouble = error.map(|error| error.to_string());
+        match &trouble {
+            Some(reason) if trouble != self.trouble.homeserver => warn!("{reason}"),
+            None if self.trouble.homeserver.is_some() => info!("Synapse answers again"),
+            _ => {}
+        }
+        if trouble.is_some() {
+            self.distrust_all();
+        }
+        self.trouble.homeserver = trouble;
+    }
+
+    /// Somebody may have asked for a rejoin.
+    pub async fn read_pardons(&mut self) -> Result<()> {
+        self.pardons = None;
+        self.apply_pardons().await
+    }
+
+    /// A reading knows who left; whether that is still respected is only in the database.
+    async fn apply_pardons(&mut self) -> Result<()> {
+        if self.pardons.is_none() {
+            self.pardons = Some(self.store.pardons().await.context("read the pardons")?);
+        }
+        for pardon in self.pardons.iter().flatten() {
+            let room = self.world.room_by_id(&pardon.room_id);
+            if let (Some(room), Some(user)) = (room, self.world.users.get(&pardon.user_id)) {
+                self.world.room_mut(room).pardon(user, &pardon.event_id);
+            }
+        }
+        Ok(())
+    }
+}
