@@ -14,6 +14,9 @@ use crate::world::{RoomIx, World};
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PlanView {
     pub plan_id: String,
+    /// What `apply --approve` takes, where the guard holds a part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_id: Option<String>,
     pub actions: Vec<ActionView>,
     pub blocked: Vec<BlockedView>,
     /// What the reader should know beside the plan: trouble with sources and rooms.
@@ -50,6 +53,7 @@ impl Plan {
     pub fn view(&self, world: &World) -> PlanView {
         PlanView {
             plan_id: self.id(world),
+            held_id: self.held_id(world),
             actions: self.actions.iter().map(|action| action.view(world)).collect(),
             blocked: self.blocked.iter().map(|blocked| blocked.view(world)).collect(),
             notices: world.notices(),
@@ -58,17 +62,27 @@ impl Plan {
 
     /// A short id: the same for the same changes in the same modes, and for no other plan.
     pub fn id(&self, world: &World) -> String {
-        let mut hash = Sha256::new();
-        for action in &self.actions {
-            let change = &action.change;
-            hash.update([change.kind() as u8, action.mode as u8]);
-            hash.update(change.room().map_or("", |room| room.key(world)));
-            hash.update([0]);
-            hash.update(change.user().map_or("", |user| world.users.key(user)));
-            hash.update([0]);
-        }
-        hex::encode(&hash.finalize()[..4])
+        id_of(world, self.actions.iter())
     }
+
+    /// The short id of the part that the guard holds, by which it is approved; nothing where nothing is held.
+    pub fn held_id(&self, world: &World) -> Option<String> {
+        self.held().next()?;
+        Some(id_of(world, self.held()))
+    }
+}
+
+fn id_of<'a>(world: &World, actions: impl Iterator<Item = &'a Action>) -> String {
+    let mut hash = Sha256::new();
+    for action in actions {
+        let change = &action.change;
+        hash.update([change.kind() as u8, action.mode as u8]);
+        hash.update(change.room().map_or("", |room| room.key(world)));
+        hash.update([0]);
+        hash.update(change.user().map_or("", |user| world.users.key(user)));
+        hash.update([0]);
+    }
+    hex::encode(&hash.finalize()[..4])
 }
 
 impl RoomIx {

@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
+    /// Carry out what the guard holds, by the id that `plan` shows; refused when it has changed since
+    #[arg(long, value_name = "ID")]
+    approve: Option<String>,
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
@@ -32,15 +35,16 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     super::logs::for_command();
     let settings = Settings::load(path)?;
     let store = settings.open_store().await?;
-    let bar = bar();
+    let (bar, by) = (bar(), super::caller());
     let report = match store.try_lead().await? {
         Some(leadership) => {
             let stop = leadership.lost().child_token();
             tokio::spawn(stop_at_ctrl_c(stop.clone()));
             let mut reconciler = settings.reconciler(&store).await?;
-            apply_once(&mut reconciler, &stop, |done, of| show_progress(&bar, done, of)).await?
+            let approve = arguments.approve.as_deref().map(|id| (id, by.as_str()));
+            apply_once(&mut reconciler, &stop, approve, |done, of| show_progress(&bar, done, of)).await?
         }
-        None => ask(&store, &bar).await?,
+        None => ask(&store, &bar, arguments.approve.as_deref(), &by).await?,
     };
     bar.finish_and_clear();
     if arguments.json {
@@ -52,8 +56,8 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
 }
 
 /// Asks the service that reconciles, and waits for its report.
-async fn ask(store: &Store, bar: &ProgressBar) -> Result<PassReport> {
-    let id = store.request_pass().await.context("ask the running service for a pass")?;
+async fn ask(store: &Store, bar: &ProgressBar, approve: Option<&str>, by: &str) -> Result<PassReport> {
+    let id = store.request_pass(approve, by).await.context("ask the running service for a pass")?;
     let (mut progress, mut since) = (None, Instant::now());
     loop {
         let request = store.pass_request(id).await.context("look for the service's report")?;

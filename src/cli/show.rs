@@ -38,6 +38,7 @@ pub(super) fn plan(view: &PlanView) -> String {
         for (why, count) in held {
             let _ = writeln!(text, "Held: {count} because {why}.");
         }
+        approval(&mut text, view.held_id.as_deref());
     }
     if !view.blocked.is_empty() {
         let _ = writeln!(text, "\nBlocked: {}", view.blocked.len());
@@ -67,6 +68,7 @@ pub(super) fn report(report: &PassReport) -> String {
         already_so,
         observed,
         held,
+        held_id,
         held_because,
         blocked,
         waiting,
@@ -91,6 +93,7 @@ pub(super) fn report(report: &PassReport) -> String {
     for why in held_because {
         let _ = writeln!(text, "held: {why}");
     }
+    approval(&mut text, held_id.as_deref());
     for error in errors {
         let _ = writeln!(text, "error: {error}");
     }
@@ -120,6 +123,12 @@ pub(super) fn history(lines: &[HistoryLine]) -> String {
         ]);
     }
     format!("{table}\n")
+}
+
+fn approval(text: &mut String, held_id: Option<&str>) {
+    if let Some(id) = held_id {
+        let _ = writeln!(text, "If this is meant: phenom-provisioner apply --approve {id}");
+    }
 }
 
 fn notices(text: &mut String, notices: &[String]) {

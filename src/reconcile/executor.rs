@@ -12,6 +12,7 @@ use provisioner_policy::{Action, Change, RoomIx, UserIx, World};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use super::approval::Approval;
 use super::creations::{Creation, Creations};
 use crate::homeserver::{AccountCreation, CallError, Homeserver, Outcome as CallOutcome};
 use crate::store::{Entry, Line, Outcome, PassId, Store};
@@ -47,6 +48,7 @@ pub(super) struct Executor<'a> {
     pub(super) store: &'a Store,
     pub(super) world: &'a World,
     pub(super) pass: PassId,
+    pub(super) approval: &'a Approval,
     /// Cancelled: nothing new is started.
     pub(super) stop: &'a CancellationToken,
 }
@@ -70,7 +72,11 @@ impl Executor<'_> {
         }
         let task = |index: usize| {
             let seq = first_seq + i32::try_from(index).expect("a pass has fewer than 2^31 actions");
-            Task { index, action: due[index], entry: entry(self.world, due[index], seq) }
+            let mut entry = entry(self.world, due[index], seq);
+            if let Some(approver) = self.approval.by(due[index]) {
+                entry.cause = format!("{}; approved by {approver}", entry.cause);
+            }
+            Task { index, action: due[index], entry }
         };
         let lanes = Lanes {
             until: Instant::now() + SLICE,

@@ -19,16 +19,20 @@ pub async fn plan_once(reconciler: &mut Reconciler) -> Result<(Plan, Vec<String>
 }
 
 /// Reads everything, plans, and works until nothing more can be done now. The caller holds leadership.
-/// `progress` gets how many are ended and how many there were to begin with.
+/// `approve` is the id of a held part and who approves it. `progress` gets how many are ended and how many there were to begin with.
 pub async fn apply_once(
     reconciler: &mut Reconciler,
     stop: &CancellationToken,
+    approve: Option<(&str, &str)>,
     progress: impl Fn(usize, usize),
 ) -> Result<PassReport> {
     reconciler.store.close_interrupted().await.context("close interrupted attempts in the ledger")?;
     reconciler.read_inbox().await?;
     reconciler.read_roster().await;
     reconciler.read_mirror(true).await?;
+    if let Some((id, by)) = approve {
+        reconciler.approve(id, by).await?;
+    }
     let of = reconciler.plan().await?.due().count();
     let (mut pass, mut total) = (None, PassReport::default());
     loop {

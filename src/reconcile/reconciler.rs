@@ -8,6 +8,7 @@ use provisioner_policy::{Action, Change, Membership, OnServer, Plan, Policy, Rec
 use tokio_util::sync::CancellationToken;
 use tracing::instrument;
 
+use super::approval::Approval;
 use super::backoff::Backoff;
 use super::executor::{Executor, Tried};
 use super::feed::Ears;
@@ -30,6 +31,7 @@ pub struct Reconciler {
     pub(super) backoff: Backoff,
     pub(super) verify: Verify,
     record: Record,
+    approval: Approval,
     pub(super) ears: Ears,
     pub(super) accounts_total: Option<u64>,
     /// Read once; later ones are made here, by the one replica that reconciles.
@@ -63,6 +65,7 @@ impl Reconciler {
             backoff: Backoff::default(),
             verify: Verify::default(),
             record: Record::default(),
+            approval: Approval::default(),
             ears: Ears::default(),
             accounts_total: None,
             pardons: None,
@@ -105,10 +108,23 @@ impl Reconciler {
         Ok(Recent { removals: removals.collect() })
     }
 
+    /// Approves what the guard holds now, for the pass that follows, if it is the part called `id`.
+    pub async fn approve(&mut self, id: &str, by: &str) -> Result<()> {
+        let plan = self.plan().await?;
+        self.approval.approve(&self.world, &plan, id, by);
+        Ok(())
+    }
+
+    /// Forgets what was approved: it was for one pass.
+    pub fn end_pass(&mut self) {
+        self.approval = Approval::default();
+    }
+
     /// Plans and carries out the due part, for a few seconds at most. `pass` is made when the first line is written.
     #[instrument(name = "reconcile.pass", skip_all)]
     pub async fn slice(&mut self, pass: &mut Option<(PassId, i32)>, stop: &CancellationToken) -> Result<Slice> {
-        let plan = self.plan().await?;
+        let mut plan = self.plan().await?;
+        self.approval.release(&mut plan);
         self.backoff.keep_only(&plan, self.world.mirror.accounts_listed);
         record::measure(&self.world, &plan);
         let withheld = self.record.new_lines(&self.world, &plan);
@@ -127,7 +143,8 @@ impl Reconciler {
             };
             record::write_withheld(&self.store, *pass, seq, withheld).await?;
             let (store, homeserver) = (&self.store, &self.homeserver);
-            let executor = Executor { homeserver, store, world: &self.world, pass: *pass, stop };
+            let executor =
+                Executor { homeserver, store, world: &self.world, pass: *pass, approval: &self.approval, stop };
             let tried = executor.execute(&due, *seq).await.context("write the ledger")?;
             *seq += i32::try_from(due.len()).unwrap_or(i32::MAX - *seq);
             self.take_outcomes(&due, tried, &mut report);
@@ -226,6 +243,7 @@ impl Reconciler {
 
     fn report(&self, plan: &Plan) -> PassReport {
         let mut report = record::report(&self.world, plan);
+        report.errors.extend(self.approval.refusals.iter().cloned());
         report.errors.extend(self.trouble.roster.clone());
         report.errors.extend(self.trouble.homeserver.clone());
         report

@@ -122,6 +122,7 @@ pub(super) fn report(world: &World, plan: &Plan) -> PassReport {
         plan_id: plan.id(world),
         observed: plan.actions.iter().filter(|action| action.mode == Mode::Observe).count(),
         held: plan.held().count(),
+        held_id: plan.held_id(world),
         held_because: reasons
             .into_iter()
             .flat_map(|(room, texts)| texts.into_iter().map(move |text| format!("{}: {text}", room.key(world))))

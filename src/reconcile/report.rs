@@ -23,6 +23,8 @@ pub struct PassReport {
     pub observed: usize,
     /// Withheld by the guard.
     pub held: usize,
+    /// What `apply --approve` takes.
+    pub held_id: Option<String>,
     /// Why, one line a room.
     pub held_because: Vec<String>,
     /// Cannot or may not be made so.

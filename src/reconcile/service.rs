@@ -74,6 +74,8 @@ struct Pass {
     id: Option<(PassId, i32)>,
     report: PassReport,
     asked: Vec<i64>,
+    /// Held parts that were approved by those who asked, and by whom.
+    approvals: Vec<(String, String)>,
     of: Option<usize>,
     began: Option<Instant>,
 }
@@ -113,7 +115,9 @@ impl Service {
                 // fails now, not how many are waiting.
                 (read_roster, clocks.resync, clocks.retry) = (true, now, clocks.retry.map(|_| now));
                 self.reconciler.try_all_now(now);
-                pass.asked = asked;
+                pass.approvals =
+                    asked.iter().filter_map(|one| Some((one.approve.clone()?, one.requested_by.clone()))).collect();
+                pass.asked = asked.into_iter().map(|one| one.id).collect();
             }
         }
         if clocks.trim <= now {
@@ -145,6 +149,9 @@ impl Service {
     /// Does a slice; answers whether to go on at once.
     async fn slice(&mut self, pass: &mut Pass, stop: &CancellationToken) -> Result<bool> {
         let began = *pass.began.get_or_insert_with(Instant::now);
+        for (id, by) in std::mem::take(&mut pass.approvals) {
+            self.reconciler.approve(&id, &by).await?;
+        }
         let brake = stop.child_token();
         let slice = {
             let store = self.reconciler.store.clone();
@@ -169,6 +176,7 @@ impl Service {
             return Ok(true);
         }
         let done = std::mem::take(pass);
+        self.reconciler.end_pass();
         metrics::counter!("provisioner_passes_total", "outcome" => done.report.outcome()).increment(1);
         metrics::histogram!("provisioner_pass_seconds").record(began.elapsed().as_secs_f64());
         if let Some(paused) = &done.report.paused {

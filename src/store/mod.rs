@@ -22,7 +22,7 @@ pub use leadership::Leadership;
 pub use ledger::{Entry, HistoryFilter, HistoryLine, Line, Outcome, PassId};
 pub use pardons::Pardoned;
 pub use pause::Paused;
-pub use requests::PassRequest;
+pub use requests::{Asked, PassRequest};
 pub use stamp::{Stamp, StampError};
 
 /// A connection is needed by the reconciler, the intake and the metrics at once; Postgres is never the limit here.

@@ -12,21 +12,36 @@ pub struct PassRequest {
     pub report: Option<Value>,
 }
 
+/// A request as the reconciling replica takes it.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub id: i64,
+    /// The id of a held part that the asker approves.
+    pub approve: Option<String>,
+    pub requested_by: String,
+}
+
 impl Store {
-    /// Asks for a pass and wakes the reconciling replica.
-    pub async fn request_pass(&self) -> sqlx::Result<i64> {
+    /// Asks for a pass and wakes the reconciling replica. `approve` is the id of a held part.
+    pub async fn request_pass(&self, approve: Option<&str>, by: &str) -> sqlx::Result<i64> {
         sqlx::query_scalar!(
-            r#"WITH asked AS (INSERT INTO provisioner.pass_requests DEFAULT VALUES RETURNING id)
-               SELECT id AS "id!" FROM asked, LATERAL (SELECT pg_notify('provisioner_requests', '')) AS woken"#
+            r#"WITH asked AS (
+                 INSERT INTO provisioner.pass_requests (approve, requested_by) VALUES ($1, $2) RETURNING id
+               )
+               SELECT id AS "id!" FROM asked, LATERAL (SELECT pg_notify('provisioner_requests', '')) AS woken"#,
+            approve,
+            by,
         )
         .fetch_one(&self.pool)
         .await
     }
 
     /// Takes every open request, to be answered by one pass. Those that a killed service took are taken again.
-    pub async fn take_pass_requests(&self) -> sqlx::Result<Vec<i64>> {
-        sqlx::query_scalar!(
-            "UPDATE provisioner.pass_requests SET taken_at = now() WHERE finished_at IS NULL RETURNING id"
+    pub async fn take_pass_requests(&self) -> sqlx::Result<Vec<Asked>> {
+        sqlx::query_as!(
+            Asked,
+            "UPDATE provisioner.pass_requests SET taken_at = now() WHERE finished_at IS NULL
+             RETURNING id, approve, requested_by",
         )
         .fetch_all(&self.pool)
         .await

@@ -9,6 +9,7 @@ crate::on_both_versions!(
     removals_past_the_limit_are_all_held_and_joins_go_on,
     a_slow_drip_is_caught_like_a_flood,
     an_emptied_roster_removes_nobody,
+    a_held_part_is_approved_as_it_was_shown_and_not_otherwise,
 );
 
 fn defaults() -> Settings {
@@ -79,4 +80,45 @@ async fn an_emptied_roster_removes_nobody(version: SynapseVersion) {
     assert!(report["held_because"][0].as_str().unwrap().contains("no row at all"), "{report:#}");
     assert_eq!(stage.membership(&stage.staff, &one).await, "join");
     assert_eq!(stage.membership(&stage.analysts, &two).await, "join");
+}
+
+async fn a_held_part_is_approved_as_it_was_shown_and_not_otherwise(version: SynapseVersion) {
+    let stage = Stage::set(version, defaults()).await;
+    let people: Vec<String> = (0..8).map(|_| subject()).collect();
+    for sub in &people {
+        stage.hasura.add(sub, "staff", "member").await.unwrap();
+    }
+    assert_eq!(stage.apply().await.0, 0);
+    for sub in &people[..3] {
+        stage.hasura.remove(sub, "staff").await.unwrap();
+    }
+    let (_, shown) = stage.plan().await;
+    let stale = shown["held_id"].as_str().unwrap().to_owned();
+    // One more goes after it was looked at: the old id approves nothing, and names the new one.
+    stage.hasura.remove(&people[3], "staff").await.unwrap();
+    let approve = async |id: &str| {
+        let output = stage.service.run_cli(&["apply", "--approve", id, "--json"]).await.unwrap();
+        (output.status.unwrap(), output.json().unwrap())
+    };
+    let (status, refused) = approve(&stale).await;
+    assert_eq!((status, &refused["done"], &refused["held"]), (1, &json!(0), &json!(4)), "{refused:#}");
+    let id = refused["held_id"].as_str().unwrap().to_owned();
+    assert!(refused["errors"][0].as_str().unwrap().contains(&id), "{refused:#}");
+    assert_eq!(stage.membership(&stage.staff, &people[0]).await, "join");
+
+    // The id outlives a start of the service, which then does it.
+    stage.start().await;
+    let (status, report) = approve(&id).await;
+    assert_eq!((status, &report["done"], &report["held"]), (0, &json!(4), &json!(0)), "{report:#}");
+    for sub in &people {
+        let left = people[..4].contains(sub);
+        assert_eq!(stage.membership(&stage.staff, sub).await, if left { "leave" } else { "join" });
+    }
+    stage.nothing_left().await;
+    let history = stage.service.run_cli(&["history", &people[0], "--json"]).await.unwrap().json().unwrap();
+    assert!(history[0]["cause"].as_str().unwrap().contains("approved by"), "{history:#}");
+    // It was for that pass: what goes next is held again.
+    stage.hasura.remove(&people[4], "staff").await.unwrap();
+    let (status, report) = stage.apply().await;
+    assert_eq!((status, &report["held"]), (3, &json!(1)), "{report:#}");
 }

@@ -1,0 +1,52 @@
+//! Approval of what the guard holds: for one pass, and for exactly what was shown.
+
+use std::collections::HashSet;
+
+use provisioner_policy::{Action, Kind, Plan, RoomIx, UserIx, World};
+
+type Key = (Kind, Option<RoomIx>, Option<UserIx>);
+
+/// What somebody approved for this pass. The id of a held part is made from what it holds, so it outlives a restart and no
+/// other part has it.
+#[derive(Debug, Default)]
+pub(super) struct Approval {
+    approved: HashSet<Key>,
+    by: String,
+    /// Why an approval was not taken.
+    pub(super) refusals: Vec<String>,
+}
+
+impl Approval {
+    /// Approves the held part of `plan`, if it still is the one called `id`.
+    pub(super) fn approve(&mut self, world: &World, plan: &Plan, id: &str, by: &str) {
+        match plan.held_id(world) {
+            Some(now) if now == id => {
+                self.approved.extend(plan.held().map(key));
+                by.clone_into(&mut self.by);
+            }
+            Some(now) => self.refusals.push(format!(
+                "{id} is not what is held now: look at `plan` again, and approve {now} if that is what you mean"
+            )),
+            None => self.refusals.push(format!("{id} is not approved: nothing is held")),
+        }
+    }
+
+    /// Lets the approved actions go. What is held beside them stays held.
+    pub(super) fn release(&self, plan: &mut Plan) {
+        if !self.approved.is_empty() {
+            plan.actions
+                .iter_mut()
+                .filter(|action| self.approved.contains(&key(action)))
+                .for_each(|one| one.held = None);
+        }
+    }
+
+    /// Who approved the action, where somebody did.
+    pub(super) fn by(&self, action: &Action) -> Option<&str> {
+        self.approved.contains(&key(action)).then_some(self.by.as_str())
+    }
+}
+
+fn key(action: &Action) -> Key {
+    (action.change.kind(), action.change.room(), action.change.user())
+}
