@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use provisioner_policy::{BlockedView, PlanView};
 
 use crate::reconcile::PassReport;
@@ -137,12 +137,17 @@ fn notices(text: &mut String, notices: &[String]) {
     }
 }
 
-/// Fits the terminal; as wide as its content where there is none, so that it can be searched.
+/// Fits the terminal; as wide as its content where there is none, so that it can be searched. Ids stay in one piece, to be
+/// copied: the reasons are broken instead.
 fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table
         .load_style(presets::UTF8_BORDERS_ONLY)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(header);
+    let users = header.iter().position(|name| *name == "user").and_then(|position| table.column_mut(position));
+    if let Some(users) = users {
+        users.set_constraint(ColumnConstraint::ContentWidth);
+    }
     table
 }

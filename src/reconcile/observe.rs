@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use provisioner_policy::{Membership, OnServer, RoomIx, RoomMirror, Standing, StateEvent, World};
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use crate::homeserver::{CallError, Homeserver, MemberEvent, UserEntry};
 
@@ -98,7 +98,7 @@ fn take_reading(world: &mut World, room: RoomIx, reading: Reading) {
         mirror.state.insert((event_type.into(), "".into()), event);
     }
     mirror.standing = Standing::Ready;
-    info!(room.key = room.key(world), members = world.room(room).joined(), "room read");
+    debug!(room.key = room.key(world), members = world.room(room).joined(), "room read");
 }
 
 /// Somebody in a room of ours has an account, whatever an older listing said.
