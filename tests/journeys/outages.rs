@@ -100,11 +100,12 @@ async fn a_service_killed_while_it_joins_people_goes_on_where_it_was(version: Sy
         [(0, Effect::HoldAnswer, true), (4, Effect::Hold, false), (8, Effect::HoldAnswer, true)]
     {
         stage.proxy.clear();
-        let fault = stage.proxy.fault(joins().skip(before).times(1), effect);
+        // Both rooms' lanes come to it: what is asked for is at most two more than what is let through.
+        let fault = stage.proxy.fault(joins().skip(before), effect);
         stage.service.start_again().unwrap();
-        wait_until("a join is held", SOON, async || fault.hits() == 1).await.unwrap();
+        wait_until("a join is held", SOON, async || fault.hits() > 0).await.unwrap();
         if is_done {
-            // The fault does not tell which one it holds: all that were asked for and not answered must have happened.
+            // All that were asked for and not answered must have happened.
             wait_until("Synapse has done it", SOON, async || {
                 let open =
                     stage.proxy.requests().into_iter().filter(|one| one.is("POST", JOIN) && one.status.is_none());
