@@ -100,11 +100,15 @@ impl fmt::Display for RowTrouble {
     }
 }
 
-/// A subject as it may be shown: a malformed one may hold an e-mail address, and none goes into a log.
+/// A subject as it may be shown. A malformed one may be anything the query mixed up, a name or an e-mail address, and
+/// nothing of a person but ids goes into a log.
 fn shown(subject: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._=-/+".contains(c);
-    let masked: String = subject.chars().take(64).map(|c| if plain(c) { c } else { '?' }).collect();
-    if subject.contains('@') { "(hidden: it looks like an e-mail address)".to_owned() } else { format!("{masked:?}") }
+    if subject.len() <= 64 && subject.chars().all(plain) {
+        format!("{subject:?}")
+    } else {
+        format!("(hidden, {} characters: it may say more than an id)", subject.chars().count())
+    }
 }
 
 /// Reads rows into what can be concluded from them. The order of the rows does not matter and repeated rows count once.
@@ -203,9 +207,11 @@ mod tests {
     }
 
     #[test]
-    fn an_e_mail_address_given_for_a_subject_is_not_shown() {
-        let reading = read(vec![row("someone@example.com", "staff", "lead")]);
-        assert!(!reading.trouble[0].to_string().contains("someone"), "{}", reading.trouble[0]);
+    fn an_e_mail_address_or_a_name_given_for_a_subject_is_not_shown() {
+        let reading = read(vec![row("someone@example.com", "staff", "lead"), row("Jane Doe", "staff", "lead")]);
+        let shown: String = reading.trouble.iter().map(ToString::to_string).collect();
+        assert!(!shown.contains("someone") && !shown.contains("Jane"), "{shown}");
+        assert!(read(vec![row("_x", "staff", "lead")]).trouble[0].to_string().contains("\"_x\""));
     }
 
     proptest! {

@@ -150,7 +150,7 @@ async fn rows_that_name_nobody_clearly_cost_nobody_their_place(version: SynapseV
         let output = stage.service.run_cli(args).await.unwrap();
         said.push_str(&printed(&output));
     }
-    assert!(said.contains("looks like an e-mail address"));
+    assert!(said.contains("it may say more than an id"));
     assert!(!said.contains(SECRET) && !said.contains("example.com"), "{said}");
 
     // Mended, everything is as it should be.
