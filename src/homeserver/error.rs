@@ -43,6 +43,11 @@ pub enum CallError {
     RateLimited { retry_after: Option<Duration> },
     #[error("Synapse does not accept the as_token; give it the same registration file as the service and restart it")]
     TokenRejected,
+    #[error(
+        "this Synapse knows the bot as {theirs}, and by the configuration it is {ours}: homeserver.url or \
+         homeserver.server_name is that of another deployment"
+    )]
+    AnotherHomeserver { ours: String, theirs: String },
     #[error("the bot's account is locked or deactivated on Synapse ({message}); unlock or reactivate it")]
     BotDisabled { message: String },
     #[error("the bot is not a server admin; run `phenom-provisioner bootstrap`")]

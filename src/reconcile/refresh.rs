@@ -83,7 +83,10 @@ impl Reconciler {
     pub async fn read_mirror(&mut self, accounts: bool) -> Result<()> {
         let unread: Vec<RoomIx> = self.unread_rooms().collect();
         let began = self.store.now().await.context("read the database's clock")?;
-        let mut answer = observe_rooms(&self.homeserver, &mut self.world).await;
+        let mut answer = match self.check_homeserver().await {
+            Ok(()) => observe_rooms(&self.homeserver, &mut self.world).await,
+            Err(error) => Err(error),
+        };
         let ended = self.store.now().await.context("read the database's clock")?;
         for room in unread {
             self.ears.readings.read(room, began, ended);
@@ -106,6 +109,18 @@ impl Reconciler {
             if answer.is_err() {
                 self.note_homeserver(answer.err());
             }
+        }
+    }
+
+    /// Whether this is the homeserver that the configuration means. Asked until the accounts were listed once.
+    async fn check_homeserver(&self) -> Result<(), CallError> {
+        let ours = &self.world.policy.bot;
+        if self.world.mirror.accounts_listed {
+            return Ok(());
+        }
+        match self.homeserver.whoami().await? {
+            theirs if theirs == *ours => Ok(()),
+            theirs => Err(CallError::AnotherHomeserver { ours: ours.clone(), theirs }),
         }
     }
 

@@ -16,6 +16,7 @@ crate::on_both_versions!(
     a_room_without_the_bot_is_reported_and_the_others_go_on,
     an_empty_list_of_members_is_not_believed,
     an_unreadable_event_does_not_cost_the_others_in_its_transaction,
+    a_homeserver_of_another_deployment_is_refused,
 );
 
 async fn a_roster_with_wrong_columns_is_refused_at_the_start(version: SynapseVersion) {
@@ -378,6 +379,30 @@ async fn an_unreadable_event_does_not_cost_the_others_in_its_transaction(version
     assert_eq!(stage.joins(), joins + 1);
     assert_eq!(stage.memberships(&stage.staff, &sub).await, ["invite", "join"]);
     stage.nothing_left().await;
+}
+
+async fn a_homeserver_of_another_deployment_is_refused(version: SynapseVersion) {
+    let mut stage = Stage::set(version, Settings::default()).await;
+    let outsider = subject();
+    stage.hasura.add(&subject(), "staff", "member").await.unwrap();
+    stage.member(&stage.staff, &outsider).await;
+    // The rooms and the token are right, the name of the homeserver is not.
+    let registration = std::fs::read_to_string(&stage.slot.registration).unwrap().replace("phenom.test", "other.test");
+    let other = stage.service.directory().join("other.yaml");
+    std::fs::write(&other, registration).unwrap();
+    let ours = stage.slot.registration.display().to_string();
+    stage.edit(|config| {
+        config.replace(&ours, &other.display().to_string()).replace(r#""phenom.test""#, r#""other.test""#)
+    });
+    for args in [["plan"], ["apply"]] {
+        let output = stage.refused(&args).await;
+        let said = printed(&output);
+        let names = [stage.bot.mxid.replace("phenom.test", "other.test"), stage.bot.mxid.clone()];
+        assert!(names.iter().all(|name| said.contains(name)), "{said}");
+        assert!(said.contains("another deployment"), "{said}");
+    }
+    assert_eq!(stage.writes(), 0, "{:#?}", stage.proxy.requests());
+    assert_eq!(stage.membership(&stage.staff, &outsider).await, "join");
 }
 
 /// How often the list of those who are joined to the staff room was read.
