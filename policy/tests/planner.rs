@@ -211,3 +211,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn nothing_is_enforced_in_a_room_that_was_replaced_and_the_reader_is_told() {
+    let row = |subject: &str| RosterRow {
+        subject: Some(subject.to_owned()),
+        team: Some("staff".to_owned()),
+        role: Some("member".to_owned()),
+    };
+    let enforce = Modes { accounts: Mode::Enforce, joins: Mode::Enforce, removals: Mode::Enforce, ..Modes::default() };
+    let given = Given {
+        rows: vec![row("u1")],
+        members: vec![(1, 2, Membership::Join)],
+        on_server: vec![(1, OnServer { present: true, ..OnServer::default() })],
+        modes: enforce,
+        rejoin: false,
+        roster_fails: false,
+    };
+    let mut world = world(&given);
+    let staff = world.room_by_key("staff").unwrap();
+    let of_staff = |plan: &Plan| plan.actions.iter().filter(|action| action.change.room() == Some(staff)).count();
+    assert_eq!(of_staff(&plan(&world, &Recent::default())), 2, "one to join, one to remove");
+    let content = serde_json::json!({"replacement_room": "!new:phenom.test"});
+    let event = StateEvent { content, sender: EXEMPT.to_owned(), event_id: "$t".to_owned() };
+    world.room_mut(staff).state.insert(("m.room.tombstone".into(), "".into()), event);
+    let after = plan(&world, &Recent::default());
+    assert_eq!(of_staff(&after), 0);
+    assert!(after.view(&world).notices.iter().any(|notice| notice.contains("!new:phenom.test")));
+}
