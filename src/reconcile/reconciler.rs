@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use provisioner_policy::{Action, Change, Membership, OnServer, Plan, Policy, Recent, World, plan};
 use tokio_util::sync::CancellationToken;
-use tracing::instrument;
+use tracing::{instrument, warn};
 
 use super::approval::Approval;
 use super::backoff::Backoff;
@@ -164,7 +164,9 @@ impl Reconciler {
                     self.took_effect(change);
                     if matches!(tried, Tried::Done) {
                         self.await_echo(change, now);
-                        self.backoff.succeeded(change);
+                        if let Some(times) = self.backoff.succeeded(change, now) {
+                            warn_undone(&self.world, change, times);
+                        }
                         report.done += 1;
                     } else {
                         report.already_so += 1;
@@ -248,6 +250,18 @@ impl Reconciler {
         report.errors.extend(self.trouble.homeserver.clone());
         report
     }
+}
+
+fn warn_undone(world: &World, change: &Change, times: u32) {
+    let user = change.user().map(|user| world.users.mxid(user));
+    warn!(
+        user.id = user,
+        room.key = change.room().map(|room| room.key(world)),
+        times,
+        "{} was needed again and again within ten minutes: somebody undoes it, and it is repeated ever more seldom; look at \
+         who does, in the room's history",
+        change.kind().as_str()
+    );
 }
 
 fn failed(world: &World, change: &Change, error: &CallError) -> Failed {
