@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use provisioner_policy::Policy;
+use provisioner_policy::{Policy, RoomSettings};
 
 use crate::config::{self, Config, Registration, RoomIds};
 use crate::homeserver::{Homeserver, Timeouts};
@@ -33,6 +33,25 @@ impl Settings {
             registration.bot(&config.homeserver.server_name).context("make the bot's MXID from the registration")?;
         let policy = config.policy(bot.as_str());
         Ok(Self { config, registration, policy })
+    }
+
+    /// Parts of the configuration that are read and checked and have no effect yet: an operator must not rely on them.
+    pub fn unused(&self) -> impl Iterator<Item = &'static str> {
+        let config = &self.config;
+        let rooms = &self.policy.rooms;
+        [
+            ("[cognito]", config.cognito.is_some()),
+            ("[queue]", config.queue.is_some()),
+            ("[commands]", config.commands.is_some()),
+            ("[server_admins]", config.server_admins.is_some()),
+            ("power of a room", rooms.iter().any(|room| !room.power.is_empty())),
+            (
+                "name, topic or another setting of a room",
+                rooms.iter().any(|room| room.settings != RoomSettings::default()),
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(part, configured)| configured.then_some(part))
     }
 
     /// Opens the database, migrated and ours.
