@@ -109,15 +109,16 @@ impl Service {
         let mut read_roster = woken.contains(Woken::ROSTER) || clocks.poll <= now;
         if woken.contains(Woken::REQUESTS) {
             self.reconciler.read_pardons().await?;
-            let asked = self.reconciler.store.take_pass_requests().await.context("take requests for a pass")?;
+            let mut asked = self.reconciler.store.take_pass_requests().await.context("take requests for a pass")?;
+            // Those that this pass answers already are unfinished too, and what they approve was approved.
+            asked.retain(|one| !pass.asked.contains(&one.id));
             if !asked.is_empty() {
                 // Whoever asks wants the truth, not what was true at the last resync, and a report that names what
                 // fails now, not how many are waiting.
                 (read_roster, clocks.resync, clocks.retry) = (true, now, clocks.retry.map(|_| now));
                 self.reconciler.try_all_now(now);
-                pass.approvals =
-                    asked.iter().filter_map(|one| Some((one.approve.clone()?, one.requested_by.clone()))).collect();
-                pass.asked = asked.into_iter().map(|one| one.id).collect();
+                pass.asked.extend(asked.iter().map(|one| one.id));
+                pass.approvals.extend(asked.into_iter().filter_map(|one| Some((one.approve?, one.requested_by))));
             }
         }
         if clocks.trim <= now {
