@@ -27,7 +27,7 @@ pub use guard::Recent;
 pub use ids::{SubjectError, mxid_of_subject};
 pub use mirror::{Departure, Membership, Mirror, OnServer, RoomMirror, Standing, StateEvent};
 pub use names::{NameIx, Names};
-pub use plan::{Action, Because, Blocked, Change, Hold, Kind, Pardon, Plan};
+pub use plan::{Action, Because, Blocked, Change, ChangeKey, Hold, Kind, Pardon, Plan};
 pub use planner::plan;
 pub use policy::*;
 pub use roster::{Belonging, RosterReading, RosterRow, RowTrouble, read_roster};

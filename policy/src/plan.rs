@@ -56,7 +56,15 @@ pub enum Change {
     Remove { room: RoomIx, user: UserIx, before: Membership },
 }
 
+/// What a change is about, whatever was there before: the same for every attempt at it.
+pub type ChangeKey = (Kind, Option<RoomIx>, Option<UserIx>);
+
 impl Change {
+    /// What tells it from other changes.
+    pub fn key(&self) -> ChangeKey {
+        (self.kind(), self.room(), self.user())
+    }
+
     /// What it does.
     pub fn kind(&self) -> Kind {
         match self {

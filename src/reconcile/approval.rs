@@ -2,15 +2,13 @@
 
 use std::collections::HashSet;
 
-use provisioner_policy::{Action, Kind, Plan, RoomIx, UserIx, World};
-
-type Key = (Kind, Option<RoomIx>, Option<UserIx>);
+use provisioner_policy::{Action, ChangeKey, Plan, World};
 
 /// What somebody approved for this pass. The id of a held part is made from what it holds, so it outlives a restart and no
 /// other part has it.
 #[derive(Debug, Default)]
 pub(super) struct Approval {
-    approved: HashSet<Key>,
+    approved: HashSet<ChangeKey>,
     by: String,
     /// Why an approval was not taken.
     pub(super) refusals: Vec<String>,
@@ -21,7 +19,7 @@ impl Approval {
     pub(super) fn approve(&mut self, world: &World, plan: &Plan, id: &str, by: &str) {
         match plan.held_id(world) {
             Some(now) if now == id => {
-                self.approved.extend(plan.held().map(key));
+                self.approved.extend(plan.held().map(|action| action.change.key()));
                 by.clone_into(&mut self.by);
             }
             Some(now) => self.refusals.push(format!(
@@ -36,17 +34,13 @@ impl Approval {
         if !self.approved.is_empty() {
             plan.actions
                 .iter_mut()
-                .filter(|action| self.approved.contains(&key(action)))
+                .filter(|action| self.approved.contains(&action.change.key()))
                 .for_each(|one| one.held = None);
         }
     }
 
     /// Who approved the action, where somebody did.
     pub(super) fn by(&self, action: &Action) -> Option<&str> {
-        self.approved.contains(&key(action)).then_some(self.by.as_str())
+        self.approved.contains(&action.change.key()).then_some(self.by.as_str())
     }
-}
-
-fn key(action: &Action) -> Key {
-    (action.change.kind(), action.change.room(), action.change.user())
 }

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use provisioner_policy::{Change, Kind, Plan, RoomIx, UserIx};
+use provisioner_policy::{Change, ChangeKey, Plan};
 
 /// The first delay; doubled at each failure.
 const FIRST: Duration = Duration::from_secs(2);
@@ -14,8 +14,6 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// What was done so often within [`QUARREL`] was undone each time: the next time waits.
 const UNDONE_FREELY: u32 = 2;
 const QUARREL: Duration = Duration::from_secs(600);
-
-type Key = (Kind, Option<RoomIx>, Option<UserIx>);
 
 #[derive(Clone, Copy, Debug)]
 struct Failure {
@@ -34,22 +32,22 @@ struct Repeat {
 /// What failed or was repeated, how often, and when it may be tried again.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
-    failures: HashMap<Key, Failure>,
-    repeats: HashMap<Key, Repeat>,
+    failures: HashMap<ChangeKey, Failure>,
+    repeats: HashMap<ChangeKey, Repeat>,
     tidied: Option<Instant>,
 }
 
 impl Backoff {
     /// Whether the change may be tried now.
     pub(super) fn is_due(&self, change: &Change, now: Instant) -> bool {
-        let key = key(change);
+        let key = change.key();
         self.failures.get(&key).is_none_or(|failure| failure.until <= now)
             && self.repeats.get(&key).is_none_or(|repeat| repeat.until <= now)
     }
 
     /// Records a failure. `at_least` is what the homeserver asked for.
     pub(super) fn failed(&mut self, change: &Change, now: Instant, at_least: Option<Duration>) {
-        let failure = self.failures.entry(key(change)).or_insert(Failure { times: 0, until: now });
+        let failure = self.failures.entry(change.key()).or_insert(Failure { times: 0, until: now });
         let delay = delay(failure.times).max(at_least.unwrap_or_default());
         failure.times += 1;
         failure.until = now + delay;
@@ -63,7 +61,7 @@ impl Backoff {
     /// Forgets the failures of a change that succeeded, and remembers that it was made. Answers how often it was made
     /// lately, where that is so often that the next time has to wait.
     pub(super) fn succeeded(&mut self, change: &Change, now: Instant) -> Option<u32> {
-        let key = key(change);
+        let key = change.key();
         self.failures.remove(&key);
         if self.tidied.is_none_or(|tidied| now - tidied > QUARREL) {
             self.repeats.retain(|_, repeat| now - repeat.last < QUARREL);
@@ -83,7 +81,7 @@ impl Backoff {
         if self.failures.is_empty() {
             return;
         }
-        let planned: HashSet<Key> = plan.actions.iter().map(|action| key(&action.change)).collect();
+        let planned: HashSet<ChangeKey> = plan.actions.iter().map(|action| action.change.key()).collect();
         self.failures.retain(|key, _| {
             let idle = key.1.map_or(!accounts_listed, |room| plan.idle_rooms.contains(&room));
             idle || planned.contains(key)
@@ -100,10 +98,6 @@ impl Backoff {
 
 fn delay(times: u32) -> Duration {
     FIRST.saturating_mul(1 << times.min(16)).min(LONGEST)
-}
-
-fn key(change: &Change) -> Key {
-    (change.kind(), change.room(), change.user())
 }
 
 #[cfg(test)]

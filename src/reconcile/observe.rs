@@ -29,13 +29,16 @@ struct Reading {
     state: Vec<(&'static str, StateEvent)>,
 }
 
-/// Reads every room that is not ready. Returns the first transport error, after which more reading is pointless.
-pub(super) async fn observe_rooms(homeserver: &Homeserver, world: &mut World) -> Result<(), CallError> {
-    let unread: Vec<RoomIx> = world.rooms().filter(|room| world.room(*room).standing != Standing::Ready).collect();
-    let ids: Vec<String> = unread.iter().map(|room| world.policy.rooms[room.index()].id.clone()).collect();
+/// Reads these rooms. Returns the first transport error, after which more reading is pointless.
+pub(super) async fn observe_rooms(
+    homeserver: &Homeserver,
+    world: &mut World,
+    rooms: &[RoomIx],
+) -> Result<(), CallError> {
+    let ids: Vec<String> = rooms.iter().map(|room| world.policy.rooms[room.index()].id.clone()).collect();
     let readings = join_all(ids.iter().map(|id| read_room(homeserver, id))).await;
     let mut unreachable = None;
-    for (room, reading) in unread.into_iter().zip(readings) {
+    for (&room, reading) in rooms.iter().zip(readings) {
         match reading {
             Ok(reading) => take_reading(world, room, reading),
             Err(error) => {

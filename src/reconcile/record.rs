@@ -1,9 +1,9 @@
 //! What a plan leaves behind without being carried out: withheld lines in the ledger, gauges, and the report's counts.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use anyhow::{Context, Result};
-use provisioner_policy::{Action, Kind, Mode, Plan, RoomIx, Standing, UserIx, World};
+use provisioner_policy::{Action, ChangeKey, Kind, Mode, Plan, RoomIx, Standing, World};
 
 use super::executor::entry;
 use super::report::PassReport;
@@ -12,7 +12,7 @@ use crate::store::{Entry, Line, Outcome, PassId, Store};
 /// Ledger lines a statement. Postgres takes many more; this keeps one statement small.
 const BATCH: usize = 1000;
 
-type Key = (Kind, Option<RoomIx>, Option<UserIx>, bool);
+type Key = (ChangeKey, Mode);
 
 /// Withheld actions that have their line already: one a change, not one a pass.
 #[derive(Debug, Default)]
@@ -44,7 +44,7 @@ impl Record {
 }
 
 fn key(action: &Action) -> Key {
-    (action.change.kind(), action.change.room(), action.change.user(), action.mode == Mode::Observe)
+    (action.change.key(), action.mode)
 }
 
 /// Writes withheld actions, and counts them.
@@ -80,25 +80,27 @@ pub fn describe_metrics() {
     metrics::describe_gauge!("provisioner_members", "Joined members of a managed room");
     metrics::describe_counter!(
         "provisioner_passes_total",
-        "Passes, by outcome: done, held by the guard in part, failed"
+        "Passes, by outcome: done, held by the guard in part, failed, paused"
     );
+    metrics::describe_gauge!("provisioner_paused", "1 while somebody has paused every write");
     metrics::describe_histogram!("provisioner_pass_seconds", metrics::Unit::Seconds, "How long a pass took");
 }
 
 /// Sets the gauges `drift` and `members`.
 pub(super) fn measure(world: &World, plan: &Plan) {
-    for kind in Kind::ALL {
+    let mut drift: HashMap<(Kind, Option<RoomIx>), usize> = HashMap::new();
+    for change in plan.actions.iter().map(|action| &action.change) {
+        *drift.entry((change.kind(), change.room())).or_default() += 1;
+    }
+    let drift = |kind, room| drift.get(&(kind, room)).copied().unwrap_or_default() as f64;
+    for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::CreateAccount) {
         for room in world.rooms() {
-            let drift =
-                plan.actions.iter().filter(|one| one.change.kind() == kind && one.change.room() == Some(room)).count();
-            if kind != Kind::CreateAccount {
-                metrics::gauge!("provisioner_drift", "kind" => kind.as_str(), "room" => room.key(world).to_owned())
-                    .set(drift as f64);
-            }
+            metrics::gauge!("provisioner_drift", "kind" => kind.as_str(), "room" => room.key(world).to_owned())
+                .set(drift(kind, Some(room)));
         }
     }
-    let accounts = plan.actions.iter().filter(|one| one.change.room().is_none()).count();
-    metrics::gauge!("provisioner_drift", "kind" => Kind::CreateAccount.as_str(), "room" => "").set(accounts as f64);
+    metrics::gauge!("provisioner_drift", "kind" => Kind::CreateAccount.as_str(), "room" => "")
+        .set(drift(Kind::CreateAccount, None));
     for room in world.rooms().filter(|room| world.room(*room).standing == Standing::Ready) {
         metrics::gauge!("provisioner_members", "room" => room.key(world).to_owned())
             .set(f64::from(world.room(room).joined()));

@@ -84,7 +84,7 @@ impl Reconciler {
         let unread: Vec<RoomIx> = self.unread_rooms().collect();
         let began = self.store.now().await.context("read the database's clock")?;
         let mut answer = match self.check_homeserver().await {
-            Ok(()) => observe_rooms(&self.homeserver, &mut self.world).await,
+            Ok(()) => observe_rooms(&self.homeserver, &mut self.world, &unread).await,
             Err(error) => Err(error),
         };
         let ended = self.store.now().await.context("read the database's clock")?;
