@@ -68,7 +68,7 @@ impl World {
     }
 
     /// With a pool, an account that the pool does not call active belongs nowhere. Without one, a selector is enough.
-    fn may_belong(&self, user: UserIx) -> bool {
+    pub(crate) fn may_belong(&self, user: UserIx) -> bool {
         match self.facts.accounts_from {
             AccountsFrom::Pool => self.facts.is_active(user),
             AccountsFrom::Named => true,
@@ -77,14 +77,23 @@ impl World {
 
     /// Why nobody may be removed from `room`, or `None` where everything it depends on was read whole.
     pub fn freeze(&self, room: RoomIx) -> Option<Freeze> {
-        let selectors = &self.members[room.index()];
-        let pool = (self.facts.accounts_from == AccountsFrom::Pool)
-            .then(|| frozen_by("the pool's listing", &self.facts.pool))
-            .flatten();
-        pool.or_else(|| selectors.iter().find_map(|selector| self.freeze_of(*selector)))
+        self.freeze_of_any(&self.members[room.index()])
     }
 
-    fn freeze_of(&self, selector: Matcher) -> Option<Freeze> {
+    /// Why nothing may be taken away from anyone because none of `selectors` matches them.
+    pub(crate) fn freeze_of_any(&self, selectors: &[Matcher]) -> Option<Freeze> {
+        self.pool_freeze().or_else(|| selectors.iter().find_map(|selector| self.freeze_of(*selector)))
+    }
+
+    /// Why the pool's word on who is gone cannot be taken.
+    pub(crate) fn pool_freeze(&self) -> Option<Freeze> {
+        match self.facts.accounts_from {
+            AccountsFrom::Pool => frozen_by("the pool's listing", &self.facts.pool),
+            AccountsFrom::Named => None,
+        }
+    }
+
+    pub(crate) fn freeze_of(&self, selector: Matcher) -> Option<Freeze> {
         match selector {
             Matcher::Everyone => match self.facts.accounts_from {
                 AccountsFrom::Pool => None,
@@ -109,9 +118,9 @@ impl World {
         })
     }
 
-    /// Whether the room takes somebody's place away because of the roster.
-    pub fn depends_on_roster(&self, room: RoomIx) -> bool {
-        self.members[room.index()].iter().any(|selector| match selector {
+    /// Whether somebody loses something because the roster no longer names them.
+    pub(crate) fn depend_on_roster(&self, selectors: &[Matcher]) -> bool {
+        selectors.iter().any(|selector| match selector {
             Matcher::Team(_) | Matcher::TeamRole(..) => true,
             Matcher::Everyone => self.facts.accounts_from == AccountsFrom::Named,
             Matcher::Group(_) | Matcher::Subject(_) => false,

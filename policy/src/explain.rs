@@ -121,7 +121,7 @@ impl World {
         }
         let text = |because: crate::Because| because.text(self, Some(room), Some(user));
         match judge(self, room, user, self.freeze(room).is_some()) {
-            Verdict::Do(change, because) if change.kind().is_destructive() => {
+            Verdict::Do(change, because) if change.takes() > 0 => {
                 format!("will be removed: {}", text(because))
             }
             Verdict::Do(_, because) => format!("will be joined: {}", text(because)),

@@ -4,6 +4,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::column::Column;
 use crate::names::NameIx;
+use crate::plan::Closed;
 use crate::roster::RowTrouble;
 use crate::users::UserIx;
 
@@ -32,6 +33,13 @@ pub enum Account {
     Refused,
 }
 
+impl Account {
+    /// Whether its owner is gone: out of every managed room, without admin and power.
+    pub fn is_closed(self) -> bool {
+        matches!(self, Self::Disabled | Self::Deleted)
+    }
+}
+
 /// Where accounts come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AccountsFrom {
@@ -51,6 +59,8 @@ pub struct Facts {
     pub accounts_from: AccountsFrom,
     /// Accounts as the queue and the pool named them.
     pub accounts: Column<Account>,
+    /// Accounts that this service locked or deactivated: what it may take back.
+    pub closed_by_us: HashMap<UserIx, Closed>,
     /// State of the pool's listing.
     pub pool: SourceState,
     /// State of the roster.

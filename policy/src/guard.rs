@@ -1,55 +1,116 @@
 //! The guard: how much may be taken away before somebody is asked.
 //!
-//! Counted over a sliding window, so that a slow drip is caught like a flood. It only marks; it never drops an action.
+//! Counted per class over a sliding window, so that a slow drip is caught like a flood. It only marks; it never drops an
+//! action.
 
 use hashbrown::HashMap;
 
 use crate::facts::SourceState;
-use crate::plan::{Hold, Kind, Plan};
-use crate::world::{RoomIx, World};
+use crate::plan::{Action, Change, Class, Hold, Plan, PowerEdit};
+use crate::world::{Matcher, RoomIx, World};
+
+/// What limits are counted for: a class, in a room or, where it has none, on the server.
+pub type Bucket = (Class, Option<RoomIx>);
 
 /// What was taken away within the window, from the ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recent {
-    /// Removals carried out, by room.
-    pub removals: HashMap<RoomIx, u32>,
+    pub taken: HashMap<Bucket, u32>,
 }
 
 impl World {
     /// Whether the roster's answer is one that nobody should be removed for without being asked.
     pub fn roster_is_suspect(&self, room: RoomIx) -> bool {
-        self.depends_on_roster(room) && self.facts.roster == SourceState::Good && self.facts.roster_rows == 0
+        self.is_suspect(&self.members[room.index()])
+    }
+
+    fn is_suspect(&self, selectors: &[Matcher]) -> bool {
+        self.facts.roster == SourceState::Good && self.facts.roster_rows == 0 && self.depend_on_roster(selectors)
+    }
+
+    fn bucket_is_suspect(&self, (class, room): Bucket) -> bool {
+        match (class, room) {
+            (Class::PowerLevels, Some(room)) => {
+                self.power[room.index()].iter().any(|(_, selectors)| self.is_suspect(selectors))
+            }
+            (_, Some(room)) => self.roster_is_suspect(room),
+            (Class::ServerAdmins, None) => self.is_suspect(&self.admins),
+            (_, None) => false,
+        }
+    }
+
+    /// How many a bucket's share is of, before anything was taken within the window.
+    fn population(&self, (class, room): Bucket) -> u32 {
+        match (class, room) {
+            (_, Some(room)) => self.room(room).joined() + self.room(room).invited(),
+            (Class::ServerAdmins, None) => count(self.mirror.accounts.iter().filter(|(_, account)| account.admin)),
+            (_, None) => count(self.mirror.accounts.iter().filter(|(_, account)| account.present)),
+        }
     }
 }
 
-/// Marks the removals that need approval.
+fn count(iter: impl Iterator) -> u32 {
+    u32::try_from(iter.count()).unwrap_or(u32::MAX)
+}
+
+/// Marks what needs approval.
 pub(crate) fn guard(world: &World, recent: &Recent, plan: &mut Plan) {
-    let mut planned: HashMap<RoomIx, u32> = HashMap::new();
-    for action in plan.actions.iter().filter(|action| action.change.kind() == Kind::Remove) {
-        if let Some(room) = action.change.room() {
-            *planned.entry(room).or_default() += 1;
-        }
+    let mut planned: HashMap<Bucket, u32> = HashMap::new();
+    for change in plan.actions.iter().map(|action| &action.change).filter(|change| change.takes() > 0) {
+        *planned.entry((change.class(), change.room())).or_default() += change.takes();
     }
     if planned.is_empty() {
         return;
     }
-    let limits = &world.policy.guard;
-    let total: u32 = planned.values().sum::<u32>() + recent.removals.values().sum::<u32>();
-    let hold_of = |room: RoomIx| {
-        if world.roster_is_suspect(room) {
-            return Some(Hold::EmptyRoster);
-        }
-        let before = recent.removals.get(&room).copied().unwrap_or_default();
-        let removals = planned[&room] + before;
-        // Those removed within the window were members when it began.
-        let members = world.room(room).joined() + world.room(room).invited() + before;
-        if removals > limits.free_removals && f64::from(removals) > limits.max_fraction * f64::from(members) {
-            return Some(Hold::Fraction { removals, members });
-        }
-        (total > limits.max_removals).then_some(Hold::Total(total))
-    };
-    let holds: HashMap<RoomIx, Option<Hold>> = planned.keys().map(|&room| (room, hold_of(room))).collect();
-    for action in plan.actions.iter_mut().filter(|action| action.change.kind() == Kind::Remove) {
-        action.held = action.change.room().and_then(|room| holds[&room]);
+    let mut totals: HashMap<Class, u32> = HashMap::new();
+    for ((class, _), taken) in planned.iter().chain(&recent.taken) {
+        *totals.entry(*class).or_default() += taken;
     }
+    let holds: HashMap<Bucket, Hold> = planned
+        .iter()
+        .filter_map(|(&bucket, &taken)| Some((bucket, hold(world, recent, bucket, taken, totals[&bucket.0])?)))
+        .collect();
+    let held = |change: &Change| holds.get(&(change.class(), change.room())).copied().filter(|_| change.takes() > 0);
+    plan.actions = std::mem::take(&mut plan.actions)
+        .into_iter()
+        .flat_map(|action| match held(&action.change) {
+            None => [Some(action), None],
+            Some(hold) => withhold(action, hold),
+        })
+        .flatten()
+        .collect();
+}
+
+fn hold(world: &World, recent: &Recent, bucket: Bucket, planned: u32, total: u32) -> Option<Hold> {
+    let limits = &world.policy.guard;
+    if world.bucket_is_suspect(bucket) {
+        return Some(Hold::EmptyRoster);
+    }
+    let class = bucket.0;
+    let before = recent.taken.get(&bucket).copied().unwrap_or_default();
+    let taken = planned + before;
+    // Those removed within the window were members when it began; a lowered level leaves its owner a member.
+    let gone = if class == Class::PowerLevels { 0 } else { before };
+    let of = world.population(bucket) + gone;
+    if taken > limits.free_removals && f64::from(taken) > limits.max_fraction * f64::from(of) {
+        return Some(Hold::Fraction { class, taken, of });
+    }
+    (total > limits.max_removals).then_some(Hold::Total { class, taken: total })
+}
+
+/// The action withheld; of a change of levels only what takes power away, while what gives goes on.
+fn withhold(action: Action, hold: Hold) -> [Option<Action>; 2] {
+    let Change::SetPowerLevels { room, edits } = &action.change else {
+        return [Some(Action { held: Some(hold), ..action }), None];
+    };
+    let (lowers, raises): (Vec<PowerEdit>, Vec<PowerEdit>) = edits.iter().copied().partition(|edit| edit.lowers);
+    let part = |edits: Vec<PowerEdit>, held| {
+        let change = Change::SetPowerLevels { room: *room, edits: edits.into() };
+        (!matches!(&change, Change::SetPowerLevels { edits, .. } if edits.is_empty())).then_some(Action {
+            change,
+            held,
+            ..action.clone()
+        })
+    };
+    [part(raises, None), part(lowers, Some(hold))]
 }

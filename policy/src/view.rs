@@ -1,12 +1,13 @@
 //! The plan in words: the contract's JSON, the reasons, and the plan's id.
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::mirror::Standing;
-use crate::plan::{Action, Because, Blocked, Change, Hold, Kind, Plan};
+use crate::plan::{Action, Because, Blocked, Class, Hold, Kind, Plan};
 use crate::policy::Mode;
+use crate::setting::Setting;
 use crate::users::UserIx;
 use crate::world::{RoomIx, World};
 
@@ -81,6 +82,11 @@ fn id_of<'a>(world: &World, actions: impl Iterator<Item = &'a Action>) -> String
         hash.update([0]);
         hash.update(change.user().map_or("", |user| world.users.key(user)));
         hash.update([0]);
+        // Which settings and which levels: what is approved is what was shown.
+        if change.user().is_none() {
+            hash.update(change.before_and_after(world).1.to_string());
+            hash.update([0]);
+        }
     }
     hex::encode(&hash.finalize()[..4])
 }
@@ -96,7 +102,7 @@ impl Action {
     /// The action in words.
     pub fn view(&self, world: &World) -> ActionView {
         let Self { change, mode, held, because } = self;
-        let (before, after) = change.before_and_after();
+        let (before, after) = change.before_and_after(world);
         ActionView {
             kind: change.kind(),
             room: change.room().map(|room| room.key(world).to_owned()),
@@ -107,17 +113,6 @@ impl Action {
             before,
             after,
             held_because: held.map(|hold| hold.text(world)),
-        }
-    }
-}
-
-impl Change {
-    /// What is there now and what will be, as the ledger keeps it.
-    pub fn before_and_after(&self) -> (Value, Value) {
-        match self {
-            Self::CreateAccount { .. } => (Value::Null, json!("active")),
-            Self::Join { before, .. } => (json!(before.as_str()), json!("join")),
-            Self::Remove { before, .. } => (json!(before.as_str()), json!("leave")),
         }
     }
 }
@@ -164,10 +159,14 @@ impl Because {
             }
             Self::AccountsUnlisted => "Synapse's accounts could not be listed yet".to_owned(),
             Self::Folded => "two subjects fold to this MXID; mend one of the rows".to_owned(),
-            Self::Frozen => match room.and_then(|room| world.freeze(room)) {
-                Some(freeze) => format!("would be removed, but {freeze}"),
-                None => "would be removed, but a source was unreadable".to_owned(),
+            Self::Frozen => match room.map_or_else(|| world.pool_freeze(), |room| world.freeze(room)) {
+                Some(freeze) => format!("would be taken away, but {freeze}"),
+                None => "would be taken away, but a source was unreadable".to_owned(),
             },
+            Self::PoolDisabled => "the pool has the account disabled".to_owned(),
+            Self::PoolDeleted => "the pool no longer has the account (missing from two whole listings)".to_owned(),
+            Self::Restored => "the pool has the account enabled again, and this service had closed it".to_owned(),
+            Self::Drifted(setting) => world.drift_words(room, setting),
         }
     }
 }
@@ -177,20 +176,44 @@ impl Hold {
     pub fn text(self, world: &World) -> String {
         let limits = &world.policy.guard;
         match self {
-            Self::Total(total) => format!(
-                "{total} removals within {} s would exceed guard.max_removals = {}",
-                limits.window_seconds, limits.max_removals
+            Self::Total { class, taken } => format!(
+                "{taken} {} within {} s would exceed guard.max_removals = {}",
+                class.taken(),
+                limits.window_seconds,
+                limits.max_removals
             ),
-            Self::Fraction { removals, members } => format!(
-                "{removals} of {members} members would exceed guard.max_fraction = {} of the room (and guard.free_removals = {})",
-                limits.max_fraction, limits.free_removals
-            ),
+            Self::Fraction { class, taken, of } => {
+                let (of_what, whole) = match class {
+                    Class::ServerAdmins => ("admins", "them"),
+                    Class::Accounts => ("accounts", "them"),
+                    _ => ("members", "the room"),
+                };
+                format!(
+                    "{taken} {} of {of} {of_what} would exceed guard.max_fraction = {} of {whole} (and guard.free_removals = {})",
+                    class.taken(),
+                    limits.max_fraction,
+                    limits.free_removals
+                )
+            }
             Self::EmptyRoster => "the roster answered no row at all".to_owned(),
         }
     }
 }
 
 impl World {
+    /// What a setting of a room is, and who made it so.
+    fn drift_words(&self, room: Option<RoomIx>, setting: Setting) -> String {
+        let (event_type, key) = setting.event();
+        let state = room.and_then(|room| self.room(room).state(event_type));
+        match state {
+            Some(state) if state.content.get(key).is_some() => {
+                format!("{} set the {} otherwise ({})", state.sender, setting.key(), state.event_id)
+            }
+            Some(state) => format!("the {} is empty or was redacted ({})", setting.key(), state.event_id),
+            None => format!("the room has no {}", setting.key()),
+        }
+    }
+
     /// What the roster says of a user, or `None` where it says nothing.
     pub fn roster_words(&self, user: UserIx) -> Option<String> {
         let places = self.facts.places.get(&user)?;

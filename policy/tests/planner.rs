@@ -81,12 +81,27 @@ fn carry_out(world: &mut World, plan: &Plan) {
             Change::CreateAccount { user } => {
                 world.mirror.accounts.set(user, OnServer { present: true, ..OnServer::default() });
             }
+            Change::RestoreAccount { user, .. } => {
+                world.mirror.accounts.set(user, OnServer { present: true, ..OnServer::default() });
+            }
+            Change::LockAccount { user } => {
+                let there = world.mirror.accounts.get(user);
+                world.mirror.accounts.set(user, OnServer { locked: true, ..there });
+            }
+            Change::DeactivateAccount { user } => {
+                let there = world.mirror.accounts.get(user);
+                world.mirror.accounts.set(user, OnServer { deactivated: true, ..there });
+            }
             Change::Join { room, user, .. } => {
                 world.room_mut(room).set_membership(user, Membership::Join);
             }
             Change::Remove { room, user, .. } => {
                 world.room_mut(room).set_membership(user, Membership::Removed);
             }
+            Change::GrantServerAdmin { .. }
+            | Change::RevokeServerAdmin { .. }
+            | Change::SetRoomState { .. }
+            | Change::SetPowerLevels { .. } => unreachable!("these worlds have no such policy"),
         }
     }
     for pardon in &plan.pardons {
@@ -199,12 +214,12 @@ proptest! {
         let mut world = world(&given);
         world.policy.guard = GuardLimits { free_removals: 1, max_removals: 3, max_fraction: 0.4, window_seconds: 60 };
         let room = world.rooms().nth(1).unwrap();
-        let recent = Recent { removals: [(room, recent)].into_iter().collect() };
+        let recent = Recent { taken: [((Class::Removals, Some(room)), recent)].into_iter().collect() };
         let plan = plan(&world, &recent);
         let removals = |held: bool| {
             plan.actions.iter().filter(|one| one.change.kind() == Kind::Remove && one.held.is_some() == held).count()
         };
-        let before: u32 = recent.removals.values().sum();
+        let before: u32 = recent.taken.values().sum();
         prop_assert!(removals(false) == 0 || removals(false) + removals(true) + before as usize <= 3);
         for action in plan.actions.iter().filter(|action| action.held.is_some()) {
             prop_assert_eq!(action.change.kind(), Kind::Remove);

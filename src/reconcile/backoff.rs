@@ -83,7 +83,7 @@ impl Backoff {
         }
         let planned: HashSet<ChangeKey> = plan.actions.iter().map(|action| action.change.key()).collect();
         self.failures.retain(|key, _| {
-            let idle = key.1.map_or(!accounts_listed, |room| plan.idle_rooms.contains(&room));
+            let idle = key.room.map_or(!accounts_listed, |room| plan.idle_rooms.contains(&room));
             idle || planned.contains(key)
         });
     }

@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{join, join_all};
 use futures_util::stream::{self, StreamExt};
-use provisioner_policy::{Action, Change, RoomIx, UserIx, World};
+use provisioner_policy::{Action, Change, Closed, RoomIx, UserIx, World};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::approval::Approval;
 use super::creations::{Creation, Creations};
+use super::state_writes;
 use crate::homeserver::{AccountCreation, CallError, Homeserver, Outcome as CallOutcome};
 use crate::store::{Entry, Line, Outcome, PassId, Store};
 
@@ -81,7 +82,7 @@ impl Executor<'_> {
         let lanes = Lanes {
             until: Instant::now() + SLICE,
             unreachable: AtomicBool::new(false),
-            creations: Creations::awaiting(accounts.iter().filter_map(|index| due[*index].change.user())),
+            creations: Creations::awaiting(accounts.iter().filter_map(|index| opens_account(&due[*index].change))),
         };
         let room_lanes = rooms.into_iter().filter(|lane| !lane.is_empty()).map(|lane| {
             let tasks = lane.into_iter().map(task);
@@ -160,7 +161,7 @@ impl Executor<'_> {
             tokio::time::sleep(*patience).await;
             answer = self.call(&action.change).await;
         }
-        if let Change::CreateAccount { user } = action.change {
+        if let Some(user) = opens_account(&action.change) {
             lanes.creations.ended(user, answer.is_ok());
         }
         match answer {
@@ -178,16 +179,39 @@ impl Executor<'_> {
     async fn call(&self, change: &Change) -> Result<CallOutcome, CallError> {
         let id = |room: RoomIx| self.world.policy.rooms[room.index()].id.as_str();
         let mxid = |user: UserIx| self.world.users.mxid(user);
-        match *change {
-            Change::CreateAccount { user } => {
+        match change {
+            &Change::CreateAccount { user } => {
                 self.homeserver.create_account(&mxid(user), None).await.map(|creation| match creation {
                     AccountCreation::Created => CallOutcome::Done,
                     AccountCreation::Existed(_) => CallOutcome::AlreadySo,
                 })
             }
-            Change::Join { room, user, .. } => self.homeserver.join(id(room), &mxid(user)).await,
-            Change::Remove { room, user, .. } => {
+            &Change::RestoreAccount { user, before: Closed::Locked } => self.homeserver.lock(&mxid(user), false).await,
+            &Change::RestoreAccount { user, before: Closed::Deactivated } => {
+                self.homeserver.reactivate(&mxid(user)).await
+            }
+            &Change::LockAccount { user } => {
+                let locked = self.homeserver.lock(&mxid(user), true).await?;
+                // A lock alone leaves devices that come back with it.
+                self.homeserver.log_out(&mxid(user)).await?;
+                Ok(locked)
+            }
+            &Change::DeactivateAccount { user } => self.homeserver.deactivate(&mxid(user)).await,
+            &Change::GrantServerAdmin { user } => {
+                self.homeserver.set_admin(&mxid(user), true).await.map(|()| CallOutcome::Done)
+            }
+            &Change::RevokeServerAdmin { user } => {
+                self.homeserver.set_admin(&mxid(user), false).await.map(|()| CallOutcome::Done)
+            }
+            &Change::Join { room, user, .. } => self.homeserver.join(id(room), &mxid(user)).await,
+            &Change::Remove { room, user, .. } => {
                 self.homeserver.kick(id(room), &mxid(user), Some("no longer a member")).await
+            }
+            Change::SetRoomState { room, setting, after, .. } => {
+                state_writes::set_setting(self.homeserver, self.world, *room, *setting, after).await
+            }
+            Change::SetPowerLevels { room, edits } => {
+                state_writes::set_power_levels(self.homeserver, self.world, *room, edits).await
             }
         }
     }
@@ -232,10 +256,18 @@ fn line<'a>(task: &'a Task<'_>, tried: &Tried) -> Line<'a> {
     Line { entry: &task.entry, outcome, detail }
 }
 
+/// Whose account the change makes usable: joins wait for it.
+fn opens_account(change: &Change) -> Option<UserIx> {
+    match change {
+        Change::CreateAccount { user } | Change::RestoreAccount { user, .. } => Some(*user),
+        _ => None,
+    }
+}
+
 /// The ledger's words for an action.
 pub(super) fn entry(world: &World, action: &Action, seq: i32) -> Entry {
     let room = action.change.room();
-    let (before, after) = action.change.before_and_after();
+    let (before, after) = action.change.before_and_after(world);
     Entry {
         seq,
         kind: action.change.kind().as_str(),
@@ -246,6 +278,7 @@ pub(super) fn entry(world: &World, action: &Action, seq: i32) -> Entry {
         after,
         cause: action.because.text(world, room, action.change.user()),
         mode: action.mode.as_str(),
+        taken: i32::try_from(action.change.takes()).unwrap_or(i32::MAX),
     }
 }
 

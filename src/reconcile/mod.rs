@@ -16,6 +16,7 @@ mod record;
 mod refresh;
 mod report;
 mod service;
+mod state_writes;
 mod verify;
 mod wakes;
 

@@ -4,7 +4,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use provisioner_policy::{Action, Change, Membership, OnServer, Plan, Policy, Recent, World, plan};
+use provisioner_policy::{
+    Action, Change, Closed, Kind, Membership, OnServer, Plan, Policy, Recent, UserIx, World, plan,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{instrument, warn};
 
@@ -91,7 +93,7 @@ impl Reconciler {
     /// The plan for the world as it is known. The ledger is only asked where something might be removed.
     pub async fn plan(&self) -> Result<Plan> {
         let candidates = plan(&self.world, &Recent::default());
-        if !candidates.actions.iter().any(|action| action.change.kind().is_destructive()) {
+        if !candidates.actions.iter().any(|action| action.change.takes() > 0) {
             return Ok(candidates);
         }
         let recent = self.recent().await?;
@@ -101,11 +103,17 @@ impl Reconciler {
     /// What was taken away within the guard's window.
     async fn recent(&self) -> Result<Recent> {
         let window = Duration::from_secs(self.world.policy.guard.window_seconds);
-        let rows = self.store.recent_removals(window.as_secs_f64()).await.context("count recent removals")?;
-        let removals = rows.into_iter().filter_map(|(room_id, removals)| {
-            Some((self.world.room_by_id(&room_id)?, u32::try_from(removals).ok().filter(|removals| *removals > 0)?))
-        });
-        Ok(Recent { removals: removals.collect() })
+        let rows = self.store.recently_taken(window.as_secs_f64()).await.context("count what was taken lately")?;
+        let mut recent = Recent::default();
+        for row in rows {
+            let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.as_str() == row.kind) else { continue };
+            let room = row.room_id.as_deref().map(|id| self.world.room_by_id(id));
+            // A room that is no longer managed still counts for its class, by no room's share.
+            let bucket = (kind.class(), room.flatten());
+            *recent.taken.entry(bucket).or_default() += u32::try_from(row.taken).unwrap_or_default();
+        }
+        recent.taken.retain(|_, taken| *taken > 0);
+        Ok(recent)
     }
 
     /// Approves what the guard holds now, for the pass that follows, if it is the part called `id`.
@@ -198,26 +206,47 @@ impl Reconciler {
 
     /// Puts into the mirror what a write did; the push that follows says the same.
     fn took_effect(&mut self, change: &Change) {
-        match *change {
-            Change::CreateAccount { user } => {
-                self.world.mirror.accounts.set(user, OnServer { present: true, ..OnServer::default() });
+        match change {
+            &Change::CreateAccount { user } => {
+                self.on_server(user, |_| OnServer { present: true, ..OnServer::default() });
                 self.accounts_total = self.accounts_total.map(|total| total + 1);
             }
-            Change::Join { room, user, .. } => {
+            &Change::RestoreAccount { user, before: Closed::Locked } => {
+                self.on_server(user, |there| OnServer { locked: false, ..there });
+            }
+            &Change::RestoreAccount { user, before: Closed::Deactivated } => {
+                self.on_server(user, |there| OnServer { deactivated: false, admin: false, ..there });
+            }
+            &Change::LockAccount { user } => self.on_server(user, |there| OnServer { locked: true, ..there }),
+            &Change::DeactivateAccount { user } => {
+                self.on_server(user, |there| OnServer { deactivated: true, ..there })
+            }
+            &Change::GrantServerAdmin { user } => self.on_server(user, |there| OnServer { admin: true, ..there }),
+            &Change::RevokeServerAdmin { user } => self.on_server(user, |there| OnServer { admin: false, ..there }),
+            &Change::Join { room, user, .. } => {
                 self.world.room_mut(room).set_membership(user, Membership::Join);
             }
-            Change::Remove { room, user, .. } => {
+            &Change::Remove { room, user, .. } => {
                 self.world.room_mut(room).set_membership(user, Membership::Removed);
             }
+            // What the room's state is now comes with the push, or with the next reading.
+            Change::SetRoomState { room, .. } | Change::SetPowerLevels { room, .. } => {
+                distrust(self.world.room_mut(*room));
+            }
         }
+    }
+
+    fn on_server(&mut self, user: UserIx, change: impl FnOnce(OnServer) -> OnServer) {
+        let there = self.world.mirror.accounts.get(user);
+        self.world.mirror.accounts.set(user, change(there));
     }
 
     /// The push of a write says nothing new.
     fn await_echo(&mut self, change: &Change, now: Instant) {
         match *change {
-            Change::CreateAccount { .. } => {}
             Change::Join { room, user, .. } => self.ears.echoes.joined(room, user, now),
             Change::Remove { room, user, .. } => self.ears.echoes.removed(room, user, now),
+            _ => {}
         }
     }
 

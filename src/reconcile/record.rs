@@ -93,14 +93,16 @@ pub(super) fn measure(world: &World, plan: &Plan) {
         *drift.entry((change.kind(), change.room())).or_default() += 1;
     }
     let drift = |kind, room| drift.get(&(kind, room)).copied().unwrap_or_default() as f64;
-    for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::CreateAccount) {
+    for kind in Kind::ALL {
+        if !kind.is_of_a_room() {
+            metrics::gauge!("provisioner_drift", "kind" => kind.as_str(), "room" => "").set(drift(kind, None));
+            continue;
+        }
         for room in world.rooms() {
             metrics::gauge!("provisioner_drift", "kind" => kind.as_str(), "room" => room.key(world).to_owned())
                 .set(drift(kind, Some(room)));
         }
     }
-    metrics::gauge!("provisioner_drift", "kind" => Kind::CreateAccount.as_str(), "room" => "")
-        .set(drift(Kind::CreateAccount, None));
     for room in world.rooms().filter(|room| world.room(*room).standing == Standing::Ready) {
         metrics::gauge!("provisioner_members", "room" => room.key(world).to_owned())
             .set(f64::from(world.room(room).joined()));
@@ -109,10 +111,10 @@ pub(super) fn measure(world: &World, plan: &Plan) {
 
 /// The counts of a plan, before anything is carried out.
 pub(super) fn report(world: &World, plan: &Plan) -> PassReport {
-    let mut reasons: BTreeMap<RoomIx, BTreeSet<String>> = BTreeMap::new();
+    let mut reasons: BTreeMap<Option<RoomIx>, BTreeSet<String>> = BTreeMap::new();
     for action in plan.held() {
-        if let (Some(room), Some(hold)) = (action.change.room(), action.held) {
-            reasons.entry(room).or_default().insert(hold.text(world));
+        if let Some(hold) = action.held {
+            reasons.entry(action.change.room()).or_default().insert(hold.text(world));
         }
     }
     let unreadable = plan.idle_rooms.iter().filter_map(|room| match &world.room(*room).standing {
@@ -127,7 +129,12 @@ pub(super) fn report(world: &World, plan: &Plan) -> PassReport {
         held_id: plan.held_id(world),
         held_because: reasons
             .into_iter()
-            .flat_map(|(room, texts)| texts.into_iter().map(move |text| format!("{}: {text}", room.key(world))))
+            .flat_map(|(room, texts)| {
+                texts.into_iter().map(move |text| match room {
+                    Some(room) => format!("{}: {text}", room.key(world)),
+                    None => text,
+                })
+            })
             .collect(),
         blocked: plan.blocked.len(),
         errors: unreadable.collect(),

@@ -52,6 +52,8 @@ pub struct Entry {
     pub after: Value,
     pub cause: String,
     pub mode: &'static str,
+    /// How many places, levels, flags or accounts it takes away.
+    pub taken: i32,
 }
 
 /// One line to write.
@@ -60,6 +62,14 @@ pub struct Line<'a> {
     pub entry: &'a Entry,
     pub outcome: Outcome,
     pub detail: Option<String>,
+}
+
+/// What one kind of action took away in one room, or on the server.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    pub kind: String,
+    pub room_id: Option<String>,
+    pub taken: i64,
 }
 
 /// Which lines of the ledger to show.
@@ -104,9 +114,9 @@ impl Store {
         }
         sqlx::query!(
             "INSERT INTO provisioner.ledger
-                 (pass, seq, kind, user_id, room_id, room_key, before, after, cause, mode, outcome, detail)
+                 (pass, seq, kind, user_id, room_id, room_key, before, after, cause, mode, outcome, detail, taken)
              SELECT $1, * FROM UNNEST($2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[],
-                                      $8::jsonb[], $9::text[], $10::text[], $11::text[], $12::text[])",
+                                      $8::jsonb[], $9::text[], $10::text[], $11::text[], $12::text[], $13::int[])",
             pass,
             &column(lines, |line| line.entry.seq),
             &column(lines, |line| line.entry.kind.to_owned()),
@@ -119,6 +129,7 @@ impl Store {
             &column(lines, |line| line.entry.mode.to_owned()),
             &column(lines, |line| line.outcome.as_str().to_owned()),
             &column(lines, |line| line.detail.clone()) as &[Option<String>],
+            &column(lines, |line| line.entry.taken),
         )
         .execute(&self.pool)
         .await
@@ -129,9 +140,9 @@ impl Store {
     pub async fn close_interrupted(&self) -> sqlx::Result<u64> {
         sqlx::query!(
             "INSERT INTO provisioner.ledger
-                 (pass, seq, kind, user_id, room_id, room_key, before, after, cause, mode, outcome, detail)
+                 (pass, seq, kind, user_id, room_id, room_key, before, after, cause, mode, outcome, detail, taken)
              SELECT pass, seq, kind, user_id, room_id, room_key, before, after, cause, mode, 'interrupted',
-                    'the service stopped before the answer came'
+                    'the service stopped before the answer came', taken
              FROM provisioner.ledger AS started
              WHERE outcome = 'started' AND pass > (SELECT COALESCE(max(pass), 0) - 100 FROM provisioner.ledger)
                AND NOT EXISTS (
@@ -144,21 +155,20 @@ impl Store {
         .map(|done| done.rows_affected())
     }
 
-    /// Removals by room within the window: those done, and those of which nobody knows how they ended.
-    pub async fn recent_removals(&self, window_seconds: f64) -> sqlx::Result<Vec<(String, i64)>> {
-        let rows = sqlx::query!(
-            r#"SELECT room_id AS "room_id!",
-                      count(*) FILTER (WHERE outcome = 'started')
-                      - count(*) FILTER (WHERE outcome IN ('failed', 'already_so', 'left')) AS "removals!"
+    /// What was taken away within the window, by kind and room: what was done, and what nobody knows the end of.
+    pub async fn recently_taken(&self, window_seconds: f64) -> sqlx::Result<Vec<Taken>> {
+        sqlx::query_as!(
+            Taken,
+            r#"SELECT kind, room_id,
+                      COALESCE(sum(taken) FILTER (WHERE outcome = 'started'), 0)
+                      - COALESCE(sum(taken) FILTER (WHERE outcome IN ('failed', 'already_so', 'left')), 0) AS "taken!"
                FROM provisioner.ledger
-               WHERE at > now() - make_interval(secs => $1) AND kind NOT IN ('create_account', 'join')
-                 AND kind = 'remove' AND room_id IS NOT NULL
-               GROUP BY room_id"#,
+               WHERE at > now() - make_interval(secs => $1) AND taken > 0
+               GROUP BY kind, room_id"#,
             window_seconds,
         )
         .fetch_all(&self.pool)
-        .await?;
-        Ok(rows.into_iter().map(|row| (row.room_id, row.removals)).collect())
+        .await
     }
 
     /// The newest lines first. Attempts that have an outcome are shown by their outcome alone.

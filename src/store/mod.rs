@@ -19,7 +19,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 pub use inbox::InboxRow;
 pub use leadership::Leadership;
-pub use ledger::{Entry, HistoryFilter, HistoryLine, Line, Outcome, PassId};
+pub use ledger::{Entry, HistoryFilter, HistoryLine, Line, Outcome, PassId, Taken};
 pub use pardons::Pardoned;
 pub use pause::Paused;
 pub use requests::{Asked, PassRequest};

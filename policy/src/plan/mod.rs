@@ -1,94 +1,16 @@
 //! The plan as data: what would be done, what is in the way, and why. Execution, preview, guard and ledger use this one
 //! value; it holds numbers, and [`crate::view`] turns them into words.
 
-use serde::{Deserialize, Serialize};
+mod change;
+mod kind;
 
-use crate::mirror::Membership;
-use crate::policy::{Mode, Modes};
+pub use change::{Change, ChangeKey, Closed, PowerEdit};
+pub use kind::{Class, Kind};
+
+use crate::policy::Mode;
+use crate::setting::Setting;
 use crate::users::UserIx;
 use crate::world::RoomIx;
-
-/// What an action does, as the contract names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    CreateAccount,
-    Join,
-    Remove,
-}
-
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 3] = [Self::CreateAccount, Self::Join, Self::Remove];
-
-    /// As the contract spells it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CreateAccount => "create_account",
-            Self::Join => "join",
-            Self::Remove => "remove",
-        }
-    }
-
-    /// Whether the guard counts it.
-    pub fn is_destructive(self) -> bool {
-        match self {
-            Self::Remove => true,
-            Self::CreateAccount | Self::Join => false,
-        }
-    }
-
-    /// The mode its class is in.
-    pub fn mode(self, modes: &Modes) -> Mode {
-        match self {
-            Self::CreateAccount => modes.accounts,
-            Self::Join => modes.joins,
-            Self::Remove => modes.removals,
-        }
-    }
-}
-
-/// One change to the homeserver.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Change {
-    CreateAccount { user: UserIx },
-    Join { room: RoomIx, user: UserIx, before: Membership },
-    Remove { room: RoomIx, user: UserIx, before: Membership },
-}
-
-/// What a change is about, whatever was there before: the same for every attempt at it.
-pub type ChangeKey = (Kind, Option<RoomIx>, Option<UserIx>);
-
-impl Change {
-    /// What tells it from other changes.
-    pub fn key(&self) -> ChangeKey {
-        (self.kind(), self.room(), self.user())
-    }
-
-    /// What it does.
-    pub fn kind(&self) -> Kind {
-        match self {
-            Self::CreateAccount { .. } => Kind::CreateAccount,
-            Self::Join { .. } => Kind::Join,
-            Self::Remove { .. } => Kind::Remove,
-        }
-    }
-
-    /// The room it is about.
-    pub fn room(&self) -> Option<RoomIx> {
-        match self {
-            Self::CreateAccount { .. } => None,
-            Self::Join { room, .. } | Self::Remove { room, .. } => Some(*room),
-        }
-    }
-
-    /// The user it is about.
-    pub fn user(&self) -> Option<UserIx> {
-        match self {
-            Self::CreateAccount { user } | Self::Join { user, .. } | Self::Remove { user, .. } => Some(*user),
-        }
-    }
-}
 
 /// Why something is planned, or why it is not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -117,21 +39,29 @@ pub enum Because {
     Folded,
     /// The room's freeze, see [`crate::Freeze`].
     Frozen,
+    /// The pool disabled the account.
+    PoolDisabled,
+    /// The pool no longer has the account.
+    PoolDeleted,
+    /// The pool has the account enabled again, and the lock or deactivation was ours.
+    Restored,
+    /// The setting of the room is not what the policy says.
+    Drifted(Setting),
 }
 
 /// Why the guard holds an action back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Hold {
-    /// More in all than `max_removals`: this many within the window, this pass included.
-    Total(u32),
-    /// More than the free ones and more than `max_fraction` of the room: this many of this many members.
-    Fraction { removals: u32, members: u32 },
+    /// More in all of its class than `max_removals`: this many within the window, this pass included.
+    Total { class: Class, taken: u32 },
+    /// More than the free ones and more than `max_fraction` of the room (of the admins, of the accounts): this many of this many.
+    Fraction { class: Class, taken: u32, of: u32 },
     /// The roster answered no row at all.
     EmptyRoster,
 }
 
 /// One planned change.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Action {
     pub change: Change,
     pub mode: Mode,

@@ -1,0 +1,76 @@
+//! Which accounts are made, closed and opened again.
+
+use crate::facts::{Account, AccountsFrom};
+use crate::plan::{Because, Blocked, Change, Closed, Plan};
+use crate::policy::Offboarding;
+use crate::users::UserIx;
+use crate::world::World;
+
+pub(super) fn plan_accounts(world: &World, plan: &mut Plan) {
+    if !world.mirror.accounts_listed {
+        return;
+    }
+    let frozen = world.pool_freeze().is_some();
+    for user in world.users.iter().filter(|user| !world.is_exempt(*user)) {
+        if is_missing(world, user) {
+            plan.push(world, Change::CreateAccount { user }, Because::NoAccountYet);
+        } else if let Some(before) = to_be_restored(world, user) {
+            plan.push(world, Change::RestoreAccount { user, before }, Because::Restored);
+        } else if let Some((change, because)) = closing(world, user) {
+            if frozen {
+                let kind = change.kind();
+                plan.blocked.push(Blocked { kind, room: None, user, because: Because::Frozen });
+            } else {
+                plan.push(world, change, because);
+            }
+        }
+    }
+}
+
+/// Whether a source calls for an account that Synapse does not have.
+pub(super) fn is_missing(world: &World, user: UserIx) -> bool {
+    !world.mirror.accounts.get(user).present && is_called_for(world, user)
+}
+
+/// Whether an account that we closed is called for again.
+pub(super) fn is_to_be_restored(world: &World, user: UserIx) -> bool {
+    to_be_restored(world, user).is_some()
+}
+
+fn is_called_for(world: &World, user: UserIx) -> bool {
+    world.users.is_local(user) && world.facts.is_active(user) && !world.facts.folded.contains(&user)
+}
+
+/// A lock or deactivation that somebody else set is theirs to take back.
+fn to_be_restored(world: &World, user: UserIx) -> Option<Closed> {
+    let ours = *world.facts.closed_by_us.get(&user)?;
+    let there = world.mirror.accounts.get(user);
+    let still = match ours {
+        Closed::Locked => there.locked && !there.deactivated,
+        Closed::Deactivated => there.deactivated,
+    };
+    (still && is_called_for(world, user)).then_some(ours)
+}
+
+/// What becomes of an account that the pool disabled or no longer has.
+fn closing(world: &World, user: UserIx) -> Option<(Change, Because)> {
+    let because = match world.facts.accounts.get(user) {
+        Account::Disabled => Because::PoolDisabled,
+        Account::Deleted => Because::PoolDeleted,
+        Account::Unknown | Account::Active | Account::Refused => return None,
+    };
+    let there = world.mirror.accounts.get(user);
+    if world.facts.accounts_from != AccountsFrom::Pool
+        || !world.users.is_local(user)
+        || world.facts.folded.contains(&user)
+        || !there.present
+        || there.deactivated
+    {
+        return None;
+    }
+    match world.policy.offboarding {
+        Offboarding::Remove => None,
+        Offboarding::Lock => (!there.locked).then_some((Change::LockAccount { user }, because)),
+        Offboarding::Deactivate => Some((Change::DeactivateAccount { user }, because)),
+    }
+}
