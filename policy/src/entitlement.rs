@@ -54,7 +54,7 @@ impl World {
 
     /// Whether `user` belongs in `room`, by the first of the room's selectors that matches.
     pub fn entitlement(&self, room: RoomIx, user: UserIx) -> Entitlement {
-        if !self.facts.folded.is_empty() && self.facts.folded.contains(&user) {
+        if self.facts.is_folded(user) {
             return Entitlement::InDoubt;
         }
         if !self.users.is_local(user) || !self.may_belong(user) {

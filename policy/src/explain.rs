@@ -49,7 +49,7 @@ impl World {
     /// Whether any source, account or room has heard of the user.
     pub fn is_known(&self, user: UserIx) -> bool {
         self.facts.places.contains_key(&user)
-            || self.facts.folded.contains(&user)
+            || self.facts.is_folded(user)
             || self.facts.accounts.get(user) != Account::Unknown
             || self.mirror.accounts.get(user).present
             || self.rooms().any(|room| self.room(room).membership(user) != Membership::None)

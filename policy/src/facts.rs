@@ -69,8 +69,10 @@ pub struct Facts {
     pub roster_rows: usize,
     /// What was wrong with single rows.
     pub roster_trouble: Vec<RowTrouble>,
-    /// MXIDs that two subjects fold to.
+    /// MXIDs that two subjects of the roster fold to.
     pub folded: HashSet<UserIx>,
+    /// MXIDs that two subjects of the pool fold to.
+    pub folded_accounts: HashSet<UserIx>,
     /// Who belongs to which teams.
     pub places: HashMap<UserIx, Box<[Place]>>,
     /// State of each listed group.
@@ -80,6 +82,12 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Whether two subjects fold to this MXID, so that nothing is concluded of it.
+    pub fn is_folded(&self, user: UserIx) -> bool {
+        let within = |users: &HashSet<UserIx>| !users.is_empty() && users.contains(&user);
+        within(&self.folded) || within(&self.folded_accounts)
+    }
+
     /// Whether the account counts as one of "everyone".
     pub fn is_active(&self, user: UserIx) -> bool {
         match self.accounts.get(user) {

@@ -3,7 +3,7 @@
 //! Counted per class over a sliding window, so that a slow drip is caught like a flood. It only marks; it never drops an
 //! action.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::facts::SourceState;
 use crate::plan::{Action, Change, Class, Hold, Plan, PowerEdit};
@@ -28,14 +28,31 @@ impl World {
         self.facts.roster == SourceState::Good && self.facts.roster_rows == 0 && self.depend_on_roster(selectors)
     }
 
-    fn bucket_is_suspect(&self, (class, room): Bucket) -> bool {
+    /// An empty group that somebody would lose something for.
+    fn has_empty_group(&self, selectors: &[Matcher]) -> bool {
+        selectors.iter().any(|selector| match selector {
+            Matcher::Group(group) => {
+                self.facts.group_states.get(group) == Some(&SourceState::Good)
+                    && self.facts.groups.get(group).is_none_or(HashSet::is_empty)
+            }
+            _ => false,
+        })
+    }
+
+    /// The empty answer, if there is one, that nothing of this bucket should be taken away for without asking.
+    fn empty_answer(&self, (class, room): Bucket) -> Option<Hold> {
+        let of = |selectors: &[Matcher]| match () {
+            () if self.is_suspect(selectors) => Some(Hold::EmptyRoster),
+            () if self.has_empty_group(selectors) => Some(Hold::EmptyGroup),
+            () => None,
+        };
         match (class, room) {
             (Class::PowerLevels, Some(room)) => {
-                self.power[room.index()].iter().any(|(_, selectors)| self.is_suspect(selectors))
+                self.power[room.index()].iter().find_map(|(_, selectors)| of(selectors))
             }
-            (_, Some(room)) => self.roster_is_suspect(room),
-            (Class::ServerAdmins, None) => self.is_suspect(&self.admins),
-            (_, None) => false,
+            (_, Some(room)) => of(&self.members[room.index()]),
+            (Class::ServerAdmins, None) => of(&self.admins),
+            (_, None) => None,
         }
     }
 
@@ -83,8 +100,8 @@ pub(crate) fn guard(world: &World, recent: &Recent, plan: &mut Plan) {
 
 fn hold(world: &World, recent: &Recent, bucket: Bucket, planned: u32, total: u32) -> Option<Hold> {
     let limits = &world.policy.guard;
-    if world.bucket_is_suspect(bucket) {
-        return Some(Hold::EmptyRoster);
+    if let Some(empty) = world.empty_answer(bucket) {
+        return Some(empty);
     }
     let class = bucket.0;
     let before = recent.taken.get(&bucket).copied().unwrap_or_default();

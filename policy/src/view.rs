@@ -4,9 +4,11 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::facts::{AccountsFrom, SourceState};
 use crate::mirror::Standing;
 use crate::plan::{Action, Because, Blocked, Class, Hold, Kind, Plan};
 use crate::policy::Mode;
+use crate::pool_move::PoolMove;
 use crate::setting::Setting;
 use crate::users::UserIx;
 use crate::world::{RoomIx, World};
@@ -57,8 +59,13 @@ impl Plan {
             held_id: self.held_id(world),
             actions: self.actions.iter().map(|action| action.view(world)).collect(),
             blocked: self.blocked.iter().map(|blocked| blocked.view(world)).collect(),
-            notices: world.notices(),
+            notices: self.notices(world),
         }
+    }
+
+    /// What the reader should know beside the plan, the plan's own shape first.
+    pub fn notices(&self, world: &World) -> Vec<String> {
+        self.pool_move(world).map(PoolMove::text).into_iter().chain(world.notices()).collect()
     }
 
     /// A short id: the same for the same changes in the same modes, and for no other plan.
@@ -196,6 +203,7 @@ impl Hold {
                 )
             }
             Self::EmptyRoster => "the roster answered no row at all".to_owned(),
+            Self::EmptyGroup => "a Cognito group that a selector names has nobody in it".to_owned(),
         }
     }
 }
@@ -229,6 +237,25 @@ impl World {
 }
 
 impl World {
+    /// Trouble with the pool and its groups.
+    fn pool_notices(&self) -> Vec<String> {
+        let facts = &self.facts;
+        let of = |what: String, state: &SourceState| match state {
+            SourceState::Good => None,
+            SourceState::Unread => Some(format!("{what} has not been listed yet: nobody is removed for its sake")),
+            SourceState::Failing(reason) => {
+                Some(format!("{what} cannot be listed, nobody is removed for its sake: {reason}"))
+            }
+        };
+        let pool =
+            (facts.accounts_from == AccountsFrom::Pool).then(|| of("the pool".to_owned(), &facts.pool)).flatten();
+        let mut groups: Vec<_> =
+            facts.group_states.iter().map(|(name, state)| (self.names.text(*name), state)).collect();
+        groups.sort_by_key(|(name, _)| *name);
+        let groups = groups.into_iter().filter_map(|(name, state)| of(format!("group {name:?}"), state));
+        pool.into_iter().chain(groups).collect()
+    }
+
     /// Trouble with sources and rooms, each with its mend.
     pub fn notices(&self) -> Vec<String> {
         let world = self;
@@ -236,9 +263,10 @@ impl World {
         if world.rooms().any(|room| world.roster_is_suspect(room)) {
             notices.push("the roster answered no row at all: nobody is removed for its sake".to_owned());
         }
-        if let crate::SourceState::Failing(reason) = &world.facts.roster {
+        if let SourceState::Failing(reason) = &world.facts.roster {
             notices.push(format!("the roster cannot be read, nobody is removed for its sake: {reason}"));
         }
+        notices.extend(world.pool_notices());
         for room in world.rooms() {
             match &world.room(room).standing {
                 Standing::Ready => {

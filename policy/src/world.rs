@@ -2,9 +2,10 @@
 
 use hashbrown::HashSet;
 
-use crate::facts::{Facts, Place, SourceState};
+use crate::facts::{Account, Facts, Place, SourceState};
 use crate::mirror::{Membership, Mirror, OnServer, RoomMirror};
 use crate::names::{NameIx, Names};
+use crate::plan::Closed;
 use crate::policy::{Policy, RoomPolicy};
 use crate::roster::RosterReading;
 use crate::selector::Selector;
@@ -125,6 +126,50 @@ impl World {
     /// Notes that the roster could not be read. What was read before still stands.
     pub fn fail_roster(&mut self, reason: impl Into<String>) {
         self.facts.roster = SourceState::Failing(reason.into());
+    }
+
+    /// Takes what the account store says of one account, and whether this service closed it on Synapse.
+    pub fn set_account(&mut self, mxid: &str, account: Account, closed_by_us: Option<Closed>, folded: bool) {
+        let user = self.users.intern(mxid);
+        self.facts.accounts.set(user, account);
+        match closed_by_us {
+            Some(closed) => self.facts.closed_by_us.insert(user, closed),
+            None => self.facts.closed_by_us.remove(&user),
+        };
+        if folded {
+            self.facts.folded_accounts.insert(user);
+        } else {
+            self.facts.folded_accounts.remove(&user);
+        }
+    }
+
+    /// Takes a group of the pool: its members as last read whole, and whether that still stands.
+    pub fn set_group(&mut self, name: &str, state: SourceState, members: impl Iterator<Item = impl AsRef<str>>) {
+        let group = self.names.intern(name);
+        let members = members.map(|mxid| self.users.intern(mxid.as_ref())).collect();
+        self.facts.groups.insert(group, members);
+        self.facts.group_states.insert(group, state);
+    }
+
+    /// People whom the roster or a selector names and of whom the account store knows nothing: with a pool, it is asked.
+    pub fn unknown_accounts(&self) -> impl Iterator<Item = UserIx> + '_ {
+        let selected = self.members.iter().flatten().chain(self.power.iter().flatten().flat_map(|(_, grant)| grant));
+        let subjects = selected.chain(&self.admins).filter_map(|matcher| match matcher {
+            Matcher::Subject(user) => Some(*user),
+            _ => None,
+        });
+        let named = self.facts.places.keys().copied().chain(subjects);
+        named.filter(|user| self.facts.accounts.get(*user) == Account::Unknown && !self.is_exempt(*user))
+    }
+
+    /// Accounts that this service closed and that are called for and open again.
+    pub fn reopened(&self) -> impl Iterator<Item = UserIx> + '_ {
+        let open = |user: UserIx| {
+            let there = self.mirror.accounts.get(user);
+            there.present && !there.locked && !there.deactivated
+        };
+        let closed = self.facts.closed_by_us.keys().copied();
+        closed.filter(move |user| self.mirror.accounts_listed && self.facts.is_active(*user) && open(*user))
     }
 
     /// Takes what Synapse says of one account.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use provisioner_policy::{Policy, RoomSettings};
+use provisioner_policy::{AccountsFrom, Policy, RoomSettings};
 
 use crate::config::{self, Config, Registration, RoomIds};
 use crate::homeserver::{Homeserver, Timeouts};
@@ -83,6 +83,8 @@ impl Settings {
 
     /// A reconciler that has read nothing yet.
     pub async fn reconciler(&self, store: &Store) -> Result<Reconciler> {
-        Ok(Reconciler::new(self.policy.clone(), store.clone(), self.homeserver().await?, self.roster()?))
+        let accounts_from = if self.config.cognito.is_some() { AccountsFrom::Pool } else { AccountsFrom::Named };
+        let homeserver = self.homeserver().await?;
+        Ok(Reconciler::new(self.policy.clone(), accounts_from, store.clone(), homeserver, self.roster()?))
     }
 }

@@ -3,6 +3,7 @@
 //! No inner retries and no choices: an action succeeds, fails, or is left for the next slice. One failure never stops its
 //! siblings; an unreachable homeserver stops all, because every further call would only wait for it.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -50,6 +51,8 @@ pub(super) struct Executor<'a> {
     pub(super) world: &'a World,
     pub(super) pass: PassId,
     pub(super) approval: &'a Approval,
+    /// Display names for accounts that are made, where the pool has one.
+    pub(super) names: HashMap<UserIx, String>,
     /// Cancelled: nothing new is started.
     pub(super) stop: &'a CancellationToken,
 }
@@ -176,12 +179,23 @@ impl Executor<'_> {
         }
     }
 
+    /// What the store must know before the call: a kill in between must not make our own lock look like somebody else's.
+    async fn before_call(&self, change: &Change) -> sqlx::Result<()> {
+        let (user, closed) = match change {
+            Change::LockAccount { user } => (*user, Closed::Locked),
+            Change::DeactivateAccount { user } => (*user, Closed::Deactivated),
+            _ => return Ok(()),
+        };
+        self.store.set_closed(&self.world.users.mxid(user), Some(closed)).await
+    }
+
     async fn call(&self, change: &Change) -> Result<CallOutcome, CallError> {
         let id = |room: RoomIx| self.world.policy.rooms[room.index()].id.as_str();
         let mxid = |user: UserIx| self.world.users.mxid(user);
         match change {
             &Change::CreateAccount { user } => {
-                self.homeserver.create_account(&mxid(user), None).await.map(|creation| match creation {
+                let name = self.names.get(&user).map(String::as_str);
+                self.homeserver.create_account(&mxid(user), name).await.map(|creation| match creation {
                     AccountCreation::Created => CallOutcome::Done,
                     AccountCreation::Existed(_) => CallOutcome::AlreadySo,
                 })
@@ -217,6 +231,9 @@ impl Executor<'_> {
     }
 
     async fn start(&self, chunk: &[Task<'_>]) -> sqlx::Result<()> {
+        for task in chunk {
+            self.before_call(&task.action.change).await?;
+        }
         let lines: Vec<Line<'_>> =
             chunk.iter().map(|task| Line { entry: &task.entry, outcome: Outcome::Started, detail: None }).collect();
         self.store.append_ledger(self.pass, &lines).await

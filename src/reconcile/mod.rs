@@ -2,6 +2,7 @@
 //!
 //! [`Reconciler`] does one slice; [`service`] and [`once`] drive it, forever or until nothing is left to do.
 
+mod accounts;
 mod approval;
 mod backoff;
 mod creations;

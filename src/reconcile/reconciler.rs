@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use provisioner_policy::{
-    Action, Change, Closed, Kind, Membership, OnServer, Plan, Policy, Recent, UserIx, World, plan,
+    AccountsFrom, Action, Change, Closed, Kind, Membership, OnServer, Plan, Policy, Recent, UserIx, World, plan,
 };
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{instrument, warn};
 
@@ -21,7 +22,7 @@ use super::report::{Failed, PassReport};
 use super::verify::Verify;
 use crate::homeserver::{CallError, Homeserver};
 use crate::sources::Roster;
-use crate::store::{Pardoned, PassId, Store};
+use crate::store::{AccountsRead, Pardoned, PassId, Store};
 
 /// Everything a pass needs.
 #[derive(Debug)]
@@ -39,6 +40,10 @@ pub struct Reconciler {
     /// Read once; later ones are made here, by the one replica that reconciles.
     pub(super) pardons: Option<Vec<Pardoned>>,
     pub(super) trouble: Trouble,
+    /// How far the account store was read.
+    pub(super) accounts_read: AccountsRead,
+    /// Told whom the sources name and the account store does not know.
+    pub(super) unknown: watch::Sender<Vec<String>>,
 }
 
 /// What is wrong beside single actions. Empty texts mean nothing is.
@@ -58,9 +63,17 @@ pub struct Slice {
 
 impl Reconciler {
     /// A reconciler that has read nothing yet.
-    pub fn new(policy: Policy, store: Store, homeserver: Homeserver, roster: Option<Roster>) -> Self {
+    pub fn new(
+        policy: Policy,
+        accounts_from: AccountsFrom,
+        store: Store,
+        homeserver: Homeserver,
+        roster: Option<Roster>,
+    ) -> Self {
+        let mut world = World::new(policy);
+        world.facts.accounts_from = accounts_from;
         Self {
-            world: World::new(policy),
+            world,
             store,
             homeserver,
             roster,
@@ -72,12 +85,19 @@ impl Reconciler {
             accounts_total: None,
             pardons: None,
             trouble: Trouble::default(),
+            accounts_read: AccountsRead::default(),
+            unknown: watch::Sender::default(),
         }
     }
 
     /// The world as it is known.
     pub fn world(&self) -> &World {
         &self.world
+    }
+
+    /// Whom the sources name and the account store does not know, as it changes: with a pool, it can be asked.
+    pub fn unknown(&self) -> watch::Receiver<Vec<String>> {
+        self.unknown.subscribe()
     }
 
     /// When something is due by itself: a failed action's next try, or a count.
@@ -150,13 +170,15 @@ impl Reconciler {
                 None => pass.insert((self.store.new_pass().await.context("number the pass")?, 0)),
             };
             record::write_withheld(&self.store, *pass, seq, withheld).await?;
+            let names = self.display_names(&due).await?;
             let (store, homeserver) = (&self.store, &self.homeserver);
             let executor =
-                Executor { homeserver, store, world: &self.world, pass: *pass, approval: &self.approval, stop };
+                Executor { homeserver, store, world: &self.world, pass: *pass, approval: &self.approval, names, stop };
             let tried = executor.execute(&due, *seq).await.context("write the ledger")?;
             *seq += i32::try_from(due.len()).unwrap_or(i32::MAX - *seq);
             self.take_outcomes(&due, tried, &mut report);
         }
+        self.forget_reopened().await?;
         self.pardon(&plan).await?;
         let more = report.waiting > waiting.len();
         Ok(Slice { more: more && !stop.is_cancelled() && self.trouble.homeserver.is_none(), report })
@@ -217,9 +239,13 @@ impl Reconciler {
             &Change::RestoreAccount { user, before: Closed::Deactivated } => {
                 self.on_server(user, |there| OnServer { deactivated: false, admin: false, ..there });
             }
-            &Change::LockAccount { user } => self.on_server(user, |there| OnServer { locked: true, ..there }),
+            &Change::LockAccount { user } => {
+                self.world.facts.closed_by_us.insert(user, Closed::Locked);
+                self.on_server(user, |there| OnServer { locked: true, ..there });
+            }
             &Change::DeactivateAccount { user } => {
-                self.on_server(user, |there| OnServer { deactivated: true, ..there })
+                self.world.facts.closed_by_us.insert(user, Closed::Deactivated);
+                self.on_server(user, |there| OnServer { deactivated: true, ..there });
             }
             &Change::GrantServerAdmin { user } => self.on_server(user, |there| OnServer { admin: true, ..there }),
             &Change::RevokeServerAdmin { user } => self.on_server(user, |there| OnServer { admin: false, ..there }),

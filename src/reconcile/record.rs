@@ -138,7 +138,7 @@ pub(super) fn report(world: &World, plan: &Plan) -> PassReport {
             .collect(),
         blocked: plan.blocked.len(),
         errors: unreadable.collect(),
-        notices: world.notices(),
+        notices: plan.notices(world),
         ..PassReport::default()
     }
 }

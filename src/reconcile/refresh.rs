@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use provisioner_policy::{RoomIx, Standing, read_roster};
+use provisioner_policy::{AccountsFrom, RoomIx, Standing, read_roster};
 use tracing::{info, instrument, warn};
 
 use super::feed;
@@ -37,6 +37,9 @@ impl Reconciler {
                     warn!("the roster answered no row at all: nobody is removed for its sake");
                 }
                 self.world.set_roster(reading);
+                if self.world.facts.accounts_from == AccountsFrom::Pool {
+                    self.tell_unknown();
+                }
             }
             Err(_) => {
                 let reason = trouble.clone().unwrap_or_default();

@@ -92,6 +92,7 @@ impl Service {
         let mut pass = Pass::default();
         let mut woken = self.wakes.take();
         woken.add(Woken::REQUESTS);
+        woken.add(Woken::ACCOUNTS);
         while !stop.is_cancelled() {
             self.refresh(woken, &mut clocks, &mut pass).await?;
             let more = self.slice(&mut pass, stop).await?;
@@ -133,6 +134,9 @@ impl Service {
         if resync {
             self.reconciler.distrust_all();
             clocks.resync = now + self.resync_interval;
+        }
+        if woken.contains(Woken::ACCOUNTS) || resync {
+            self.reconciler.read_accounts().await?;
         }
         self.reconciler.read_inbox().await?;
         self.reconciler.look_if_due(now).await;

@@ -16,6 +16,8 @@ impl Woken {
     pub const INBOX: Self = Self(2);
     /// Somebody asked for a pass.
     pub const REQUESTS: Self = Self(4);
+    /// The account store.
+    pub const ACCOUNTS: Self = Self(8);
 
     /// Adds `other` to this set.
     pub fn add(&mut self, other: Self) {

@@ -1,9 +1,11 @@
 //! Everything in Postgres that is ours: connections, migrations, and one function a statement in the files below.
 //! No decision is taken here.
 
+mod accounts;
 mod inbox;
 mod leadership;
 mod ledger;
+mod listings;
 mod pardons;
 mod pause;
 mod requests;
@@ -17,9 +19,11 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
+pub use accounts::{AccountRow, AccountSource, AccountsRead, SeenAccount};
 pub use inbox::InboxRow;
 pub use leadership::Leadership;
 pub use ledger::{Entry, HistoryFilter, HistoryLine, Line, Outcome, PassId, Taken};
+pub use listings::{GroupRow, Listing, ListingLock};
 pub use pardons::Pardoned;
 pub use pause::Paused;
 pub use requests::{Asked, PassRequest};
@@ -36,6 +40,7 @@ const SCHEMA: &str = "provisioner";
 
 /// Channels of NOTIFY.
 pub const INBOX_CHANNEL: &str = "provisioner_inbox";
+pub const ACCOUNTS_CHANNEL: &str = "provisioner_accounts";
 pub const REQUESTS_CHANNEL: &str = "provisioner_requests";
 
 /// The service's own database.

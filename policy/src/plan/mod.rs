@@ -58,6 +58,8 @@ pub enum Hold {
     Fraction { class: Class, taken: u32, of: u32 },
     /// The roster answered no row at all.
     EmptyRoster,
+    /// A group that a selector names has nobody in it.
+    EmptyGroup,
 }
 
 /// One planned change.

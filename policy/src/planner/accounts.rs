@@ -38,7 +38,7 @@ pub(super) fn is_to_be_restored(world: &World, user: UserIx) -> bool {
 }
 
 fn is_called_for(world: &World, user: UserIx) -> bool {
-    world.users.is_local(user) && world.facts.is_active(user) && !world.facts.folded.contains(&user)
+    world.users.is_local(user) && world.facts.is_active(user) && !world.facts.is_folded(user)
 }
 
 /// A lock or deactivation that somebody else set is theirs to take back.
@@ -62,7 +62,7 @@ fn closing(world: &World, user: UserIx) -> Option<(Change, Because)> {
     let there = world.mirror.accounts.get(user);
     if world.facts.accounts_from != AccountsFrom::Pool
         || !world.users.is_local(user)
-        || world.facts.folded.contains(&user)
+        || world.facts.is_folded(user)
         || !there.present
         || there.deactivated
     {

@@ -1,0 +1,54 @@
+//! Telling a pool move from people who come and go: after one, the sources name other subjects for the same people.
+
+use hashbrown::HashSet;
+
+use crate::mirror::Membership;
+use crate::plan::{Change, Plan};
+use crate::users::UserIx;
+use crate::world::World;
+
+/// Fewer people than this prove nothing.
+const FEWEST: usize = 3;
+
+/// Most of the roster's subjects changed at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolMove {
+    /// People of the roster, and those of them who are in none of the rooms yet.
+    pub roster: usize,
+    pub arriving: usize,
+    /// People who are to be removed and whom the roster does not name.
+    pub going: usize,
+}
+
+impl Plan {
+    /// Whether the plan looks like one after a pool move.
+    pub fn pool_move(&self, world: &World) -> Option<PoolMove> {
+        let going: HashSet<UserIx> = self
+            .actions
+            .iter()
+            .filter_map(|action| match action.change {
+                Change::Remove { user, .. } if !world.facts.places.contains_key(&user) => Some(user),
+                _ => None,
+            })
+            .collect();
+        let roster = world.facts.places.len();
+        // Cheap for the everyday plan, which removes nobody or a few.
+        if going.len() < FEWEST || going.len() * 2 < roster {
+            return None;
+        }
+        let is_in = |user: UserIx| world.rooms().any(|room| world.room(room).membership(user) == Membership::Join);
+        let arriving = world.facts.places.keys().filter(|user| !is_in(**user)).count();
+        (arriving >= FEWEST && arriving * 2 > roster).then_some(PoolMove { roster, arriving, going: going.len() })
+    }
+}
+
+impl PoolMove {
+    /// One line for the reader of a plan.
+    pub fn text(self) -> String {
+        let Self { roster, arriving, going } = self;
+        format!(
+            "this looks like a pool move: {arriving} of the roster's {roster} people are in no room yet, and {going} who are \
+             in the rooms are no longer named; joins go on, and whoever is to go waits for approval if the guard's limits say so"
+        )
+    }
+}

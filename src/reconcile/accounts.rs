@@ -1,0 +1,98 @@
+//! Reading the account store into the world, only what is new since the last time; and what passes need of it besides.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, Result};
+use provisioner_policy::{AccountsFrom, Action, Change, SourceState, UserIx};
+use tracing::instrument;
+
+use super::reconciler::Reconciler;
+use crate::store::{AccountsRead, Listing};
+
+/// Rows read at once.
+const BATCH: i64 = 10_000;
+
+/// Accounts of one slice for which names are looked up; a slice makes fewer.
+const NAMES: usize = 1000;
+
+impl Reconciler {
+    /// Reads what changed in the account store.
+    #[instrument(name = "source.accounts", skip_all)]
+    pub async fn read_accounts(&mut self) -> Result<()> {
+        loop {
+            let rows = self.store.accounts_since(&self.accounts_read, BATCH).await.context("read the accounts")?;
+            for row in &rows {
+                self.world.set_account(&row.user_id, row.account(), row.closed(), row.folded);
+            }
+            let Some(last) = rows.last() else { break };
+            self.accounts_read = AccountsRead { revision: last.revision, subject: last.subject.clone() };
+        }
+        if self.world.facts.accounts_from == AccountsFrom::Pool {
+            self.read_pool_state().await?;
+            self.tell_unknown();
+        }
+        Ok(())
+    }
+
+    async fn read_pool_state(&mut self) -> Result<()> {
+        let last = self.store.last_listing().await.context("look at the last listing of the pool")?;
+        let whole = self.store.last_whole_listing().await.context("look at the last whole listing of the pool")?;
+        self.world.facts.pool = pool_state(last, whole.is_some());
+        for group in self.store.groups().await.context("read the groups")? {
+            let state = match (group.trouble, group.listed) {
+                (Some(reason), _) => SourceState::Failing(reason),
+                (None, true) => SourceState::Good,
+                (None, false) => SourceState::Unread,
+            };
+            self.world.set_group(&group.name, state, group.user_ids.iter());
+        }
+        Ok(())
+    }
+
+    /// Says whom the pool should be asked for.
+    pub(super) fn tell_unknown(&self) {
+        let mut unknown: Vec<String> =
+            self.world.unknown_accounts().map(|user| self.world.users.key(user).to_owned()).collect();
+        unknown.sort();
+        unknown.dedup();
+        self.unknown.send_if_modified(|known| {
+            let changed = *known != unknown;
+            *known = unknown;
+            changed
+        });
+    }
+
+    /// Display names for the accounts that are to be made first.
+    pub(super) async fn display_names(&self, due: &[&Action]) -> Result<HashMap<UserIx, String>> {
+        let made = due.iter().filter_map(|action| match action.change {
+            Change::CreateAccount { user } => Some(self.world.users.mxid(user)),
+            _ => None,
+        });
+        let made: Vec<String> = made.take(NAMES).collect();
+        if made.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let names = self.store.display_names(&made).await.context("look up display names")?;
+        Ok(names.into_iter().filter_map(|(mxid, name)| Some((self.world.users.get(&mxid)?, name))).collect())
+    }
+
+    /// Forgets what this service had closed, where the account is open again: a later lock is then somebody else's.
+    pub(super) async fn forget_reopened(&mut self) -> Result<()> {
+        let reopened: Vec<UserIx> = self.world.reopened().collect();
+        for user in reopened {
+            let mxid = self.world.users.mxid(user);
+            self.store.set_closed(&mxid, None).await.context("note that an account is open again")?;
+            self.world.facts.closed_by_us.remove(&user);
+        }
+        Ok(())
+    }
+}
+
+/// A listing under way leaves what the last whole one said; one that stumbles does not.
+fn pool_state(last: Option<Listing>, ever_whole: bool) -> SourceState {
+    match last.and_then(|listing| listing.trouble) {
+        Some(reason) => SourceState::Failing(reason),
+        None if ever_whole => SourceState::Good,
+        None => SourceState::Unread,
+    }
+}

@@ -1,0 +1,219 @@
+//! The account store: who has an account upstream, and what this service did to it.
+
+use provisioner_policy::{Account, Closed};
+
+use super::{ACCOUNTS_CHANNEL, Store};
+
+/// Where the store learnt of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountSource {
+    Queue,
+    Pool,
+    /// The roster named it, and the pool confirmed it when asked.
+    Roster,
+}
+
+impl AccountSource {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Queue => "queue",
+            Self::Pool => "pool",
+            Self::Roster => "roster",
+        }
+    }
+}
+
+/// An account as it was seen upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenAccount {
+    pub subject: String,
+    pub user_id: String,
+    /// Disabled rather than active.
+    pub disabled: bool,
+    pub display_name: Option<String>,
+}
+
+/// A row that changed.
+#[derive(Clone, Debug)]
+pub struct AccountRow {
+    pub subject: String,
+    pub user_id: String,
+    pub state: String,
+    pub folded: bool,
+    pub closed: Option<String>,
+    pub revision: i64,
+}
+
+impl AccountRow {
+    /// What it says of the account.
+    pub fn account(&self) -> Account {
+        match self.state.as_str() {
+            "active" => Account::Active,
+            "disabled" => Account::Disabled,
+            "deleted" => Account::Deleted,
+            _ => Account::Refused,
+        }
+    }
+
+    /// What this service did to it.
+    pub fn closed(&self) -> Option<Closed> {
+        match self.closed.as_deref() {
+            Some("locked") => Some(Closed::Locked),
+            Some("deactivated") => Some(Closed::Deactivated),
+            _ => None,
+        }
+    }
+}
+
+/// How far the accounts were read: by revision, and by subject within it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountsRead {
+    pub revision: i64,
+    pub subject: String,
+}
+
+impl Store {
+    /// Records accounts that were seen, and wakes the reconciling replica where anything is new. Answers how many are.
+    /// `listing` is the listing of the pool that named them.
+    pub async fn record_accounts(
+        &self,
+        seen: &[SeenAccount],
+        source: AccountSource,
+        listing: Option<i64>,
+    ) -> sqlx::Result<u64> {
+        let mut seen: Vec<&SeenAccount> = seen.iter().collect();
+        // One statement cannot change a row twice.
+        seen.sort_by(|a, b| a.subject.cmp(&b.subject));
+        seen.dedup_by(|a, b| a.subject == b.subject);
+        if seen.is_empty() {
+            return Ok(0);
+        }
+        let column = |of: fn(&SeenAccount) -> String| seen.iter().map(|one| of(one)).collect::<Vec<_>>();
+        let subjects = column(|one| one.subject.clone());
+        let user_ids = column(|one| one.user_id.clone());
+        let states = column(|one| if one.disabled { "disabled" } else { "active" }.to_owned());
+        let names: Vec<Option<String>> = seen.iter().map(|one| one.display_name.clone()).collect();
+        let mut transaction = self.pool.begin().await?;
+        let changed = sqlx::query_scalar!(
+            r#"WITH next AS (
+                 UPDATE provisioner.accounts_revision SET revision = revision + 1 RETURNING revision
+               ), recorded AS (
+                 INSERT INTO provisioner.accounts (subject, user_id, state, source, display_name, listing, revision)
+                 SELECT subject, user_id, state, $5, display_name, $6, next.revision
+                 FROM next, UNNEST($1::text[], $2::text[], $3::text[], $4::text[])
+                          AS seen (subject, user_id, state, display_name)
+                 ON CONFLICT (subject) DO UPDATE SET
+                     state = excluded.state,
+                     display_name = COALESCE(excluded.display_name, accounts.display_name),
+                     last_seen = now(),
+                     listing = COALESCE(excluded.listing, accounts.listing),
+                     missed = 0,
+                     revision = CASE WHEN accounts.state = excluded.state THEN accounts.revision
+                                     ELSE excluded.revision END
+                 RETURNING revision
+               )
+               SELECT count(*) AS "changed!" FROM recorded, next WHERE recorded.revision = next.revision"#,
+            &subjects,
+            &user_ids,
+            &states,
+            &names as &[Option<String>],
+            source.as_str(),
+            listing,
+        )
+        .fetch_one(&mut *transaction)
+        .await?;
+        if changed > 0 {
+            mark_folded(&mut transaction, &user_ids).await?;
+            wake(&mut transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(changed.unsigned_abs())
+    }
+
+    /// Records that the pool did not confirm a subject. An account that was confirmed before stays what it is.
+    pub async fn refuse_account(&self, subject: &str, user_id: &str) -> sqlx::Result<()> {
+        sqlx::query!(
+            "WITH next AS (
+               UPDATE provisioner.accounts_revision SET revision = revision + 1 RETURNING revision
+             )
+             INSERT INTO provisioner.accounts (subject, user_id, state, source, revision)
+             SELECT $1, $2, 'refused', 'queue', next.revision FROM next
+             ON CONFLICT (subject) DO NOTHING",
+            subject,
+            user_id,
+        )
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+
+    /// Rows that changed since, in the order of their changes.
+    pub async fn accounts_since(&self, read: &AccountsRead, limit: i64) -> sqlx::Result<Vec<AccountRow>> {
+        sqlx::query_as!(
+            AccountRow,
+            "SELECT subject, user_id, state, folded, closed, revision FROM provisioner.accounts
+             WHERE (revision, subject) > ($1, $2) ORDER BY revision, subject LIMIT $3",
+            read.revision,
+            read.subject,
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await
+    }
+
+    /// Display names for accounts that are to be made: MXID and name, for those that have one.
+    pub async fn display_names(&self, user_ids: &[String]) -> sqlx::Result<Vec<(String, String)>> {
+        let rows = sqlx::query!(
+            r#"SELECT user_id, display_name AS "display_name!" FROM provisioner.accounts
+               WHERE user_id = ANY($1) AND display_name IS NOT NULL"#,
+            user_ids,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.user_id, row.display_name)).collect())
+    }
+
+    /// Notes what this service is about to do to an account, or that it took it back.
+    pub async fn set_closed(&self, user_id: &str, closed: Option<Closed>) -> sqlx::Result<()> {
+        let closed = closed.map(|closed| match closed {
+            Closed::Locked => "locked",
+            Closed::Deactivated => "deactivated",
+        });
+        sqlx::query!("UPDATE provisioner.accounts SET closed = $2 WHERE user_id = $1", user_id, closed)
+            .execute(&self.pool)
+            .await
+            .map(drop)
+    }
+
+    /// Records a message of the queue that can never succeed.
+    pub async fn refuse_message(&self, message_id: &str, reason: &str) -> sqlx::Result<()> {
+        sqlx::query!(
+            "INSERT INTO provisioner.refused_messages (message_id, reason) VALUES ($1, $2)
+             ON CONFLICT (message_id) DO UPDATE SET times = refused_messages.times + 1, reason = excluded.reason",
+            message_id,
+            reason,
+        )
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+}
+
+/// Subjects that fold to one MXID are both marked, and both cleared when one of them is gone.
+pub(super) async fn mark_folded(connection: &mut sqlx::PgConnection, user_ids: &[String]) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE provisioner.accounts SET folded = twins.folded, revision = next.revision
+         FROM (SELECT revision FROM provisioner.accounts_revision) AS next,
+              (SELECT user_id, count(*) FILTER (WHERE state IN ('active', 'disabled')) > 1 AS folded
+               FROM provisioner.accounts WHERE user_id = ANY($1) GROUP BY user_id HAVING count(*) > 1) AS twins
+         WHERE accounts.user_id = twins.user_id AND accounts.folded <> twins.folded",
+        user_ids,
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+pub(super) async fn wake(connection: &mut sqlx::PgConnection) -> sqlx::Result<()> {
+    sqlx::query("SELECT pg_notify($1, '')").bind(ACCOUNTS_CHANNEL).execute(connection).await.map(drop)
+}

@@ -1,0 +1,229 @@
+//! Listings of the pool and of its groups: how far each came, and whether what they say is whole.
+
+use chrono::{DateTime, Utc};
+use sqlx::postgres::{PgAdvisoryLock, PgAdvisoryLockKey, PgConnection};
+use sqlx::{Connection, Either};
+
+use super::Store;
+use super::accounts::{mark_folded, wake};
+
+/// "listing" in ASCII: one listing at a time, whichever replica or command makes it.
+const LOCK_KEY: i64 = 0x6c69_7374_696e_67;
+
+/// A listing of the pool.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    pub id: i64,
+    pub started_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub pages: i32,
+    pub users: i64,
+    pub next_token: Option<String>,
+    pub completed_at: Option<DateTime<Utc>>,
+    pub trouble: Option<String>,
+}
+
+/// What the store has of one group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupRow {
+    pub name: String,
+    /// Whether it was ever read whole.
+    pub listed: bool,
+    pub trouble: Option<String>,
+    pub user_ids: Vec<String>,
+}
+
+/// The right to list, for as long as it is kept.
+#[derive(Debug)]
+pub struct ListingLock(PgConnection);
+
+impl ListingLock {
+    /// Gives it back.
+    pub async fn release(self) {
+        // Closing the connection frees the lock; a failure to say goodbye frees it too, a little later.
+        let _ = self.0.close().await;
+    }
+}
+
+impl Store {
+    /// The right to list the pool, unless somebody else is listing.
+    pub async fn try_list(&self) -> sqlx::Result<Option<ListingLock>> {
+        let connection = PgConnection::connect_with(&self.options).await?;
+        let lock = PgAdvisoryLock::with_key(PgAdvisoryLockKey::BigInt(LOCK_KEY));
+        Ok(match lock.try_acquire(connection).await? {
+            Either::Left(guard) => Some(ListingLock(guard.leak())),
+            Either::Right(_) => None,
+        })
+    }
+
+    /// The newest listing, whole or not.
+    pub async fn last_listing(&self) -> sqlx::Result<Option<Listing>> {
+        sqlx::query_as!(
+            Listing,
+            "SELECT id, started_at, updated_at, pages, users, next_token, completed_at, trouble
+             FROM provisioner.listings WHERE abandoned_at IS NULL ORDER BY id DESC LIMIT 1",
+        )
+        .fetch_optional(&self.pool)
+        .await
+    }
+
+    /// The newest listing that is whole.
+    pub async fn last_whole_listing(&self) -> sqlx::Result<Option<Listing>> {
+        sqlx::query_as!(
+            Listing,
+            "SELECT id, started_at, updated_at, pages, users, next_token, completed_at, trouble
+             FROM provisioner.listings WHERE completed_at IS NOT NULL ORDER BY id DESC LIMIT 1",
+        )
+        .fetch_optional(&self.pool)
+        .await
+    }
+
+    /// Begins a listing; one that was not finished is given up.
+    pub async fn begin_listing(&self) -> sqlx::Result<Listing> {
+        sqlx::query!(
+            "UPDATE provisioner.listings SET abandoned_at = now() WHERE completed_at IS NULL AND abandoned_at IS NULL"
+        )
+        .execute(&self.pool)
+        .await?;
+        sqlx::query_as!(
+            Listing,
+            "INSERT INTO provisioner.listings DEFAULT VALUES
+             RETURNING id, started_at, updated_at, pages, users, next_token, completed_at, trouble",
+        )
+        .fetch_one(&self.pool)
+        .await
+    }
+
+    /// Notes a page that was recorded, and where the next one starts.
+    pub async fn advance_listing(&self, id: i64, users: i64, next_token: Option<&str>) -> sqlx::Result<()> {
+        sqlx::query!(
+            "UPDATE provisioner.listings
+             SET pages = pages + 1, users = users + $2, next_token = $3, updated_at = now(), trouble = NULL
+             WHERE id = $1",
+            id,
+            users,
+            next_token,
+        )
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+
+    /// Notes what a listing stumbles over, and wakes the reconciling replica: until it is whole, nobody is missing.
+    pub async fn trouble_listing(&self, id: i64, trouble: &str) -> sqlx::Result<()> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query!("UPDATE provisioner.listings SET trouble = $2, updated_at = now() WHERE id = $1", id, trouble)
+            .execute(&mut *transaction)
+            .await?;
+        wake(&mut transaction).await?;
+        transaction.commit().await
+    }
+
+    /// Gives a listing up, so that the next one starts from the beginning.
+    pub async fn abandon_listing(&self, id: i64) -> sqlx::Result<()> {
+        sqlx::query!("UPDATE provisioner.listings SET abandoned_at = now() WHERE id = $1", id)
+            .execute(&self.pool)
+            .await
+            .map(drop)
+    }
+
+    /// Ends a whole listing. Accounts known before it that it did not name were missed once more, and are deleted when two
+    /// whole listings in a row missed them. Answers how many were missed, and how many of those count as deleted now.
+    pub async fn complete_listing(&self, id: i64) -> sqlx::Result<(u64, u64)> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query!(
+            "UPDATE provisioner.listings SET completed_at = now(), updated_at = now(), next_token = NULL, trouble = NULL
+             WHERE id = $1",
+            id,
+        )
+        .execute(&mut *transaction)
+        .await?;
+        let ended = sqlx::query!(
+            r#"WITH next AS (
+                 UPDATE provisioner.accounts_revision SET revision = revision + 1 RETURNING revision
+               ), missed AS (
+                 UPDATE provisioner.accounts SET
+                     missed = missed + 1,
+                     state = CASE WHEN missed >= 1 THEN 'deleted' ELSE state END,
+                     revision = CASE WHEN missed >= 1 THEN next.revision ELSE accounts.revision END
+                 FROM next, provisioner.listings AS its
+                 WHERE its.id = $1 AND accounts.listing IS DISTINCT FROM $1 AND accounts.last_seen < its.started_at
+                   AND accounts.state IN ('active', 'disabled')
+                 RETURNING accounts.state
+               )
+               SELECT count(*) AS "missed!", count(*) FILTER (WHERE state = 'deleted') AS "deleted!" FROM missed"#,
+            id,
+        )
+        .fetch_one(&mut *transaction)
+        .await?;
+        if ended.deleted > 0 {
+            let folded = sqlx::query_scalar!("SELECT DISTINCT user_id FROM provisioner.accounts WHERE folded")
+                .fetch_all(&mut *transaction)
+                .await?;
+            mark_folded(&mut transaction, &folded).await?;
+        }
+        wake(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok((ended.missed.unsigned_abs(), ended.deleted.unsigned_abs()))
+    }
+
+    /// How many accounts the store takes for active or disabled.
+    pub async fn count_open_accounts(&self) -> sqlx::Result<i64> {
+        sqlx::query_scalar!(
+            r#"SELECT count(*) AS "count!" FROM provisioner.accounts WHERE state IN ('active', 'disabled')"#
+        )
+        .fetch_one(&self.pool)
+        .await
+    }
+
+    /// Records a group that was read whole.
+    pub async fn record_group(&self, name: &str, user_ids: &[String]) -> sqlx::Result<()> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query!(
+            "INSERT INTO provisioner.groups (name, listed_at) VALUES ($1, now())
+             ON CONFLICT (name) DO UPDATE SET listed_at = now(), trouble = NULL",
+            name,
+        )
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query!("DELETE FROM provisioner.group_members WHERE name = $1 AND user_id <> ALL($2)", name, user_ids)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query!(
+            "INSERT INTO provisioner.group_members (name, user_id) SELECT $1, UNNEST($2::text[]) ON CONFLICT DO NOTHING",
+            name,
+            user_ids,
+        )
+        .execute(&mut *transaction)
+        .await?;
+        wake(&mut transaction).await?;
+        transaction.commit().await
+    }
+
+    /// Notes that a group could not be read.
+    pub async fn trouble_group(&self, name: &str, trouble: &str) -> sqlx::Result<()> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query!(
+            "INSERT INTO provisioner.groups (name, trouble) VALUES ($1, $2)
+             ON CONFLICT (name) DO UPDATE SET trouble = excluded.trouble",
+            name,
+            trouble,
+        )
+        .execute(&mut *transaction)
+        .await?;
+        wake(&mut transaction).await?;
+        transaction.commit().await
+    }
+
+    /// Every group, with its members as last read whole.
+    pub async fn groups(&self) -> sqlx::Result<Vec<GroupRow>> {
+        sqlx::query_as!(
+            GroupRow,
+            r#"SELECT name, listed_at IS NOT NULL AS "listed!", trouble,
+                      ARRAY(SELECT user_id FROM provisioner.group_members AS its WHERE its.name = groups.name) AS "user_ids!"
+               FROM provisioner.groups"#,
+        )
+        .fetch_all(&self.pool)
+        .await
+    }
+}
