@@ -8,7 +8,7 @@ use super::Store;
 use super::accounts::{mark_folded, wake};
 
 /// "listing" in ASCII: one listing at a time, whichever replica or command makes it.
-const LOCK_KEY: i64 = 0x6c69_7374_696e_67;
+const LOCK_KEY: i64 = 0x006c_6973_7469_6e67;
 
 /// A listing of the pool.
 #[derive(Clone, Debug)]
