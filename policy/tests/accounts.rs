@@ -1,0 +1,160 @@
+//! Accounts from a pool: who is one of everyone, what becomes of who is gone, and what a pool move looks like.
+
+use proptest::prelude::*;
+use provisioner_policy::*;
+
+const SERVER: &str = "phenom.test";
+
+fn mxid(subject: &str) -> String {
+    format!("@{subject}:{SERVER}")
+}
+
+fn policy(offboarding: Offboarding) -> Policy {
+    let room = |key: &str, members: Vec<Selector>, unlisted| RoomPolicy {
+        key: key.into(),
+        id: format!("!{key}:{SERVER}"),
+        members,
+        unlisted,
+        on_leave: OnLeave::Respect,
+        power: vec![],
+        settings: RoomSettings::default(),
+    };
+    let enforce = Mode::Enforce;
+    Policy {
+        server_name: SERVER.into(),
+        bot: mxid("bot"),
+        rooms: vec![
+            room("red-room", vec![Selector::Everyone], Unlisted::Keep),
+            room("staff", vec![Selector::Team("staff".into())], Unlisted::Remove),
+        ],
+        modes: Modes { accounts: enforce, joins: enforce, removals: enforce, ..Modes::default() },
+        guard: GuardLimits { max_removals: 1000, max_fraction: 1.0, ..GuardLimits::default() },
+        offboarding,
+        ..Policy::default()
+    }
+}
+
+/// A world whose pool was listed whole, with `members` in both rooms.
+fn world(offboarding: Offboarding, members: &[&str]) -> World {
+    let mut world = World::new(policy(offboarding));
+    world.facts.accounts_from = AccountsFrom::Pool;
+    world.facts.pool = SourceState::Good;
+    let rows = members.iter().map(|subject| row(subject));
+    world.set_roster(read_roster(rows, SERVER, &mxid("bot")));
+    for room in world.rooms() {
+        world.room_mut(room).standing = Standing::Ready;
+        for subject in members {
+            world.set_membership(room, &mxid(subject), Membership::Join, None);
+        }
+    }
+    for subject in members {
+        world.set_account(&mxid(subject), Account::Active, None, false);
+        world.set_on_server(&mxid(subject), OnServer { present: true, ..OnServer::default() });
+    }
+    world.mirror.accounts_listed = true;
+    world
+}
+
+fn row(subject: &str) -> RosterRow {
+    RosterRow { subject: Some(subject.into()), team: Some("staff".into()), role: Some("member".into()) }
+}
+
+fn planned(world: &World) -> Vec<(Kind, Option<String>, String)> {
+    let plan = plan(world, &Recent::default());
+    let room = |room: RoomIx| room.key(world).to_owned();
+    let user = |user: UserIx| world.users.mxid(user);
+    let words = |action: &Action| {
+        (action.change.kind(), action.change.room().map(room), action.change.user().map(user).unwrap_or_default())
+    };
+    plan.actions.iter().map(words).collect()
+}
+
+#[test]
+fn a_disabled_account_leaves_every_room_also_where_nobody_else_is_removed() {
+    let mut world = world(Offboarding::Remove, &["a", "b"]);
+    world.set_account(&mxid("b"), Account::Disabled, None, false);
+    let b = mxid("b");
+    assert_eq!(
+        planned(&world),
+        [(Kind::Remove, Some("red-room".into()), b.clone()), (Kind::Remove, Some("staff".into()), b.clone())]
+    );
+    world.set_account(&b, Account::Active, None, false);
+    assert_eq!(planned(&world), []);
+}
+
+#[test]
+fn offboarding_locks_or_deactivates_once_and_a_return_takes_only_our_own_lock_back() {
+    for (offboarding, kind, closed, there) in [
+        (Offboarding::Lock, Kind::LockAccount, Closed::Locked, OnServer { locked: true, ..present() }),
+        (Offboarding::Deactivate, Kind::DeactivateAccount, Closed::Deactivated, OnServer { deactivated: true, ..present() }),
+    ] {
+        let mut world = world(offboarding, &["a"]);
+        let a = mxid("a");
+        world.set_account(&a, Account::Deleted, None, false);
+        assert_eq!(planned(&world)[0], (kind, None, a.clone()));
+        world.set_on_server(&a, there);
+        assert!(planned(&world).iter().all(|(its, ..)| *its == Kind::Remove), "closed once is enough");
+        world.set_account(&a, Account::Active, None, false);
+        assert_eq!(planned(&world), [], "a lock that somebody else set stays");
+        world.set_account(&a, Account::Active, Some(closed), false);
+        assert_eq!(planned(&world), [(Kind::CreateAccount, None, a.clone())]);
+    }
+}
+
+fn present() -> OnServer {
+    OnServer { present: true, ..OnServer::default() }
+}
+
+#[test]
+fn whoever_the_pool_does_not_know_is_not_joined_and_has_no_account_made() {
+    let mut world = world(Offboarding::Remove, &["a"]);
+    world.set_roster(read_roster([row("a"), row("forged")], SERVER, &mxid("bot")));
+    assert_eq!(planned(&world), []);
+    let unknown: Vec<String> = world.unknown_accounts().map(|user| world.users.mxid(user)).collect();
+    assert_eq!(unknown, [mxid("forged")]);
+    world.set_account(&mxid("forged"), Account::Refused, None, false);
+    assert_eq!(planned(&world), []);
+}
+
+#[test]
+fn subjects_of_the_pool_that_fold_are_left_alone() {
+    let mut world = world(Offboarding::Lock, &["a"]);
+    world.set_account(&mxid("a"), Account::Disabled, None, true);
+    assert_eq!(planned(&world), []);
+}
+
+#[test]
+fn a_pool_move_is_called_one() {
+    let old = ["o1", "o2", "o3", "o4", "o5"];
+    let new = ["n1", "n2", "n3", "n4", "n5"];
+    let mut world = world(Offboarding::Remove, &old);
+    world.set_roster(read_roster(new.map(row), SERVER, &mxid("bot")));
+    for subject in new {
+        world.set_account(&mxid(subject), Account::Active, None, false);
+    }
+    let plan = plan(&world, &Recent::default());
+    assert_eq!(plan.pool_move(&world), Some(PoolMove { roster: 5, arriving: 5, going: 5 }));
+    assert!(plan.view(&world).notices[0].contains("5 of the roster's 5 people"), "{:?}", plan.view(&world).notices);
+    world.set_roster(read_roster(["n1", "n2", "o3", "o4", "o5"].map(row), SERVER, &mxid("bot")));
+    assert_eq!(provisioner_policy::plan(&world, &Recent::default()).pool_move(&world), None);
+}
+
+proptest! {
+    /// Whatever the accounts are: with a pool that is not known whole nobody is removed and nobody's account is closed.
+    #[test]
+    fn nobody_goes_while_the_pool_is_not_known_whole(
+        states in proptest::collection::vec(0..5u8, 6),
+        unread in any::<bool>(),
+        offboarding in prop_oneof![Just(Offboarding::Remove), Just(Offboarding::Lock), Just(Offboarding::Deactivate)],
+    ) {
+        let subjects = ["a", "b", "c", "d", "e", "f"];
+        let mut world = world(offboarding, &subjects);
+        for (subject, state) in subjects.iter().zip(&states) {
+            let account = [Account::Unknown, Account::Active, Account::Disabled, Account::Deleted, Account::Refused];
+            world.set_account(&mxid(subject), account[usize::from(*state)], None, false);
+        }
+        world.facts.pool = if unread { SourceState::Unread } else { SourceState::Failing("throttled".into()) };
+        let plan = plan(&world, &Recent::default());
+        prop_assert!(plan.actions.iter().all(|action| action.change.takes() == 0), "{:?}", plan.actions);
+    }
+}
