@@ -13,4 +13,5 @@ pub mod homeserver;
 pub mod sources;
 pub mod store;
 
+pub mod aws;
 pub mod config;

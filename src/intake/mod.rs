@@ -7,6 +7,7 @@ pub mod admin;
 pub mod appservice;
 mod body;
 mod idle;
+pub mod queue;
 mod secret;
 pub mod server;
 mod wake;

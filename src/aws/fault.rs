@@ -1,0 +1,146 @@
+//! What a failed call means, in words that hold no secret and no e-mail address.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sqs::config::http::HttpResponse;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+
+/// Answers of services that mean: not so fast.
+const THROTTLED: [&str; 6] = [
+    "LimitExceededException",
+    "RequestThrottled",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+];
+
+/// Answers of services that mean: not you.
+const DENIED: [&str; 14] = [
+    "AccessDenied",
+    "AccessDeniedException",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSecurity",
+    "InvalidSignatureException",
+    "MissingAuthenticationToken",
+    "NotAuthorizedException",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+];
+
+/// What kind of failure it was, as far as it decides what to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// No answer, or the service itself is in trouble. Waiting may help.
+    Unreachable,
+    /// Too many requests. When the service said how long to wait, that is it.
+    Throttled(Option<Duration>),
+    /// No credentials, or none that are allowed to do this.
+    Credentials,
+    /// The service refused the request itself; its code says why.
+    Refused,
+}
+
+/// A failed call: its kind, the code of the service if it answered, and the whole chain of causes in one line.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// What to make of it.
+    pub kind: FaultKind,
+    code: Option<String>,
+    text: String,
+}
+
+impl Fault {
+    /// The error code without its namespace, such as `ResourceNotFoundException`.
+    pub fn code(&self) -> &str {
+        self.code.as_deref().unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Error for Fault {}
+
+impl<E> From<SdkError<E, HttpResponse>> for Fault
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    fn from(error: SdkError<E, HttpResponse>) -> Self {
+        let code = error.code().map(|code| code.rsplit(['#', '.']).next().unwrap_or(code).to_owned());
+        let kind = kind(&error, code.as_deref());
+        let text = match (&code, error.message()) {
+            (Some(code), Some(message)) => without_addresses(&format!("{code}: {message}")),
+            (Some(code), None) => without_addresses(code),
+            (None, _) => without_addresses(&chain(&error)),
+        };
+        Self { kind, code, text }
+    }
+}
+
+fn kind<E>(error: &SdkError<E, HttpResponse>, code: Option<&str>) -> FaultKind
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    if causes(error).any(|cause| cause.is::<CredentialsError>()) {
+        return FaultKind::Credentials;
+    }
+    let Some(answer) = error.raw_response() else { return FaultKind::Unreachable };
+    let status = answer.status().as_u16();
+    match code {
+        Some(code) if THROTTLED.contains(&code) => FaultKind::Throttled(retry_after(answer)),
+        _ if status == 429 => FaultKind::Throttled(retry_after(answer)),
+        // A half-read answer (`ResponseError`) has a good status and is worth asking for again.
+        _ if status >= 500 || status < 400 => FaultKind::Unreachable,
+        Some(code) if DENIED.contains(&code) => FaultKind::Credentials,
+        _ => FaultKind::Refused,
+    }
+}
+
+fn retry_after(answer: &HttpResponse) -> Option<Duration> {
+    let number = |name| answer.headers().get(name)?.trim().parse().ok();
+    let milliseconds = number("x-amz-retry-after").map(Duration::from_millis);
+    milliseconds.or_else(|| number("retry-after").map(Duration::from_secs))
+}
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |cause| (*cause).source())
+}
+
+/// Each cause once: some of the SDK's repeat their source.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = String::new();
+    for cause in causes(error).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = if text.is_empty() { cause } else { format!("{text}: {cause}") };
+        }
+    }
+    text
+}
+
+/// Services quote what they were asked, and a filter may have held an e-mail address.
+fn without_addresses(text: &str) -> String {
+    let shown: Vec<&str> = text.split_whitespace().map(|word| if word.contains('@') { "…" } else { word }).collect();
+    shown.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_in_what_a_service_says_is_not_repeated() {
+        assert_eq!(without_addresses("filter email = \"jo@example.org\" is bad"), "filter email = … is bad");
+    }
+}

@@ -1,0 +1,101 @@
+//! Why the pool does not answer, and what to do about it.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::aws::{Fault, FaultKind};
+
+/// How long to wait after a throttle that says nothing about it.
+const RETRY_AFTER_THROTTLE: Duration = Duration::from_secs(2);
+
+/// Why the pool cannot be read. No e-mail address is in it, nor in its sources.
+#[derive(Clone, Debug, Error)]
+pub enum DirectoryError {
+    #[error(
+        "the user pool asks for fewer requests; what is asked is tried again in {} s. If this lasts, find out who else \
+         lists the pool",
+        retry.as_secs_f32()
+    )]
+    Throttled {
+        /// How long to wait at least.
+        retry: Duration,
+        #[source]
+        fault: Fault,
+    },
+    #[error("the user pool cannot be reached; the last good reading stands and nobody is removed for its sake")]
+    Unreachable(#[source] Fault),
+    #[error("there is no user pool {pool}; mend cognito.user_pool_id and cognito.region")]
+    NoSuchPool {
+        pool: String,
+        #[source]
+        fault: Fault,
+    },
+    #[error("the user pool has no group \"{group}\"; create it there, or mend the selector that names it")]
+    NoSuchGroup {
+        group: String,
+        #[source]
+        fault: Fault,
+    },
+    #[error("the user pool does not take this place in the listing any more; begin the listing anew")]
+    BadToken(#[source] Fault),
+    #[error(
+        "AWS refuses our credentials for the user pool; give the role of the service cognito-idp:ListUsers and \
+         cognito-idp:ListUsersInGroup on it"
+    )]
+    Credentials(#[source] Fault),
+    #[error("the user pool refuses the request; see the code in the cause")]
+    Other(#[source] Fault),
+}
+
+impl DirectoryError {
+    /// Whether waiting cannot help: somebody has to change the configuration, the pool or the role.
+    pub fn is_misconfigured(&self) -> bool {
+        matches!(self, Self::NoSuchPool { .. } | Self::NoSuchGroup { .. } | Self::Credentials(_))
+    }
+
+    /// Whether the same request may well succeed a little later, and how long to wait for it at least.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Throttled { retry, .. } => Some(*retry),
+            Self::Unreachable(_) => Some(Duration::ZERO),
+            _ => None,
+        }
+    }
+
+    /// The whole chain in one line.
+    pub fn chain(&self) -> String {
+        let source = std::error::Error::source(self);
+        source.map_or_else(|| self.to_string(), |source| format!("{self}: {source}"))
+    }
+}
+
+/// What was asked for, as far as it changes what a refusal means.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) pool: &'a str,
+    pub(super) from_token: bool,
+}
+
+impl Asked<'_> {
+    pub(super) fn failed(self, fault: Fault) -> DirectoryError {
+        match fault.kind {
+            FaultKind::Throttled(retry) => {
+                DirectoryError::Throttled { retry: retry.unwrap_or(RETRY_AFTER_THROTTLE), fault }
+            }
+            FaultKind::Unreachable => DirectoryError::Unreachable(fault),
+            FaultKind::Credentials => DirectoryError::Credentials(fault),
+            FaultKind::Refused if fault.code() == NOT_FOUND => {
+                DirectoryError::NoSuchPool { pool: self.pool.to_owned(), fault }
+            }
+            // Cognito has no code of its own for it. All else that a page is asked with is ours and constant.
+            FaultKind::Refused if self.from_token && fault.code() == "InvalidParameterException" => {
+                DirectoryError::BadToken(fault)
+            }
+            FaultKind::Refused => DirectoryError::Other(fault),
+        }
+    }
+}
+
+/// Said of pools and of groups alike.
+const NOT_FOUND: &str = "ResourceNotFoundException";

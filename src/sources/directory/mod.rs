@@ -1,0 +1,199 @@
+//! The directory: the Cognito user pool, read through the official SDK.
+//!
+//! It lists and finds users and says why it cannot. It never changes the pool, never calls `AdminGetUser` (which bills the
+//! user as active), and keeps nothing but the last few users it found. Every call has a time limit and keeps to a pace;
+//! what fails in passing is asked once or twice more at the same pace, so the SDK's own repetitions are off.
+
+mod error;
+mod pace;
+mod user;
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_cognitoidentityprovider::Client;
+use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_cognitoidentityprovider::types::UserType;
+use moka::future::Cache;
+
+use self::error::Asked;
+use self::pace::Pace;
+use crate::aws::{self, Fault};
+
+pub use self::error::DirectoryError;
+pub use self::user::PoolUser;
+
+/// As many as Cognito gives at once.
+const PAGE: i32 = 60;
+
+/// Listings of users and groups together stay under 5 requests a second.
+const LISTING_GAP: Duration = Duration::from_millis(210);
+
+/// Single users are asked for at most 20 times a second, of the 30 requests that Cognito allows by default.
+const FINDING_GAP: Duration = Duration::from_millis(50);
+
+/// How long a user who was found is remembered: long enough for the duplicates of a message, too short to miss an
+/// administrator's change for long.
+const FOUND_FOR: Duration = Duration::from_secs(30);
+
+/// How many found users are remembered: a burst of sign-ups, and a few megabytes at most.
+const FOUND_AT_MOST: u64 = 10_000;
+
+/// How often something is asked for before its failure counts, and the first pause in between.
+const ATTEMPTS: u32 = 3;
+const FIRST_PAUSE: Duration = Duration::from_millis(300);
+
+/// A throttle that asks for more patience than this is the caller's business.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+
+/// The user pool. Cheap to clone; clones share their pace and what they remember.
+#[derive(Clone, Debug)]
+pub struct Directory {
+    client: Client,
+    pool: Arc<str>,
+    listing: Pace,
+    finding: Pace,
+    found: Cache<String, PoolUser>,
+}
+
+/// A page of a listing.
+#[derive(Clone, Debug, Default)]
+pub struct PoolPage {
+    /// The users on it.
+    pub users: Vec<PoolUser>,
+    /// How many more there were that lack a `sub` or a status. With any of these a listing is not complete.
+    pub unreadable: usize,
+    /// Where the next page begins; nothing after the last one.
+    pub next: Option<String>,
+}
+
+impl PoolPage {
+    fn read(users: &[UserType], next: Option<&str>) -> Self {
+        let readable: Vec<PoolUser> = users.iter().filter_map(PoolUser::read).collect();
+        let next = next.filter(|token| !token.is_empty()).map(str::to_owned);
+        Self { unreadable: users.len() - readable.len(), users: readable, next }
+    }
+}
+
+impl Directory {
+    /// Prepares the source; the first request finds out whether it is there. `endpoint_url` is for emulators.
+    pub async fn connect(region: &str, user_pool_id: &str, endpoint_url: Option<&str>) -> Self {
+        Self {
+            client: Client::new(&aws::load(region, endpoint_url).await),
+            pool: user_pool_id.into(),
+            listing: Pace::one_every(LISTING_GAP),
+            finding: Pace::one_every(FINDING_GAP),
+            found: Cache::builder().max_capacity(FOUND_AT_MOST).time_to_live(FOUND_FOR).build(),
+        }
+    }
+
+    /// A page of all users, from the beginning or from where `next` says.
+    pub async fn page(&self, next: Option<&str>) -> Result<PoolPage, DirectoryError> {
+        // `AttributesToGet` would keep e-mail addresses out of the answer, but Cognito refuses it when a single user lacks
+        // one of the attributes.
+        let request = self.client.list_users().user_pool_id(&*self.pool).limit(PAGE);
+        let request = request.set_pagination_token(next.map(str::to_owned));
+        let answer = self.ask(&self.listing, next.is_some(), || request.clone().send()).await?;
+        Ok(PoolPage::read(answer.users(), answer.pagination_token()))
+    }
+
+    /// A page of the users in a group, from the beginning or from where `next` says.
+    pub async fn group_page(&self, group: &str, next: Option<&str>) -> Result<PoolPage, DirectoryError> {
+        let request = self.client.list_users_in_group().user_pool_id(&*self.pool).group_name(group).limit(PAGE);
+        let request = request.set_next_token(next.map(str::to_owned));
+        let answer = self.ask(&self.listing, next.is_some(), || request.clone().send()).await;
+        match answer {
+            Ok(answer) => Ok(PoolPage::read(answer.users(), answer.next_token())),
+            // The code is the same for a missing pool and a missing group, and the words are nobody's promise.
+            Err(DirectoryError::NoSuchPool { fault, .. }) if self.exists().await? => {
+                Err(DirectoryError::NoSuchGroup { group: group.to_owned(), fault })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The user with this `sub`. Those who ask for one `sub` at the same time share a request. Who was found is remembered
+    /// for half a minute; that somebody was not found is not remembered, because Cognito's listings run a little late.
+    pub async fn find(&self, subject: &str) -> Result<Option<PoolUser>, DirectoryError> {
+        let found = self.found.try_get_with_by_ref(subject, async {
+            match self.search("sub", subject).await {
+                Ok(users) => users.into_iter().find(|user| user.subject == subject).ok_or(NotFound::Absent),
+                Err(error) => Err(NotFound::Failed(error)),
+            }
+        });
+        match found.await.map_err(Arc::unwrap_or_clone) {
+            Ok(user) => Ok(Some(user)),
+            Err(NotFound::Absent) => Ok(None),
+            Err(NotFound::Failed(error)) => Err(error),
+        }
+    }
+
+    /// The users with this e-mail address, for commands. The address is neither logged nor kept.
+    pub async fn find_by_email(&self, email: &str) -> Result<Vec<PoolUser>, DirectoryError> {
+        self.search("email", email).await
+    }
+
+    async fn search(&self, attribute: &str, value: &str) -> Result<Vec<PoolUser>, DirectoryError> {
+        let request = self.client.list_users().user_pool_id(&*self.pool).filter(filter(attribute, value));
+        let answer = self.ask(&self.finding, false, || request.clone().send()).await?;
+        Ok(answer.users().iter().filter_map(PoolUser::read).collect())
+    }
+
+    async fn exists(&self) -> Result<bool, DirectoryError> {
+        let request = self.client.list_users().user_pool_id(&*self.pool).limit(1);
+        match self.ask(&self.listing, false, || request.clone().send()).await {
+            Ok(_) => Ok(true),
+            Err(DirectoryError::NoSuchPool { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks at the pace, and again for what fails in passing.
+    async fn ask<T, E, F>(&self, pace: &Pace, from_token: bool, call: impl Fn() -> F) -> Result<T, DirectoryError>
+    where
+        F: Future<Output = Result<T, SdkError<E>>>,
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let asked = Asked { pool: &self.pool, from_token };
+        let (mut attempts, mut pause) = (1, FIRST_PAUSE);
+        loop {
+            pace.wait().await;
+            let error = match aws::quiet(call()).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => asked.failed(Fault::from(error)),
+            };
+            match error.retry_after() {
+                Some(wait) if attempts < ATTEMPTS && wait <= LONGEST_PAUSE => {
+                    tokio::time::sleep(wait.max(pause)).await;
+                }
+                _ => return Err(error),
+            }
+            attempts += 1;
+            pause *= 2;
+        }
+    }
+}
+
+/// Why [`Directory::find`] has nobody to remember.
+#[derive(Clone, Debug)]
+enum NotFound {
+    Absent,
+    Failed(DirectoryError),
+}
+
+/// An exact match in Cognito's filter language.
+fn filter(attribute: &str, value: &str) -> String {
+    let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("{attribute} = \"{escaped}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_cannot_get_out_of_its_quotes() {
+        assert_eq!(filter("sub", "a\" or \\"), r#"sub = "a\" or \\""#);
+    }
+}
