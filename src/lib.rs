@@ -6,6 +6,7 @@ pub mod cli;
 
 pub mod app;
 
+pub mod accounts;
 pub mod intake;
 pub mod reconcile;
 

@@ -86,7 +86,12 @@ fn a_disabled_account_leaves_every_room_also_where_nobody_else_is_removed() {
 fn offboarding_locks_or_deactivates_once_and_a_return_takes_only_our_own_lock_back() {
     for (offboarding, kind, closed, there) in [
         (Offboarding::Lock, Kind::LockAccount, Closed::Locked, OnServer { locked: true, ..present() }),
-        (Offboarding::Deactivate, Kind::DeactivateAccount, Closed::Deactivated, OnServer { deactivated: true, ..present() }),
+        (
+            Offboarding::Deactivate,
+            Kind::DeactivateAccount,
+            Closed::Deactivated,
+            OnServer { deactivated: true, ..present() },
+        ),
     ] {
         let mut world = world(offboarding, &["a"]);
         let a = mxid("a");

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{Settings, pause};
+use crate::accounts::Keeper;
 use crate::intake::admin::Readiness;
 use crate::reconcile::{Service, Status, Wakes};
 use crate::store::Store;
@@ -56,14 +57,27 @@ async fn reconcile(
     let readiness = readiness.clone();
     let status = Status::new(move |name, reason| readiness.set(name, reason.map_or(Ok(()), Err)));
     let config = &settings.config;
+    let reconciler = settings.reconciler(store).await?;
+    let either = stop.child_token();
+    // Keeping the account store up to date ends with leadership.
+    let _keeping = either.clone().drop_guard();
+    if let (Some(cognito), Some(directory)) = (&config.cognito, settings.directory().await) {
+        let keeper = Keeper {
+            accounts: settings.accounts(store).await,
+            directory,
+            groups: settings.groups(),
+            listing_interval: cognito.listing_interval,
+            unknown: reconciler.unknown(),
+        };
+        tokio::spawn(keeper.run(either.clone()));
+    }
     let service = Service {
-        reconciler: settings.reconciler(store).await?,
+        reconciler,
         wakes: wakes.clone(),
         status,
         poll_interval: config.roster.as_ref().map_or(Duration::from_secs(3600), |roster| roster.poll_interval),
         resync_interval: config.mirror.resync_interval,
     };
-    let either = stop.child_token();
     let watch = async {
         lost.cancelled().await;
         either.cancel();

@@ -1,5 +1,6 @@
 //! The composition root: builds every part from the configuration, connects them, and shuts them down.
 
+mod confirmations;
 mod inbox;
 mod lead;
 mod settings;
@@ -21,7 +22,7 @@ use crate::intake::appservice::{self, AppService, Interest, SharedInterest};
 use crate::intake::{SharedSecret, Wake, server};
 use crate::reconcile::{self, Wakes, Woken};
 use crate::sources;
-use crate::store::{INBOX_CHANNEL, REQUESTS_CHANNEL, Store};
+use crate::store::{ACCOUNTS_CHANNEL, INBOX_CHANNEL, REQUESTS_CHANNEL, Store};
 
 /// What is in flight may take this long after the first signal.
 const DRAIN: Duration = Duration::from_secs(25);
@@ -111,9 +112,10 @@ async fn ping(homeserver: Homeserver, id: String) {
 }
 
 async fn listen_to_database(store: Store, wakes: Wakes, stop: CancellationToken) {
-    let channels = [INBOX_CHANNEL, REQUESTS_CHANNEL].map(str::to_owned).to_vec();
+    let channels = [INBOX_CHANNEL, REQUESTS_CHANNEL, ACCOUNTS_CHANNEL].map(str::to_owned).to_vec();
     let wake = move |channel: &str| match channel {
         REQUESTS_CHANNEL => wakes.wake(Woken::REQUESTS),
+        ACCOUNTS_CHANNEL => wakes.wake(Woken::ACCOUNTS),
         _ => wakes.wake(Woken::INBOX),
     };
     sources::listen(store.pool().clone(), channels, wake, stop).await;

@@ -1,14 +1,16 @@
 //! What a command works with: the configuration, its registration and policy, and the parts built from them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use provisioner_policy::{AccountsFrom, Policy, RoomSettings};
+use provisioner_policy::{AccountsFrom, Policy, RoomSettings, Selector};
 
+use crate::accounts::{Accounts, Server};
 use crate::config::{self, Config, Registration, RoomIds};
 use crate::homeserver::{Homeserver, Timeouts};
 use crate::reconcile::Reconciler;
-use crate::sources::Roster;
+use crate::sources::{Directory, Roster};
 use crate::store::{Stamp, Store};
 
 /// The configuration with what is read along with it.
@@ -40,8 +42,6 @@ impl Settings {
         let config = &self.config;
         let rooms = &self.policy.rooms;
         [
-            ("[cognito]", config.cognito.is_some()),
-            ("[queue]", config.queue.is_some()),
             ("[commands]", config.commands.is_some()),
             ("[server_admins]", config.server_admins.is_some()),
             ("power of a room", rooms.iter().any(|room| !room.power.is_empty())),
@@ -73,6 +73,37 @@ impl Settings {
     pub async fn homeserver(&self) -> Result<Homeserver> {
         let token = self.registration.as_token.expose();
         Ok(Homeserver::connect(&self.config.homeserver.url, &self.policy.bot, token, Timeouts::default()).await?)
+    }
+
+    /// The names that MXIDs are made of.
+    pub fn server(&self) -> Server {
+        Server { name: self.policy.server_name.clone(), bot: self.policy.bot.clone() }
+    }
+
+    /// The user pool, where one is configured.
+    pub async fn directory(&self) -> Option<Directory> {
+        let cognito = self.config.cognito.as_ref()?;
+        Some(Directory::connect(&cognito.region, &cognito.user_pool_id, cognito.endpoint_url.as_deref()).await)
+    }
+
+    /// The account store with the pool behind it, where there is one.
+    pub async fn accounts(&self, store: &Store) -> Accounts {
+        Accounts { store: store.clone(), directory: self.directory().await, server: self.server() }
+    }
+
+    /// Groups that selectors name, each once.
+    pub fn groups(&self) -> Vec<String> {
+        let rooms = self.policy.rooms.iter();
+        let of_rooms = rooms.flat_map(|room| room.members.iter().chain(room.power.iter().flat_map(|one| &one.grant)));
+        let of_commands = self.config.commands.iter().flat_map(|commands| &commands.allow);
+        let selectors = of_rooms.chain(&self.policy.server_admins).chain(of_commands);
+        let groups: BTreeSet<String> = selectors
+            .filter_map(|selector| match selector {
+                Selector::Group(group) => Some(group.clone()),
+                _ => None,
+            })
+            .collect();
+        groups.into_iter().collect()
     }
 
     /// The roster, where one is configured.

@@ -102,7 +102,7 @@ where
         Some(code) if THROTTLED.contains(&code) => FaultKind::Throttled(retry_after(answer)),
         _ if status == 429 => FaultKind::Throttled(retry_after(answer)),
         // A half-read answer (`ResponseError`) has a good status and is worth asking for again.
-        _ if status >= 500 || status < 400 => FaultKind::Unreachable,
+        _ if !(400..500).contains(&status) => FaultKind::Unreachable,
         Some(code) if DENIED.contains(&code) => FaultKind::Credentials,
         _ => FaultKind::Refused,
     }

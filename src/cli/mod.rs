@@ -1,6 +1,7 @@
 //! The command line: the table of commands, and what they share. One file a command.
 
 mod apply;
+mod backfill;
 mod bootstrap;
 pub mod config;
 mod explain;
@@ -49,6 +50,8 @@ enum Command {
     Pause,
     /// Go on after `pause`
     Resume,
+    /// List the whole user pool once, with progress
+    Backfill,
     /// Register the bot, make it server admin and let it into the configured rooms
     Bootstrap(bootstrap::Arguments),
     /// Print a registration.yaml with fresh random tokens
@@ -97,6 +100,7 @@ pub fn main() -> ExitCode {
         Command::Rejoin(arguments) => start(rejoin::run(&path, arguments)),
         Command::Pause => start(pause::pause(&path)),
         Command::Resume => start(pause::resume(&path)),
+        Command::Backfill => start(backfill::run(&path)),
         Command::Bootstrap(arguments) => start(bootstrap::run(&path, arguments)),
         Command::Registration(Registration { url, sender_localpart }) => {
             return registration::print(&path, &registration::Options { url, sender_localpart });

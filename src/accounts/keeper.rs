@@ -1,0 +1,90 @@
+//! Keeping the account store up to date with the pool: the listing on its interval, the groups more often, and single
+//! people as the roster names them. The replica that reconciles does it.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::confirm::Accounts;
+use super::groups::read_groups;
+use super::listing::{ListingError, list_pool};
+use super::lookups::look_up;
+use crate::sources::Directory;
+
+/// Groups are small and say who is an administrator: they are read at least so often.
+const GROUPS_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Before a listing that failed, or that somebody else is making, is tried again.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// What to keep, and how often.
+#[derive(Debug)]
+pub struct Keeper {
+    pub accounts: Accounts,
+    pub directory: Directory,
+    /// Groups that selectors name.
+    pub groups: Vec<String>,
+    pub listing_interval: Duration,
+    /// Whom the reconciler misses.
+    pub unknown: watch::Receiver<Vec<String>>,
+}
+
+impl Keeper {
+    /// Keeps the store until `stop`.
+    pub async fn run(self, stop: CancellationToken) {
+        let Self { accounts, directory, groups, listing_interval, unknown } = &self;
+        let listing = async {
+            loop {
+                let next = list(accounts, directory, *listing_interval, &stop).await;
+                tokio::time::sleep(next).await;
+            }
+        };
+        let reading_groups = async {
+            loop {
+                if let Err(error) = read_groups(&accounts.store, directory, &accounts.server, groups).await {
+                    warn!("the groups of the pool cannot be kept: {error:#}");
+                }
+                tokio::time::sleep(GROUPS_INTERVAL.min(*listing_interval)).await;
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = async { tokio::join!(listing, reading_groups, look_up(accounts, unknown.clone())); } => {}
+        }
+    }
+}
+
+/// Lists the pool when that is due; answers when to look again.
+async fn list(accounts: &Accounts, directory: &Directory, interval: Duration, stop: &CancellationToken) -> Duration {
+    let lock = match accounts.store.try_list().await {
+        Ok(Some(lock)) => lock,
+        Ok(None) => return AGAIN,
+        Err(error) => {
+            warn!("the pool cannot be listed now: {error}");
+            return AGAIN;
+        }
+    };
+    let listed = list_pool(&accounts.store, directory, &accounts.server, stop, |_| {}).await;
+    lock.release().await;
+    match listed {
+        Ok(listed) => {
+            info!(
+                pages = listed.pages,
+                users = listed.users,
+                changed = listed.changed,
+                missed = listed.missed,
+                deleted = listed.deleted,
+                "the pool was listed"
+            );
+            interval
+        }
+        Err(ListingError::Stopped) => interval,
+        Err(error) => {
+            let error = anyhow::Error::from(error);
+            warn!("the pool was not listed to its end, nobody counts as missing for it: {error:#}");
+            AGAIN.min(interval)
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The listing of the whole pool: page by page into the store, going on where it was after a throttle, a failure or a
+//! restart. It is whole only when every page was read and every user on it could be.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use chrono::{TimeDelta, Utc};
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, instrument, warn};
+
+use super::Server;
+use crate::sources::{Directory, DirectoryError};
+use crate::store::{AccountSource, Listing, SeenAccount, Store};
+
+/// A place in the listing that is older is not gone on from: Cognito's tokens live for a limited time, and what the first
+/// pages said is old by then.
+const RESUMABLE: TimeDelta = TimeDelta::minutes(30);
+
+/// The first pause after a page that failed, and the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// How far a listing is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    pub pages: u64,
+    pub users: u64,
+    /// Users in the last whole listing, where there was one: about as many as there will be.
+    pub expected: Option<u64>,
+}
+
+/// What a whole listing found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    pub pages: u64,
+    pub users: u64,
+    /// New or changed.
+    pub changed: u64,
+    /// Known before and not named by this listing; those whom two in a row did not name count as deleted.
+    pub missed: u64,
+    pub deleted: u64,
+}
+
+/// Why a listing ended without being whole.
+#[derive(Debug, Error)]
+pub enum ListingError {
+    #[error("the listing was stopped; the next one goes on where it was")]
+    Stopped,
+    #[error("the pool cannot be listed")]
+    Pool(#[source] DirectoryError),
+    #[error(
+        "the pool listed nobody, and {known} accounts are known: that is not believed. Check cognito.user_pool_id; if the \
+         pool really is empty, nobody can sign in and nothing needs to be done"
+    )]
+    Empty { known: i64 },
+    #[error("{0:#}")]
+    Database(#[from] anyhow::Error),
+}
+
+/// Lists the pool to its end. The caller holds the right to list. Passing trouble is waited for; `progress` is told of each
+/// page.
+#[instrument(name = "pool.list", skip_all)]
+pub async fn list_pool(
+    store: &Store,
+    directory: &Directory,
+    server: &Server,
+    stop: &CancellationToken,
+    mut progress: impl FnMut(Progress),
+) -> Result<Listed, ListingError> {
+    let expected = store.last_whole_listing().await.context("look at the last whole listing")?;
+    let expected = expected.and_then(|listing| u64::try_from(listing.users).ok());
+    let mut place = begin(store).await?;
+    let (mut changed, mut pause) = (0, FIRST_PAUSE);
+    loop {
+        let page = tokio::select! {
+            () = stop.cancelled() => return Err(ListingError::Stopped),
+            page = directory.page(place.next_token.as_deref()) => page,
+        };
+        let page = match page {
+            Ok(page) if page.unreadable == 0 => page,
+            Ok(page) => {
+                // Who they are is not known, so nobody may be called missing for it.
+                let trouble = format!("{} users on a page of the pool's listing cannot be read", page.unreadable);
+                stumble(store, &place, &trouble, pause, stop).await?;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+                continue;
+            }
+            Err(DirectoryError::BadToken(_)) => {
+                info!("the pool does not go on where the listing was; it begins anew");
+                store.abandon_listing(place.id).await.context("give the listing up")?;
+                place = begin(store).await?;
+                continue;
+            }
+            Err(error) if error.is_misconfigured() => {
+                store.trouble_listing(place.id, &error.chain()).await.context("note the trouble")?;
+                return Err(ListingError::Pool(error));
+            }
+            Err(error) => {
+                stumble(store, &place, &error.chain(), pause, stop).await?;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+                continue;
+            }
+        };
+        pause = FIRST_PAUSE;
+        let seen: Vec<SeenAccount> = page.users.iter().filter_map(|user| server.seen(user)).collect();
+        changed += store
+            .record_accounts(&seen, AccountSource::Pool, Some(place.id))
+            .await
+            .context("record a page of the pool's listing")?;
+        let users = i64::try_from(page.users.len()).unwrap_or(i64::MAX);
+        store.advance_listing(place.id, users, page.next.as_deref()).await.context("note how far the listing is")?;
+        place.pages += 1;
+        place.users += users;
+        place.next_token = page.next;
+        let (pages, users) = (u64::try_from(place.pages).unwrap_or(0), u64::try_from(place.users).unwrap_or(0));
+        progress(Progress { pages, users, expected });
+        if place.next_token.is_none() {
+            refuse_if_empty(store, &place).await?;
+            let (missed, deleted) = store.complete_listing(place.id).await.context("end the listing")?;
+            return Ok(Listed { pages, users, changed, missed, deleted });
+        }
+    }
+}
+
+/// Goes on with a listing that was interrupted lately, or begins one.
+async fn begin(store: &Store) -> Result<Listing> {
+    let last = store.last_listing().await.context("look at the last listing")?;
+    match last.filter(|last| last.completed_at.is_none() && Utc::now() - last.updated_at < RESUMABLE) {
+        Some(last) if last.next_token.is_some() => {
+            info!(pages = last.pages, users = last.users, "the listing of the pool goes on where it was");
+            Ok(last)
+        }
+        _ => store.begin_listing().await.context("begin a listing of the pool"),
+    }
+}
+
+async fn stumble(
+    store: &Store,
+    place: &Listing,
+    trouble: &str,
+    pause: Duration,
+    stop: &CancellationToken,
+) -> Result<(), ListingError> {
+    warn!(pages = place.pages, "the pool's listing waits {} s: {trouble}", pause.as_secs());
+    store.trouble_listing(place.id, trouble).await.context("note the trouble")?;
+    let until = Instant::now() + pause;
+    tokio::select! {
+        () = stop.cancelled() => Err(ListingError::Stopped),
+        () = tokio::time::sleep_until(until.into()) => Ok(()),
+    }
+}
+
+/// Nobody at all is an answer that would end every account.
+async fn refuse_if_empty(store: &Store, place: &Listing) -> Result<(), ListingError> {
+    if place.users > 0 {
+        return Ok(());
+    }
+    let known = store.count_open_accounts().await.context("count the accounts")?;
+    if known == 0 {
+        return Ok(());
+    }
+    let error = ListingError::Empty { known };
+    store.trouble_listing(place.id, &error.to_string()).await.context("note the trouble")?;
+    Err(error)
+}

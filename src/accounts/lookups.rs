@@ -1,0 +1,57 @@
+//! People whom the roster names and the account store does not know are asked for one by one, so that somebody new need not
+//! wait for the next listing. A lookup only adds; who is gone is for whole listings to say.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tracing::{debug, warn};
+
+use super::confirm::{Accounts, Confirmed};
+use crate::store::AccountSource;
+
+/// Whoever the pool did not know is asked for again after this, doubled each time up to the longest.
+const FIRST_AGAIN: Duration = Duration::from_secs(15);
+const LONGEST_AGAIN: Duration = Duration::from_secs(3600);
+
+/// When a subject was asked for last, and how long not to ask again.
+struct Asked {
+    at: Instant,
+    rest: Duration,
+}
+
+/// Asks for whoever is unknown, for ever.
+pub(super) async fn look_up(accounts: &Accounts, mut unknown: watch::Receiver<Vec<String>>) {
+    let mut asked: HashMap<String, Asked> = HashMap::new();
+    loop {
+        let subjects = unknown.borrow_and_update().clone();
+        asked.retain(|subject, _| subjects.binary_search(subject).is_ok());
+        for subject in &subjects {
+            if asked.get(subject).is_some_and(|asked| asked.at.elapsed() < asked.rest) {
+                continue;
+            }
+            match accounts.confirm(subject, AccountSource::Roster).await {
+                Ok(Confirmed::Recorded) => {
+                    asked.remove(subject);
+                    continue;
+                }
+                Ok(answer) => debug!(subject, ?answer, "the roster names somebody whom the pool does not know"),
+                Err(error) => warn!("somebody whom the roster names cannot be looked up in the pool: {error:#}"),
+            }
+            let rest = asked.get(subject).map_or(FIRST_AGAIN, |asked| (asked.rest * 2).min(LONGEST_AGAIN));
+            asked.insert(subject.clone(), Asked { at: Instant::now(), rest });
+        }
+        let again = asked.values().map(|asked| asked.at + asked.rest).min();
+        tokio::select! {
+            changed = unknown.changed() => if changed.is_err() { return },
+            () = at(again) => {}
+        }
+    }
+}
+
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,44 @@
+//! Whose accounts there are: the pool listed, asked for single subjects, and its groups read, all into the account store.
+//!
+//! Nothing here touches Synapse; what follows from an account is the reconciler's.
+
+mod confirm;
+mod groups;
+mod keeper;
+mod listing;
+mod lookups;
+
+use provisioner_policy::{SubjectError, mxid_of_subject};
+
+pub use self::confirm::{Accounts, Confirmed};
+pub use self::keeper::Keeper;
+pub use self::listing::{Listed, ListingError, Progress, list_pool};
+use crate::sources::PoolUser;
+use crate::store::SeenAccount;
+
+/// The names that an account's MXID is made of.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// The part of an MXID after the colon.
+    pub name: String,
+    /// The bot's MXID, which nobody's subject may fold to.
+    pub bot: String,
+}
+
+impl Server {
+    /// The MXID of a subject.
+    pub fn mxid(&self, subject: &str) -> Result<String, SubjectError> {
+        mxid_of_subject(subject, &self.name, &self.bot)
+    }
+
+    /// A user of the pool as the store keeps it; nothing for one who is not confirmed or cannot have an MXID.
+    fn seen(&self, user: &PoolUser) -> Option<SeenAccount> {
+        let user_id = self.mxid(&user.subject).ok().filter(|_| user.confirmed)?;
+        Some(SeenAccount {
+            subject: user.subject.clone(),
+            user_id,
+            disabled: !user.enabled,
+            display_name: user.display_name.clone(),
+        })
+    }
+}

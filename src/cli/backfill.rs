@@ -1,0 +1,147 @@
+//! `backfill`: the whole pool listed once, with progress. Where another listing is under way, it is followed.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio_util::sync::CancellationToken;
+
+use crate::accounts::{ListingError, Progress, list_pool};
+use crate::app::Settings;
+use crate::store::{Listing, Store};
+
+/// How often another's listing is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How often a line is printed where there is no terminal.
+const SAY: Duration = Duration::from_secs(5);
+
+pub(super) async fn run(path: &Path) -> Result<ExitCode> {
+    super::logs::for_command();
+    let settings = Settings::load(path)?;
+    let directory =
+        settings.directory().await.context("backfill lists the user pool, and [cognito] is not configured")?;
+    let store = settings.open_store().await?;
+    let mut shown = Shown::new();
+    let Some(lock) = store.try_list().await.context("ask for the right to list the pool")? else {
+        eprintln!("the running service is listing the pool already; this is how far it is");
+        return follow(&store, &mut shown).await;
+    };
+    let stop = CancellationToken::new();
+    tokio::spawn(stop_at_ctrl_c(stop.clone()));
+    let listed = list_pool(&store, &directory, &settings.server(), &stop, |progress| shown.show(progress)).await;
+    lock.release().await;
+    shown.end();
+    match listed {
+        Ok(listed) => {
+            println!(
+                "The pool is listed: {} users on {} pages, {} new or changed, {} known ones missing, {} of them gone for good.",
+                listed.users, listed.pages, listed.changed, listed.missed, listed.deleted
+            );
+            println!(
+                "A running service acts on it at once; without one, `phenom-provisioner plan` shows what follows."
+            );
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(ListingError::Stopped) => bail!("stopped; the next backfill goes on where this one was"),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Shows somebody else's listing until it ends.
+async fn follow(store: &Store, shown: &mut Shown) -> Result<ExitCode> {
+    let expected = store.last_whole_listing().await.context("look at the last whole listing")?;
+    let expected = expected.and_then(|listing| u64::try_from(listing.users).ok());
+    loop {
+        let listing = store.last_listing().await.context("look at the listing")?;
+        match listing {
+            Some(Listing { completed_at: Some(_), users, pages, .. }) => {
+                shown.end();
+                println!("The pool is listed: {users} users on {pages} pages.");
+                return Ok(ExitCode::SUCCESS);
+            }
+            Some(Listing { trouble: Some(trouble), .. }) => {
+                shown.end();
+                bail!("the service's listing stumbles: {trouble}");
+            }
+            Some(Listing { pages, users, .. }) => {
+                let (pages, users) = (u64::try_from(pages).unwrap_or(0), u64::try_from(users).unwrap_or(0));
+                shown.show(Progress { pages, users, expected });
+            }
+            None => {}
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+async fn stop_at_ctrl_c(stop: CancellationToken) {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        stop.cancel();
+    }
+}
+
+/// Progress on a terminal as a bar, elsewhere as a line now and then.
+struct Shown {
+    bar: ProgressBar,
+    lines: bool,
+    first: Option<(Instant, u64)>,
+    said: Option<Instant>,
+}
+
+impl Shown {
+    fn new() -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let style = ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::with_draw_target(None, target).with_style(style);
+        Self { bar, lines: !terminal, first: None, said: None }
+    }
+
+    fn show(&mut self, progress: Progress) {
+        let now = Instant::now();
+        let (since, users_then) = *self.first.get_or_insert((now, progress.users));
+        let words = words(progress, now - since, progress.users - users_then.min(progress.users));
+        self.bar.set_message(words.clone());
+        self.bar.tick();
+        if self.lines && self.said.is_none_or(|said| said + SAY < now) {
+            eprintln!("{words}");
+            self.said = Some(now);
+        }
+    }
+
+    fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// How far it is, how fast, and how long it will take.
+fn words(progress: Progress, elapsed: Duration, listed: u64) -> String {
+    let Progress { pages, users, expected } = progress;
+    let seconds = elapsed.as_secs_f64();
+    let rate = if seconds > 0.0 { listed as f64 / seconds } else { 0.0 };
+    let left = match expected {
+        Some(expected) if rate > 0.0 => {
+            let left = Duration::from_secs((expected.saturating_sub(users) as f64 / rate).round() as u64);
+            format!("about {} left", humantime::format_duration(left))
+        }
+        _ => "time left unknown (the first listing)".to_owned(),
+    };
+    format!("page {pages}, {users} users, {rate:.0} users/s, {left}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_says_how_far_how_fast_and_how_long() {
+        let progress = Progress { pages: 10, users: 600, expected: Some(1200) };
+        let line = words(progress, Duration::from_secs(2), 600);
+        assert_eq!(line, "page 10, 600 users, 300 users/s, about 2s left");
+        let first = words(Progress { expected: None, ..progress }, Duration::from_secs(2), 600);
+        assert_eq!(first, "page 10, 600 users, 300 users/s, time left unknown (the first listing)");
+    }
+}
