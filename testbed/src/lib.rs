@@ -2,10 +2,10 @@
 //! proxy, the service's own binary, and the people who use it. Everything started here is torn down when the
 //! process ends, however it ends (see [`process`]). Nothing here knows the service's inside.
 
+mod aws;
 mod bed;
 mod hasura;
 pub mod install;
-mod moto;
 mod people;
 mod postgres;
 mod process;
@@ -14,9 +14,9 @@ mod service;
 mod synapse;
 mod wait;
 
+pub use aws::{Depth, Moto, Queue, QueueOptions, REGION, Sqs, aws_environment, shared_moto, shared_sqs};
 pub use bed::{Bed, own, shared, shared_postgres};
 pub use hasura::Hasura;
-pub use moto::Moto;
 pub use nix::sys::signal::Signal;
 pub use people::{Admin, NewRoom, Person};
 pub use postgres::Postgres;

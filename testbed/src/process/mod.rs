@@ -4,5 +4,6 @@ pub(crate) mod log;
 pub(crate) mod part;
 pub(crate) mod ports;
 pub(crate) mod random;
+pub(crate) mod ready;
 
 pub(crate) use part::Part;

@@ -72,6 +72,10 @@ impl Part {
         Ok(Part { name, directory: directory.keep(), inner: Mutex::new(Inner { guard, pipe, process: None }) })
     }
 
+    pub(crate) fn name(&self) -> &str {
+        self.name
+    }
+
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }

@@ -9,14 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::postgres::Postgres;
-use crate::process::{Part, ports, random};
-use crate::wait::wait_until;
+use crate::process::{Part, ports, random, ready};
 
 pub use slot::Slot;
 pub use version::SynapseVersion;
@@ -165,14 +164,8 @@ impl Synapse {
         let mut command = Command::new(&self.python);
         command.args(["-m", "synapse.app.homeserver", "--config-path"]).arg(config::path(self));
         self.part.spawn(&command)?;
-        let client = reqwest::Client::new();
-        let health = format!("{}/health", self.url());
-        wait_until("Synapse is healthy", START_BOUND, async || {
-            let answer = client.get(&health).timeout(Duration::from_secs(2)).send().await;
-            answer.is_ok_and(|answer| answer.status().is_success()) || !self.part.running().unwrap_or(false)
-        })
-        .await
-        .and_then(|()| if self.part.running()? { Ok(()) } else { Err(anyhow!("Synapse ended at once")) })
-        .with_context(|| format!("start Synapse {}; end of its log:\n{}", self.options.version, self.log_tail()))
+        ready::wait(&self.part, &format!("{}/health", self.url()), START_BOUND)
+            .await
+            .with_context(|| format!("start Synapse {}", self.options.version))
     }
 }

@@ -1,14 +1,13 @@
-//! moto: Cognito and SQS emulated on one loopback port.
+//! moto: Cognito emulated on a loopback port. It can do SQS too, but ever slower as a queue grows.
 
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::Result;
 use nix::sys::signal::Signal;
 
 use crate::install::Environment;
-use crate::process::{Part, ports};
-use crate::wait::wait_until;
+use crate::process::{Part, ports, ready};
 
 const START_BOUND: Duration = Duration::from_secs(60);
 
@@ -23,26 +22,18 @@ impl Moto {
     /// Installs moto if needed and starts it.
     ///
     /// # Errors
-    /// When it cannot be installed or does not answer.
+    /// When it cannot be installed or does not answer; the message carries the end of its log.
     pub async fn start() -> Result<Moto> {
         let environment = Environment::Moto.ensure().await?;
         let moto = Moto { part: Part::new("moto", Signal::SIGKILL)?, port: ports::free_port()? };
         let mut command = Command::new(environment.join("bin/python"));
         command.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &moto.port.to_string()]);
         moto.part.spawn(&command)?;
-        let client = reqwest::Client::new();
-        let ready = format!("{}/moto-api/", moto.url());
-        wait_until("moto answers", START_BOUND, async || {
-            let answer = client.get(&ready).timeout(Duration::from_secs(5)).send().await;
-            answer.is_ok_and(|answer| answer.status().is_success()) || !moto.part.running().unwrap_or(false)
-        })
-        .await
-        .and_then(|()| if moto.part.running()? { Ok(()) } else { Err(anyhow!("moto ended at once")) })
-        .with_context(|| format!("start moto; end of its log:\n{}", moto.part.log_tail()))?;
+        ready::wait(&moto.part, &format!("{}/moto-api/", moto.url()), START_BOUND).await?;
         Ok(moto)
     }
 
-    /// For `endpoint_url` of `[cognito]` and `[queue]`.
+    /// For `endpoint_url` of `[cognito]`.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }

@@ -1,0 +1,34 @@
+//! What AWS is to the service: a queue, a pool of users, and the Lambda between them, emulated on loopback ports.
+//!
+//! SQS is ministack's and Cognito is moto's, each the faster at its own. Neither fires the triggers of a pool: the
+//! testbed calls the Lambda in Cognito's place.
+
+mod call;
+mod moto;
+mod queue;
+mod shared;
+mod sqs;
+
+pub use moto::Moto;
+pub use queue::{Depth, Queue, QueueOptions};
+pub use shared::{shared_moto, shared_sqs};
+pub use sqs::Sqs;
+
+/// Where everything here is said to be.
+pub const REGION: &str = "us-east-1";
+
+/// What any AWS SDK needs in its environment to talk to these emulators, and to nobody else.
+pub fn aws_environment() -> Vec<(String, String)> {
+    [
+        ("AWS_ACCESS_KEY_ID", "testbed"),
+        ("AWS_SECRET_ACCESS_KEY", "testbed"),
+        ("AWS_REGION", REGION),
+        ("AWS_DEFAULT_REGION", REGION),
+        // Whatever the machine is or has must not be asked for other credentials.
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+        ("AWS_CONFIG_FILE", "/dev/null"),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .to_vec()
+}
