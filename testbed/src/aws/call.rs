@@ -25,6 +25,12 @@ pub(super) struct Protocol {
 pub(super) const SQS: Protocol =
     Protocol { service: "sqs", target: "AmazonSQS", content_type: "application/x-amz-json-1.0" };
 
+pub(super) const COGNITO: Protocol = Protocol {
+    service: "cognito-idp",
+    target: "AWSCognitoIdentityProviderService",
+    content_type: "application/x-amz-json-1.1",
+};
+
 /// Calls `action` and gives the answer; an empty one is `null`.
 ///
 /// # Errors

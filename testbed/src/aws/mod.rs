@@ -4,12 +4,16 @@
 //! testbed calls the Lambda in Cognito's place.
 
 mod call;
+mod import;
 mod moto;
+mod pool;
 mod queue;
 mod shared;
 mod sqs;
 
+pub use import::NewUser;
 pub use moto::Moto;
+pub use pool::Pool;
 pub use queue::{Depth, Queue, QueueOptions};
 pub use shared::{shared_moto, shared_sqs};
 pub use sqs::Sqs;
