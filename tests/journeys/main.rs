@@ -11,6 +11,7 @@ mod counts;
 mod guard;
 mod membership;
 mod outages;
+mod pool;
 mod support;
 
 /// Makes a test of each journey for each Synapse version.

@@ -29,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) query: Option<String>,
     pub(crate) exempt: Vec<String>,
     pub(crate) notify: bool,
+    /// Further sections of the configuration, such as `[cognito]`.
+    pub(crate) sections: String,
 }
 
 impl Default for Settings {
@@ -41,6 +43,7 @@ impl Default for Settings {
             query: None,
             exempt: Vec::new(),
             notify: false,
+            sections: String::new(),
         }
     }
 }
@@ -109,7 +112,7 @@ impl Stage {
 
     /// The configuration file of this stage.
     pub(crate) fn config(&self) -> String {
-        let Settings { mode, poll_interval, resync_interval, guard, query, exempt, notify } = &self.settings;
+        let Settings { mode, poll_interval, resync_interval, guard, query, exempt, notify, sections } = &self.settings;
         let query = query.as_ref().map(|query| format!("query = '''{query}'''\n")).unwrap_or_default();
         let notify = if *notify { "notify_channel = \"team_members_changed\"\n" } else { "" };
         let (red, staff, analysts) = (&self.red, &self.staff, &self.analysts);
@@ -139,6 +142,7 @@ removals = "{mode}"
 [guard]
 {guard}
 exempt = {exempt:?}
+{sections}
 [[rooms]]
 key = "red-room"
 id = "{red}"
