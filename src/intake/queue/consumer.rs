@@ -1,0 +1,243 @@
+//! Receives messages, as many as can be worked on, for as long as the service runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use moka::future::Cache;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, info, warn};
+
+use super::deletes;
+use super::envelope::Ours;
+use super::error::QueueError;
+use super::hand::Hand;
+use super::health::Health;
+use super::seam::Confirmations;
+use super::sqs::{Queue, Received};
+use super::status::{Complaints, QueueStatus};
+use super::timing::{Pause, Timing};
+use super::work::{Bench, GIVE_BACK};
+
+/// As many messages as SQS gives at once.
+const BATCH: usize = 10;
+
+/// How many messages may wait to be deleted; far more than one request takes.
+const DELETIONS: usize = 1_000;
+
+/// How long the last deletions may take.
+const FLUSH: Duration = Duration::from_secs(3);
+
+/// Refusals that are remembered, and for how long: until the dead-letter queue has the message.
+const REFUSED_AT_MOST: u64 = 10_000;
+const REFUSED_FOR: Duration = Duration::from_secs(60 * 60);
+
+/// A consumer of the queue. Several may share a queue, in one process or in many.
+#[derive(Debug)]
+pub struct Consumer<C> {
+    pub queue: Queue,
+    /// Who takes what the messages say.
+    pub confirmations: C,
+    /// What a message must agree with.
+    pub ours: Ours,
+    /// How many messages are worked on at once.
+    pub concurrency: u16,
+    /// How long SQS hides a message; extended while one is worked on.
+    pub visibility_timeout: Duration,
+    pub timing: Timing,
+    /// Where to say how it goes.
+    pub status: QueueStatus,
+}
+
+impl<C: Confirmations> Consumer<C> {
+    /// Works until `stop`, whatever SQS does, and then for at most 25 s: polling ends at once, what is worked on is finished,
+    /// everything else is given back.
+    pub async fn run(self, stop: CancellationToken) {
+        let (done, deletions) = mpsc::channel(DELETIONS);
+        let deleting = tokio::spawn(deletes::run(self.queue.clone(), deletions));
+        let cut = CancellationToken::new();
+        let drain = self.timing.drain;
+        let bench = Arc::new(Bench {
+            queue: self.queue,
+            confirmations: self.confirmations,
+            ours: self.ours,
+            timing: self.timing,
+            hidden: self.visibility_timeout,
+            hand: Hand::default(),
+            health: Health::new(self.status.clone()),
+            status: self.status,
+            refused: Cache::builder().max_capacity(REFUSED_AT_MOST).time_to_live(REFUSED_FOR).build(),
+            done,
+            stop: stop.clone(),
+            cut: cut.clone(),
+        });
+        let tasks = TaskTracker::new();
+        let mut poller = Poller {
+            bench: bench.clone(),
+            slots: Arc::new(Semaphore::new(usize::from(self.concurrency))),
+            tasks: tasks.clone(),
+            failing: Pause::new(self.timing.first_pause, self.timing.longest_poll_pause),
+            complaints: Complaints::default(),
+        };
+        tokio::select! {
+            () = poller.poll() => {}
+            () = watch_attributes(&bench) => {}
+        }
+        tasks.close();
+        if timeout(drain, tasks.wait()).await.is_err() {
+            warn!(messages = tasks.len(), "messages that take too long are given back");
+            cut.cancel();
+            // Who cannot even be given back comes back by itself.
+            let _ = timeout(GIVE_BACK, tasks.wait()).await;
+        }
+        bench.report_age();
+        // With the last sender gone the deletions end when they are through.
+        drop((poller, bench));
+        if timeout(FLUSH, deleting).await.is_err() {
+            warn!("the last deletions did not end in time; the messages come again");
+        }
+    }
+}
+
+struct Poller<C> {
+    bench: Arc<Bench<C>>,
+    slots: Arc<Semaphore>,
+    tasks: TaskTracker,
+    failing: Pause,
+    complaints: Complaints,
+}
+
+impl<C: Confirmations> Poller<C> {
+    /// Receives until the stop.
+    async fn poll(&mut self) {
+        let stop = self.bench.stop.clone();
+        let timing = self.bench.timing;
+        let mut doubting = Pause::new(timing.first_pause, timing.longest_poll_pause);
+        loop {
+            // In trouble one message now and then is enough to see whether it lasts, or is only that of another message.
+            let most = if self.bench.health.is_troubled() { 1 } else { BATCH };
+            if most == 1 {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = self.bench.health.until_well() => continue,
+                    () = sleep(doubting.next()) => {}
+                }
+            } else {
+                doubting.reset();
+            }
+            let slots = tokio::select! {
+                () = stop.cancelled() => return,
+                slots = self.free_slots(most) => slots,
+            };
+            match self.receive(slots.len()).await {
+                None => return,
+                Some(Ok(messages)) => self.received(messages, slots).await,
+                Some(Err(error)) => {
+                    let pause = self.failed(&error);
+                    drop(slots);
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = sleep(pause) => {}
+                    }
+                }
+            }
+            if stop.is_cancelled() {
+                return;
+            }
+        }
+    }
+
+    /// Waits for a slot and takes the others that are free, `most` in all.
+    async fn free_slots(&self, most: usize) -> Vec<OwnedSemaphorePermit> {
+        let first = self.slots.clone().acquire_owned().await;
+        // Nobody closes the semaphore.
+        let mut slots: Vec<_> = first.into_iter().collect();
+        while slots.len() < most
+            && let Ok(another) = self.slots.clone().try_acquire_owned()
+        {
+            slots.push(another);
+        }
+        slots
+    }
+
+    /// A long poll. When the stop comes it may still end by itself for a moment: a receive that is dropped may have got
+    /// messages, which then stay hidden until their visibility ends. Nothing if it did not end.
+    async fn receive(&self, most: usize) -> Option<Result<Vec<Received>, QueueError>> {
+        let Bench { queue, timing, hidden, stop, .. } = &*self.bench;
+        let receive = queue.receive(most, timing.wait, *hidden);
+        tokio::pin!(receive);
+        tokio::select! {
+            biased;
+            answer = &mut receive => Some(answer),
+            () = stop.cancelled() => timeout(timing.last_receive, receive).await.ok(),
+        }
+    }
+
+    async fn received(&mut self, messages: Vec<Received>, mut slots: Vec<OwnedSemaphorePermit>) {
+        if self.complaints.clear() {
+            info!("the queue answers again");
+        }
+        self.failing.reset();
+        self.bench.status.update(|status| {
+            status.last_poll = Some(std::time::SystemTime::now());
+            status.last_error = None;
+        });
+        if self.bench.stop.is_cancelled() {
+            debug!(messages = messages.len(), "messages that came with the stop are given back");
+            join_all(messages.iter().map(|message| self.bench.give_back(&message.handle, Duration::ZERO))).await;
+            return;
+        }
+        for message in messages {
+            // One that is in hand already goes on there.
+            let Some(grip) = self.bench.hand.take(&message) else { continue };
+            let (bench, slot) = (self.bench.clone(), slots.pop());
+            self.tasks.spawn(async move {
+                bench.work(message, grip).await;
+                drop(slot);
+            });
+        }
+        self.bench.report_age();
+    }
+
+    /// Says so, once for each reason, and how long to wait.
+    fn failed(&mut self, error: &QueueError) -> Duration {
+        let reason = error.chain();
+        if self.complaints.is_new(&reason) {
+            warn!(reason, "cannot receive from the queue; it is tried again");
+        }
+        self.bench.status.update(|status| status.last_error = Some(reason));
+        self.bench.report_age();
+        let asked = if let QueueError::Throttled { retry, .. } = error { *retry } else { None };
+        self.failing.next().max(asked.unwrap_or_default().min(self.bench.timing.longest_poll_pause))
+    }
+}
+
+/// Learns whether there is a dead-letter queue, and learns it again now and then. What was learnt stands when asking fails.
+async fn watch_attributes<C>(bench: &Bench<C>) {
+    let mut pause = Pause::new(bench.timing.first_pause, bench.timing.attributes_interval);
+    let mut complaints = Complaints::default();
+    loop {
+        let wait = match bench.queue.has_dead_letter_queue().await {
+            Ok(has_one) => {
+                complaints.clear();
+                pause.reset();
+                bench.status.update(|status| status.has_dead_letter_queue = Some(has_one));
+                bench.timing.attributes_interval
+            }
+            Err(error) => {
+                let reason = error.chain();
+                if complaints.is_new(&reason) {
+                    warn!(
+                        reason,
+                        "cannot find out whether the queue has a dead-letter queue; refused messages stay in it"
+                    );
+                }
+                pause.next()
+            }
+        };
+        sleep(wait).await;
+    }
+}

@@ -1,0 +1,70 @@
+//! Why the queue does not answer, and what to do about it.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::config::http::HttpResponse;
+use aws_sdk_sqs::error::{BuildError, ProvideErrorMetadata, SdkError};
+use thiserror::Error;
+
+use crate::aws::{Fault, FaultKind};
+
+/// The code of the protocol in use, and the one of the protocol before it, which is still sent along.
+const NO_SUCH_QUEUE: [&str; 2] = ["QueueDoesNotExist", "NonExistentQueue"];
+
+/// Why a call to SQS failed. No body is in it, nor in its sources.
+#[derive(Clone, Debug, Error)]
+pub enum QueueError {
+    #[error("the queue cannot be reached; its messages wait there")]
+    Unreachable(#[source] Fault),
+    #[error("the queue asks for fewer requests")]
+    Throttled {
+        /// How long to wait at least, if it said so.
+        retry: Option<Duration>,
+        #[source]
+        fault: Fault,
+    },
+    #[error("there is no queue at queue.url; mend the URL, or create the queue")]
+    NoSuchQueue(#[source] Fault),
+    #[error(
+        "AWS refuses our credentials for the queue; give the role of the service sqs:ReceiveMessage, sqs:DeleteMessage, \
+         sqs:ChangeMessageVisibility, sqs:GetQueueAttributes and sqs:GetQueueUrl on it"
+    )]
+    Credentials(#[source] Fault),
+    #[error("the queue refuses the request; see the code in the cause")]
+    Other(#[source] Fault),
+    #[error("a request to the queue cannot be made")]
+    Unusable(#[source] std::sync::Arc<BuildError>),
+}
+
+impl QueueError {
+    /// Whether waiting cannot help: somebody has to change the configuration, the queue or the role.
+    pub fn is_misconfigured(&self) -> bool {
+        matches!(self, Self::NoSuchQueue(_) | Self::Credentials(_))
+    }
+
+    /// The whole chain in one line.
+    pub fn chain(&self) -> String {
+        let source = std::error::Error::source(self);
+        source.map_or_else(|| self.to_string(), |source| format!("{self}: {source}"))
+    }
+
+    pub(super) fn unusable(error: BuildError) -> Self {
+        Self::Unusable(error.into())
+    }
+}
+
+impl<E> From<SdkError<E, HttpResponse>> for QueueError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    fn from(error: SdkError<E, HttpResponse>) -> Self {
+        let fault = Fault::from(error);
+        match fault.kind {
+            FaultKind::Unreachable => Self::Unreachable(fault),
+            FaultKind::Throttled(retry) => Self::Throttled { retry, fault },
+            FaultKind::Credentials => Self::Credentials(fault),
+            FaultKind::Refused if NO_SUCH_QUEUE.contains(&fault.code()) => Self::NoSuchQueue(fault),
+            FaultKind::Refused => Self::Other(fault),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What the consumer says about itself: metrics, and a status for `doctor` and readiness.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use metrics::{counter, describe_counter, describe_gauge, gauge};
+
+const MESSAGES: &str = "provisioner_queue_messages_total";
+const AGE: &str = "provisioner_queue_age_seconds";
+
+/// Reasons told apart before they are all called old.
+const REASONS: usize = 32;
+
+/// Describes the metrics of the queue to the installed recorder.
+pub fn describe_metrics() {
+    describe_counter!(MESSAGES, "Messages of the queue by what became of them: recorded, refused, absent, trouble");
+    describe_gauge!(AGE, "Age of the oldest message being worked on; 0 when there is none");
+}
+
+/// What became of a message at one receive.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Outcome {
+    Recorded,
+    Refused,
+    Absent,
+    Trouble,
+}
+
+impl Outcome {
+    pub(super) fn count(self) {
+        let outcome = match self {
+            Self::Recorded => "recorded",
+            Self::Refused => "refused",
+            Self::Absent => "absent",
+            Self::Trouble => "trouble",
+        };
+        counter!(MESSAGES, "outcome" => outcome).increment(1);
+    }
+}
+
+/// How the consumer fares, as others may see it. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct QueueStatus(Arc<Mutex<QueueSnapshot>>);
+
+/// How the consumer fared at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct QueueSnapshot {
+    /// When SQS last answered a receive, with or without messages.
+    pub last_poll: Option<SystemTime>,
+    /// Why the last receive failed; nothing after one that succeeded.
+    pub last_error: Option<String>,
+    /// What is wrong on our side or with the pool; nothing since a message succeeded.
+    pub trouble: Option<String>,
+    /// Whether the queue has a dead-letter queue; nothing while that could not be asked.
+    pub has_dead_letter_queue: Option<bool>,
+    /// Age of the oldest message in hand; zero when there is none.
+    pub oldest: Duration,
+    /// Messages in hand.
+    pub in_hand: usize,
+}
+
+impl QueueStatus {
+    /// A copy of what is known now.
+    pub fn snapshot(&self) -> QueueSnapshot {
+        self.lock().clone()
+    }
+
+    pub(super) fn update(&self, change: impl FnOnce(&mut QueueSnapshot)) {
+        change(&mut self.lock());
+    }
+
+    pub(super) fn in_hand(&self, in_hand: usize, oldest: Duration) {
+        gauge!(AGE).set(oldest.as_secs_f64());
+        self.update(|status| (status.in_hand, status.oldest) = (in_hand, oldest));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, QueueSnapshot> {
+        // Every change under the lock sets whole fields, so a poisoned one is still whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reasons that were complained about since it last went well, so that each is logged once.
+#[derive(Debug, Default)]
+pub(super) struct Complaints(HashSet<String>);
+
+impl Complaints {
+    /// Whether this reason is new.
+    pub(super) fn is_new(&mut self, reason: &str) -> bool {
+        self.0.len() < REASONS && self.0.insert(reason.to_owned())
+    }
+
+    /// It goes well; whether it did not before.
+    pub(super) fn clear(&mut self) -> bool {
+        !std::mem::take(&mut self.0).is_empty()
+    }
+}
