@@ -7,6 +7,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::facts::SourceState;
 use crate::plan::{Action, Change, Class, Hold, Plan, PowerEdit};
+use crate::users::UserIx;
 use crate::world::{Matcher, RoomIx, World};
 
 /// What limits are counted for: a class, in a room or, where it has none, on the server.
@@ -16,6 +17,8 @@ pub type Bucket = (Class, Option<RoomIx>);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recent {
     pub taken: HashMap<Bucket, u32>,
+    /// Who was joined by this service within the last days.
+    pub joined: HashSet<UserIx>,
 }
 
 impl World {

@@ -2,6 +2,7 @@
 
 use hashbrown::HashSet;
 
+use crate::guard::Recent;
 use crate::mirror::Membership;
 use crate::plan::{Change, Plan};
 use crate::users::UserIx;
@@ -13,33 +14,33 @@ const FEWEST: usize = 3;
 /// Most of the roster's subjects changed at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolMove {
-    /// People of the roster, and those of them who are in none of the rooms yet.
+    /// People of the roster, and those of them who are new: in none of the rooms yet, or joined only lately.
     pub roster: usize,
     pub arriving: usize,
-    /// People who are to be removed and whom the roster does not name.
+    /// People who are to be removed, whom the roster does not name and who are not new.
     pub going: usize,
 }
 
-impl Plan {
-    /// Whether the plan looks like one after a pool move.
-    pub fn pool_move(&self, world: &World) -> Option<PoolMove> {
-        let going: HashSet<UserIx> = self
-            .actions
-            .iter()
-            .filter_map(|action| match action.change {
-                Change::Remove { user, .. } if !world.facts.places.contains_key(&user) => Some(user),
-                _ => None,
-            })
-            .collect();
-        let roster = world.facts.places.len();
-        // Cheap for the everyday plan, which removes nobody or a few.
-        if going.len() < FEWEST || going.len() * 2 < roster {
-            return None;
-        }
-        let is_in = |user: UserIx| world.rooms().any(|room| world.room(room).membership(user) == Membership::Join);
-        let arriving = world.facts.places.keys().filter(|user| !is_in(**user)).count();
-        (arriving >= FEWEST && arriving * 2 > roster).then_some(PoolMove { roster, arriving, going: going.len() })
+/// Whether the plan looks like one after a pool move. New people are joined within seconds while the old ones wait for
+/// approval, so whoever was joined lately counts as arriving still.
+pub(crate) fn pool_move(world: &World, recent: &Recent, plan: &Plan) -> Option<PoolMove> {
+    let going: HashSet<UserIx> = plan
+        .actions
+        .iter()
+        .filter_map(|action| match action.change {
+            Change::Remove { user, .. } if !world.facts.places.contains_key(&user) => Some(user),
+            _ => None,
+        })
+        .filter(|user| !recent.joined.contains(user))
+        .collect();
+    let roster = world.facts.places.len();
+    // Cheap for the everyday plan, which removes nobody or a few.
+    if going.len() < FEWEST || going.len() * 2 < roster {
+        return None;
     }
+    let is_in = |user: UserIx| world.rooms().any(|room| world.room(room).membership(user) == Membership::Join);
+    let arriving = world.facts.places.keys().filter(|user| recent.joined.contains(*user) || !is_in(**user)).count();
+    (arriving >= FEWEST && arriving * 2 > roster).then_some(PoolMove { roster, arriving, going: going.len() })
 }
 
 impl PoolMove {
@@ -47,8 +48,8 @@ impl PoolMove {
     pub fn text(self) -> String {
         let Self { roster, arriving, going } = self;
         format!(
-            "this looks like a pool move: {arriving} of the roster's {roster} people are in no room yet, and {going} who are \
-             in the rooms are no longer named; joins go on, and whoever is to go waits for approval if the guard's limits say so"
+            "this looks like a pool move: {arriving} of the roster's {roster} people are new here, and {going} who are in the \
+             rooms are no longer named; joins go on, and whoever is to go waits for approval where the guard's limits say so"
         )
     }
 }

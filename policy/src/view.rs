@@ -65,7 +65,7 @@ impl Plan {
 
     /// What the reader should know beside the plan, the plan's own shape first.
     pub fn notices(&self, world: &World) -> Vec<String> {
-        self.pool_move(world).map(PoolMove::text).into_iter().chain(world.notices()).collect()
+        self.pool_move.map(PoolMove::text).into_iter().chain(world.notices()).collect()
     }
 
     /// A short id: the same for the same changes in the same modes, and for no other plan.

@@ -1,6 +1,7 @@
 //! The reconciler: the world, and one slice of work on it. It keeps nothing that a restart must not lose. How it learns
 //! about the world is in `refresh`.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -23,6 +24,11 @@ use super::verify::Verify;
 use crate::homeserver::{CallError, Homeserver};
 use crate::sources::Roster;
 use crate::store::{AccountsRead, Pardoned, PassId, Store};
+
+/// So many that go at once may be a pool move, whose arrivals are then looked for over the last days: approval may take a
+/// weekend.
+const MANY: usize = 3;
+const LATELY_DAYS: i32 = 3;
 
 /// Everything a pass needs.
 #[derive(Debug)]
@@ -116,8 +122,20 @@ impl Reconciler {
         if !candidates.actions.iter().any(|action| action.change.takes() > 0) {
             return Ok(candidates);
         }
-        let recent = self.recent().await?;
+        let mut recent = self.recent().await?;
+        if candidates.actions.iter().filter(|action| action.change.takes() > 0).count() >= MANY {
+            recent.joined = self.joined_lately(&candidates).await?.into_iter().collect();
+        }
         Ok(if recent == Recent::default() { candidates } else { plan(&self.world, &recent) })
+    }
+
+    /// Who of the roster and of those who are to go was joined lately: after a pool move it is the ones and not the others.
+    async fn joined_lately(&self, plan: &Plan) -> Result<HashSet<UserIx>> {
+        let going = plan.actions.iter().filter_map(|action| action.change.user());
+        let people = self.world.facts.places.keys().copied().chain(going);
+        let mxids: Vec<String> = people.map(|user| self.world.users.mxid(user)).collect();
+        let joined = self.store.joined_lately(&mxids, LATELY_DAYS).await.context("look who was joined lately")?;
+        Ok(joined.iter().filter_map(|mxid| self.world.users.get(mxid)).collect())
     }
 
     /// What was taken away within the guard's window.

@@ -171,6 +171,18 @@ impl Store {
         .await
     }
 
+    /// Who of these was joined by this service within the last days.
+    pub async fn joined_lately(&self, user_ids: &[String], days: i32) -> sqlx::Result<Vec<String>> {
+        sqlx::query_scalar!(
+            r#"SELECT DISTINCT user_id AS "user_id!" FROM provisioner.ledger
+               WHERE user_id = ANY($1) AND kind = 'join' AND outcome = 'done' AND at > now() - make_interval(days => $2)"#,
+            user_ids,
+            days,
+        )
+        .fetch_all(&self.pool)
+        .await
+    }
+
     /// The newest lines first. Attempts that have an outcome are shown by their outcome alone.
     pub async fn history(&self, filter: &HistoryFilter) -> sqlx::Result<Vec<HistoryLine>> {
         sqlx::query_as!(

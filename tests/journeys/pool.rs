@@ -243,6 +243,8 @@ async fn a_pool_move_brings_everyone_over_and_waits_to_remove(version: SynapseVe
     let (_, plan) = stage.plan().await;
     let held = plan["actions"].as_array().unwrap().iter().filter(|one| one["kind"] == "remove" && one["held"] == true);
     assert_eq!(held.count(), 62, "31 people of two rooms: {plan:#}");
+    let notices = plan["notices"].to_string();
+    assert!(notices.contains("looks like a pool move: 31 of the roster's 31 people"), "{notices}");
     let id = plan["held_id"].as_str().unwrap().to_owned();
     let output = stage.service.run_cli(&["apply", "--approve", &id, "--json"]).await.unwrap();
     assert_eq!(output.status, Some(0), "{output:?}");

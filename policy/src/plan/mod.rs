@@ -8,6 +8,7 @@ pub use change::{Change, ChangeKey, Closed, PowerEdit};
 pub use kind::{Class, Kind};
 
 use crate::policy::Mode;
+use crate::pool_move::PoolMove;
 use crate::setting::Setting;
 use crate::users::UserIx;
 use crate::world::RoomIx;
@@ -104,6 +105,8 @@ pub struct Plan {
     pub pardons: Vec<Pardon>,
     /// Rooms in which nothing is planned: unread, unreadable, or replaced by another.
     pub idle_rooms: Vec<RoomIx>,
+    /// What the plan looks like as a whole.
+    pub pool_move: Option<PoolMove>,
 }
 
 impl Plan {

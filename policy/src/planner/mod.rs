@@ -7,6 +7,7 @@ pub(crate) use self::membership::{Verdict, judge};
 use crate::guard::{Recent, guard};
 use crate::mirror::Standing;
 use crate::plan::{Action, Because, Blocked, Change, Pardon, Plan};
+use crate::pool_move::pool_move;
 use crate::users::UserIx;
 use crate::world::{RoomIx, World};
 
@@ -19,6 +20,7 @@ pub fn plan(world: &World, recent: &Recent) -> Plan {
     }
     sort(world, &mut plan);
     guard(world, recent, &mut plan);
+    plan.pool_move = pool_move(world, recent, &plan);
     plan
 }
 
