@@ -66,12 +66,13 @@ impl<C: Confirmations> Consumer<C> {
             ours: self.ours,
             timing: self.timing,
             hidden: self.visibility_timeout,
-            hand: Hand::default(),
+            hand: Hand::new(self.status.clone()),
             health: Health::new(self.status.clone()),
             status: self.status,
             refused: Cache::builder().max_capacity(REFUSED_AT_MOST).time_to_live(REFUSED_FOR).build(),
             done,
-            stop: stop.clone(),
+            stop,
+            closed: CancellationToken::new(),
             cut: cut.clone(),
         });
         let tasks = TaskTracker::new();
@@ -86,6 +87,7 @@ impl<C: Confirmations> Consumer<C> {
             () = poller.poll() => {}
             () = watch_attributes(&bench) => {}
         }
+        bench.closed.cancel();
         tasks.close();
         if timeout(drain, tasks.wait()).await.is_err() {
             warn!(messages = tasks.len(), "messages that take too long are given back");
@@ -93,7 +95,6 @@ impl<C: Confirmations> Consumer<C> {
             // Who cannot even be given back comes back by itself.
             let _ = timeout(GIVE_BACK, tasks.wait()).await;
         }
-        bench.report_age();
         // With the last sender gone the deletions end when they are through.
         drop((poller, bench));
         if timeout(FLUSH, deleting).await.is_err() {
@@ -199,7 +200,7 @@ impl<C: Confirmations> Poller<C> {
                 drop(slot);
             });
         }
-        self.bench.report_age();
+        self.bench.hand.report();
     }
 
     /// Says so, once for each reason, and how long to wait.
@@ -209,7 +210,7 @@ impl<C: Confirmations> Poller<C> {
             warn!(reason, "cannot receive from the queue; it is tried again");
         }
         self.bench.status.update(|status| status.last_error = Some(reason));
-        self.bench.report_age();
+        self.bench.hand.report();
         let asked = if let QueueError::Throttled { retry, .. } = error { *retry } else { None };
         self.failing.next().max(asked.unwrap_or_default().min(self.bench.timing.longest_poll_pause))
     }

@@ -2,13 +2,17 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::sqs::Received;
+use super::status::QueueStatus;
 
-/// All messages in hand. Cheap to clone.
-#[derive(Clone, Default)]
-pub(super) struct Hand(Arc<Mutex<HashMap<String, Held>>>);
+/// All messages in hand. Says to the status how many there are and how old. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Hand {
+    held: Arc<Mutex<HashMap<String, Held>>>,
+    status: QueueStatus,
+}
 
 struct Held {
     handle: String,
@@ -22,25 +26,31 @@ pub(super) struct Grip {
 }
 
 impl Hand {
+    pub(super) fn new(status: QueueStatus) -> Self {
+        Self { held: Arc::default(), status }
+    }
+
     /// Takes a message in hand. One that is there already was received again, because its visibility ended too early: then
     /// only its new handle is noted, since older ones may not be good any more.
     pub(super) fn take(&self, message: &Received) -> Option<Grip> {
         let held = Held { handle: message.handle.clone(), sent: message.sent };
         let before = self.lock().insert(message.id.clone(), held);
+        self.report();
         before.is_none().then(|| Grip { hand: self.clone(), id: message.id.clone() })
     }
 
-    /// How many there are, and the age of the oldest.
-    pub(super) fn count_and_age(&self) -> (usize, Duration) {
+    /// Says how many there are now, and how old the oldest is.
+    pub(super) fn report(&self) {
         let held = self.lock();
         let oldest = held.values().map(|held| held.sent).min();
         // A message from the future (clocks differ) has no age yet.
-        (held.len(), oldest.and_then(|sent| sent.elapsed().ok()).unwrap_or_default())
+        let age = oldest.and_then(|sent| sent.elapsed().ok()).unwrap_or_default();
+        self.status.in_hand(held.len(), age);
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Held>> {
         // Every change under the lock is one call on the map, so a poisoned one is still whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -59,11 +69,14 @@ impl Grip {
 impl Drop for Grip {
     fn drop(&mut self) {
         self.hand.lock().remove(&self.id);
+        self.hand.report();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn message(id: &str, handle: &str) -> Received {
@@ -73,13 +86,15 @@ mod tests {
 
     #[test]
     fn a_message_received_again_is_in_hand_once_with_its_newest_handle() {
-        let hand = Hand::default();
+        let status = QueueStatus::default();
+        let hand = Hand::new(status.clone());
         let grip = hand.take(&message("a", "old")).unwrap();
         assert!(hand.take(&message("a", "new")).is_none());
         assert_eq!(grip.handle(), "new");
-        assert_eq!(hand.count_and_age().0, 1);
+        assert_eq!(status.snapshot().in_hand, 1);
+        assert!(status.snapshot().oldest > Duration::ZERO);
         drop(grip);
-        assert_eq!(hand.count_and_age(), (0, Duration::ZERO));
+        assert_eq!((status.snapshot().in_hand, status.snapshot().oldest), (0, Duration::ZERO));
         assert!(hand.take(&message("a", "newer")).is_some());
     }
 }

@@ -38,8 +38,10 @@ pub(super) struct Bench<C> {
     pub(super) refused: Cache<String, ()>,
     /// Messages to delete.
     pub(super) done: mpsc::Sender<Grip>,
-    /// Asks to begin nothing new: who only waits gives the message back.
+    /// Asks to begin nothing new.
     pub(super) stop: CancellationToken,
+    /// The last receive is over. Who only waits now gives the message back; before, that receive would get it again.
+    pub(super) closed: CancellationToken,
     /// Asks to give back also what is being worked on.
     pub(super) cut: CancellationToken,
 }
@@ -95,13 +97,8 @@ impl<C: Confirmations> Bench<C> {
             if let Err(error) = self.queue.hide(&grip.handle(), self.hidden).await {
                 debug!(message.id = grip.id(), reason = error.chain(), "the message may be received again meanwhile");
             }
-            self.report_age();
+            self.hand.report();
         }
-    }
-
-    pub(super) fn report_age(&self) {
-        let (in_hand, oldest) = self.hand.count_and_age();
-        self.status.in_hand(in_hand, oldest);
     }
 
     /// Brings a message to its fate. In trouble it is kept in hand and tried again, so that it is not received, and counted
@@ -139,7 +136,7 @@ impl<C: Confirmations> Bench<C> {
                 return Fate::GiveBack(self.timing.own_trouble(message.receive_count));
             }
             tokio::select! {
-                () = self.stop.cancelled() => return Fate::GiveBack(Duration::ZERO),
+                () = self.closed.cancelled() => return Fate::GiveBack(Duration::ZERO),
                 () = sleep(pause.next()) => {}
             }
         }
