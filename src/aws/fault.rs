@@ -93,8 +93,13 @@ fn kind<E>(error: &SdkError<E, HttpResponse>, code: Option<&str>) -> FaultKind
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    if causes(error).any(|cause| cause.is::<CredentialsError>()) {
-        return FaultKind::Credentials;
+    match causes(error).find_map(|cause| cause.downcast_ref()) {
+        // Whoever hands them out does not answer.
+        Some(CredentialsError::ProviderTimedOut(_) | CredentialsError::ProviderError(_)) => {
+            return FaultKind::Unreachable;
+        }
+        Some(_) => return FaultKind::Credentials,
+        None => {}
     }
     let Some(answer) = error.raw_response() else { return FaultKind::Unreachable };
     let status = answer.status().as_u16();

@@ -47,6 +47,7 @@ pub struct Consumer<C> {
     pub concurrency: u16,
     /// How long SQS hides a message; extended while one is worked on.
     pub visibility_timeout: Duration,
+    /// How long to wait for what; [`Queue::timing`] unless there is a reason.
     pub timing: Timing,
     /// Where to say how it goes.
     pub status: QueueStatus,

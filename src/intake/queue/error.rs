@@ -26,7 +26,7 @@ pub enum QueueError {
     #[error("there is no queue at queue.url; mend the URL, or create the queue")]
     NoSuchQueue(#[source] Fault),
     #[error(
-        "AWS refuses our credentials for the queue; give the role of the service sqs:ReceiveMessage, sqs:DeleteMessage, \
+        "there are no AWS credentials, or they may not use the queue; give the role of the service sqs:ReceiveMessage, sqs:DeleteMessage, \
          sqs:ChangeMessageVisibility, sqs:GetQueueAttributes and sqs:GetQueueUrl on it"
     )]
     Credentials(#[source] Fault),

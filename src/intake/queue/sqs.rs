@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::error::QueueError;
 use super::region::region;
+use super::timing::Timing;
 use crate::aws;
 
 /// The message attribute that may say which environment a message is meant for.
@@ -63,9 +64,9 @@ impl Queue {
         Self { client, url: url.into(), emulated: endpoint_url.is_some() }
     }
 
-    /// Whether this is an emulator.
-    pub fn is_emulated(&self) -> bool {
-        self.emulated
+    /// The waits that suit it: those of SQS, or of emulators.
+    pub fn timing(&self) -> Timing {
+        if self.emulated { Timing::for_emulators() } else { Timing::default() }
     }
 
     /// About how many messages wait to be received.

@@ -104,12 +104,12 @@ impl<C: Confirmations> Bench<C> {
     /// Brings a message to its fate. In trouble it is kept in hand and tried again, so that it is not received, and counted
     /// towards the dead-letter queue, for nothing. Only one that fails while others succeed is given back.
     async fn settle(&self, message: Received) -> Fate {
-        let known = self.refused.contains_key(&message.id);
-        let reading = envelope::read(message.body.as_bytes(), message.environment.as_deref(), &self.ours);
-        let message = MessageRef { message_id: message.id, receive_count: message.receives };
-        if known {
-            return self.after_refusal(&message);
+        if self.refused.contains_key(&message.id) {
+            return self.after_refusal(message.receives);
         }
+        let reading = envelope::read(message.body.as_bytes(), message.environment.as_deref(), &self.ours);
+        // From here on the body is gone.
+        let message = MessageRef { message_id: message.id, receive_count: message.receives };
         if let Ok(confirmation) = &reading {
             Span::current().record("user.subject", &confirmation.subject);
         }
@@ -172,15 +172,15 @@ impl<C: Confirmations> Bench<C> {
         warn!(reason, "refused the message");
         Outcome::Refused.count();
         self.refused.insert(message.message_id.clone(), ()).await;
-        Ok(self.after_refusal(message))
+        Ok(self.after_refusal(message.receive_count))
     }
 
     /// A dead-letter queue gets the message, by way of a few more receives that cost nothing. While nobody knows whether
     /// there is one, nothing is deleted.
-    fn after_refusal(&self, message: &MessageRef) -> Fate {
+    fn after_refusal(&self, receives: u32) -> Fate {
         match self.status.snapshot().has_dead_letter_queue {
             Some(false) => Fate::Delete,
-            Some(true) | None => Fate::GiveBack(self.timing.refused(message.receive_count)),
+            Some(true) | None => Fate::GiveBack(self.timing.refused(receives)),
         }
     }
 }

@@ -13,8 +13,7 @@ const RETRY_AFTER_THROTTLE: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug, Error)]
 pub enum DirectoryError {
     #[error(
-        "the user pool asks for fewer requests; what is asked is tried again in {} s. If this lasts, find out who else \
-         lists the pool",
+        "the user pool asks for fewer requests; ask again in {} s, and find out who else lists the pool if this lasts",
         retry.as_secs_f32()
     )]
     Throttled {
@@ -40,7 +39,7 @@ pub enum DirectoryError {
     #[error("the user pool does not take this place in the listing any more; begin the listing anew")]
     BadToken(#[source] Fault),
     #[error(
-        "AWS refuses our credentials for the user pool; give the role of the service cognito-idp:ListUsers and \
+        "there are no AWS credentials, or they may not read the user pool; give the role of the service cognito-idp:ListUsers and \
          cognito-idp:ListUsersInGroup on it"
     )]
     Credentials(#[source] Fault),

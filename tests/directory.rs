@@ -1,0 +1,259 @@
+//! The user pool: against moto, and against a mock for what moto does not do.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use phenom_provisioner::sources::{Directory, DirectoryError, PoolUser};
+use serde_json::{Value, json};
+use testbed::{Moto, free_port};
+use wiremock::matchers::{body_partial_json, header};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+const REGION: &str = "us-east-1";
+const SUB: &str = "0a1b2c3d-4e5f-4678-9abc-def012345678";
+const LIST_USERS: &str = "AWSCognitoIdentityProviderService.ListUsers";
+
+/// A pool at moto.
+struct Pool {
+    moto: Moto,
+    http: reqwest::Client,
+    id: String,
+}
+
+impl Pool {
+    async fn start() -> Self {
+        let mut pool = Self { moto: Moto::start().await.unwrap(), http: reqwest::Client::new(), id: String::new() };
+        let made = pool.call("CreateUserPool", json!({"PoolName": "people"})).await;
+        pool.id = made["UserPool"]["Id"].as_str().unwrap().to_owned();
+        pool
+    }
+
+    async fn directory(&self) -> Directory {
+        Directory::connect(REGION, &self.id, Some(&self.moto.url())).await
+    }
+
+    async fn call(&self, action: &str, mut body: Value) -> Value {
+        if !self.id.is_empty() {
+            body["UserPoolId"] = self.id.as_str().into();
+        }
+        let request = self.http.post(self.moto.url()).body(body.to_string());
+        let request = request.header("x-amz-target", format!("AWSCognitoIdentityProviderService.{action}"));
+        let answer = request.header("content-type", "application/x-amz-json-1.1").send().await.unwrap();
+        serde_json::from_str(&answer.error_for_status().unwrap().text().await.unwrap()).unwrap_or_default()
+    }
+
+    /// Makes a user as an administrator does, and answers the `sub`.
+    async fn add(&self, username: &str, attributes: &[(&str, &str)]) -> String {
+        let attributes: Vec<Value> =
+            attributes.iter().map(|(name, value)| json!({"Name": name, "Value": value})).collect();
+        let made = self.call("AdminCreateUser", json!({"Username": username, "UserAttributes": attributes})).await;
+        let attributes = made["User"]["Attributes"].as_array().unwrap();
+        attributes.iter().find(|each| each["Name"] == "sub").unwrap()["Value"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Everybody, page by page, and how many pages it took.
+async fn everybody(directory: &Directory, group: Option<&str>) -> (Vec<PoolUser>, usize) {
+    let (mut users, mut pages, mut next) = (Vec::new(), 0, None);
+    loop {
+        let page = match group {
+            Some(group) => directory.group_page(group, next.as_deref()).await.unwrap(),
+            None => directory.page(next.as_deref()).await.unwrap(),
+        };
+        assert_eq!(page.unreadable, 0);
+        pages += 1;
+        users.extend(page.users);
+        next = page.next;
+        if next.is_none() {
+            return (users, pages);
+        }
+    }
+}
+
+fn subjects(users: &[PoolUser]) -> BTreeSet<String> {
+    users.iter().map(|user| user.subject.clone()).collect()
+}
+
+#[tokio::test]
+async fn a_pool_of_130_users_is_listed_in_three_pages_at_the_pace() {
+    let pool = Pool::start().await;
+    let mut made = BTreeSet::new();
+    for n in 0..130 {
+        made.insert(pool.add(&format!("user-{n}"), &[("email", &format!("user-{n}@example.org"))]).await);
+    }
+    let directory = pool.directory().await;
+    let begun = Instant::now();
+    let (users, pages) = everybody(&directory, None).await;
+    assert_eq!((users.len(), pages), (130, 3));
+    assert!(begun.elapsed() >= Duration::from_millis(400), "{:?} for three requests", begun.elapsed());
+    assert_eq!(subjects(&users), made);
+    assert!(users.iter().all(|user| user.enabled && user.confirmed && user.display_name.is_none()));
+}
+
+#[tokio::test]
+async fn disabled_users_names_and_groups_are_read() {
+    let pool = Pool::start().await;
+    let named = pool.add("named", &[("email", "jo@example.org"), ("name", "Jo Doe")]).await;
+    let addressed = pool.add("addressed", &[("name", "jo@example.org"), ("nickname", "jojo")]).await;
+    let disabled = pool.add("disabled", &[]).await;
+    pool.call("AdminDisableUser", json!({"Username": "disabled"})).await;
+    pool.call("CreateGroup", json!({"GroupName": "nest-admin"})).await;
+    pool.call("CreateGroup", json!({"GroupName": "empty"})).await;
+    for username in ["named", "disabled"] {
+        pool.call("AdminAddUserToGroup", json!({"Username": username, "GroupName": "nest-admin"})).await;
+    }
+    let directory = pool.directory().await;
+    let name = async |subject: &str| directory.find(subject).await.unwrap().unwrap().display_name;
+    assert_eq!(name(&named).await.as_deref(), Some("Jo Doe"));
+    assert_eq!(name(&addressed).await.as_deref(), Some("jojo"));
+    assert!(!directory.find(&disabled).await.unwrap().unwrap().enabled);
+    let (admins, _) = everybody(&directory, Some("nest-admin")).await;
+    assert_eq!(subjects(&admins), [named.clone(), disabled].into());
+    assert_eq!(everybody(&directory, Some("empty")).await.0, []);
+    assert_eq!(subjects(&directory.find_by_email("jo@example.org").await.unwrap()), [named].into());
+    assert_eq!(directory.find_by_email("nobody@example.org").await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn who_appears_later_is_found_then_and_a_quote_finds_nobody() {
+    let pool = Pool::start().await;
+    let directory = pool.directory().await;
+    assert_eq!(directory.find(SUB).await.unwrap(), None);
+    assert_eq!(directory.find("\" or sub = \"").await.unwrap(), None);
+    let subject = pool.add("somebody", &[]).await;
+    assert_eq!(directory.find(&subject).await.unwrap().unwrap().subject, subject);
+}
+
+#[tokio::test]
+async fn a_missing_pool_and_a_missing_group_are_told_apart() {
+    let pool = Pool::start().await;
+    let directory = pool.directory().await;
+    let group = directory.group_page("nobodies", None).await.unwrap_err();
+    assert!(matches!(&group, DirectoryError::NoSuchGroup { group, .. } if group == "nobodies"), "{group:?}");
+    let elsewhere = Directory::connect(REGION, "us-east-1_elsewhere", Some(&pool.moto.url())).await;
+    for error in [
+        elsewhere.page(None).await.unwrap_err(),
+        elsewhere.group_page("nobodies", None).await.unwrap_err(),
+        elsewhere.find(SUB).await.unwrap_err(),
+    ] {
+        assert!(
+            matches!(&error, DirectoryError::NoSuchPool { pool, .. } if pool == "us-east-1_elsewhere"),
+            "{error:?}"
+        );
+        assert!(error.is_misconfigured());
+    }
+}
+
+/// A pool that answers as a test says.
+async fn mocked() -> (MockServer, Directory) {
+    let server = MockServer::start().await;
+    let directory = Directory::connect(REGION, "us-east-1_mock", Some(&server.uri())).await;
+    (server, directory)
+}
+
+fn refusal(code: &str) -> ResponseTemplate {
+    ResponseTemplate::new(400).set_body_json(json!({"__type": code, "message": "of jo@example.org"}))
+}
+
+fn users(subjects: &[&str]) -> ResponseTemplate {
+    let user = |subject: &&str| json!({"Username": "x", "Enabled": true, "UserStatus": "CONFIRMED", "Attributes": [{"Name": "sub", "Value": subject}]});
+    ResponseTemplate::new(200).set_body_json(json!({"Users": subjects.iter().map(user).collect::<Vec<_>>()}))
+}
+
+#[tokio::test]
+async fn a_throttle_is_waited_out_and_said_when_it_lasts() {
+    let (server, directory) = mocked().await;
+    let throttle = refusal("TooManyRequestsException").insert_header("x-amz-retry-after", "100");
+    Mock::given(header("x-amz-target", LIST_USERS)).respond_with(throttle).up_to_n_times(2).mount(&server).await;
+    Mock::given(header("x-amz-target", LIST_USERS)).respond_with(users(&[SUB])).mount(&server).await;
+    let begun = Instant::now();
+    assert_eq!(directory.page(None).await.unwrap().users.len(), 1);
+    assert!(begun.elapsed() >= Duration::from_millis(900), "{:?}", begun.elapsed());
+
+    server.reset().await;
+    let throttle = refusal("TooManyRequestsException").insert_header("retry-after", "60");
+    Mock::given(header("x-amz-target", LIST_USERS)).respond_with(throttle).expect(1).mount(&server).await;
+    let error = directory.page(None).await.unwrap_err();
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(60)));
+    assert!(!error.is_misconfigured());
+    insta::assert_snapshot!(error.chain(), @"the user pool asks for fewer requests; ask again in 60 s, and find out who else lists the pool if this lasts: TooManyRequestsException: of …");
+}
+
+#[tokio::test]
+async fn a_place_in_the_listing_that_is_not_taken_any_more_is_no_other_error() {
+    let (server, directory) = mocked().await;
+    let old = body_partial_json(json!({"PaginationToken": "old"}));
+    Mock::given(old).respond_with(refusal("InvalidParameterException")).mount(&server).await;
+    Mock::given(header("x-amz-target", LIST_USERS))
+        .respond_with(refusal("InvalidParameterException"))
+        .mount(&server)
+        .await;
+    assert!(matches!(directory.page(Some("old")).await, Err(DirectoryError::BadToken(_))));
+    assert!(matches!(directory.page(None).await, Err(DirectoryError::Other(_))));
+}
+
+#[tokio::test]
+async fn refused_credentials_a_server_in_trouble_and_no_server_are_told_apart() {
+    let (server, directory) = mocked().await;
+    Mock::given(header("x-amz-target", LIST_USERS)).respond_with(refusal("AccessDeniedException")).mount(&server).await;
+    let denied = directory.page(None).await.unwrap_err();
+    assert!(matches!(denied, DirectoryError::Credentials(_)) && denied.is_misconfigured());
+    insta::assert_snapshot!(denied.chain(), @"there are no AWS credentials, or they may not read the user pool; give the role of the service cognito-idp:ListUsers and cognito-idp:ListUsersInGroup on it: AccessDeniedException: of …");
+    server.reset().await;
+    let broken = ResponseTemplate::new(500).set_body_json(json!({"__type": "InternalErrorException"}));
+    Mock::given(header("x-amz-target", LIST_USERS)).respond_with(broken).expect(3).mount(&server).await;
+    assert!(matches!(directory.page(None).await, Err(DirectoryError::Unreachable(_))));
+    server.verify().await;
+
+    let nobody = format!("http://127.0.0.1:{}", free_port().unwrap());
+    let nowhere = Directory::connect(REGION, "us-east-1_mock", Some(&nobody)).await;
+    let error = nowhere.find(SUB).await.unwrap_err();
+    assert!(matches!(error, DirectoryError::Unreachable(_)) && !error.is_misconfigured(), "{error:?}");
+    assert!(error.chain().contains("onnection refused"), "{}", error.chain());
+}
+
+#[tokio::test]
+async fn those_who_ask_for_one_sub_at_once_share_a_request_and_the_next_minute_needs_none() {
+    let (server, directory) = mocked().await;
+    let asked = body_partial_json(json!({"Filter": format!("sub = \"{SUB}\"")}));
+    let slow = users(&[SUB]).set_delay(Duration::from_millis(300));
+    Mock::given(asked).respond_with(slow).expect(1).mount(&server).await;
+    let askers: Vec<_> = (0..50)
+        .map(|_| {
+            let directory = directory.clone();
+            tokio::spawn(async move { directory.find(SUB).await.unwrap().unwrap().subject })
+        })
+        .collect();
+    for asker in askers {
+        assert_eq!(asker.await.unwrap(), SUB);
+    }
+    directory.find(SUB).await.unwrap();
+    server.verify().await;
+}
+
+#[tokio::test]
+async fn who_is_absent_and_what_fails_is_asked_for_again() {
+    let (server, directory) = mocked().await;
+    let asked = || Mock::given(header("x-amz-target", LIST_USERS));
+    asked().respond_with(users(&[])).up_to_n_times(1).mount(&server).await;
+    asked().respond_with(refusal("InternalError")).up_to_n_times(1).mount(&server).await;
+    asked().respond_with(users(&[SUB])).mount(&server).await;
+    assert_eq!(directory.find(SUB).await.unwrap(), None);
+    assert!(matches!(directory.find(SUB).await, Err(DirectoryError::Other(_))));
+    assert_eq!(directory.find(SUB).await.unwrap().unwrap().subject, SUB);
+}
+
+#[tokio::test]
+async fn a_user_who_cannot_be_read_is_counted() {
+    let (server, directory) = mocked().await;
+    let page =
+        json!({"PaginationToken": "next", "Users": [{"Username": "x", "Enabled": true, "UserStatus": "CONFIRMED"}]});
+    Mock::given(header("x-amz-target", LIST_USERS))
+        .respond_with(ResponseTemplate::new(200).set_body_json(page))
+        .mount(&server)
+        .await;
+    let page = directory.page(None).await.unwrap();
+    assert_eq!((page.users.len(), page.unreadable, page.next.as_deref()), (0, 1, Some("next")));
+}
