@@ -14,7 +14,9 @@ mod service;
 mod synapse;
 mod wait;
 
-pub use aws::{Depth, Moto, NewUser, Pool, Queue, QueueOptions, REGION, Sqs, aws_environment, shared_moto, shared_sqs};
+pub use aws::{
+    Depth, Moto, NewUser, Pool, Queue, QueueOptions, REGION, Sqs, Trigger, aws_environment, shared_moto, shared_sqs,
+};
 pub use bed::{Bed, own, shared, shared_postgres};
 pub use hasura::Hasura;
 pub use nix::sys::signal::Signal;

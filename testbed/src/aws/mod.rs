@@ -10,6 +10,7 @@ mod pool;
 mod queue;
 mod shared;
 mod sqs;
+mod trigger;
 
 pub use import::NewUser;
 pub use moto::Moto;
@@ -17,6 +18,7 @@ pub use pool::Pool;
 pub use queue::{Depth, Queue, QueueOptions};
 pub use shared::{shared_moto, shared_sqs};
 pub use sqs::Sqs;
+pub use trigger::Trigger;
 
 /// Where everything here is said to be.
 pub const REGION: &str = "us-east-1";

@@ -55,7 +55,7 @@ impl Pool {
         text(&self.call("SignUp", body).await?["UserSub"])
     }
 
-    /// They enter the code they were sent. No trigger fires.
+    /// They enter the code they were sent. No trigger fires; see [`Pool::confirm_and_fire`].
     ///
     /// # Errors
     /// When there is no such user.
