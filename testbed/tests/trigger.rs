@@ -17,6 +17,8 @@ async fn a_confirmation_reaches_the_queue() {
     pool.confirm_and_fire(&trigger, &sub).await.unwrap();
     println!("confirmed and on the queue in {:?}", start.elapsed());
 
+    assert!(trigger.log_tail().contains(&format!("[INFO] forwarded the confirmation of {sub} as message ")));
+
     let bodies = queue.take().await.unwrap();
     let expected = json!({
         "version": "1", "triggerSource": "PostConfirmation_ConfirmSignUp", "region": pool.region, "userPoolId": pool.id,

@@ -8,6 +8,7 @@ usage: lambda.py PORT MODULE.FUNCTION, with the module in the current directory
 
 import importlib
 import json
+import logging
 import os
 import sys
 import traceback
@@ -56,6 +57,8 @@ class Invocation(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
+    # In AWS, too, what a handler logs is printed, and of what libraries log only the warnings.
+    logging.basicConfig(format="[%(levelname)s] %(message)s")
     sys.path.insert(0, os.getcwd())
     module, function = sys.argv[2].split(".")
     Invocation.function = staticmethod(getattr(importlib.import_module(module), function))

@@ -133,6 +133,15 @@ impl Pool {
         text(&self.call("InitiateAuth", body).await?["AuthenticationResult"]["IdToken"])
     }
 
+    /// The claims of that token. Its signature is not checked.
+    ///
+    /// # Errors
+    /// When the user is unknown, unconfirmed or disabled.
+    pub async fn claims(&self, sub: &str) -> Result<Value> {
+        let token = self.id_token(sub).await?;
+        Ok(jsonwebtoken::dangerous::insecure_decode(token).context("read the ID token")?.claims)
+    }
+
     /// The user as `ListUsers` gives it.
     ///
     /// # Errors
