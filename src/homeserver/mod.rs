@@ -1,4 +1,4 @@
-//! What we ask of Synapse: one method a question (`read`, `users`) or a write (`write`, `accounts`, `bootstrap`).
+//! What we ask of Synapse: one method a question (`read`, `users`) or a write (`write`, `accounts`, `bootstrap`, `made`).
 //!
 //! Every call is bounded in time, counted, and answered in terms a caller can act on ([`CallError`], [`Outcome`]). Nothing
 //! here retries, remembers or decides: the next pass plans again. The wire formats live in `requests`, the meaning of
@@ -8,6 +8,7 @@ mod accounts;
 mod bootstrap;
 mod error;
 mod lenient;
+mod made;
 mod read;
 mod requests;
 mod users;
@@ -28,6 +29,7 @@ pub use self::{
     accounts::AccountCreation,
     bootstrap::PromoteError,
     error::{CallError, ConnectError, Outcome},
+    made::{MadeRoom, RoomVersions},
     read::{MemberEvent, RoomSummary, StateEvent},
     users::{UserEntry, UserPage},
     write::NewRoom,

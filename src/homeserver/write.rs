@@ -25,6 +25,8 @@ pub struct NewRoom {
     pub power_levels: Option<Value>,
     /// Further state: event type and content; the state key is empty.
     pub initial_state: Vec<(String, Value)>,
+    /// Keys added to the content of `m.room.create`. Nobody can change or redact them afterwards.
+    pub creation_content: Option<Value>,
 }
 
 impl Homeserver {
@@ -101,7 +103,7 @@ impl Homeserver {
     /// Makes a room and answers its ID.
     #[instrument(name = "homeserver.create_room", skip_all)]
     pub async fn create_room(&self, room: NewRoom) -> Result<String, CallError> {
-        let NewRoom { name, topic, version, public, power_levels, initial_state } = room;
+        let NewRoom { name, topic, version, public, power_levels, initial_state, creation_content } = room;
         let mut body = Map::new();
         body.insert("preset".to_owned(), json!(if public { "public_chat" } else { "private_chat" }));
         body.insert("visibility".to_owned(), json!("private"));
@@ -110,6 +112,7 @@ impl Homeserver {
             ("topic", topic.map(Value::from)),
             ("room_version", version.map(Value::from)),
             ("power_level_content_override", power_levels),
+            ("creation_content", creation_content),
         ];
         body.extend(optional.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
         let state = initial_state.into_iter().map(|(kind, content)| json!({ "type": kind, "content": content }));

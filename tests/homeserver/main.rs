@@ -4,6 +4,7 @@
 
 mod bootstrap;
 mod bounds;
+mod made;
 mod meanings;
 mod reads;
 mod writes;

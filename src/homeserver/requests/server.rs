@@ -1,6 +1,6 @@
 //! Synapse itself, and its way back to this service.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::Deserialize;
 
@@ -8,6 +8,9 @@ use super::PathSegment;
 use crate::homeserver::lenient::millis;
 
 endpoint!(version: GET "/_synapse/admin/v1/server_version" {} -> Version);
+
+// ruma's own refuses answers in which another capability has an odd shape.
+endpoint!(capabilities: GET "/_matrix/client/v3/capabilities" {} -> Capabilities);
 
 // ruma's own refuses a fraction in `duration_ms`.
 endpoint!(ping: POST "/_matrix/client/v1/appservice/{appservice}/ping" {
@@ -24,4 +27,22 @@ pub(crate) struct Version {
 pub(crate) struct Pong {
     #[serde(rename = "duration_ms", deserialize_with = "millis")]
     pub(crate) duration: Duration,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Capabilities {
+    pub(crate) capabilities: CapabilityMap,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct CapabilityMap {
+    #[serde(rename = "m.room_versions")]
+    pub(crate) room_versions: RoomVersionsCapability,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct RoomVersionsCapability {
+    pub(crate) default: String,
+    /// Version to `stable` or `unstable`.
+    pub(crate) available: BTreeMap<String, String>,
 }

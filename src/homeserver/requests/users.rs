@@ -1,6 +1,7 @@
-//! Accounts: Synapse's admin API, and the two ways to register the bot.
+//! Accounts: Synapse's admin API, the two ways to register the bot, and what the bot notes down on its own account.
 
 use serde::{Deserialize, de::IgnoredAny};
+use serde_json::Value;
 
 use super::{PathSegment, Secret};
 use crate::homeserver::{
@@ -48,6 +49,17 @@ endpoint!(devices: GET "/_synapse/admin/v2/users/{user}/devices" {
 endpoint!(delete_devices: POST "/_synapse/admin/v2/users/{user}/delete_devices" {
     #[ruma_api(path)] user: PathSegment,
     devices: Vec<String>,
+} -> IgnoredAny);
+
+endpoint!(account_data: GET "/_matrix/client/v3/user/{user}/account_data/{kind}" {
+    #[ruma_api(path)] user: PathSegment,
+    #[ruma_api(path)] kind: PathSegment,
+} -> Value);
+
+endpoint!(set_account_data: PUT "/_matrix/client/v3/user/{user}/account_data/{kind}" {
+    #[ruma_api(path)] user: PathSegment,
+    #[ruma_api(path)] kind: PathSegment,
+    #[ruma_api(body)] body: Value,
 } -> IgnoredAny);
 
 endpoint!(register_sender: POST "/_matrix/client/v3/register" {
