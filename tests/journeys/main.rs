@@ -8,6 +8,7 @@
 mod bad_input;
 mod commands;
 mod counts;
+mod create_rooms;
 mod guard;
 mod membership;
 mod outages;

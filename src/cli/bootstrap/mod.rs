@@ -1,4 +1,7 @@
-//! `bootstrap`: from a fresh registration to a bot that can work: registered, server admin, in its rooms.
+//! `bootstrap`: from a fresh registration to a bot that can work: registered, server admin, in its rooms, which it makes
+//! where they are not there yet.
+
+mod create_rooms;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -7,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::app::Settings;
+use crate::config::RoomIds;
 use crate::homeserver::{CallError, Homeserver, Outcome};
 
 #[derive(Debug, Args)]
@@ -17,11 +21,18 @@ pub(super) struct Arguments {
     /// A file that holds Synapse's registration_shared_secret
     #[arg(long)]
     shared_secret_file: Option<PathBuf>,
+    /// Make the configured rooms that have no id yet, and print the lines to put in the file; safe to repeat
+    #[arg(long)]
+    create_rooms: bool,
+    /// The version of rooms made; Synapse's own default when left out
+    #[arg(long, value_name = "VERSION", requires = "create_rooms")]
+    room_version: Option<String>,
 }
 
 pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     super::logs::for_command();
-    let settings = Settings::load(path)?;
+    let room_ids = if arguments.create_rooms { RoomIds::Optional } else { RoomIds::Required };
+    let settings = Settings::load_with(path, room_ids)?;
     let homeserver = settings.homeserver().await?;
     let bot = &settings.policy.bot;
     match homeserver.register_sender(&settings.registration.sender_localpart).await? {
@@ -36,9 +47,12 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
             Ok(Outcome::AlreadySo) => println!("{}: {bot} is in {}", room.key, room.id),
             Err(error) => {
                 failed = true;
-                eprintln!("error: {}: {error}", room.key);
+                eprintln!("error: {}: {error}{}", room.key, if_lost(&error));
             }
         }
+    }
+    if arguments.create_rooms {
+        failed |= !create_rooms::create(&homeserver, &settings, path, arguments.room_version.as_deref()).await?;
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -74,6 +88,16 @@ async fn enter(homeserver: &Homeserver, room: &str, bot: &str) -> Result<Outcome
     homeserver.make_room_admin(room, bot).await?;
     homeserver.join_as_bot(room).await?;
     Ok(Outcome::Done)
+}
+
+/// What to do about a room that is gone, and not only misspelt.
+fn if_lost(error: &CallError) -> &'static str {
+    match error {
+        CallError::RoomUnknown => {
+            ". If the room is lost, take the line with its id out and run `phenom-provisioner bootstrap --create-rooms`"
+        }
+        _ => "",
+    }
 }
 
 fn secret(file: &Path) -> Result<String> {

@@ -1,0 +1,212 @@
+//! `bootstrap --create-rooms`: makes the configured rooms that have no id, each once, and prints their ids for the file.
+//!
+//! A room that was made before is found by its mark and never made again. That one is being made is noted on Synapse
+//! first, so that a run that follows an interrupted one waits for what Synapse may still be doing.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+
+use crate::app::Settings;
+use crate::config::Room;
+use crate::homeserver::{CallError, Homeserver, MadeRoom, NewRoom, RoomVersions};
+
+/// Synapse finishes what it began for a caller that is gone. Making a room takes it a moment: what is not there after so
+/// long was never begun, or was cut off.
+const UNDER_WAY: Duration = Duration::from_secs(60);
+
+/// How often it is looked whether a room that may be under way is there.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// From this room version on the creator stands above all levels and must not be named among the users.
+const CREATORS_ABOVE_LEVELS: u32 = 12;
+
+/// Makes and finds the rooms without an id, and prints the lines for the file. False when one could be neither made nor found.
+pub(super) async fn create(
+    homeserver: &Homeserver,
+    settings: &Settings,
+    path: &Path,
+    version: Option<&str>,
+) -> Result<bool> {
+    let rooms: Vec<&Room> = settings.config.rooms.iter().filter(|room| room.id.is_none()).collect();
+    if rooms.is_empty() {
+        println!("every configured room has its id: there is none to make");
+        return Ok(true);
+    }
+    let versions = homeserver.room_versions().await.context("ask Synapse for its room versions")?;
+    let version = checked(version, &versions)?;
+    let noted = homeserver.rooms_being_made().await.context("look for what an earlier run began")?;
+    let mut maker = Maker { homeserver, environment: &settings.config.environment, version, noted };
+    let (mut lines, mut complete) = (String::new(), true);
+    for room in rooms {
+        match maker.find_or_make(room).await {
+            Ok(id) => lines.push_str(&format!("\n[[rooms]]\nkey = \"{}\"\nid = \"{id}\"\n", room.key)),
+            Err(error) => {
+                complete = false;
+                eprintln!("error: {}: {error:#}", room.key);
+            }
+        }
+    }
+    if !lines.is_empty() {
+        print!("\nput each id under the key of its room in {}:\n{lines}", path.display());
+    }
+    Ok(complete)
+}
+
+/// The version that rooms are made of.
+fn checked(wanted: Option<&str>, versions: &RoomVersions) -> Result<String> {
+    let version = wanted.unwrap_or(&versions.default);
+    if wanted.is_some() && !versions.stable.iter().any(|stable| stable == version) {
+        bail!(
+            "this Synapse makes no rooms of version {version}; it makes {}. Leave --room-version out for its default, {}",
+            versions.stable.join(", "),
+            versions.default
+        );
+    }
+    Ok(version.to_owned())
+}
+
+struct Maker<'a> {
+    homeserver: &'a Homeserver,
+    environment: &'a str,
+    version: String,
+    /// What an earlier run began, and this one.
+    noted: BTreeMap<String, u64>,
+}
+
+impl Maker<'_> {
+    async fn find_or_make(&mut self, room: &Room) -> Result<String> {
+        let key = room.key.as_str();
+        if let Some(found) = self.find(key).await.context("look at the rooms that the bot made before")? {
+            self.forget(key).await;
+            return usable(found);
+        }
+        self.noted.insert(key.to_owned(), now());
+        self.homeserver.note_rooms_being_made(&self.noted).await.context("note that the room is being made")?;
+        let wanted = new_room(room, &self.version, self.homeserver.user_id());
+        match self.homeserver.make_room(self.environment, key, wanted).await {
+            Err(error) if may_be_under_way(&error) => Err(error)
+                .context("whether the room was made is not known; run this again, it finds the room if it was"),
+            ended => {
+                self.forget(key).await;
+                let id = ended.context("make the room")?;
+                println!("{key}: made {id}, of room version {}", self.version);
+                Ok(id)
+            }
+        }
+    }
+
+    /// A note that stays behind all the same costs a later run a minute at the worst.
+    async fn forget(&mut self, key: &str) {
+        if self.noted.remove(key).is_some() {
+            let _ = self.homeserver.note_rooms_being_made(&self.noted).await;
+        }
+    }
+
+    /// The room made for this key before, waiting for it where an earlier run may have been interrupted just now.
+    async fn find(&self, key: &str) -> Result<Option<MadeRoom>, CallError> {
+        let since = self.noted.get(key).copied();
+        if since.is_some_and(is_recent) {
+            println!("{key}: an earlier run was interrupted while it made this room; looking for it");
+        }
+        loop {
+            let made = self.homeserver.made_rooms(self.environment).await?;
+            let mut whole = made.into_iter().filter(|room| room.key == key && room.whole);
+            if let Some(oldest) = whole.next() {
+                for other in whole {
+                    eprintln!("warning: {key}: {} was made for this key too, after {}", other.room_id, oldest.room_id);
+                }
+                return Ok(Some(oldest));
+            }
+            if !since.is_some_and(is_recent) {
+                return Ok(None);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
+fn usable(room: MadeRoom) -> Result<String> {
+    let MadeRoom { room_id, key, version, replaced_by, .. } = room;
+    if let Some(successor) = replaced_by {
+        bail!(
+            "{room_id}, made for it before, was replaced by {successor:?}: put in the id of the room that is used now"
+        );
+    }
+    println!("{key}: {room_id} was made before, of room version {version}");
+    Ok(room_id)
+}
+
+/// The room with its settings, and the bot above every level that the configuration can grant (at most 99).
+fn new_room(room: &Room, version: &str, bot: &str) -> NewRoom {
+    let creators_above = version.parse().is_ok_and(|number: u32| number >= CREATORS_ABOVE_LEVELS);
+    let users = if creators_above { json!({}) } else { json!({ bot: 100 }) };
+    let state = [
+        ("m.room.join_rules", "join_rule", &room.join_rule),
+        ("m.room.history_visibility", "history_visibility", &room.history_visibility),
+        ("m.room.guest_access", "guest_access", &room.guest_access),
+    ];
+    let initial_state = state.into_iter().filter_map(|(kind, key, value)| {
+        let value = value.as_ref()?;
+        Some((kind.to_owned(), json!({ key: value })))
+    });
+    NewRoom {
+        name: room.name.clone(),
+        topic: room.topic.clone(),
+        version: Some(version.to_owned()),
+        public: room.join_rule.as_deref() == Some("public"),
+        power_levels: Some(json!({ "users": users })),
+        initial_state: initial_state.collect(),
+        creation_content: None,
+    }
+}
+
+/// Whether Synapse may be making the room although the answer says otherwise, or did not come.
+fn may_be_under_way(error: &CallError) -> bool {
+    error.is_transport() || matches!(error, CallError::ServerError { .. } | CallError::Unreadable(_))
+}
+
+/// A note from the future is of a clock that was wrong; it says nothing.
+fn is_recent(since: u64) -> bool {
+    now().checked_sub(since).is_some_and(|age| u128::from(age) < UNDER_WAY.as_millis())
+}
+
+/// Milliseconds since the Unix epoch.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn versions() -> RoomVersions {
+        RoomVersions { default: "10".to_owned(), stable: ["9", "10", "11"].map(str::to_owned).to_vec() }
+    }
+
+    #[test]
+    fn an_unknown_room_version_is_refused_with_those_there_are() {
+        assert_eq!(checked(None, &versions()).unwrap(), "10");
+        assert_eq!(checked(Some("11"), &versions()).unwrap(), "11");
+        let refused = checked(Some("12"), &versions()).unwrap_err().to_string();
+        assert!(refused.contains("version 12; it makes 9, 10, 11.") && refused.contains("default, 10"), "{refused}");
+    }
+
+    #[test]
+    fn the_bot_is_named_among_the_users_only_where_creators_are_not_above_all_levels() {
+        let room: Room = serde_json::from_value(json!({ "key": "k", "members": ["everyone"] })).unwrap();
+        let users = |version: &str| new_room(&room, version, "@bot:x").power_levels.unwrap()["users"].clone();
+        assert_eq!(users("11"), json!({ "@bot:x": 100 }));
+        assert_eq!(users("12"), json!({}));
+    }
+
+    #[test]
+    fn only_a_note_of_the_last_minute_is_waited_for() {
+        assert!(is_recent(now() - 1000));
+        assert!(!is_recent(now() - 61_000) && !is_recent(now() + 10_000));
+    }
+}
