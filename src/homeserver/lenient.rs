@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use ruma::{
     api::{
         EndpointError, IncomingResponse,
@@ -16,6 +17,8 @@ use serde_json::{Value, value::RawValue};
 #[derive(Debug)]
 pub(crate) struct Answered<T> {
     pub(crate) status: u16,
+    /// What the clock of whoever answered said, in whole seconds.
+    pub(crate) date: Option<DateTime<Utc>>,
     pub(crate) body: T,
 }
 
@@ -29,9 +32,11 @@ impl<T: DeserializeOwned> IncomingResponse for Answered<T> {
         if status >= 300 {
             return Err(FromHttpResponseError::Server(Error::from_http_response(response)));
         }
+        let date = response.headers().get(http::header::DATE).and_then(|date| date.to_str().ok());
+        let date = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok()).map(Into::into);
         let body = serde_json::from_slice(response.body().as_ref())
             .map_err(|error| FromHttpResponseError::Deserialization(error.into()))?;
-        Ok(Self { status, body })
+        Ok(Self { status, date, body })
     }
 }
 

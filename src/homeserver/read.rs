@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use ruma::{
     api::client::{
         account::whoami, membership::joined_rooms, state::get_state_event_for_key,
@@ -98,6 +99,13 @@ impl Homeserver {
     pub async fn server_version(&self) -> Result<String, CallError> {
         let answer = self.call("server_version", self.client().send(server::version::Request {})).await?;
         Ok(answer.body.server_version)
+    }
+
+    /// The same, and what its clock said, in whole seconds; a proxy on the way may have put in its own.
+    #[instrument(name = "homeserver.server_version_and_clock", skip_all)]
+    pub async fn server_version_and_clock(&self) -> Result<(String, Option<DateTime<Utc>>), CallError> {
+        let answer = self.call("server_version", self.client().send(server::version::Request {})).await?;
+        Ok((answer.body.server_version, answer.date))
     }
 
     /// The cheap look at a room, though Synapse reads its member list for it. Needs no bot in the room.

@@ -161,6 +161,17 @@ async fn an_unknown_user_is_none() {
 }
 
 #[tokio::test]
+async fn the_clock_of_synapse_is_read_where_it_is_told() {
+    for (date, expected) in [("Sat, 21 Nov 2026 04:26:00 GMT", Some(1_795_235_160)), ("yesterday", None)] {
+        let server = MockServer::start().await;
+        let answer = ok(json!({ "server_version": "1.105.1" })).insert_header("date", date);
+        expect_once(&server, "GET", "/_synapse/admin/v1/server_version", answer).await;
+        let (version, clock) = bot_at(&server).await.server_version_and_clock().await.unwrap();
+        assert_eq!((version.as_str(), clock.map(|clock| clock.timestamp())), ("1.105.1", expected));
+    }
+}
+
+#[tokio::test]
 async fn ping_tells_how_long_it_took_or_that_synapse_does_not_reach_us() {
     let server = MockServer::start().await;
     let target = "/_matrix/client/v1/appservice/phenom/ping";
