@@ -4,6 +4,7 @@ mod apply;
 mod backfill;
 mod bootstrap;
 pub mod config;
+mod doctor;
 mod explain;
 mod history;
 mod logs;
@@ -52,6 +53,8 @@ enum Command {
     Resume,
     /// List the whole user pool once, with progress
     Backfill,
+    /// Look at everything the service needs and name what is wrong, with its mend. Exits 1 when something fails
+    Doctor(doctor::Arguments),
     /// Register the bot, make it server admin and let it into the configured rooms
     Bootstrap(bootstrap::Arguments),
     /// Print a registration.yaml with fresh random tokens
@@ -101,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Pause => start(pause::pause(&path)),
         Command::Resume => start(pause::resume(&path)),
         Command::Backfill => start(backfill::run(&path)),
+        Command::Doctor(arguments) => start(doctor::run(&path, arguments)),
         Command::Bootstrap(arguments) => start(bootstrap::run(&path, arguments)),
         Command::Registration(Registration { url, sender_localpart }) => {
             return registration::print(&path, &registration::Options { url, sender_localpart });

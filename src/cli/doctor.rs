@@ -1,0 +1,87 @@
+//! `doctor`: what is right and what is not, each with its mend. Changes nothing.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde::Serialize;
+
+use crate::doctor::{self, Finding, Status};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Print the findings as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    /// Whether nothing fails.
+    ok: bool,
+    findings: &'a [Finding],
+}
+
+pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
+    super::logs::for_command();
+    let findings = doctor::examine(path).await;
+    let ok = findings.iter().all(|finding| finding.status != Status::Fail);
+    if arguments.json {
+        let report = Report { ok, findings: &findings };
+        println!("{}", serde_json::to_string_pretty(&report).context("write the findings")?);
+    } else {
+        print!("{}", show(&findings));
+    }
+    Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn show(findings: &[Finding]) -> String {
+    let width = findings.iter().map(|finding| finding.check.len()).max().unwrap_or_default();
+    let (mut text, mut counts) = (String::new(), [0_usize; 4]);
+    for Finding { check, status, text: what, mend } in findings {
+        let word = match status {
+            Status::Pass => "pass",
+            Status::Warn => "WARN",
+            Status::Fail => "FAIL",
+            Status::Skip => "skip",
+        };
+        counts[*status as usize] += 1;
+        let _ = writeln!(text, "{word}  {check:width$}  {what}");
+        if let Some(mend) = mend {
+            let _ = writeln!(text, "{:1$}→ {mend}", "", width + 8);
+        }
+    }
+    let [pass, warn, fail, skip] = counts;
+    let _ = writeln!(text, "\n{pass} passed, {warn} warned of, {fail} failed, {skip} skipped");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_are_aligned_and_counted_and_each_mend_stands_below() {
+        let finding = |check, status, text: &str, mend: Option<&str>| Finding {
+            check,
+            status,
+            text: text.to_owned(),
+            mend: mend.map(str::to_owned),
+        };
+        let findings = [
+            finding("config", Status::Pass, "fine", None),
+            finding("server_admin", Status::Fail, "the bot is no admin", Some("make it one")),
+            finding("room", Status::Skip, "needs the token", None),
+        ];
+        insta::assert_snapshot!(show(&findings), @r"
+        pass  config        fine
+        FAIL  server_admin  the bot is no admin
+                            → make it one
+        skip  room          needs the token
+
+        1 passed, 0 warned of, 1 failed, 1 skipped
+        ");
+    }
+}

@@ -1,0 +1,65 @@
+//! What Synapse's unhappy answers mean for a set-up: what is wrong, and the mend.
+
+use std::error::Error;
+
+use super::Finding;
+use crate::homeserver::CallError;
+
+/// Where the admin API is served, and the public proxy does not lead.
+pub(super) const DIRECT_URL: &str =
+    "homeserver.url must lead to Synapse itself, client and admin API, and not to the public proxy";
+
+/// The finding of a call that failed.
+pub(super) fn failed(check: &'static str, error: &CallError) -> Finding {
+    let (text, mend) = explained(error);
+    Finding::fail(check, text, mend)
+}
+
+fn explained(error: &CallError) -> (String, String) {
+    let (text, mend) = match error {
+        CallError::Unreachable(source) => (
+            format!("Synapse cannot be reached: {}", innermost(source.as_ref())),
+            "start Synapse, or mend homeserver.url".to_owned(),
+        ),
+        CallError::TimedOut { after } => (
+            format!("Synapse did not answer within {after:?}"),
+            "look at Synapse's load and log, or mend homeserver.url".to_owned(),
+        ),
+        CallError::RateLimited { .. } => (
+            "Synapse limits the bot's requests".to_owned(),
+            "write rate_limited: false in the registration, and restart Synapse".to_owned(),
+        ),
+        CallError::TokenRejected => (
+            "Synapse does not accept the as_token".to_owned(),
+            "give Synapse and this service the same registration file, and restart Synapse".to_owned(),
+        ),
+        CallError::AnotherHomeserver { ours, theirs } => (
+            format!("this Synapse knows the bot as {theirs}, and by the configuration it is {ours}"),
+            "homeserver.url or homeserver.server_name is that of another deployment: mend it".to_owned(),
+        ),
+        CallError::BotDisabled { message } => (
+            format!("the bot's account is locked or deactivated ({message})"),
+            "let a server admin unlock or reactivate it (PUT /_synapse/admin/v2/users/… with \"locked\" or \
+             \"deactivated\": false)"
+                .to_owned(),
+        ),
+        CallError::NotServerAdmin => (
+            "the bot is not a server admin".to_owned(),
+            "run `phenom-provisioner bootstrap` with --admin-token-file or --shared-secret-file".to_owned(),
+        ),
+        CallError::NotServedHere | CallError::Unreadable(_) => {
+            ("what answers at homeserver.url is not Synapse's API".to_owned(), DIRECT_URL.to_owned())
+        }
+        other => (other.to_string(), "look at Synapse's log".to_owned()),
+    };
+    (text, mend)
+}
+
+/// The cause at the bottom: those above it repeat each other, and name the address with the token's owner.
+fn innermost(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,93 @@
+//! The doctor: looks at everything that a set-up needs, and says of each thing whether it is right, and if not, its mend.
+//!
+//! One file an area. Areas are looked at side by side, and one that fails hides no other: what cannot be looked at for its
+//! sake is said to be skipped. Nothing here changes anything anywhere, the database's schema included.
+
+mod answers;
+mod aws;
+mod clock;
+mod database;
+mod levels;
+mod listener;
+mod power;
+mod room;
+mod roster;
+mod selectors;
+mod setup;
+mod synapse;
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+
+pub use self::power::lacks_power;
+
+/// How long one question may take. Areas ask side by side, at most three questions one after the other, so that the
+/// whole ends within 20 seconds even where nothing answers.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What was found about one thing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The kind of thing, a name that stays the same.
+    pub check: &'static str,
+    pub status: Status,
+    /// What is so, a sentence that reads alone.
+    pub text: String,
+    /// What to do about it.
+    pub mend: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    Pass,
+    /// Works, and somebody should know.
+    Warn,
+    Fail,
+    /// Cannot be looked at until something else is mended.
+    Skip,
+}
+
+impl Finding {
+    fn pass(check: &'static str, text: impl Into<String>) -> Self {
+        Self { check, status: Status::Pass, text: text.into(), mend: None }
+    }
+
+    fn warn(check: &'static str, text: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { check, status: Status::Warn, text: text.into(), mend: Some(mend.into()) }
+    }
+
+    fn fail(check: &'static str, text: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { check, status: Status::Fail, text: text.into(), mend: Some(mend.into()) }
+    }
+
+    fn skip(check: &'static str, text: impl Into<String>) -> Self {
+        Self { check, status: Status::Skip, text: text.into(), mend: None }
+    }
+}
+
+/// Looks at the set-up whose configuration is at `path`.
+pub async fn examine(path: &Path) -> Vec<Finding> {
+    let (mut findings, setup) = setup::read(path);
+    let Some(setup) = setup else {
+        let checks = ["registration", "database", "roster", "homeserver"];
+        findings.extend(checks.map(|check| Finding::skip(check, "needs a valid configuration")));
+        return findings;
+    };
+    let config = &setup.config;
+    let (database, synapse, roster, aws) = tokio::join!(
+        database::examine(config),
+        synapse::examine(&setup),
+        roster::examine(&setup),
+        aws::examine(config)
+    );
+    findings.extend(database.findings);
+    findings.extend(synapse.findings);
+    findings.extend(clock::compare(database.clock, synapse.clock));
+    findings.extend(roster.findings);
+    findings.extend(selectors::examine(config, roster.reading.as_ref()));
+    findings.extend(aws);
+    findings
+}

@@ -1,0 +1,144 @@
+//! One room: whether it is there and the bot in it, whether it was replaced, and whether Synapse makes it slow.
+
+use provisioner_policy::{Mode, Policy, RoomPolicy};
+use serde_json::Value;
+
+use super::levels::Levels;
+use super::{Finding, answers, power};
+use crate::homeserver::{CallError, Homeserver, RoomSummary, StateEvent};
+
+/// From this many members on Synapse's user directory falls behind in a room that is not public.
+const LARGE: u64 = 500;
+
+/// What is known of the bot when rooms are looked at.
+pub(super) struct Bot<'a> {
+    pub(super) homeserver: &'a Homeserver,
+    pub(super) is_admin: bool,
+    pub(super) rooms: &'a [String],
+}
+
+/// Looks at one room of the policy.
+pub(super) async fn examine(bot: &Bot<'_>, policy: &Policy, room: &RoomPolicy) -> Vec<Finding> {
+    match look(bot, policy, room).await {
+        Ok(findings) => findings,
+        Err(error) => {
+            let found = answers::failed("room", &error);
+            vec![Finding { text: format!("{}: {}", room.key, found.text), ..found }]
+        }
+    }
+}
+
+async fn look(bot: &Bot<'_>, policy: &Policy, room: &RoomPolicy) -> Result<Vec<Finding>, CallError> {
+    let (key, homeserver) = (&room.key, bot.homeserver);
+    let summary = match bot.is_admin {
+        true => match homeserver.room_summary(&room.id).await {
+            Err(CallError::RoomUnknown) => return Ok(vec![unknown(room)]),
+            summary => Some(summary?),
+        },
+        false => None,
+    };
+    if !bot.rooms.contains(&room.id) {
+        return Ok(vec![outside(room, summary.is_some())]);
+    }
+    let state = async |kind: &str| homeserver.state_event(&room.id, kind, "").await;
+    let (create, levels, join_rules, tombstone) = tokio::try_join!(
+        state("m.room.create"),
+        state("m.room.power_levels"),
+        state("m.room.join_rules"),
+        state("m.room.tombstone")
+    )?;
+    if let Some(tombstone) = tombstone {
+        return Ok(vec![replaced(room, &tombstone)]);
+    }
+    let members = summary.as_ref().and_then(|summary| summary.joined_members);
+    let members = members.map(|members| format!(" with {members} members")).unwrap_or_default();
+    let mut findings = vec![Finding::pass("room", format!("{key}: the bot is in {}{members}", room.id))];
+    let join_rule = join_rule(join_rules.as_ref());
+    if let Some(create) = create {
+        let levels = Levels::read(&create, levels.as_ref());
+        let user = homeserver.user_id();
+        findings.extend(power::examine(room, policy.modes, &policy.exempt, user, &levels, &join_rule));
+    }
+    findings.extend(closed(room, &join_rule, policy.modes.joins));
+    findings.extend(summary.and_then(|summary| slow(room, &summary)));
+    Ok(findings)
+}
+
+/// The join rule; `invite` where there is none.
+pub(super) fn join_rule(event: Option<&StateEvent>) -> String {
+    text(event, "join_rule").unwrap_or_else(|| "invite".to_owned())
+}
+
+fn text(event: Option<&StateEvent>, key: &str) -> Option<String> {
+    let content: Value = serde_json::from_str(event?.content.get()).ok()?;
+    content[key].as_str().map(str::to_owned)
+}
+
+fn unknown(room: &RoomPolicy) -> Finding {
+    let RoomPolicy { key, id, .. } = room;
+    Finding::fail(
+        "room",
+        format!("{key}: Synapse knows no room {id}"),
+        "write the room's own id (in Element: room settings, Advanced, Internal room ID); if the room is lost, take the line \
+         out and run `phenom-provisioner bootstrap --create-rooms`",
+    )
+}
+
+fn outside(room: &RoomPolicy, is_there: bool) -> Finding {
+    let RoomPolicy { key, id, .. } = room;
+    let text = match is_there {
+        true => format!("{key}: the bot is not in {id}"),
+        false => format!("{key}: the bot is not in {id}, or there is no such room"),
+    };
+    Finding::fail(
+        "room",
+        text,
+        "run `phenom-provisioner bootstrap`; where it says that nobody on this server has the power, somebody in the room \
+         must invite the bot",
+    )
+}
+
+fn replaced(room: &RoomPolicy, tombstone: &StateEvent) -> Finding {
+    let key = &room.key;
+    let successor = text(Some(tombstone), "replacement_room").filter(|successor| !successor.is_empty());
+    let (by, mend) = match successor {
+        Some(successor) => {
+            let mend = format!(
+                "run `phenom-provisioner follow {key}`, or write id = \"{successor}\" under it and run `phenom-provisioner \
+                 bootstrap`, which lets the bot in"
+            );
+            (format!(" by {successor}"), mend)
+        }
+        None => (String::new(), "write the id of the room that is used now under it".to_owned()),
+    };
+    Finding::fail("tombstone", format!("{key}: {} was replaced{by}, and nothing is enforced in it", room.id), mend)
+}
+
+/// Under the join rule `private` not even Synapse's admin API joins anybody.
+fn closed(room: &RoomPolicy, join_rule: &str, joins: Mode) -> Option<Finding> {
+    if join_rule != "private" {
+        return None;
+    }
+    let text = format!("{}: its join rule is \"private\", under which Synapse joins nobody", room.key);
+    let mend = "set it to \"invite\", in a client or by join_rule = \"invite\" under it";
+    Some(match joins {
+        Mode::Enforce => Finding::fail("join_rule", text, mend),
+        Mode::Observe => Finding::warn("join_rule", text, mend),
+    })
+}
+
+/// For each who joins a room that is neither public nor world readable, the user directory writes two rows for every other.
+fn slow(room: &RoomPolicy, summary: &RoomSummary) -> Option<Finding> {
+    let open = summary.join_rules.as_deref() == Some("public")
+        || summary.history_visibility.as_deref() == Some("world_readable");
+    let members = summary.joined_members.filter(|members| *members > LARGE && !open)?;
+    Some(Finding::warn(
+        "room_size",
+        format!(
+            "{}: Synapse's user directory writes {members} × {members} rows for its {members} members, as it is not public, \
+             and each join costs two events",
+            room.key
+        ),
+        "write join_rule = \"public\" under it: it stays unlisted, and whoever has an account and knows its id may join",
+    ))
+}

@@ -1,0 +1,102 @@
+//! The roster: whether the query can be asked, answers the right columns, and has rows that mean somebody.
+
+use provisioner_policy::{RosterReading, read_roster};
+
+use super::setup::Setup;
+use super::{Finding, PATIENCE, database};
+use crate::sources::{Roster, RosterError};
+
+/// Of many rows with trouble so many are named.
+const NAMED: usize = 10;
+
+/// What was found, and the roster itself.
+#[derive(Default)]
+pub(super) struct Examined {
+    pub(super) findings: Vec<Finding>,
+    pub(super) reading: Option<RosterReading>,
+}
+
+/// Asks the roster query once.
+pub(super) async fn examine(setup: &Setup) -> Examined {
+    let Some(configured) = &setup.config.roster else { return Examined::default() };
+    if let Err(why) = database::connect(configured.url.expose()).await {
+        return Examined { findings: vec![unreachable(&why)], reading: None };
+    }
+    let read = async { Roster::new(configured.url.expose(), &configured.query)?.read().await };
+    // The pool connects anew, and then asks twice: for the columns, and for the rows.
+    match tokio::time::timeout(2 * PATIENCE, read).await {
+        Ok(Ok(rows)) => {
+            let reading = read_roster(rows, &setup.policy.server_name, &setup.policy.bot);
+            Examined { findings: described(&reading), reading: Some(reading) }
+        }
+        Ok(Err(error)) => Examined { findings: vec![failed(&error)], reading: None },
+        Err(_) => {
+            let text = format!("roster.query does not answer within {:?}", 2 * PATIENCE);
+            let mend = "look at the load of that database, or make the query cheaper";
+            Examined { findings: vec![Finding::fail("roster", text, mend)], reading: None }
+        }
+    }
+}
+
+fn described(reading: &RosterReading) -> Vec<Finding> {
+    let RosterReading { rows, people, folded: _, trouble } = reading;
+    let mut findings = vec![match rows {
+        0 => Finding::warn(
+            "roster",
+            "roster.query answers no row: nobody is joined, and removals are held by the guard",
+            "put somebody into a team, or mend roster.query and roster.url",
+        ),
+        rows => Finding::pass("roster", format!("roster.query answers {rows} rows of {} people", people.len())),
+    }];
+    let named = trouble.iter().take(NAMED);
+    findings.extend(named.map(|row| Finding::warn("roster", row.to_string(), "mend that row")));
+    if trouble.len() > NAMED {
+        let text = format!("{} further rows of the roster have trouble", trouble.len() - NAMED);
+        findings.push(Finding::warn("roster", text, "mend those named, and look again"));
+    }
+    findings
+}
+
+fn unreachable(why: &str) -> Finding {
+    Finding::fail(
+        "roster",
+        format!("the database of roster.url cannot be reached: {why}"),
+        "start that Postgres, or mend roster.url (host, port, user, password, name)",
+    )
+}
+
+fn failed(error: &RosterError) -> Finding {
+    let (text, mend) = match error {
+        RosterError::Url(source) => (
+            format!("roster.url is not a Postgres URL: {source}"),
+            "write it like postgres://user:password@host/database",
+        ),
+        RosterError::Unreachable(source) => return unreachable(&database::plain(source)),
+        RosterError::Refused(source) => (
+            format!("roster.query is refused by Postgres: {}", database::plain(source)),
+            "mend roster.query, or grant SELECT on its tables to the role of roster.url",
+        ),
+        RosterError::Columns { found } => (
+            format!("roster.query answers the columns ({}), and must answer (subject, team, role)", found.join(", ")),
+            "rename them in the query, as in SELECT u.id::text AS subject, t.name AS team, tm.role AS role …",
+        ),
+    };
+    Finding::fail("roster", text, mend)
+}
+
+#[cfg(test)]
+mod tests {
+    use provisioner_policy::RosterRow;
+
+    use super::super::Status;
+    use super::*;
+
+    #[test]
+    fn rows_with_trouble_are_named_up_to_a_number() {
+        let bad = |number: usize| RosterRow { subject: Some(format!("_{number}")), ..RosterRow::default() };
+        let findings = described(&read_roster((0..13).map(bad), "x", "@bot:x"));
+        assert_eq!(findings.len(), 1 + NAMED + 1);
+        assert_eq!(findings[0].text, "roster.query answers 13 rows of 0 people");
+        assert!(findings[11].text.starts_with("3 further rows") && findings[11].status == Status::Warn);
+    }
+}
