@@ -8,9 +8,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use provisioner_policy::RoomPolicy;
 
 use crate::app::Settings;
 use crate::config::RoomIds;
+use crate::doctor;
 use crate::homeserver::{CallError, Homeserver, Outcome};
 
 #[derive(Debug, Args)]
@@ -44,7 +46,14 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     for room in &settings.policy.rooms {
         match enter(&homeserver, &room.id, bot).await {
             Ok(Outcome::Done) => println!("{}: {bot} joined {}", room.key, room.id),
-            Ok(Outcome::AlreadySo) => println!("{}: {bot} is in {}", room.key, room.id),
+            Ok(Outcome::AlreadySo) => match empower(&homeserver, room, bot).await {
+                Ok(Outcome::Done) => println!("{}: raised the power of {bot} in {}", room.key, room.id),
+                Ok(Outcome::AlreadySo) => println!("{}: {bot} is in {}", room.key, room.id),
+                Err(error) => {
+                    failed = true;
+                    eprintln!("error: {}: {error:#}", room.key);
+                }
+            },
             Err(error) => {
                 failed = true;
                 eprintln!("error: {}: {error}{}", room.key, if_lost(&error));
@@ -87,6 +96,18 @@ async fn enter(homeserver: &Homeserver, room: &str, bot: &str) -> Result<Outcome
     }
     homeserver.make_room_admin(room, bot).await?;
     homeserver.join_as_bot(room).await?;
+    Ok(Outcome::Done)
+}
+
+/// Has the strongest local member share their power with a bot that lacks what the policy of the room needs.
+async fn empower(homeserver: &Homeserver, room: &RoomPolicy, bot: &str) -> Result<Outcome> {
+    if !doctor::lacks_power(homeserver, room).await.context("look at the bot's power")? {
+        return Ok(Outcome::AlreadySo);
+    }
+    homeserver.make_room_admin(&room.id, bot).await.context("raise the bot's power")?;
+    if doctor::lacks_power(homeserver, room).await.context("look at the bot's power")? {
+        bail!("nobody on this server has the power that the bot needs; someone with level 100 must give it to the bot");
+    }
     Ok(Outcome::Done)
 }
 
