@@ -9,6 +9,7 @@ mod bad_input;
 mod commands;
 mod counts;
 mod create_rooms;
+mod doctor;
 mod guard;
 mod membership;
 mod outages;
