@@ -13,6 +13,8 @@ CREATE TABLE provisioner.accounts (
     user_id      text NOT NULL,
     state        text NOT NULL CHECK (state IN ('active', 'disabled', 'deleted', 'refused')),
     source       text NOT NULL CHECK (source IN ('queue', 'pool', 'roster')),
+    -- The message of the queue that named it first.
+    message_id   text,
     -- For the account's creation alone; never an e-mail address.
     display_name text,
     -- Another subject folds to the same MXID: nothing is concluded of either.

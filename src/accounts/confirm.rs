@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 
 use super::Server;
 use crate::sources::{Directory, DirectoryError};
-use crate::store::{AccountSource, SeenAccount, Store};
+use crate::store::{AccountSource, Place, SeenAccount, Store};
 
 /// What came of asking for one account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct Accounts {
 impl Accounts {
     /// Records the account of `subject` if the pool confirms it; without a pool, whoever names it is believed. An error is
     /// trouble on our side or the pool's, and the same may well succeed later.
-    pub async fn confirm(&self, subject: &str, source: AccountSource) -> Result<Confirmed> {
+    pub async fn confirm(&self, subject: &str, source: AccountSource, place: Place<'_>) -> Result<Confirmed> {
         let user_id = match self.server.mxid(subject) {
             Ok(user_id) => user_id,
             Err(error) => return Ok(Confirmed::Impossible(error.to_string())),
@@ -48,7 +48,7 @@ impl Accounts {
                 Err(error) => return Err(error).context("ask the pool for the account"),
             },
         };
-        self.store.record_accounts(&[seen], source, None).await.context("record the account")?;
+        self.store.record_accounts(&[seen], source, place).await.context("record the account")?;
         Ok(Confirmed::Recorded)
     }
 

@@ -9,12 +9,7 @@ use crate::store::Store;
 
 /// Reads every group. One that cannot be read keeps its members and is marked, and the others are read all the same.
 #[instrument(name = "pool.groups", skip_all)]
-pub(super) async fn read_groups(
-    store: &Store,
-    directory: &Directory,
-    server: &Server,
-    groups: &[String],
-) -> Result<()> {
+pub async fn read_groups(store: &Store, directory: &Directory, server: &Server, groups: &[String]) -> Result<()> {
     for group in groups {
         match members(directory, server, group).await {
             Ok(user_ids) => store.record_group(group, &user_ids).await.context("record a group")?,

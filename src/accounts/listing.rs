@@ -11,7 +11,7 @@ use tracing::{info, instrument, warn};
 
 use super::Server;
 use crate::sources::{Directory, DirectoryError};
-use crate::store::{AccountSource, Listing, SeenAccount, Store};
+use crate::store::{AccountSource, Listing, Place, SeenAccount, Store};
 
 /// A place in the listing that is older is not gone on from: Cognito's tokens live for a limited time, and what the first
 /// pages said is old by then.
@@ -105,7 +105,7 @@ pub async fn list_pool(
         pause = FIRST_PAUSE;
         let seen: Vec<SeenAccount> = page.users.iter().filter_map(|user| server.seen(user)).collect();
         changed += store
-            .record_accounts(&seen, AccountSource::Pool, Some(place.id))
+            .record_accounts(&seen, AccountSource::Pool, Place { listing: Some(place.id), ..Place::default() })
             .await
             .context("record a page of the pool's listing")?;
         let users = i64::try_from(page.users.len()).unwrap_or(i64::MAX);

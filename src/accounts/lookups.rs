@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tracing::{debug, warn};
 
 use super::confirm::{Accounts, Confirmed};
-use crate::store::AccountSource;
+use crate::store::{AccountSource, Place};
 
 /// Whoever the pool did not know is asked for again after this, doubled each time up to the longest.
 const FIRST_AGAIN: Duration = Duration::from_secs(15);
@@ -30,7 +30,7 @@ pub(super) async fn look_up(accounts: &Accounts, mut unknown: watch::Receiver<Ve
             if asked.get(subject).is_some_and(|asked| asked.at.elapsed() < asked.rest) {
                 continue;
             }
-            match accounts.confirm(subject, AccountSource::Roster).await {
+            match accounts.confirm(subject, AccountSource::Roster, Place::default()).await {
                 Ok(Confirmed::Recorded) => {
                     asked.remove(subject);
                     continue;

@@ -11,6 +11,7 @@ mod lookups;
 use provisioner_policy::{SubjectError, mxid_of_subject};
 
 pub use self::confirm::{Accounts, Confirmed};
+pub use self::groups::read_groups;
 pub use self::keeper::Keeper;
 pub use self::listing::{Listed, ListingError, Progress, list_pool};
 use crate::sources::PoolUser;

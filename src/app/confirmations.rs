@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use crate::accounts::{Accounts, Confirmed};
 use crate::intake::queue::{Answer, Confirmation, Confirmations, MessageRef};
-use crate::store::AccountSource;
+use crate::store::{AccountSource, Place};
 
 /// Longer than the pool and the database together need; who waits longer leaves the message for redelivery.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Confirmations for Accounts {
-    async fn confirm(&self, confirmation: &Confirmation, _: &MessageRef) -> Answer {
-        let confirmed = Self::confirm(self, &confirmation.subject, AccountSource::Queue);
+    async fn confirm(&self, confirmation: &Confirmation, message: &MessageRef) -> Answer {
+        let place = Place { message_id: Some(&message.message_id), ..Place::default() };
+        let confirmed = Self::confirm(self, &confirmation.subject, AccountSource::Queue, place);
         match tokio::time::timeout(CONFIRM_TIMEOUT, confirmed).await {
             Ok(Ok(Confirmed::Recorded)) => Answer::Recorded,
             Ok(Ok(Confirmed::Absent)) => Answer::Absent,

@@ -3,9 +3,11 @@
 mod confirmations;
 mod inbox;
 mod lead;
+mod queue;
 mod settings;
 mod startup;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -19,7 +21,7 @@ pub use self::settings::Settings;
 use crate::homeserver::Homeserver;
 use crate::intake::admin::{self, Admin, Readiness};
 use crate::intake::appservice::{self, AppService, Interest, SharedInterest};
-use crate::intake::{SharedSecret, Wake, server};
+use crate::intake::{self, SharedSecret, Wake, server};
 use crate::reconcile::{self, Wakes, Woken};
 use crate::sources;
 use crate::store::{ACCOUNTS_CHANNEL, INBOX_CHANNEL, REQUESTS_CHANNEL, Store};
@@ -35,11 +37,13 @@ const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
 /// Runs the service until `stop`.
 pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
+    let settings = Arc::new(settings);
     let config = &settings.config;
     let metrics =
         metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder().context("install metrics")?;
     appservice::describe_metrics();
     reconcile::describe_metrics();
+    intake::queue::describe_metrics();
     for warning in settings.registration.warnings() {
         warn!("{}: {warning}", config.appservice.registration.display());
     }
@@ -80,6 +84,10 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     inbox.open(store.clone());
     tasks.spawn(ping(settings.homeserver().await?, settings.registration.id.clone()));
     tasks.spawn(listen_to_database(store.clone(), wakes.clone(), stop.clone()));
+    tasks.spawn({
+        let (settings, store, stop) = (Arc::clone(&settings), store.clone(), stop.clone());
+        async move { queue::consume(&settings, &store, stop).await }
+    });
     if let (Some(roster), Some(source)) = (&config.roster, settings.roster()?)
         && let Some(channel) = &roster.notify_channel
     {

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
-use crate::accounts::{ListingError, Progress, list_pool};
+use crate::accounts::{ListingError, Progress, list_pool, read_groups};
 use crate::app::Settings;
 use crate::store::{Listing, Store};
 
@@ -35,11 +35,12 @@ pub(super) async fn run(path: &Path) -> Result<ExitCode> {
     let listed = list_pool(&store, &directory, &settings.server(), &stop, |progress| shown.show(progress)).await;
     lock.release().await;
     shown.end();
+    read_groups(&store, &directory, &settings.server(), &settings.groups()).await?;
     match listed {
         Ok(listed) => {
             println!(
-                "The pool is listed: {} users on {} pages, {} new or changed, {} known ones missing, {} of them gone for good.",
-                listed.users, listed.pages, listed.changed, listed.missed, listed.deleted
+                "The pool is listed: {} users, {} new or changed, {} known ones missing, {} of them gone for good.",
+                listed.users, listed.changed, listed.missed, listed.deleted
             );
             println!(
                 "A running service acts on it at once; without one, `phenom-provisioner plan` shows what follows."
@@ -58,9 +59,9 @@ async fn follow(store: &Store, shown: &mut Shown) -> Result<ExitCode> {
     loop {
         let listing = store.last_listing().await.context("look at the listing")?;
         match listing {
-            Some(Listing { completed_at: Some(_), users, pages, .. }) => {
+            Some(Listing { completed_at: Some(_), users, .. }) => {
                 shown.end();
-                println!("The pool is listed: {users} users on {pages} pages.");
+                println!("The pool is listed: {users} users.");
                 return Ok(ExitCode::SUCCESS);
             }
             Some(Listing { trouble: Some(trouble), .. }) => {

@@ -7,13 +7,13 @@ use provisioner_policy::{AccountsFrom, Action, Change, SourceState, UserIx};
 use tracing::instrument;
 
 use super::reconciler::Reconciler;
-use crate::store::{AccountsRead, Listing};
+use crate::store::{AccountsRead, Listing, Origin};
 
 /// Rows read at once.
 const BATCH: i64 = 10_000;
 
-/// Accounts of one slice for which names are looked up; a slice makes fewer.
-const NAMES: usize = 1000;
+/// Accounts of one slice whose origin is looked up; a slice makes fewer.
+const ORIGINS: usize = 1000;
 
 impl Reconciler {
     /// Reads what changed in the account store.
@@ -62,18 +62,18 @@ impl Reconciler {
         });
     }
 
-    /// Display names for the accounts that are to be made first.
-    pub(super) async fn display_names(&self, due: &[&Action]) -> Result<HashMap<UserIx, String>> {
+    /// Where the accounts that are to be made first came from.
+    pub(super) async fn origins(&self, due: &[&Action]) -> Result<HashMap<UserIx, Origin>> {
         let made = due.iter().filter_map(|action| match action.change {
             Change::CreateAccount { user } => Some(self.world.users.mxid(user)),
             _ => None,
         });
-        let made: Vec<String> = made.take(NAMES).collect();
+        let made: Vec<String> = made.take(ORIGINS).collect();
         if made.is_empty() {
             return Ok(HashMap::new());
         }
-        let names = self.store.display_names(&made).await.context("look up display names")?;
-        Ok(names.into_iter().filter_map(|(mxid, name)| Some((self.world.users.get(&mxid)?, name))).collect())
+        let origins = self.store.origins(&made).await.context("look up where accounts came from")?;
+        Ok(origins.into_iter().filter_map(|origin| Some((self.world.users.get(&origin.user_id)?, origin))).collect())
     }
 
     /// Forgets what this service had closed, where the account is open again: a later lock is then somebody else's.

@@ -17,7 +17,7 @@ use super::approval::Approval;
 use super::creations::{Creation, Creations};
 use super::state_writes;
 use crate::homeserver::{AccountCreation, CallError, Homeserver, Outcome as CallOutcome};
-use crate::store::{Entry, Line, Outcome, PassId, Store};
+use crate::store::{Entry, Line, Origin, Outcome, PassId, Store};
 
 /// How long a slice starts new work before the next one plans again from fresh state. A change waits no longer than this
 /// and a call behind any amount of other work, and so does a request to stop.
@@ -51,8 +51,8 @@ pub(super) struct Executor<'a> {
     pub(super) world: &'a World,
     pub(super) pass: PassId,
     pub(super) approval: &'a Approval,
-    /// Display names for accounts that are made, where the pool has one.
-    pub(super) names: HashMap<UserIx, String>,
+    /// Where accounts that are made came from, with their display names.
+    pub(super) origins: HashMap<UserIx, Origin>,
     /// Cancelled: nothing new is started.
     pub(super) stop: &'a CancellationToken,
 }
@@ -79,6 +79,11 @@ impl Executor<'_> {
             let mut entry = entry(self.world, due[index], seq);
             if let Some(approver) = self.approval.by(due[index]) {
                 entry.cause = format!("{}; approved by {approver}", entry.cause);
+            }
+            if let Change::CreateAccount { user } = due[index].change
+                && let Some(origin) = self.origins.get(&user)
+            {
+                entry.cause = format!("{}; {}", origin.words(), entry.cause);
             }
             Task { index, action: due[index], entry }
         };
@@ -194,7 +199,7 @@ impl Executor<'_> {
         let mxid = |user: UserIx| self.world.users.mxid(user);
         match change {
             &Change::CreateAccount { user } => {
-                let name = self.names.get(&user).map(String::as_str);
+                let name = self.origins.get(&user).and_then(|origin| origin.display_name.as_deref());
                 self.homeserver.create_account(&mxid(user), name).await.map(|creation| match creation {
                     AccountCreation::Created => CallOutcome::Done,
                     AccountCreation::Existed(_) => CallOutcome::AlreadySo,

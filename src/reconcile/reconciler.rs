@@ -188,10 +188,17 @@ impl Reconciler {
                 None => pass.insert((self.store.new_pass().await.context("number the pass")?, 0)),
             };
             record::write_withheld(&self.store, *pass, seq, withheld).await?;
-            let names = self.display_names(&due).await?;
+            let origins = self.origins(&due).await?;
             let (store, homeserver) = (&self.store, &self.homeserver);
-            let executor =
-                Executor { homeserver, store, world: &self.world, pass: *pass, approval: &self.approval, names, stop };
+            let executor = Executor {
+                homeserver,
+                store,
+                world: &self.world,
+                pass: *pass,
+                approval: &self.approval,
+                origins,
+                stop,
+            };
             let tried = executor.execute(&due, *seq).await.context("write the ledger")?;
             *seq += i32::try_from(due.len()).unwrap_or(i32::MAX - *seq);
             self.take_outcomes(&due, tried, &mut report);

@@ -33,6 +33,35 @@ pub struct SeenAccount {
     pub display_name: Option<String>,
 }
 
+/// Where an account was named.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Place<'a> {
+    /// The listing of the pool.
+    pub listing: Option<i64>,
+    /// The message of the queue.
+    pub message_id: Option<&'a str>,
+}
+
+/// What is known of an account that is about to be made.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    pub user_id: String,
+    pub display_name: Option<String>,
+    pub source: String,
+    pub message_id: Option<String>,
+}
+
+impl Origin {
+    /// Where the account came from, for the ledger.
+    pub fn words(&self) -> String {
+        match (self.source.as_str(), &self.message_id) {
+            ("queue", Some(message_id)) => format!("confirmed by message {message_id} of the queue"),
+            ("pool", _) => "found by the pool's listing".to_owned(),
+            (_, _) => "named by the roster and confirmed by the pool".to_owned(),
+        }
+    }
+}
+
 /// A row that changed.
 #[derive(Clone, Debug)]
 pub struct AccountRow {
@@ -74,12 +103,12 @@ pub struct AccountsRead {
 
 impl Store {
     /// Records accounts that were seen, and wakes the reconciling replica where anything is new. Answers how many are.
-    /// `listing` is the listing of the pool that named them.
+    /// `place` is where they were named.
     pub async fn record_accounts(
         &self,
         seen: &[SeenAccount],
         source: AccountSource,
-        listing: Option<i64>,
+        place: Place<'_>,
     ) -> sqlx::Result<u64> {
         let mut seen: Vec<&SeenAccount> = seen.iter().collect();
         // One statement cannot change a row twice.
@@ -98,8 +127,8 @@ impl Store {
             r#"WITH next AS (
                  UPDATE provisioner.accounts_revision SET revision = revision + 1 RETURNING revision
                ), recorded AS (
-                 INSERT INTO provisioner.accounts (subject, user_id, state, source, display_name, listing, revision)
-                 SELECT subject, user_id, state, $5, display_name, $6, next.revision
+                 INSERT INTO provisioner.accounts (subject, user_id, state, source, display_name, listing, message_id, revision)
+                 SELECT subject, user_id, state, $5, display_name, $6, $7, next.revision
                  FROM next, UNNEST($1::text[], $2::text[], $3::text[], $4::text[])
                           AS seen (subject, user_id, state, display_name)
                  ON CONFLICT (subject) DO UPDATE SET
@@ -118,7 +147,8 @@ impl Store {
             &states,
             &names as &[Option<String>],
             source.as_str(),
-            listing,
+            place.listing,
+            place.message_id,
         )
         .fetch_one(&mut *transaction)
         .await?;
@@ -161,16 +191,15 @@ impl Store {
         .await
     }
 
-    /// Display names for accounts that are to be made: MXID and name, for those that have one.
-    pub async fn display_names(&self, user_ids: &[String]) -> sqlx::Result<Vec<(String, String)>> {
-        let rows = sqlx::query!(
-            r#"SELECT user_id, display_name AS "display_name!" FROM provisioner.accounts
-               WHERE user_id = ANY($1) AND display_name IS NOT NULL"#,
+    /// Where these accounts came from, for those that the store knows.
+    pub async fn origins(&self, user_ids: &[String]) -> sqlx::Result<Vec<Origin>> {
+        sqlx::query_as!(
+            Origin,
+            "SELECT user_id, display_name, source, message_id FROM provisioner.accounts WHERE user_id = ANY($1)",
             user_ids,
         )
         .fetch_all(&self.pool)
-        .await?;
-        Ok(rows.into_iter().map(|row| (row.user_id, row.display_name)).collect())
+        .await
     }
 
     /// Notes what this service is about to do to an account, or that it took it back.

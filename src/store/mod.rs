@@ -19,7 +19,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
-pub use accounts::{AccountRow, AccountSource, AccountsRead, SeenAccount};
+pub use accounts::{AccountRow, AccountSource, AccountsRead, Origin, Place, SeenAccount};
 pub use inbox::InboxRow;
 pub use leadership::Leadership;
 pub use ledger::{Entry, HistoryFilter, HistoryLine, Line, Outcome, PassId, Taken};

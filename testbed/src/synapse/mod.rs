@@ -35,7 +35,7 @@ pub struct SynapseOptions {
 
 impl SynapseOptions {
     pub fn new(version: SynapseVersion) -> SynapseOptions {
-        SynapseOptions { version, server_name: "phenom.test".to_owned(), slots: 40 }
+        SynapseOptions { version, server_name: "phenom.test".to_owned(), slots: 160 }
     }
 }
 
