@@ -5,7 +5,8 @@ use serde::Serialize;
 use crate::entitlement::Entitlement;
 use crate::facts::Account;
 use crate::mirror::{Membership, Standing};
-use crate::planner::{Verdict, judge};
+use crate::plan::Because;
+use crate::planner::{AdminVerdict, Verdict, judge, judge_admin, why_not};
 use crate::users::UserIx;
 use crate::world::{RoomIx, World};
 
@@ -57,25 +58,36 @@ impl World {
 
     /// Why the user is, or is not, in each room.
     pub fn explain(&self, user: UserIx) -> Explanation {
-        let on_server = self.mirror.accounts.get(user);
-        let admin_by = self.admins.iter().position(|selector| self.matches(*selector, user));
         Explanation {
             user: self.users.mxid(user),
             subject: self.users.is_local(user).then(|| self.users.key(user).to_owned()),
             account: self.account_words(user),
-            server_admin: AdminExplanation {
-                desired: if self.admins.is_empty() { on_server.admin } else { admin_by.is_some() },
-                observed: on_server.admin,
-                because: match admin_by {
-                    Some(position) => format!("selector {} of [server_admins]", self.policy.server_admins[position]),
-                    None if self.admins.is_empty() => {
-                        "[server_admins] is not configured: the flag is left alone".to_owned()
-                    }
-                    None => "no selector of [server_admins] matches".to_owned(),
-                },
-            },
+            server_admin: self.explain_admin(user),
             rooms: self.rooms().map(|room| self.explain_room(room, user)).collect(),
         }
+    }
+
+    fn explain_admin(&self, user: UserIx) -> AdminExplanation {
+        let observed = self.mirror.accounts.get(user).admin;
+        let left_alone = |because: &str| AdminExplanation { desired: observed, observed, because: because.to_owned() };
+        if self.admins.is_empty() {
+            return left_alone("[server_admins] is not configured: the flag is left alone");
+        }
+        if self.is_exempt(user) {
+            return left_alone("never touched: the bot, or named by guard.exempt");
+        }
+        if self.facts.folded.contains(&user) {
+            return left_alone("two subjects fold to this MXID: nothing is concluded; mend one of the rows");
+        }
+        let by = self.admin_selector(user).filter(|_| self.users.is_local(user) && self.may_belong(user));
+        let text = |because: Because| because.text(self, None, Some(user));
+        let because = match judge_admin(self, user, self.admins_freeze().is_some()) {
+            AdminVerdict::Do(change, because) if change.takes() > 0 => format!("will be revoked: {}", text(because)),
+            AdminVerdict::Do(_, because) => format!("will be granted: {}", text(because)),
+            AdminVerdict::Blocked(_, because) => text(because),
+            AdminVerdict::Nothing => text(by.map_or_else(|| why_not(self, user), Because::AdminSelector)),
+        };
+        AdminExplanation { desired: by.is_some(), observed, because }
     }
 
     fn account_words(&self, user: UserIx) -> String {
@@ -119,7 +131,7 @@ impl World {
         if self.is_exempt(user) {
             return "never touched: the bot, or named by guard.exempt".to_owned();
         }
-        let text = |because: crate::Because| because.text(self, Some(room), Some(user));
+        let text = |because: Because| because.text(self, Some(room), Some(user));
         match judge(self, room, user, self.freeze(room).is_some()) {
             Verdict::Do(change, because) if change.takes() > 0 => {
                 format!("will be removed: {}", text(because))
@@ -127,12 +139,12 @@ impl World {
             Verdict::Do(_, because) => format!("will be joined: {}", text(because)),
             Verdict::Blocked(_, because) => text(because),
             Verdict::Nothing | Verdict::Pardon(_) => match self.entitlement(room, user) {
-                Entitlement::By(selector) => text(crate::Because::Selector(selector)),
-                Entitlement::InDoubt => text(crate::Because::Folded),
+                Entitlement::By(selector) => text(Because::Selector(selector)),
+                Entitlement::InDoubt => text(Because::Folded),
                 Entitlement::Not if mirror.membership(user) == Membership::Join => {
-                    format!("{}, and nobody is removed from this room", text(crate::Because::NotEntitled))
+                    format!("{}, and nobody is removed from this room", text(Because::NotEntitled))
                 }
-                Entitlement::Not => text(crate::Because::NotEntitled),
+                Entitlement::Not => text(Because::NotEntitled),
             },
         }
     }

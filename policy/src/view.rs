@@ -148,14 +148,33 @@ impl Because {
                     None => format!("selector {selector}"),
                 }
             }),
+            Self::AdminSelector(position) => {
+                let selector = format!("selector {} of [server_admins]", world.policy.server_admins[usize::from(position)]);
+                match user.and_then(|user| world.roster_words(user)) {
+                    Some(row) => format!("{row}; {selector}"),
+                    None => selector,
+                }
+            }
+            Self::AdminSelectorUnreadable(position) => {
+                let position = usize::from(position);
+                let why = world.unreadable_source(world.admins[position]).map_or_else(String::new, |why| why.to_string());
+                format!("selector {} of [server_admins] matches, but {why}", world.policy.server_admins[position])
+            }
+            Self::AdminsFrozen => match world.admins_freeze() {
+                Some(freeze) => format!("would no longer be a server admin, but {freeze}"),
+                None => "would no longer be a server admin, but a source was unreadable".to_owned(),
+            },
             Self::NoAccountYet => match user.and_then(|user| world.roster_words(user)) {
                 Some(row) => format!("{row}, and Synapse has no such account"),
                 None => "the account is confirmed, and Synapse has no such account".to_owned(),
             },
-            Self::NotEntitled => match user.and_then(|user| world.roster_words(user)) {
-                Some(row) => format!("{row}; no selector of the room matches"),
-                None => "no selector of the room matches".to_owned(),
-            },
+            Self::NotEntitled => {
+                let of = if room.is_some() { "the room" } else { "[server_admins]" };
+                match user.and_then(|user| world.roster_words(user)) {
+                    Some(row) => format!("{row}; no selector of {of} matches"),
+                    None => format!("no selector of {of} matches"),
+                }
+            }
             Self::NobodyKnows => "no source names this user".to_owned(),
             Self::Banned => "banned from the room; unban first if this is not meant".to_owned(),
             Self::LeftByChoice => "left by choice; `rejoin` brings them back".to_owned(),

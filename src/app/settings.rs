@@ -43,7 +43,6 @@ impl Settings {
         let rooms = &self.policy.rooms;
         [
             ("[commands]", config.commands.is_some()),
-            ("[server_admins]", config.server_admins.is_some()),
             ("power of a room", rooms.iter().any(|room| !room.power.is_empty())),
             (
                 "name, topic or another setting of a room",

@@ -31,7 +31,7 @@ pub use self::{
     error::{CallError, ConnectError, Outcome},
     made::{MadeRoom, RoomVersions},
     read::{MemberEvent, RoomSummary, StateEvent},
-    users::{UserEntry, UserPage},
+    users::{ServerAdmins, UserEntry, UserPage},
     write::NewRoom,
 };
 use self::{error::Failure, requests::PathSegment};

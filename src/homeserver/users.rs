@@ -45,6 +45,14 @@ pub struct UserPage {
     pub total: Option<u64>,
 }
 
+/// Every account with the admin flag.
+#[derive(Clone, Debug)]
+pub struct ServerAdmins {
+    pub users: Vec<UserEntry>,
+    /// Whether the list can be taken for all of them: whoever is not in it is none.
+    pub complete: bool,
+}
+
 impl Homeserver {
     /// A page of all accounts but guests, the deactivated and the locked included, oldest first: accounts made while the
     /// pages are read come last and shift nothing. 20,000 in one page took 260 ms.
@@ -55,17 +63,23 @@ impl Homeserver {
 
     /// Every account with the admin flag, the deactivated (who keep it) and the locked included. Both versions filter by
     /// `admins=true`.
+    ///
+    /// The bot asks, so it is one of them: an answer without it is not the whole truth, whatever its status.
     #[instrument(name = "homeserver.server_admins", skip_all)]
-    pub async fn server_admins(&self) -> Result<Vec<UserEntry>, CallError> {
-        let mut admins = Vec::new();
+    pub async fn server_admins(&self) -> Result<ServerAdmins, CallError> {
+        let (mut users, mut unreadable, mut total) = (Vec::new(), 0, None);
         let mut next = Some(0);
         while let Some(from) = next {
             let page = self.user_page("server_admins", from, ADMINS_PER_PAGE, Some(true)).await?;
-            // A Synapse that ignored the filter would otherwise make everyone an admin.
-            admins.extend(page.users.into_iter().filter(|user| user.admin));
-            next = page.next;
+            users.extend(page.users);
+            unreadable += page.unreadable;
+            (next, total) = (page.next, page.total);
         }
-        Ok(admins)
+        let all = total.is_none_or(|total| total <= users.len() as u64);
+        // A Synapse that ignored the filter would otherwise make everyone an admin.
+        users.retain(|user| user.admin);
+        let complete = all && unreadable == 0 && users.iter().any(|user| user.name == self.user_id());
+        Ok(ServerAdmins { users, complete })
     }
 
     /// One account, or `None` where Synapse has none of that name.

@@ -1,4 +1,4 @@
-//! Joins that need an account made in the same slice wait here for it.
+//! Joins and admin flags that need an account made in the same slice wait here for it.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -155,7 +155,7 @@ impl Executor<'_> {
     }
 
     async fn try_one(&self, action: &Action, lanes: &Lanes) -> Tried {
-        if let Change::Join { user, .. } = action.change {
+        if let Change::Join { user, .. } | Change::GrantServerAdmin { user } = action.change {
             match lanes.creations.of(user).await {
                 Creation::There => {}
                 Creation::Failed => return Tried::NoAccount,
@@ -278,7 +278,7 @@ fn line<'a>(task: &'a Task<'_>, tried: &Tried) -> Line<'a> {
     Line { entry: &task.entry, outcome, detail }
 }
 
-/// Whose account the change makes usable: joins wait for it.
+/// Whose account the change makes usable: their joins, and the admin flag, wait for it.
 fn opens_account(change: &Change) -> Option<UserIx> {
     match change {
         Change::CreateAccount { user } | Change::RestoreAccount { user, .. } => Some(*user),

@@ -1,7 +1,9 @@
 //! Reading Synapse into the mirror: rooms whole, and the listing of accounts. Requests are O(rooms), never per member.
 
+use std::collections::HashSet;
+
 use futures_util::future::join_all;
-use provisioner_policy::{Membership, OnServer, RoomIx, RoomMirror, Standing, StateEvent, World};
+use provisioner_policy::{Membership, OnServer, RoomIx, RoomMirror, Standing, StateEvent, UserIx, World};
 use tracing::{debug, warn};
 
 use crate::homeserver::{CallError, Homeserver, MemberEvent, UserEntry};
@@ -123,7 +125,8 @@ fn unreadable(error: &CallError, bot: &str) -> String {
     }
 }
 
-/// Reads the listing of accounts, if their number is not the one it was. Returns the number.
+/// Reads the listing of accounts, if their number is not the one it was, and else only who is a server admin: that changes
+/// without a push and without a new account. Returns the number.
 pub(super) async fn observe_accounts(
     homeserver: &Homeserver,
     world: &mut World,
@@ -132,6 +135,7 @@ pub(super) async fn observe_accounts(
     if let (true, Some(known)) = (world.mirror.accounts_listed, known_total) {
         let total = homeserver.list_users(0, 1).await?.total;
         if total == Some(known) {
+            observe_admins(homeserver, world).await?;
             return Ok(total);
         }
     }
@@ -149,6 +153,29 @@ pub(super) async fn observe_accounts(
     }
     world.mirror.accounts_listed = true;
     Ok(total)
+}
+
+/// Takes over who is a server admin. From an answer that is not the whole truth only what is in it is taken: nobody
+/// counts as no admin because they were left out.
+async fn observe_admins(homeserver: &Homeserver, world: &mut World) -> Result<(), CallError> {
+    let answer = homeserver.server_admins().await?;
+    for entry in &answer.users {
+        world.set_on_server(&entry.name, on_server(entry));
+    }
+    if !answer.complete {
+        warn!(
+            admins = answer.users.len(),
+            "Synapse's list of server admins is incomplete or lacks the bot: nobody counts as no admin for its sake"
+        );
+        return Ok(());
+    }
+    let listed: HashSet<UserIx> = answer.users.iter().filter_map(|entry| world.users.get(&entry.name)).collect();
+    let no_longer: Vec<_> =
+        world.mirror.accounts.iter().filter(|(user, there)| there.admin && !listed.contains(user)).collect();
+    for (user, there) in no_longer {
+        world.mirror.accounts.set(user, OnServer { admin: false, ..there });
+    }
+    Ok(())
 }
 
 fn on_server(entry: &UserEntry) -> OnServer {

@@ -149,7 +149,24 @@ async fn server_admins_are_read_to_the_last_page_and_only_admins_count() {
             .await;
     }
     let admins = bot_at(&server).await.server_admins().await.unwrap();
-    assert_eq!(admins.into_iter().map(|admin| admin.name).collect::<Vec<_>>(), ["@a:hs.test", "@c:hs.test"]);
+    assert_eq!(admins.users.into_iter().map(|admin| admin.name).collect::<Vec<_>>(), ["@a:hs.test", "@c:hs.test"]);
+    assert!(!admins.complete, "the bot asks, and is not in it");
+}
+
+#[tokio::test]
+async fn a_list_of_server_admins_is_whole_only_with_the_bot_and_as_many_as_are_counted() {
+    let bot = json!({ "name": "@bot:hs.test", "admin": true });
+    for (body, complete) in [
+        (json!({ "users": [bot], "total": 1 }), true),
+        (json!({ "users": [bot] }), true),
+        (json!({ "users": [], "total": 0 }), false),
+        (json!({ "users": [bot], "total": 2 }), false),
+        (json!({ "users": [bot, { "name": null }], "total": 2 }), false),
+    ] {
+        let server = MockServer::start().await;
+        expect_once(&server, "GET", "/_synapse/admin/v2/users", ok(body.clone())).await;
+        assert_eq!(bot_at(&server).await.server_admins().await.unwrap().complete, complete, "{body}");
+    }
 }
 
 #[tokio::test]

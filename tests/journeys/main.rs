@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a journey whose stage fails has failed")]
 
+mod admins;
 mod bad_input;
 mod commands;
 mod counts;

@@ -18,6 +18,12 @@ use crate::world::RoomIx;
 pub enum Because {
     /// This selector of the room (counted from 0) matches.
     Selector(u16),
+    /// This selector of `[server_admins]` (counted from 0) matches.
+    AdminSelector(u16),
+    /// It matches, and what it depends on cannot be read.
+    AdminSelectorUnreadable(u16),
+    /// Nobody's flag is taken, because a source of `[server_admins]` cannot be relied on.
+    AdminsFrozen,
     /// A source names the user and Synapse has no such account.
     NoAccountYet,
     /// The user is known, and no selector of the room matches.

@@ -90,7 +90,8 @@ fn judge_unlisted(world: &World, room: RoomIx, user: UserIx, before: Membership,
     }
 }
 
-fn why_not(world: &World, user: UserIx) -> Because {
+/// Why nothing names the user.
+pub(crate) fn why_not(world: &World, user: UserIx) -> Because {
     match world.facts.accounts.get(user) {
         Account::Disabled => return Because::PoolDisabled,
         Account::Deleted => return Because::PoolDeleted,

@@ -1,9 +1,11 @@
 //! The planner: a pure, deterministic function of the world. It leaves no choice to execution.
 
 mod accounts;
+mod admins;
 mod membership;
 
-pub(crate) use self::membership::{Verdict, judge};
+pub(crate) use self::admins::{AdminVerdict, judge_admin};
+pub(crate) use self::membership::{Verdict, judge, why_not};
 use crate::guard::{Recent, guard};
 use crate::mirror::Standing;
 use crate::plan::{Action, Because, Blocked, Change, Pardon, Plan};
@@ -15,6 +17,7 @@ use crate::world::{RoomIx, World};
 pub fn plan(world: &World, recent: &Recent) -> Plan {
     let mut plan = Plan::default();
     accounts::plan_accounts(world, &mut plan);
+    admins::plan_admins(world, &mut plan);
     for room in world.rooms() {
         plan_room(world, room, &mut plan);
     }
