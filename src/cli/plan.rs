@@ -24,6 +24,8 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     let mut reconciler = settings.reconciler(&store).await?;
     let (plan, errors) = plan_once(&mut reconciler).await?;
     let mut view = plan.view(reconciler.world());
+    let held = store.held_plan().await.context("look at what is held")?;
+    view.notices.extend(held.filter(|held| view.held_id.as_ref() == Some(&held.id)).map(|held| held.to_string()));
     view.notices.extend(store.paused().await.context("look at the brake")?.map(|paused| paused.to_string()));
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&view).context("write the plan")?);

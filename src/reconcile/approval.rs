@@ -15,18 +15,20 @@ pub(super) struct Approval {
 }
 
 impl Approval {
-    /// Approves the held part of `plan`, if it still is the one called `id`.
-    pub(super) fn approve(&mut self, world: &World, plan: &Plan, id: &str, by: &str) {
-        match plan.held_id(world) {
-            Some(now) if now == id => {
-                self.approved.extend(plan.held().map(|action| action.change.key()));
-                by.clone_into(&mut self.by);
-            }
-            Some(now) => self.refusals.push(format!(
+    /// Approves the held part of `plan`.
+    pub(super) fn approve(&mut self, plan: &Plan, by: &str) {
+        self.approved.extend(plan.held().map(|action| action.change.key()));
+        by.clone_into(&mut self.by);
+    }
+
+    /// Refuses `id`, which is not what `plan` holds.
+    pub(super) fn refuse(&mut self, world: &World, plan: &Plan, id: &str) {
+        self.refusals.push(match plan.held_id(world) {
+            Some(now) => format!(
                 "{id} is not what is held now: look at `plan` again, and approve {now} if that is what you mean"
-            )),
-            None => self.refusals.push(format!("{id} is not approved: nothing is held")),
-        }
+            ),
+            None => format!("{id} is not approved: nothing is held"),
+        });
     }
 
     /// Lets the approved actions go. What is held beside them stays held.

@@ -9,6 +9,7 @@ mod creations;
 mod echoes;
 mod executor;
 mod feed;
+mod held;
 mod observe;
 mod once;
 mod readings;
@@ -20,6 +21,7 @@ mod service;
 mod state_writes;
 mod verify;
 mod wakes;
+mod withheld;
 
 pub use once::{apply_once, plan_once};
 pub use reconciler::{Reconciler, Slice};

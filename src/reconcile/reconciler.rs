@@ -16,11 +16,12 @@ use super::approval::Approval;
 use super::backoff::Backoff;
 use super::executor::{Executor, Tried};
 use super::feed::Ears;
+use super::held::HeldPlans;
 use super::observe::distrust;
 use super::record;
-use super::record::Record;
 use super::report::{Failed, PassReport};
 use super::verify::Verify;
+use super::withheld::{self, Withheld};
 use crate::homeserver::{CallError, Homeserver};
 use crate::sources::Roster;
 use crate::store::{AccountsRead, Pardoned, PassId, Store};
@@ -39,7 +40,8 @@ pub struct Reconciler {
     pub(super) roster: Option<Roster>,
     pub(super) backoff: Backoff,
     pub(super) verify: Verify,
-    record: Record,
+    withheld: Withheld,
+    held: HeldPlans,
     approval: Approval,
     pub(super) ears: Ears,
     pub(super) accounts_total: Option<u64>,
@@ -85,7 +87,8 @@ impl Reconciler {
             roster,
             backoff: Backoff::default(),
             verify: Verify::default(),
-            record: Record::default(),
+            withheld: Withheld::default(),
+            held: HeldPlans::default(),
             approval: Approval::default(),
             ears: Ears::default(),
             accounts_total: None,
@@ -157,7 +160,16 @@ impl Reconciler {
     /// Approves what the guard holds now, for the pass that follows, if it is the part called `id`.
     pub async fn approve(&mut self, id: &str, by: &str) -> Result<()> {
         let plan = self.plan().await?;
-        self.approval.approve(&self.world, &plan, id, by);
+        if let Some(paused) = self.store.paused().await.context("look at the brake")? {
+            self.approval.refusals.push(format!("{id} is not approved: {paused}"));
+        } else if plan.held_id(&self.world).as_deref() == Some(id) {
+            // What was shown by a command may not be stored yet.
+            self.held.keep(&self.store, &self.world, &plan, true).await?;
+            self.held.approve(&self.store, id, by).await?;
+            self.approval.approve(&plan, by);
+        } else {
+            self.approval.refuse(&self.world, &plan, id);
+        }
         Ok(())
     }
 
@@ -173,7 +185,9 @@ impl Reconciler {
         self.approval.release(&mut plan);
         self.backoff.keep_only(&plan, self.world.mirror.accounts_listed);
         record::measure(&self.world, &plan);
-        let withheld = self.record.new_lines(&self.world, &plan);
+        let whole = self.trouble == Trouble::default();
+        self.held.keep(&self.store, &self.world, &plan, whole).await?;
+        let withheld = self.withheld.compare(&self.store, &self.world, &plan, whole).await?;
         let now = Instant::now();
         let paused = self.store.paused().await.context("look at the brake")?;
         metrics::gauge!("provisioner_paused").set(f64::from(u8::from(paused.is_some())));
@@ -182,13 +196,13 @@ impl Reconciler {
         let mut report = self.report(&plan);
         report.paused = paused.map(|paused| paused.to_string());
         report.waiting = waiting.len();
-        if !withheld.is_empty() || !due.is_empty() {
+        if withheld.has_lines() || !due.is_empty() {
             let (pass, seq) = match pass {
                 Some(pass) => pass,
                 None => pass.insert((self.store.new_pass().await.context("number the pass")?, 0)),
             };
-            record::write_withheld(&self.store, *pass, seq, withheld).await?;
             let origins = self.origins(&due).await?;
+            withheld::write(&self.store, *pass, seq, withheld).await?;
             let (store, homeserver) = (&self.store, &self.homeserver);
             let executor = Executor {
                 homeserver,
@@ -202,6 +216,8 @@ impl Reconciler {
             let tried = executor.execute(&due, *seq).await.context("write the ledger")?;
             *seq += i32::try_from(due.len()).unwrap_or(i32::MAX - *seq);
             self.take_outcomes(&due, tried, &mut report);
+        } else {
+            withheld::forget(&self.store, &withheld).await?;
         }
         self.forget_reopened().await?;
         self.pardon(&plan).await?;

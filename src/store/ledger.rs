@@ -4,6 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
+use sqlx::PgExecutor;
+
 use super::Store;
 
 /// Number of a pass.
@@ -98,6 +100,38 @@ pub struct HistoryLine {
     pub detail: Option<String>,
 }
 
+/// Appends lines in one statement, in a transaction of the caller's or alone.
+pub(super) async fn append(executor: impl PgExecutor<'_>, pass: PassId, lines: &[Line<'_>]) -> sqlx::Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    fn column<'a, T>(lines: &[Line<'a>], of: impl Fn(&Line<'a>) -> T) -> Vec<T> {
+        lines.iter().map(of).collect()
+    }
+    sqlx::query!(
+        "INSERT INTO provisioner.ledger
+             (pass, seq, kind, user_id, room_id, room_key, before, after, cause, mode, outcome, detail, taken)
+         SELECT $1, * FROM UNNEST($2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[],
+                                  $8::jsonb[], $9::text[], $10::text[], $11::text[], $12::text[], $13::int[])",
+        pass,
+        &column(lines, |line| line.entry.seq),
+        &column(lines, |line| line.entry.kind.to_owned()),
+        &column(lines, |line| line.entry.user_id.clone()) as &[Option<String>],
+        &column(lines, |line| line.entry.room_id.clone()) as &[Option<String>],
+        &column(lines, |line| line.entry.room_key.clone()) as &[Option<String>],
+        &column(lines, |line| line.entry.before.clone()),
+        &column(lines, |line| line.entry.after.clone()),
+        &column(lines, |line| line.entry.cause.clone()),
+        &column(lines, |line| line.entry.mode.to_owned()),
+        &column(lines, |line| line.outcome.as_str().to_owned()),
+        &column(lines, |line| line.detail.clone()) as &[Option<String>],
+        &column(lines, |line| line.entry.taken),
+    )
+    .execute(executor)
+    .await
+    .map(drop)
+}
+
 impl Store {
     /// A number for a new pass.
     pub async fn new_pass(&self) -> sqlx::Result<PassId> {
@@ -106,34 +140,7 @@ impl Store {
 
     /// Appends lines in one statement.
     pub async fn append_ledger(&self, pass: PassId, lines: &[Line<'_>]) -> sqlx::Result<()> {
-        if lines.is_empty() {
-            return Ok(());
-        }
-        fn column<'a, T>(lines: &[Line<'a>], of: impl Fn(&Line<'a>) -> T) -> Vec<T> {
-            lines.iter().map(of).collect()
-        }
-        sqlx::query!(
-            "INSERT INTO provisioner.ledger
-                 (pass, seq, kind, user_id, room_id, room_key, before, after, cause, mode, outcome, detail, taken)
-             SELECT $1, * FROM UNNEST($2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[],
-                                      $8::jsonb[], $9::text[], $10::text[], $11::text[], $12::text[], $13::int[])",
-            pass,
-            &column(lines, |line| line.entry.seq),
-            &column(lines, |line| line.entry.kind.to_owned()),
-            &column(lines, |line| line.entry.user_id.clone()) as &[Option<String>],
-            &column(lines, |line| line.entry.room_id.clone()) as &[Option<String>],
-            &column(lines, |line| line.entry.room_key.clone()) as &[Option<String>],
-            &column(lines, |line| line.entry.before.clone()),
-            &column(lines, |line| line.entry.after.clone()),
-            &column(lines, |line| line.entry.cause.clone()),
-            &column(lines, |line| line.entry.mode.to_owned()),
-            &column(lines, |line| line.outcome.as_str().to_owned()),
-            &column(lines, |line| line.detail.clone()) as &[Option<String>],
-            &column(lines, |line| line.entry.taken),
-        )
-        .execute(&self.pool)
-        .await
-        .map(drop)
+        append(&self.pool, pass, lines).await
     }
 
     /// Closes attempts of an earlier leader that never got their outcome. Returns how many there were.

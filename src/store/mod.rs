@@ -2,6 +2,7 @@
 //! No decision is taken here.
 
 mod accounts;
+mod held;
 mod inbox;
 mod leadership;
 mod ledger;
@@ -10,6 +11,7 @@ mod pardons;
 mod pause;
 mod requests;
 mod stamp;
+mod withheld;
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -20,6 +22,7 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 pub use accounts::{AccountRow, AccountSource, AccountsRead, Origin, Place, SeenAccount};
+pub use held::HeldPlan;
 pub use inbox::InboxRow;
 pub use leadership::Leadership;
 pub use ledger::{Entry, HistoryFilter, HistoryLine, Line, Outcome, PassId, Taken};
@@ -28,6 +31,7 @@ pub use pardons::Pardoned;
 pub use pause::Paused;
 pub use requests::{Asked, PassRequest};
 pub use stamp::{Stamp, StampError};
+pub use withheld::Digest;
 
 /// A connection is needed by the reconciler, the intake and the metrics at once; Postgres is never the limit here.
 const MAX_CONNECTIONS: u32 = 8;

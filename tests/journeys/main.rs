@@ -12,6 +12,7 @@ mod counts;
 mod create_rooms;
 mod doctor;
 mod guard;
+mod held;
 mod membership;
 mod outages;
 mod pool;

@@ -90,6 +90,18 @@ impl Class {
         }
     }
 
+    /// Its key in `[modes]`.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Accounts => "accounts",
+            Self::Joins => "joins",
+            Self::Removals => "removals",
+            Self::PowerLevels => "power_levels",
+            Self::RoomState => "room_state",
+            Self::ServerAdmins => "server_admins",
+        }
+    }
+
     /// What the guard counts of it, in words for many.
     pub fn taken(self) -> &'static str {
         match self {

@@ -2,6 +2,7 @@
 //! value; it holds numbers, and [`crate::view`] turns them into words.
 
 mod change;
+mod digest;
 mod kind;
 
 pub use change::{Change, ChangeKey, Closed, PowerEdit};

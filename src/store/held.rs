@@ -1,0 +1,157 @@
+//! Held plans: what the guard holds, kept from when it is first seen until it is decided or gone.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::Store;
+
+/// A held plan as it is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeldPlan {
+    pub id: String,
+    pub created_at: DateTime<Utc>,
+    /// `[{"class", "room", "count"}]`
+    pub counts: Value,
+    pub reasons: Vec<String>,
+    /// `open`, `dismissed`, `approved`, `superseded` or `expired`.
+    pub state: String,
+    pub decided_at: Option<DateTime<Utc>>,
+    pub decided_by: Option<String>,
+    /// The message in the Staff room that shows it.
+    pub posted_event_id: Option<String>,
+}
+
+impl HeldPlan {
+    /// Whether it waits for somebody to decide.
+    pub fn is_open(&self) -> bool {
+        self.state == "open"
+    }
+}
+
+impl fmt::Display for HeldPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = |at: &DateTime<Utc>| at.format("%Y-%m-%d %H:%M:%S").to_string();
+        write!(f, "held plan {}: {} since {} UTC", self.id, self.state, time(&self.created_at))?;
+        if let (Some(at), Some(by)) = (&self.decided_at, &self.decided_by) {
+            write!(f, ", by {by} on {} UTC", time(at))?;
+        }
+        Ok(())
+    }
+}
+
+impl Store {
+    /// What is held now, as far as the replica that reconciles has seen: open, or dismissed.
+    pub async fn held_plan(&self) -> sqlx::Result<Option<HeldPlan>> {
+        sqlx::query_as!(
+            HeldPlan,
+            "SELECT id, created_at, counts, reasons, state, decided_at, decided_by, posted_event_id
+             FROM provisioner.held_plans WHERE state IN ('open', 'dismissed')",
+        )
+        .fetch_optional(&self.pool)
+        .await
+    }
+
+    /// The newest held plan with this id, whatever became of it.
+    pub async fn held_plan_called(&self, id: &str) -> sqlx::Result<Option<HeldPlan>> {
+        sqlx::query_as!(
+            HeldPlan,
+            "SELECT id, created_at, counts, reasons, state, decided_at, decided_by, posted_event_id
+             FROM provisioner.held_plans WHERE id = $1 ORDER BY seq DESC LIMIT 1",
+            id,
+        )
+        .fetch_optional(&self.pool)
+        .await
+    }
+
+    /// The held plan that this message of the Staff room shows.
+    pub async fn held_plan_posted_as(&self, event_id: &str) -> sqlx::Result<Option<HeldPlan>> {
+        sqlx::query_as!(
+            HeldPlan,
+            "SELECT id, created_at, counts, reasons, state, decided_at, decided_by, posted_event_id
+             FROM provisioner.held_plans WHERE posted_event_id = $1 ORDER BY seq DESC LIMIT 1",
+            event_id,
+        )
+        .fetch_optional(&self.pool)
+        .await
+    }
+
+    /// Nothing is held any more.
+    pub async fn expire_held_plan(&self) -> sqlx::Result<()> {
+        sqlx::query!(
+            "UPDATE provisioner.held_plans SET state = 'expired', decided_at = now()
+             WHERE state IN ('open', 'dismissed')",
+        )
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+
+    /// Something is held that was not: what was held before is superseded.
+    pub async fn open_held_plan(&self, id: &str, counts: &Value, reasons: &[String]) -> sqlx::Result<()> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query!(
+            "UPDATE provisioner.held_plans SET state = 'superseded', decided_at = now()
+             WHERE state IN ('open', 'dismissed')",
+        )
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query!(
+            "INSERT INTO provisioner.held_plans (id, counts, reasons) VALUES ($1, $2, $3)",
+            id,
+            counts,
+            reasons,
+        )
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await
+    }
+
+    /// Records who approved what is held, in the ledger too. False where another plan is held by now.
+    pub async fn approve_held_plan(&self, id: &str, by: &str) -> sqlx::Result<bool> {
+        self.decide_held_plan(id, "approved", "approve", by).await
+    }
+
+    /// What is held stays held, and is silent until it changes; the ledger keeps who said so. False where it is not held,
+    /// or was dismissed before.
+    pub async fn dismiss_held_plan(&self, id: &str, by: &str) -> sqlx::Result<bool> {
+        self.decide_held_plan(id, "dismissed", "dismiss", by).await
+    }
+
+    async fn decide_held_plan(&self, id: &str, state: &str, kind: &str, by: &str) -> sqlx::Result<bool> {
+        let decided = sqlx::query!(
+            "WITH held AS (
+                 SELECT seq, state FROM provisioner.held_plans WHERE id = $1 AND state IN ('open', 'dismissed') FOR UPDATE
+             ), decided AS (
+                 UPDATE provisioner.held_plans AS plan SET state = $2, decided_at = now(), decided_by = $4
+                 FROM held WHERE plan.seq = held.seq AND held.state <> $2
+                 RETURNING held.state AS before
+             ), noted AS (
+                 INSERT INTO provisioner.ledger (pass, seq, kind, before, after, cause, mode, outcome)
+                 SELECT nextval('provisioner.pass'), 0, $3, to_jsonb(before), to_jsonb($2::text),
+                        'command of ' || $4 || ': held plan ' || $1, 'enforce', 'done' FROM decided
+             )
+             SELECT pg_notify('provisioner_requests', '') FROM decided",
+            id,
+            state,
+            kind,
+            by,
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(decided.is_some())
+    }
+
+    /// Remembers the message that shows what is held.
+    pub async fn set_held_plan_posted(&self, id: &str, event_id: &str) -> sqlx::Result<()> {
+        sqlx::query!(
+            "UPDATE provisioner.held_plans SET posted_event_id = $2 WHERE id = $1 AND state IN ('open', 'dismissed')",
+            id,
+            event_id,
+        )
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+}
