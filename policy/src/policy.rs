@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Selector;
+use crate::{Followed, Selector};
 
 /// Everything the planner needs to know of the configuration.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +23,8 @@ pub struct Policy {
     pub guard: GuardLimits,
     /// What becomes of an account that its source disables or no longer has.
     pub offboarding: Offboarding,
+    /// Rooms that have the id of their successor here, and another in the file.
+    pub followed: Vec<Followed>,
 }
 
 /// One managed room.

@@ -286,15 +286,11 @@ impl World {
             notices.push(format!("the roster cannot be read, nobody is removed for its sake: {reason}"));
         }
         notices.extend(world.pool_notices());
+        notices.extend(world.follow_notices());
         for room in world.rooms() {
             match &world.room(room).standing {
                 Standing::Ready => {
-                    if let Some(successor) = world.room(room).successor() {
-                        let key = room.key(world);
-                        notices.push(format!(
-                        "room {key} was replaced by {successor}: nothing is enforced in it; put the new id in the configuration"
-                    ));
-                    }
+                    notices.extend(world.tombstone_notice(room));
                 }
                 Standing::Unread => {
                     notices.push(format!("room {} has not been read: nothing is planned in it", room.key(world)))

@@ -2,6 +2,7 @@
 
 mod confirmations;
 mod inbox;
+mod interest;
 mod lead;
 mod queue;
 mod settings;
@@ -11,7 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ruma::UserId;
+use provisioner_policy::Policy;
+use ruma::{OwnedRoomId, UserId};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -24,7 +27,7 @@ use crate::intake::appservice::{self, AppService, Interest, SharedInterest};
 use crate::intake::{self, SharedSecret, Wake, server};
 use crate::reconcile::{self, Wakes, Woken};
 use crate::sources;
-use crate::store::{ACCOUNTS_CHANNEL, INBOX_CHANNEL, REQUESTS_CHANNEL, Store};
+use crate::store::{ACCOUNTS_CHANNEL, FOLLOWS_CHANNEL, INBOX_CHANNEL, REQUESTS_CHANNEL, Store};
 
 /// What is in flight may take this long after the first signal.
 const DRAIN: Duration = Duration::from_secs(25);
@@ -71,9 +74,10 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
         startup::check_roster(&roster).await?;
     }
     let inbox = Inbox::default();
+    let interesting = SharedInterest::new(interest(&settings.policy)?);
     let service = appservice::router(AppService {
         hs_token: SharedSecret::new(settings.registration.hs_token.expose()),
-        interest: SharedInterest::new(interest(&settings)?),
+        interest: interesting.clone(),
         inbox: inbox.clone(),
         wake: waker(&wakes, Woken::INBOX),
     });
@@ -83,11 +87,13 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     let Some(store) = startup::open_store(&settings, &readiness, &stop).await? else { return Ok(()) };
     inbox.open(store.clone());
     tasks.spawn(ping(settings.homeserver().await?, settings.registration.id.clone()));
-    tasks.spawn(listen_to_database(store.clone(), wakes.clone(), stop.clone()));
     tasks.spawn({
         let (settings, store, stop) = (Arc::clone(&settings), store.clone(), stop.clone());
         async move { queue::consume(&settings, &store, stop).await }
     });
+    let moved = Arc::new(Notify::new());
+    tasks.spawn(listen_to_database(store.clone(), wakes.clone(), Arc::clone(&moved), stop.clone()));
+    tasks.spawn(interest::keep(Arc::clone(&settings), store.clone(), interesting, moved, stop.clone()));
     if let (Some(roster), Some(source)) = (&config.roster, settings.roster()?)
         && let Some(channel) = &roster.notify_channel
     {
@@ -104,10 +110,11 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     Ok(())
 }
 
-/// Which events matter, by the policy.
-fn interest(settings: &Settings) -> Result<Interest> {
-    let bot = UserId::parse(&settings.policy.bot).context("read the bot's MXID")?;
-    Ok(Interest::new(&bot, settings.config.rooms.iter().filter_map(|room| room.id.clone())))
+/// Which events matter, by the policy in force.
+fn interest(policy: &Policy) -> Result<Interest> {
+    let bot = UserId::parse(&policy.bot).context("read the bot's MXID")?;
+    let rooms: Result<Vec<OwnedRoomId>, _> = policy.rooms.iter().map(|room| room.id.as_str().try_into()).collect();
+    Ok(Interest::new(&bot, rooms.context("read the ids of the rooms")?))
 }
 
 /// Asks Synapse to call us. It finds a wrong url at once, and newer Synapses then send at once what they held back while
@@ -119,11 +126,12 @@ async fn ping(homeserver: Homeserver, id: String) {
     }
 }
 
-async fn listen_to_database(store: Store, wakes: Wakes, stop: CancellationToken) {
-    let channels = [INBOX_CHANNEL, REQUESTS_CHANNEL, ACCOUNTS_CHANNEL].map(str::to_owned).to_vec();
+async fn listen_to_database(store: Store, wakes: Wakes, moved: Arc<Notify>, stop: CancellationToken) {
+    let channels = [INBOX_CHANNEL, REQUESTS_CHANNEL, ACCOUNTS_CHANNEL, FOLLOWS_CHANNEL].map(str::to_owned).to_vec();
     let wake = move |channel: &str| match channel {
         REQUESTS_CHANNEL => wakes.wake(Woken::REQUESTS),
         ACCOUNTS_CHANNEL => wakes.wake(Woken::ACCOUNTS),
+        FOLLOWS_CHANNEL => moved.notify_one(),
         _ => wakes.wake(Woken::INBOX),
     };
     sources::listen(store.pool().clone(), channels, wake, stop).await;

@@ -9,7 +9,7 @@ use provisioner_policy::{AccountsFrom, Policy, RoomSettings, Selector};
 use crate::accounts::{Accounts, Server};
 use crate::config::{self, Config, Registration, RoomIds};
 use crate::homeserver::{Homeserver, Timeouts};
-use crate::reconcile::Reconciler;
+use crate::reconcile::{self, Reconciler};
 use crate::sources::{Directory, Roster};
 use crate::store::{Stamp, Store};
 
@@ -35,6 +35,14 @@ impl Settings {
             registration.bot(&config.homeserver.server_name).context("make the bot's MXID from the registration")?;
         let policy = config.policy(bot.as_str());
         Ok(Self { config, registration, policy })
+    }
+
+    /// The policy in force: the file's, with the rooms that are followed to their successors.
+    pub async fn current_policy(&self, store: &Store) -> Result<Policy> {
+        let follows = store.follows().await.context("read which rooms are followed")?;
+        let mut policy = self.policy.clone();
+        policy.follow(reconcile::followed(follows));
+        Ok(policy)
     }
 
     /// Parts of the configuration that are read and checked and have no effect yet: an operator must not rely on them.

@@ -6,6 +6,7 @@ mod bootstrap;
 pub mod config;
 mod doctor;
 mod explain;
+mod follow;
 mod history;
 mod logs;
 mod pause;
@@ -47,6 +48,8 @@ enum Command {
     History(history::Arguments),
     /// Join somebody again who left a room by choice
     Rejoin(rejoin::Arguments),
+    /// Move the policy of a room that was replaced to its successor
+    Follow(follow::Arguments),
     /// Stop every write to the homeserver at once, across restarts
     Pause,
     /// Go on after `pause`
@@ -101,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => start(explain::run(&path, arguments)),
         Command::History(arguments) => start(history::run(&path, arguments)),
         Command::Rejoin(arguments) => start(rejoin::run(&path, arguments)),
+        Command::Follow(arguments) => start(follow::run(&path, arguments)),
         Command::Pause => start(pause::pause(&path)),
         Command::Resume => start(pause::resume(&path)),
         Command::Backfill => start(backfill::run(&path)),

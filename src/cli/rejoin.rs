@@ -21,16 +21,20 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     super::logs::for_command();
     let settings = Settings::load(path)?;
     let user_id = super::mxid(&arguments.user, &settings.policy.server_name)?;
-    let room = super::room(&settings.policy, &arguments.room)?;
+    let store = settings.open_store().await?;
+    let policy = settings.current_policy(&store).await?;
+    let room = super::room(&policy, &arguments.room)?;
     let homeserver = settings.homeserver().await?;
     let others = homeserver.other_members(&room.id).await?;
     let left =
         others.into_iter().find(|one| one.user_id == user_id && one.membership == "leave" && one.sender == user_id);
-    let Some(left) = left else {
+    // Who left the room that this one replaced is kept away by that leave.
+    let mut before = policy.followed(&room.id).into_iter().flat_map(|followed| &followed.departures);
+    let before = before.find(|(user, _)| *user == user_id).map(|(_, event_id)| event_id.clone());
+    let Some(event_id) = left.map(|left| left.event_id).or(before) else {
         bail!("{user_id} has not left {} by choice; `explain {user_id}` says how they stand there", room.key);
     };
-    let store = settings.open_store().await?;
-    let pardon = Pardoned { room_id: room.id.clone(), user_id: user_id.clone(), event_id: left.event_id };
+    let pardon = Pardoned { room_id: room.id.clone(), user_id: user_id.clone(), event_id };
     store.ask_rejoin(&pardon, &room.key, &super::caller()).await.context("record that they are to be joined again")?;
     println!("{user_id} is joined to {} by the next pass, if they belong there", room.key);
     Ok(ExitCode::SUCCESS)

@@ -170,6 +170,7 @@ impl Config {
             server_admins: self.server_admins.as_ref().map(|admins| admins.grant.clone()).unwrap_or_default(),
             modes: self.modes.into(),
             guard: self.guard.limits(),
+            followed: Vec::new(),
             offboarding: self.cognito.as_ref().map(|cognito| cognito.offboarding).unwrap_or_default(),
         }
     }

@@ -180,6 +180,23 @@ impl Homeserver {
         }
     }
 
+    /// One piece of state of a room that the bot need not be in, or `None`. A Synapse before 1.163 answers with the whole
+    /// state of the room, so this is for seldom use.
+    #[instrument(name = "homeserver.state_of_any_room", skip_all, fields(room.id = %room, event.kind = %kind))]
+    pub async fn state_of_any_room(&self, room: &str, kind: &str) -> Result<Option<StateEvent>, CallError> {
+        let request = rooms::state::Request { room: room_segment(room)?, kind: kind.to_owned() };
+        let body = self.bulk_read("state_of_any_room", self.client().send(request)).await?.body;
+        let (events, unreadable) = readable(body.state);
+        report_unreadable("state_of_any_room", unreadable);
+        let wanted = events.into_iter().find(|event| event.kind == kind && event.state_key.is_empty());
+        Ok(wanted.map(|event| StateEvent {
+            content: event.content,
+            sender: event.sender,
+            event_id: Some(event.event_id),
+            origin_server_ts: event.origin_server_ts,
+        }))
+    }
+
     /// The rooms that the bot is joined to.
     #[instrument(name = "homeserver.joined_rooms", skip_all)]
     pub async fn joined_rooms(&self) -> Result<Vec<String>, CallError> {

@@ -9,6 +9,7 @@ mod creations;
 mod echoes;
 mod executor;
 mod feed;
+mod follow;
 mod held;
 mod observe;
 mod once;
@@ -23,6 +24,7 @@ mod verify;
 mod wakes;
 mod withheld;
 
+pub use follow::{FollowError, Moved, follow, followed};
 pub use once::{apply_once, plan_once};
 pub use reconciler::{Reconciler, Slice};
 pub use record::describe_metrics;

@@ -10,6 +10,7 @@ use super::report::PassReport;
 /// Reads everything and plans. The inbox is left to the replica that reconciles. Answers with what could not be read.
 pub async fn plan_once(reconciler: &mut Reconciler) -> Result<(Plan, Vec<String>)> {
     reconciler.read_accounts().await?;
+    reconciler.read_follows().await?;
     reconciler.read_roster().await;
     reconciler.read_mirror(true).await?;
     let plan = reconciler.plan().await?;
@@ -28,6 +29,7 @@ pub async fn apply_once(
     progress: impl Fn(usize, usize),
 ) -> Result<PassReport> {
     reconciler.store.close_interrupted().await.context("close interrupted attempts in the ledger")?;
+    reconciler.read_follows().await?;
     reconciler.read_inbox().await?;
     reconciler.read_accounts().await?;
     reconciler.read_roster().await;

@@ -100,6 +100,7 @@ impl Reconciler {
                 Err(error) => answer = Err(error),
             }
         }
+        self.world.inherit_departures();
         self.apply_pardons().await?;
         self.note_homeserver(answer.err());
         Ok(())

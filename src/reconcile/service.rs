@@ -109,6 +109,7 @@ impl Service {
         let now = Instant::now();
         let mut read_roster = woken.contains(Woken::ROSTER) || clocks.poll <= now;
         if woken.contains(Woken::REQUESTS) {
+            self.reconciler.read_follows().await?;
             self.reconciler.read_pardons().await?;
             let mut asked = self.reconciler.store.take_pass_requests().await.context("take requests for a pass")?;
             // Those that this pass answers already are unfinished too, and what they approve was approved.

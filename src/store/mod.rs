@@ -2,6 +2,7 @@
 //! No decision is taken here.
 
 mod accounts;
+mod follows;
 mod held;
 mod inbox;
 mod leadership;
@@ -22,6 +23,7 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 pub use accounts::{AccountRow, AccountSource, AccountsRead, Origin, Place, SeenAccount};
+pub use follows::{Follow, NewFollow};
 pub use held::HeldPlan;
 pub use inbox::InboxRow;
 pub use leadership::Leadership;
@@ -46,6 +48,7 @@ const SCHEMA: &str = "provisioner";
 pub const INBOX_CHANNEL: &str = "provisioner_inbox";
 pub const ACCOUNTS_CHANNEL: &str = "provisioner_accounts";
 pub const REQUESTS_CHANNEL: &str = "provisioner_requests";
+pub const FOLLOWS_CHANNEL: &str = "provisioner_follows";
 
 /// The service's own database.
 #[derive(Clone, Debug)]

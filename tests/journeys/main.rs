@@ -11,6 +11,7 @@ mod commands;
 mod counts;
 mod create_rooms;
 mod doctor;
+mod follow;
 mod guard;
 mod held;
 mod membership;

@@ -1,7 +1,7 @@
 //! Rooms: Synapse's admin API, and client-server calls whose bodies ruma is strict about.
 
 use serde::{Deserialize, de::IgnoredAny};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use super::PathSegment;
 use crate::homeserver::{RoomSummary, lenient::Entry};
@@ -18,6 +18,11 @@ endpoint!(members: GET "/_matrix/client/v3/rooms/{room}/members" {
     #[ruma_api(path)] room: PathSegment,
     #[ruma_api(query)] not_membership: String,
 } -> Members);
+
+endpoint!(state: GET "/_synapse/admin/v1/rooms/{room}/state" {
+    #[ruma_api(path)] room: PathSegment,
+    #[ruma_api(query)] #[serde(rename = "type")] kind: String,
+} -> State);
 
 endpoint!(admin_join: POST "/_synapse/admin/v1/join/{room}" {
     #[ruma_api(path)] room: PathSegment,
@@ -64,6 +69,22 @@ pub(crate) struct Member {
 #[derive(Debug, Deserialize)]
 pub(crate) struct MemberContent {
     pub(crate) membership: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct State {
+    pub(crate) state: Vec<Entry<AnyState>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct AnyState {
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) state_key: String,
+    pub(crate) content: Box<RawValue>,
+    pub(crate) sender: String,
+    pub(crate) event_id: String,
+    pub(crate) origin_server_ts: u64,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,0 +1,99 @@
+//! Rooms that were replaced and whose policy was moved to the successor, while the file still names the old one.
+
+use crate::mirror::{Membership, RoomMirror};
+use crate::policy::Policy;
+use crate::world::{RoomIx, World};
+
+/// A room whose policy was moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Followed {
+    /// The room ID that the file names.
+    pub configured: String,
+    /// The room ID that the policy is about instead.
+    pub id: String,
+    pub by: String,
+    /// When, for people to read.
+    pub at: String,
+    /// Who had left the old room by choice, and the event: they are not joined to the new one either.
+    pub departures: Vec<(String, String)>,
+}
+
+impl Policy {
+    /// Moves rooms to their successors, afresh each time. A file that names another id than the configured one has been
+    /// mended since, and wins. A successor that was replaced in turn is followed on.
+    pub fn follow(&mut self, known: Vec<Followed>) {
+        for moved in std::mem::take(&mut self.followed) {
+            self.rooms
+                .iter_mut()
+                .filter(|room| room.id == moved.id)
+                .for_each(|room| room.id.clone_from(&moved.configured));
+        }
+        for room in &mut self.rooms {
+            let configured = room.id.clone();
+            let mut seen = vec![configured.clone()];
+            let mut last = None;
+            while let Some(next) = known.iter().find(|one| one.configured == room.id && !seen.contains(&one.id)) {
+                room.id.clone_from(&next.id);
+                seen.push(next.id.clone());
+                last = Some(next);
+            }
+            self.followed.extend(last.map(|last| Followed { configured, ..last.clone() }));
+        }
+    }
+
+    /// How a room is followed, where it is, by the id it has now.
+    pub fn followed(&self, id: &str) -> Option<&Followed> {
+        self.followed.iter().find(|one| one.id == id)
+    }
+}
+
+impl World {
+    /// Moves rooms to their successors. Those whose id is another now are unread.
+    pub fn follow(&mut self, known: Vec<Followed>) -> Vec<RoomIx> {
+        let ids = |world: &Self| -> Vec<String> { world.policy.rooms.iter().map(|room| room.id.clone()).collect() };
+        let before = ids(self);
+        self.policy.follow(known);
+        let after = ids(self);
+        let moved: Vec<RoomIx> = self.rooms().filter(|room| before[room.index()] != after[room.index()]).collect();
+        for room in &moved {
+            *self.room_mut(*room) = RoomMirror::default();
+        }
+        moved
+    }
+
+    /// Takes leaves by choice over from the rooms that were replaced, for those who never were in the new one.
+    pub fn inherit_departures(&mut self) {
+        for moved in self.policy.followed.clone() {
+            let Some(room) = self.room_by_id(&moved.id) else { continue };
+            for (mxid, event_id) in &moved.departures {
+                let user = self.users.intern(mxid);
+                if self.room(room).membership(user) == Membership::None {
+                    self.room_mut(room).set_left(user, event_id);
+                }
+            }
+        }
+    }
+
+    /// What became of a room that was replaced.
+    pub(crate) fn tombstone_notice(&self, room: RoomIx) -> Option<String> {
+        let key = room.key(self);
+        Some(match self.room(room).successor()? {
+            "" => format!("room {key} was closed without a successor: nothing is enforced in it"),
+            successor => format!(
+                "room {key} was replaced by {successor}: nothing is enforced in it; `phenom-provisioner follow {key}` moves its policy there"
+            ),
+        })
+    }
+
+    /// What the operator should write into the file.
+    pub(crate) fn follow_notices(&self) -> impl Iterator<Item = String> + '_ {
+        self.policy.followed.iter().filter_map(|moved| {
+            let room = self.policy.rooms.iter().find(|room| room.id == moved.id)?;
+            let Followed { configured, id, by, at, departures: _ } = moved;
+            Some(format!(
+                "room {} is followed from {configured} to {id} (by {by}, {at}): write id = \"{id}\" into the configuration",
+                room.key
+            ))
+        })
+    }
+}

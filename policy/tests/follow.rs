@@ -1,0 +1,105 @@
+//! Following a room to its successor: what the file says, what the database remembers, and which of the two wins.
+
+use provisioner_policy::*;
+
+fn room(key: &str, id: &str) -> RoomPolicy {
+    RoomPolicy {
+        key: key.into(),
+        id: id.into(),
+        members: vec![Selector::Subject("u1".into()), Selector::Subject("u2".into())],
+        unlisted: Unlisted::Remove,
+        on_leave: OnLeave::Respect,
+        power: vec![],
+        settings: RoomSettings::default(),
+    }
+}
+
+fn world(id: &str) -> World {
+    let joins = Modes { joins: Mode::Enforce, removals: Mode::Enforce, accounts: Mode::Enforce, ..Modes::default() };
+    let mut world = World::new(Policy {
+        server_name: "a".into(),
+        bot: "@bot:a".into(),
+        rooms: vec![room("staff", id), room("other", "!other:a")],
+        modes: joins,
+        ..Policy::default()
+    });
+    world.mirror.accounts_listed = true;
+    for user in ["@u1:a", "@u2:a"] {
+        world.set_on_server(user, OnServer { present: true, ..OnServer::default() });
+    }
+    world
+}
+
+fn followed(configured: &str, id: &str) -> Followed {
+    Followed {
+        configured: configured.into(),
+        id: id.into(),
+        by: "somebody".into(),
+        at: "today".into(),
+        departures: vec![("@u2:a".into(), "$left".into())],
+    }
+}
+
+fn id_of(world: &World) -> &str {
+    &world.policy.rooms[0].id
+}
+
+#[test]
+fn the_policy_moves_and_only_the_moved_room_is_read_again() {
+    let mut world = world("!old:a");
+    for room in world.rooms() {
+        world.room_mut(room).standing = Standing::Ready;
+    }
+    let moved = world.follow(vec![followed("!old:a", "!new:a")]);
+    assert_eq!(moved, [world.room_by_key("staff").unwrap()]);
+    assert_eq!((id_of(&world), &world.room(moved[0]).standing), ("!new:a", &Standing::Unread));
+    assert!(world.follow(vec![followed("!old:a", "!new:a")]).is_empty(), "hearing it again changes nothing");
+    assert!(world.notices().iter().any(|notice| notice.contains("write id = \"!new:a\"")), "{:?}", world.notices());
+}
+
+#[test]
+fn a_file_that_names_the_successor_or_yet_another_room_wins() {
+    for id in ["!new:a", "!third:a"] {
+        let mut world = world(id);
+        assert!(world.follow(vec![followed("!old:a", "!new:a")]).is_empty());
+        assert_eq!(id_of(&world), id);
+        assert!(!world.notices().iter().any(|notice| notice.contains("is followed")));
+    }
+}
+
+#[test]
+fn chains_are_followed_to_their_end_and_circles_end() {
+    let mut world = world("!old:a");
+    world.follow(vec![followed("!old:a", "!new:a")]);
+    world.follow(vec![followed("!old:a", "!newer:a")]);
+    assert_eq!(id_of(&world), "!newer:a");
+    // The file was mended after the first move, and the room was replaced again.
+    let mut mended = self::world("!new:a");
+    mended.follow(vec![followed("!old:a", "!new:a"), followed("!new:a", "!newer:a")]);
+    assert_eq!(id_of(&mended), "!newer:a");
+    let mut circle = self::world("!old:a");
+    circle.follow(vec![followed("!old:a", "!new:a"), followed("!new:a", "!old:a")]);
+    assert_eq!(id_of(&circle), "!new:a");
+    circle.follow(vec![]);
+    assert_eq!(id_of(&circle), "!old:a", "what is no longer followed is what the file says");
+}
+
+#[test]
+fn who_had_left_by_choice_is_not_joined_to_the_successor() {
+    let mut world = world("!old:a");
+    let room = world.follow(vec![followed("!old:a", "!new:a")])[0];
+    world.room_mut(room).standing = Standing::Ready;
+    world.inherit_departures();
+    let before = plan(&world, &Recent::default());
+    let joined: Vec<_> = before.actions.iter().map(|action| action.change.user()).collect();
+    assert_eq!(joined, [world.users.get("@u1:a")]);
+    assert_eq!(before.blocked[0].because, Because::LeftByChoice);
+    // Asked for, they are joined there as anywhere.
+    let user = world.users.get("@u2:a").unwrap();
+    world.room_mut(room).pardon(user, "$left");
+    assert_eq!(plan(&world, &Recent::default()).actions.len(), 2);
+    // Whoever is in the new room by now has left nothing.
+    world.room_mut(room).set_membership(user, Membership::Join);
+    world.inherit_departures();
+    assert_eq!(world.room(room).membership(user), Membership::Join);
+}

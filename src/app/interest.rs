@@ -1,0 +1,37 @@
+//! Keeping the listener's interest: a room that is followed to its successor is heard at once, by every replica.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::Settings;
+use crate::intake::appservice::SharedInterest;
+use crate::store::Store;
+
+/// A lost notification costs at most this; what was pushed meanwhile is in the room's next reading.
+const POLL: Duration = Duration::from_secs(30);
+
+/// Follows what the database says until `stop`. `moved` is notified when somebody follows a room.
+pub(super) async fn keep(
+    settings: Arc<Settings>,
+    store: Store,
+    interest: SharedInterest,
+    moved: Arc<Notify>,
+    stop: CancellationToken,
+) {
+    while !stop.is_cancelled() {
+        match settings.current_policy(&store).await.and_then(|policy| super::interest(&policy)) {
+            Ok(now) => interest.replace(now),
+            // The reconciler says so too, and louder.
+            Err(error) => warn!("which rooms are followed cannot be read: {error:#}"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = moved.notified() => {}
+            () = tokio::time::sleep(POLL) => {}
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! `follow`: moves the policy of a room that was replaced to its successor.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::app::Settings;
+use crate::reconcile;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// A room, by its key
+    room: String,
+}
+
+pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
+    super::logs::for_command();
+    let settings = Settings::load(path)?;
+    let store = settings.open_store().await?;
+    let policy = settings.current_policy(&store).await?;
+    let key = &super::room(&policy, &arguments.room)?.key;
+    let homeserver = settings.homeserver().await?;
+    let moved = reconcile::follow(&homeserver, &store, &policy, key, &super::caller()).await?;
+    println!("{key} is followed from {} to {}; the next pass joins everyone who belongs there", moved.from, moved.to);
+    println!("write this into the configuration: id = \"{}\"", moved.to);
+    Ok(ExitCode::SUCCESS)
+}

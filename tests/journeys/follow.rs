@@ -1,0 +1,181 @@
+//! Rooms that were replaced: nothing is enforced in the dead one, and `follow` moves everything to its successor, which must
+//! really be one.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use testbed::{NewRoom, Person, SynapseVersion, wait_until};
+
+use crate::support::{SOON, Settings, Stage, subject, subjects};
+
+crate::on_both_versions!(
+    a_replaced_room_is_left_alone_until_it_is_followed_with_everyone,
+    a_chain_of_upgrades_is_followed_to_its_end_and_on,
+    only_a_real_successor_is_followed,
+);
+
+/// The newest version that both ends of an upgrade can have: with a server part in the id before version 12.
+fn newest(version: SynapseVersion) -> &'static str {
+    match version {
+        SynapseVersion::V1_105 => "11",
+        SynapseVersion::V1_163 => "12",
+    }
+}
+
+/// Upgrades a room as its creator does, and gives the new room's id.
+async fn upgrade(stage: &Stage, room: &str, version: &str) -> String {
+    let path = format!("/_matrix/client/v3/rooms/{room}/upgrade");
+    let answer = stage.admin.call(Method::POST, &path, Some(json!({"new_version": version}))).await.unwrap();
+    answer["replacement_room"].as_str().unwrap().to_owned()
+}
+
+async fn follow(stage: &Stage, key: &str) -> testbed::Output {
+    stage.service.run_cli(&["follow", key]).await.unwrap()
+}
+
+/// Waits until the plan has a notice that holds all of `parts`.
+async fn until_notice(stage: &Stage, parts: &[&str]) -> Value {
+    let mut seen = Value::Null;
+    wait_until(&format!("a notice with {parts:?}"), SOON, async || {
+        seen = stage.plan().await.1;
+        let notices = seen["notices"].as_array().unwrap();
+        notices.iter().any(|notice| parts.iter().all(|part| notice.as_str().unwrap().contains(part)))
+    })
+    .await
+    .unwrap();
+    seen
+}
+
+async fn a_replaced_room_is_left_alone_until_it_is_followed_with_everyone(version: SynapseVersion) {
+    let mut stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
+    let people = subjects(3);
+    let leaver = subject();
+    for sub in people.iter().chain([&leaver]) {
+        stage.hasura.add(sub, "staff", "member").await.unwrap();
+    }
+    stage.start().await;
+    for sub in people.iter().chain([&leaver]) {
+        stage.until(&stage.staff, sub, "join", SOON).await;
+        stage.until(&stage.red, sub, "join", SOON).await;
+    }
+    let person = Person::login(&stage.bed.synapse, &leaver).await.unwrap();
+    person.leave(&stage.staff).await.unwrap();
+    let refused = follow(&stage, "staff").await;
+    assert_eq!(refused.status, Some(1));
+    assert!(refused.stderr.contains("was not replaced"), "{refused:?}");
+
+    let new = upgrade(&stage, &stage.staff, newest(version)).await;
+    let plan = until_notice(&stage, &["room staff was replaced by", &new, "follow staff"]).await;
+    assert_eq!(plan["actions"], json!([]), "{plan:#}");
+    // Rows that come and go mean nothing in a dead room.
+    let (late, gone) = (subject(), people[2].clone());
+    stage.hasura.add(&late, "staff", "member").await.unwrap();
+    stage.hasura.remove(&gone, "staff").await.unwrap();
+    stage.until(&stage.red, &late, "join", SOON).await;
+    stage.quiet().await;
+    for sub in &people {
+        assert_eq!(stage.membership(&stage.staff, sub).await, "join");
+    }
+    assert_eq!(stage.membership(&stage.staff, &late).await, "none");
+    assert_eq!(stage.service.run_cli(&["pause"]).await.unwrap().status, Some(0));
+    let refused = follow(&stage, "staff").await;
+    assert!(refused.status == Some(1) && refused.stderr.contains("paused since"), "{refused:?}");
+    assert_eq!(stage.service.run_cli(&["resume"]).await.unwrap().status, Some(0));
+
+    let done = follow(&stage, "staff").await;
+    assert_eq!(done.status, Some(0), "{done:?}");
+    assert!(done.stdout.contains(&format!("id = \"{new}\"")), "{done:?}");
+    for sub in people[..2].iter().chain([&late]) {
+        stage.until(&new, sub, "join", SOON).await;
+    }
+    stage.nothing_left().await;
+    assert_eq!(stage.membership(&new, &gone).await, "none");
+    assert_eq!(stage.membership(&new, &leaver).await, "none", "a leave by choice is respected in the successor too");
+    assert_eq!(stage.membership(&stage.staff, &gone).await, "join", "nobody is removed from the dead room");
+    until_notice(&stage, &["room staff is followed from", &stage.staff, &new]).await;
+    let history = stage.service.run_cli(&["history", "--json", "--room", "staff"]).await.unwrap().json().unwrap();
+    let line = history.as_array().unwrap().iter().find(|line| line["kind"] == "follow").unwrap();
+    assert_eq!((&line["before"], &line["after"]), (&json!(stage.staff), &json!(new)), "{line:#}");
+    assert!(line["cause"].as_str().unwrap().contains(&format!("{} replaced the room", stage.admin.mxid)), "{line:#}");
+
+    // The new room is listened to: the next resync is an hour away.
+    stage.quiet().await;
+    let before = stage.joins();
+    stage.admin.kick(&new, &stage.mxid(&people[0])).await.unwrap();
+    wait_until("the kick is repaired", SOON, async || stage.joins() > before).await.unwrap();
+    stage.until(&new, &people[0], "join", SOON).await;
+    let asked = stage.service.run_cli(&["rejoin", &leaver, "staff"]).await.unwrap();
+    assert_eq!(asked.status, Some(0), "{asked:?}");
+    stage.until(&new, &leaver, "join", SOON).await;
+
+    // It is kept, and ends when the file agrees.
+    stage.service.sigkill().await.unwrap();
+    stage.start().await;
+    stage.nothing_left().await;
+    stage.hasura.add(&gone, "staff", "member").await.unwrap();
+    stage.until(&new, &gone, "join", SOON).await;
+    stage.service.sigterm().await.unwrap();
+    stage.staff.clone_from(&new);
+    stage.change(|_| {});
+    stage.start().await;
+    let (_, plan) = stage.plan().await;
+    assert_eq!((&plan["actions"], &plan["notices"]), (&json!([]), &json!([])), "{plan:#}");
+}
+
+async fn a_chain_of_upgrades_is_followed_to_its_end_and_on(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings::default()).await;
+    let sub = subject();
+    stage.hasura.add(&sub, "staff", "member").await.unwrap();
+    assert_eq!(stage.apply().await.0, 0);
+    let second = upgrade(&stage, &stage.staff, "10").await;
+    let third = upgrade(&stage, &second, newest(version)).await;
+    let done = follow(&stage, "staff").await;
+    assert!(done.status == Some(0) && done.stdout.contains(&third), "{done:?}");
+    assert_eq!(stage.apply().await.0, 0);
+    assert_eq!(
+        (stage.membership(&second, &sub).await, stage.membership(&third, &sub).await),
+        ("none".into(), "join".into())
+    );
+    stage.nothing_left().await;
+    // And again, from where it was followed to.
+    let fourth = upgrade(&stage, &third, newest(version)).await;
+    let (_, plan) = stage.plan().await;
+    assert_eq!(plan["actions"], json!([]), "{plan:#}");
+    let done = follow(&stage, "staff").await;
+    assert_eq!(done.status, Some(0), "{done:?}");
+    assert_eq!(stage.apply().await.0, 0);
+    assert_eq!(stage.membership(&fourth, &sub).await, "join");
+    assert_eq!(stage.membership(&third, &sub).await, "join", "nobody is removed from the dead one");
+    stage.nothing_left().await;
+    let (_, plan) = stage.plan().await;
+    assert!(plan["notices"].to_string().contains(&format!("followed from {} to {fourth}", stage.staff)), "{plan:#}");
+}
+
+async fn only_a_real_successor_is_followed(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings::default()).await;
+    let sub = subject();
+    stage.hasura.add(&sub, "staff", "member").await.unwrap();
+    assert_eq!(stage.apply().await.0, 0);
+    let foreign = stage.admin.create_room(NewRoom::default()).await.unwrap();
+    let bury = async |next: Value| {
+        let content = json!({"body": "moved", "replacement_room": next});
+        stage.admin.send_state(&stage.staff, "m.room.tombstone", "", content).await.unwrap();
+    };
+    let writes = stage.writes();
+    for (next, says) in [
+        (json!(foreign), "this is no upgrade"),
+        (json!(stage.red), "this is no upgrade"),
+        (json!("!nowhere:elsewhere.test"), "Synapse does not know"),
+        (json!("not a room"), "Synapse does not know"),
+        (json!(null), "closed without a successor"),
+    ] {
+        bury(next.clone()).await;
+        let refused = follow(&stage, "staff").await;
+        assert_eq!(refused.status, Some(1), "{next}: {refused:?}");
+        assert!(refused.stderr.contains(says), "{next}: {refused:?}");
+    }
+    assert_eq!(stage.writes(), writes, "the bot went nowhere");
+    let (_, plan) = stage.plan().await;
+    assert_eq!(plan["actions"], json!([]), "nothing is enforced in a room that is closed: {plan:#}");
+    assert!(plan["notices"].to_string().contains("staff was closed without a successor"), "{plan:#}");
+    assert_eq!(follow(&stage, "stuff").await.status, Some(1));
+}
