@@ -7,6 +7,7 @@ use crate::facts::Account;
 use crate::mirror::{Membership, Standing};
 use crate::plan::Because;
 use crate::planner::{AdminVerdict, Verdict, judge, judge_admin, why_not};
+use crate::quarrel::Quarrel;
 use crate::users::UserIx;
 use crate::world::{RoomIx, World};
 
@@ -82,6 +83,9 @@ impl World {
         let by = self.admin_selector(user).filter(|_| self.users.is_local(user) && self.may_belong(user));
         let text = |because: Because| because.text(self, None, Some(user));
         let because = match judge_admin(self, user, self.admins_freeze().is_some()) {
+            AdminVerdict::Do(change, _) if self.quarrel(&change.key()).is_some() => {
+                self.quarrel(&change.key()).map(Quarrel::text).unwrap_or_default()
+            }
             AdminVerdict::Do(change, because) if change.takes() > 0 => format!("will be revoked: {}", text(because)),
             AdminVerdict::Do(_, because) => format!("will be granted: {}", text(because)),
             AdminVerdict::Blocked(_, because) => text(because),
@@ -133,6 +137,9 @@ impl World {
         }
         let text = |because: Because| because.text(self, Some(room), Some(user));
         match judge(self, room, user, self.freeze(room).is_some()) {
+            Verdict::Do(change, _) if self.quarrel(&change.key()).is_some() => {
+                self.quarrel(&change.key()).map(Quarrel::text).unwrap_or_default()
+            }
             Verdict::Do(change, because) if change.takes() > 0 => {
                 format!("will be removed: {}", text(because))
             }

@@ -16,6 +16,7 @@ mod plan;
 mod planner;
 mod policy;
 mod pool_move;
+mod quarrel;
 mod roster;
 mod selector;
 mod setting;
@@ -37,6 +38,7 @@ pub use plan::{Action, Because, Blocked, Change, ChangeKey, Class, Closed, Hold,
 pub use planner::plan;
 pub use policy::*;
 pub use pool_move::PoolMove;
+pub use quarrel::Quarrel;
 pub use roster::{Belonging, RosterReading, RosterRow, RowTrouble, read_roster};
 pub use selector::Selector;
 pub use setting::Setting;

@@ -58,7 +58,7 @@ impl Plan {
             plan_id: self.id(world),
             held_id: self.held_id(world),
             actions: self.actions.iter().map(|action| action.view(world)).collect(),
-            blocked: self.blocked.iter().map(|blocked| blocked.view(world)).collect(),
+            blocked: self.blocked.iter().map(|blocked| blocked.view(world)).chain(self.undone_views(world)).collect(),
             notices: self.notices(world),
         }
     }

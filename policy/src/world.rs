@@ -1,12 +1,13 @@
 //! The world: policy, facts and mirror side by side, and the only place where names become numbers.
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 
 use crate::facts::{Account, Facts, Place, SourceState};
 use crate::mirror::{Membership, Mirror, OnServer, RoomMirror};
 use crate::names::{NameIx, Names};
-use crate::plan::Closed;
+use crate::plan::{ChangeKey, Closed};
 use crate::policy::{Policy, RoomPolicy};
+use crate::quarrel::Quarrel;
 use crate::roster::RosterReading;
 use crate::selector::Selector;
 use crate::users::{UserIx, Users};
@@ -40,6 +41,8 @@ pub struct World {
     pub names: Names,
     pub facts: Facts,
     pub mirror: Mirror,
+    /// What somebody keeps undoing.
+    pub quarrels: HashMap<ChangeKey, Quarrel>,
     pub(crate) members: Vec<Vec<Matcher>>,
     /// Grants of each room, with their levels.
     pub(crate) power: Vec<Vec<(i64, Vec<Matcher>)>>,
@@ -65,7 +68,8 @@ impl World {
         let admins = compile(&policy.server_admins);
         let mirror =
             Mirror { rooms: policy.rooms.iter().map(|_| RoomMirror::default()).collect(), ..Mirror::default() };
-        Self { policy, users, names, facts: Facts::default(), mirror, members, power, admins, exempt, bot }
+        let (facts, quarrels) = (Facts::default(), HashMap::new());
+        Self { policy, users, names, facts, mirror, quarrels, members, power, admins, exempt, bot }
     }
 
     /// Every managed room.

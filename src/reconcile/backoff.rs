@@ -1,5 +1,4 @@
-//! Growing delay, per (kind, room, user): for what failed, so that one stuck person costs little and delays nobody, and
-//! for what somebody keeps undoing, so that two who disagree do not fill a room with their quarrel.
+//! Growing delay, per (kind, room, user), for what failed: one stuck person costs little and delays nobody.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -11,38 +10,22 @@ const FIRST: Duration = Duration::from_secs(2);
 /// The longest delay: what is mended by hand is noticed within it.
 const LONGEST: Duration = Duration::from_secs(600);
 
-/// What was done so often within [`QUARREL`] was undone each time: the next time waits.
-const UNDONE_FREELY: u32 = 2;
-const QUARREL: Duration = Duration::from_secs(600);
-
 #[derive(Clone, Copy, Debug)]
 struct Failure {
     times: u32,
     until: Instant,
 }
 
-/// What was done, how often lately, and when it may be done again.
-#[derive(Clone, Copy, Debug)]
-struct Repeat {
-    times: u32,
-    last: Instant,
-    until: Instant,
-}
-
-/// What failed or was repeated, how often, and when it may be tried again.
+/// What failed, how often, and when it may be tried again.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     failures: HashMap<ChangeKey, Failure>,
-    repeats: HashMap<ChangeKey, Repeat>,
-    tidied: Option<Instant>,
 }
 
 impl Backoff {
     /// Whether the change may be tried now.
     pub(super) fn is_due(&self, change: &Change, now: Instant) -> bool {
-        let key = change.key();
-        self.failures.get(&key).is_none_or(|failure| failure.until <= now)
-            && self.repeats.get(&key).is_none_or(|repeat| repeat.until <= now)
+        self.failures.get(&change.key()).is_none_or(|failure| failure.until <= now)
     }
 
     /// Records a failure. `at_least` is what the homeserver asked for.
@@ -58,21 +41,9 @@ impl Backoff {
         self.failures.values_mut().for_each(|failure| failure.until = now);
     }
 
-    /// Forgets the failures of a change that succeeded, and remembers that it was made. Answers how often it was made
-    /// lately, where that is so often that the next time has to wait.
-    pub(super) fn succeeded(&mut self, change: &Change, now: Instant) -> Option<u32> {
-        let key = change.key();
-        self.failures.remove(&key);
-        if self.tidied.is_none_or(|tidied| now - tidied > QUARREL) {
-            self.repeats.retain(|_, repeat| now - repeat.last < QUARREL);
-            self.tidied = Some(now);
-        }
-        let repeat = self.repeats.entry(key).or_insert(Repeat { times: 0, last: now, until: now });
-        repeat.times = if now - repeat.last < QUARREL { repeat.times + 1 } else { 1 };
-        repeat.last = now;
-        let undone = repeat.times.checked_sub(UNDONE_FREELY + 1)?;
-        repeat.until = now + delay(undone);
-        Some(repeat.times)
+    /// Forgets the failures of a change that succeeded.
+    pub(super) fn succeeded(&mut self, change: &Change) {
+        self.failures.remove(&change.key());
     }
 
     /// Forgets what is no longer planned, so that it starts afresh when it is planned again. What cannot be planned for the
@@ -90,9 +61,7 @@ impl Backoff {
 
     /// When the next one may be tried again, of those that may not now.
     pub(super) fn next(&self, now: Instant) -> Option<Instant> {
-        let failures = self.failures.values().map(|failure| failure.until);
-        let repeats = self.repeats.values().map(|repeat| repeat.until);
-        failures.chain(repeats).filter(|until| *until > now).min()
+        self.failures.values().map(|failure| failure.until).filter(|until| *until > now).min()
     }
 }
 
@@ -123,27 +92,7 @@ mod tests {
             backoff.failed(&change, now, None);
         }
         assert_eq!(backoff.next(now), Some(now + LONGEST));
-        assert_eq!(backoff.succeeded(&change, now), None);
+        backoff.succeeded(&change);
         assert!(backoff.is_due(&change, now));
-    }
-
-    #[test]
-    fn what_keeps_being_undone_is_done_ever_more_seldom_until_the_quarrel_is_over() {
-        let mut world = World::new(Policy { server_name: "a".into(), bot: "@b:a".into(), ..Policy::default() });
-        let change = Change::CreateAccount { user: world.users.intern("@c:a") };
-        let now = Instant::now();
-        let mut backoff = Backoff::default();
-        assert_eq!(backoff.succeeded(&change, now), None);
-        assert_eq!(backoff.succeeded(&change, now), None);
-        assert!(backoff.is_due(&change, now), "an accident is mended at once, and once more");
-        assert_eq!(backoff.succeeded(&change, now), Some(3));
-        assert!(!backoff.is_due(&change, now));
-        assert_eq!(backoff.next(now), Some(now + FIRST));
-        assert_eq!(backoff.succeeded(&change, now), Some(4));
-        assert_eq!(backoff.next(now), Some(now + FIRST * 2));
-        backoff.all_due(now);
-        assert!(!backoff.is_due(&change, now), "asking for a pass does not end a quarrel");
-        assert_eq!(backoff.succeeded(&change, now + QUARREL), None);
-        assert!(backoff.is_due(&change, now + QUARREL));
     }
 }

@@ -10,7 +10,7 @@ use provisioner_policy::{
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{instrument, warn};
+use tracing::instrument;
 
 use super::approval::Approval;
 use super::backoff::Backoff;
@@ -18,6 +18,7 @@ use super::executor::{Executor, Tried};
 use super::feed::Ears;
 use super::held::HeldPlans;
 use super::observe::distrust;
+use super::quarrels::{self, Quarrels};
 use super::record;
 use super::report::{Failed, PassReport};
 use super::verify::Verify;
@@ -39,6 +40,7 @@ pub struct Reconciler {
     pub(super) homeserver: Homeserver,
     pub(super) roster: Option<Roster>,
     pub(super) backoff: Backoff,
+    pub(super) quarrels: Quarrels,
     pub(super) verify: Verify,
     withheld: Withheld,
     held: HeldPlans,
@@ -86,6 +88,7 @@ impl Reconciler {
             homeserver,
             roster,
             backoff: Backoff::default(),
+            quarrels: Quarrels::default(),
             verify: Verify::default(),
             withheld: Withheld::default(),
             held: HeldPlans::default(),
@@ -111,7 +114,9 @@ impl Reconciler {
 
     /// When something is due by itself: a failed action's next try, or a count.
     pub fn next_due(&self) -> Option<Instant> {
-        self.backoff.next(Instant::now()).into_iter().chain(self.verify.due()).min()
+        let now = Instant::now();
+        let due = [self.backoff.next(now), self.quarrels.next(&self.world, now), self.verify.due()];
+        due.into_iter().flatten().min()
     }
 
     /// Ends the delays of what failed before.
@@ -181,6 +186,8 @@ impl Reconciler {
     /// Plans and carries out the due part, for a few seconds at most. `pass` is made when the first line is written.
     #[instrument(name = "reconcile.pass", skip_all)]
     pub async fn slice(&mut self, pass: &mut Option<(PassId, i32)>, stop: &CancellationToken) -> Result<Slice> {
+        let now = Instant::now();
+        self.quarrels.end(&mut self.world, now);
         let mut plan = self.plan().await?;
         self.approval.release(&mut plan);
         self.backoff.keep_only(&plan, self.world.mirror.accounts_listed);
@@ -188,21 +195,22 @@ impl Reconciler {
         let whole = self.trouble == Trouble::default();
         self.held.keep(&self.store, &self.world, &plan, whole).await?;
         let withheld = self.withheld.compare(&self.store, &self.world, &plan, whole).await?;
-        let now = Instant::now();
+        let stopped = self.stopped(&plan).await?;
         let paused = self.store.paused().await.context("look at the brake")?;
         metrics::gauge!("provisioner_paused").set(f64::from(u8::from(paused.is_some())));
         let (due, waiting): (Vec<&Action>, Vec<&Action>) =
-            plan.due().partition(|action| paused.is_none() && self.backoff.is_due(&action.change, now));
+            plan.due().partition(|action| paused.is_none() && self.may_try(&action.change, now));
         let mut report = self.report(&plan);
         report.paused = paused.map(|paused| paused.to_string());
         report.waiting = waiting.len();
-        if withheld.has_lines() || !due.is_empty() {
+        if withheld.has_lines() || !stopped.is_empty() || !due.is_empty() {
             let (pass, seq) = match pass {
                 Some(pass) => pass,
                 None => pass.insert((self.store.new_pass().await.context("number the pass")?, 0)),
             };
             let origins = self.origins(&due).await?;
             withheld::write(&self.store, *pass, seq, withheld).await?;
+            quarrels::write(&self.store, *pass, seq, stopped).await?;
             let (store, homeserver) = (&self.store, &self.homeserver);
             let executor = Executor {
                 homeserver,
@@ -235,9 +243,7 @@ impl Reconciler {
                     self.took_effect(change);
                     if matches!(tried, Tried::Done) {
                         self.await_echo(change, now);
-                        if let Some(times) = self.backoff.succeeded(change, now) {
-                            warn_undone(&self.world, change, times);
-                        }
+                        self.note_success(change, now);
                         report.done += 1;
                     } else {
                         report.already_so += 1;
@@ -303,6 +309,15 @@ impl Reconciler {
         }
     }
 
+    fn may_try(&self, change: &Change, now: Instant) -> bool {
+        self.backoff.is_due(change, now) && self.quarrels.is_due(change, now)
+    }
+
+    fn note_success(&mut self, change: &Change, now: Instant) {
+        self.backoff.succeeded(change);
+        self.quarrels.done(&mut self.world, change, now);
+    }
+
     fn on_server(&mut self, user: UserIx, change: impl FnOnce(OnServer) -> OnServer) {
         let there = self.world.mirror.accounts.get(user);
         self.world.mirror.accounts.set(user, change(there));
@@ -346,18 +361,6 @@ impl Reconciler {
         report.errors.extend(self.trouble.homeserver.clone());
         report
     }
-}
-
-fn warn_undone(world: &World, change: &Change, times: u32) {
-    let user = change.user().map(|user| world.users.mxid(user));
-    warn!(
-        user.id = user,
-        room.key = change.room().map(|room| room.key(world)),
-        times,
-        "{} was needed again and again within ten minutes: somebody undoes it, and it is repeated ever more seldom; look at \
-         who does, in the room's history",
-        change.kind().as_str()
-    );
 }
 
 fn failed(world: &World, change: &Change, error: &CallError) -> Failed {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use provisioner_policy::{Kind, Mode, Plan, RoomIx, Standing, World};
+use provisioner_policy::{Kind, Mode, Plan, Quarrel, RoomIx, Standing, World};
 
 use super::report::PassReport;
 
@@ -23,7 +23,7 @@ pub fn describe_metrics() {
 /// Sets the gauges `drift` and `members`.
 pub(super) fn measure(world: &World, plan: &Plan) {
     let mut drift: HashMap<(Kind, Option<RoomIx>), usize> = HashMap::new();
-    for change in plan.actions.iter().map(|action| &action.change) {
+    for change in plan.actions.iter().chain(&plan.undone).map(|action| &action.change) {
         *drift.entry((change.kind(), change.room())).or_default() += 1;
     }
     let drift = |kind, room| drift.get(&(kind, room)).copied().unwrap_or_default() as f64;
@@ -51,15 +51,21 @@ pub(super) fn report(world: &World, plan: &Plan) -> PassReport {
         Standing::Unread => Some(format!("room {} has not been read", room.key(world))),
         Standing::Unreadable(why) => Some(format!("room {}: {why}", room.key(world))),
     });
+    let undone = plan.undone.iter().map(|action| {
+        let view = action.view(world);
+        let about = view.room.into_iter().chain(view.user).collect::<Vec<_>>().join(" ");
+        let why = world.quarrel(&action.change.key()).map(Quarrel::text).unwrap_or_default();
+        format!("{} {about}: {why}", view.kind.as_str())
+    });
     PassReport {
         plan_id: plan.id(world),
         observed: plan.actions.iter().filter(|action| action.mode == Mode::Observe).count(),
         held: plan.held().count(),
         held_id: held.as_ref().map(|part| part.id.clone()),
         held_because: held.map(|part| part.reasons).unwrap_or_default(),
-        blocked: plan.blocked.len(),
+        blocked: plan.blocked.len() + plan.undone.len(),
         errors: unreadable.collect(),
-        notices: plan.notices(world),
+        notices: plan.notices(world).into_iter().chain(undone).collect(),
         ..PassReport::default()
     }
 }

@@ -102,6 +102,7 @@ impl Reconciler {
         }
         self.world.inherit_departures();
         self.apply_pardons().await?;
+        self.read_quarrels().await?;
         self.note_homeserver(answer.err());
         Ok(())
     }

@@ -99,9 +99,11 @@ impl Seen {
         let unread: HashSet<RoomIx> =
             plan.idle_rooms.iter().copied().filter(|room| world.room(*room).standing != Standing::Ready).collect();
         let accounts_listed = world.mirror.accounts_listed;
+        let blocked = plan.blocked.iter().map(|one| (one.kind, one.room, Some(one.user)));
+        let undone = plan.undone.iter().map(|one| (one.change.kind(), one.change.room(), one.change.user()));
         Self {
             withheld: withheld.map(|action| (action.change.key(), action.mode)).collect(),
-            blocked: plan.blocked.iter().map(|one| (one.kind, one.room, Some(one.user))).collect(),
+            blocked: blocked.chain(undone).collect(),
             all: unread.is_empty() && accounts_listed,
             unread,
             accounts_listed,

@@ -59,6 +59,25 @@ impl Store {
         .await
     }
 
+    /// Events of these types in a room that were pushed within the window, handled or not, newest first.
+    pub async fn events_lately(
+        &self,
+        room_id: &str,
+        types: &[String],
+        window_seconds: f64,
+    ) -> sqlx::Result<Vec<String>> {
+        sqlx::query_scalar!(
+            "SELECT event FROM provisioner.inbox
+             WHERE received_at > now() - make_interval(secs => $3) AND room_id = $1 AND type = ANY($2)
+             ORDER BY id DESC LIMIT 1000",
+            room_id,
+            types,
+            window_seconds,
+        )
+        .fetch_all(&self.pool)
+        .await
+    }
+
     /// Marks events as handled.
     pub async fn mark_inbox_handled(&self, ids: &[i64]) -> sqlx::Result<()> {
         sqlx::query!("UPDATE provisioner.inbox SET handled_at = now() WHERE id = ANY($1)", ids)

@@ -74,6 +74,17 @@ pub struct Taken {
     pub taken: i64,
 }
 
+/// Something that was done lately, or that was no longer done (`withheld`) because somebody kept undoing it.
+#[derive(Clone, Debug)]
+pub struct Lately {
+    pub kind: String,
+    pub room_id: Option<String>,
+    pub user_id: Option<String>,
+    pub after: Value,
+    pub seconds_ago: f64,
+    pub withheld: bool,
+}
+
 /// Which lines of the ledger to show.
 #[derive(Clone, Debug, Default)]
 pub struct HistoryFilter {
@@ -185,6 +196,23 @@ impl Store {
                WHERE user_id = ANY($1) AND kind = 'join' AND outcome = 'done' AND at > now() - make_interval(days => $2)"#,
             user_ids,
             days,
+        )
+        .fetch_all(&self.pool)
+        .await
+    }
+
+    /// What was done within the window, and what was no longer repeated. Accounts that are made stay made.
+    pub async fn done_lately(&self, window_seconds: f64) -> sqlx::Result<Vec<Lately>> {
+        sqlx::query_as!(
+            Lately,
+            r#"SELECT kind, room_id, user_id, COALESCE(after, 'null') AS "after!",
+                      EXTRACT(EPOCH FROM clock_timestamp() - at)::float8 AS "seconds_ago!",
+                      outcome = 'held' AS "withheld!"
+               FROM provisioner.ledger
+               WHERE at > now() - make_interval(secs => $1) AND kind <> 'create_account'
+                 AND (outcome = 'done' OR outcome = 'held' AND detail LIKE 'undone %')
+               ORDER BY id"#,
+            window_seconds,
         )
         .fetch_all(&self.pool)
         .await

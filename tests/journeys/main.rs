@@ -17,6 +17,7 @@ mod held;
 mod membership;
 mod outages;
 mod pool;
+mod quarrels;
 mod support;
 
 /// Makes a test of each journey for each Synapse version.

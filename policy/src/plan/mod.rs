@@ -110,6 +110,8 @@ pub struct Plan {
     pub actions: Vec<Action>,
     pub blocked: Vec<Blocked>,
     pub pardons: Vec<Pardon>,
+    /// What somebody keeps undoing: due, and not done again for now.
+    pub undone: Vec<Action>,
     /// Rooms in which nothing is planned: unread, unreadable, or replaced by another.
     pub idle_rooms: Vec<RoomIx>,
     /// What the plan looks like as a whole.

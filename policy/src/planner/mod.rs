@@ -10,6 +10,7 @@ use crate::guard::{Recent, guard};
 use crate::mirror::Standing;
 use crate::plan::{Action, Because, Blocked, Change, Pardon, Plan};
 use crate::pool_move::pool_move;
+use crate::quarrel::withdraw;
 use crate::users::UserIx;
 use crate::world::{RoomIx, World};
 
@@ -24,6 +25,7 @@ pub fn plan(world: &World, recent: &Recent) -> Plan {
     sort(world, &mut plan);
     guard(world, recent, &mut plan);
     plan.pool_move = pool_move(world, recent, &plan);
+    withdraw(world, &mut plan);
     plan
 }
 

@@ -1,0 +1,97 @@
+//! Fighting: what somebody keeps undoing is done again a few times, then no longer, and a person is told who it is.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use testbed::{SynapseVersion, wait_until};
+
+use crate::support::{SOON, Settings, Stage, subject};
+
+crate::on_both_versions!(
+    who_is_kicked_again_and_again_is_joined_five_times_and_staff_is_told_who_kicks,
+    who_is_let_in_again_and_again_is_removed_five_times_and_staff_is_told_who_lets_them_in,
+);
+
+fn blocked(plan: &Value, user: &str) -> Option<String> {
+    let blocked = plan["blocked"].as_array().unwrap();
+    blocked.iter().find(|one| one["user"] == user).map(|one| one["because"].as_str().unwrap().to_owned())
+}
+
+/// Waits until the plan says of `sub` that it is no longer tried, and answers with its words.
+async fn until_stopped(stage: &Stage, sub: &str) -> String {
+    let user = stage.mxid(sub);
+    let mut because = None;
+    wait_until("the plan says that it is no longer repeated", SOON, async || {
+        because = blocked(&stage.plan().await.1, &user).filter(|because| because.starts_with("undone"));
+        because.is_some()
+    })
+    .await
+    .unwrap();
+    because.unwrap()
+}
+
+async fn who_is_kicked_again_and_again_is_joined_five_times_and_staff_is_told_who_kicks(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
+    let (sub, other) = (subject(), subject());
+    stage.hasura.add(&sub, "staff", "member").await.unwrap();
+    stage.start().await;
+    for time in 1..=5 {
+        stage.until(&stage.staff, &sub, "join", SOON).await;
+        if time == 3 {
+            // The count is in the ledger.
+            stage.service.sigkill().await.unwrap();
+            stage.start().await;
+        }
+        stage.admin.kick(&stage.staff, &stage.mxid(&sub)).await.unwrap();
+    }
+    let because = until_stopped(&stage, &sub).await;
+    assert!(because.contains(&format!("undone 5 times in 10 minutes by {}", stage.admin.mxid)), "{because}");
+    assert!(because.contains("tried again at"), "{because}");
+    stage.until_logged("join is no longer repeated: undone 5 times").await;
+    assert!(stage.service.log().contains("\"level\":\"ERROR\""));
+    stage.nothing_left().await;
+    let explained = stage.service.run_cli(&["explain", &sub]).await.unwrap();
+    assert!(explained.stdout.contains("is not in staff: undone 5 times"), "{explained:?}");
+
+    // Everything else goes on, and so does the restraint over a restart and when somebody asks for a pass.
+    stage.hasura.add(&other, "staff", "member").await.unwrap();
+    stage.until(&stage.staff, &other, "join", SOON).await;
+    stage.service.sigkill().await.unwrap();
+    stage.start().await;
+    let (status, report) = stage.apply().await;
+    assert_eq!((status, &report["done"], &report["blocked"]), (0, &json!(0), &json!(1)), "{report:#}");
+    assert!(report["notices"].to_string().contains("undone 5 times"), "{report:#}");
+    assert_eq!(stage.joins_of(&stage.staff, std::slice::from_ref(&sub)), 5);
+    assert_eq!(stage.membership(&stage.staff, &sub).await, "leave");
+    let history = stage.service.run_cli(&["history", &sub, "--room", "staff", "--json"]).await.unwrap().json().unwrap();
+    let outcomes: Vec<&str> =
+        history.as_array().unwrap().iter().map(|line| line["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes, ["held", "done", "done", "done", "done", "done"], "{history:#}");
+    assert!(history[0]["detail"].as_str().unwrap().contains(&stage.admin.mxid), "{history:#}");
+}
+
+async fn who_is_let_in_again_and_again_is_removed_five_times_and_staff_is_told_who_lets_them_in(
+    version: SynapseVersion,
+) {
+    let stage = Stage::set(version, Settings::default()).await;
+    let (outsider, member) = (subject(), subject());
+    stage.hasura.add(&member, "staff", "member").await.unwrap();
+    let person = testbed::Person::login(&stage.bed.synapse, &outsider).await.unwrap();
+    stage.start().await;
+    let began = Instant::now();
+    for _ in 0..5 {
+        stage.admin.invite(&stage.staff, &person.mxid).await.unwrap();
+        // Removed while only invited, perhaps: that is once, too.
+        let _ = person.join(&stage.staff).await;
+        stage.until(&stage.staff, &outsider, "leave", SOON).await;
+    }
+    stage.admin.invite(&stage.staff, &person.mxid).await.unwrap();
+    let because = until_stopped(&stage, &outsider).await;
+    assert!(because.contains(&format!("by {}", stage.admin.mxid)), "{because}");
+    assert!(began.elapsed() >= Duration::from_secs(6), "the later ones come ever more slowly");
+    stage.nothing_left().await;
+    assert_eq!(stage.membership(&stage.staff, &outsider).await, "invite");
+    let history = stage.service.run_cli(&["history", &outsider, "--json"]).await.unwrap().json().unwrap();
+    let done = history.as_array().unwrap().iter().filter(|line| line["outcome"] == "done").count();
+    assert_eq!(done, 5, "{history:#}");
+}
