@@ -90,6 +90,10 @@ pub(crate) fn guard(world: &World, recent: &Recent, plan: &mut Plan) {
         .iter()
         .filter_map(|(&bucket, &taken)| Some((bucket, hold(world, recent, bucket, taken, totals[&bucket.0])?)))
         .collect();
+    // Whoever is held to be kept may be named again tomorrow, and so may whoever left by choice: their leave still counts.
+    if holds.keys().any(|(class, _)| *class == Class::Removals) {
+        plan.pardons.clear();
+    }
     let held = |change: &Change| holds.get(&(change.class(), change.room())).copied().filter(|_| change.takes() > 0);
     plan.actions = std::mem::take(&mut plan.actions)
         .into_iter()

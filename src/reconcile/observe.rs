@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use futures_util::future::join_all;
-use provisioner_policy::{Membership, OnServer, RoomIx, RoomMirror, Standing, StateEvent, UserIx, World};
+use provisioner_policy::{Column, Membership, OnServer, RoomIx, RoomMirror, Standing, StateEvent, UserIx, World};
 use tracing::{debug, warn};
 
 use crate::homeserver::{CallError, Homeserver, MemberEvent, UserEntry};
@@ -87,6 +87,14 @@ async fn read_room(homeserver: &Homeserver, id: &str) -> Result<Reading, CallErr
 }
 
 fn take_reading(world: &mut World, room: RoomIx, reading: Reading) {
+    let missing = missing(world, room, &reading);
+    if missing > 0 {
+        let why = format!(
+            "Synapse's answer lacks {missing} people who have a membership there, and memberships do not vanish: it is not \
+             believed, and asked for again (if it is right all the same, restart this service)"
+        );
+        return note_unreadable(world, room, why);
+    }
     *world.room_mut(room) = RoomMirror::default();
     world.room_mut(room).version = reading.version;
     for member in &reading.others {
@@ -104,6 +112,24 @@ fn take_reading(world: &mut World, room: RoomIx, reading: Reading) {
     }
     mirror.standing = Standing::Ready;
     debug!(room.key = room.key(world), members = world.room(room).joined(), "room read");
+}
+
+/// How many of those who had a membership are in neither list of the answer: whoever leaves keeps a membership, `leave`. A
+/// list that is empty or cut short, with 200, would make us forget who left by choice.
+fn missing(world: &World, room: RoomIx, reading: &Reading) -> usize {
+    if world.room(room).members().next().is_none() {
+        return 0;
+    }
+    let others = reading.others.iter().map(|member| member.user_id.as_str());
+    let mut there = Column::<bool>::default();
+    for user in reading.joined.iter().map(|member| &**member).chain(others).filter_map(|mxid| world.users.get(mxid)) {
+        there.set(user, true);
+    }
+    // Who left the room that this one replaced never was in this one.
+    let followed = world.policy.followed(&world.policy.rooms[room.index()].id);
+    let strangers: HashSet<UserIx> =
+        followed.into_iter().flat_map(|one| &one.departures).filter_map(|(mxid, _)| world.users.get(mxid)).collect();
+    world.room(room).members().filter(|(user, _)| !there.get(*user) && !strangers.contains(user)).count()
 }
 
 /// Somebody in a room of ours has an account, whatever an older listing said.

@@ -3,7 +3,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use testbed::{NewRoom, Person, SynapseVersion, wait_until};
+use testbed::{NewRoom, Person, Service, ServiceSpec, SynapseVersion, free_port, wait_until};
 
 use crate::support::{SOON, Settings, Stage, subject, subjects};
 
@@ -11,6 +11,7 @@ crate::on_both_versions!(
     a_replaced_room_is_left_alone_until_it_is_followed_with_everyone,
     a_chain_of_upgrades_is_followed_to_its_end_and_on,
     only_a_real_successor_is_followed,
+    a_replica_that_stands_by_hears_the_new_room_too,
 );
 
 /// The newest version that both ends of an upgrade can have: with a server part in the id before version 12.
@@ -178,4 +179,32 @@ async fn only_a_real_successor_is_followed(version: SynapseVersion) {
     assert_eq!(plan["actions"], json!([]), "nothing is enforced in a room that is closed: {plan:#}");
     assert!(plan["notices"].to_string().contains("staff was closed without a successor"), "{plan:#}");
     assert_eq!(follow(&stage, "stuff").await.status, Some(1));
+}
+
+/// Synapse pushes to one replica, and another reconciles.
+async fn a_replica_that_stands_by_hears_the_new_room_too(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
+    let sub = subject();
+    stage.hasura.add(&sub, "staff", "member").await.unwrap();
+    let [listen, admin] = [(); 2].map(|()| format!("127.0.0.1:{}", free_port().unwrap()));
+    let own = |address: &str| format!("\"{address}\"");
+    let config = stage.config().replace(&own(&stage.slot.listen()), &own(&listen));
+    let config = config.replace(&own(&stage.admin_listen), &own(&admin));
+    let binary = env!("CARGO_BIN_EXE_phenom-provisioner").into();
+    let leader = Service::start(ServiceSpec { binary, config, env: vec![], admin }).unwrap();
+    leader.wait_ready().await.unwrap();
+    stage.start().await;
+    stage.until_logged("stands by").await;
+    stage.until(&stage.staff, &sub, "join", SOON).await;
+
+    let new = upgrade(&stage, &stage.staff, newest(version)).await;
+    assert_eq!(follow(&stage, "staff").await.status, Some(0));
+    stage.until(&new, &sub, "join", SOON).await;
+    stage.quiet().await;
+    stage.admin.kick(&new, &stage.mxid(&sub)).await.unwrap();
+    let asked = [sub.clone()];
+    wait_until("the kick is repaired", SOON, async || stage.joins_of(&new, &asked) == 2).await.unwrap();
+    stage.until(&new, &sub, "join", SOON).await;
+    assert!(!stage.service.log().contains("this replica reconciles"));
+    stage.nothing_left().await;
 }

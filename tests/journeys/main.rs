@@ -19,6 +19,7 @@ mod outages;
 mod pool;
 mod quarrels;
 mod support;
+mod upstream;
 
 /// Makes a test of each journey for each Synapse version.
 macro_rules! on_both_versions {

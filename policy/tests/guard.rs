@@ -1,0 +1,117 @@
+//! The guard, over random accidents upstream: whatever share of the rows an answer loses, what is taken stays within the
+//! limits, and nothing else is concluded from it.
+
+use proptest::prelude::*;
+use provisioner_policy::*;
+
+const SERVER: &str = "phenom.test";
+
+/// A server with one room a team and so many members in each.
+fn world(teams: &[usize], limits: GuardLimits) -> World {
+    let room = |number: usize| RoomPolicy {
+        key: format!("room{number}"),
+        id: format!("!room{number}:{SERVER}"),
+        members: vec![Selector::Team(format!("team{number}"))],
+        unlisted: Unlisted::Remove,
+        on_leave: OnLeave::Respect,
+        power: vec![],
+        settings: RoomSettings::default(),
+    };
+    let enforce = Modes { accounts: Mode::Enforce, joins: Mode::Enforce, removals: Mode::Enforce, ..Modes::default() };
+    let mut world = World::new(Policy {
+        server_name: SERVER.into(),
+        bot: "@bot:phenom.test".into(),
+        rooms: (0..teams.len()).map(room).collect(),
+        modes: enforce,
+        guard: limits,
+        ..Policy::default()
+    });
+    for (number, count) in teams.iter().enumerate() {
+        let room = world.rooms().nth(number).expect("a room of the policy");
+        world.room_mut(room).standing = Standing::Ready;
+        for user in 0..*count {
+            let mxid = format!("@{}:{SERVER}", subject(number, user));
+            world.set_on_server(&mxid, OnServer { present: true, ..OnServer::default() });
+            world.set_membership(room, &mxid, Membership::Join, None);
+        }
+    }
+    world.mirror.accounts_listed = true;
+    world
+}
+
+fn subject(team: usize, user: usize) -> String {
+    format!("t{team}u{user}")
+}
+
+fn read(world: &mut World, rows: impl Iterator<Item = (usize, usize)>) {
+    let row = |(team, user)| RosterRow {
+        subject: Some(subject(team, user)),
+        team: Some(format!("team{team}")),
+        role: Some("member".into()),
+    };
+    let rows: Vec<RosterRow> = rows.map(row).collect();
+    world.set_roster(read_roster(rows, SERVER, "@bot:phenom.test"));
+}
+
+fn due_removals(world: &World, plan: &Plan) -> Vec<u32> {
+    let mut due = vec![0; world.policy.rooms.len()];
+    for action in plan.due().filter(|action| action.change.kind() == Kind::Remove) {
+        due[action.change.room().expect("a removal is from a room").index()] += 1;
+    }
+    due
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn however_many_rows_an_answer_loses_what_is_taken_stays_within_the_limits(
+        teams in proptest::collection::vec(0..30usize, 1..8),
+        kept in proptest::collection::vec(any::<bool>(), 240),
+        free in 0..4u32, more in 0..6u32, max_fraction in 0.0..1.0f64,
+    ) {
+        let limits = GuardLimits { free_removals: free, max_removals: free + more, max_fraction, window_seconds: 60 };
+        let mut world = world(&teams, limits);
+        let everyone = teams.iter().enumerate().flat_map(|(team, count)| (0..*count).map(move |user| (team, user)));
+        let rows: Vec<_> = everyone.filter(|(team, user)| kept[team * 30 + user]).collect();
+        let newcomer = (0, 100);
+        read(&mut world, rows.into_iter().chain([newcomer]));
+        let plan = plan(&world, &Recent::default());
+        let due = due_removals(&world, &plan);
+        for (room, taken) in due.iter().enumerate() {
+            let share = max_fraction * teams[room] as f64;
+            prop_assert!(*taken <= free || f64::from(*taken) <= share, "{taken} of {}", teams[room]);
+        }
+        prop_assert!(due.iter().sum::<u32>() <= limits.max_removals);
+        // What gives goes on, and what is held is counted right.
+        prop_assert!(plan.due().any(|action| action.change.kind() == Kind::Join));
+        let held: u32 = plan.held_part(&world).map_or(0, |part| part.counts.iter().map(|one| one.count).sum());
+        prop_assert_eq!(held as usize, plan.held().count());
+    }
+}
+
+#[test]
+fn rooms_that_each_lose_few_are_held_when_they_lose_many_together() {
+    let mut world = world(&[20, 20, 20], GuardLimits::default());
+    read(&mut world, (0..3).flat_map(|team| (2..20).map(move |user| (team, user))));
+    let plan = plan(&world, &Recent::default());
+    assert_eq!(due_removals(&world, &plan), [0, 0, 0]);
+    let part = plan.held_part(&world).unwrap();
+    assert_eq!(
+        part.counts.iter().map(|one| (one.room.as_deref(), one.count)).collect::<Vec<_>>(),
+        [(Some("room0"), 2), (Some("room1"), 2), (Some("room2"), 2)]
+    );
+    assert!(part.reasons[0].starts_with("room0: 6 removals within"), "{:?}", part.reasons);
+}
+
+#[test]
+fn a_leave_by_choice_is_not_forgotten_for_an_answer_that_the_guard_does_not_believe() {
+    let mut world = world(&[10], GuardLimits::default());
+    let room = world.room_by_key("room0").unwrap();
+    world.set_membership(room, &format!("@t0u9:{SERVER}"), Membership::Left, Some("$left"));
+    read(&mut world, (0..3).map(|user| (0, user)));
+    let doubtful = plan(&world, &Recent::default());
+    assert_eq!((doubtful.held().count(), doubtful.pardons.len()), (6, 0));
+    read(&mut world, (0..9).map(|user| (0, user)));
+    assert_eq!(plan(&world, &Recent::default()).pardons.len(), 1, "one row that goes is believed");
+}
