@@ -4,7 +4,8 @@ CREATE TABLE provisioner.held_plans (
     seq             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id              text NOT NULL,
     created_at      timestamptz NOT NULL DEFAULT now(),
-    -- [{"class": "removals", "room": "staff", "count": 3}]; room is null for what is about the server.
+    -- [{"class": "removals", "room": "staff", "count": 3, "of": 12}]; room is null for what is about the server, of where a
+    -- share is not why. Of how many it was at first counts for as long as it is held.
     counts          jsonb NOT NULL,
     -- Why the guard holds it, a line a room.
     reasons         text[] NOT NULL,

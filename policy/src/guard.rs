@@ -19,6 +19,9 @@ pub struct Recent {
     pub taken: HashMap<Bucket, u32>,
     /// Who was joined by this service within the last days.
     pub joined: HashSet<UserIx>,
+    /// How many a share was of when something was first held for it. Whoever is joined while it is held does not make it a
+    /// smaller share.
+    pub of: HashMap<Bucket, u32>,
 }
 
 impl World {
@@ -115,7 +118,8 @@ fn hold(world: &World, recent: &Recent, bucket: Bucket, planned: u32, total: u32
     let taken = planned + before;
     // Those removed within the window were members when it began; a lowered level leaves its owner a member.
     let gone = if class == Class::PowerLevels { 0 } else { before };
-    let of = world.population(bucket) + gone;
+    let now = world.population(bucket) + gone;
+    let of = recent.of.get(&bucket).map_or(now, |first| now.min(*first));
     if taken > limits.free_removals && f64::from(taken) > limits.max_fraction * f64::from(of) {
         return Some(Hold::Fraction { class, taken, of });
     }

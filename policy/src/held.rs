@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::plan::{Class, Plan};
+use crate::guard::Recent;
+use crate::plan::{Class, Hold, Kind, Plan};
 use crate::world::{RoomIx, World};
 
 /// What waits for approval.
@@ -18,29 +19,56 @@ pub struct HeldPart {
 }
 
 /// How many of one class are held in one room, or on the server.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldCount {
-    pub class: &'static str,
+    /// As in `[modes]`.
+    pub class: String,
     pub room: Option<String>,
     /// Places, levels, flags or accounts that would be taken.
     pub count: u32,
+    /// Of how many, where that is why.
+    pub of: Option<u32>,
+}
+
+impl Recent {
+    /// Takes over what a share was of when it was first held.
+    pub fn remember(&mut self, world: &World, held: &[HeldCount]) {
+        for one in held {
+            let class = Kind::ALL.iter().map(|kind| kind.class()).find(|class| class.key() == one.class);
+            // A room that is no longer managed has no share.
+            let room = one.room.as_deref().map(|key| world.room_by_key(key));
+            if let (Some(class), Some(of)) = (class, one.of)
+                && room != Some(None)
+            {
+                self.of.insert((class, room.flatten()), of);
+            }
+        }
+    }
 }
 
 impl Plan {
     /// What the guard holds of it, where it holds anything.
     pub fn held_part(&self, world: &World) -> Option<HeldPart> {
         let id = self.held_id(world)?;
-        let mut counts: BTreeMap<(Option<RoomIx>, Class), u32> = BTreeMap::new();
+        let mut counts: BTreeMap<(Option<RoomIx>, Class), (u32, Option<u32>)> = BTreeMap::new();
         let mut reasons: BTreeMap<Option<RoomIx>, BTreeSet<String>> = BTreeMap::new();
         for action in self.held() {
             let change = &action.change;
-            *counts.entry((change.room(), change.class())).or_default() += change.takes();
+            let (count, of) = counts.entry((change.room(), change.class())).or_default();
+            *count += change.takes();
+            if let Some(Hold::Fraction { of: members, .. }) = action.held {
+                *of = Some(members);
+            }
             let why = action.held.map(|hold| hold.text(world));
             reasons.entry(change.room()).or_default().extend(why);
         }
         let key = |room: Option<RoomIx>| room.map(|room| room.key(world).to_owned());
-        let counts =
-            counts.into_iter().map(|((room, class), count)| HeldCount { class: class.key(), room: key(room), count });
+        let counts = counts.into_iter().map(|((room, class), (count, of))| HeldCount {
+            class: class.key().to_owned(),
+            room: key(room),
+            count,
+            of,
+        });
         let reasons = reasons.into_iter().flat_map(|(room, texts)| {
             texts.into_iter().map(move |text| match key(room) {
                 Some(room) => format!("{room}: {text}"),

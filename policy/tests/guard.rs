@@ -115,3 +115,28 @@ fn a_leave_by_choice_is_not_forgotten_for_an_answer_that_the_guard_does_not_beli
     read(&mut world, (0..9).map(|user| (0, user)));
     assert_eq!(plan(&world, &Recent::default()).pardons.len(), 1, "one row that goes is believed");
 }
+
+#[test]
+fn joining_others_meanwhile_does_not_make_what_is_held_a_smaller_share() {
+    let mut world = world(&[10], GuardLimits::default());
+    let room = world.room_by_key("room0").unwrap();
+    read(&mut world, (3..10).chain(100..110).map(|user| (0, user)));
+    let first = plan(&world, &Recent::default());
+    let part = first.held_part(&world).unwrap();
+    assert_eq!((part.counts[0].count, part.counts[0].of), (3, Some(10)));
+    for action in first.due() {
+        if let Change::Join { user, .. } = action.change {
+            world.room_mut(room).set_membership(user, Membership::Join);
+        }
+    }
+    let mut recent = Recent::default();
+    assert_eq!(due_removals(&world, &plan(&world, &recent)), [3], "3 of 20 would be few");
+    recent.remember(&world, &part.counts);
+    let second = plan(&world, &recent);
+    assert_eq!((due_removals(&world, &second), second.held_id(&world)), (vec![0], Some(part.id)));
+    // When fewer would go, they go.
+    read(&mut world, (2..10).map(|user| (0, user)));
+    assert_eq!(due_removals(&world, &plan(&world, &recent))[0], 0, "the ten who were joined would go as well");
+    read(&mut world, (2..10).chain(100..110).map(|user| (0, user)));
+    assert_eq!(due_removals(&world, &plan(&world, &recent)), [2]);
+}

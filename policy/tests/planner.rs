@@ -214,7 +214,8 @@ proptest! {
         let mut world = world(&given);
         world.policy.guard = GuardLimits { free_removals: 1, max_removals: 3, max_fraction: 0.4, window_seconds: 60 };
         let room = world.rooms().nth(1).unwrap();
-        let recent = Recent { taken: [((Class::Removals, Some(room)), recent)].into_iter().collect(), ..Recent::default() };
+        let recent =
+            Recent { taken: [((Class::Removals, Some(room)), recent)].into_iter().collect(), ..Recent::default() };
         let plan = plan(&world, &recent);
         let removals = |held: bool| {
             plan.actions.iter().filter(|one| one.change.kind() == Kind::Remove && one.held.is_some() == held).count()

@@ -159,6 +159,9 @@ impl Reconciler {
             *recent.taken.entry(bucket).or_default() += u32::try_from(row.taken).unwrap_or_default();
         }
         recent.taken.retain(|_, taken| *taken > 0);
+        if let Some(held) = self.store.held_plan().await.context("read the held plan")? {
+            recent.remember(&self.world, &serde_json::from_value::<Vec<_>>(held.counts).unwrap_or_default());
+        }
         Ok(recent)
     }
 

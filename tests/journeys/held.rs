@@ -28,6 +28,13 @@ async fn lines(stage: &Stage, outcome: &str) -> i64 {
     count
 }
 
+/// The number of the last pass that wrote anything.
+async fn pass_number(stage: &Stage) -> i64 {
+    let (number,): (i64,) =
+        sqlx::query_as("SELECT last_value FROM provisioner.pass").fetch_one(&mut stage.connect().await).await.unwrap();
+    number
+}
+
 /// Held plans so far, oldest first: id and state.
 async fn held_plans(stage: &Stage) -> Vec<(String, String)> {
     sqlx::query_as("SELECT id, state FROM provisioner.held_plans ORDER BY seq")
@@ -130,9 +137,14 @@ async fn a_held_plan_survives_a_restart_and_expires_when_the_rows_come_back(vers
     dismiss_from_staff(&stage, &people[..4]).await;
     let held = until_held(&stage, &["open"]).await;
     let stored = store(&stage).await.held_plan().await.unwrap().unwrap();
-    assert_eq!(stored.counts, json!([{"class": "removals", "room": "staff", "count": 4}]));
+    assert_eq!(stored.counts, json!([{"class": "removals", "room": "staff", "count": 4, "of": 10}]));
     assert!(stored.reasons[0].starts_with("staff: 4 removals of 10 members"), "{:?}", stored.reasons);
     assert_eq!(stage.metric("provisioner_held_plans").await, 1.0);
+    // A pass in which nothing changed writes nothing.
+    let (passes, numbered) = (stage.metric("provisioner_passes_total").await, pass_number(&stage).await);
+    stage.hook().await;
+    wait_until("another pass", SOON, async || stage.metric("provisioner_passes_total").await > passes).await.unwrap();
+    assert_eq!(pass_number(&stage).await, numbered);
     let (_, plan) = stage.plan().await;
     assert_eq!(plan["held_id"], json!(held[0].0), "{plan:#}");
     assert!(plan["notices"].to_string().contains("open since"), "{plan:#}");

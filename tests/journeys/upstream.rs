@@ -72,7 +72,7 @@ async fn a_query_whose_join_drops_most_rows_removes_nobody(version: SynapseVersi
 
 async fn thirty_percent_of_a_room_is_held_with_its_numbers(version: SynapseVersion) {
     let stage = Stage::set(version, guarded()).await;
-    let (staff, newcomer) = (subjects(13), subject());
+    let (staff, newcomer, later) = (subjects(13), subject(), subjects(8));
     add(&stage, &staff, "staff").await;
     assert_eq!(stage.apply().await.0, 0);
     // 4 of 13, and of the 15 in the room, who are the bot and the room's creator besides.
@@ -86,6 +86,12 @@ async fn thirty_percent_of_a_room_is_held_with_its_numbers(version: SynapseVersi
     assert_eq!(held(&stage).await, [("staff".to_owned(), 4)]);
     all_in(&stage, &stage.staff, &staff).await;
     all_in(&stage, &stage.staff, &[newcomer]).await;
+    // Of more members it would be a smaller share; they were joined after it was held, and do not count.
+    add(&stage, &later, "staff").await;
+    assert_eq!(stage.apply().await.0, 3);
+    all_in(&stage, &stage.staff, &later).await;
+    let (status, again) = stage.apply().await;
+    assert_eq!((status, &again["held_id"]), (3, &report["held_id"]), "{again:#}");
     // The numbers of the plan are those of the report; approved, exactly these four go.
     let (_, plan) = stage.plan().await;
     assert_eq!(plan["held_id"], report["held_id"], "{plan:#}");
