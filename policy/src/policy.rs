@@ -25,6 +25,8 @@ pub struct Policy {
     pub offboarding: Offboarding,
     /// Rooms that have the id of their successor here, and another in the file.
     pub followed: Vec<Followed>,
+    /// Who may give commands in the Staff room. Empty: nobody.
+    pub operators: Vec<Selector>,
 }
 
 /// One managed room.

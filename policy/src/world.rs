@@ -47,6 +47,7 @@ pub struct World {
     /// Grants of each room, with their levels.
     pub(crate) power: Vec<Vec<(i64, Vec<Matcher>)>>,
     pub(crate) admins: Vec<Matcher>,
+    pub(crate) operators: Vec<Matcher>,
     exempt: HashSet<UserIx>,
     bot: UserIx,
 }
@@ -66,10 +67,11 @@ impl World {
         let grants = |room: &RoomPolicy| room.power.iter().map(|one| (one.level, compile(&one.grant))).collect();
         let power = policy.rooms.iter().map(grants).collect();
         let admins = compile(&policy.server_admins);
+        let operators = compile(&policy.operators);
         let mirror =
             Mirror { rooms: policy.rooms.iter().map(|_| RoomMirror::default()).collect(), ..Mirror::default() };
         let (facts, quarrels) = (Facts::default(), HashMap::new());
-        Self { policy, users, names, facts, mirror, quarrels, members, power, admins, exempt, bot }
+        Self { policy, users, names, facts, mirror, quarrels, members, power, admins, operators, exempt, bot }
     }
 
     /// Every managed room.

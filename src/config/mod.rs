@@ -172,6 +172,7 @@ impl Config {
             guard: self.guard.limits(),
             followed: Vec::new(),
             offboarding: self.cognito.as_ref().map(|cognito| cognito.offboarding).unwrap_or_default(),
+            operators: self.commands.as_ref().map(|commands| commands.allow.clone()).unwrap_or_default(),
         }
     }
 }
