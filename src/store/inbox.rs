@@ -78,12 +78,25 @@ impl Store {
         .await
     }
 
-    /// Marks events as handled.
+    /// Marks events as handled. What was said in the Staff room, and nothing else in the inbox is a message or a reaction,
+    /// goes to the commands in the same statement: it is there exactly once, and its words no longer are here.
     pub async fn mark_inbox_handled(&self, ids: &[i64]) -> sqlx::Result<()> {
-        sqlx::query!("UPDATE provisioner.inbox SET handled_at = now() WHERE id = ANY($1)", ids)
-            .execute(&self.pool)
-            .await
-            .map(drop)
+        sqlx::query!(
+            "WITH said AS (
+                 INSERT INTO provisioner.commands (event_id, room_id, event, received_at)
+                 SELECT event_id, room_id, event, received_at FROM provisioner.inbox
+                 WHERE id = ANY($1) AND type IN ('m.room.message', 'm.reaction') ORDER BY id
+                 ON CONFLICT (event_id) DO NOTHING
+                 RETURNING pg_notify('provisioner_commands', '')
+             )
+             UPDATE provisioner.inbox
+             SET handled_at = now(), event = CASE WHEN type IN ('m.room.message', 'm.reaction') THEN '' ELSE event END
+             WHERE id = ANY($1)",
+            ids,
+        )
+        .execute(&self.pool)
+        .await
+        .map(drop)
     }
 
     /// Removes handled events that no retry of Synapse's can bring again.

@@ -4,6 +4,7 @@
 mod accounts;
 mod follows;
 mod held;
+mod commands;
 mod inbox;
 mod leadership;
 mod ledger;
@@ -11,6 +12,7 @@ mod listings;
 mod pardons;
 mod pause;
 mod requests;
+mod staff_posts;
 mod stamp;
 mod withheld;
 
@@ -25,6 +27,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 pub use accounts::{AccountRow, AccountSource, AccountsRead, Origin, Place, SeenAccount};
 pub use follows::{Follow, NewFollow};
 pub use held::HeldPlan;
+pub use commands::{CommandEntry, CommandRow};
 pub use inbox::InboxRow;
 pub use leadership::Leadership;
 pub use ledger::{Entry, HistoryFilter, HistoryLine, Lately, Line, Outcome, PassId, Taken};
@@ -32,6 +35,7 @@ pub use listings::{GroupRow, Listing, ListingLock};
 pub use pardons::Pardoned;
 pub use pause::Paused;
 pub use requests::{Asked, PassRequest};
+pub use staff_posts::{AlertRow, HeldPost};
 pub use stamp::{Stamp, StampError};
 pub use withheld::Digest;
 
@@ -49,6 +53,7 @@ pub const INBOX_CHANNEL: &str = "provisioner_inbox";
 pub const ACCOUNTS_CHANNEL: &str = "provisioner_accounts";
 pub const REQUESTS_CHANNEL: &str = "provisioner_requests";
 pub const FOLLOWS_CHANNEL: &str = "provisioner_follows";
+pub const COMMANDS_CHANNEL: &str = "provisioner_commands";
 
 /// The service's own database.
 #[derive(Clone, Debug)]

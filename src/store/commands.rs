@@ -1,0 +1,141 @@
+//! What was said in the Staff room, and how far its answer is. Each function is one statement, so that a kill leaves a
+//! command in exactly one state.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::Store;
+
+/// Something said that is not answered yet.
+#[derive(Clone, Debug)]
+pub struct CommandRow {
+    pub event_id: String,
+    /// The whole event, JSON; gone once the command has ended.
+    pub event: Option<String>,
+    /// Seconds since it was received.
+    pub waited: f64,
+    /// Seconds between the database's first start and its reception.
+    pub after_start: f64,
+    pub state: String,
+    pub command: Option<String>,
+    pub answer: Option<Value>,
+}
+
+/// What the ledger says of a command as it is begun.
+#[derive(Clone, Debug)]
+pub struct CommandEntry {
+    pub event_id: String,
+    pub sender: String,
+    pub command: &'static str,
+    pub cause: String,
+    /// Whom and which room it is about.
+    pub user_id: Option<String>,
+    pub room_key: Option<String>,
+}
+
+impl Store {
+    /// What is not answered yet, oldest first, but for these.
+    pub async fn open_commands(&self, but: &[String]) -> sqlx::Result<Vec<CommandRow>> {
+        sqlx::query_as!(
+            CommandRow,
+            r#"SELECT event_id, event, state, command, answer,
+                      extract(epoch FROM clock_timestamp() - received_at)::float8 AS "waited!",
+                      extract(epoch FROM received_at - stamped_at)::float8 AS "after_start!"
+               FROM provisioner.commands CROSS JOIN provisioner.stamp
+               WHERE state IN ('heard', 'taken', 'ended') AND event_id <> ALL($1) ORDER BY id LIMIT 100"#,
+            but,
+        )
+        .fetch_all(&self.pool)
+        .await
+    }
+
+    /// Notes that something said is not for us.
+    pub async fn ignore_command(&self, event_id: &str) -> sqlx::Result<()> {
+        sqlx::query!(
+            "UPDATE provisioner.commands SET state = 'ignored', event = NULL WHERE event_id = $1 AND state = 'heard'",
+            event_id,
+        )
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+
+    /// Begins a command, and writes so to the ledger. False where somebody has begun it before.
+    pub async fn take_command(&self, entry: &CommandEntry) -> sqlx::Result<bool> {
+        let taken = sqlx::query!(
+            "WITH taken AS (
+                 UPDATE provisioner.commands
+                 SET state = 'taken', sender = $2, command = $3, taken_at = now(), pass = nextval('provisioner.pass')
+                 WHERE event_id = $1 AND state = 'heard'
+                 RETURNING pass
+             )
+             INSERT INTO provisioner.ledger (pass, seq, kind, user_id, room_key, cause, mode, outcome)
+             SELECT pass, 0, 'command', $5, $6, $4, 'enforce', 'started' FROM taken",
+            entry.event_id,
+            entry.sender,
+            entry.command,
+            entry.cause,
+            entry.user_id,
+            entry.room_key,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(taken.rows_affected() > 0)
+    }
+
+    /// Ends a command: its outcome for the ledger, and the answer that is to be sent. The words are forgotten.
+    pub async fn end_command(
+        &self,
+        event_id: &str,
+        outcome: &str,
+        detail: Option<&str>,
+        answer: Option<&Value>,
+    ) -> sqlx::Result<()> {
+        sqlx::query!(
+            "WITH ended AS (
+                 UPDATE provisioner.commands
+                 SET state = CASE WHEN $4::jsonb IS NULL THEN 'answered' ELSE 'ended' END, event = NULL, answer = $4
+                 WHERE event_id = $1 AND state = 'taken'
+                 RETURNING pass
+             )
+             INSERT INTO provisioner.ledger (pass, seq, kind, user_id, room_key, cause, mode, outcome, detail)
+             SELECT pass, seq, kind, user_id, room_key, cause, mode, $2, $3
+             FROM provisioner.ledger JOIN ended USING (pass) WHERE outcome = 'started'",
+            event_id,
+            outcome,
+            detail,
+            answer,
+        )
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+
+    /// Notes that the answer was sent, or that it cannot be.
+    pub async fn note_answered(&self, event_id: &str, reply_event_id: Option<&str>) -> sqlx::Result<()> {
+        sqlx::query!(
+            "UPDATE provisioner.commands
+             SET state = 'answered', answer = NULL, answered_at = now(), reply_event_id = $2
+             WHERE event_id = $1 AND state = 'ended'",
+            event_id,
+            reply_event_id,
+        )
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+
+    /// Removes what is done and what no retry of Synapse's can bring again. The ledger keeps what was asked.
+    pub async fn trim_commands(&self, older_than: Duration) -> sqlx::Result<()> {
+        let seconds = older_than.as_secs_f64();
+        sqlx::query!(
+            "DELETE FROM provisioner.commands
+             WHERE state IN ('ignored', 'answered') AND received_at < now() - make_interval(secs => $1)",
+            seconds,
+        )
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+}

@@ -1,0 +1,120 @@
+//! Messages that the bot posted in the Staff room by itself: held plans and alerts.
+
+use serde_json::Value;
+
+use super::Store;
+
+/// A posted held plan.
+#[derive(Clone, Debug)]
+pub struct HeldPost {
+    pub id: i64,
+    pub held_id: String,
+    pub event_id: Option<String>,
+    pub shown: Value,
+    pub state: String,
+}
+
+/// A posted alert.
+#[derive(Clone, Debug)]
+pub struct AlertRow {
+    pub key: String,
+    pub text: String,
+    pub event_id: Option<String>,
+    /// When it was raised, in milliseconds: with the key it names the message.
+    pub raised_ms: i64,
+}
+
+impl Store {
+    /// The newest post of a held plan.
+    pub async fn newest_held_post(&self) -> sqlx::Result<Option<HeldPost>> {
+        sqlx::query_as!(
+            HeldPost,
+            "SELECT id, held_id, event_id, shown, state FROM provisioner.held_posts ORDER BY id DESC LIMIT 1"
+        )
+        .fetch_optional(&self.pool)
+        .await
+    }
+
+    /// The post with this event.
+    pub async fn held_post(&self, event_id: &str) -> sqlx::Result<Option<HeldPost>> {
+        sqlx::query_as!(
+            HeldPost,
+            "SELECT id, held_id, event_id, shown, state FROM provisioner.held_posts WHERE event_id = $1",
+            event_id,
+        )
+        .fetch_optional(&self.pool)
+        .await
+    }
+
+    /// Notes a post that is about to be sent.
+    pub async fn add_held_post(&self, held_id: &str, shown: &Value) -> sqlx::Result<HeldPost> {
+        sqlx::query_as!(
+            HeldPost,
+            "INSERT INTO provisioner.held_posts (held_id, shown) VALUES ($1, $2)
+             RETURNING id, held_id, event_id, shown, state",
+            held_id,
+            shown,
+        )
+        .fetch_one(&self.pool)
+        .await
+    }
+
+    /// Notes that a post was sent.
+    pub async fn note_held_post_sent(&self, id: i64, event_id: &str) -> sqlx::Result<()> {
+        sqlx::query!("UPDATE provisioner.held_posts SET event_id = $2 WHERE id = $1", id, event_id)
+            .execute(&self.pool)
+            .await
+            .map(drop)
+    }
+
+    /// Moves a post from one of these states to another. False where it was in none of them: somebody else was faster.
+    pub async fn change_held_post(&self, id: i64, from: &[&str], to: &str) -> sqlx::Result<bool> {
+        let from: Vec<String> = from.iter().map(|state| (*state).to_owned()).collect();
+        let changed = sqlx::query!(
+            "UPDATE provisioner.held_posts SET state = $3, changed_at = now() WHERE id = $1 AND state = ANY($2)",
+            id,
+            &from,
+            to,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(changed.rows_affected() > 0)
+    }
+
+    /// Alerts that last.
+    pub async fn alerts(&self) -> sqlx::Result<Vec<AlertRow>> {
+        sqlx::query_as!(
+            AlertRow,
+            r#"SELECT key, text, event_id, (extract(epoch FROM raised_at) * 1000)::int8 AS "raised_ms!"
+               FROM provisioner.alerts ORDER BY raised_at"#
+        )
+        .fetch_all(&self.pool)
+        .await
+    }
+
+    /// Notes an alert that is about to be sent, or its new text.
+    pub async fn set_alert(&self, key: &str, text: &str) -> sqlx::Result<()> {
+        sqlx::query!(
+            "INSERT INTO provisioner.alerts (key, text) VALUES ($1, $2)
+             ON CONFLICT (key) DO UPDATE SET text = excluded.text",
+            key,
+            text,
+        )
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+
+    /// Notes that an alert was sent.
+    pub async fn note_alert_sent(&self, key: &str, event_id: &str) -> sqlx::Result<()> {
+        sqlx::query!("UPDATE provisioner.alerts SET event_id = $2 WHERE key = $1", key, event_id)
+            .execute(&self.pool)
+            .await
+            .map(drop)
+    }
+
+    /// Forgets an alert that is over.
+    pub async fn remove_alert(&self, key: &str) -> sqlx::Result<()> {
+        sqlx::query!("DELETE FROM provisioner.alerts WHERE key = $1", key).execute(&self.pool).await.map(drop)
+    }
+}
