@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use super::{Settings, pause};
 use crate::accounts::Keeper;
 use crate::intake::admin::Readiness;
-use crate::reconcile::{Service, Status, Wakes};
+use crate::reconcile::{Service, Status, Wakes, Window};
 use crate::store::Store;
 
 /// Reconciles whenever this replica leads, and stands by when another does.
@@ -71,12 +71,14 @@ async fn reconcile(
         };
         tokio::spawn(keeper.run(either.clone()));
     }
+    let (_window, inside) = Window::new(wakes.clone());
     let service = Service {
         reconciler,
         wakes: wakes.clone(),
         status,
         poll_interval: config.roster.as_ref().map_or(Duration::from_secs(3600), |roster| roster.poll_interval),
         resync_interval: config.mirror.resync_interval,
+        inside,
     };
     let watch = async {
         lost.cancelled().await;

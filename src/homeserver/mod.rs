@@ -9,6 +9,7 @@ mod bootstrap;
 mod error;
 mod lenient;
 mod made;
+mod profile;
 mod read;
 mod requests;
 mod users;
@@ -30,6 +31,7 @@ pub use self::{
     bootstrap::PromoteError,
     error::{CallError, ConnectError, Outcome},
     made::{MadeRoom, RoomVersions},
+    profile::Profile,
     read::{MemberEvent, RoomSummary, StateEvent},
     users::{ServerAdmins, UserEntry, UserPage},
     write::NewRoom,

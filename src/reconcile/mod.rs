@@ -5,6 +5,7 @@
 mod accounts;
 mod approval;
 mod backoff;
+mod conditions;
 mod creations;
 mod culprit;
 mod echoes;
@@ -27,9 +28,13 @@ mod wakes;
 mod withheld;
 
 pub use follow::{FollowError, Moved, follow, followed};
+mod window;
+
+pub use conditions::Condition;
 pub use once::{apply_once, plan_once};
 pub use reconciler::{Reconciler, Slice};
 pub use record::describe_metrics;
 pub use report::{Failed, PassReport};
 pub use service::{Service, Status};
 pub use wakes::{Wakes, Woken};
+pub use window::{Closed, Freshness, Hold, Inside, Pulse, Window};

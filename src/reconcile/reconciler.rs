@@ -112,6 +112,11 @@ impl Reconciler {
         self.unknown.subscribe()
     }
 
+    /// Why Synapse could not be read, where it could not.
+    pub fn homeserver_trouble(&self) -> Option<&str> {
+        self.trouble.homeserver.as_deref()
+    }
+
     /// When something is due by itself: a failed action's next try, or a count.
     pub fn next_due(&self) -> Option<Instant> {
         let now = Instant::now();

@@ -14,6 +14,7 @@ use tracing::{debug, info};
 use super::reconciler::Reconciler;
 use super::report::PassReport;
 use super::wakes::{Wakes, Woken};
+use super::window::Inside;
 use crate::store::{PassId, Store};
 
 /// What cannot be read is tried again after this, doubled up to the longest.
@@ -57,6 +58,7 @@ pub struct Service {
     pub status: Status,
     pub poll_interval: Duration,
     pub resync_interval: Duration,
+    pub inside: Inside,
 }
 
 /// When what is due next.
@@ -95,6 +97,11 @@ impl Service {
         woken.add(Woken::ACCOUNTS);
         while !stop.is_cancelled() {
             self.refresh(woken, &mut clocks, &mut pass).await?;
+            if self.inside.answer(&mut self.reconciler).await? && self.wakes.pending() {
+                // Whoever asked may have asked for a pass, too: what is done now is then in its report.
+                woken = self.wakes.take();
+                continue;
+            }
             let more = self.slice(&mut pass, stop).await?;
             self.tell();
             if !more {
@@ -125,6 +132,7 @@ impl Service {
         }
         if clocks.trim <= now {
             self.reconciler.store.trim_inbox(INBOX_KEPT).await.context("trim the inbox")?;
+            self.reconciler.store.trim_commands(INBOX_KEPT).await.context("trim the commands")?;
             clocks.trim = now + TRIM_INTERVAL;
         }
         if read_roster {
@@ -144,6 +152,9 @@ impl Service {
         if (self.has_unread_room() || resync) && clocks.retry.is_none_or(|retry| retry <= now) {
             self.reconciler.read_mirror(resync || clocks.retry.is_some()).await?;
             clocks.after_reading(self.has_unread_room());
+            if resync {
+                self.inside.resynced();
+            }
         }
         Ok(())
     }
@@ -183,6 +194,7 @@ impl Service {
         }
         let done = std::mem::take(pass);
         self.reconciler.end_pass();
+        self.inside.pass_ended(&self.reconciler, &done.report);
         metrics::counter!("provisioner_passes_total", "outcome" => done.report.outcome()).increment(1);
         metrics::histogram!("provisioner_pass_seconds").record(began.elapsed().as_secs_f64());
         if let Some(paused) = &done.report.paused {

@@ -18,6 +18,8 @@ impl Woken {
     pub const REQUESTS: Self = Self(4);
     /// The account store.
     pub const ACCOUNTS: Self = Self(8);
+    /// Somebody asks something at the window.
+    pub const QUESTIONS: Self = Self(16);
 
     /// Adds `other` to this set.
     pub fn add(&mut self, other: Self) {

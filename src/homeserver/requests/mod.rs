@@ -27,6 +27,7 @@ macro_rules! endpoint {
     };
 }
 
+pub(super) mod profile;
 pub(super) mod rooms;
 pub(super) mod server;
 pub(super) mod users;
