@@ -7,6 +7,7 @@ pub mod cli;
 pub mod app;
 
 pub mod accounts;
+pub mod commands;
 pub mod doctor;
 pub mod intake;
 pub mod reconcile;

@@ -1,0 +1,246 @@
+//! An answer, described once: lines, lists and tables of plain pieces. HTML (`templates/reply.html`) and plain text are made
+//! of the same description, and every piece is made inert as it comes in.
+
+use askama::Template;
+use serde::{Deserialize, Serialize};
+
+use super::inert::inert;
+
+/// Both forms together may be this long; an event may have 64 KiB in all, and an edit has both forms twice.
+const LARGEST: usize = 24 * 1024;
+
+/// A piece of a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Piece {
+    Text(String),
+    /// An id or something to be typed, in one piece.
+    Code(String),
+    Strong(String),
+}
+
+/// Text as it is read.
+pub(super) fn text(text: impl AsRef<str>) -> Piece {
+    Piece::Text(inert(text.as_ref()))
+}
+
+/// An id or something to be typed.
+pub(super) fn code(text: impl AsRef<str>) -> Piece {
+    Piece::Code(inert(text.as_ref()))
+}
+
+/// What matters most of a line.
+pub(super) fn strong(text: impl AsRef<str>) -> Piece {
+    Piece::Strong(inert(text.as_ref()))
+}
+
+/// A part of an answer that stands on its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Block {
+    Line(Vec<Piece>),
+    List(Vec<Vec<Piece>>),
+    Table(Table),
+}
+
+/// Rows under a header. In plain text each row is a line that names its cells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Table {
+    header: Vec<String>,
+    rows: Vec<Vec<Piece>>,
+}
+
+impl Table {
+    /// An empty table. The first column names the row and needs no header in plain text.
+    pub(super) fn new<const N: usize>(header: [&str; N]) -> Self {
+        Self { header: header.map(str::to_owned).to_vec(), rows: Vec::new() }
+    }
+
+    /// Adds a row, with as many cells as the header has.
+    pub(super) fn row<const N: usize>(&mut self, cells: [Piece; N]) {
+        self.rows.push(cells.to_vec());
+    }
+
+    /// How many rows there are.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is no row.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+/// An answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Reply {
+    blocks: Vec<Block>,
+}
+
+/// An answer in both forms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Rendered {
+    pub(super) plain: String,
+    pub(super) html: String,
+}
+
+#[derive(Template)]
+#[template(path = "reply.html")]
+struct Html<'a> {
+    blocks: &'a [Block],
+}
+
+impl Reply {
+    /// An answer of one line.
+    pub(super) fn line<const N: usize>(pieces: [Piece; N]) -> Self {
+        Self::default().and(pieces)
+    }
+
+    /// Adds a line.
+    #[must_use]
+    pub(super) fn and<const N: usize>(self, pieces: [Piece; N]) -> Self {
+        self.and_pieces(pieces.to_vec())
+    }
+
+    /// Adds a line of any length.
+    #[must_use]
+    pub(super) fn and_pieces(mut self, pieces: Vec<Piece>) -> Self {
+        self.blocks.push(Block::Line(pieces));
+        self
+    }
+
+    /// Adds a table, where it has rows.
+    #[must_use]
+    pub(super) fn and_table(mut self, table: Table) -> Self {
+        if !table.is_empty() {
+            self.blocks.push(Block::Table(table));
+        }
+        self
+    }
+
+    /// Adds a list, where it has entries.
+    #[must_use]
+    pub(super) fn and_list(mut self, entries: impl IntoIterator<Item = Vec<Piece>>) -> Self {
+        let entries: Vec<_> = entries.into_iter().collect();
+        if !entries.is_empty() {
+            self.blocks.push(Block::List(entries));
+        }
+        self
+    }
+
+    /// Adds all of another answer.
+    #[must_use]
+    pub(super) fn and_reply(mut self, other: Self) -> Self {
+        self.blocks.extend(other.blocks);
+        self
+    }
+
+    /// Both forms, cut until they fit into an event.
+    pub(super) fn render(&self) -> Rendered {
+        let mut reply = self.clone();
+        loop {
+            let html = Html { blocks: &reply.blocks }.render().unwrap_or_default();
+            let rendered = Rendered { plain: reply.plain(), html };
+            if rendered.plain.len() + rendered.html.len() <= LARGEST || !reply.halve() {
+                return rendered;
+            }
+        }
+    }
+
+    /// Halves what is longest. False where nothing is left to be cut.
+    fn halve(&mut self) -> bool {
+        let length = |block: &Block| match block {
+            Block::Line(_) => 1,
+            Block::List(entries) => entries.len(),
+            Block::Table(table) => table.len(),
+        };
+        let Some(longest) = self.blocks.iter_mut().max_by_key(|block| length(block)) else { return false };
+        let half = length(longest) / 2;
+        match longest {
+            Block::List(entries) if half > 0 => entries.truncate(half),
+            Block::Table(table) if half > 0 => table.rows.truncate(half),
+            _ => {
+                self.blocks.pop();
+            }
+        }
+        let note = text("Cut here, because a message holds no more.");
+        if self.blocks.last() != Some(&Block::Line(vec![note.clone()])) {
+            self.blocks.push(Block::Line(vec![note]));
+        }
+        self.blocks.len() > 1
+    }
+
+    fn plain(&self) -> String {
+        let mut lines = Vec::new();
+        for block in &self.blocks {
+            match block {
+                Block::Line(pieces) => lines.push(plain(pieces)),
+                Block::List(entries) => lines.extend(entries.iter().map(|entry| format!("- {}", plain(entry)))),
+                Block::Table(table) => lines.extend(table.rows.iter().map(|row| plain_row(&table.header, row))),
+            }
+        }
+        lines.join("\n")
+    }
+}
+
+impl Piece {
+    fn text(&self) -> &str {
+        let (Self::Text(text) | Self::Code(text) | Self::Strong(text)) = self;
+        text
+    }
+}
+
+fn plain(pieces: &[Piece]) -> String {
+    pieces.iter().map(Piece::text).collect()
+}
+
+/// `- staff: wanted 12, present 11`. Empty cells are left out.
+fn plain_row(header: &[String], row: &[Piece]) -> String {
+    let mut cells = row.iter().map(Piece::text).zip(header).filter(|(cell, _)| !cell.is_empty());
+    let first = cells.next().map_or("", |(cell, _)| cell);
+    let rest: Vec<String> = cells.map(|(cell, name)| format!("{name} {cell}").trim_start().to_owned()).collect();
+    if rest.is_empty() { format!("- {first}") } else { format!("- {first}: {}", rest.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let mut table = Table::new(["room", "wanted", ""]);
+        table.row([code("staff"), text("12"), text("why <not>")]);
+        table.row([code("red-room"), text(""), text("")]);
+        table
+    }
+
+    #[test]
+    fn both_forms_say_the_same() {
+        let reply = Reply::line([strong("2 joins"), text(" & more")]).and_table(table());
+        let Rendered { plain, html } = reply.and_list([vec![text("see "), code("plan all")]]).render();
+        assert_eq!(plain, "2 joins & more\n- staff: wanted 12, why <not>\n- red-room\n- see plan all");
+        assert_eq!(
+            html,
+            "<p><strong>2 joins</strong> &#38; more</p>\
+             <table><thead><tr><th>room</th><th>wanted</th><th></th></tr></thead><tbody>\
+             <tr><td><code>staff</code></td><td>12</td><td>why &#60;not&#62;</td></tr>\
+             <tr><td><code>red-room</code></td><td></td><td></td></tr></tbody></table>\
+             <ul><li>see <code>plan all</code></li></ul>"
+        );
+    }
+
+    #[test]
+    fn a_hostile_text_is_inert_in_both_forms() {
+        let hostile = "<b>x</b> [x](javascript:1) \u{202e}";
+        let Rendered { plain, html } = Reply::line([text(hostile), code(hostile), strong(hostile)]).render();
+        assert!(!html.contains("<b>") && !html.contains('\u{202e}') && !plain.contains('\u{202e}'), "{html} {plain}");
+    }
+
+    #[test]
+    fn what_no_event_could_hold_is_cut() {
+        let mut long = Table::new(["user", "because"]);
+        for _ in 0..10_000 {
+            long.row([code("@somebody:example.org"), text("because ".repeat(20))]);
+        }
+        let Rendered { plain, html } = Reply::line([text("all")]).and_table(long).render();
+        assert!(plain.len() + html.len() <= LARGEST && plain.ends_with("holds no more."), "{}", plain.len());
+    }
+}
