@@ -23,7 +23,7 @@ pub(super) async fn keep(
     stop: CancellationToken,
 ) {
     while !stop.is_cancelled() {
-        match settings.current_policy(&store).await.and_then(|policy| super::interest(&policy)) {
+        match settings.current_policy(&store).await.and_then(|policy| super::interest(&settings, &policy)) {
             Ok(now) => interest.replace(now),
             // The reconciler says so too, and louder.
             Err(error) => warn!("which rooms are followed cannot be read: {error:#}"),

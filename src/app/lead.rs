@@ -3,20 +3,26 @@
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{Settings, pause};
 use crate::accounts::Keeper;
+use crate::commands::Desk;
 use crate::intake::admin::Readiness;
 use crate::reconcile::{Service, Status, Wakes, Window};
 use crate::store::Store;
+
+/// How soon the desk moves to the successor of a Staff room that was followed.
+const STAFF_ROOM_POLL: Duration = Duration::from_secs(5);
 
 /// Reconciles whenever this replica leads, and stands by when another does.
 pub(super) async fn lead(
     settings: &Settings,
     store: &Store,
     wakes: &Wakes,
+    heard: &Notify,
     readiness: &Readiness,
     stop: &CancellationToken,
 ) {
@@ -26,7 +32,7 @@ pub(super) async fn lead(
             Ok(Some(leadership)) => {
                 standing_by = false;
                 readiness.clear("database");
-                if let Err(error) = reconcile(settings, store, wakes, readiness, leadership.lost(), stop).await {
+                if let Err(error) = reconcile(settings, store, wakes, heard, readiness, leadership.lost(), stop).await {
                     warn!("reconciling stopped and begins anew: {error:#}");
                     readiness.set("database", Err(format!("{error:#}")));
                 }
@@ -45,11 +51,27 @@ pub(super) async fn lead(
     }
 }
 
+/// Waits until the Staff room is another one than it was: somebody followed it to its successor, and the desk moves too.
+async fn staff_room_moved(settings: &Settings, store: &Store, was: Option<String>) {
+    if was.is_none() {
+        std::future::pending::<()>().await;
+    }
+    loop {
+        tokio::time::sleep(STAFF_ROOM_POLL).await;
+        if let Ok(policy) = settings.current_policy(store).await
+            && settings.staff_room(&policy).map(|staff| staff.room_id) != was
+        {
+            return;
+        }
+    }
+}
+
 /// Reconciles until stopped, or until leadership is lost.
 async fn reconcile(
     settings: &Settings,
     store: &Store,
     wakes: &Wakes,
+    heard: &Notify,
     readiness: &Readiness,
     lost: &CancellationToken,
     stop: &CancellationToken,
@@ -71,7 +93,13 @@ async fn reconcile(
         };
         tokio::spawn(keeper.run(either.clone()));
     }
-    let (_window, inside) = Window::new(wakes.clone());
+    let (window, inside) = Window::new(wakes.clone());
+    let staff = settings.staff_room(&settings.current_policy(store).await?);
+    let staff_room = staff.as_ref().map(|staff| staff.room_id.clone());
+    let desk = match staff {
+        Some(staff) => Some(Desk::new(staff, store.clone(), settings.homeserver().await?, window)),
+        None => None,
+    };
     let service = Service {
         reconciler,
         wakes: wakes.clone(),
@@ -85,9 +113,20 @@ async fn reconcile(
         either.cancel();
     };
     let running = service.run(&either);
+    let working = async {
+        match &desk {
+            Some(desk) => desk.work(heard).await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::pin!(running);
     tokio::select! {
         ended = &mut running => ended,
+        () = staff_room_moved(settings, store, staff_room) => {
+            either.cancel();
+            running.await
+        }
+        never = working => match never {},
         () = watch => {
             running.await?;
             Err(anyhow!("leadership was lost with its database connection"))

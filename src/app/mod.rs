@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use provisioner_policy::Policy;
-use ruma::{OwnedRoomId, UserId};
+use ruma::{OwnedRoomId, RoomId, UserId};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,13 +21,14 @@ use tracing::{info, warn};
 
 use self::inbox::Inbox;
 pub use self::settings::Settings;
+use crate::commands;
 use crate::homeserver::Homeserver;
 use crate::intake::admin::{self, Admin, Readiness};
 use crate::intake::appservice::{self, AppService, Interest, SharedInterest};
 use crate::intake::{self, SharedSecret, Wake, server};
 use crate::reconcile::{self, Wakes, Woken};
 use crate::sources;
-use crate::store::{ACCOUNTS_CHANNEL, FOLLOWS_CHANNEL, INBOX_CHANNEL, REQUESTS_CHANNEL, Store};
+use crate::store::{ACCOUNTS_CHANNEL, COMMANDS_CHANNEL, FOLLOWS_CHANNEL, INBOX_CHANNEL, REQUESTS_CHANNEL, Store};
 
 /// What is in flight may take this long after the first signal.
 const DRAIN: Duration = Duration::from_secs(25);
@@ -47,6 +48,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     appservice::describe_metrics();
     reconcile::describe_metrics();
     intake::queue::describe_metrics();
+    commands::describe_metrics();
     for warning in settings.registration.warnings() {
         warn!("{}: {warning}", config.appservice.registration.display());
     }
@@ -59,6 +61,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
         ("roster", "not read yet"),
     ]);
     let wakes = Wakes::default();
+    let heard = Arc::new(Notify::new());
     let tasks = TaskTracker::new();
     let upkeep = metrics.clone();
     tasks.spawn(every(METRICS_UPKEEP, stop.clone(), move || upkeep.run_upkeep()));
@@ -74,7 +77,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
         startup::check_roster(&roster).await?;
     }
     let inbox = Inbox::default();
-    let interesting = SharedInterest::new(interest(&settings.policy)?);
+    let interesting = SharedInterest::new(interest(&settings, &settings.policy)?);
     let service = appservice::router(AppService {
         hs_token: SharedSecret::new(settings.registration.hs_token.expose()),
         interest: interesting.clone(),
@@ -92,7 +95,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
         async move { queue::consume(&settings, &store, stop).await }
     });
     let moved = Arc::new(Notify::new());
-    tasks.spawn(listen_to_database(store.clone(), wakes.clone(), Arc::clone(&moved), stop.clone()));
+    tasks.spawn(listen_to_database(store.clone(), wakes.clone(), Arc::clone(&moved), Arc::clone(&heard), stop.clone()));
     tasks.spawn(interest::keep(Arc::clone(&settings), store.clone(), interesting, moved, stop.clone()));
     if let (Some(roster), Some(source)) = (&config.roster, settings.roster()?)
         && let Some(channel) = &roster.notify_channel
@@ -101,7 +104,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
         let wake = move |_: &str| wakes.wake(Woken::ROSTER);
         tasks.spawn(sources::listen(source.pool().clone(), vec![channel.clone()], wake, stop.clone()));
     }
-    lead::lead(&settings, &store, &wakes, &readiness, &stop).await;
+    lead::lead(&settings, &store, &wakes, &heard, &readiness, &stop).await;
     tasks.close();
     if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
         warn!("some requests did not end in time and are cut off; Synapse sends them again");
@@ -111,10 +114,13 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
 }
 
 /// Which events matter, by the policy in force.
-fn interest(policy: &Policy) -> Result<Interest> {
+fn interest(settings: &Settings, policy: &Policy) -> Result<Interest> {
     let bot = UserId::parse(&policy.bot).context("read the bot's MXID")?;
     let rooms: Result<Vec<OwnedRoomId>, _> = policy.rooms.iter().map(|room| room.id.as_str().try_into()).collect();
-    Ok(Interest::new(&bot, rooms.context("read the ids of the rooms")?))
+    let interest = Interest::new(&bot, rooms.context("read the ids of the rooms")?);
+    let Some(staff) = settings.staff_room(policy) else { return Ok(interest) };
+    let room = RoomId::parse(&staff.room_id).context("read the id of the room that takes commands")?;
+    Ok(interest.with_commands(&room, &staff.prefix))
 }
 
 /// Asks Synapse to call us. It finds a wrong url at once, and newer Synapses then send at once what they held back while
@@ -126,12 +132,13 @@ async fn ping(homeserver: Homeserver, id: String) {
     }
 }
 
-async fn listen_to_database(store: Store, wakes: Wakes, moved: Arc<Notify>, stop: CancellationToken) {
-    let channels = [INBOX_CHANNEL, REQUESTS_CHANNEL, ACCOUNTS_CHANNEL, FOLLOWS_CHANNEL].map(str::to_owned).to_vec();
+async fn listen_to_database(store: Store, wakes: Wakes, moved: Arc<Notify>, heard: Arc<Notify>, stop: CancellationToken) {
+    let channels = [INBOX_CHANNEL, REQUESTS_CHANNEL, ACCOUNTS_CHANNEL, FOLLOWS_CHANNEL, COMMANDS_CHANNEL].map(str::to_owned).to_vec();
     let wake = move |channel: &str| match channel {
         REQUESTS_CHANNEL => wakes.wake(Woken::REQUESTS),
         ACCOUNTS_CHANNEL => wakes.wake(Woken::ACCOUNTS),
         FOLLOWS_CHANNEL => moved.notify_one(),
+        COMMANDS_CHANNEL => heard.notify_one(),
         _ => wakes.wake(Woken::INBOX),
     };
     sources::listen(store.pool().clone(), channels, wake, stop).await;

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use provisioner_policy::{AccountsFrom, Policy, RoomSettings, Selector};
 
 use crate::accounts::{Accounts, Server};
+use crate::commands::StaffRoom;
 use crate::config::{self, Config, Registration, RoomIds};
 use crate::homeserver::{Homeserver, Timeouts};
 use crate::reconcile::{self, Reconciler};
@@ -50,7 +51,6 @@ impl Settings {
         let config = &self.config;
         let rooms = &self.policy.rooms;
         [
-            ("[commands]", config.commands.is_some()),
             ("power of a room", rooms.iter().any(|room| !room.power.is_empty())),
             (
                 "name, topic or another setting of a room",
@@ -117,6 +117,19 @@ impl Settings {
     pub fn roster(&self) -> Result<Option<Roster>> {
         let roster = self.config.roster.as_ref();
         Ok(roster.map(|roster| Roster::new(roster.url.expose(), &roster.query)).transpose()?)
+    }
+
+    /// The room that takes commands, where one is configured.
+    pub fn staff_room(&self, policy: &Policy) -> Option<StaffRoom> {
+        let commands = self.config.commands.as_ref()?;
+        let room = policy.rooms.iter().find(|room| room.key == commands.room)?;
+        Some(StaffRoom {
+            room_id: room.id.clone(),
+            prefix: commands.prefix.clone(),
+            bot: self.policy.bot.clone(),
+            server_name: self.policy.server_name.clone(),
+            rooms: self.policy.rooms.iter().map(|room| room.key.clone()).collect(),
+        })
     }
 
     /// A reconciler that has read nothing yet.

@@ -3,12 +3,30 @@
 //! What is said there is read by pure code (`table`, `parse`, `heard`), answered by one file a command (`run`), and written
 //! as HTML and as plain text from one description (`reply`). The desk (`desk`) sees to it that each is done at most once.
 
+mod admit;
+mod alerts;
+mod desk;
 mod formatted;
+mod handle;
 mod heard;
+mod held;
 mod inert;
+mod introduce;
+mod keep;
+mod message;
 mod nearest;
+mod pace;
 mod parse;
 mod reply;
+mod run;
 mod table;
+mod take;
 mod who;
 mod words;
+
+pub use desk::{Desk, StaffRoom};
+
+/// What our metrics mean, for `/metrics`.
+pub fn describe_metrics() {
+    metrics::describe_counter!("provisioner_commands_total", "Commands of the Staff room, by name and outcome");
+}

@@ -18,6 +18,8 @@ mod membership;
 mod outages;
 mod pool;
 mod quarrels;
+mod staff;
+mod staff_support;
 mod support;
 mod upstream;
 

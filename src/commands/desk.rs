@@ -1,0 +1,132 @@
+//! The desk: works on what was said in the Staff room, each thing at most once, and keeps what the bot posted there up to
+//! date. One replica has it, the one that reconciles.
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use serde_json::Value;
+use tokio::sync::Notify;
+use tracing::{info, warn};
+
+use super::message;
+use super::pace::Pace;
+use super::reply::Reply;
+use crate::homeserver::{CallError, Homeserver};
+use crate::reconcile::Window;
+use crate::store::Store;
+
+/// A lost notification costs at most this.
+const FALLBACK: Duration = Duration::from_secs(5);
+
+/// Between attempts while the database or Synapse does not answer.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// The room that takes commands, and how it is spoken to.
+#[derive(Clone, Debug)]
+pub struct StaffRoom {
+    pub room_id: String,
+    pub prefix: String,
+    pub bot: String,
+    pub server_name: String,
+    /// Keys of all managed rooms.
+    pub rooms: Vec<String>,
+}
+
+/// Everything that answering needs.
+#[derive(Debug)]
+pub struct Desk {
+    pub(super) staff: StaffRoom,
+    pub(super) store: Store,
+    pub(super) homeserver: Homeserver,
+    pub(super) window: Window,
+    pub(super) pace: Mutex<Pace>,
+}
+
+impl Desk {
+    /// A desk for the room. It looks at the world through `window`.
+    pub fn new(staff: StaffRoom, store: Store, homeserver: Homeserver, window: Window) -> Self {
+        Self { staff, store, homeserver, window, pace: Mutex::default() }
+    }
+
+    /// Works until it is dropped. `heard` is notified when something was said.
+    pub async fn work(&self, heard: &Notify) -> Infallible {
+        self.introduce().await;
+        match join(self.answer_all(heard), self.keep_posts()).await {}
+    }
+
+    async fn answer_all(&self, heard: &Notify) -> Infallible {
+        let (mut running, mut begun) = (FuturesUnordered::new(), HashSet::new());
+        loop {
+            let but: Vec<String> = begun.iter().cloned().collect();
+            match self.store.open_commands(&but).await {
+                Ok(rows) => {
+                    for row in rows {
+                        begun.insert(row.event_id.clone());
+                        running.push(async move {
+                            let event_id = row.event_id.clone();
+                            if let Err(error) = self.handle(row).await {
+                                info!(event.id = event_id, "a command waits: {error:#}");
+                                tokio::time::sleep(RETRY).await;
+                            }
+                            event_id
+                        });
+                    }
+                }
+                Err(error) => warn!("commands cannot be read from the database: {error}"),
+            }
+            tokio::select! {
+                () = heard.notified() => {}
+                () = tokio::time::sleep(FALLBACK) => {}
+                Some(event_id) = running.next() => drop(begun.remove(&event_id)),
+            }
+        }
+    }
+
+    /// Runs `with` on who said how much.
+    pub(super) fn with_pace<T>(&self, with: impl FnOnce(&mut Pace) -> T) -> T {
+        with(&mut self.pace.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What somebody types to give this command, prefix and all.
+    pub(super) fn typed(&self, command: &str) -> String {
+        format!("{} {command}", self.staff.prefix)
+    }
+
+    /// Sends a message, waiting for as long as Synapse does not answer. The same transaction id posts nothing twice.
+    pub(super) async fn send(&self, transaction_id: &str, content: &Value) -> Result<String, CallError> {
+        self.send_event("m.room.message", transaction_id, content).await
+    }
+
+    /// The same for any type of event.
+    pub(super) async fn send_event(
+        &self,
+        kind: &str,
+        transaction_id: &str,
+        content: &Value,
+    ) -> Result<String, CallError> {
+        loop {
+            let sent = self
+                .homeserver
+                .send_message_event(&self.staff.room_id, kind, transaction_id, message::raw(content))
+                .await;
+            match sent {
+                Err(error) if error.is_transport() || error.retry_after().is_some() => {
+                    tokio::time::sleep(error.retry_after().unwrap_or_default().max(RETRY)).await;
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    /// Replaces a message by another.
+    pub(super) async fn edit(&self, event_id: &str, transaction_id: &str, reply: &Reply) {
+        let content = message::edit(event_id, &reply.render());
+        if let Err(error) = self.send(transaction_id, &content).await {
+            warn!(event.id = event_id, "a message in the Staff room cannot be edited: {error}");
+        }
+    }
+}

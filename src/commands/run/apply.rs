@@ -1,0 +1,36 @@
+//! `apply <id>`: carries out what the guard holds, exactly as it was shown. A ✅ on the post does the same.
+
+use provisioner_policy::Plan;
+
+use super::Failure;
+use crate::commands::desk::Desk;
+use crate::commands::reply::{Reply, code, strong, text};
+use crate::reconcile::{Freshness, Hold, Reconciler};
+
+impl Desk {
+    /// Approves the held plan called `id`.
+    pub(in crate::commands) async fn apply(&self, id: &str, by: &str) -> Result<Reply, Failure> {
+        let hold = self.still_held(id).await?;
+        let report = self.approve(id, by, Some(hold)).await?;
+        self.report(&report)
+    }
+
+    /// Refuses what is not held now. While the hold is kept, it stays so.
+    async fn still_held(&self, id: &str) -> Result<Hold, Failure> {
+        let held_id = |reconciler: &Reconciler, plan: &Plan| plan.held_id(reconciler.world());
+        let (held, hold) = self.window.look_at_plan_and_hold(Freshness::Now, held_id).await?;
+        let reply = match held {
+            Some(held) if held == id => return Ok(hold),
+            Some(held) => Reply::line([
+                strong("Not done: "),
+                text("that is not what is held now. Look at "),
+                code(self.typed("plan")),
+                text(", and say "),
+                code(self.typed(&format!("apply {held}"))),
+                text(" if that is what you mean."),
+            ]),
+            None => Reply::line([strong("Not done: "), text("nothing is held now. See "), code(self.typed("plan"))]),
+        };
+        Err(Failure::Refused { reply, detail: "refused: that is not what is held now".to_owned() })
+    }
+}

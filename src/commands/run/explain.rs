@@ -1,0 +1,76 @@
+//! `explain <user>`: why somebody is, or is not, in each room.
+
+use anyhow::Context;
+use provisioner_policy::{Explanation, RoomExplanation};
+
+use super::Failure;
+use crate::commands::desk::Desk;
+use crate::commands::reply::{Reply, Table, code, text};
+use crate::reconcile::Freshness;
+use crate::store::HistoryFilter;
+
+impl Desk {
+    /// Answers for one MXID.
+    pub(super) async fn explain(&self, mxid: &str) -> Result<Reply, Failure> {
+        let explanation = self.explanation(mxid).await?.ok_or_else(|| nobody(mxid))?;
+        self.show_explanation(explanation).await
+    }
+
+    /// What the world says of somebody; nothing where nobody knows them.
+    pub(super) async fn explanation(&self, mxid: &str) -> Result<Option<Explanation>, Failure> {
+        let user = mxid.to_owned();
+        let look = move |reconciler: &crate::reconcile::Reconciler| {
+            let world = reconciler.world();
+            let user = world.users.get(&user).filter(|user| world.is_known(*user))?;
+            Some(world.explain(user))
+        };
+        Ok(self.window.look(Freshness::Now, look).await?)
+    }
+
+    pub(super) async fn show_explanation(&self, explanation: Explanation) -> Result<Reply, Failure> {
+        let Explanation { user, subject: _, account, server_admin, rooms } = explanation;
+        let mut table = Table::new(["room", "", "power", "because"]);
+        for RoomExplanation { room, desired, observed, power, because } in rooms {
+            let state = match (desired, observed) {
+                (true, "join") => "belongs and is in it",
+                (true, _) => "belongs and is not in it",
+                (false, "join") => "does not belong and is in it",
+                (false, "invite") => "does not belong and is invited",
+                (false, "ban") => "is banned",
+                (false, _) => "does not belong",
+            };
+            let joined = if observed == "join" { self.joined_by_us(&user, &room).await? } else { String::new() };
+            let power = match (observed, power.desired == power.observed) {
+                ("join", true) => power.observed.to_string(),
+                ("join", false) => format!("{} (should be {})", power.observed, power.desired),
+                _ => String::new(),
+            };
+            table.row([code(&room), text(state), text(power), text(format!("{because}{joined}"))]);
+        }
+        let admin = if server_admin.observed { "Is a server admin" } else { "Is no server admin" };
+        Ok(Reply::line([code(&user), text(format!(" — account: {account}"))])
+            .and_table(table)
+            .and([text(format!("{admin}: {}", server_admin.because))]))
+    }
+
+    /// When the service itself joined them, if it did.
+    async fn joined_by_us(&self, mxid: &str, room_key: &str) -> Result<String, Failure> {
+        let filter = HistoryFilter { user_id: Some(mxid.to_owned()), room_key: Some(room_key.to_owned()), limit: 20 };
+        let lines = self.store.history(&filter).await.context("read the ledger")?;
+        let joined = lines.iter().find(|line| line.kind == "join" && line.outcome == "done");
+        Ok(joined
+            .map_or_else(String::new, |line| format!("; joined by me on {} UTC", line.at.format("%Y-%m-%d %H:%M:%S"))))
+    }
+}
+
+/// What is said of somebody of whom there is no trace.
+pub(super) fn nobody(mxid: &str) -> Failure {
+    Failure::Refused {
+        reply: Reply::line([
+            text("Nobody knows "),
+            code(mxid),
+            text(": no row, no account and no room has this user."),
+        ]),
+        detail: "refused: nobody knows this user".to_owned(),
+    }
+}

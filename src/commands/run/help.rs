@@ -1,0 +1,75 @@
+//! `help`, and what is said to somebody whose words could not be read. Both come from the table.
+
+use super::listed;
+use crate::commands::desk::Desk;
+use crate::commands::parse::Misread;
+use crate::commands::reply::{Reply, Table, code, text};
+use crate::commands::table::{Argument, COMMANDS, Command};
+
+impl Desk {
+    /// Every command.
+    pub(super) fn help(&self) -> Reply {
+        let mut table = Table::new(["command", ""]);
+        for command in &COMMANDS {
+            table.row([code(self.typed(&command.usage())), text(command.help)]);
+        }
+        let users = "A user is a Matrix id, a subject, an e-mail address, a mention or a link to them.";
+        Reply::line([text("I keep rooms and accounts as the configuration says.")])
+            .and_table(table)
+            .and([text(users)])
+            .and_pieces([text("The rooms are ")].into_iter().chain(listed(self.staff.rooms.iter().map(code))).collect())
+    }
+
+    /// What is wrong with what was said. Nothing of it is repeated: it may be anything.
+    pub(in crate::commands) fn what_is_wrong(&self, misread: Misread) -> Reply {
+        match misread {
+            Misread::Unknown(Some(nearest)) => Reply::line([
+                text("There is no such command. Did you mean "),
+                code(self.typed(nearest)),
+                text("? All of them: "),
+                code(self.typed("help")),
+            ]),
+            Misread::Unknown(None) => {
+                Reply::line([text("There is no such command. All of them: "), code(self.typed("help"))])
+            }
+            Misread::Missing(command, argument) => {
+                let missing = match argument {
+                    Argument::User | Argument::OptionalUser => "Whom? ",
+                    Argument::Room => "Which room? ",
+                    Argument::HeldId => "Which plan? The message that shows it has its id. ",
+                    Argument::OptionalAll => "What? ",
+                };
+                self.usage(missing, command)
+            }
+            Misread::Wrong(command, argument) => {
+                let wrong = match argument {
+                    Argument::User | Argument::OptionalUser => {
+                        "That names nobody: give a Matrix id, a subject, an e-mail address or a mention. "
+                    }
+                    Argument::Room => "That is no room. ",
+                    Argument::HeldId => "That is no id of a held plan, which is eight letters a-f and digits. ",
+                    Argument::OptionalAll => "After this only \"all\" may stand. ",
+                };
+                self.usage(wrong, command)
+            }
+            Misread::TooMany(command) => self.usage("That is more than this command takes. ", command),
+            Misread::NoSuchRoom(_, near) => {
+                let mut line = vec![text("There is no such room. ")];
+                if let Some(near) = near.and_then(|near| self.staff.rooms.get(near)) {
+                    line.extend([text("Did you mean "), code(near), text("? ")]);
+                }
+                line.push(text("The rooms are "));
+                line.extend(listed(self.staff.rooms.iter().map(code)));
+                Reply::default().and_pieces(line)
+            }
+        }
+    }
+
+    fn usage(&self, lead: &str, command: &Command) -> Reply {
+        let mut line = vec![text(lead), text("Say "), code(self.typed(&command.usage()))];
+        if !command.arguments.is_empty() {
+            line.extend([text(", for example "), code(self.typed(command.example))]);
+        }
+        Reply::default().and_pieces(line)
+    }
+}

@@ -1,0 +1,98 @@
+//! What each command does: one file a command. A handler reads the world through the window or asks for a pass, and
+//! answers with a [`Reply`]; it writes nothing to the homeserver.
+
+mod apply;
+mod brake;
+mod doctor;
+mod explain;
+mod follow;
+mod help;
+mod history;
+mod pass;
+mod people;
+mod plan;
+mod provision;
+mod rejoin;
+mod status;
+
+use super::desk::Desk;
+use super::reply::{Piece, Reply, text};
+use super::table::Request;
+use crate::reconcile::{Closed, Hold};
+
+pub(super) use pass::{counts, outcome};
+pub(super) use plan::{count_table, entries};
+
+/// Why a command did not do what was asked.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// It may not or need not be done, as the reply says; the detail is for the ledger.
+    Refused { reply: Reply, detail: String },
+    /// This replica stopped reconciling: the next one goes on.
+    Closed(Closed),
+    /// The database failed.
+    Broken(anyhow::Error),
+}
+
+impl Failure {
+    /// A refusal whose reply and ledger line say the same.
+    fn refused(words: impl AsRef<str>) -> Self {
+        let reply = Reply::line([text(words.as_ref())]);
+        Self::Refused { reply, detail: format!("refused: {}", super::inert::inert(words.as_ref())) }
+    }
+}
+
+impl From<Closed> for Failure {
+    fn from(closed: Closed) -> Self {
+        Self::Closed(closed)
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Broken(error)
+    }
+}
+
+impl Desk {
+    /// Runs a request of `by`; `about` is the MXID of whom it is about. Nothing is done for what was read to admit it
+    /// until `hold` goes.
+    pub(super) async fn run(
+        &self,
+        request: &Request,
+        about: Option<&str>,
+        by: &str,
+        hold: Hold,
+    ) -> Result<Reply, Failure> {
+        let about = about.unwrap_or_default();
+        // Only these two do something about what was read that must come before anything else.
+        let hold = Some(hold).filter(|_| matches!(request, Request::Pause | Request::Sync));
+        match request {
+            Request::Help => Ok(self.help()),
+            Request::Status => self.status().await,
+            Request::Plan { all } => self.plan(*all).await,
+            Request::Apply { id } => self.apply(id, by).await,
+            Request::Explain(_) => self.explain(about).await,
+            Request::History(who) => self.history(who.as_ref().map(|_| about)).await,
+            Request::Provision(_) => self.provision(about, by).await,
+            Request::Sync => self.sync(by, hold).await,
+            Request::Rejoin { room, .. } => self.rejoin(about, room, by).await,
+            Request::Follow { room } => self.follow(room, by).await,
+            Request::Pause => self.pause(by, hold).await,
+            Request::Resume => self.resume(by).await,
+            Request::Doctor => self.doctor().await,
+        }
+    }
+}
+
+/// `a, b and c`, each as it is made.
+fn listed(pieces: impl IntoIterator<Item = Piece>) -> Vec<Piece> {
+    let mut listed = Vec::new();
+    for piece in pieces {
+        if !listed.is_empty() {
+            listed.push(text(", "));
+        }
+        listed.push(piece);
+    }
+    listed
+}

@@ -1,0 +1,124 @@
+//! `plan`: what would be done now, counted by room first.
+
+use std::collections::BTreeMap;
+
+use provisioner_policy::{Action, Mode, Plan, World};
+
+use super::Failure;
+use crate::commands::desk::Desk;
+use crate::commands::reply::{Reply, Table, code, strong, text};
+use crate::reconcile::Freshness;
+
+/// Lines of a short answer, and of a long one.
+const SHORT: usize = 20;
+const LONG: usize = 200;
+
+/// One action in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::commands) struct Entry {
+    pub(in crate::commands) room: String,
+    pub(in crate::commands) kind: &'static str,
+    pub(in crate::commands) user: String,
+    pub(in crate::commands) state: &'static str,
+    pub(in crate::commands) because: String,
+    pub(in crate::commands) held_because: Option<String>,
+}
+
+/// How many actions of each room, kind and state there are.
+pub(in crate::commands) type Counts = BTreeMap<(String, &'static str, &'static str), usize>;
+
+/// At most so many of `actions` in words, and how many there are of each room, kind and state.
+pub(in crate::commands) fn entries<'a>(
+    world: &World,
+    actions: impl Iterator<Item = &'a Action>,
+    limit: usize,
+) -> (Vec<Entry>, Counts) {
+    let (mut entries, mut counts) = (Vec::new(), Counts::new());
+    for action in actions {
+        let room = action.change.room().map_or_else(String::new, |room| room.key(world).to_owned());
+        let kind = action.change.kind().as_str();
+        let state = match (action.mode, action.held) {
+            (Mode::Observe, _) => "observed only",
+            (Mode::Enforce, Some(_)) => "held",
+            (Mode::Enforce, None) => "due",
+        };
+        *counts.entry((room.clone(), kind, state)).or_default() += 1;
+        if entries.len() < limit {
+            let view = action.view(world);
+            entries.push(Entry {
+                room,
+                kind,
+                user: view.user.unwrap_or_default(),
+                state,
+                because: view.because,
+                held_because: view.held_because,
+            });
+        }
+    }
+    (entries, counts)
+}
+
+/// The counts, a room and kind a row.
+pub(in crate::commands) fn count_table(counts: &Counts) -> Table {
+    let mut table = Table::new(["room", "", ""]);
+    for ((room, kind, state), count) in counts {
+        let room = if room.is_empty() { text("(server)") } else { code(room) };
+        table.row([room, text(format!("{count} {kind}")), text(*state)]);
+    }
+    table
+}
+
+struct Shown {
+    entries: Vec<Entry>,
+    counts: Counts,
+    blocked: usize,
+    held_id: Option<String>,
+    notices: Vec<String>,
+}
+
+impl Desk {
+    /// The plan for the world as it is now.
+    pub(super) async fn plan(&self, all: bool) -> Result<Reply, Failure> {
+        let limit = if all { LONG } else { SHORT };
+        let look = move |reconciler: &crate::reconcile::Reconciler, plan: &Plan| {
+            let world = reconciler.world();
+            let (entries, counts) = entries(world, plan.actions.iter(), limit);
+            let (held_id, notices) = (plan.held_id(world), world.notices());
+            Shown { entries, counts, blocked: plan.blocked.len(), held_id, notices }
+        };
+        let shown = self.window.look_at_plan(Freshness::Now, look).await?;
+        Ok(self.show_plan(&shown, limit, all))
+    }
+
+    fn show_plan(&self, shown: &Shown, limit: usize, all: bool) -> Reply {
+        let total: usize = shown.counts.values().sum();
+        let mut reply = match total {
+            0 => Reply::line([strong("Nothing to do.")]),
+            1 => Reply::line([strong("1 change is planned.")]),
+            _ => Reply::line([strong(format!("{total} changes are planned."))]),
+        };
+        let table = count_table(&shown.counts);
+        let left = limit.saturating_sub(table.len()).max(1);
+        let mut actions = Table::new(["change", "room", "user", "because"]);
+        for entry in shown.entries.iter().take(left) {
+            actions.row([text(entry.kind), code(&entry.room), code(&entry.user), text(&entry.because)]);
+        }
+        let more = total - actions.len();
+        reply = reply.and_table(table).and_table(actions);
+        if more > 0 {
+            reply = reply.and(if all {
+                [text(format!("{more} more. All of them: ")), code("phenom-provisioner plan")]
+            } else {
+                [text(format!("{more} more. All of them: ")), code(self.typed("plan all"))]
+            });
+        }
+        if let Some(id) = &shown.held_id {
+            reply = reply.and([text("What is held is carried out by "), code(self.typed(&format!("apply {id}")))]);
+        }
+        if shown.blocked > 0 {
+            let blocked = format!("{} more should be so and cannot be made so; ", shown.blocked);
+            reply = reply.and([text(blocked), code(self.typed("explain <user>")), text(" says why.")]);
+        }
+        reply.and_list(shown.notices.iter().take(5).map(|notice| vec![text(notice)]))
+    }
+}

@@ -1,0 +1,126 @@
+//! `status`: modes, rooms, last pass, and what is held.
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use provisioner_policy::{Class, Entitlement, Membership, Mode, Plan, Standing, World};
+
+use super::{Failure, counts};
+use crate::commands::desk::Desk;
+use crate::commands::reply::{Reply, Table, code, strong, text};
+use crate::reconcile::{Freshness, Reconciler};
+
+/// The classes as the configuration spells them.
+const CLASSES: [(Class, &str); 6] = [
+    (Class::Accounts, "accounts"),
+    (Class::Joins, "joins"),
+    (Class::Removals, "removals"),
+    (Class::PowerLevels, "power_levels"),
+    (Class::RoomState, "room_state"),
+    (Class::ServerAdmins, "server_admins"),
+];
+
+struct RoomLine {
+    key: String,
+    wanted: usize,
+    present: usize,
+    drift: usize,
+    state: &'static str,
+}
+
+struct Seen {
+    modes: Vec<(&'static str, Mode)>,
+    rooms: Vec<RoomLine>,
+    server_drift: usize,
+    held: usize,
+    held_id: Option<String>,
+    trouble: Option<String>,
+    notices: Vec<String>,
+}
+
+fn see(reconciler: &Reconciler, plan: &Plan) -> Seen {
+    let world = reconciler.world();
+    let drift = |room| plan.actions.iter().filter(|action| action.change.room() == room).count();
+    let rooms = world.rooms().map(|room| {
+        let (wanted, present) = heads(world, room);
+        let state = match &world.room(room).standing {
+            Standing::Ready if world.room(room).successor().is_some() => "replaced",
+            Standing::Ready => "",
+            Standing::Unread => "not read yet",
+            Standing::Unreadable(_) => "cannot be read",
+        };
+        RoomLine { key: room.key(world).to_owned(), wanted, present, drift: drift(Some(room)), state }
+    });
+    Seen {
+        modes: CLASSES.map(|(class, name)| (name, class.mode(&world.policy.modes))).to_vec(),
+        rooms: rooms.collect(),
+        server_drift: drift(None),
+        held: plan.held().count(),
+        held_id: plan.held_id(world),
+        trouble: reconciler.homeserver_trouble().map(str::to_owned),
+        notices: world.notices(),
+    }
+}
+
+/// How many belong in a room, and how many are in it. The bot and others whom no action touches count nowhere.
+fn heads(world: &World, room: provisioner_policy::RoomIx) -> (usize, usize) {
+    let touched = || world.users.iter().filter(|user| !world.is_exempt(*user));
+    let wanted = touched().filter(|user| matches!(world.entitlement(room, *user), Entitlement::By(_)));
+    let present = touched().filter(|user| world.room(room).membership(*user) == Membership::Join);
+    (wanted.count(), present.count())
+}
+
+impl Desk {
+    /// How everything stands.
+    pub(super) async fn status(&self) -> Result<Reply, Failure> {
+        let seen = self.window.look_at_plan(Freshness::Now, see).await?;
+        let paused = self.store.paused().await.context("look at the brake")?;
+        let mut reply = match paused {
+            Some(paused) => Reply::line([
+                strong("Paused"),
+                text(format!(" since {} by {}. ", when(paused.paused_at), paused.paused_by)),
+                code(self.typed("resume")),
+                text(" goes on."),
+            ]),
+            None => Reply::line([strong("Running.")]),
+        };
+        let of = |mode| {
+            let names: Vec<&str> = seen.modes.iter().filter(|(_, its)| *its == mode).map(|(name, _)| *name).collect();
+            if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+        };
+        reply = reply.and([text(format!("Enforced: {}. Only counted: {}.", of(Mode::Enforce), of(Mode::Observe)))]);
+        let mut table = Table::new(["room", "wanted", "present", "drift", ""]);
+        for RoomLine { key, wanted, present, drift, state } in &seen.rooms {
+            let [wanted, present, drift] = [wanted, present, drift].map(|count| text(count.to_string()));
+            table.row([code(key), wanted, present, drift, text(*state)]);
+        }
+        if seen.server_drift > 0 {
+            table.row([text("(server)"), text(""), text(""), text(seen.server_drift.to_string()), text("")]);
+        }
+        reply = reply.and_table(table);
+        let pulse = self.window.pulse();
+        if let Some((at, report)) = &pulse.last_pass {
+            reply = reply.and([text(format!("Last pass: {}{}", when(*at), counts(report)))]);
+        }
+        if let Some(at) = pulse.last_resync {
+            reply = reply.and([text(format!("All rooms were read again: {}.", when(at)))]);
+        }
+        if let Some(age) = pulse.queue_age {
+            reply = reply.and([text(format!("The oldest message in the queue has waited {} s.", age.as_secs()))]);
+        }
+        reply = match &seen.held_id {
+            Some(id) => reply.and([
+                strong(format!("Held by the guard: {}. ", seen.held)),
+                text("See "),
+                code(self.typed("plan")),
+                text("; to carry it out: "),
+                code(self.typed(&format!("apply {id}"))),
+            ]),
+            None => reply.and([text("Nothing is held.")]),
+        };
+        Ok(reply.and_list(seen.trouble.iter().chain(&seen.notices).map(|notice| vec![text(notice)])))
+    }
+}
+
+fn when(at: DateTime<Utc>) -> String {
+    format!("{} UTC", at.format("%Y-%m-%d %H:%M:%S"))
+}
