@@ -114,7 +114,7 @@ async fn reconcile(
     };
     let running = service.run(&either);
     let working = async {
-        match &desk {
+        match desk {
             Some(desk) => desk.work(heard).await,
             None => std::future::pending().await,
         }

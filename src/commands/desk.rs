@@ -3,21 +3,21 @@
 
 use std::collections::HashSet;
 use std::convert::Infallible;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join;
-use futures_util::stream::{FuturesUnordered, StreamExt};
 use serde_json::Value;
 use tokio::sync::Notify;
-use tracing::{info, warn};
+use tokio::task::JoinSet;
+use tracing::{error, info, warn};
 
 use super::message;
 use super::pace::Pace;
 use super::reply::Reply;
 use crate::homeserver::{CallError, Homeserver};
 use crate::reconcile::Window;
-use crate::store::Store;
+use crate::store::{CommandRow, Store};
 
 /// A lost notification costs at most this.
 const FALLBACK: Duration = Duration::from_secs(5);
@@ -53,27 +53,23 @@ impl Desk {
     }
 
     /// Works until it is dropped. `heard` is notified when something was said.
-    pub async fn work(&self, heard: &Notify) -> Infallible {
-        self.introduce().await;
-        match join(self.answer_all(heard), self.keep_posts()).await {}
+    pub async fn work(self, heard: &Notify) -> Infallible {
+        let desk = Arc::new(self);
+        desk.introduce().await;
+        match join(Arc::clone(&desk).answer_all(heard), desk.keep_posts()).await {}
     }
 
-    async fn answer_all(&self, heard: &Notify) -> Infallible {
-        let (mut running, mut begun) = (FuturesUnordered::new(), HashSet::new());
+    async fn answer_all(self: Arc<Self>, heard: &Notify) -> Infallible {
+        // Tasks of their own: each goes on while this one waits for the database. They end with this one.
+        let mut running = JoinSet::new();
+        let mut begun = HashSet::new();
         loop {
             let but: Vec<String> = begun.iter().cloned().collect();
             match self.store.open_commands(&but).await {
                 Ok(rows) => {
                     for row in rows {
                         begun.insert(row.event_id.clone());
-                        running.push(async move {
-                            let event_id = row.event_id.clone();
-                            if let Err(error) = self.handle(row).await {
-                                info!(event.id = event_id, "a command waits: {error:#}");
-                                tokio::time::sleep(RETRY).await;
-                            }
-                            event_id
-                        });
+                        running.spawn(Arc::clone(&self).handle_one(row));
                     }
                 }
                 Err(error) => warn!("commands cannot be read from the database: {error}"),
@@ -81,9 +77,21 @@ impl Desk {
             tokio::select! {
                 () = heard.notified() => {}
                 () = tokio::time::sleep(FALLBACK) => {}
-                Some(event_id) = running.next() => drop(begun.remove(&event_id)),
+                Some(ended) = running.join_next() => match ended {
+                    Ok(event_id) => drop(begun.remove(&event_id)),
+                    Err(error) => error!("a command ended in a way that it must not: {error}"),
+                },
             }
         }
+    }
+
+    async fn handle_one(self: Arc<Self>, row: CommandRow) -> String {
+        let event_id = row.event_id.clone();
+        if let Err(error) = self.handle(row).await {
+            info!(event.id = event_id, "a command waits: {error:#}");
+            tokio::time::sleep(RETRY).await;
+        }
+        event_id
     }
 
     /// Runs `with` on who said how much.

@@ -97,17 +97,18 @@ impl Desk {
         reply: Option<Reply>,
         detail: &str,
     ) -> Result<()> {
-        if !task.again && !self.begin(task, name, None, None).await? {
+        if !task.again && !self.begin(task, name, name, None, None).await? {
             return Ok(());
         }
         self.end(task, name, reply, "failed", Some(detail)).await
     }
 
-    /// Marks a task as taken. False where it was taken before.
+    /// Marks a task as taken. False where it was taken before. `words` are the command's for the ledger.
     pub(super) async fn begin(
         &self,
         task: &Task,
         name: &'static str,
+        words: &str,
         user_id: Option<String>,
         room_key: Option<String>,
     ) -> Result<bool> {
@@ -115,7 +116,7 @@ impl Desk {
             event_id: task.event_id.clone(),
             sender: task.sender.clone(),
             command: name,
-            cause: format!("{name} by {} in the Staff room ({})", task.sender, task.event_id),
+            cause: format!("{words} by {} in the Staff room ({})", task.sender, task.event_id),
             user_id,
             room_key,
         };

@@ -61,7 +61,7 @@ impl Desk {
             let reply = self.already(post).await?;
             return self.refuse(task, name, Some(reply), &format!("refused: that plan is {}", post.state)).await;
         }
-        if !self.begin(task, name, None, None).await? {
+        if !self.begin(task, name, &format!("{name} {}", post.held_id), None, None).await? {
             return Ok(());
         }
         match verdict {

@@ -44,7 +44,11 @@ impl Desk {
             Request::Rejoin { room, .. } | Request::Follow { room } => Some(room.clone()),
             _ => None,
         };
-        if !task.again && !self.begin(task, name, about.clone(), room).await? {
+        let words = match &request {
+            Request::Apply { id } => format!("{name} {id}"),
+            _ => name.to_owned(),
+        };
+        if !task.again && !self.begin(task, name, &words, about.clone(), room).await? {
             return Ok(());
         }
         let ran = self.run(&request, about.as_deref(), &task.sender, hold).await;
