@@ -14,7 +14,11 @@ crate::on_both_versions!(
 );
 
 async fn every_reading_command_is_answered_in_a_thread(version: SynapseVersion) {
-    let staff = open(version, Settings::default()).await;
+    let staff = closed(version, Settings::default()).await;
+    let intruder = subject();
+    staff.stage.member(&staff.stage.staff, &intruder).await;
+    staff.start().await;
+    staff.stage.until(&staff.stage.staff, &intruder, "leave", SOON).await;
     staff.stage.quiet().await;
     let said = staff.say(&staff.lead, "!provisioner help").await;
     let answer = staff.answer(&said).await;
@@ -27,7 +31,8 @@ async fn every_reading_command_is_answered_in_a_thread(version: SynapseVersion) 
         ("status", "Status"),
         ("plan_of_nothing", "plan"),
         ("explain_a_member", &format!("explain {}", staff.member_sub)),
-        ("history_of_a_member", &format!("history {}", staff.member.mxid)),
+        ("explain_somebody_unlisted", &format!("explain {intruder}")),
+        ("history", &format!("history {}", staff.stage.mxid(&intruder))),
         ("doctor", "doctor"),
     ] {
         let answer = staff.ask(&staff.lead, &format!("!Provisioner  {command}")).await;
@@ -42,9 +47,9 @@ async fn every_reading_command_is_answered_in_a_thread(version: SynapseVersion) 
         assert!(named(name), "{name} is in the ledger");
     }
     assert!(ledger.iter().all(|line| line["outcome"] == "done"), "{ledger:#?}");
-    assert_eq!(staff.stage.metric("provisioner_commands_total").await, 6.0);
+    assert_eq!(staff.stage.metric("provisioner_commands_total").await, 7.0);
     let log = staff.stage.service.log();
-    assert!(!log.contains("!rovisioner") && !log.contains("wanted"), "no message gets into the log");
+    assert!(!log.contains("!provisioner") && !log.contains("wanted"), "no message gets into the log");
 }
 
 async fn every_writing_command_does_what_it_says(version: SynapseVersion) {

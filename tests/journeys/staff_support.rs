@@ -72,6 +72,32 @@ impl StaffStage {
         self.send(person, "m.reaction", json!({"m.relates_to": relation})).await
     }
 
+    /// The same reaction again, after the one before was taken back.
+    pub(crate) async fn send_reaction_anew(&self, person: &Person, to: &str, key: &str) -> String {
+        let tap = self.react(person, to, key).await;
+        self.ended(&tap).await;
+        let path = format!("/_matrix/client/v3/rooms/{}/redact/{tap}/{}", self.stage.staff, subject());
+        self.stage.admin.call(reqwest::Method::PUT, &path, Some(json!({}))).await.unwrap();
+        tap
+    }
+
+    /// Pushes a message as Synapse does, under the id of an event that is in the room, so that it can be answered.
+    pub(crate) async fn push(&self, event_id: &str, sender: &str, text: &str, age_ms: i64) {
+        let event = json!({
+            "type": "m.room.message", "room_id": self.stage.staff, "event_id": event_id, "sender": sender,
+            "content": {"msgtype": "m.text", "body": text}, "unsigned": {"age": age_ms},
+        });
+        let slot = &self.stage.slot;
+        let answer = reqwest::Client::new()
+            .put(format!("http://{}/_matrix/app/v1/transactions/{}", slot.listen(), subject()))
+            .bearer_auth(&slot.hs_token)
+            .json(&json!({"events": [event]}))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+
     /// What the bot has said so far, oldest first.
     pub(crate) async fn said(&self) -> Vec<Value> {
         let mut events = self.stage.admin.messages(&self.stage.staff, 1000).await.unwrap();

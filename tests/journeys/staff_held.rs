@@ -1,0 +1,182 @@
+//! The Staff room: what the guard holds is posted, and decided by a reaction.
+
+use serde_json::{Value, json};
+use testbed::{Person, SynapseVersion};
+
+use crate::staff_support::{A_WHILE, StaffStage, closed};
+use crate::support::{SOON, Settings, subjects};
+
+crate::on_both_versions!(
+    a_tap_carries_out_exactly_what_was_shown,
+    a_dismissed_plan_is_quiet_until_it_changes,
+    whoever_may_not_decides_nothing,
+    a_plan_that_changed_is_not_decided_by_its_old_message,
+    a_held_plan_is_carried_out_by_its_id,
+);
+
+/// Six analysts, all in the room, of whom three are to go: more than the guard lets go by itself.
+async fn held(version: SynapseVersion) -> (StaffStage, Vec<String>) {
+    let guard = "free_removals = 2\nmax_removals = 5\nmax_fraction = 0.2".to_owned();
+    let staff = closed(version, Settings { guard, ..Settings::default() }).await;
+    let people = subjects(6);
+    for sub in &people {
+        staff.stage.hasura.add(sub, "analysts", "member").await.unwrap();
+    }
+    staff.start().await;
+    for sub in &people {
+        staff.stage.until(&staff.stage.analysts, sub, "join", SOON).await;
+    }
+    go(&staff, &people[..3]).await;
+    (staff, people)
+}
+
+/// These are no analysts any more.
+async fn go(staff: &StaffStage, people: &[String]) {
+    for sub in people {
+        staff.stage.hasura.remove(sub, "analysts").await.unwrap();
+    }
+    staff.stage.hook().await;
+}
+
+async fn memberships(staff: &StaffStage, people: &[String]) -> Vec<String> {
+    let mut memberships = Vec::new();
+    for sub in people {
+        memberships.push(staff.stage.membership(&staff.stage.analysts, sub).await);
+    }
+    memberships
+}
+
+async fn a_tap_carries_out_exactly_what_was_shown(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("The guard holds 3").await;
+    let said = staff.said().await;
+    let content = said.iter().find(|event| event["event_id"] == post).unwrap()["content"].clone();
+    insta::assert_snapshot!("held", staff.forms(&content));
+    assert_eq!(memberships(&staff, &people[..3]).await, ["join"; 3]);
+    // The two reactions to tap on are there already.
+    let reactions = staff.stage.admin.messages(&staff.stage.staff, 100).await.unwrap();
+    let keys: Vec<&Value> = reactions
+        .iter()
+        .filter(|event| event["type"] == "m.reaction" && event["sender"] == staff.stage.slot.bot)
+        .map(|event| &event["content"]["m.relates_to"]["key"])
+        .collect();
+    assert_eq!(keys, ["❌", "✅"]);
+
+    let tap = staff.react(&staff.lead, &post, "✅\u{fe0f}").await;
+    staff.until_says(&post, &["Approved by", &staff.lead.mxid, "3 done"]).await;
+    assert_eq!(memberships(&staff, &people).await, ["leave", "leave", "leave", "join", "join", "join"]);
+    insta::assert_snapshot!("held_and_approved", staff.plain(&staff.now_says(&post).await));
+    assert_eq!(staff.ended(&tap).await, "answered");
+    assert_eq!(staff.answers(&post).await, Vec::<Value>::new(), "the post itself says it all");
+    let history = staff.stage.service.run_cli(&["history", &people[0], "--json"]).await.unwrap().json().unwrap();
+    let cause = history[0]["cause"].as_str().unwrap();
+    assert!(cause.contains(&format!("approved by {}", staff.lead.mxid)), "{history:#}");
+    let ledger = staff.ledger().await;
+    assert_eq!((&ledger[0]["outcome"], ledger.len()), (&json!("done"), 1), "{ledger:#?}");
+    assert!(ledger[0]["cause"].as_str().unwrap().starts_with("approve "), "{ledger:#?}");
+
+    // A second tap decides nothing more.
+    let late = staff.react(&staff.lead, &post, "❌").await;
+    assert_eq!(staff.ended(&late).await, "answered");
+    let answer = staff.answer(&post).await;
+    insta::assert_snapshot!("decided_already", staff.forms(&answer));
+    assert!(staff.now_says(&post).await.contains("3 done"));
+    staff.stage.nothing_left().await;
+}
+
+async fn a_dismissed_plan_is_quiet_until_it_changes(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("The guard holds 3").await;
+    let tap = staff.react(&staff.lead, &post, "❌").await;
+    staff.until_says(&post, &["Dismissed by", &staff.lead.mxid]).await;
+    assert_eq!(staff.ended(&tap).await, "answered");
+    staff.stage.hook().await;
+    staff.ask(&staff.lead, "!provisioner sync").await;
+    tokio::time::sleep(A_WHILE).await;
+    assert_eq!(staff.posted("The guard holds 3").await, post, "it is not posted again");
+    assert_eq!(memberships(&staff, &people[..3]).await, ["join"; 3]);
+    // It changes: there is a new message, and the old one says so.
+    go(&staff, &people[3..4]).await;
+    let newer = staff.posted("The guard holds 4").await;
+    staff.until_says(&post, &["It has changed"]).await;
+    // They come back: nothing is held.
+    for sub in &people[..4] {
+        staff.stage.hasura.add(sub, "analysts", "member").await.unwrap();
+    }
+    staff.stage.hook().await;
+    staff.until_says(&newer, &["Not held any more"]).await;
+    staff.stage.nothing_left().await;
+}
+
+async fn whoever_may_not_decides_nothing(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("The guard holds 3").await;
+    let before = staff.now_says(&post).await;
+    for _ in 0..2 {
+        // A reaction can only be taken back and given again under another account's eyes; two keys do as well.
+        for key in ["✅", "✅\u{fe0f}"] {
+            let person: &Person = &staff.member;
+            let tap = staff.send_reaction_anew(person, &post, key).await;
+            assert_eq!(staff.ended(&tap).await, "answered");
+        }
+    }
+    assert_eq!(staff.answers(&post).await.len(), 1, "one notice");
+    insta::assert_snapshot!("refused_reaction", staff.forms(&staff.answer(&post).await));
+    let harmless = staff.react(&staff.lead, &post, "👍").await;
+    assert_eq!(staff.ended(&harmless).await, "ignored");
+    assert_eq!(memberships(&staff, &people[..3]).await, ["join"; 3]);
+    assert_eq!(staff.now_says(&post).await, before);
+    let ledger = staff.ledger().await;
+    assert_eq!(ledger.len(), 4, "{ledger:#?}");
+    assert!(ledger.iter().all(|line| line["detail"].as_str().unwrap().starts_with("refused")), "{ledger:#?}");
+}
+
+async fn a_plan_that_changed_is_not_decided_by_its_old_message(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let old = staff.posted("The guard holds 3").await;
+    // It has changed already, and no newer message is there yet: a row that nothing has told the service of.
+    staff.stage.hasura.remove(&people[3], "analysts").await.unwrap();
+    let early = staff.react(&staff.lead, &old, "✅").await;
+    assert_eq!(staff.ended(&early).await, "answered");
+    let answer = staff.answer(&old).await;
+    insta::assert_snapshot!("changed_just_now", staff.forms(&answer));
+    assert_eq!(memberships(&staff, &people).await, ["join"; 6], "nothing that was not shown is done");
+    let newer = staff.posted("The guard holds 4").await;
+    staff.until_says(&old, &["It has changed"]).await;
+    let stale = staff.react(&staff.lead, &old, "✅\u{fe0f}").await;
+    assert_eq!(staff.ended(&stale).await, "answered");
+    let answers = staff.answers(&old).await;
+    insta::assert_snapshot!("changed_long_since", staff.forms(&answers[1]["content"]));
+    assert_eq!(memberships(&staff, &people).await, ["join"; 6]);
+    // A restart forgets nothing of it.
+    staff.stage.service.sigterm().await.unwrap();
+    staff.stage.start().await;
+    tokio::time::sleep(A_WHILE).await;
+    assert_eq!(staff.posted("The guard holds 4").await, newer, "it is not posted again");
+    staff.react(&staff.lead, &newer, "✅").await;
+    staff.until_says(&newer, &["Approved by", "4 done"]).await;
+    assert_eq!(memberships(&staff, &people).await, ["leave", "leave", "leave", "leave", "join", "join"]);
+}
+
+async fn a_held_plan_is_carried_out_by_its_id(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("The guard holds 3").await;
+    let text = staff.now_says(&post).await;
+    let id = text.split("as plan ").nth(1).unwrap()[..8].to_owned();
+    let status = staff.ask(&staff.lead, "!provisioner status").await;
+    assert!(
+        status["body"].as_str().unwrap().contains(&format!(
+            "Held by the guard: 3. See !provisioner plan; to carry it out: !provisioner apply {id}"
+        )),
+        "{status:#}"
+    );
+    let plan = staff.ask(&staff.lead, "!provisioner plan").await;
+    insta::assert_snapshot!("plan_with_held", staff.forms(&plan));
+    let wrong = staff.ask(&staff.lead, "!provisioner apply 00000000").await;
+    assert!(wrong["body"].as_str().unwrap().contains(&format!("!provisioner apply {id}")), "{wrong:#}");
+    let answer = staff.ask(&staff.lead, &format!("!provisioner apply {}", id.to_uppercase())).await;
+    insta::assert_snapshot!("apply", staff.forms(&answer));
+    staff.until_says(&post, &["Approved by", "3 done"]).await;
+    assert_eq!(memberships(&staff, &people[..3]).await, ["leave"; 3]);
+    staff.stage.nothing_left().await;
+}
