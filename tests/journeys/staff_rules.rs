@@ -12,6 +12,7 @@ crate::on_both_versions!(
     who_may_is_decided_by_what_the_roster_says_now,
     what_was_said_long_ago_is_not_run,
     an_event_is_answered_once_however_often_it_comes,
+    a_replica_that_stands_by_takes_what_is_said_and_the_leader_answers,
     whoever_says_too_much_is_told_once,
     a_restart_between_a_command_and_its_answer_runs_nothing_twice,
 );
@@ -151,6 +152,26 @@ async fn an_event_is_answered_once_however_often_it_comes(version: SynapseVersio
     let ledger = staff.ledger().await;
     let syncs = ledger.iter().filter(|line| line["cause"].as_str().unwrap().starts_with("sync")).count();
     assert_eq!(syncs, 1, "{ledger:#?}");
+}
+
+async fn a_replica_that_stands_by_takes_what_is_said_and_the_leader_answers(version: SynapseVersion) {
+    let staff = open(version, Settings::default()).await;
+    let (second, listen) = staff.replica();
+    second.start_again().unwrap();
+    second.wait_ready().await.unwrap();
+    let said = staff.say(&staff.lead, "hello").await;
+    // A load balancer may bring the same event to both.
+    staff.push_to(&listen, &said, &staff.lead.mxid, "!provisioner plan", 0).await;
+    staff.push(&said, &staff.lead.mxid, "!provisioner plan", 0).await;
+    assert_eq!(staff.answer(&said).await["body"], "Nothing to do.");
+    staff.stage.service.sigkill().await.unwrap();
+    let said_meanwhile = staff.say(&staff.lead, "hello").await;
+    staff.push_to(&listen, &said_meanwhile, &staff.lead.mxid, "!provisioner plan", 0).await;
+    assert_eq!(staff.answer(&said_meanwhile).await["body"], "Nothing to do.", "whoever takes over answers");
+    staff.push_to(&listen, &said, &staff.lead.mxid, "!provisioner plan", 0).await;
+    staff.push_to(&listen, &said_meanwhile, &staff.lead.mxid, "!provisioner plan", 0).await;
+    assert_eq!((staff.answers(&said).await.len(), staff.answers(&said_meanwhile).await.len()), (1, 1));
+    assert_eq!(staff.ledger().await.len(), 2);
 }
 
 async fn whoever_says_too_much_is_told_once(version: SynapseVersion) {

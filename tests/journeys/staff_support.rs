@@ -9,7 +9,7 @@ use matrix_sdk::ruma::{RoomId, TransactionId};
 use regex::Regex;
 use serde_json::{Value, json};
 use sqlx::Row;
-use testbed::{Person, SynapseVersion, wait_until};
+use testbed::{Person, Service, ServiceSpec, SynapseVersion, free_port, wait_until};
 
 use crate::support::{SOON, Settings, Stage, subject};
 
@@ -34,8 +34,7 @@ pub(crate) async fn open(version: SynapseVersion, settings: Settings) -> StaffSt
 /// The same before the service runs.
 pub(crate) async fn closed(version: SynapseVersion, settings: Settings) -> StaffStage {
     let mut stage = Stage::set(version, settings).await;
-    let commands = "[commands]\nroom = \"staff\"\nallow = [{ team = \"staff\", role = \"lead\" }]\n[modes]";
-    stage.edit(|config| config.replace("[modes]", commands));
+    stage.edit(with_commands);
     let (lead_sub, member_sub) = (subject(), subject());
     stage.hasura.add(&lead_sub, "staff", "lead").await.unwrap();
     stage.hasura.add(&member_sub, "staff", "member").await.unwrap();
@@ -44,7 +43,23 @@ pub(crate) async fn closed(version: SynapseVersion, settings: Settings) -> Staff
     StaffStage { stage, lead, lead_sub, member, member_sub }
 }
 
+fn with_commands(config: String) -> String {
+    let commands = "[commands]\nroom = \"staff\"\nallow = [{ team = \"staff\", role = \"lead\" }]\n[modes]";
+    config.replace("[modes]", commands)
+}
+
 impl StaffStage {
+    /// Installs another replica, and gives where it listens for Synapse.
+    pub(crate) fn replica(&self) -> (Service, String) {
+        let [listen, admin] = [(); 2].map(|()| format!("127.0.0.1:{}", free_port().unwrap()));
+        let own = |address: &str| format!("\"{address}\"");
+        let config = with_commands(self.stage.config());
+        let config = config.replace(&own(&self.stage.slot.listen()), &own(&listen));
+        let config = config.replace(&own(&self.stage.admin_listen), &own(&admin));
+        let binary = env!("CARGO_BIN_EXE_phenom-provisioner").into();
+        (Service::install(ServiceSpec { binary, config, env: vec![], admin }).unwrap(), listen)
+    }
+
     /// Starts the service and waits until both people are in the room.
     pub(crate) async fn start(&self) {
         self.stage.start().await;
@@ -83,14 +98,18 @@ impl StaffStage {
 
     /// Pushes a message as Synapse does, under the id of an event that is in the room, so that it can be answered.
     pub(crate) async fn push(&self, event_id: &str, sender: &str, text: &str, age_ms: i64) {
+        self.push_to(&self.stage.slot.listen(), event_id, sender, text, age_ms).await;
+    }
+
+    /// The same to another replica.
+    pub(crate) async fn push_to(&self, listen: &str, event_id: &str, sender: &str, text: &str, age_ms: i64) {
         let event = json!({
             "type": "m.room.message", "room_id": self.stage.staff, "event_id": event_id, "sender": sender,
             "content": {"msgtype": "m.text", "body": text}, "unsigned": {"age": age_ms},
         });
-        let slot = &self.stage.slot;
         let answer = reqwest::Client::new()
-            .put(format!("http://{}/_matrix/app/v1/transactions/{}", slot.listen(), subject()))
-            .bearer_auth(&slot.hs_token)
+            .put(format!("http://{listen}/_matrix/app/v1/transactions/{}", subject()))
+            .bearer_auth(&self.stage.slot.hs_token)
             .json(&json!({"events": [event]}))
             .send()
             .await
