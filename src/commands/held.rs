@@ -157,6 +157,7 @@ impl Desk {
             (plan.held_id(world).as_deref() == Some(&id)).then(|| {
                 let (named, counted) = entries(world, plan.held(), NAMED);
                 let total: usize = counted.values().sum();
+                let counted = counted.into_iter().map(|((room, kind, _), count)| ((room, kind, ""), count)).collect();
                 let mut reasons: Vec<&str> = named.iter().filter_map(|one| one.held_because.as_deref()).collect();
                 reasons.sort_unstable();
                 reasons.dedup();

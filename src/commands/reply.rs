@@ -45,13 +45,21 @@ enum Block {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Table {
     header: Vec<String>,
+    /// Columns whose cells say by themselves what they are.
+    plain_without: Vec<usize>,
     rows: Vec<Vec<Piece>>,
 }
 
 impl Table {
     /// An empty table. The first column names the row and needs no header in plain text.
     pub(super) fn new<const N: usize>(header: [&str; N]) -> Self {
-        Self { header: header.map(str::to_owned).to_vec(), rows: Vec::new() }
+        Self { header: header.map(str::to_owned).to_vec(), plain_without: Vec::new(), rows: Vec::new() }
+    }
+
+    /// Leaves the headers of these columns out of plain text, because their cells say by themselves what they are.
+    pub(super) fn plain_without<const N: usize>(mut self, columns: [usize; N]) -> Self {
+        self.plain_without = columns.to_vec();
+        self
     }
 
     /// Adds a row, with as many cells as the header has.
@@ -62,6 +70,36 @@ impl Table {
     /// How many rows there are.
     pub(super) fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    /// Takes out the columns that are empty in every row.
+    fn without_empty_columns(mut self) -> Self {
+        for column in (0..self.header.len()).rev() {
+            if self.rows.iter().all(|row| row[column].text().is_empty()) {
+                self.header.remove(column);
+                self.rows.iter_mut().for_each(|row| drop(row.remove(column)));
+                self.plain_without.retain(|one| *one != column);
+                self.plain_without.iter_mut().filter(|one| **one > column).for_each(|one| *one -= 1);
+            }
+        }
+        self
+    }
+
+    /// `- staff: wanted 12, present 11`, a row a line. Empty cells are left out.
+    fn plain(&self) -> Vec<String> {
+        let line = |row: &Vec<Piece>| {
+            let cells = row.iter().map(Piece::text).enumerate().filter(|(_, cell)| !cell.is_empty());
+            let mut cells = cells.map(|(column, cell)| match self.header[column].as_str() {
+                name if column > 0 && !name.is_empty() && !self.plain_without.contains(&column) => {
+                    format!("{name} {cell}")
+                }
+                _ => cell.to_owned(),
+            });
+            let first = cells.next().unwrap_or_default();
+            let rest: Vec<String> = cells.collect();
+            if rest.is_empty() { format!("- {first}") } else { format!("- {first}: {}", rest.join(", ")) }
+        };
+        self.rows.iter().map(line).collect()
     }
 
     /// Whether there is no row.
@@ -112,7 +150,7 @@ impl Reply {
     #[must_use]
     pub(super) fn and_table(mut self, table: Table) -> Self {
         if !table.is_empty() {
-            self.blocks.push(Block::Table(table));
+            self.blocks.push(Block::Table(table.without_empty_columns()));
         }
         self
     }
@@ -175,7 +213,7 @@ impl Reply {
             match block {
                 Block::Line(pieces) => lines.push(plain(pieces)),
                 Block::List(entries) => lines.extend(entries.iter().map(|entry| format!("- {}", plain(entry)))),
-                Block::Table(table) => lines.extend(table.rows.iter().map(|row| plain_row(&table.header, row))),
+                Block::Table(table) => lines.extend(table.plain()),
             }
         }
         lines.join("\n")
@@ -193,22 +231,14 @@ fn plain(pieces: &[Piece]) -> String {
     pieces.iter().map(Piece::text).collect()
 }
 
-/// `- staff: wanted 12, present 11`. Empty cells are left out.
-fn plain_row(header: &[String], row: &[Piece]) -> String {
-    let mut cells = row.iter().map(Piece::text).zip(header).filter(|(cell, _)| !cell.is_empty());
-    let first = cells.next().map_or("", |(cell, _)| cell);
-    let rest: Vec<String> = cells.map(|(cell, name)| format!("{name} {cell}").trim_start().to_owned()).collect();
-    if rest.is_empty() { format!("- {first}") } else { format!("- {first}: {}", rest.join(", ")) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn table() -> Table {
-        let mut table = Table::new(["room", "wanted", ""]);
-        table.row([code("staff"), text("12"), text("why <not>")]);
-        table.row([code("red-room"), text(""), text("")]);
+        let mut table = Table::new(["room", "wanted", "empty", "reason"]).plain_without([3]);
+        table.row([code("staff"), text("12"), text(""), text("why <not>")]);
+        table.row([code("red-room"), text(""), text(""), text("")]);
         table
     }
 
@@ -220,7 +250,7 @@ mod tests {
         assert_eq!(
             html,
             "<p><strong>2 joins</strong> &#38; more</p>\
-             <table><thead><tr><th>room</th><th>wanted</th><th></th></tr></thead><tbody>\
+             <table><thead><tr><th>room</th><th>wanted</th><th>reason</th></tr></thead><tbody>\
              <tr><td><code>staff</code></td><td>12</td><td>why &#60;not&#62;</td></tr>\
              <tr><td><code>red-room</code></td><td></td><td></td></tr></tbody></table>\
              <ul><li>see <code>plan all</code></li></ul>"

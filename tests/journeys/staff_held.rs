@@ -1,7 +1,7 @@
 //! The Staff room: what the guard holds is posted, and decided by a reaction.
 
 use serde_json::{Value, json};
-use testbed::{Person, SynapseVersion};
+use testbed::{Person, SynapseVersion, wait_until};
 
 use crate::staff_support::{A_WHILE, StaffStage, closed};
 use crate::support::{SOON, Settings, subjects};
@@ -54,16 +54,17 @@ async fn a_tap_carries_out_exactly_what_was_shown(version: SynapseVersion) {
     insta::assert_snapshot!("held", staff.forms(&content));
     assert_eq!(memberships(&staff, &people[..3]).await, ["join"; 3]);
     // The two reactions to tap on are there already.
-    let reactions = staff.stage.admin.messages(&staff.stage.staff, 100).await.unwrap();
-    let keys: Vec<&Value> = reactions
-        .iter()
-        .filter(|event| event["type"] == "m.reaction" && event["sender"] == staff.stage.slot.bot)
-        .map(|event| &event["content"]["m.relates_to"]["key"])
-        .collect();
-    assert_eq!(keys, ["❌", "✅"]);
+    let to_tap_on = async || {
+        let events = staff.stage.admin.messages(&staff.stage.staff, 100).await.unwrap();
+        let own = |event: &&Value| event["type"] == "m.reaction" && event["sender"] == staff.stage.slot.bot;
+        let keys = events.iter().filter(own).map(|event| event["content"]["m.relates_to"]["key"].clone());
+        keys.rev().collect::<Vec<_>>()
+    };
+    wait_until("two reactions are there", SOON, async || to_tap_on().await.len() == 2).await.unwrap();
+    assert_eq!(to_tap_on().await, ["✅", "❌"]);
 
     let tap = staff.react(&staff.lead, &post, "✅\u{fe0f}").await;
-    staff.until_says(&post, &["Approved by", &staff.lead.mxid, "3 done"]).await;
+    staff.until_says(&post, &["Approved by", &staff.lead.mxid, "3 changes made"]).await;
     assert_eq!(memberships(&staff, &people).await, ["leave", "leave", "leave", "join", "join", "join"]);
     insta::assert_snapshot!("held_and_approved", staff.plain(&staff.now_says(&post).await));
     assert_eq!(staff.ended(&tap).await, "answered");
@@ -80,7 +81,7 @@ async fn a_tap_carries_out_exactly_what_was_shown(version: SynapseVersion) {
     assert_eq!(staff.ended(&late).await, "answered");
     let answer = staff.answer(&post).await;
     insta::assert_snapshot!("decided_already", staff.forms(&answer));
-    assert!(staff.now_says(&post).await.contains("3 done"));
+    assert!(staff.now_says(&post).await.contains("3 changes made"));
     staff.stage.nothing_left().await;
 }
 
@@ -154,7 +155,7 @@ async fn a_plan_that_changed_is_not_decided_by_its_old_message(version: SynapseV
     tokio::time::sleep(A_WHILE).await;
     assert_eq!(staff.posted("The guard holds 4").await, newer, "it is not posted again");
     staff.react(&staff.lead, &newer, "✅").await;
-    staff.until_says(&newer, &["Approved by", "4 done"]).await;
+    staff.until_says(&newer, &["Approved by", "4 changes made"]).await;
     assert_eq!(memberships(&staff, &people).await, ["leave", "leave", "leave", "leave", "join", "join"]);
 }
 
@@ -176,7 +177,7 @@ async fn a_held_plan_is_carried_out_by_its_id(version: SynapseVersion) {
     assert!(wrong["body"].as_str().unwrap().contains(&format!("!provisioner apply {id}")), "{wrong:#}");
     let answer = staff.ask(&staff.lead, &format!("!provisioner apply {}", id.to_uppercase())).await;
     insta::assert_snapshot!("apply", staff.forms(&answer));
-    staff.until_says(&post, &["Approved by", "3 done"]).await;
+    staff.until_says(&post, &["Approved by", "3 changes made"]).await;
     assert_eq!(memberships(&staff, &people[..3]).await, ["leave"; 3]);
     staff.stage.nothing_left().await;
 }

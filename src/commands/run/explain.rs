@@ -29,7 +29,7 @@ impl Desk {
 
     pub(super) async fn show_explanation(&self, explanation: Explanation) -> Result<Reply, Failure> {
         let Explanation { user, subject: _, account, server_admin, rooms } = explanation;
-        let mut table = Table::new(["room", "", "power", "because"]);
+        let mut table = Table::new(["room", "state", "power", "because"]).plain_without([1]);
         for RoomExplanation { room, desired, observed, power, because } in rooms {
             let state = match (desired, observed) {
                 (true, "join") => "belongs and is in it",

@@ -9,7 +9,7 @@ use crate::commands::table::{Argument, COMMANDS, Command};
 impl Desk {
     /// Every command.
     pub(super) fn help(&self) -> Reply {
-        let mut table = Table::new(["command", ""]);
+        let mut table = Table::new(["command", "does"]).plain_without([1]);
         for command in &COMMANDS {
             table.row([code(self.typed(&command.usage())), text(command.help)]);
         }

@@ -21,7 +21,7 @@ impl Desk {
         if lines.is_empty() {
             return Ok(Reply::line([text("The ledger has no such line.")]));
         }
-        let mut table = Table::new(["when (UTC)", "what", "room", "user", "outcome", "because"]);
+        let mut table = Table::new(["when (UTC)", "what", "room", "user", "outcome", "because"]).plain_without([1, 4]);
         for line in lines.iter().take(LINES) {
             let outcome = match &line.detail {
                 Some(detail) => format!("{}: {detail}", line.outcome),

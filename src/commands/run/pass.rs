@@ -84,10 +84,10 @@ pub(in crate::commands) fn outcome(report: &PassReport) -> &'static str {
     }
 }
 
-/// `: 3 done, 2 held`, of what there was any.
+/// `: 3 changes made, 2 held.`, of what there was any.
 pub(in crate::commands) fn counts(report: &PassReport) -> String {
     let counts = [
-        (report.done, "done"),
+        (report.done, if report.done == 1 { "change made" } else { "changes made" }),
         (report.already_so, "already so"),
         (report.failed.len(), "failed"),
         (report.held, "held"),

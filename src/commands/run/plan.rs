@@ -60,7 +60,7 @@ pub(in crate::commands) fn entries<'a>(
 
 /// The counts, a room and kind a row.
 pub(in crate::commands) fn count_table(counts: &Counts) -> Table {
-    let mut table = Table::new(["room", "", ""]);
+    let mut table = Table::new(["room", "change", "state"]).plain_without([1, 2]);
     for ((room, kind, state), count) in counts {
         let room = if room.is_empty() { text("(server)") } else { code(room) };
         table.row([room, text(format!("{count} {kind}")), text(*state)]);

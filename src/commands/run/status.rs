@@ -88,7 +88,7 @@ impl Desk {
             if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
         };
         reply = reply.and([text(format!("Enforced: {}. Only counted: {}.", of(Mode::Enforce), of(Mode::Observe)))]);
-        let mut table = Table::new(["room", "wanted", "present", "drift", ""]);
+        let mut table = Table::new(["room", "wanted", "present", "drift", "state"]).plain_without([4]);
         for RoomLine { key, wanted, present, drift, state } in &seen.rooms {
             let [wanted, present, drift] = [wanted, present, drift].map(|count| text(count.to_string()));
             table.row([code(key), wanted, present, drift, text(*state)]);
