@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::join;
+use futures_util::future::join3;
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -23,7 +23,7 @@ use crate::store::{CommandRow, Store};
 const FALLBACK: Duration = Duration::from_secs(5);
 
 /// Between attempts while the database or Synapse does not answer.
-const RETRY: Duration = Duration::from_secs(2);
+pub(super) const RETRY: Duration = Duration::from_secs(2);
 
 /// The room that takes commands, and how it is spoken to.
 #[derive(Clone, Debug)]
@@ -55,8 +55,7 @@ impl Desk {
     /// Works until it is dropped. `heard` is notified when something was said.
     pub async fn work(self, heard: &Notify) -> Infallible {
         let desk = Arc::new(self);
-        desk.introduce().await;
-        match join(Arc::clone(&desk).answer_all(heard), desk.keep_posts()).await {}
+        match join3(Arc::clone(&desk).answer_all(heard), desk.keep_posts(), desk.introduce()).await {}
     }
 
     async fn answer_all(self: Arc<Self>, heard: &Notify) -> Infallible {

@@ -84,6 +84,7 @@ impl Desk {
         }
         let (admitted, hold) = self.admits(&task.sender).await?;
         let Err(denied) = admitted else { return Ok(Some(hold)) };
+        drop(hold);
         let told = self.with_pace(|pace| pace.tells(&task.sender, "denied", now));
         self.refuse(task, name, told.then(|| Reply::line([text(denied.words())])), &denied.detail()).await?;
         Ok(None)

@@ -1,8 +1,10 @@
 //! How the bot introduces itself: a name and a picture, unless somebody has given it others.
 
+use std::convert::Infallible;
+
 use tracing::warn;
 
-use super::desk::Desk;
+use super::desk::{Desk, RETRY};
 use crate::homeserver::{CallError, Profile};
 
 const NAME: &str = "Provisioner";
@@ -11,11 +13,19 @@ const NAME: &str = "Provisioner";
 const AVATAR: &[u8] = include_bytes!("avatar.png");
 
 impl Desk {
-    /// Gives the bot its name and picture. That it cannot is no reason not to work.
-    pub(super) async fn introduce(&self) {
-        if let Err(error) = self.take_name_and_picture().await {
-            warn!("the bot has no name or picture of its own: {error}");
+    /// Gives the bot its name and picture, once. That it cannot is no reason not to work.
+    pub(super) async fn introduce(&self) -> Infallible {
+        loop {
+            match self.take_name_and_picture().await {
+                Err(error) if error.is_transport() => tokio::time::sleep(RETRY).await,
+                Err(error) => {
+                    warn!("the bot has no name or picture of its own: {error}");
+                    break;
+                }
+                Ok(()) => break,
+            }
         }
+        std::future::pending().await
     }
 
     async fn take_name_and_picture(&self) -> Result<(), CallError> {

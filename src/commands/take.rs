@@ -21,6 +21,8 @@ impl Desk {
         let Some(read) = parse(spoken, grammar) else { return Ok(()) };
         let name = read.as_ref().map_or_else(Misread::name, Request::name);
         let Some(hold) = self.let_in(task, name).await? else { return Ok(()) };
+        // Only these two do something about what was read that must come before anything else.
+        let hold = Some(hold).filter(|_| matches!(read, Ok(Request::Pause | Request::Sync)));
         if too_old {
             let reply = Reply::line([text(
                 "That is too old: I heard it more than ten minutes after it was said. Say it again.",

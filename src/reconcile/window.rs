@@ -188,7 +188,10 @@ impl Inside {
     pub(super) fn pass_ended(&self, reconciler: &Reconciler, report: &PassReport) {
         self.pulse.send_modify(|pulse| {
             pulse.last_pass = Some((Utc::now(), report.clone()));
-            pulse.conditions = reconciler.conditions();
+            // While Synapse does not answer, what is known of rooms says nothing of how they are.
+            if reconciler.homeserver_trouble().is_none() {
+                pulse.conditions = reconciler.conditions();
+            }
         });
     }
 

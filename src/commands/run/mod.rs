@@ -55,18 +55,16 @@ impl From<anyhow::Error> for Failure {
 }
 
 impl Desk {
-    /// Runs a request of `by`; `about` is the MXID of whom it is about. Nothing is done for what was read to admit it
-    /// until `hold` goes.
+    /// Runs a request of `by`; `about` is the MXID of whom it is about. While `hold` is there, nothing is done for what was
+    /// read to admit it.
     pub(super) async fn run(
         &self,
         request: &Request,
         about: Option<&str>,
         by: &str,
-        hold: Hold,
+        hold: Option<Hold>,
     ) -> Result<Reply, Failure> {
         let about = about.unwrap_or_default();
-        // Only these two do something about what was read that must come before anything else.
-        let hold = Some(hold).filter(|_| matches!(request, Request::Pause | Request::Sync));
         match request {
             Request::Help => Ok(self.help()),
             Request::Status => self.status().await,

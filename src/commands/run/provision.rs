@@ -29,9 +29,11 @@ impl Desk {
             });
         }
         let report = self.ask_for_pass(None, by, Some(hold)).await?;
-        let pass = Reply::line([strong(outcome(&report)), text(counts(&report))]);
         let explanation = self.explanation(mxid).await?.ok_or_else(|| explain::nobody(mxid))?;
-        let reply = self.show_explanation(explanation).await?.and_reply(pass);
+        let mut reply = self.show_explanation(explanation).await?;
+        if report.exit_code() == 1 {
+            reply = reply.and([strong(outcome(&report)), text(counts(&report))]);
+        }
         let theirs = |failed: &&crate::reconcile::Failed| failed.user.as_deref() == Some(mxid);
         match report.failed.iter().find(theirs) {
             Some(failed) => Err(Failure::Refused {
