@@ -24,7 +24,17 @@ const HOUSE: [Layer; 13] = [
     },
     Layer {
         name: "app",
-        may_import: &["commands", "intake", "accounts", "doctor", "reconcile", "sources", "homeserver", "store", "config"],
+        may_import: &[
+            "commands",
+            "intake",
+            "accounts",
+            "doctor",
+            "reconcile",
+            "sources",
+            "homeserver",
+            "store",
+            "config",
+        ],
         rule: "the composition root knows every part and nothing of the command line",
     },
     Layer {

@@ -132,8 +132,16 @@ async fn ping(homeserver: Homeserver, id: String) {
     }
 }
 
-async fn listen_to_database(store: Store, wakes: Wakes, moved: Arc<Notify>, heard: Arc<Notify>, stop: CancellationToken) {
-    let channels = [INBOX_CHANNEL, REQUESTS_CHANNEL, ACCOUNTS_CHANNEL, FOLLOWS_CHANNEL, COMMANDS_CHANNEL].map(str::to_owned).to_vec();
+async fn listen_to_database(
+    store: Store,
+    wakes: Wakes,
+    moved: Arc<Notify>,
+    heard: Arc<Notify>,
+    stop: CancellationToken,
+) {
+    let channels = [INBOX_CHANNEL, REQUESTS_CHANNEL, ACCOUNTS_CHANNEL, FOLLOWS_CHANNEL, COMMANDS_CHANNEL]
+        .map(str::to_owned)
+        .to_vec();
     let wake = move |channel: &str| match channel {
         REQUESTS_CHANNEL => wakes.wake(Woken::REQUESTS),
         ACCOUNTS_CHANNEL => wakes.wake(Woken::ACCOUNTS),

@@ -48,7 +48,6 @@ impl Settings {
 
     /// Parts of the configuration that are read and checked and have no effect yet: an operator must not rely on them.
     pub fn unused(&self) -> impl Iterator<Item = &'static str> {
-        let config = &self.config;
         let rooms = &self.policy.rooms;
         [
             ("power of a room", rooms.iter().any(|room| !room.power.is_empty())),

@@ -2,9 +2,9 @@
 //! No decision is taken here.
 
 mod accounts;
+mod commands;
 mod follows;
 mod held;
-mod commands;
 mod inbox;
 mod leadership;
 mod ledger;
@@ -25,9 +25,9 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 pub use accounts::{AccountRow, AccountSource, AccountsRead, Origin, Place, SeenAccount};
+pub use commands::{CommandEntry, CommandRow};
 pub use follows::{Follow, NewFollow};
 pub use held::HeldPlan;
-pub use commands::{CommandEntry, CommandRow};
 pub use inbox::InboxRow;
 pub use leadership::Leadership;
 pub use ledger::{Entry, HistoryFilter, HistoryLine, Lately, Line, Outcome, PassId, Taken};
