@@ -1,0 +1,201 @@
+//! Power levels of a room, as its state says them: read leniently, since old rooms hold levels as text. Nothing is changed
+//! here.
+
+use serde_json::{Map, Value};
+
+use crate::mirror::RoomMirror;
+
+/// The event that holds them.
+pub const POWER_LEVELS: &str = "m.room.power_levels";
+
+/// The level of a creator in room version 12 and later: above every integer that Matrix's canonical JSON can hold, and what
+/// Synapse counts with.
+pub const ABOVE_ALL: i64 = 1 << 53;
+
+/// The first room version whose creators stand above all levels and are never listed.
+/// <https://spec.matrix.org/v1.16/rooms/v12/>
+const CREATORS_ABOVE_ALL: u32 = 12;
+
+/// Who made a room, and what that is worth in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Creators<'a> {
+    /// Of a room before version 12: level 100 for as long as there are no power levels, and nothing beside.
+    founder: Option<&'a str>,
+    /// Of a room of version 12 or later.
+    above_all: Vec<&'a str>,
+}
+
+impl Creators<'_> {
+    /// Power levels that say what a room without any means, so that writing the first takes nothing from its creator.
+    pub(crate) fn implied(&self) -> Value {
+        let users: Map<String, Value> =
+            self.founder.iter().map(|founder| ((*founder).to_owned(), 100.into())).collect();
+        serde_json::json!({ "users": users })
+    }
+}
+
+impl RoomMirror {
+    /// Who made the room.
+    pub fn creators(&self) -> Creators<'_> {
+        let Some(create) = self.state("m.room.create") else { return Creators::default() };
+        if self.version_number().is_none_or(|version| version < CREATORS_ABOVE_ALL) {
+            return Creators { founder: Some(&create.sender), above_all: Vec::new() };
+        }
+        let additional = create.content["additional_creators"].as_array().into_iter().flatten();
+        let above_all = std::iter::once(create.sender.as_str()).chain(additional.filter_map(Value::as_str)).collect();
+        Creators { founder: None, above_all }
+    }
+
+    /// The room's version, where it is one of Matrix's own.
+    pub fn version_number(&self) -> Option<u32> {
+        self.version.parse().ok()
+    }
+
+    /// The room's power levels as they are now.
+    pub fn levels(&self) -> Result<Levels<'_>, String> {
+        Levels::read(self.content(POWER_LEVELS), self.creators())
+    }
+}
+
+/// Power levels that could be read.
+#[derive(Clone, Debug)]
+pub struct Levels<'a> {
+    /// Nothing where the room has no power levels at all.
+    content: Option<&'a Map<String, Value>>,
+    users: Option<&'a Map<String, Value>>,
+    creators: Creators<'a>,
+}
+
+impl<'a> Levels<'a> {
+    /// Reads the content of a power-levels event. Every level in it that could matter must be a number, or an error says
+    /// which is not.
+    pub fn read(content: Option<&'a Value>, creators: Creators<'a>) -> Result<Self, String> {
+        let Some(content) = content else {
+            return Ok(Self { content: None, users: None, creators });
+        };
+        let content = content.as_object().ok_or("the content is not an object")?;
+        let users = match content.get("users") {
+            None => None,
+            Some(users) => Some(users.as_object().ok_or("users is not an object")?),
+        };
+        let named = ["users_default", "state_default", "kick", "invite"].map(|key| content.get_key_value(key));
+        let events = content.get("events").and_then(Value::as_object).into_iter().flatten();
+        for (key, value) in named.into_iter().flatten().chain(events).chain(users.into_iter().flatten()) {
+            number(value).ok_or_else(|| format!("the level of {key} is {value}"))?;
+        }
+        Ok(Self { content: Some(content), users, creators })
+    }
+
+    /// The level of a user, however they come by it.
+    pub fn of(&self, mxid: &str) -> i64 {
+        if self.is_above_all(mxid) {
+            ABOVE_ALL
+        } else if self.content.is_none() && self.creators.founder == Some(mxid) {
+            100
+        } else {
+            self.explicit(mxid).unwrap_or_else(|| self.default_level())
+        }
+    }
+
+    /// Whether the user is a creator of a room whose creators no level binds.
+    pub fn is_above_all(&self, mxid: &str) -> bool {
+        self.creators.above_all.contains(&mxid)
+    }
+
+    /// The level that the room gives this user by name.
+    pub fn explicit(&self, mxid: &str) -> Option<i64> {
+        self.users?.get(mxid).and_then(number)
+    }
+
+    /// The level of everybody who is not named.
+    pub fn default_level(&self) -> i64 {
+        self.named("users_default").unwrap_or(0)
+    }
+
+    /// Who is named, with their levels. Names that are no user ids give power to nobody.
+    pub fn entries(&self) -> impl Iterator<Item = (&'a str, i64)> + use<'a> {
+        let users = self.users.into_iter().flatten();
+        users
+            .filter_map(|(mxid, level)| Some((mxid.as_str(), number(level)?)))
+            .filter(|(mxid, _)| mxid.starts_with('@'))
+    }
+
+    /// The level that sending this type of state takes.
+    pub fn to_send(&self, event_type: &str) -> i64 {
+        let Some(content) = self.content else { return 0 };
+        let of_type = content.get("events").and_then(|events| events.get(event_type)).and_then(number);
+        of_type.or_else(|| self.named("state_default")).unwrap_or(50)
+    }
+
+    /// The level that removing somebody takes.
+    pub fn to_kick(&self) -> i64 {
+        self.named("kick").unwrap_or(50)
+    }
+
+    /// The level that inviting, and so joining, somebody takes.
+    pub fn to_invite(&self) -> i64 {
+        self.named("invite").unwrap_or(0)
+    }
+
+    fn named(&self, key: &str) -> Option<i64> {
+        self.content?.get(key).and_then(number)
+    }
+}
+
+/// A level: an integer, or text that is one (room versions before 10).
+fn number(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::mirror::StateEvent;
+
+    fn room(version: &str, levels: Option<Value>) -> RoomMirror {
+        let mut room = RoomMirror::default();
+        version.clone_into(&mut room.version);
+        let event = |content| StateEvent { content, sender: "@maker:a".to_owned(), event_id: "$e".to_owned() };
+        let create = event(json!({"additional_creators": ["@second:a"]}));
+        room.state.insert(("m.room.create".into(), "".into()), create);
+        if let Some(levels) = levels {
+            room.state.insert((POWER_LEVELS.into(), "".into()), event(levels));
+        }
+        room
+    }
+
+    #[test]
+    fn levels_are_read_from_numbers_and_from_text() {
+        let room = room("5", Some(json!({"users": {"@a:a": "50", "@b:a": 7, "junk": 9}, "users_default": "1"})));
+        let levels = room.levels().unwrap();
+        assert_eq!([levels.of("@a:a"), levels.of("@b:a"), levels.of("@c:a"), levels.of("@maker:a")], [50, 7, 1, 1]);
+        assert_eq!(levels.entries().count(), 2);
+        assert_eq!([levels.to_send("m.room.name"), levels.to_kick(), levels.to_invite()], [50, 50, 0]);
+    }
+
+    #[test]
+    fn creators_stand_above_all_levels_from_version_12_on() {
+        let levels = |version| room(version, Some(json!({"users": {}}))).levels().unwrap().of("@second:a");
+        assert_eq!((levels("12"), levels("11"), levels("org.matrix.msc1")), (ABOVE_ALL, 0, 0));
+    }
+
+    #[test]
+    fn a_room_without_levels_has_its_creator_at_100() {
+        let (old, new) = (room("10", None), room("12", None));
+        assert_eq!(old.levels().unwrap().of("@maker:a"), 100);
+        assert_eq!(old.levels().unwrap().to_send("m.room.name"), 0);
+        assert_eq!(old.creators().implied(), json!({"users": {"@maker:a": 100}}));
+        assert_eq!(new.creators().implied(), json!({"users": {}}));
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_what_it_is() {
+        let unreadable = |levels| room("5", Some(levels)).levels().unwrap_err();
+        assert_eq!(unreadable(json!({"users": []})), "users is not an object");
+        assert_eq!(unreadable(json!(null)), "the content is not an object");
+        assert_eq!(unreadable(json!({"users": {"@a:a": "much"}})), "the level of @a:a is \"much\"");
+        assert_eq!(unreadable(json!({"events": {"m.room.name": null}})), "the level of m.room.name is null");
+    }
+}
