@@ -5,8 +5,10 @@ use serde::Serialize;
 use crate::entitlement::Entitlement;
 use crate::facts::Account;
 use crate::mirror::{Membership, Standing};
+use crate::obstacle::Obstacle;
 use crate::plan::Because;
 use crate::planner::{AdminVerdict, Verdict, judge, judge_admin, why_not};
+use crate::power::{Judged, PowerVerdict};
 use crate::quarrel::Quarrel;
 use crate::users::UserIx;
 use crate::world::{RoomIx, World};
@@ -40,11 +42,12 @@ pub struct RoomExplanation {
     pub because: String,
 }
 
-/// Power levels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// Power levels, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PowerExplanation {
     pub desired: i64,
     pub observed: i64,
+    pub because: String,
 }
 
 impl World {
@@ -156,17 +159,43 @@ impl World {
         }
     }
 
-    /// Levels as the room's power levels say them. Without grants in the policy, power is left alone. Creators of version 12
-    /// rooms, who stand above every level, are not listed there.
+    /// A creator of a version 12 room is shown with the level that Synapse counts with, which no number in a room reaches.
     fn explain_power(&self, room: RoomIx, user: UserIx) -> PowerExplanation {
-        let content = self.room(room).content("m.room.power_levels");
-        let level = |value: Option<&serde_json::Value>| value.and_then(serde_json::Value::as_i64);
-        let default = level(content.map(|content| &content["users_default"])).unwrap_or_default();
-        let observed = level(content.map(|content| &content["users"][self.users.mxid(user)])).unwrap_or(default);
-        let grants = &self.power[room.index()];
-        let granted = grants.iter().filter(|(_, grant)| grant.iter().any(|selector| self.matches(*selector, user)));
-        let highest = granted.map(|(level, _)| *level).max();
-        let left_alone = grants.is_empty() || self.is_exempt(user);
-        PowerExplanation { desired: if left_alone { observed } else { highest.unwrap_or(default) }, observed }
+        let levels = match self.room(room).levels() {
+            Ok(levels) => levels,
+            Err(_) => {
+                let because = Obstacle::Unreadable.text(self, Some(room), Some(user));
+                let desired = self.granted(room, user).map_or(0, |granted| granted.level);
+                return PowerExplanation { desired, observed: 0, because };
+            }
+        };
+        let mxid = self.users.mxid(user);
+        let Judged { desired, observed, verdict } = self.judge_power(room, user, &levels);
+        let words = || self.power_words(room, user);
+        let because = match verdict {
+            _ if levels.is_above_all(&mxid) => {
+                return PowerExplanation {
+                    desired: observed,
+                    observed,
+                    because: "a creator of the room, above all levels".to_owned(),
+                };
+            }
+            _ if self.power[room.index()].is_empty() => {
+                let because = "the room has no power in the configuration: levels are left alone".to_owned();
+                return PowerExplanation { desired: observed, observed, because };
+            }
+            PowerVerdict::LeftAlone if self.is_exempt(user) => {
+                "never touched: the bot, or named by guard.exempt".to_owned()
+            }
+            PowerVerdict::LeftAlone => crate::Because::Folded.text(self, Some(room), Some(user)),
+            PowerVerdict::Right if observed < levels.default_level() && self.granted(room, user).is_none() => {
+                format!("{}, and a level below the room's default is left alone", words())
+            }
+            PowerVerdict::Right => words(),
+            PowerVerdict::Edit(edit) if edit.lowers => format!("to be lowered: {}", words()),
+            PowerVerdict::Edit(_) => format!("to be raised: {}", words()),
+            PowerVerdict::Blocked(obstacle) => obstacle.text(self, Some(room), Some(user)),
+        };
+        PowerExplanation { desired, observed, because }
     }
 }

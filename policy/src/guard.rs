@@ -6,6 +6,7 @@
 use hashbrown::{HashMap, HashSet};
 
 use crate::facts::SourceState;
+use crate::overwritten::Overwritten;
 use crate::plan::{Action, Change, Class, Hold, Plan, PowerEdit};
 use crate::users::UserIx;
 use crate::world::{Matcher, RoomIx, World};
@@ -128,17 +129,14 @@ fn hold(world: &World, recent: &Recent, bucket: Bucket, planned: u32, total: u32
 
 /// The action withheld; of a change of levels only what takes power away, while what gives goes on.
 fn withhold(action: Action, hold: Hold) -> [Option<Action>; 2] {
-    let Change::SetPowerLevels { room, edits } = &action.change else {
+    let Change::SetPowerLevels { room, edits, restores } = &action.change else {
         return [Some(Action { held: Some(hold), ..action }), None];
     };
     let (lowers, raises): (Vec<PowerEdit>, Vec<PowerEdit>) = edits.iter().copied().partition(|edit| edit.lowers);
-    let part = |edits: Vec<PowerEdit>, held| {
-        let change = Change::SetPowerLevels { room: *room, edits: edits.into() };
-        (!matches!(&change, Change::SetPowerLevels { edits, .. } if edits.is_empty())).then_some(Action {
-            change,
-            held,
-            ..action.clone()
-        })
+    let part = |edits: Vec<PowerEdit>, restores: Box<[Overwritten]>, held| {
+        let nothing = edits.is_empty() && restores.is_empty();
+        let change = Change::SetPowerLevels { room: *room, edits: edits.into(), restores };
+        (!nothing).then_some(Action { change, held, ..action.clone() })
     };
-    [part(raises, None), part(lowers, Some(hold))]
+    [part(raises, restores.clone(), None), part(lowers, Box::default(), Some(hold))]
 }

@@ -4,6 +4,8 @@ use hashbrown::HashMap;
 use serde_json::Value;
 
 use crate::column::Column;
+use crate::levels::POWER_LEVELS;
+use crate::overwritten::Overwritten;
 use crate::users::UserIx;
 
 /// A user's membership of one room.
@@ -89,6 +91,8 @@ pub struct RoomMirror {
     pub state: HashMap<(Box<str>, Box<str>), StateEvent>,
     /// Version of the room, as its create event says.
     pub version: String,
+    /// What a write of ours set back in the power levels, and nobody has changed since.
+    overwritten: Vec<Overwritten>,
     joined: u32,
     invited: u32,
 }
@@ -155,6 +159,30 @@ impl RoomMirror {
     /// A state event with an empty state key.
     pub fn state(&self, event_type: &str) -> Option<&StateEvent> {
         self.state.get(&(event_type.into(), "".into()))
+    }
+
+    /// Takes a state event, as read, pushed or written.
+    pub fn set_state(&mut self, event_type: &str, state_key: &str, event: StateEvent) {
+        if event_type == POWER_LEVELS {
+            self.overwritten.retain(|one| one.is_still_so(&event.content));
+        }
+        self.state.insert((event_type.into(), state_key.into()), event);
+    }
+
+    /// What a write of ours set back in the power levels and is to be restored.
+    pub fn overwritten(&self) -> &[Overwritten] {
+        &self.overwritten
+    }
+
+    /// Notes what a write of ours set back. What somebody has changed since is theirs.
+    pub fn note_overwritten(&mut self, lost: impl IntoIterator<Item = Overwritten>) {
+        let content = self.state.get(&(POWER_LEVELS.into(), "".into())).map(|event| &event.content);
+        self.overwritten.extend(lost.into_iter().filter(|one| content.is_some_and(|content| one.is_still_so(content))));
+    }
+
+    /// Begins a reading of the whole room: what was known is forgotten, but for what is still to be restored.
+    pub fn begin_anew(&mut self) {
+        *self = Self { overwritten: std::mem::take(&mut self.overwritten), ..Self::default() };
     }
 
     /// The room that replaces this one, if it was upgraded.

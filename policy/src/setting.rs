@@ -1,5 +1,7 @@
 //! Room settings: which state event holds each, and under which key. One line a setting.
 
+use serde_json::Value;
+
 use crate::policy::RoomSettings;
 
 /// A setting of a room that can be enforced.
@@ -46,6 +48,29 @@ impl Setting {
             Self::JoinRule => settings.join_rule.as_deref(),
             Self::HistoryVisibility => settings.history_visibility.as_deref(),
             Self::GuestAccess => settings.guest_access.as_deref(),
+        }
+    }
+
+    /// What the state's content says of it.
+    pub fn value(self, content: Option<&Value>) -> Option<&Value> {
+        content?.get(self.event().1)
+    }
+
+    /// Whether a value is the one that is wanted. A room without a topic has an empty one.
+    pub fn is(self, value: Option<&Value>, wanted: &str) -> bool {
+        match value {
+            Some(value) => value.as_str() == Some(wanted),
+            None => self == Self::Topic && wanted.is_empty(),
+        }
+    }
+
+    /// The first room version that knows the value. <https://spec.matrix.org/v1.16/rooms/#feature-matrix>
+    pub(crate) fn needs_version(self, wanted: &str) -> u32 {
+        match (self, wanted) {
+            (Self::JoinRule, "knock") => 7,
+            (Self::JoinRule, "restricted") => 8,
+            (Self::JoinRule, "knock_restricted") => 10,
+            _ => 1,
         }
     }
 }

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::facts::{AccountsFrom, SourceState};
 use crate::mirror::Standing;
-use crate::plan::{Action, Because, Blocked, Class, Hold, Kind, Plan};
+use crate::plan::{Action, Because, Blocked, Change, Class, Hold, Kind, Plan};
 use crate::policy::Mode;
 use crate::pool_move::PoolMove;
 use crate::setting::Setting;
@@ -106,9 +106,17 @@ impl RoomIx {
 }
 
 impl Action {
+    /// Why it is planned, as a clause that reads alone. Of levels each person's own reason is told, up to a number.
+    pub fn cause(&self, world: &World) -> String {
+        match &self.change {
+            Change::SetPowerLevels { room, edits, restores } => world.levels_cause(*room, edits, restores),
+            change => self.because.text(world, change.room(), change.user()),
+        }
+    }
+
     /// The action in words.
     pub fn view(&self, world: &World) -> ActionView {
-        let Self { change, mode, held, because } = self;
+        let Self { change, mode, held, because: _ } = self;
         let (before, after) = change.before_and_after(world);
         ActionView {
             kind: change.kind(),
@@ -116,7 +124,7 @@ impl Action {
             user: change.user().map(|user| world.users.mxid(user)),
             mode: *mode,
             held: held.is_some(),
-            because: because.text(world, change.room(), change.user()),
+            because: self.cause(world),
             before,
             after,
             held_because: held.map(|hold| hold.text(world)),
@@ -193,6 +201,8 @@ impl Because {
             Self::PoolDeleted => "the pool no longer has the account (missing from two whole listings)".to_owned(),
             Self::Restored => "the pool has the account enabled again, and this service had closed it".to_owned(),
             Self::Drifted(setting) => world.drift_words(room, setting),
+            Self::Grants => "the grants of the room".to_owned(),
+            Self::Obstacle(obstacle) => obstacle.text(world, room, user),
         }
     }
 }
@@ -290,6 +300,7 @@ impl World {
         for room in world.rooms() {
             match &world.room(room).standing {
                 Standing::Ready => {
+                    notices.extend(world.join_rule_notice(room));
                     notices.extend(world.tombstone_notice(room));
                 }
                 Standing::Unread => {

@@ -3,7 +3,8 @@
 use hashbrown::{HashMap, HashSet};
 
 use crate::facts::{Account, Facts, Place, SourceState};
-use crate::mirror::{Membership, Mirror, OnServer, RoomMirror};
+use crate::levels::{Creators, Levels, POWER_LEVELS};
+use crate::mirror::{Membership, Mirror, OnServer, RoomMirror, StateEvent};
 use crate::names::{NameIx, Names};
 use crate::plan::{ChangeKey, Closed};
 use crate::policy::{Policy, RoomPolicy};
@@ -182,6 +183,18 @@ impl World {
     pub fn set_on_server(&mut self, mxid: &str, state: OnServer) {
         let user = self.users.intern(mxid);
         self.mirror.accounts.set(user, state);
+    }
+
+    /// Takes a state event with an empty state key. Whom power levels name is known from then on.
+    pub fn set_state(&mut self, room: RoomIx, event_type: &str, event: StateEvent) {
+        if event_type == POWER_LEVELS
+            && let Ok(levels) = Levels::read(Some(&event.content), Creators::default())
+        {
+            levels.entries().for_each(|(mxid, _)| {
+                self.users.intern(mxid);
+            });
+        }
+        self.room_mut(room).set_state(event_type, "", event);
     }
 
     /// Takes one membership, as read or pushed. `left_by` is the event of a leave by choice.

@@ -11,7 +11,7 @@ use ruma::{
     events::StateEventType,
 };
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 use tracing::{instrument, warn};
 
 use super::{
@@ -195,6 +195,13 @@ impl Homeserver {
             event_id: Some(event.event_id),
             origin_server_ts: event.origin_server_ts,
         }))
+    }
+
+    /// The content of any event of a room that the bot may see.
+    #[instrument(name = "homeserver.event_content", skip_all, fields(room.id = %room, event.id = %event))]
+    pub async fn event_content(&self, room: &str, event: &str) -> Result<Value, CallError> {
+        let request = rooms::event::Request { room: room_segment(room)?, event: PathSegment(event.to_owned()) };
+        Ok(self.call("event", self.client().send(request)).await?.body.content)
     }
 
     /// The rooms that the bot is joined to.

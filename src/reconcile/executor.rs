@@ -15,7 +15,7 @@ use tracing::warn;
 
 use super::approval::Approval;
 use super::creations::{Creation, Creations};
-use super::state_writes;
+use super::state_writes::{self, Written};
 use crate::homeserver::{AccountCreation, CallError, Homeserver, Outcome as CallOutcome};
 use crate::store::{Entry, Line, Origin, Outcome, PassId, Store};
 
@@ -36,8 +36,14 @@ const LONGEST_PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) enum Tried {
     Done,
+    /// Done by a state event.
+    Wrote(Written),
     AlreadySo,
     Failed(CallError),
+    /// Not sent: it would be regretted. The text says why.
+    Refused(String),
+    /// Not sent: somebody changed what the plan was made from.
+    Outdated,
     /// The account it needs could not be made; that failure is reported on its own.
     NoAccount,
     /// Not tried: the slice was over, or somebody asked to stop.
@@ -173,8 +179,7 @@ impl Executor<'_> {
             lanes.creations.ended(user, answer.is_ok());
         }
         match answer {
-            Ok(CallOutcome::Done) => Tried::Done,
-            Ok(CallOutcome::AlreadySo) => Tried::AlreadySo,
+            Ok(tried) => tried,
             Err(error) => {
                 if matches!(error, CallError::Unreachable(_)) {
                     lanes.unreachable.store(true, Ordering::Release);
@@ -194,10 +199,10 @@ impl Executor<'_> {
         self.store.set_closed(&self.world.users.mxid(user), Some(closed)).await
     }
 
-    async fn call(&self, change: &Change) -> Result<CallOutcome, CallError> {
+    async fn call(&self, change: &Change) -> Result<Tried, CallError> {
         let id = |room: RoomIx| self.world.policy.rooms[room.index()].id.as_str();
         let mxid = |user: UserIx| self.world.users.mxid(user);
-        match change {
+        let outcome = match change {
             &Change::CreateAccount { user } => {
                 let name = self.origins.get(&user).and_then(|origin| origin.display_name.as_deref());
                 self.homeserver.create_account(&mxid(user), name).await.map(|creation| match creation {
@@ -226,13 +231,18 @@ impl Executor<'_> {
             &Change::Remove { room, user, .. } => {
                 self.homeserver.kick(id(room), &mxid(user), Some("no longer a member")).await
             }
-            Change::SetRoomState { room, setting, after, .. } => {
-                state_writes::set_setting(self.homeserver, self.world, *room, *setting, after).await
+            Change::SetRoomState { room, setting, before, after } => {
+                let before = before.as_ref();
+                return state_writes::set_setting(self.homeserver, self.world, *room, *setting, before, after).await;
             }
-            Change::SetPowerLevels { room, edits } => {
-                state_writes::set_power_levels(self.homeserver, self.world, *room, edits).await
+            Change::SetPowerLevels { room, edits, restores } => {
+                return state_writes::set_power_levels(self.homeserver, self.world, *room, edits, restores).await;
             }
-        }
+        };
+        outcome.map(|outcome| match outcome {
+            CallOutcome::Done => Tried::Done,
+            CallOutcome::AlreadySo => Tried::AlreadySo,
+        })
     }
 
     async fn start(&self, chunk: &[Task<'_>]) -> sqlx::Result<()> {
@@ -270,8 +280,11 @@ impl Executor<'_> {
 fn line<'a>(task: &'a Task<'_>, tried: &Tried) -> Line<'a> {
     let (outcome, detail) = match tried {
         Tried::Done => (Outcome::Done, None),
+        Tried::Wrote(written) => (Outcome::Done, Some(format!("event {}", written.event_id))),
         Tried::AlreadySo => (Outcome::AlreadySo, None),
         Tried::Failed(error) => (Outcome::Failed, Some(error.to_string())),
+        Tried::Refused(why) => (Outcome::Failed, Some(why.clone())),
+        Tried::Outdated => (Outcome::Left, Some("not sent: somebody changed it meanwhile; planned anew".to_owned())),
         Tried::NoAccount => (Outcome::Failed, Some("the account could not be made, see its own line".to_owned())),
         Tried::Left => (Outcome::Left, Some("not tried: the pass was stopped, or Synapse was unreachable".to_owned())),
     };
@@ -298,7 +311,7 @@ pub(super) fn entry(world: &World, action: &Action, seq: i32) -> Entry {
         room_key: room.map(|room| room.key(world).to_owned()),
         before,
         after,
-        cause: action.because.text(world, room, action.change.user()),
+        cause: action.cause(world),
         mode: action.mode.as_str(),
         taken: i32::try_from(action.change.takes()).unwrap_or(i32::MAX),
     }

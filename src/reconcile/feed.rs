@@ -10,6 +10,8 @@ use tracing::debug;
 use super::echoes::{Echoes, Hearing};
 use super::observe::{distrust, set_present};
 use super::readings::{Age, Readings};
+use super::state_echoes::{self, Heard, StateEchoes};
+use super::state_writes::Written;
 use crate::store::InboxRow;
 
 /// What the mirror needs of an event. Everything else in it is skipped unread, however strange.
@@ -20,22 +22,31 @@ struct Pushed<'a> {
     state_key: Option<String>,
     #[serde(borrow)]
     content: &'a RawValue,
-    #[serde(default)]
-    unsigned: Unsigned,
+    #[serde(default, borrow)]
+    unsigned: Unsigned<'a>,
 }
 
 /// What Synapse adds as it sends.
 #[derive(Default, Deserialize)]
-struct Unsigned {
+struct Unsigned<'a> {
     /// Milliseconds since the event, by Synapse's clock.
     #[serde(default)]
     age: Option<i64>,
+    /// What a state event replaced.
+    #[serde(default, borrow)]
+    prev_content: Option<&'a RawValue>,
+    /// Its event; the content is left out where Synapse repeats a transaction.
+    #[serde(default)]
+    replaces_state: Option<String>,
 }
 
 /// What tells news from what is known.
 #[derive(Debug, Default)]
 pub(super) struct Ears {
     pub(super) echoes: Echoes,
+    pub(super) states: StateEchoes,
+    /// Own state events that came back without the content of the event they replaced, which is named.
+    pub(super) unverified: Vec<(Written, String)>,
     pub(super) readings: Readings,
 }
 
@@ -57,6 +68,13 @@ pub(super) fn feed(world: &mut World, ears: &mut Ears, row: &InboxRow) {
 
 fn apply(world: &mut World, ears: &mut Ears, room: RoomIx, row: &InboxRow) -> Option<()> {
     let event: Pushed<'_> = serde_json::from_str(&row.event).ok()?;
+    if event.state_key.as_deref() == Some("") {
+        match ears.states.hear(room, &row.event_type, &row.event_id) {
+            Heard::News => {}
+            Heard::Replaced => return Some(()),
+            Heard::Echo(written) => return apply_echo(world, ears, written, &event.unsigned),
+        }
+    }
     let age = ears.readings.age(room, row.received_at, event.unsigned.age);
     match row.event_type.as_str() {
         _ if age == Age::Known => Some(()),
@@ -96,6 +114,18 @@ fn apply_member(
     Some(())
 }
 
+fn apply_echo(world: &mut World, ears: &mut Ears, written: Written, unsigned: &Unsigned<'_>) -> Option<()> {
+    match (unsigned.prev_content, &unsigned.replaces_state) {
+        (Some(replaced), _) => {
+            state_echoes::compare(world, &written, &serde_json::from_str(replaced.get()).ok()?);
+        }
+        (None, Some(replaced)) => ears.unverified.push((written, replaced.clone())),
+        // The first of its kind replaces nothing.
+        (None, None) => {}
+    }
+    Some(())
+}
+
 fn apply_state(world: &mut World, room: RoomIx, row: &InboxRow, event: Pushed<'_>) -> Option<()> {
     let content = serde_json::from_str(event.content.get()).ok()?;
     let Some(state_key) = event.state_key else {
@@ -103,7 +133,10 @@ fn apply_state(world: &mut World, room: RoomIx, row: &InboxRow, event: Pushed<'_
         return Some(());
     };
     let state = StateEvent { content, sender: event.sender, event_id: row.event_id.clone() };
-    world.room_mut(room).state.insert((row.event_type.as_str().into(), state_key.into()), state);
+    match state_key.as_str() {
+        "" => world.set_state(room, &row.event_type, state),
+        key => world.room_mut(room).set_state(&row.event_type, key, state),
+    }
     Some(())
 }
 

@@ -22,6 +22,7 @@ mod record;
 mod refresh;
 mod report;
 mod service;
+mod state_echoes;
 mod state_writes;
 mod verify;
 mod wakes;

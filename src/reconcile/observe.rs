@@ -95,7 +95,7 @@ fn take_reading(world: &mut World, room: RoomIx, reading: Reading) {
         );
         return note_unreadable(world, room, why);
     }
-    *world.room_mut(room) = RoomMirror::default();
+    world.room_mut(room).begin_anew();
     world.room_mut(room).version = reading.version;
     for member in &reading.others {
         let by_the_user = member.sender == member.user_id;
@@ -106,11 +106,10 @@ fn take_reading(world: &mut World, room: RoomIx, reading: Reading) {
         world.set_membership(room, member, Membership::Join, None);
         set_present(world, member);
     }
-    let mirror = world.room_mut(room);
     for (event_type, event) in reading.state {
-        mirror.state.insert((event_type.into(), "".into()), event);
+        world.set_state(room, event_type, event);
     }
-    mirror.standing = Standing::Ready;
+    world.room_mut(room).standing = Standing::Ready;
     debug!(room.key = room.key(world), members = world.room(room).joined(), "room read");
 }
 

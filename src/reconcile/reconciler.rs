@@ -21,6 +21,7 @@ use super::observe::distrust;
 use super::quarrels::{self, Quarrels};
 use super::record;
 use super::report::{Failed, PassReport};
+use super::state_echoes;
 use super::verify::Verify;
 use super::withheld::{self, Withheld};
 use crate::homeserver::{CallError, Homeserver};
@@ -243,7 +244,7 @@ impl Reconciler {
 
     fn take_outcomes(&mut self, due: &[&Action], tried: Vec<Tried>, report: &mut PassReport) {
         let now = Instant::now();
-        let mut unreachable = None;
+        let (mut unreachable, mut moved) = (None, false);
         for (action, tried) in due.iter().zip(tried) {
             let change = &action.change;
             match tried {
@@ -252,7 +253,7 @@ impl Reconciler {
                     if matches!(tried, Tried::Done) {
                         self.await_echo(change, now);
                         self.note_success(change, now);
-                        report.done += 1;
+                        (moved, report.done) = (true, report.done + 1);
                     } else {
                         report.already_so += 1;
                         // A reading that contradicts the answer for good must not make us ask for ever.
@@ -261,19 +262,35 @@ impl Reconciler {
                         change.room().into_iter().for_each(|room| distrust(self.world.room_mut(room)));
                     }
                 }
+                Tried::Wrote(written) => {
+                    state_echoes::put(&mut self.world, &written);
+                    self.ears.states.wrote(written, now);
+                    self.note_success(change, now);
+                    report.done += 1;
+                }
+                // The next plan is made from a new reading.
+                Tried::Outdated | Tried::Refused(_) => {
+                    self.backoff.failed(change, now, None);
+                    change.room().into_iter().for_each(|room| distrust(self.world.room_mut(room)));
+                    match tried {
+                        Tried::Refused(why) => report.failed.push(failed(&self.world, change, why)),
+                        _ => report.waiting += 1,
+                    }
+                }
                 Tried::Left => report.waiting += 1,
                 Tried::NoAccount => self.backoff.failed(change, now, None),
                 Tried::Failed(error) => {
                     self.backoff.failed(change, now, error.retry_after());
                     self.learn_from(change, &error);
-                    report.failed.push(failed(&self.world, change, &error));
+                    report.failed.push(failed(&self.world, change, error.to_string()));
                     if error.is_transport() {
                         unreachable = Some(error);
                     }
                 }
             }
         }
-        if report.done > 0 {
+        // State events move nobody: there is nothing to count.
+        if moved {
             self.verify.after_writes(now);
         }
         if unreachable.is_some() {
@@ -310,7 +327,7 @@ impl Reconciler {
             &Change::Remove { room, user, .. } => {
                 self.world.room_mut(room).set_membership(user, Membership::Removed);
             }
-            // What the room's state is now comes with the push, or with the next reading.
+            // What it is instead of what the mirror says comes with the next reading.
             Change::SetRoomState { room, .. } | Change::SetPowerLevels { room, .. } => {
                 distrust(self.world.room_mut(*room));
             }
@@ -371,11 +388,11 @@ impl Reconciler {
     }
 }
 
-fn failed(world: &World, change: &Change, error: &CallError) -> Failed {
+fn failed(world: &World, change: &Change, error: String) -> Failed {
     Failed {
         kind: change.kind().as_str().to_owned(),
         room: change.room().map(|room| room.key(world).to_owned()),
         user: change.user().map(|user| world.users.mxid(user)),
-        error: error.to_string(),
+        error,
     }
 }

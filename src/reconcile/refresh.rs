@@ -10,6 +10,7 @@ use tracing::{info, instrument, warn};
 use super::feed;
 use super::observe::{distrust, observe_accounts, observe_rooms};
 use super::reconciler::Reconciler;
+use super::state_echoes;
 use crate::homeserver::CallError;
 use crate::sources::RosterError;
 
@@ -60,6 +61,9 @@ impl Reconciler {
     /// Feeds the mirror from the inbox.
     pub async fn read_inbox(&mut self) -> Result<()> {
         self.ears.echoes.forget_lost(Instant::now());
+        for room in self.ears.states.forget_lost(Instant::now()) {
+            distrust(self.world.room_mut(room));
+        }
         loop {
             let rows = self.store.unhandled_inbox(INBOX_BATCH).await.context("read the inbox")?;
             for row in &rows {
@@ -67,11 +71,25 @@ impl Reconciler {
             }
             let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
             if ids.is_empty() {
+                self.verify_state_writes().await;
                 return Ok(());
             }
             // A leave may be heard of after somebody asked for it to be forgotten.
             self.apply_pardons().await?;
             self.store.mark_inbox_handled(&ids).await.context("mark the inbox as handled")?;
+        }
+    }
+
+    /// Asks what our state events replaced, where their pushes did not say.
+    async fn verify_state_writes(&mut self) {
+        for (written, replaced) in std::mem::take(&mut self.ears.unverified) {
+            let id = &self.world.policy.rooms[written.room.index()].id;
+            match self.homeserver.event_content(id, &replaced).await {
+                Ok(content) => state_echoes::compare(&mut self.world, &written, &content),
+                Err(error) => {
+                    warn!(room.id = id, "what {} replaced cannot be read: {error}", written.event_type);
+                }
+            }
         }
     }
 
@@ -93,6 +111,7 @@ impl Reconciler {
         let ended = self.store.now().await.context("read the database's clock")?;
         for room in unread {
             self.ears.readings.read(room, began, ended);
+            self.ears.states.read(room);
         }
         if answer.is_ok() && (accounts || !self.world.mirror.accounts_listed) {
             match observe_accounts(&self.homeserver, &mut self.world, self.accounts_total).await {

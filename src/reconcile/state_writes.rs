@@ -1,28 +1,52 @@
-//! Writing room state: one piece of content edited, everything else in it kept as it was.
+//! Writing room state: one piece of content edited, everything else in it kept as it was. The freshest state is read first,
+//! and what turns out to be another matter than the plan's is left to the next plan.
 
-use provisioner_policy::{PowerEdit, RoomIx, Setting, World};
-use serde_json::value::{RawValue, to_raw_value};
+use provisioner_policy::{Obstacle, Overwritten, POWER_LEVELS, PowerEdit, Rewrite, RoomIx, Setting, UserIx, World};
+use serde_json::value::to_raw_value;
 use serde_json::{Map, Value, json};
 
-use crate::homeserver::{CallError, Homeserver, Outcome};
+use super::executor::Tried;
+use crate::homeserver::{CallError, Homeserver};
 
-/// Sets one setting of a room.
+/// A state event of ours, as Synapse took it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Written {
+    pub(super) room: RoomIx,
+    pub(super) event_type: &'static str,
+    pub(super) event_id: String,
+    pub(super) content: Value,
+    /// Whose power levels we meant to change.
+    pub(super) edited: Vec<UserIx>,
+}
+
+/// Sets one setting of a room, if it still is what the plan was made from.
 pub(super) async fn set_setting(
     homeserver: &Homeserver,
     world: &World,
     room: RoomIx,
     setting: Setting,
+    before: Option<&Value>,
     wanted: &str,
-) -> Result<Outcome, CallError> {
+) -> Result<Tried, CallError> {
     let (event_type, key) = setting.event();
-    let id = &world.policy.rooms[room.index()].id;
-    let mut content = read(homeserver, id, event_type).await?;
+    let now = read(homeserver, world, room, event_type).await?;
+    let value = setting.value(now.as_ref());
+    if setting.is(value, wanted) {
+        return Ok(Tried::AlreadySo);
+    }
+    if value != before {
+        return Ok(Tried::Outdated);
+    }
+    let mut content = match now {
+        Some(Value::Object(content)) => content,
+        _ => Map::new(),
+    };
     content.insert(key.to_owned(), json!(wanted));
     // The topic in other formats would go on saying what it said.
     if setting == Setting::Topic {
         content.remove("m.topic");
     }
-    homeserver.set_state(id, event_type, "", raw(&content)).await.map(|_| Outcome::Done)
+    write(homeserver, world, room, event_type, content.into(), Vec::new()).await
 }
 
 /// Changes power levels in one event.
@@ -31,30 +55,43 @@ pub(super) async fn set_power_levels(
     world: &World,
     room: RoomIx,
     edits: &[PowerEdit],
-) -> Result<Outcome, CallError> {
-    let id = &world.policy.rooms[room.index()].id;
-    let mut content = read(homeserver, id, "m.room.power_levels").await?;
-    let users = content.entry("users").or_insert_with(|| json!({}));
-    let Some(users) = users.as_object_mut() else {
-        return Err(CallError::NotPermitted { message: "the room's power levels name no users".to_owned() });
-    };
-    for edit in edits {
-        let mxid = world.users.mxid(edit.user);
-        match edit.after {
-            Some(level) => users.insert(mxid, json!(level)),
-            None => users.remove(&mxid),
-        };
+    restores: &[Overwritten],
+) -> Result<Tried, CallError> {
+    let now = read(homeserver, world, room, POWER_LEVELS).await?;
+    match world.rewrite_levels(room, now.as_ref(), edits, restores) {
+        Rewrite::Write(content) => {
+            let edited = edits.iter().map(|edit| edit.user).collect();
+            write(homeserver, world, room, POWER_LEVELS, content, edited).await
+        }
+        Rewrite::AlreadySo => Ok(Tried::AlreadySo),
+        Rewrite::Outdated => Ok(Tried::Outdated),
+        // What cannot be read now could be read by the plan: the next one says what is wrong with it.
+        Rewrite::Refused(Obstacle::Unreadable) => Ok(Tried::Outdated),
+        Rewrite::Refused(obstacle) => Ok(Tried::Refused(obstacle.text(world, Some(room), None))),
     }
-    homeserver.set_state(id, "m.room.power_levels", "", raw(&content)).await.map(|_| Outcome::Done)
 }
 
-/// The content of a state event as it is now, its unknown keys included; empty where there is none.
-async fn read(homeserver: &Homeserver, room: &str, event_type: &str) -> Result<Map<String, Value>, CallError> {
-    let event = homeserver.state_event(room, event_type, "").await?;
-    let content = event.and_then(|event| serde_json::from_str(event.content.get()).ok());
-    Ok(content.unwrap_or_default())
+/// The content of a state event as it is now, its unknown keys included.
+async fn read(
+    homeserver: &Homeserver,
+    world: &World,
+    room: RoomIx,
+    event_type: &str,
+) -> Result<Option<Value>, CallError> {
+    let event = homeserver.state_event(&world.policy.rooms[room.index()].id, event_type, "").await?;
+    Ok(event.map(|event| serde_json::from_str(event.content.get()).unwrap_or_default()))
 }
 
-fn raw(content: &Map<String, Value>) -> Box<RawValue> {
-    to_raw_value(content).expect("a map of JSON values is JSON")
+async fn write(
+    homeserver: &Homeserver,
+    world: &World,
+    room: RoomIx,
+    event_type: &'static str,
+    content: Value,
+    edited: Vec<UserIx>,
+) -> Result<Tried, CallError> {
+    let id = &world.policy.rooms[room.index()].id;
+    let raw = to_raw_value(&content).expect("a JSON value is JSON");
+    let event_id = homeserver.set_state(id, event_type, "", raw).await?;
+    Ok(Tried::Wrote(Written { room, event_type, event_id, content, edited }))
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::kind::{Class, Kind};
 use crate::mirror::Membership;
+use crate::overwritten::Overwritten;
 use crate::setting::Setting;
 use crate::users::UserIx;
 use crate::world::{RoomIx, World};
@@ -66,10 +67,11 @@ pub enum Change {
         user: UserIx,
         before: Membership,
     },
-    /// One event with all that changes in the room.
+    /// One event with all that changes in the room: levels of people, and what a write of ours had overwritten.
     SetPowerLevels {
         room: RoomIx,
         edits: Box<[PowerEdit]>,
+        restores: Box<[Overwritten]>,
     },
 }
 
@@ -162,8 +164,9 @@ impl Change {
         let mut hasher = std::hash::DefaultHasher::new();
         match self {
             Self::SetRoomState { setting, after, .. } => (setting, after).hash(&mut hasher),
-            Self::SetPowerLevels { edits, .. } => {
-                edits.iter().for_each(|edit| (edit.user, edit.after).hash(&mut hasher))
+            Self::SetPowerLevels { edits, restores, .. } => {
+                edits.iter().for_each(|edit| (edit.user, edit.after).hash(&mut hasher));
+                restores.iter().for_each(|one| (&one.path, &one.theirs).hash(&mut hasher));
             }
             Self::RestoreAccount { before, .. } => before.hash(&mut hasher),
             _ => return 0,
@@ -184,15 +187,16 @@ impl Change {
             Self::SetRoomState { before, after, .. } => (before.clone().unwrap_or_default(), json!(after)),
             Self::Join { before, .. } => (json!(before.as_str()), json!("join")),
             Self::Remove { before, .. } => (json!(before.as_str()), json!("leave")),
-            Self::SetPowerLevels { edits, .. } => {
-                let levels = |of: fn(&PowerEdit) -> Value| -> Value {
-                    edits
-                        .iter()
-                        .map(|edit| (world.users.mxid(edit.user), of(edit)))
-                        .collect::<serde_json::Map<_, _>>()
-                        .into()
+            Self::SetPowerLevels { edits, restores, .. } => {
+                let levels = |of: fn(&PowerEdit) -> Value, other: fn(&Overwritten) -> &Option<Value>| -> Value {
+                    let restored = restores.iter().map(|one| (one.name(), other(one).clone().unwrap_or_default()));
+                    let edited = edits.iter().map(|edit| (world.users.mxid(edit.user), of(edit)));
+                    restored.chain(edited).collect::<serde_json::Map<_, _>>().into()
                 };
-                (levels(|edit| json!(edit.before)), levels(|edit| json!(edit.after)))
+                (
+                    levels(|edit| json!(edit.before), |one| &one.ours),
+                    levels(|edit| json!(edit.after), |one| &one.theirs),
+                )
             }
         }
     }

@@ -8,6 +8,7 @@ mod kind;
 pub use change::{Change, ChangeKey, Closed, PowerEdit};
 pub use kind::{Class, Kind};
 
+use crate::obstacle::Obstacle;
 use crate::policy::Mode;
 use crate::pool_move::PoolMove;
 use crate::setting::Setting;
@@ -55,6 +56,10 @@ pub enum Because {
     Restored,
     /// The setting of the room is not what the policy says.
     Drifted(Setting),
+    /// The grants of the room; the words for it name each person's.
+    Grants,
+    /// Something about power levels or settings that somebody must mend.
+    Obstacle(Obstacle),
 }
 
 /// Why the guard holds an action back.

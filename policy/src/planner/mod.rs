@@ -3,6 +3,8 @@
 mod accounts;
 mod admins;
 mod membership;
+mod power;
+mod settings;
 
 pub(crate) use self::admins::{AdminVerdict, judge_admin};
 pub(crate) use self::membership::{Verdict, judge, why_not};
@@ -44,6 +46,8 @@ fn plan_room(world: &World, room: RoomIx, plan: &mut Plan) {
             Verdict::Pardon(event_id) => plan.pardons.push(Pardon { room, user, event_id }),
         }
     }
+    settings::plan_settings(world, room, plan);
+    power::plan_power(world, room, plan);
 }
 
 impl Plan {

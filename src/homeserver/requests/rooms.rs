@@ -23,6 +23,10 @@ endpoint!(state: GET "/_synapse/admin/v1/rooms/{room}/state" {
     #[ruma_api(path)] room: PathSegment,
     #[ruma_api(query)] #[serde(rename = "type")] kind: String,
 } -> State);
+endpoint!(event: GET "/_matrix/client/v3/rooms/{room}/event/{event}" {
+    #[ruma_api(path)] room: PathSegment,
+    #[ruma_api(path)] event: PathSegment,
+} -> Event);
 
 endpoint!(admin_join: POST "/_synapse/admin/v1/join/{room}" {
     #[ruma_api(path)] room: PathSegment,
@@ -54,6 +58,11 @@ pub(crate) struct Joined {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Members {
     pub(crate) chunk: Vec<Entry<Member>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Event {
+    pub(crate) content: Value,
 }
 
 /// What matters of a membership event, and nothing else: a display name may be anything.

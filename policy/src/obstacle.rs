@@ -1,0 +1,81 @@
+//! What is in the way of power levels and room settings, each with its mend. Nothing here is tried again and again: it
+//! waits until somebody mends it.
+
+use crate::levels::{ABOVE_ALL, POWER_LEVELS};
+use crate::setting::Setting;
+use crate::users::UserIx;
+use crate::world::{RoomIx, World};
+
+/// Why a level or a setting is not what it should be, and stays so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Obstacle {
+    /// A source that a grant of the room depends on cannot be believed: nobody is lowered.
+    Frozen { from: i64, to: i64 },
+    /// Somebody at or above the bot's own level, whom it cannot lower.
+    AtTheBots { level: i64, bot: i64 },
+    /// A grant at or above the bot's own level: the bot could never take it away again.
+    GrantTooHigh { level: i64, bot: i64 },
+    /// The bot may not send this state.
+    BotLacks { event_type: &'static str, needed: i64, bot: i64 },
+    /// The room's power levels are not what they must be.
+    Unreadable,
+    /// The event would be larger than Matrix allows.
+    TooLarge { bytes: usize },
+    /// Afterwards the bot could no longer do this.
+    LocksOut { from: &'static str },
+    /// The room's version does not know the value that the policy wants.
+    RoomTooOld { setting: Setting, needs: u32 },
+}
+
+impl Obstacle {
+    /// The obstacle and its mend, as a clause that reads alone.
+    pub fn text(self, world: &World, room: Option<RoomIx>, user: Option<UserIx>) -> String {
+        match self {
+            Self::Frozen { from, to } => {
+                let freeze = room.zip(user).and_then(|(room, user)| world.power_freeze(room, user));
+                let why = freeze.map_or_else(|| "a source was unreadable".to_owned(), |freeze| freeze.to_string());
+                format!("would be lowered from {from} to {to}, but {why}")
+            }
+            Self::AtTheBots { level, bot } => format!(
+                "has level {level} and should not; the bot's own is {}, and nobody is lowered by their equal: lower them \
+                 yourself as somebody above them, or name them in guard.exempt",
+                level_words(bot)
+            ),
+            Self::GrantTooHigh { level, bot } => format!(
+                "a grant of level {level} is not below the bot's own level {bot} in this room, and could never be taken \
+                 away again: raise the bot (`bootstrap`, or by hand to 100), or grant less"
+            ),
+            Self::BotLacks { event_type, needed, bot } => format!(
+                "the bot has level {bot} in this room, and {event_type} takes {needed}: raise the bot (`bootstrap`, or by \
+                 hand to 100)"
+            ),
+            Self::Unreadable => {
+                let why = room.and_then(|room| world.room(room).levels().err()).unwrap_or_default();
+                format!(
+                    "the room's {POWER_LEVELS} cannot be read ({why}): write them anew by hand, as somebody of level 100"
+                )
+            }
+            Self::TooLarge { bytes } => format!(
+                "the power levels would have {bytes} bytes, and Matrix allows 65,536 in an event: grant a level to fewer \
+                 people, or to everyone at once by users_default"
+            ),
+            Self::LocksOut { from } => {
+                format!(
+                    "the change would leave the bot unable to {from}: raise the bot (`bootstrap`, or by hand to 100)"
+                )
+            }
+            Self::RoomTooOld { setting, needs } => {
+                let version = room.map_or("", |room| &world.room(room).version);
+                format!(
+                    "the room has version {version}, and this {} needs {needs} or later: upgrade the room, or write another",
+                    setting.key()
+                )
+            }
+        }
+    }
+}
+
+/// A level as people read it.
+pub(crate) fn level_words(level: i64) -> String {
+    if level == ABOVE_ALL { "above all levels".to_owned() } else { level.to_string() }
+}

@@ -1,0 +1,155 @@
+//! Who should have which level in a room, and what that means for the level they have: one person at a time.
+
+use serde_json::Value;
+
+use crate::entitlement::{Entitlement, Freeze};
+use crate::levels::{Creators, Levels, POWER_LEVELS};
+use crate::mirror::Membership;
+use crate::obstacle::Obstacle;
+use crate::overwritten::{Overwritten, overwritten};
+use crate::plan::PowerEdit;
+use crate::users::UserIx;
+use crate::world::{Matcher, RoomIx, World};
+
+/// Of how many people one line tells the reason.
+const MOST_NAMED: usize = 20;
+
+/// A grant that matches somebody: its level, its place among the room's grants, and which of its selectors matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Granted {
+    pub(crate) level: i64,
+    pub(crate) grant: usize,
+    pub(crate) selector: usize,
+}
+
+/// What is planned for one person's level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PowerVerdict {
+    /// Never touched: the bot, exempt, a creator, or somebody of whom nothing can be concluded.
+    LeftAlone,
+    /// As it should be.
+    Right,
+    Edit(PowerEdit),
+    Blocked(Obstacle),
+}
+
+/// One person's level beside what it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Judged {
+    pub(crate) desired: i64,
+    pub(crate) observed: i64,
+    pub(crate) verdict: PowerVerdict,
+}
+
+impl World {
+    /// The highest grant that this person has in the room. It takes a place there: to be in it or to belong to it.
+    pub(crate) fn granted(&self, room: RoomIx, user: UserIx) -> Option<Granted> {
+        self.matching_grant(room, user).filter(|_| {
+            self.room(room).membership(user) == Membership::Join
+                || matches!(self.entitlement(room, user), Entitlement::By(_))
+        })
+    }
+
+    /// The highest grant whose selectors match, place or none.
+    fn matching_grant(&self, room: RoomIx, user: UserIx) -> Option<Granted> {
+        if !self.users.is_local(user) || !self.may_belong(user) || self.facts.folded.contains(&user) {
+            return None;
+        }
+        let grants = self.power[room.index()].iter().enumerate();
+        let matching = grants.filter_map(|(grant, (level, selectors))| {
+            let selector = selectors.iter().position(|selector| self.matches(*selector, user))?;
+            Some(Granted { level: *level, grant, selector })
+        });
+        matching.max_by_key(|granted| granted.level)
+    }
+
+    /// Why this person's level in the room may not be lowered for now.
+    pub fn power_freeze(&self, room: RoomIx, user: UserIx) -> Option<Freeze> {
+        let selectors: Vec<Matcher> =
+            self.power[room.index()].iter().flat_map(|(_, selectors)| selectors).copied().collect();
+        self.freeze_of_any(&selectors).or_else(|| {
+            // A grant matches, and only the place is missing: that it is lost must be as certain.
+            self.matching_grant(room, user)?;
+            let suspect = || Freeze::Row("the roster answered no row at all".to_owned());
+            self.freeze(room).or_else(|| self.roster_is_suspect(room).then(suspect))
+        })
+    }
+
+    /// Compares one person's level with what the grants say.
+    pub(crate) fn judge_power(&self, room: RoomIx, user: UserIx, levels: &Levels<'_>) -> Judged {
+        let mxid = self.users.mxid(user);
+        let (observed, default) = (levels.of(&mxid), levels.default_level());
+        let as_it_is = |verdict| Judged { desired: observed, observed, verdict };
+        if self.is_exempt(user) || levels.is_above_all(&mxid) || self.facts.folded.contains(&user) {
+            return as_it_is(PowerVerdict::LeftAlone);
+        }
+        let desired = match self.granted(room, user) {
+            Some(granted) => granted.level,
+            // A level below the default is a moderator's silencing, not power.
+            None if observed <= default => return as_it_is(PowerVerdict::Right),
+            None => default,
+        };
+        if desired == observed {
+            return as_it_is(PowerVerdict::Right);
+        }
+        let after = (desired != default).then_some(desired);
+        let edit = PowerEdit { user, before: observed, after, lowers: desired < observed };
+        Judged { desired, observed, verdict: self.judge_edit(room, edit, desired, levels.of(&self.policy.bot)) }
+    }
+
+    fn judge_edit(&self, room: RoomIx, edit: PowerEdit, desired: i64, bot: i64) -> PowerVerdict {
+        if edit.lowers && self.power_freeze(room, edit.user).is_some() {
+            PowerVerdict::Blocked(Obstacle::Frozen { from: edit.before, to: desired })
+        } else if edit.before >= bot {
+            PowerVerdict::Blocked(Obstacle::AtTheBots { level: edit.before, bot })
+        } else if desired >= bot {
+            PowerVerdict::Blocked(Obstacle::GrantTooHigh { level: desired, bot })
+        } else {
+            PowerVerdict::Edit(edit)
+        }
+    }
+
+    /// Why somebody has, or is to have, the level that the policy gives them.
+    pub(crate) fn power_words(&self, room: RoomIx, user: UserIx) -> String {
+        let Some(Granted { level, grant, selector }) = self.granted(room, user) else {
+            return "no grant of the room matches".to_owned();
+        };
+        let selector = &self.policy.rooms[room.index()].power[grant].grant[selector];
+        let row = self.roster_words(user).map(|row| format!(" ({row})")).unwrap_or_default();
+        format!("level {level} by {selector} of power {level}{row}")
+    }
+
+    /// Notes what a write of ours set back in the power levels, by what it replaced. Levels that the policy decides are
+    /// left to the plan: only of those without a grant a lowering is kept, because no plan would repeat it.
+    pub fn note_overwritten(&mut self, room: RoomIx, replaced: &Value, written: &Value, edited: &[UserIx]) {
+        let (Ok(theirs), Ok(ours)) =
+            (Levels::read(Some(replaced), Creators::default()), Levels::read(Some(written), Creators::default()))
+        else {
+            return;
+        };
+        let is_theirs = |mxid: &str| match self.users.get(mxid) {
+            Some(user) if edited.contains(&user) => false,
+            Some(user) if self.is_exempt(user) => user != self.bot(),
+            Some(user) => theirs.of(mxid) < ours.of(mxid) && self.granted(room, user).is_none(),
+            None => false,
+        };
+        let mut lost = overwritten(replaced, written);
+        lost.retain(|one| one.user().is_none_or(is_theirs));
+        self.room_mut(room).note_overwritten(lost);
+    }
+
+    /// Why levels change, person by person.
+    pub(crate) fn levels_cause(&self, room: RoomIx, edits: &[PowerEdit], restores: &[Overwritten]) -> String {
+        let last = self.room(room).state(POWER_LEVELS);
+        let by = last.map(|last| format!(" (the levels were last set by {})", last.sender)).unwrap_or_default();
+        let restored = restores.iter().map(|one| format!("{}: a write of ours had set it back", one.name()));
+        let edited = edits.iter().map(|edit| {
+            let by = if edit.lowers { by.as_str() } else { "" };
+            format!("{}: {}{by}", self.users.mxid(edit.user), self.power_words(room, edit.user))
+        });
+        let mut words: Vec<String> = restored.chain(edited).take(MOST_NAMED).collect();
+        let more = (restores.len() + edits.len()).saturating_sub(words.len());
+        words.extend((more > 0).then(|| format!("and {more} more")));
+        words.join("; ")
+    }
+}

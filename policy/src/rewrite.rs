@@ -1,0 +1,105 @@
+//! A room's power levels written anew: what changes is edited in the content as it is, and everything else in it stays,
+//! known or not. What would be refused or regretted is found here, before it is sent.
+
+use serde_json::{Map, Value};
+
+use crate::levels::{Levels, POWER_LEVELS};
+use crate::obstacle::Obstacle;
+use crate::overwritten::Overwritten;
+use crate::plan::PowerEdit;
+use crate::setting::Setting;
+use crate::world::{RoomIx, World};
+
+/// Matrix allows 65,536 bytes for a whole event: this much is left for the content beside ids, hashes and signatures.
+const MAX_CONTENT_BYTES: usize = 61_440;
+
+/// What becomes of the content.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rewrite {
+    /// To be sent.
+    Write(Value),
+    /// It is so already.
+    AlreadySo,
+    /// It is neither what the plan was made from nor what the plan wants: plan anew.
+    Outdated,
+    /// Not to be sent, now or later, until somebody mends it.
+    Refused(Obstacle),
+}
+
+impl World {
+    /// Edits the room's power levels as they are `now`; nothing where the room has none yet.
+    pub fn rewrite_levels(
+        &self,
+        room: RoomIx,
+        now: Option<&Value>,
+        edits: &[PowerEdit],
+        restores: &[Overwritten],
+    ) -> Rewrite {
+        let creators = self.room(room).creators();
+        let before = now.cloned().unwrap_or_else(|| creators.implied());
+        let mut after = before.clone();
+        restores.iter().filter(|one| one.is_still_so(&before)).for_each(|one| one.restore(&mut after));
+        match Levels::read(Some(&after), creators.clone()) {
+            Err(_) => return Rewrite::Refused(Obstacle::Unreadable),
+            Ok(levels) if !self.are_made_from(edits, &levels) => return Rewrite::Outdated,
+            Ok(_) => self.edit_users(&mut after, edits),
+        }
+        if after == before {
+            return Rewrite::AlreadySo;
+        }
+        let bytes = after.to_string().len();
+        if bytes > MAX_CONTENT_BYTES {
+            return Rewrite::Refused(Obstacle::TooLarge { bytes });
+        }
+        let lockout = match (Levels::read(now, creators.clone()), Levels::read(Some(&after), creators)) {
+            (Ok(before), Ok(after)) => self.lockout(&before, &after),
+            _ => return Rewrite::Refused(Obstacle::Unreadable),
+        };
+        lockout.map_or(Rewrite::Write(after), |from| Rewrite::Refused(Obstacle::LocksOut { from }))
+    }
+
+    /// Whether everybody who is edited has the level that the plan was made from, or has the wanted one already.
+    fn are_made_from(&self, edits: &[PowerEdit], levels: &Levels<'_>) -> bool {
+        edits.iter().all(|edit| {
+            let level = levels.of(&self.users.mxid(edit.user));
+            level == edit.before || level == edit.after.unwrap_or(levels.default_level())
+        })
+    }
+
+    fn edit_users(&self, content: &mut Value, edits: &[PowerEdit]) {
+        let Some(content) = content.as_object_mut().filter(|_| !edits.is_empty()) else { return };
+        let Some(users) = content.entry("users").or_insert_with(|| Map::new().into()).as_object_mut() else { return };
+        for edit in edits {
+            let mxid = self.users.mxid(edit.user);
+            match edit.after {
+                Some(level) => users.insert(mxid, level.into()),
+                None => users.remove(&mxid),
+            };
+        }
+    }
+
+    /// What the bot can do in the room before the change and could not after it. Room repair is among it: nobody may be set
+    /// on a level from which the bot could not take them down.
+    fn lockout(&self, before: &Levels<'_>, after: &Levels<'_>) -> Option<&'static str> {
+        let bot = &self.policy.bot;
+        let can = |levels: &Levels<'_>, needed: i64| levels.of(bot) >= needed;
+        let loses = |needed: &dyn Fn(&Levels<'_>) -> i64| can(before, needed(before)) && !can(after, needed(after));
+        let loses_state = |kind: &str| loses(&|levels| levels.to_send(kind));
+        let out_of_reach = |levels: &Levels<'_>, mxid: &str| {
+            levels.of(mxid) >= levels.of(bot) && self.users.get(mxid).is_none_or(|user| !self.is_exempt(user))
+        };
+        if loses_state(POWER_LEVELS) {
+            Some("change power levels")
+        } else if loses(&|levels| levels.to_kick()) {
+            Some("remove anybody")
+        } else if loses(&|levels| levels.to_invite()) {
+            Some("join anybody")
+        } else if Setting::ALL.iter().any(|setting| loses_state(setting.event().0)) {
+            Some("change the room's settings")
+        } else if after.entries().any(|(mxid, _)| out_of_reach(after, mxid) && !out_of_reach(before, mxid)) {
+            Some("lower somebody again")
+        } else {
+            None
+        }
+    }
+}
