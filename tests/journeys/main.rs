@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a journey whose stage fails has failed")]
 
 mod admins;
+mod backfill;
 mod bad_input;
 mod commands;
 mod counts;
@@ -18,6 +19,7 @@ mod membership;
 mod outages;
 mod pool;
 mod quarrels;
+mod queue;
 mod staff;
 mod staff_alerts;
 mod staff_held;
