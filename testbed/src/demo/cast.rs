@@ -7,6 +7,12 @@ use super::rooms::Room::{self, Analysts, Experiencers, Red, Staff};
 /// The localpart of the integration that `guard.exempt` names.
 pub(crate) const EXEMPT: &str = "phenom-mcp";
 
+/// Who is in the user pool only once the rooms were filled, and whom Synapse has never seen.
+pub(crate) const LATECOMER: &str = "Kim";
+
+/// Who is not in the user pool: an outsider, and the id of a former pool.
+const NOT_IN_POOL: [&str; 2] = ["Mallory", "Pia"];
+
 /// Somebody in the demo.
 #[derive(Debug)]
 pub(crate) struct Actor {
@@ -37,17 +43,14 @@ pub(crate) const CAST: [Actor; 18] = [
         &[Red, Analysts, Experiencers],
     ),
     actor("Nils", "b48f6179-aa20-45f3-96bb-06c723a4950b", &[("experiencers", "member")], &[Red, Experiencers]),
-    actor("Kim", KIM, &[], &[Red, Analysts]),
+    actor(LATECOMER, "c590728a-bb31-4604-87cc-17d834b5a60c", &[], &[Red, Analysts]),
     actor("Leo", "d6a1839b-cc42-4715-98dd-28e945c6b70d", &[], &[Red, Experiencers]),
     actor("Mallory", "e7b294ac-dd53-4826-89ee-39fa56d7c80e", &[], &[]),
     actor("Pia", "f8c3a5bd-ee64-4937-9aff-4a0b67e8d90f", &[], &[]),
-    actor("Rosa", "09d4b6ce-ff75-4a48-8b00-5b1c78f9ea10", &[], &[]),
-    actor("Sven", "1ae5c7df-0086-4b59-9c11-6c2d890afb11", &[], &[]),
+    actor("Rosa", "09d4b6ce-ff75-4a48-8b00-5b1c78f9ea10", &[], &[Red]),
+    actor("Sven", "1ae5c7df-0086-4b59-9c11-6c2d890afb11", &[], &[Red]),
     actor(EXEMPT, EXEMPT, &[], &[Staff, Experiencers]),
 ];
-
-/// Whom Synapse has never seen.
-pub(crate) const KIM: &str = "c590728a-bb31-4604-87cc-17d834b5a60c";
 
 const fn actor(
     name: &'static str,
@@ -66,6 +69,10 @@ impl Actor {
 
     pub(crate) fn is_exempt(&self) -> bool {
         self.sub == EXEMPT
+    }
+
+    pub(crate) fn is_in_pool(&self) -> bool {
+        !self.is_exempt() && !NOT_IN_POOL.contains(&self.name)
     }
 
     pub(crate) fn should_be_in(&self) -> BTreeSet<Room> {

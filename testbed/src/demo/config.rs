@@ -3,6 +3,7 @@
 use testbed::{Postgres, Slot, Synapse};
 
 use super::cast::EXEMPT;
+use super::cloud::{self, Cloud};
 use super::rooms::Room;
 
 /// What the file needs to know.
@@ -12,6 +13,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) postgres: &'a Postgres,
     pub(crate) slot: &'a Slot,
     pub(crate) roster: &'a str,
+    pub(crate) cloud: &'a Cloud,
     pub(crate) rooms: &'a [String; 4],
     pub(crate) admin: &'a str,
     pub(crate) hook_secret: &'a str,
@@ -22,9 +24,9 @@ pub(crate) const DATABASE: &str = "provisioner";
 
 /// The text of the file.
 pub(crate) fn text(facts: &Facts<'_>) -> String {
-    let Facts { synapse, postgres, slot, roster, rooms, admin, hook_secret } = facts;
+    let Facts { synapse, postgres, slot, roster, cloud, rooms, admin, hook_secret } = facts;
     let mut text = format!(
-        r#"environment = "demo"
+        r#"environment = "{environment}"
 
 [homeserver]
 url = "{url}"
@@ -46,6 +48,15 @@ url = "{roster}"
 poll_interval = "30s"
 notify_channel = "team_members_changed"
 
+[cognito]
+region = "{region}"
+user_pool_id = "{pool}"
+endpoint_url = "{cognito}"
+
+[queue]
+url = "{queue}"
+endpoint_url = "{sqs}"
+
 [modes]
 accounts = "enforce"
 joins = "enforce"
@@ -59,6 +70,12 @@ exempt = ["{exempt}"]
         registration = slot.registration.display(),
         listen = slot.listen(),
         database = postgres.url(DATABASE),
+        environment = cloud::ENVIRONMENT,
+        region = cloud.pool.region,
+        pool = cloud.pool.id,
+        cognito = cloud.pool.endpoint,
+        queue = cloud.queue.url,
+        sqs = cloud.queue.endpoint,
         exempt = synapse.mxid(EXEMPT),
     );
     for room in Room::ALL {

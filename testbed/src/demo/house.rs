@@ -8,14 +8,15 @@ use anyhow::{Context, Result, ensure};
 use testbed::install::Environment;
 use testbed::{
     Admin, Hasura, NewRoom, Output, Person, Postgres, Service, ServiceSpec, Synapse, SynapseOptions, SynapseVersion,
-    free_port,
+    aws_environment, free_port,
 };
 
 use super::cast::{Actor, CAST, by_name};
+use super::cloud::Cloud;
 use super::config::{self, Facts};
 use super::rooms::Room;
 use super::screen::Screen;
-use super::{binary, changes};
+use super::{binary, changes, cloud};
 
 /// What Hasura would send with its webhook. Nothing but this demo ever knows it.
 pub(crate) const HOOK_SECRET: &str = "the-demo-hook-secret";
@@ -28,6 +29,7 @@ pub(crate) struct House {
     /// The service's internal listener.
     pub(crate) admin: String,
     pub(crate) hasura: Hasura,
+    pub(crate) cloud: Cloud,
     /// The service's own bot, used for what a server admin would do by hand.
     pub(crate) bot: Admin,
     /// Room ids, in the order of [`Room::ALL`].
@@ -42,7 +44,7 @@ impl House {
     /// # Errors
     /// When a step fails, with its name.
     pub(crate) async fn set_up(screen: &Screen, version: SynapseVersion) -> Result<House> {
-        let installed = format!("Synapse {version} is installed");
+        let installed = format!("Synapse {version} is installed, and so are the emulators of AWS");
         screen.step_with_own_progress(&installed, install(version), || {}).await?;
         let binary = screen.step("phenom-provisioner is built (the first time takes minutes)", binary::build()).await?;
         let postgres = screen.step("Postgres runs", async { Postgres::start().await.map(Arc::new) }).await?;
@@ -55,6 +57,8 @@ impl House {
             .await?;
         let rooms = screen.step("the four rooms exist, invite-only", make_rooms(&synapse, &bot)).await?;
         let hasura = screen.step("users, teams and team_members hold eleven people", fill_tables(&postgres)).await?;
+        let pooled = format!("a user pool holds {} people, a queue is empty (moto, ministack)", cloud::people());
+        let cloud = screen.step(&pooled, Cloud::set_up()).await?;
         postgres.create_database(config::DATABASE).await?;
         let admin = format!("127.0.0.1:{}", free_port()?);
         let facts = Facts {
@@ -62,6 +66,7 @@ impl House {
             postgres: &postgres,
             slot: &slot,
             roster: hasura.url(),
+            cloud: &cloud,
             rooms: &rooms,
             admin: &admin,
             hook_secret: HOOK_SECRET,
@@ -69,16 +74,23 @@ impl House {
         let spec = ServiceSpec {
             binary: binary.clone(),
             config: config::text(&facts),
-            env: vec![("NO_COLOR".to_owned(), "1".to_owned())],
+            env: [aws_environment(), vec![("NO_COLOR".to_owned(), "1".to_owned())]].concat(),
             admin: admin.clone(),
         };
         let service = Service::install(spec)?;
-        Ok(House { service, binary, admin, hasura, bot, rooms, synapse })
+        Ok(House { service, binary, admin, hasura, cloud, bot, rooms, synapse })
     }
 
     /// The full user id of somebody.
     pub(crate) fn mxid(&self, actor: &Actor) -> String {
         self.synapse.mxid(actor.sub)
+    }
+
+    /// How somebody stands in tables, by their localpart: one of the cast, or the newcomer.
+    pub(crate) fn label(&self, localpart: &str) -> Option<String> {
+        let newcomer = self.cloud.newcomer.get().filter(|(_, sub)| sub == localpart);
+        let actor = CAST.iter().find(|actor| actor.sub == localpart);
+        actor.map(Actor::label).or_else(|| newcomer.map(|(name, sub)| format!("{name} ({}…)", &sub[..4])))
     }
 
     /// The id of a room.
@@ -131,7 +143,10 @@ async fn install(version: SynapseVersion) -> Result<()> {
         SynapseVersion::V1_105 => Environment::Synapse1_105,
         SynapseVersion::V1_163 => Environment::Synapse1_163,
     };
-    environment.ensure().await.map(drop)
+    for environment in [environment, Environment::Moto, Environment::Ministack] {
+        environment.ensure().await?;
+    }
+    Ok(())
 }
 
 /// The bot makes them, so that nobody else is in them and it has power 100. Ada may moderate Staff.

@@ -32,15 +32,9 @@ struct Row {
 }
 
 const ROWS: [Row; 3] = [
-    Row {
-        who: "Rosa",
-        team: "experiencers",
-        deed: Deed::Insert,
-        rooms: &[Room::Red, Room::Experiencers],
-        by_webhook: false,
-    },
+    Row { who: "Rosa", team: "experiencers", deed: Deed::Insert, rooms: &[Room::Experiencers], by_webhook: false },
     Row { who: "Juno", team: "experiencers", deed: Deed::Delete, rooms: &[Room::Experiencers], by_webhook: false },
-    Row { who: "Sven", team: "staff", deed: Deed::Insert, rooms: &[Room::Red, Room::Staff], by_webhook: true },
+    Row { who: "Sven", team: "staff", deed: Deed::Insert, rooms: &[Room::Staff], by_webhook: true },
 ];
 
 /// Changes one row after the other, waits for each, and shows the delays.
@@ -62,7 +56,8 @@ pub(crate) async fn play(screen: &Screen, house: &House) -> Result<()> {
             Deed::Delete => ("removed from", "leave"),
         };
         for (index, room) in row.rooms.iter().enumerate() {
-            let delay = arrival(house, actor, *room, wanted).await?.saturating_sub(committed);
+            let delay =
+                arrival(house, &actor.label(), &house.mxid(actor), *room, wanted).await?.saturating_sub(committed);
             let (first, second) = if index == 0 { (label.as_str(), by) } else { ("", "") };
             let result = format!("{verb} {}", room.name());
             table.add_row([first, second, &result, &format!("{} ms", delay.as_millis())].map(Cell::new));
@@ -112,13 +107,15 @@ async fn call_webhook(house: &House) -> Result<()> {
 }
 
 /// Waits for a membership and gives the time Synapse wrote it at.
-async fn arrival(house: &House, actor: &Actor, room: Room, wanted: &str) -> Result<Duration> {
-    let mxid = house.mxid(actor);
+///
+/// # Errors
+/// When it does not come.
+pub(crate) async fn arrival(house: &House, who: &str, mxid: &str, room: Room, wanted: &str) -> Result<Duration> {
     let mut written = None;
-    let what = format!("{} has membership {wanted} in {}", actor.label(), room.name());
+    let what = format!("{who} has membership {wanted} in {}", room.name());
     wait_until(&what, BOUND, async || {
         let events = house.bot.all_state(house.room(room)).await.unwrap_or_default();
-        let found = events.iter().find(|event| event["state_key"] == mxid.as_str() && event["type"] == "m.room.member");
+        let found = events.iter().find(|event| event["state_key"] == mxid && event["type"] == "m.room.member");
         let event = found.filter(|event| event["content"]["membership"] == wanted);
         written = event.and_then(|event| event["origin_server_ts"].as_u64());
         written.is_some()

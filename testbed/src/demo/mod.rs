@@ -1,4 +1,5 @@
-//! The demo: a real Postgres, a real Synapse, the service's own binary, and a dozen changes that it answers.
+//! The demo: a real Postgres, a real Synapse, the service's own binary, a dozen changes that it
+//! answers, and somebody who signs up in an emulated Cognito.
 //!
 //! It uses the service only as an operator does: by its configuration file, its command line and its database.
 
@@ -7,6 +8,7 @@ mod binary;
 mod cast;
 mod changes;
 mod check;
+mod cloud;
 mod config;
 mod house;
 mod live;
@@ -14,6 +16,7 @@ mod play;
 mod printed;
 mod rooms;
 mod screen;
+mod signup;
 mod snapshot;
 mod stay;
 

@@ -12,10 +12,10 @@ use super::house::House;
 use super::rooms::Room;
 use super::screen::Screen;
 use super::snapshot::Snapshot;
-use super::{Options, accident, changes, check, live, printed, stay};
+use super::{Options, accident, changes, check, live, printed, signup, stay};
 
 const BOUND: Duration = Duration::from_secs(60);
-const HISTORY_LINES: &str = "12";
+const HISTORY: [&str; 2] = ["--limit", "12"];
 
 /// Plays it. `stage` keeps what runs, so that its log can be shown after a failure.
 ///
@@ -24,6 +24,7 @@ const HISTORY_LINES: &str = "12";
 pub(crate) async fn play(screen: &Screen, options: Options, stage: &mut Option<House>) -> Result<()> {
     screen.section("Setting up");
     let house = &*stage.insert(House::set_up(screen, options.version).await?);
+    screen.step("`phenom-provisioner backfill` has listed the pool", house.command(&["backfill"], &[0])).await?;
     screen
         .step("`phenom-provisioner apply` has made the accounts and filled the rooms", house.command(&["apply"], &[0]))
         .await?;
@@ -39,6 +40,10 @@ pub(crate) async fn play(screen: &Screen, options: Options, stage: &mut Option<H
     changes::show(screen);
     changes::make(house).await?;
 
+    screen.section("The pool, listed again");
+    screen.shell("phenom-provisioner backfill");
+    screen.quote(&house.command(&["backfill"], &[0]).await?.stdout);
+
     screen.section("The plan");
     printed::plan(screen, house, 2).await?;
     screen.say("Names stand in place of user ids here; `plan --json` is for programs.");
@@ -49,6 +54,9 @@ pub(crate) async fn play(screen: &Screen, options: Options, stage: &mut Option<H
     screen.section("Rows that change while it runs");
     live::play(screen, house).await?;
 
+    screen.section("Somebody signs up in the app");
+    signup::play(screen, house).await?;
+
     screen.section("The rooms after");
     let after = Snapshot::take(house).await?;
     after.show(screen, house, Some(&before));
@@ -58,7 +66,7 @@ pub(crate) async fn play(screen: &Screen, options: Options, stage: &mut Option<H
     screen.good(&format!("all {people}, logged in with a JWT as the apps do, see exactly the rooms of this table"));
 
     screen.section("What the service has written down");
-    printed::history(screen, house, HISTORY_LINES).await?;
+    printed::history(screen, house, &HISTORY).await?;
 
     screen.section("If somebody emptied the table");
     accident::play(screen, house).await?;

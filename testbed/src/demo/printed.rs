@@ -6,7 +6,6 @@ use anyhow::{Context, Result};
 use comfy_table::{Cell, Color, Table};
 use serde_json::Value;
 
-use super::cast::CAST;
 use super::house::House;
 use super::screen::{Screen, coloured};
 
@@ -24,7 +23,12 @@ pub(crate) async fn plan(screen: &Screen, house: &House, code: i32) -> Result<()
         if !rows.is_empty() {
             let mut table = screen.quoted_table(&["", "room", "who", "because"]);
             for row in rows {
-                table.add_row([kind(&row["kind"], ""), text(&row["room"]), who(&row["user"]), text(&row["because"])]);
+                table.add_row([
+                    kind(&row["kind"], ""),
+                    text(&row["room"]),
+                    who(house, &row["user"]),
+                    text(&row["because"]),
+                ]);
             }
             tables.push(table);
         }
@@ -34,12 +38,12 @@ pub(crate) async fn plan(screen: &Screen, house: &House, code: i32) -> Result<()
     Ok(())
 }
 
-/// Shows the newest lines of `history`.
+/// Shows `history` with these arguments.
 ///
 /// # Errors
 /// When the command fails.
-pub(crate) async fn history(screen: &Screen, house: &House, limit: &str) -> Result<()> {
-    let args = ["history", "--limit", limit];
+pub(crate) async fn history(screen: &Screen, house: &House, of: &[&str]) -> Result<()> {
+    let args = [&["history"], of].concat();
     screen.shell(&format!("phenom-provisioner {}", args.join(" ")));
     let printed = house.command(&args, &[0]).await?.stdout;
     let json = house.command(&[&args[..], &["--json"]].concat(), &[0]).await?.json()?;
@@ -51,7 +55,7 @@ pub(crate) async fn history(screen: &Screen, house: &House, limit: &str) -> Resu
             Cell::new(time),
             kind(&row["kind"], &outcome),
             text(&row["room"]),
-            who(&row["user"]),
+            who(house, &row["user"]),
             text(&row["cause"]),
         ]);
     }
@@ -93,12 +97,11 @@ fn text(value: &Value) -> Cell {
     Cell::new(value.as_str().unwrap_or_default())
 }
 
-/// The name of somebody of the cast, else the user id.
-fn who(user: &Value) -> Cell {
+/// The name of somebody the demo knows, else the user id.
+fn who(house: &House, user: &Value) -> Cell {
     let user = user.as_str().unwrap_or_default();
     let localpart = user.trim_start_matches('@').split(':').next().unwrap_or_default();
-    let actor = CAST.iter().find(|actor| actor.sub == localpart);
-    Cell::new(actor.map_or_else(|| user.to_owned(), super::cast::Actor::label))
+    Cell::new(house.label(localpart).unwrap_or_else(|| user.to_owned()))
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ impl Room {
     /// The same in words.
     pub(crate) fn members_in_words(self) -> &'static str {
         match self {
-            Room::Red => "everyone the table names; nobody is removed",
+            Room::Red => "everyone confirmed in the user pool; nobody is removed",
             Room::Staff => "team staff; everybody else is removed",
             Room::Analysts => "team analysts, and leads of team staff; everybody else is removed",
             Room::Experiencers => "team experiencers; everybody else is removed",

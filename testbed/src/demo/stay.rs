@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::cast::{CAST, by_name};
+use super::cloud::Cloud;
 use super::house::House;
 use super::screen::Screen;
 
@@ -17,6 +18,7 @@ pub(crate) async fn stay(screen: &Screen, house: &House) -> Result<()> {
     screen.section("It keeps running");
     tell_rows(screen, house);
     tell_service(screen, house);
+    tell_cloud(screen, house);
     tell_client(screen, house)?;
     screen.say(&screen.bold("\nCtrl-C ends the demo and removes everything it started."));
     tokio::select! {
@@ -53,6 +55,17 @@ fn tell_service(screen: &Screen, house: &House) {
     screen.say("  $P plan; $P apply; $P history --limit 20; $P history --room staff");
     screen.say(&format!("  curl -s http://{}/metrics", house.admin));
     screen.say(&format!("  tail -f {}\n", house.service.directory().join("service.log").display()));
+}
+
+fn tell_cloud(screen: &Screen, house: &House) {
+    let Cloud { pool, queue, .. } = &house.cloud;
+    screen.say(&screen.bold("Change the user pool, or look at the queue, with any client of AWS"));
+    screen.say(&format!("  aws --endpoint-url {} cognito-idp list-users --user-pool-id {}", pool.endpoint, pool.id));
+    screen.say(&format!(
+        "  aws --endpoint-url {} sqs get-queue-attributes --attribute-names All --queue-url {}",
+        queue.endpoint, queue.url
+    ));
+    screen.say("  $P backfill   # makes the service see what has changed in the pool\n");
 }
 
 fn tell_client(screen: &Screen, house: &House) -> Result<()> {

@@ -1,0 +1,65 @@
+//! The AWS of the demo, emulated: a pool with the people in it, a queue, and the forwarder between them.
+
+use std::sync::OnceLock;
+
+use anyhow::Result;
+use testbed::{Moto, NewUser, Pool, Queue, QueueOptions, Sqs, Trigger};
+
+use super::cast::{Actor, CAST, LATECOMER, by_name};
+
+/// The group of the pool that holds the administrators, and who is in it.
+const ADMINS: &str = "nest-admin";
+const ADMIN: &str = "Ada";
+
+/// What the service is told in `environment`, and the forwarder, too.
+pub(crate) const ENVIRONMENT: &str = "demo";
+
+/// How many people are in the pool at the beginning.
+pub(crate) fn people() -> usize {
+    at_the_beginning().count()
+}
+
+fn at_the_beginning() -> impl Iterator<Item = &'static Actor> {
+    CAST.iter().filter(|actor| actor.is_in_pool() && actor.name != LATECOMER)
+}
+
+fn user(actor: &Actor) -> NewUser {
+    NewUser { name: Some(actor.name.to_owned()), ..NewUser::with_sub(actor.sub) }
+}
+
+/// The running parts.
+#[derive(Debug)]
+pub(crate) struct Cloud {
+    pub(crate) pool: Pool,
+    pub(crate) queue: Queue,
+    pub(crate) trigger: Trigger,
+    /// Who signs up while the service runs: their name and `sub`, once they have.
+    pub(crate) newcomer: OnceLock<(&'static str, String)>,
+    _moto: Moto,
+    _sqs: Sqs,
+}
+
+impl Cloud {
+    /// Starts all of it, with everybody in the pool who is there at the beginning.
+    ///
+    /// # Errors
+    /// When a part does not start.
+    pub(crate) async fn set_up() -> Result<Cloud> {
+        let (moto, sqs) = tokio::try_join!(Moto::start(), Sqs::start())?;
+        let queue = sqs.create_queue("confirmations", QueueOptions::default()).await?;
+        let trigger = Trigger::start(&queue, &[("ENVIRONMENT", ENVIRONMENT)]).await?;
+        let pool = Pool::create(&moto).await?;
+        pool.import(&at_the_beginning().map(user).collect::<Vec<_>>()).await?;
+        pool.create_group(ADMINS).await?;
+        pool.add_to_group(by_name(ADMIN).sub, ADMINS).await?;
+        Ok(Cloud { pool, queue, trigger, newcomer: OnceLock::new(), _moto: moto, _sqs: sqs })
+    }
+
+    /// An administrator makes the latecomer in the pool. No event says so: only a listing finds them.
+    ///
+    /// # Errors
+    /// When the pool refuses.
+    pub(crate) async fn add_the_latecomer(&self) -> Result<()> {
+        self.pool.import(&[user(by_name(LATECOMER))]).await
+    }
+}
