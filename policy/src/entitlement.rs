@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::facts::{AccountsFrom, SourceState};
+use crate::facts::{Account, AccountsFrom, SourceState};
 use crate::names::NameIx;
 use crate::policy::Unlisted;
 use crate::users::UserIx;
@@ -73,6 +73,16 @@ impl World {
             AccountsFrom::Pool => self.facts.is_active(user),
             AccountsFrom::Named => true,
         }
+    }
+
+    /// Whether a source names the user and the pool has not said yet whether it has the account: somebody who signed up
+    /// since the last listing, say. Until it has been asked, they are neither let in nor taken anything from.
+    pub(crate) fn is_unconfirmed(&self, user: UserIx) -> bool {
+        self.facts.accounts_from == AccountsFrom::Pool
+            && self.facts.accounts.get(user) == Account::Unknown
+            && (self.facts.places.contains_key(&user)
+                || self.facts.groups.values().any(|group| group.contains(&user))
+                || self.selected_subjects().any(|subject| subject == user))
     }
 
     /// Why nobody may be removed from `room`, or `None` where everything it depends on was read whole.

@@ -80,7 +80,7 @@ impl World {
         if self.is_exempt(user) {
             return left_alone("never touched: the bot, or named by guard.exempt");
         }
-        if self.facts.folded.contains(&user) {
+        if self.facts.is_folded(user) {
             return left_alone("two subjects fold to this MXID: nothing is concluded; mend one of the rows");
         }
         let by = self.admin_selector(user).filter(|_| self.users.is_local(user) && self.may_belong(user));

@@ -16,7 +16,7 @@ pub enum Permission {
 impl World {
     /// Whether `user` may give commands.
     pub fn may_command(&self, user: UserIx) -> Permission {
-        if !self.users.is_local(user) || self.facts.folded.contains(&user) || !self.may_belong(user) {
+        if !self.users.is_local(user) || self.facts.is_folded(user) || !self.may_belong(user) {
             return Permission::Denied;
         }
         let mut permission = Permission::Denied;

@@ -52,7 +52,7 @@ impl World {
 
     /// The highest grant whose selectors match, place or none.
     fn matching_grant(&self, room: RoomIx, user: UserIx) -> Option<Granted> {
-        if !self.users.is_local(user) || !self.may_belong(user) || self.facts.folded.contains(&user) {
+        if !self.users.is_local(user) || !self.may_belong(user) || self.facts.is_folded(user) {
             return None;
         }
         let grants = self.power[room.index()].iter().enumerate();
@@ -67,7 +67,8 @@ impl World {
     pub fn power_freeze(&self, room: RoomIx, user: UserIx) -> Option<Freeze> {
         let selectors: Vec<Matcher> =
             self.power[room.index()].iter().flat_map(|(_, selectors)| selectors).copied().collect();
-        self.freeze_of_any(&selectors).or_else(|| {
+        let unconfirmed = || self.is_unconfirmed(user).then_some(Freeze::Unread("the pool's word on this account"));
+        self.freeze_of_any(&selectors).or_else(unconfirmed).or_else(|| {
             // A grant matches, and only the place is missing: that it is lost must be as certain.
             self.matching_grant(room, user)?;
             let suspect = || Freeze::Row("the roster answered no row at all".to_owned());
@@ -80,7 +81,7 @@ impl World {
         let mxid = self.users.mxid(user);
         let (observed, default) = (levels.of(&mxid), levels.default_level());
         let as_it_is = |verdict| Judged { desired: observed, observed, verdict };
-        if self.is_exempt(user) || levels.is_above_all(&mxid) || self.facts.folded.contains(&user) {
+        if self.is_exempt(user) || levels.is_above_all(&mxid) || self.facts.is_folded(user) {
             return as_it_is(PowerVerdict::LeftAlone);
         }
         let desired = match self.granted(room, user) {

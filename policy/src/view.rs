@@ -197,7 +197,11 @@ impl Because {
                 Some(freeze) => format!("would be taken away, but {freeze}"),
                 None => "would be taken away, but a source was unreadable".to_owned(),
             },
+            Self::Unconfirmed => {
+                "a source names this user, and the pool has not confirmed the account yet; it is being asked".to_owned()
+            }
             Self::PoolDisabled => "the pool has the account disabled".to_owned(),
+            Self::PoolRefused => "the pool was asked and does not know the account".to_owned(),
             Self::PoolDeleted => "the pool no longer has the account (missing from two whole listings)".to_owned(),
             Self::Restored => "the pool has the account enabled again, and this service had closed it".to_owned(),
             Self::Drifted(setting) => world.drift_words(room, setting),

@@ -160,13 +160,17 @@ impl World {
 
     /// People whom the roster or a selector names and of whom the account store knows nothing: with a pool, it is asked.
     pub fn unknown_accounts(&self) -> impl Iterator<Item = UserIx> + '_ {
+        let named = self.facts.places.keys().copied().chain(self.selected_subjects());
+        named.filter(|user| self.facts.accounts.get(*user) == Account::Unknown && !self.is_exempt(*user))
+    }
+
+    /// People whom a selector names one by one.
+    pub(crate) fn selected_subjects(&self) -> impl Iterator<Item = UserIx> + '_ {
         let selected = self.members.iter().flatten().chain(self.power.iter().flatten().flat_map(|(_, grant)| grant));
-        let subjects = selected.chain(&self.admins).filter_map(|matcher| match matcher {
+        selected.chain(&self.admins).filter_map(|matcher| match matcher {
             Matcher::Subject(user) => Some(*user),
             _ => None,
-        });
-        let named = self.facts.places.keys().copied().chain(subjects);
-        named.filter(|user| self.facts.accounts.get(*user) == Account::Unknown && !self.is_exempt(*user))
+        })
     }
 
     /// Accounts that this service closed and that are called for and open again.

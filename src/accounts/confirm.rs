@@ -53,9 +53,12 @@ impl Accounts {
     }
 
     /// Records that nobody confirmed `subject`, so that `explain` can say so.
-    pub async fn refuse(&self, subject: &str) -> Result<()> {
+    pub async fn refuse(&self, subject: &str, source: AccountSource) -> Result<()> {
         let Ok(user_id) = self.server.mxid(subject) else { return Ok(()) };
-        self.store.refuse_account(subject, &user_id).await.context("record that the pool does not know an account")
+        self.store
+            .refuse_account(subject, &user_id, source)
+            .await
+            .context("record that the pool does not know an account")
     }
 
     /// The subjects with this e-mail address. The address is neither logged nor kept.

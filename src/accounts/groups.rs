@@ -4,14 +4,15 @@ use anyhow::{Context, Result};
 use tracing::{instrument, warn};
 
 use super::Server;
-use crate::sources::{Directory, DirectoryError};
-use crate::store::Store;
+use crate::sources::Directory;
+use crate::store::{AccountSource, Place, SeenAccount, Store};
 
 /// Reads every group. One that cannot be read keeps its members and is marked, and the others are read all the same.
 #[instrument(name = "pool.groups", skip_all)]
 pub async fn read_groups(store: &Store, directory: &Directory, server: &Server, groups: &[String]) -> Result<()> {
+    store.keep_groups(groups).await.context("forget groups that no selector names")?;
     for group in groups {
-        match members(directory, server, group).await {
+        match members(store, directory, server, group).await? {
             Ok(user_ids) => store.record_group(group, &user_ids).await.context("record a group")?,
             Err(trouble) => {
                 warn!(group, "the group cannot be listed: {trouble}");
@@ -22,17 +23,29 @@ pub async fn read_groups(store: &Store, directory: &Directory, server: &Server, 
     Ok(())
 }
 
-async fn members(directory: &Directory, server: &Server, group: &str) -> Result<Vec<String>, String> {
+/// The members of a group; or why it could not be read. Who is in a group is in the pool: what it says of them is recorded.
+async fn members(
+    store: &Store,
+    directory: &Directory,
+    server: &Server,
+    group: &str,
+) -> Result<Result<Vec<String>, String>> {
     let (mut user_ids, mut next) = (Vec::new(), None);
     loop {
-        let page = directory.group_page(group, next.as_deref()).await.map_err(|error| DirectoryError::chain(&error))?;
-        if page.unreadable > 0 {
-            return Err(format!("{} of its members cannot be read", page.unreadable));
-        }
+        let page = match directory.group_page(group, next.as_deref()).await {
+            Ok(page) if page.unreadable == 0 => page,
+            Ok(page) => return Ok(Err(format!("{} of its members cannot be read", page.unreadable))),
+            Err(error) => return Ok(Err(error.chain())),
+        };
+        let seen: Vec<SeenAccount> = page.users.iter().filter_map(|user| server.seen(user)).collect();
+        store
+            .record_accounts(&seen, AccountSource::Pool, Place::default())
+            .await
+            .context("record members of a group")?;
         user_ids.extend(page.users.iter().filter_map(|user| server.mxid(&user.subject).ok()));
         match page.next {
             Some(token) => next = Some(token),
-            None => return Ok(user_ids),
+            None => return Ok(Ok(user_ids)),
         }
     }
 }

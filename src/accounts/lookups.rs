@@ -14,10 +14,14 @@ use crate::store::{AccountSource, Place};
 const FIRST_AGAIN: Duration = Duration::from_secs(15);
 const LONGEST_AGAIN: Duration = Duration::from_secs(3600);
 
+/// So often in a row the pool has to say that it does not know somebody before that is believed: its listings run late.
+const ASKED_ENOUGH: u32 = 3;
+
 /// When a subject was asked for last, and how long not to ask again.
 struct Asked {
     at: Instant,
     rest: Duration,
+    absent: u32,
 }
 
 /// Asks for whoever is unknown, for ever.
@@ -35,11 +39,25 @@ pub(super) async fn look_up(accounts: &Accounts, mut unknown: watch::Receiver<Ve
                     asked.remove(subject);
                     continue;
                 }
-                Ok(answer) => debug!(subject, ?answer, "the roster names somebody whom the pool does not know"),
-                Err(error) => warn!("somebody whom the roster names cannot be looked up in the pool: {error:#}"),
+                Ok(answer) => {
+                    debug!(subject, ?answer, "the roster names somebody whom the pool does not know");
+                    let known = asked.get(subject);
+                    let rest = known.map_or(FIRST_AGAIN, |asked| (asked.rest * 2).min(LONGEST_AGAIN));
+                    let absent = known.map_or(1, |asked| asked.absent + 1);
+                    asked.insert(subject.clone(), Asked { at: Instant::now(), rest, absent });
+                    // A refused account is one no more as soon as a listing or a message names it.
+                    if absent >= ASKED_ENOUGH
+                        && let Err(error) = accounts.refuse(subject, AccountSource::Roster).await
+                    {
+                        warn!("what the pool says of somebody cannot be recorded: {error:#}");
+                    }
+                }
+                Err(error) => {
+                    warn!("somebody whom the roster names cannot be looked up in the pool: {error:#}");
+                    let absent = asked.get(subject).map_or(0, |asked| asked.absent);
+                    asked.insert(subject.clone(), Asked { at: Instant::now(), rest: FIRST_AGAIN, absent });
+                }
             }
-            let rest = asked.get(subject).map_or(FIRST_AGAIN, |asked| (asked.rest * 2).min(LONGEST_AGAIN));
-            asked.insert(subject.clone(), Asked { at: Instant::now(), rest });
         }
         let again = asked.values().map(|asked| asked.at + asked.rest).min();
         tokio::select! {

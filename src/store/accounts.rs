@@ -161,20 +161,23 @@ impl Store {
     }
 
     /// Records that the pool did not confirm a subject. An account that was confirmed before stays what it is.
-    pub async fn refuse_account(&self, subject: &str, user_id: &str) -> sqlx::Result<()> {
+    pub async fn refuse_account(&self, subject: &str, user_id: &str, source: AccountSource) -> sqlx::Result<()> {
+        let mut transaction = self.pool.begin().await?;
         sqlx::query!(
             "WITH next AS (
                UPDATE provisioner.accounts_revision SET revision = revision + 1 RETURNING revision
              )
              INSERT INTO provisioner.accounts (subject, user_id, state, source, revision)
-             SELECT $1, $2, 'refused', 'queue', next.revision FROM next
+             SELECT $1, $2, 'refused', $3, next.revision FROM next
              ON CONFLICT (subject) DO NOTHING",
             subject,
             user_id,
+            source.as_str(),
         )
-        .execute(&self.pool)
-        .await
-        .map(drop)
+        .execute(&mut *transaction)
+        .await?;
+        wake(&mut transaction).await?;
+        transaction.commit().await
     }
 
     /// Rows that changed since, in the order of their changes.

@@ -200,6 +200,11 @@ impl Store {
         transaction.commit().await
     }
 
+    /// Forgets groups that nobody asks for any more.
+    pub async fn keep_groups(&self, names: &[String]) -> sqlx::Result<()> {
+        sqlx::query!("DELETE FROM provisioner.groups WHERE name <> ALL($1)", names).execute(&self.pool).await.map(drop)
+    }
+
     /// Notes that a group could not be read.
     pub async fn trouble_group(&self, name: &str, trouble: &str) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;

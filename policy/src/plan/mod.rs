@@ -48,8 +48,12 @@ pub enum Because {
     Folded,
     /// The room's freeze, see [`crate::Freeze`].
     Frozen,
+    /// The pool has not said yet whether it has the account.
+    Unconfirmed,
     /// The pool disabled the account.
     PoolDisabled,
+    /// The pool was asked and does not know the account.
+    PoolRefused,
     /// The pool no longer has the account.
     PoolDeleted,
     /// The pool has the account enabled again, and the lock or deactivation was ours.

@@ -60,7 +60,7 @@ pub(crate) fn judge_admin(world: &World, user: UserIx, frozen: bool) -> AdminVer
         return AdminVerdict::Nothing;
     }
     let by = world.admin_selector(user);
-    if world.facts.folded.contains(&user) {
+    if world.facts.is_folded(user) {
         // Nothing is concluded about an MXID that two subjects fold to.
         return match by {
             Some(_) if !there.admin => AdminVerdict::Blocked(Kind::GrantServerAdmin, Because::Folded),
@@ -70,6 +70,7 @@ pub(crate) fn judge_admin(world: &World, user: UserIx, frozen: bool) -> AdminVer
     match by.filter(|_| world.may_belong(user)) {
         Some(position) => judge_granted(world, user, position),
         None if !there.admin => AdminVerdict::Nothing,
+        None if world.is_unconfirmed(user) => AdminVerdict::Blocked(Kind::RevokeServerAdmin, Because::Unconfirmed),
         None if frozen => AdminVerdict::Blocked(Kind::RevokeServerAdmin, Because::AdminsFrozen),
         None => AdminVerdict::Do(Change::RevokeServerAdmin { user }, why_not(world, user)),
     }

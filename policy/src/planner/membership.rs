@@ -77,15 +77,19 @@ fn judge_unlisted(world: &World, room: RoomIx, user: UserIx, before: Membership,
         {
             if frozen {
                 Verdict::Blocked(Kind::Remove, Because::Frozen)
+            } else if world.is_unconfirmed(user) {
+                Verdict::Blocked(Kind::Remove, Because::Unconfirmed)
             } else {
                 Verdict::Do(Change::Remove { room, user, before }, why_not(world, user))
             }
         }
         // With every source whole, not being entitled now is having lost it: the next entitlement joins again.
-        Membership::Left if !frozen && !world.roster_is_suspect(room) => match world.room(room).departure(user) {
-            Some(departure) if !departure.pardoned => Verdict::Pardon(departure.event_id.clone()),
-            _ => Verdict::Nothing,
-        },
+        Membership::Left if !frozen && !world.roster_is_suspect(room) && !world.is_unconfirmed(user) => {
+            match world.room(room).departure(user) {
+                Some(departure) if !departure.pardoned => Verdict::Pardon(departure.event_id.clone()),
+                _ => Verdict::Nothing,
+            }
+        }
         _ => Verdict::Nothing,
     }
 }
@@ -95,7 +99,8 @@ pub(crate) fn why_not(world: &World, user: UserIx) -> Because {
     match world.facts.accounts.get(user) {
         Account::Disabled => return Because::PoolDisabled,
         Account::Deleted => return Because::PoolDeleted,
-        Account::Unknown | Account::Active | Account::Refused => {}
+        Account::Refused => return Because::PoolRefused,
+        Account::Unknown | Account::Active => {}
     }
     let known = world.facts.places.contains_key(&user)
         || world.facts.accounts.get(user) != Account::Unknown
