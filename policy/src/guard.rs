@@ -18,8 +18,8 @@ pub type Bucket = (Class, Option<RoomIx>);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recent {
     pub taken: HashMap<Bucket, u32>,
-    /// Who was joined by this service within the last days.
-    pub joined: HashSet<UserIx>,
+    /// Who was joined by this service within the last days, and in which order.
+    pub joined: HashMap<UserIx, i64>,
     /// How many a share was of when something was first held for it. Whoever is joined while it is held does not make it a
     /// smaller share.
     pub of: HashMap<Bucket, u32>,

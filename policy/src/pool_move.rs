@@ -17,12 +17,12 @@ pub struct PoolMove {
     /// People of the roster, and those of them who are new: in none of the rooms yet, or joined only lately.
     pub roster: usize,
     pub arriving: usize,
-    /// People who are to be removed, whom the roster does not name and who are not new.
+    /// People who are to be removed and whom the roster does not name.
     pub going: usize,
 }
 
 /// Whether the plan looks like one after a pool move. New people are joined within seconds while the old ones wait for
-/// approval, so whoever was joined lately counts as arriving still.
+/// approval, so whoever was joined after the last of those counts as arriving still.
 pub(crate) fn pool_move(world: &World, recent: &Recent, plan: &Plan) -> Option<PoolMove> {
     let going: HashSet<UserIx> = plan
         .actions
@@ -31,7 +31,6 @@ pub(crate) fn pool_move(world: &World, recent: &Recent, plan: &Plan) -> Option<P
             Change::Remove { user, .. } if !world.facts.places.contains_key(&user) => Some(user),
             _ => None,
         })
-        .filter(|user| !recent.joined.contains(user))
         .collect();
     let roster = world.facts.places.len();
     // Cheap for the everyday plan, which removes nobody or a few.
@@ -39,7 +38,10 @@ pub(crate) fn pool_move(world: &World, recent: &Recent, plan: &Plan) -> Option<P
         return None;
     }
     let is_in = |user: UserIx| world.rooms().any(|room| world.room(room).membership(user) == Membership::Join);
-    let arriving = world.facts.places.keys().filter(|user| recent.joined.contains(*user) || !is_in(**user)).count();
+    let joined = |user: &UserIx| recent.joined.get(user).copied();
+    let last_old = going.iter().filter_map(joined).max();
+    let is_new = |user: &UserIx| !is_in(*user) || joined(user).is_some_and(|its| last_old.is_none_or(|old| its > old));
+    let arriving = world.facts.places.keys().filter(|user| is_new(user)).count();
     (arriving >= FEWEST && arriving * 2 > roster).then_some(PoolMove { roster, arriving, going: going.len() })
 }
 

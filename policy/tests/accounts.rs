@@ -149,9 +149,14 @@ fn a_pool_move_is_called_one() {
     let mut recent = Recent::default();
     for (room, subject) in world.rooms().flat_map(|room| new.map(|subject| (room, subject))) {
         world.set_membership(room, &mxid(subject), Membership::Join, None);
-        recent.joined.insert(world.users.intern(&mxid(subject)));
+        recent.joined.insert(world.users.intern(&mxid(subject)), 2);
     }
+    recent.joined.insert(world.users.intern(&mxid("o1")), 1);
     assert_eq!(provisioner_policy::plan(&world, &recent).pool_move, plan.pool_move);
+    // Whoever was joined before those who go is not new.
+    let mut before = recent.clone();
+    before.joined.insert(world.users.intern(&mxid("o1")), 3);
+    assert_eq!(provisioner_policy::plan(&world, &before).pool_move, None);
     assert_eq!(provisioner_policy::plan(&world, &Recent::default()).pool_move, None);
     assert!(plan.view(&world).notices[0].contains("5 of the roster's 5 people"), "{:?}", plan.view(&world).notices);
     world.set_roster(read_roster(["n1", "n2", "o3", "o4", "o5"].map(row), SERVER, &mxid("bot")));

@@ -1,7 +1,7 @@
 //! The reconciler: the world, and one slice of work on it. It keeps nothing that a restart must not lose. How it learns
 //! about the world is in `refresh`.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -144,12 +144,12 @@ impl Reconciler {
     }
 
     /// Who of the roster and of those who are to go was joined lately: after a pool move it is the ones and not the others.
-    async fn joined_lately(&self, plan: &Plan) -> Result<HashSet<UserIx>> {
+    async fn joined_lately(&self, plan: &Plan) -> Result<HashMap<UserIx, i64>> {
         let going = plan.actions.iter().filter_map(|action| action.change.user());
         let people = self.world.facts.places.keys().copied().chain(going);
         let mxids: Vec<String> = people.map(|user| self.world.users.mxid(user)).collect();
         let joined = self.store.joined_lately(&mxids, LATELY_DAYS).await.context("look who was joined lately")?;
-        Ok(joined.iter().filter_map(|mxid| self.world.users.get(mxid)).collect())
+        Ok(joined.iter().filter_map(|(mxid, order)| Some((self.world.users.get(mxid)?, *order))).collect())
     }
 
     /// What was taken away within the guard's window.

@@ -189,16 +189,18 @@ impl Store {
         .await
     }
 
-    /// Who of these was joined by this service within the last days.
-    pub async fn joined_lately(&self, user_ids: &[String], days: i32) -> sqlx::Result<Vec<String>> {
-        sqlx::query_scalar!(
-            r#"SELECT DISTINCT user_id AS "user_id!" FROM provisioner.ledger
-               WHERE user_id = ANY($1) AND kind = 'join' AND outcome = 'done' AND at > now() - make_interval(days => $2)"#,
+    /// Who of these was joined by this service within the last days, and in which order.
+    pub async fn joined_lately(&self, user_ids: &[String], days: i32) -> sqlx::Result<Vec<(String, i64)>> {
+        let rows = sqlx::query!(
+            r#"SELECT user_id AS "user_id!", max(id) AS "order!" FROM provisioner.ledger
+               WHERE user_id = ANY($1) AND kind = 'join' AND outcome = 'done' AND at > now() - make_interval(days => $2)
+               GROUP BY user_id"#,
             user_ids,
             days,
         )
         .fetch_all(&self.pool)
-        .await
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.user_id, row.order)).collect())
     }
 
     /// What was done within the window, and what was no longer repeated. Accounts that are made stay made.
