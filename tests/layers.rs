@@ -49,8 +49,8 @@ const HOUSE: [Layer; 13] = [
     },
     Layer {
         name: "doctor",
-        may_import: &["sources", "homeserver", "config"],
-        rule: "the doctor looks for itself, without the parts that may be what is broken",
+        may_import: &["intake", "sources", "homeserver", "config"],
+        rule: "the doctor asks for itself, with the clients alone, and without the parts that may be what is broken",
     },
     Layer {
         name: "intake",

@@ -10,13 +10,15 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 
 use super::clock::Ahead;
-use super::{Finding, PATIENCE};
+use super::{Finding, PATIENCE, listing};
 use crate::config::Config;
 
 /// What was found, and what the database's clock said.
 #[derive(Default)]
 pub(super) struct Examined {
     pub(super) findings: Vec<Finding>,
+    /// Of the pool, as the database knows it.
+    pub(super) listing: Option<Finding>,
     pub(super) clock: Option<Ahead>,
 }
 
@@ -40,6 +42,7 @@ pub(super) async fn examine(config: &Config) -> Examined {
             examined.findings.push(Finding::skip(check, "needs the database, migrated"));
         }
     }
+    examined.listing = examined.listing.or_else(|| listing::skipped(config));
     examined
 }
 
@@ -79,6 +82,7 @@ async fn look(mut connection: PgConnection, config: &Config, examined: &mut Exam
     if migrated {
         examined.findings.push(deployment(&mut connection, config).await?);
         examined.findings.push(brake(&mut connection).await?);
+        examined.listing = listing::examine(&mut connection, config).await?;
     }
     Ok(())
 }

@@ -4,12 +4,14 @@
 //! sake is said to be skipped. Nothing here changes anything anywhere, the database's schema included.
 
 mod answers;
-mod aws;
 mod clock;
 mod database;
 mod levels;
 mod listener;
+mod listing;
+mod pool;
 mod power;
+mod queue;
 mod room;
 mod roster;
 mod selectors;
@@ -72,22 +74,25 @@ impl Finding {
 pub async fn examine(path: &Path) -> Vec<Finding> {
     let (mut findings, setup) = setup::read(path);
     let Some(setup) = setup else {
-        let checks = ["registration", "database", "roster", "homeserver"];
+        let checks = ["registration", "database", "roster", "homeserver", "queue", "pool"];
         findings.extend(checks.map(|check| Finding::skip(check, "needs a valid configuration")));
         return findings;
     };
     let config = &setup.config;
-    let (database, synapse, roster, aws) = tokio::join!(
+    let (database, synapse, roster, queue, pool) = tokio::join!(
         database::examine(config),
         synapse::examine(&setup),
         roster::examine(&setup),
-        aws::examine(config)
+        queue::examine(config),
+        pool::examine(config)
     );
     findings.extend(database.findings);
     findings.extend(synapse.findings);
     findings.extend(clock::compare(database.clock, synapse.clock));
     findings.extend(roster.findings);
     findings.extend(selectors::examine(config, roster.reading.as_ref()));
-    findings.extend(aws);
+    findings.extend(queue);
+    findings.extend(pool);
+    findings.extend(database.listing);
     findings
 }

@@ -39,7 +39,7 @@ pub(super) fn examine(config: &Config, roster: Option<&RosterReading>) -> Vec<Fi
 }
 
 /// Every selector of the file, with where it stands.
-fn selectors(config: &Config) -> Vec<(String, &Selector)> {
+pub(super) fn selectors(config: &Config) -> Vec<(String, &Selector)> {
     let mut lists: Vec<(String, &[Selector])> = Vec::new();
     for room in &config.rooms {
         lists.push((format!("members of {}", room.key), &room.members));

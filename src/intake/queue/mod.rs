@@ -30,6 +30,7 @@ mod work;
 pub use consumer::Consumer;
 pub use envelope::{Confirmation, Ours, Reading, Refusal, Trigger};
 pub use error::QueueError;
+pub use region::region_in;
 pub use seam::{Answer, Confirmations, MessageRef};
 pub use sqs::Queue;
 pub use status::{QueueSnapshot, QueueStatus, describe_metrics};

@@ -7,9 +7,13 @@ const DEFAULT: &str = "us-east-1";
 
 /// The region in the URL of a queue, or else the one given, or else the default.
 pub(super) fn region(url: &str, elsewhere: Option<&str>) -> String {
-    let parsed = Url::parse(url).ok();
-    let host = parsed.as_ref().and_then(Url::host_str).unwrap_or_default();
-    in_host(host).or(elsewhere).unwrap_or(DEFAULT).to_owned()
+    region_in(url).unwrap_or_else(|| elsewhere.unwrap_or(DEFAULT).to_owned())
+}
+
+/// The region in the URL of a queue, where it names one.
+pub fn region_in(url: &str) -> Option<String> {
+    let parsed = Url::parse(url).ok()?;
+    in_host(parsed.host_str()?).map(str::to_owned)
 }
 
 /// `sqs.REGION.amazonaws.com`, with its FIPS, dual-stack, China and VPC endpoint forms, and the old `REGION.queue.…`.

@@ -1,0 +1,146 @@
+//! The queue: whether it is there and may be read, how much waits in it, and whether its dead letters have a place and are
+//! looked at.
+
+use std::time::Duration;
+
+use super::{Finding, PATIENCE};
+use crate::config::{Config, Queue as Configured};
+use crate::intake::queue::{Queue, QueueError, region_in};
+
+const CHECK: &str = "queue";
+const DEAD_LETTERS: &str = "dead_letters";
+
+/// More than a burst of sign-ups leaves waiting.
+const MANY: u64 = 1000;
+
+/// It includes finding credentials, which asks other machines where the environment has none. Dead letters are asked for
+/// side by side with the rest.
+const BOUND: Duration = Duration::from_secs(2 * PATIENCE.as_secs());
+
+/// Asks the queue about itself. No message is received.
+pub(super) async fn examine(config: &Config) -> Vec<Finding> {
+    let Some(configured) = &config.queue else {
+        let text = "no [queue] is configured: accounts come from the pool's listing and the roster alone";
+        return vec![Finding::pass(CHECK, text)];
+    };
+    let pool_region = config.cognito.as_ref().map(|cognito| cognito.region.as_str());
+    let queue = Queue::connect(&configured.url, configured.endpoint_url.as_deref(), pool_region).await;
+    let (depth, dead) = tokio::join!(
+        tokio::time::timeout(BOUND, queue.queue_depth()),
+        tokio::time::timeout(BOUND, queue.dead_letter_depth())
+    );
+    let elsewhere = region_in(&configured.url).zip(pool_region).filter(|(queue, pool)| queue != pool);
+    let finding = match depth {
+        Ok(Ok(depth)) => waiting(depth),
+        Ok(Err(error)) => return alone(failed(&error, configured, elsewhere)),
+        Err(_) => return alone(silent(CHECK, configured)),
+    };
+    let elsewhere = elsewhere.map(|(queue, pool)| {
+        let mend = "mend queue.url, unless the forwarder is meant to send to another region";
+        Finding::warn(CHECK, format!("the queue is in {queue}, and the pool in {pool}"), mend)
+    });
+    let dead = match dead {
+        Ok(Ok(depth)) => dead_letters(depth),
+        Ok(Err(error)) => dead_letters_failed(&error),
+        Err(_) => silent(DEAD_LETTERS, configured),
+    };
+    [finding].into_iter().chain(elsewhere).chain([dead]).collect()
+}
+
+/// What is wrong with the queue, and that its dead letters wait for it.
+fn alone(finding: Finding) -> Vec<Finding> {
+    vec![finding, Finding::skip(DEAD_LETTERS, "needs the queue")]
+}
+
+fn waiting(depth: u64) -> Finding {
+    if depth > MANY {
+        return Finding::warn(
+            CHECK,
+            format!("the queue answers, and about {depth} messages wait in it"),
+            "is `phenom-provisioner run` running? If it is, its log says what holds the messages up; if they grow fewer, \
+             there is nothing to do",
+        );
+    }
+    Finding::pass(CHECK, format!("the queue answers; about {depth} messages wait in it"))
+}
+
+fn dead_letters(depth: Option<u64>) -> Finding {
+    match depth {
+        None => Finding::warn(
+            DEAD_LETTERS,
+            "the queue has no dead-letter queue: a message that always fails comes back until SQS drops it",
+            "make a queue for dead letters, and set it in a RedrivePolicy of the queue, with maxReceiveCount 5",
+        ),
+        Some(0) => Finding::pass(DEAD_LETTERS, "the dead-letter queue is empty"),
+        Some(depth) => Finding::warn(
+            DEAD_LETTERS,
+            format!("about {depth} messages lie in the dead-letter queue"),
+            "SELECT * FROM provisioner.refused_messages says why those were refused that the service refused; purge them, or \
+             once the cause is mended, redrive them to the queue (repeats do no harm)",
+        ),
+    }
+}
+
+/// The queue itself answered, so that this is about the other one.
+fn dead_letters_failed(error: &QueueError) -> Finding {
+    match error {
+        QueueError::NoSuchQueue(_) => Finding::fail(
+            DEAD_LETTERS,
+            "the dead-letter queue in the RedrivePolicy of the queue does not exist: what should go there is lost or stays",
+            "create it, or mend the RedrivePolicy",
+        ),
+        QueueError::Credentials(fault) => Finding::warn(
+            DEAD_LETTERS,
+            format!("the dead-letter queue may not be looked at: {fault}"),
+            "give the role sqs:GetQueueUrl and sqs:GetQueueAttributes on the dead-letter queue too",
+        ),
+        error => {
+            let text = format!("the dead-letter queue cannot be looked at: {}", error.chain());
+            Finding::warn(DEAD_LETTERS, text, "ask again in a moment; if it lasts, see the code in the text")
+        }
+    }
+}
+
+fn silent(check: &'static str, configured: &Configured) -> Finding {
+    Finding::fail(check, format!("SQS does not answer within {BOUND:?}"), way_to(configured))
+}
+
+fn way_to(configured: &Configured) -> &'static str {
+    if configured.endpoint_url.is_some() {
+        "start what is at queue.endpoint_url, or mend or remove that key: it is for emulators"
+    } else {
+        "let this machine reach SQS of that region by HTTPS (DNS, firewall, proxy, VPC endpoint), and whoever hands out its \
+         AWS credentials"
+    }
+}
+
+fn failed(error: &QueueError, configured: &Configured, elsewhere: Option<(String, &str)>) -> Finding {
+    match error {
+        QueueError::Unreachable(fault) => {
+            Finding::fail(CHECK, format!("the queue cannot be reached: {fault}"), way_to(configured))
+        }
+        QueueError::NoSuchQueue(_) => {
+            let text = format!("there is no queue {}", configured.url);
+            let mend = match elsewhere {
+                Some((queue, pool)) => {
+                    format!("mend queue.url, or create the queue; the URL is in {queue}, and the pool in {pool}")
+                }
+                None => "mend queue.url (region, account, name), or create the queue".to_owned(),
+            };
+            Finding::fail(CHECK, text, mend)
+        }
+        QueueError::Credentials(fault) => Finding::fail(
+            CHECK,
+            format!("there are no AWS credentials, or they may not use the queue: {fault}"),
+            "give the service a role, and the role sqs:ReceiveMessage, sqs:DeleteMessage, sqs:ChangeMessageVisibility, \
+             sqs:GetQueueAttributes and sqs:GetQueueUrl on the queue",
+        ),
+        QueueError::Throttled { .. } => {
+            let mend = "ask again in a moment; if it lasts, find out who else asks";
+            Finding::warn(CHECK, "the queue answers, and asks for fewer requests", mend)
+        }
+        error @ (QueueError::Other(_) | QueueError::Unusable(_)) => {
+            Finding::fail(CHECK, error.chain(), "mend queue.url and queue.endpoint_url; the code in the text says why")
+        }
+    }
+}
