@@ -7,6 +7,7 @@ mod groups;
 mod keeper;
 mod listing;
 mod lookups;
+mod people;
 
 use provisioner_policy::{SubjectError, mxid_of_subject};
 
@@ -14,6 +15,7 @@ pub use self::confirm::{Accounts, Confirmed};
 pub use self::groups::read_groups;
 pub use self::keeper::Keeper;
 pub use self::listing::{Listed, ListingError, Progress, list_pool};
+pub use self::people::EmailError;
 use crate::sources::PoolUser;
 use crate::store::SeenAccount;
 

@@ -97,7 +97,7 @@ async fn reconcile(
     let staff = settings.staff_room(&settings.current_policy(store).await?);
     let staff_room = staff.as_ref().map(|staff| staff.room_id.clone());
     let desk = match staff {
-        Some(staff) => Some(Desk::new(staff, store.clone(), settings.homeserver().await?, window)),
+        Some(staff) => Some(Desk::new(staff, settings.accounts(store).await, settings.homeserver().await?, window)),
         None => None,
     };
     let service = Service {

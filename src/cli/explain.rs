@@ -14,7 +14,7 @@ use crate::store::{HistoryFilter, Store};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// An MXID or a subject
+    /// An MXID, a subject or an e-mail address
     user: String,
     /// Print the answer as JSON
     #[arg(long)]
@@ -24,8 +24,8 @@ pub(super) struct Arguments {
 pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     super::logs::for_command();
     let settings = Settings::load(path)?;
-    let mxid = super::mxid(&arguments.user, &settings.policy.server_name)?;
     let store = settings.open_store().await?;
+    let mxid = super::mxid(&arguments.user, &settings, &store).await?;
     let mut reconciler = settings.reconciler(&store).await?;
     let (_, errors) = plan_once(&mut reconciler).await?;
     for error in &errors {

@@ -12,7 +12,7 @@ use crate::store::HistoryFilter;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Only this user: an MXID or a subject
+    /// Only this user: an MXID, a subject or an e-mail address
     user: Option<String>,
     /// Only this room, by its key
     #[arg(long)]
@@ -32,8 +32,10 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
         super::room(&settings.policy, key)?;
     }
     let store = settings.open_store().await?;
-    let server_name = &settings.policy.server_name;
-    let user_id = arguments.user.map(|user| super::mxid(&user, server_name)).transpose()?;
+    let user_id = match &arguments.user {
+        Some(user) => Some(super::mxid(user, &settings, &store).await?),
+        None => None,
+    };
     let filter = HistoryFilter { user_id, room_key: arguments.room, limit: i64::from(arguments.limit) };
     let lines = store.history(&filter).await.context("read the ledger")?;
     if arguments.json {

@@ -19,9 +19,12 @@ mod show;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use provisioner_policy::{Policy, RoomPolicy};
+
+use crate::app::Settings;
+use crate::store::Store;
 
 /// Provisioning and room policy for Matrix: an application service registered with Synapse
 #[derive(Debug, Parser)]
@@ -127,12 +130,12 @@ fn start(command: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
     runtime.block_on(command)
 }
 
-/// The MXID that somebody means by an MXID or a subject.
-fn mxid(user: &str, server_name: &str) -> Result<String> {
+/// The MXID that somebody means by an MXID, a subject or an e-mail address.
+async fn mxid(user: &str, settings: &Settings, store: &Store) -> Result<String> {
     match user.strip_prefix('@') {
         Some(_) => Ok(user.to_owned()),
-        None if user.contains('@') => bail!("people are not found by e-mail address yet; give the subject or the MXID"),
-        None => Ok(format!("@{}:{server_name}", user.to_lowercase())),
+        None if user.contains('@') => settings.accounts(store).await.mxid_of_email(user).await.context("find the user"),
+        None => Ok(format!("@{}:{}", user.to_lowercase(), settings.policy.server_name)),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::store::Pardoned;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// An MXID or a subject
+    /// An MXID, a subject or an e-mail address
     user: String,
     /// A room, by its key
     room: String,
@@ -20,8 +20,8 @@ pub(super) struct Arguments {
 pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     super::logs::for_command();
     let settings = Settings::load(path)?;
-    let user_id = super::mxid(&arguments.user, &settings.policy.server_name)?;
     let store = settings.open_store().await?;
+    let user_id = super::mxid(&arguments.user, &settings, &store).await?;
     let policy = settings.current_policy(&store).await?;
     let room = super::room(&policy, &arguments.room)?;
     let homeserver = settings.homeserver().await?;

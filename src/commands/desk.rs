@@ -15,6 +15,7 @@ use tracing::{error, info, warn};
 use super::message;
 use super::pace::Pace;
 use super::reply::Reply;
+use crate::accounts::Accounts;
 use crate::homeserver::{CallError, Homeserver};
 use crate::reconcile::Window;
 use crate::store::{CommandRow, Store};
@@ -41,6 +42,8 @@ pub struct StaffRoom {
 pub struct Desk {
     pub(super) staff: StaffRoom,
     pub(super) store: Store,
+    /// The account store with the pool behind it, where there is one.
+    pub(super) accounts: Accounts,
     pub(super) homeserver: Homeserver,
     pub(super) window: Window,
     pub(super) pace: Mutex<Pace>,
@@ -48,8 +51,8 @@ pub struct Desk {
 
 impl Desk {
     /// A desk for the room. It looks at the world through `window`.
-    pub fn new(staff: StaffRoom, store: Store, homeserver: Homeserver, window: Window) -> Self {
-        Self { staff, store, homeserver, window, pace: Mutex::default() }
+    pub fn new(staff: StaffRoom, accounts: Accounts, homeserver: Homeserver, window: Window) -> Self {
+        Self { staff, store: accounts.store.clone(), accounts, homeserver, window, pace: Mutex::default() }
     }
 
     /// Works until it is dropped. `heard` is notified when something was said.

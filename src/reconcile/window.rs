@@ -171,6 +171,7 @@ impl Inside {
         while let Ok(question) = self.questions.try_recv() {
             if question.freshness == Freshness::Now && !read {
                 reconciler.read_roster().await;
+                reconciler.read_accounts().await?;
                 reconciler.read_inbox().await?;
                 read = true;
             }

@@ -1,14 +1,65 @@
 //! `provision <user>`: sees to it that somebody whom a source names has their account and their rooms, now. It gives nobody
 //! anything that the policy does not.
 
+use std::time::Duration;
+
+use tracing::warn;
+
 use super::{Failure, counts, explain, outcome};
+use crate::accounts::Confirmed;
 use crate::commands::desk::Desk;
 use crate::commands::reply::{Reply, code, strong, text};
 use crate::reconcile::{Freshness, Reconciler};
+use crate::store::{AccountSource, Place};
+
+/// How long the pool may take to answer.
+const POOL_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the pool said of somebody.
+enum Upstream {
+    /// No pool is read.
+    NotAsked,
+    Named,
+    Absent,
+    Trouble,
+}
+
+impl Upstream {
+    /// What to do about somebody who is not active.
+    fn words(&self) -> &'static str {
+        match self {
+            Self::NotAsked => {
+                "Accounts come from the roster and the sign-up; add them there, and they are provisioned."
+            }
+            Self::Named => "The pool has them, though disabled or with an id that somebody else has, too.",
+            Self::Absent => "The pool does not have them, or they have not confirmed their sign-up yet.",
+            Self::Trouble => "The pool cannot be asked for them now; say it again later.",
+        }
+    }
+}
 
 impl Desk {
+    /// Asks the pool for somebody whom no listing may have named yet, and records them if it has them.
+    async fn ask_the_pool(&self, mxid: &str) -> Upstream {
+        if self.accounts.directory.is_none() {
+            return Upstream::NotAsked;
+        }
+        let Some(subject) = subject(mxid, &self.staff.server_name) else { return Upstream::Absent };
+        let confirmed = self.accounts.confirm(subject, AccountSource::Roster, Place::default());
+        match tokio::time::timeout(POOL_PATIENCE, confirmed).await {
+            Ok(Ok(Confirmed::Recorded)) => Upstream::Named,
+            Ok(Ok(Confirmed::Absent | Confirmed::Impossible(_))) => Upstream::Absent,
+            Ok(Err(error)) => {
+                warn!("somebody cannot be looked up in the pool: {error:#}");
+                Upstream::Trouble
+            }
+            Err(_) => Upstream::Trouble,
+        }
+    }
+
     /// Has a pass done for one MXID, and says how they stand after it.
     pub(super) async fn provision(&self, mxid: &str, by: &str) -> Result<Reply, Failure> {
+        let upstream = self.ask_the_pool(mxid).await;
         let user = mxid.to_owned();
         let is_active = move |reconciler: &Reconciler| {
             let world = reconciler.world();
@@ -21,9 +72,8 @@ impl Desk {
                     strong("Not done: "),
                     text("no source names "),
                     code(mxid),
-                    text(
-                        " as active. Accounts come from the roster and the sign-up; add them there, and they are provisioned.",
-                    ),
+                    text(" as active. "),
+                    text(upstream.words()),
                 ]),
                 detail: "refused: no source names this user as active".to_owned(),
             });
@@ -44,4 +94,10 @@ impl Desk {
             None => Ok(reply),
         }
     }
+}
+
+/// The subject that an MXID of this server is made of. The pool's own are in small letters.
+fn subject<'a>(mxid: &'a str, server_name: &str) -> Option<&'a str> {
+    let (localpart, server) = mxid.strip_prefix('@')?.split_once(':')?;
+    (server == server_name).then_some(localpart)
 }
