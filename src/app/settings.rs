@@ -1,7 +1,7 @@
 //! What a command works with: the configuration, its registration and policy, and the parts built from them.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use provisioner_policy::{AccountsFrom, Policy, RoomSettings, Selector};
@@ -17,6 +17,8 @@ use crate::store::{Stamp, Store};
 /// The configuration with what is read along with it.
 #[derive(Debug)]
 pub struct Settings {
+    /// Where the configuration is.
+    pub path: PathBuf,
     pub config: Config,
     pub registration: Registration,
     pub policy: Policy,
@@ -35,7 +37,7 @@ impl Settings {
         let bot =
             registration.bot(&config.homeserver.server_name).context("make the bot's MXID from the registration")?;
         let policy = config.policy(bot.as_str());
-        Ok(Self { config, registration, policy })
+        Ok(Self { path: path.to_owned(), config, registration, policy })
     }
 
     /// The policy in force: the file's, with the rooms that are followed to their successors.
@@ -128,6 +130,8 @@ impl Settings {
             bot: self.policy.bot.clone(),
             server_name: self.policy.server_name.clone(),
             rooms: self.policy.rooms.iter().map(|room| room.key.clone()).collect(),
+            policy: self.policy.clone(),
+            config: self.path.clone(),
         })
     }
 

@@ -3,10 +3,12 @@
 
 use std::collections::HashSet;
 use std::convert::Infallible;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join3;
+use provisioner_policy::Policy;
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -35,6 +37,10 @@ pub struct StaffRoom {
     pub server_name: String,
     /// Keys of all managed rooms.
     pub rooms: Vec<String>,
+    /// The policy of the configuration, without the rooms that are followed.
+    pub policy: Policy,
+    /// The configuration itself, for the doctor.
+    pub config: PathBuf,
 }
 
 /// Everything that answering needs.

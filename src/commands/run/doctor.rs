@@ -3,22 +3,69 @@
 use super::Failure;
 use crate::commands::desk::Desk;
 use crate::commands::reply::{Reply, code, strong, text};
+use crate::doctor::{self, Finding, Status};
 use crate::reconcile::{Freshness, Reconciler};
 
 impl Desk {
-    /// What is wrong with sources and rooms.
+    /// What the doctor finds, and what the service itself knows to be wrong.
     pub(super) async fn doctor(&self) -> Result<Reply, Failure> {
+        let findings = doctor::examine(&self.staff.config).await;
         let look = |reconciler: &Reconciler| {
             let trouble = reconciler.homeserver_trouble().map(str::to_owned);
             trouble.into_iter().chain(reconciler.world().notices()).collect::<Vec<_>>()
         };
-        let trouble = self.window.look(Freshness::Now, look).await?;
-        let lead = match trouble.len() {
-            0 => "Synapse, the database, the sources and every room can be read.",
-            _ => "Not all is well:",
-        };
-        Ok(Reply::line([strong(lead)])
-            .and_list(trouble.iter().map(|one| vec![text(one)]))
-            .and([text("More is checked by "), code("phenom-provisioner doctor")]))
+        Ok(show(&findings, &self.window.look(Freshness::AsKnown, look).await?))
+    }
+}
+
+/// Counts, then what is not right, each with its mend. What passes is only counted.
+fn show(findings: &[Finding], trouble: &[String]) -> Reply {
+    let count = |status| findings.iter().filter(|finding| finding.status == status).count();
+    let (fail, warn, skip) = (count(Status::Fail), count(Status::Warn), count(Status::Skip));
+    let lead = if fail + warn + trouble.len() == 0 { "All is well: " } else { "Not all is well: " };
+    let counts = format!("{} passed, {warn} warned of, {fail} failed, {skip} skipped", count(Status::Pass));
+    let wrong = |status| findings.iter().filter(move |finding| finding.status == status);
+    let lines = wrong(Status::Fail).chain(wrong(Status::Warn)).map(|Finding { check, status, text: what, mend }| {
+        let word = if *status == Status::Fail { "fails" } else { "warns" };
+        let mut line = vec![code(check), text(" "), strong(word), text(format!(": {what}"))];
+        if let Some(mend) = mend {
+            line.push(text(format!(" → {mend}")));
+        }
+        line
+    });
+    let reply = Reply::line([strong(lead), text(counts)]).and_list(lines);
+    if trouble.is_empty() {
+        return reply;
+    }
+    reply.and([text("The service itself says:")]).and_list(trouble.iter().map(|one| vec![text(one)]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(check: &'static str, status: Status, what: &str, mend: Option<&str>) -> Finding {
+        Finding { check, status, text: what.to_owned(), mend: mend.map(str::to_owned) }
+    }
+
+    #[test]
+    fn what_is_wrong_comes_with_its_mend_and_what_passes_is_counted() {
+        let findings = [
+            finding("config", Status::Pass, "fine", None),
+            finding("clock", Status::Warn, "is late", Some("set it")),
+            finding("server_admin", Status::Fail, "the bot is no <admin>", Some("make it one")),
+            finding("room", Status::Skip, "needs the token", None),
+        ];
+        insta::assert_snapshot!(show(&findings, &["staff was replaced".to_owned()]).render().plain, @r"
+        Not all is well: 1 passed, 1 warned of, 1 failed, 1 skipped
+        - server_admin fails: the bot is no <admin> → make it one
+        - clock warns: is late → set it
+        The service itself says:
+        - staff was replaced
+        ");
+        assert_eq!(
+            show(&findings[..1], &[]).render().plain.trim_end(),
+            "All is well: 1 passed, 0 warned of, 0 failed, 0 skipped"
+        );
     }
 }

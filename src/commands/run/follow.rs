@@ -1,33 +1,46 @@
 //! `follow <room>`: moves a room's policy to the room that replaced it.
 
+use std::error::Error;
+
+use anyhow::Context;
+
 use super::Failure;
 use crate::commands::desk::Desk;
-use crate::commands::reply::{Reply, code, text};
-use crate::reconcile::{Freshness, Reconciler};
+use crate::commands::reply::{Reply, code, strong, text};
+use crate::reconcile::{self, FollowError, Moved};
 
 impl Desk {
-    /// Says what there is to follow.
-    pub(super) async fn follow(&self, room: &str, _by: &str) -> Result<Reply, Failure> {
-        let key = room.to_owned();
-        let successor = move |reconciler: &Reconciler| {
-            let world = reconciler.world();
-            let room = world.room_by_key(&key)?;
-            world.room(room).successor().map(str::to_owned)
-        };
-        match self.window.look(Freshness::Now, successor).await? {
-            None => Err(Failure::Refused {
-                reply: Reply::line([code(room), text(" was not replaced: there is nothing to follow.")]),
-                detail: "refused: the room was not replaced".to_owned(),
-            }),
-            Some(successor) => Err(Failure::Refused {
-                reply: Reply::line([
-                    code(room),
-                    text(" was replaced by "),
-                    code(successor),
-                    text(": put that id into the configuration."),
-                ]),
-                detail: "refused: the configuration has to name the new room".to_owned(),
-            }),
+    /// Moves it, or says why not. What is to be done in the new room is for the next pass.
+    pub(super) async fn follow(&self, key: &str, by: &str) -> Result<Reply, Failure> {
+        let follows = self.store.follows().await.context("read which rooms are followed")?;
+        let mut policy = self.staff.policy.clone();
+        policy.follow(reconcile::followed(follows));
+        let Moved { from, to } = reconcile::follow(&self.homeserver, &self.store, &policy, key, by)
+            .await
+            .map_err(|error| refused(key, error))?;
+        Ok(Reply::line([
+            strong("Followed: "),
+            code(key),
+            text(" is "),
+            code(&to),
+            text(" from now on, and no longer "),
+            code(from),
+            text(". The next pass joins everyone who belongs there."),
+        ])
+        .and([text("Write this into the configuration: "), code(format!("id = \"{to}\""))]))
+    }
+}
+
+fn refused(key: &str, error: FollowError) -> Failure {
+    match error {
+        FollowError::NotReplaced { .. } => Failure::Refused {
+            reply: Reply::line([code(key), text(" was not replaced: there is nothing to follow.")]),
+            detail: "refused: the room was not replaced".to_owned(),
+        },
+        FollowError::Store(error) => Failure::Broken(anyhow::Error::new(error).context("record the move")),
+        error => {
+            let cause = error.source().map_or_else(String::new, |source| format!(": {source}"));
+            Failure::refused(format!("Not followed: {error}{cause}."))
         }
     }
 }
