@@ -143,7 +143,7 @@ impl<'a> Levels<'a> {
 }
 
 /// A level: an integer, or text that is one (room versions before 10).
-fn number(value: &Value) -> Option<i64> {
+pub(crate) fn number(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 

@@ -11,6 +11,7 @@ mod guard;
 mod held;
 mod ids;
 mod levels;
+mod mending;
 mod mirror;
 mod names;
 mod obstacle;

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::column::Column;
 use crate::levels::POWER_LEVELS;
+use crate::mending::Mending;
 use crate::overwritten::Overwritten;
 use crate::users::UserIx;
 
@@ -91,8 +92,8 @@ pub struct RoomMirror {
     pub state: HashMap<(Box<str>, Box<str>), StateEvent>,
     /// Version of the room, as its create event says.
     pub version: String,
-    /// What a write of ours set back in the power levels, and nobody has changed since.
-    overwritten: Vec<Overwritten>,
+    /// What a write of ours set back in the power levels.
+    mending: Mending,
     joined: u32,
     invited: u32,
 }
@@ -161,28 +162,43 @@ impl RoomMirror {
         self.state.get(&(event_type.into(), "".into()))
     }
 
-    /// Takes a state event, as read, pushed or written.
-    pub fn set_state(&mut self, event_type: &str, state_key: &str, event: StateEvent) {
-        if event_type == POWER_LEVELS {
-            self.overwritten.retain(|one| one.is_still_so(&event.content));
+    /// Takes a state event, as read, pushed or written; `ours` where the bot sent it.
+    pub fn set_state(&mut self, event_type: &str, state_key: &str, event: StateEvent, ours: bool) {
+        if event_type == POWER_LEVELS && state_key.is_empty() {
+            self.mending.take(&event.content, ours);
         }
         self.state.insert((event_type.into(), state_key.into()), event);
     }
 
     /// What a write of ours set back in the power levels and is to be restored.
-    pub fn overwritten(&self) -> &[Overwritten] {
-        &self.overwritten
+    pub fn to_restore(&self) -> Vec<Overwritten> {
+        self.content(POWER_LEVELS).map(|content| self.mending.to_restore(content)).unwrap_or_default()
     }
 
-    /// Notes what a write of ours set back. What somebody has changed since is theirs.
-    pub fn note_overwritten(&mut self, lost: impl IntoIterator<Item = Overwritten>) {
+    /// Notes what somebody else set in the power levels.
+    pub(crate) fn note_edits(&mut self, edits: Vec<Overwritten>) {
+        self.mending.note(edits);
+    }
+
+    /// Notes what a write of ours set back, where nobody's edit told it.
+    pub(crate) fn note_lost(&mut self, lost: Vec<Overwritten>) {
+        self.mending.note_missing(lost);
+    }
+
+    /// Whether somebody's edits beside ours are still watched over.
+    pub fn is_mending(&self) -> bool {
+        !self.mending.is_empty()
+    }
+
+    /// Minutes went by: whoever sets back now what was restored before has seen it.
+    pub fn age_restorations(&mut self) {
         let content = self.state.get(&(POWER_LEVELS.into(), "".into())).map(|event| &event.content);
-        self.overwritten.extend(lost.into_iter().filter(|one| content.is_some_and(|content| one.is_still_so(content))));
+        self.mending.age(content);
     }
 
     /// Begins a reading of the whole room: what was known is forgotten, but for what is still to be restored.
     pub fn begin_anew(&mut self) {
-        *self = Self { overwritten: std::mem::take(&mut self.overwritten), ..Self::default() };
+        *self = Self { mending: std::mem::take(&mut self.mending), ..Self::default() };
     }
 
     /// The room that replaces this one, if it was upgraded.

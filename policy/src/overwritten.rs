@@ -18,6 +18,11 @@ impl Overwritten {
         at(content, &self.path) == self.ours.as_ref()
     }
 
+    /// Whether this edit takes back what a write had changed there.
+    pub(crate) fn undoes(&self, made_from: &Value, written: &Value) -> bool {
+        at(made_from, &self.path) == self.theirs.as_ref() && at(written, &self.path) == self.ours.as_ref()
+    }
+
     /// The path as people write it.
     pub fn name(&self) -> String {
         self.path.join(".")
@@ -51,14 +56,16 @@ impl Overwritten {
     }
 }
 
-fn at<'a>(content: &'a Value, path: &[String]) -> Option<&'a Value> {
+pub(crate) fn at<'a>(content: &'a Value, path: &[String]) -> Option<&'a Value> {
     path.iter().try_fold(content, |within, key| within.get(key))
 }
 
-/// Every value that differs between the content that was replaced and the one we wrote.
-pub fn overwritten(replaced: &Value, written: &Value) -> Vec<Overwritten> {
+/// What somebody had changed between the content that ours was made from and the one that it replaced, and that ours does
+/// not have.
+pub fn overwritten(made_from: &Value, replaced: &Value, written: &Value) -> Vec<Overwritten> {
     let mut found = Vec::new();
     compare(Some(replaced), Some(written), &mut Vec::new(), &mut found);
+    found.retain(|one| at(made_from, &one.path) != one.theirs.as_ref());
     found
 }
 
@@ -92,15 +99,18 @@ mod tests {
 
     #[test]
     fn what_was_lost_is_found_and_put_back_and_nothing_else_is() {
+        let made_from = json!({"users": {"@a:a": 50, "@b:a": 10}, "events": {"x": 1, "z": 3}, "kick": 50});
         let theirs = json!({"users": {"@a:a": 50}, "events": {"x": 1, "y": 2}, "kick": 40, "new": {"deep": [1]}});
-        let ours = json!({"users": {"@a:a": 50, "@b:a": 10}, "events": {"x": 1, "z": 3}, "kick": 50});
-        let lost = overwritten(&theirs, &ours);
+        let mut ours = made_from.clone();
+        ours["users"]["@c:a"] = json!(50);
+        let lost = overwritten(&made_from, &theirs, &ours);
         let names: Vec<_> = lost.iter().map(Overwritten::name).collect();
         assert_eq!(names, ["events.y", "events.z", "kick", "new.deep", "users.@b:a"]);
         assert_eq!(lost[4].user(), Some("@b:a"));
         assert!(lost.iter().all(|one| one.is_still_so(&ours)));
         let mut mended = ours;
         lost.iter().for_each(|one| one.restore(&mut mended));
+        assert_eq!(mended["users"].as_object_mut().unwrap().remove("@c:a"), Some(json!(50)), "what we meant stays");
         assert_eq!(mended, theirs);
         assert!(lost.iter().all(|one| !one.is_still_so(&mended)));
     }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::entitlement::{Entitlement, Freeze};
-use crate::levels::{Creators, Levels, POWER_LEVELS};
+use crate::levels::{Levels, POWER_LEVELS, number};
 use crate::mirror::Membership;
 use crate::obstacle::Obstacle;
 use crate::overwritten::{Overwritten, overwritten};
@@ -120,33 +120,45 @@ impl World {
         format!("level {level} by {selector} of power {level}{row}")
     }
 
-    /// Notes what a write of ours set back in the power levels, by what it replaced. Levels that the policy decides are
-    /// left to the plan: only of those without a grant a lowering is kept, because no plan would repeat it.
-    pub fn note_overwritten(&mut self, room: RoomIx, replaced: &Value, written: &Value, edited: &[UserIx]) {
-        let (Ok(theirs), Ok(ours)) =
-            (Levels::read(Some(replaced), Creators::default()), Levels::read(Some(written), Creators::default()))
-        else {
-            return;
-        };
-        let is_theirs = |mxid: &str| match self.users.get(mxid) {
-            Some(user) if edited.contains(&user) => false,
-            Some(user) if self.is_exempt(user) => user != self.bot(),
-            Some(user) => theirs.of(mxid) < ours.of(mxid) && self.granted(room, user).is_none(),
-            None => false,
-        };
-        let mut lost = overwritten(replaced, written);
-        lost.retain(|one| one.user().is_none_or(is_theirs));
-        self.room_mut(room).note_overwritten(lost);
+    /// Notes what a write of ours set back in the power levels, by what it was made from and what it replaced.
+    pub fn note_lost(&mut self, room: RoomIx, made_from: &Value, replaced: &Value, written: &Value) {
+        let mut lost = overwritten(made_from, replaced, written);
+        lost.retain(|one| self.is_theirs_to_set(room, one));
+        self.room_mut(room).note_lost(lost);
+    }
+
+    /// Notes what somebody else's power levels changed in those they replaced. `ours` are our last writes, as made from
+    /// and as written: setting those back whole is not meant, but done by whoever had read before.
+    pub fn note_edit(&mut self, room: RoomIx, replaced: &Value, content: &Value, ours: &[(&Value, &Value)]) {
+        let mut edits = overwritten(replaced, content, replaced);
+        edits.retain(|edit| !ours.iter().any(|(made_from, written)| edit.undoes(made_from, written)));
+        edits.retain(|edit| self.is_theirs_to_set(room, edit));
+        self.room_mut(room).note_edits(edits);
+    }
+
+    /// Levels that the policy decides are left to the plan: only of those without a grant a lowering is kept, because no
+    /// plan would repeat it.
+    fn is_theirs_to_set(&self, room: RoomIx, edit: &Overwritten) -> bool {
+        let Some(mxid) = edit.user() else { return true };
+        let Some(user) = self.users.get(mxid) else { return false };
+        let level = |value: &Option<Value>| value.as_ref().and_then(number).unwrap_or_default();
+        match self.is_exempt(user) {
+            true => user != self.bot(),
+            false => level(&edit.theirs) < level(&edit.ours) && self.granted(room, user).is_none(),
+        }
     }
 
     /// Why levels change, person by person.
     pub(crate) fn levels_cause(&self, room: RoomIx, edits: &[PowerEdit], restores: &[Overwritten]) -> String {
         let last = self.room(room).state(POWER_LEVELS);
-        let by = last.map(|last| format!(" (the levels were last set by {})", last.sender)).unwrap_or_default();
+        let last = last.map(|last| last.sender.as_str()).filter(|sender| !sender.is_empty());
+        let by = last.map(|sender| format!(" (the levels were last set by {sender})")).unwrap_or_default();
         let restored = restores.iter().map(|one| format!("{}: a write of ours had set it back", one.name()));
         let edited = edits.iter().map(|edit| {
             let by = if edit.lowers { by.as_str() } else { "" };
-            format!("{}: {}{by}", self.users.mxid(edit.user), self.power_words(room, edit.user))
+            let after = edit.after.map_or_else(|| "the default".to_owned(), |level| level.to_string());
+            let words = self.power_words(room, edit.user);
+            format!("{} from {} to {after}: {words}{by}", self.users.mxid(edit.user), edit.before)
         });
         let mut words: Vec<String> = restored.chain(edited).take(MOST_NAMED).collect();
         let more = (restores.len() + edits.len()).saturating_sub(words.len());

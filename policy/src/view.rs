@@ -244,14 +244,16 @@ impl Hold {
 impl World {
     /// What a setting of a room is, and who made it so.
     fn drift_words(&self, room: Option<RoomIx>, setting: Setting) -> String {
-        let (event_type, key) = setting.event();
-        let state = room.and_then(|room| self.room(room).state(event_type));
-        match state {
-            Some(state) if state.content.get(key).is_some() => {
-                format!("{} set the {} otherwise ({})", state.sender, setting.key(), state.event_id)
-            }
-            Some(state) => format!("the {} is empty or was redacted ({})", setting.key(), state.event_id),
-            None => format!("the room has no {}", setting.key()),
+        let state = room.and_then(|room| self.room(room).state(setting.event().0));
+        let Some(state) = state else { return format!("the room has no {}", setting.key()) };
+        let (who, event) = match (state.sender.as_str(), state.event_id.as_str()) {
+            ("", _) => ("somebody", String::new()),
+            (who, "") => (who, String::new()),
+            (who, event) => (who, format!(" ({event})")),
+        };
+        match setting.value(Some(&state.content)) {
+            Some(_) => format!("{who} set the {} otherwise{event}", setting.key()),
+            None => format!("{who} redacted or emptied the {}{event}", setting.key()),
         }
     }
 

@@ -198,7 +198,8 @@ impl World {
                 self.users.intern(mxid);
             });
         }
-        self.room_mut(room).set_state(event_type, "", event);
+        let ours = event.sender == self.policy.bot;
+        self.room_mut(room).set_state(event_type, "", event, ours);
     }
 
     /// Takes one membership, as read or pushed. `left_by` is the event of a leave by choice.

@@ -52,9 +52,6 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     for warning in settings.registration.warnings() {
         warn!("{}: {warning}", config.appservice.registration.display());
     }
-    for part in settings.unused() {
-        warn!("{part} is configured, and nothing uses it yet");
-    }
     let readiness = Readiness::waiting_for([
         ("database", "not connected yet"),
         ("homeserver", "not read yet"),

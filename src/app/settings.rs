@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use provisioner_policy::{AccountsFrom, Policy, RoomSettings, Selector};
+use provisioner_policy::{AccountsFrom, Policy, Selector};
 
 use crate::accounts::{Accounts, Server};
 use crate::commands::StaffRoom;
@@ -46,20 +46,6 @@ impl Settings {
         let mut policy = self.policy.clone();
         policy.follow(reconcile::followed(follows));
         Ok(policy)
-    }
-
-    /// Parts of the configuration that are read and checked and have no effect yet: an operator must not rely on them.
-    pub fn unused(&self) -> impl Iterator<Item = &'static str> {
-        let rooms = &self.policy.rooms;
-        [
-            ("power of a room", rooms.iter().any(|room| !room.power.is_empty())),
-            (
-                "name, topic or another setting of a room",
-                rooms.iter().any(|room| room.settings != RoomSettings::default()),
-            ),
-        ]
-        .into_iter()
-        .filter_map(|(part, configured)| configured.then_some(part))
     }
 
     /// Opens the database, migrated and ours.

@@ -32,7 +32,7 @@ pub use self::{
     error::{CallError, ConnectError, Outcome},
     made::{MadeRoom, RoomVersions},
     profile::Profile,
-    read::{MemberEvent, RoomSummary, StateEvent},
+    read::{MemberEvent, NewestEvent, RoomSummary, StateEvent},
     users::{ServerAdmins, UserEntry, UserPage},
     write::NewRoom,
 };

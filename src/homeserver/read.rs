@@ -86,6 +86,23 @@ pub struct StateEvent {
     pub origin_server_ts: u64,
 }
 
+/// An event, with who made it and who unmade it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct NewestEvent {
+    pub event_id: String,
+    pub sender: String,
+    pub content: Value,
+    #[serde(default)]
+    unsigned: Value,
+}
+
+impl NewestEvent {
+    /// Who redacted it, if somebody did.
+    pub fn redacted_by(&self) -> Option<&str> {
+        self.unsigned["redacted_because"]["sender"].as_str()
+    }
+}
+
 impl Homeserver {
     /// Whose token this is. Synapse answers it even before the sender is registered, so it proves the token only.
     #[instrument(name = "homeserver.whoami", skip_all)]
@@ -157,6 +174,8 @@ impl Homeserver {
 
     /// One piece of state, or `None` where the room has none of it. A redacted one has the content `{}`.
     ///
+    /// 1.105.1 never answers where the event was redacted: prefer [`Self::state_content`].
+    ///
     /// To a bot that has left, Synapse tells what it was at that moment, with 200: be sure that the bot is among
     /// [`Self::joined_members`].
     #[instrument(name = "homeserver.state_event", skip_all, fields(room.id = %room, event.kind = %kind))]
@@ -195,6 +214,32 @@ impl Homeserver {
             event_id: Some(event.event_id),
             origin_server_ts: event.origin_server_ts,
         }))
+    }
+
+    /// The content of one piece of state, or `None` where the room has none of it.
+    ///
+    /// For state that may be redacted, this is the only way that 1.105.1 answers: asked for the whole event, it never does.
+    #[instrument(name = "homeserver.state_content", skip_all, fields(room.id = %room, event.kind = %kind))]
+    pub async fn state_content(&self, room: &str, kind: &str, key: &str) -> Result<Option<Value>, CallError> {
+        let request = get_state_event_for_key::v3::Request::new(
+            room_in_path(room)?,
+            StateEventType::from(kind),
+            key.replace('%', "%25"),
+        );
+        match self.call("state_content", self.client().send(request)).await {
+            // Content that serde_json cannot hold (nested past its limit) is as good as no content.
+            Ok(answer) => Ok(Some(serde_json::from_str(answer.event_or_content.get()).unwrap_or_default())),
+            Err(failure) if failure.has_code("M_NOT_FOUND") => Ok(None),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// The newest event of a type in a room. Cheap where it is new: Synapse searches the room backwards.
+    #[instrument(name = "homeserver.newest_event", skip_all, fields(room.id = %room, event.kind = %kind))]
+    pub async fn newest_event(&self, room: &str, kind: &str) -> Result<Option<NewestEvent>, CallError> {
+        let filter = serde_json::json!({ "types": [kind] }).to_string();
+        let request = rooms::messages::Request { room: room_segment(room)?, dir: "b".to_owned(), limit: 1, filter };
+        Ok(self.call("newest_event", self.client().send(request)).await?.body.chunk.into_iter().next())
     }
 
     /// The content of any event of a room that the bot may see.

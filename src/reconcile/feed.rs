@@ -2,42 +2,43 @@
 
 use std::time::Instant;
 
-use provisioner_policy::{Membership, RoomIx, Standing, StateEvent, World};
+use provisioner_policy::{Membership, RoomIx, Standing, World};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tracing::debug;
 
 use super::echoes::{Echoes, Hearing};
+use super::feed_state;
 use super::observe::{distrust, set_present};
 use super::readings::{Age, Readings};
-use super::state_echoes::{self, Heard, StateEchoes};
+use super::state_echoes::StateEchoes;
 use super::state_writes::Written;
 use crate::store::InboxRow;
 
 /// What the mirror needs of an event. Everything else in it is skipped unread, however strange.
 #[derive(Deserialize)]
-struct Pushed<'a> {
-    sender: String,
+pub(super) struct Pushed<'a> {
+    pub(super) sender: String,
     #[serde(default)]
-    state_key: Option<String>,
+    pub(super) state_key: Option<String>,
     #[serde(borrow)]
-    content: &'a RawValue,
+    pub(super) content: &'a RawValue,
     #[serde(default, borrow)]
-    unsigned: Unsigned<'a>,
+    pub(super) unsigned: Unsigned<'a>,
 }
 
 /// What Synapse adds as it sends.
 #[derive(Default, Deserialize)]
-struct Unsigned<'a> {
+pub(super) struct Unsigned<'a> {
     /// Milliseconds since the event, by Synapse's clock.
     #[serde(default)]
     age: Option<i64>,
     /// What a state event replaced.
     #[serde(default, borrow)]
-    prev_content: Option<&'a RawValue>,
+    pub(super) prev_content: Option<&'a RawValue>,
     /// Its event; the content is left out where Synapse repeats a transaction.
     #[serde(default)]
-    replaces_state: Option<String>,
+    pub(super) replaces_state: Option<String>,
 }
 
 /// What tells news from what is known.
@@ -60,29 +61,27 @@ pub(super) fn feed(world: &mut World, ears: &mut Ears, row: &InboxRow) {
     let Some(room) = world.room_by_id(&row.room_id) else {
         return;
     };
-    if world.room(room).standing == Standing::Ready && apply(world, ears, room, row).is_none() {
+    let event: Option<Pushed<'_>> = serde_json::from_str(&row.event).ok();
+    // Also where the room is to be read again: that would not tell what others lost to us.
+    let own = event.as_ref().filter(|event| event.state_key.as_deref() == Some(""));
+    let heard = own.and_then(|event| feed_state::hear(world, ears, room, row, event));
+    if world.room(room).standing != Standing::Ready {
+        return;
+    }
+    if !heard.unwrap_or_else(|| event.and_then(|event| apply(world, ears, room, row, event)).is_some()) {
         debug!(event.id = row.event_id, event.kind = row.event_type, "the room is read again for this event");
         distrust(world.room_mut(room));
     }
 }
 
-fn apply(world: &mut World, ears: &mut Ears, room: RoomIx, row: &InboxRow) -> Option<()> {
-    let event: Pushed<'_> = serde_json::from_str(&row.event).ok()?;
-    if event.state_key.as_deref() == Some("") {
-        match ears.states.hear(room, &row.event_type, &row.event_id) {
-            Heard::News => {}
-            Heard::Replaced => return Some(()),
-            Heard::Echo(written) => return apply_echo(world, ears, written, &event.unsigned),
-        }
-    }
+fn apply(world: &mut World, ears: &mut Ears, room: RoomIx, row: &InboxRow, event: Pushed<'_>) -> Option<()> {
     let age = ears.readings.age(room, row.received_at, event.unsigned.age);
     match row.event_type.as_str() {
         _ if age == Age::Known => Some(()),
         // A redacted state event changes the state and pushes nothing else: which one it was is in the room.
         "m.room.redaction" => None,
         "m.room.member" => apply_member(world, &mut ears.echoes, room, row, event, age),
-        _ if age == Age::News => apply_state(world, room, row, event),
-        _ => None,
+        _ => feed_state::apply(world, room, row, event, age),
     }
 }
 
@@ -110,32 +109,6 @@ fn apply_member(
     world.set_membership(room, &user, membership, Some(&row.event_id));
     if membership == Membership::Join {
         set_present(world, &user);
-    }
-    Some(())
-}
-
-fn apply_echo(world: &mut World, ears: &mut Ears, written: Written, unsigned: &Unsigned<'_>) -> Option<()> {
-    match (unsigned.prev_content, &unsigned.replaces_state) {
-        (Some(replaced), _) => {
-            state_echoes::compare(world, &written, &serde_json::from_str(replaced.get()).ok()?);
-        }
-        (None, Some(replaced)) => ears.unverified.push((written, replaced.clone())),
-        // The first of its kind replaces nothing.
-        (None, None) => {}
-    }
-    Some(())
-}
-
-fn apply_state(world: &mut World, room: RoomIx, row: &InboxRow, event: Pushed<'_>) -> Option<()> {
-    let content = serde_json::from_str(event.content.get()).ok()?;
-    let Some(state_key) = event.state_key else {
-        // A message: of no concern to the mirror.
-        return Some(());
-    };
-    let state = StateEvent { content, sender: event.sender, event_id: row.event_id.clone() };
-    match state_key.as_str() {
-        "" => world.set_state(room, &row.event_type, state),
-        key => world.room_mut(room).set_state(&row.event_type, key, state),
     }
     Some(())
 }

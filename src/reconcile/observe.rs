@@ -6,6 +6,8 @@ use futures_util::future::join_all;
 use provisioner_policy::{Column, Membership, OnServer, RoomIx, RoomMirror, Standing, StateEvent, UserIx, World};
 use tracing::{debug, warn};
 
+use super::provenance::{self, Known};
+
 use crate::homeserver::{CallError, Homeserver, MemberEvent, UserEntry};
 
 /// The state that policy looks at.
@@ -19,6 +21,11 @@ const STATE_TYPES: [&str; 8] = [
     "m.room.topic",
     "m.room.tombstone",
 ];
+
+/// Whether a reading of a room tells this state.
+pub(super) fn is_read(event_type: &str) -> bool {
+    STATE_TYPES.contains(&event_type)
+}
 
 /// Accounts a page. Synapse answers 20,000 in about a quarter of a second.
 const PAGE: u64 = 20_000;
@@ -38,7 +45,8 @@ pub(super) async fn observe_rooms(
     rooms: &[RoomIx],
 ) -> Result<(), CallError> {
     let ids: Vec<String> = rooms.iter().map(|room| world.policy.rooms[room.index()].id.clone()).collect();
-    let readings = join_all(ids.iter().map(|id| read_room(homeserver, id))).await;
+    let known: Vec<Known> = rooms.iter().map(|room| Known::of(world, *room)).collect();
+    let readings = join_all(ids.iter().zip(&known).map(|(id, known)| read_room(homeserver, id, known))).await;
     let mut unreachable = None;
     for (&room, reading) in rooms.iter().zip(readings) {
         match reading {
@@ -65,7 +73,7 @@ fn note_unreadable(world: &mut World, room: RoomIx, why: String) {
     }
 }
 
-async fn read_room(homeserver: &Homeserver, id: &str) -> Result<Reading, CallError> {
+async fn read_room(homeserver: &Homeserver, id: &str, known: &Known) -> Result<Reading, CallError> {
     let summary = homeserver.room_summary(id).await?;
     // Before the joined ones: somebody admitted in between is then in both lists rather than in neither.
     let others = homeserver.other_members(id).await?;
@@ -76,12 +84,14 @@ async fn read_room(homeserver: &Homeserver, id: &str) -> Result<Reading, CallErr
     }
     let mut state = Vec::new();
     for event_type in STATE_TYPES {
-        if let Some(event) = homeserver.state_event(id, event_type, "").await? {
-            // Content that serde_json cannot hold (nested past its limit) is as good as no content.
-            let content = serde_json::from_str(event.content.get()).unwrap_or_default();
-            let event_id = event.event_id.unwrap_or_default();
-            state.push((event_type, StateEvent { content, sender: event.sender, event_id }));
+        if let Some(content) = homeserver.state_content(id, event_type, "").await? {
+            state.push((event_type, provenance::of(homeserver, id, known, event_type, content).await?));
         }
+    }
+    if let (Some((_, create)), Some(creator)) =
+        (state.iter_mut().find(|(kind, _)| *kind == "m.room.create"), summary.creator)
+    {
+        create.sender = creator;
     }
     Ok(Reading { version: summary.version.unwrap_or_default(), others, joined, state })
 }

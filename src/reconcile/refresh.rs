@@ -95,7 +95,10 @@ impl Reconciler {
 
     /// Distrusts the whole mirror: every room is read again before the next plan.
     pub fn distrust_all(&mut self) {
-        self.world.mirror.rooms.iter_mut().for_each(distrust);
+        for room in &mut self.world.mirror.rooms {
+            distrust(room);
+            room.age_restorations();
+        }
     }
 
     /// Reads the rooms that are not ready, and the listing of accounts where `accounts` says so or it was never read.

@@ -1,9 +1,9 @@
 //! Writing room state: one piece of content edited, everything else in it kept as it was. The freshest state is read first,
 //! and what turns out to be another matter than the plan's is left to the next plan.
 
-use provisioner_policy::{Obstacle, Overwritten, POWER_LEVELS, PowerEdit, Rewrite, RoomIx, Setting, UserIx, World};
+use provisioner_policy::{Obstacle, Overwritten, POWER_LEVELS, PowerEdit, Rewrite, RoomIx, Setting, World};
 use serde_json::value::to_raw_value;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::executor::Tried;
 use crate::homeserver::{CallError, Homeserver};
@@ -15,8 +15,8 @@ pub(super) struct Written {
     pub(super) event_type: &'static str,
     pub(super) event_id: String,
     pub(super) content: Value,
-    /// Whose power levels we meant to change.
-    pub(super) edited: Vec<UserIx>,
+    /// What we read and edited.
+    pub(super) made_from: Value,
 }
 
 /// Sets one setting of a room, if it still is what the plan was made from.
@@ -37,16 +37,13 @@ pub(super) async fn set_setting(
     if value != before {
         return Ok(Tried::Outdated);
     }
-    let mut content = match now {
-        Some(Value::Object(content)) => content,
-        _ => Map::new(),
-    };
+    let mut content = now.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
     content.insert(key.to_owned(), json!(wanted));
     // The topic in other formats would go on saying what it said.
     if setting == Setting::Topic {
         content.remove("m.topic");
     }
-    write(homeserver, world, room, event_type, content.into(), Vec::new()).await
+    write(homeserver, world, room, event_type, content.into(), now).await
 }
 
 /// Changes power levels in one event.
@@ -59,10 +56,7 @@ pub(super) async fn set_power_levels(
 ) -> Result<Tried, CallError> {
     let now = read(homeserver, world, room, POWER_LEVELS).await?;
     match world.rewrite_levels(room, now.as_ref(), edits, restores) {
-        Rewrite::Write(content) => {
-            let edited = edits.iter().map(|edit| edit.user).collect();
-            write(homeserver, world, room, POWER_LEVELS, content, edited).await
-        }
+        Rewrite::Write(content) => write(homeserver, world, room, POWER_LEVELS, content, now).await,
         Rewrite::AlreadySo => Ok(Tried::AlreadySo),
         Rewrite::Outdated => Ok(Tried::Outdated),
         // What cannot be read now could be read by the plan: the next one says what is wrong with it.
@@ -78,8 +72,7 @@ async fn read(
     room: RoomIx,
     event_type: &str,
 ) -> Result<Option<Value>, CallError> {
-    let event = homeserver.state_event(&world.policy.rooms[room.index()].id, event_type, "").await?;
-    Ok(event.map(|event| serde_json::from_str(event.content.get()).unwrap_or_default()))
+    homeserver.state_content(&world.policy.rooms[room.index()].id, event_type, "").await
 }
 
 async fn write(
@@ -88,10 +81,10 @@ async fn write(
     room: RoomIx,
     event_type: &'static str,
     content: Value,
-    edited: Vec<UserIx>,
+    made_from: Option<Value>,
 ) -> Result<Tried, CallError> {
     let id = &world.policy.rooms[room.index()].id;
     let raw = to_raw_value(&content).expect("a JSON value is JSON");
     let event_id = homeserver.set_state(id, event_type, "", raw).await?;
-    Ok(Tried::Wrote(Written { room, event_type, event_id, content, edited }))
+    Ok(Tried::Wrote(Written { room, event_type, event_id, content, made_from: made_from.unwrap_or_default() }))
 }

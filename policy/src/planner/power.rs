@@ -17,7 +17,7 @@ pub(super) fn plan_power(world: &World, room: RoomIx, plan: &mut Plan) {
     }
     let mirror = world.room(room);
     let now = mirror.content(POWER_LEVELS);
-    let restores = mirror.overwritten();
+    let restores = mirror.to_restore();
     // What was overwritten counts as being there: grants are judged beside it, and one event does both.
     let restored = now.cloned().map(|mut content| {
         restores.iter().for_each(|one| one.restore(&mut content));
@@ -45,12 +45,12 @@ pub(super) fn plan_power(world: &World, room: RoomIx, plan: &mut Plan) {
     if bot < needed {
         return block(world.bot(), Obstacle::BotLacks { event_type: POWER_LEVELS, needed, bot });
     }
-    let mut rewrite = world.rewrite_levels(room, now, &edits, restores);
+    let mut rewrite = world.rewrite_levels(room, now, &edits, &restores);
     if let Rewrite::Refused(obstacle @ Obstacle::TooLarge { .. }) = rewrite {
         block(world.bot(), obstacle);
         // Whom the room names already can be changed still, and lowering must not wait.
         edits.retain(|edit| levels.explicit(&world.users.mxid(edit.user)).is_some());
-        rewrite = world.rewrite_levels(room, now, &edits, restores);
+        rewrite = world.rewrite_levels(room, now, &edits, &restores);
     }
     match rewrite {
         Rewrite::Write(_) => push(world, room, edits, restores, plan),
@@ -59,7 +59,7 @@ pub(super) fn plan_power(world: &World, room: RoomIx, plan: &mut Plan) {
     }
 }
 
-fn push(world: &World, room: RoomIx, edits: Vec<PowerEdit>, restores: &[Overwritten], plan: &mut Plan) {
+fn push(world: &World, room: RoomIx, edits: Vec<PowerEdit>, restores: Vec<Overwritten>, plan: &mut Plan) {
     let change = Change::SetPowerLevels { room, edits: edits.into(), restores: restores.into() };
     plan.push(world, change, Because::Grants);
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, value::RawValue};
 
 use super::PathSegment;
-use crate::homeserver::{RoomSummary, lenient::Entry};
+use crate::homeserver::{NewestEvent, RoomSummary, lenient::Entry};
 
 endpoint!(summary: GET "/_synapse/admin/v1/rooms/{room}" {
     #[ruma_api(path)] room: PathSegment,
@@ -23,6 +23,13 @@ endpoint!(state: GET "/_synapse/admin/v1/rooms/{room}/state" {
     #[ruma_api(path)] room: PathSegment,
     #[ruma_api(query)] #[serde(rename = "type")] kind: String,
 } -> State);
+endpoint!(messages: GET "/_matrix/client/v3/rooms/{room}/messages" {
+    #[ruma_api(path)] room: PathSegment,
+    #[ruma_api(query)] dir: String,
+    #[ruma_api(query)] limit: u32,
+    #[ruma_api(query)] filter: String,
+} -> Messages);
+
 endpoint!(event: GET "/_matrix/client/v3/rooms/{room}/event/{event}" {
     #[ruma_api(path)] room: PathSegment,
     #[ruma_api(path)] event: PathSegment,
@@ -58,6 +65,11 @@ pub(crate) struct Joined {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Members {
     pub(crate) chunk: Vec<Entry<Member>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Messages {
+    pub(crate) chunk: Vec<NewestEvent>,
 }
 
 #[derive(Debug, Deserialize)]
