@@ -47,9 +47,11 @@ impl Denied {
 impl Desk {
     /// Whether `sender` may give commands now. While the hold is kept, nothing is done for what was read to know it.
     pub(super) async fn admits(&self, sender: &str) -> Result<(Result<(), Denied>, Hold), Closed> {
+        let refreshed = self.refresh_groups().await.map_err(|error| Denied::Unsure(format!("{error:#}")));
         let (sender, staff) = (sender.to_owned(), self.staff.room_id.clone());
         self.window
             .look_and_hold(Freshness::Now, move |reconciler| {
+                refreshed?;
                 let world = reconciler.world();
                 let user = world.users.get(&sender).ok_or(Denied::NotAllowed)?;
                 match world.may_command(user) {

@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
+use super::groups::Groups;
 use super::message;
 use super::pace::Pace;
 use super::reply::Reply;
@@ -53,12 +54,14 @@ pub struct Desk {
     pub(super) homeserver: Homeserver,
     pub(super) window: Window,
     pub(super) pace: Mutex<Pace>,
+    pub(super) groups: Groups,
 }
 
 impl Desk {
     /// A desk for the room. It looks at the world through `window`.
     pub fn new(staff: StaffRoom, accounts: Accounts, homeserver: Homeserver, window: Window) -> Self {
-        Self { staff, store: accounts.store.clone(), accounts, homeserver, window, pace: Mutex::default() }
+        let groups = Groups::of(&staff.policy.operators);
+        Self { staff, store: accounts.store.clone(), accounts, homeserver, window, pace: Mutex::default(), groups }
     }
 
     /// Works until it is dropped. `heard` is notified when something was said.

@@ -7,6 +7,7 @@ mod admit;
 mod alerts;
 mod desk;
 mod formatted;
+mod groups;
 mod handle;
 mod heard;
 mod held;
