@@ -1,5 +1,6 @@
 //! Leading: this replica reconciles while it holds the lock, and stands by while another does.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
@@ -7,22 +8,31 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Settings, pause};
+use super::{Settings, pause, queue};
 use crate::accounts::Keeper;
 use crate::commands::Desk;
 use crate::intake::admin::Readiness;
+use crate::intake::queue::QueueStatus;
 use crate::reconcile::{Service, Status, Wakes, Window};
 use crate::store::Store;
 
 /// How soon the desk moves to the successor of a Staff room that was followed.
 const STAFF_ROOM_POLL: Duration = Duration::from_secs(5);
 
+/// What the rest of the service tells the one that leads.
+#[derive(Clone, Copy)]
+pub(super) struct Signals<'a> {
+    pub(super) wakes: &'a Wakes,
+    /// Notified when something was said in the Staff room.
+    pub(super) heard: &'a Notify,
+    pub(super) queue: &'a QueueStatus,
+}
+
 /// Reconciles whenever this replica leads, and stands by when another does.
 pub(super) async fn lead(
     settings: &Settings,
     store: &Store,
-    wakes: &Wakes,
-    heard: &Notify,
+    signals: Signals<'_>,
     readiness: &Readiness,
     stop: &CancellationToken,
 ) {
@@ -32,7 +42,7 @@ pub(super) async fn lead(
             Ok(Some(leadership)) => {
                 standing_by = false;
                 readiness.clear("database");
-                if let Err(error) = reconcile(settings, store, wakes, heard, readiness, leadership.lost(), stop).await {
+                if let Err(error) = reconcile(settings, store, signals, readiness, leadership.lost(), stop).await {
                     warn!("reconciling stopped and begins anew: {error:#}");
                     readiness.set("database", Err(format!("{error:#}")));
                 }
@@ -70,8 +80,7 @@ async fn staff_room_moved(settings: &Settings, store: &Store, was: Option<String
 async fn reconcile(
     settings: &Settings,
     store: &Store,
-    wakes: &Wakes,
-    heard: &Notify,
+    signals: Signals<'_>,
     readiness: &Readiness,
     lost: &CancellationToken,
     stop: &CancellationToken,
@@ -93,7 +102,9 @@ async fn reconcile(
         };
         tokio::spawn(keeper.run(either.clone()));
     }
+    let Signals { wakes, heard, queue: queue_status } = signals;
     let (window, inside) = Window::new(wakes.clone());
+    let teller = inside.queue_teller();
     let staff = settings.staff_room(&settings.current_policy(store).await?);
     let staff_room = staff.as_ref().map(|staff| staff.room_id.clone());
     let desk = match staff {
@@ -114,9 +125,14 @@ async fn reconcile(
     };
     let running = service.run(&either);
     let working = async {
-        match desk {
-            Some(desk) => desk.work(heard).await,
-            None => std::future::pending().await,
+        let Some(desk) = desk else { return std::future::pending().await };
+        let watching = async {
+            queue::watch(settings, queue_status, &teller).await;
+            std::future::pending::<Infallible>().await
+        };
+        tokio::select! {
+            never = desk.work(heard) => never,
+            never = watching => never,
         }
     };
     tokio::pin!(running);

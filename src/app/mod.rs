@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use self::inbox::Inbox;
+use self::lead::Signals;
 pub use self::settings::Settings;
 use crate::commands;
 use crate::homeserver::Homeserver;
@@ -87,9 +88,11 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     let Some(store) = startup::open_store(&settings, &readiness, &stop).await? else { return Ok(()) };
     inbox.open(store.clone());
     tasks.spawn(ping(settings.homeserver().await?, settings.registration.id.clone()));
+    let queue_status = intake::queue::QueueStatus::default();
     tasks.spawn({
         let (settings, store, stop) = (Arc::clone(&settings), store.clone(), stop.clone());
-        async move { queue::consume(&settings, &store, stop).await }
+        let status = queue_status.clone();
+        async move { queue::consume(&settings, &store, status, stop).await }
     });
     let moved = Arc::new(Notify::new());
     tasks.spawn(listen_to_database(store.clone(), wakes.clone(), Arc::clone(&moved), Arc::clone(&heard), stop.clone()));
@@ -101,7 +104,8 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
         let wake = move |_: &str| wakes.wake(Woken::ROSTER);
         tasks.spawn(sources::listen(source.pool().clone(), vec![channel.clone()], wake, stop.clone()));
     }
-    lead::lead(&settings, &store, &wakes, &heard, &readiness, &stop).await;
+    lead::lead(&settings, &store, Signals { wakes: &wakes, heard: &heard, queue: &queue_status }, &readiness, &stop)
+        .await;
     tasks.close();
     if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
         warn!("some requests did not end in time and are cut off; Synapse sends them again");

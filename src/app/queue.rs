@@ -1,13 +1,23 @@
 //! The queue's consumer, built from the configuration. Every replica runs one: SQS hands each message to one of them.
 
+use std::time::{Duration, Instant};
+
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use super::Settings;
-use crate::intake::queue::{Consumer, Ours, Queue, QueueStatus};
+use crate::intake::queue::{Consumer, Ours, Queue, QueueSnapshot, QueueStatus};
+use crate::reconcile::{QueueHealth, QueueTeller};
 use crate::store::Store;
 
+/// How old what is told of the queue may be.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// How often the dead-letter queue is asked for its depth.
+const DEAD_LETTERS: Duration = Duration::from_secs(60);
+
 /// Consumes the queue until `stop`, where one is configured.
-pub(super) async fn consume(settings: &Settings, store: &Store, stop: CancellationToken) {
+pub(super) async fn consume(settings: &Settings, store: &Store, status: QueueStatus, stop: CancellationToken) {
     let Some(configured) = &settings.config.queue else { return };
     let cognito = settings.config.cognito.as_ref();
     let region = cognito.map(|cognito| cognito.region.as_str());
@@ -24,7 +34,36 @@ pub(super) async fn consume(settings: &Settings, store: &Store, stop: Cancellati
         },
         concurrency: configured.concurrency,
         visibility_timeout: configured.visibility_timeout,
-        status: QueueStatus::default(),
+        status,
     };
     consumer.run(stop).await;
+}
+
+/// Tells how the queue fares, where one is configured; the replica that reconciles does it. Ends when it is dropped.
+pub(super) async fn watch(settings: &Settings, status: &QueueStatus, teller: &QueueTeller) {
+    let Some(configured) = &settings.config.queue else { return };
+    let region = settings.config.cognito.as_ref().map(|cognito| cognito.region.as_str());
+    let queue = Queue::connect(&configured.url, configured.endpoint_url.as_deref(), region).await;
+    let (mut dead_letters, mut asked, mut failing) = (None, None::<Instant>, false);
+    loop {
+        if asked.is_none_or(|at| at.elapsed() >= DEAD_LETTERS) {
+            asked = Some(Instant::now());
+            match queue.dead_letter_depth().await {
+                Ok(depth) => (dead_letters, failing) = (depth, false),
+                // What was known last stands: an alert is not over because nobody answers.
+                Err(error) => {
+                    if !std::mem::replace(&mut failing, true) {
+                        warn!("the dead-letter queue cannot be asked for its depth: {:#}", anyhow::Error::from(error));
+                    }
+                }
+            }
+        }
+        teller.tell(health(status.snapshot(), dead_letters));
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn health(snapshot: QueueSnapshot, dead_letters: Option<u64>) -> QueueHealth {
+    let QueueSnapshot { last_error, trouble, oldest, in_hand, .. } = snapshot;
+    QueueHealth { oldest, in_hand, trouble: last_error.or(trouble), dead_letters }
 }

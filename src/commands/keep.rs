@@ -72,7 +72,7 @@ impl Desk {
                     Ok(again) => wake = again.unwrap_or(LOOK),
                     Err(error) => warn!("the message about the held plan is not up to date: {error:#}"),
                 }
-                match self.keep_alerts(&pulse.conditions, &mut lasting).await {
+                match self.keep_alerts(&pulse.all_conditions(), &mut lasting).await {
                     Ok(again) => wake = wake.min(again.unwrap_or(LOOK)),
                     Err(error) => warn!("the alerts in the Staff room are not up to date: {error:#}"),
                 }

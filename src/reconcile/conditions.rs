@@ -1,8 +1,9 @@
 //! Conditions that a person must act on, for as long as they last. The Staff room is told of each.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use provisioner_policy::{SourceState, Standing};
+use provisioner_policy::{ChangeKey, SourceState, Standing, World};
 
 use super::reconciler::Reconciler;
 
@@ -61,6 +62,105 @@ impl Reconciler {
                 });
             }
         }
+        conditions.extend(fighting(world, |key| self.quarrels.is_told(key)));
         conditions
+    }
+}
+
+/// One condition for each kind of change in each room that somebody keeps undoing. Who keeps it up is named for one of
+/// them; `plan` has them all.
+fn fighting(world: &World, is_told: impl Fn(&ChangeKey) -> bool) -> Vec<Condition> {
+    let mut fights: BTreeMap<(&str, &str), Vec<(String, String)>> = BTreeMap::new();
+    for (key, quarrel) in world.quarrels.iter().filter(|(key, _)| is_told(key)) {
+        let room = key.room.map_or("", |room| room.key(world));
+        let user = key.user.map(|user| world.users.mxid(user)).unwrap_or_default();
+        fights.entry((room, key.kind.as_str())).or_default().push((user, quarrel.text()));
+    }
+    let condition = |((room, kind), mut whose): ((&str, &str), Vec<(String, String)>)| {
+        whose.sort();
+        let (user, why) = &whose[0];
+        let place = if room.is_empty() { String::new() } else { format!(" in {room}") };
+        let about = if user.is_empty() { String::new() } else { format!(" of {user}") };
+        let more = match whose.len() {
+            1 => String::new(),
+            count => format!(" ({count} such changes; `plan` has them all)"),
+        };
+        Condition {
+            key: format!("quarrel {kind} {room}"),
+            text: format!("{kind}{place}{about} is not repeated any more: {why}{more}"),
+            patience: Duration::ZERO,
+        }
+    };
+    fights.into_iter().map(condition).collect()
+}
+
+/// How the queue of sign-ups fares.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueueHealth {
+    /// Age of the oldest message in hand.
+    pub oldest: Duration,
+    /// Messages in hand.
+    pub in_hand: usize,
+    /// Why messages are not received, or not worked on.
+    pub trouble: Option<String>,
+    /// Messages in the dead-letter queue, where there is one and it answered.
+    pub dead_letters: Option<u64>,
+}
+
+impl QueueHealth {
+    /// Dead letters are sign-ups that nobody will work on by themselves.
+    pub(super) fn condition(&self) -> Option<Condition> {
+        let count = self.dead_letters.filter(|count| *count > 0)?;
+        let messages = if count == 1 { "1 message lies".to_owned() } else { format!("{count} messages lie") };
+        Some(Condition {
+            key: "dead letters".to_owned(),
+            text: format!(
+                "{messages} in the dead-letter queue. The log says why each was refused or failed; when that is mended, move \
+                 them back to the queue (SQS: start a redrive), or delete them if they are not ours"
+            ),
+            patience: Duration::ZERO,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use provisioner_policy::{Kind, Quarrel};
+
+    use super::*;
+    use crate::reconcile::feed::tests::world as small_world;
+
+    #[test]
+    fn dead_letters_are_told_of_until_there_are_none() {
+        let text = |dead_letters| {
+            QueueHealth { dead_letters, ..QueueHealth::default() }.condition().map(|condition| condition.text)
+        };
+        assert_eq!((text(None), text(Some(0))), (None, None));
+        assert!(text(Some(1)).unwrap().starts_with("1 message lies in the dead-letter queue."));
+        assert!(text(Some(7)).unwrap().starts_with("7 messages lie in the dead-letter queue."));
+    }
+
+    #[test]
+    fn those_who_undo_one_kind_of_thing_in_one_room_are_one_alert() {
+        let (mut world, room) = small_world();
+        for (name, by) in [("@b:a", Some("@eve:a")), ("@a:a", None)] {
+            let user = Some(world.users.intern(name));
+            let key = ChangeKey { kind: Kind::Remove, room: Some(room), user, detail: 0 };
+            let by = by.map(str::to_owned);
+            let quarrel = Quarrel { times: 5, window_minutes: 10, by, again_at: "12:00:00 UTC".to_owned() };
+            world.quarrels.insert(key, quarrel);
+        }
+        let fights = fighting(&world, |_| true);
+        let name = room.key(&world);
+        assert_eq!(fights.len(), 1, "{fights:?}");
+        assert_eq!(fights[0].key, format!("quarrel remove {name}"));
+        assert_eq!(
+            fights[0].text,
+            format!(
+                "remove in {name} of @a:a is not repeated any more: undone 5 times in 10 minutes by somebody; ask them why, or \
+                 take their power to do it; it is tried again at 12:00:00 UTC (2 such changes; `plan` has them all)"
+            )
+        );
+        assert_eq!(fighting(&world, |_| false), [], "nobody has undone it again");
     }
 }

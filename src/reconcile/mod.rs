@@ -33,11 +33,11 @@ mod withheld;
 pub use follow::{FollowError, Moved, follow, followed};
 mod window;
 
-pub use conditions::Condition;
+pub use conditions::{Condition, QueueHealth};
 pub use once::{apply_once, plan_once};
 pub use reconciler::{Reconciler, Slice};
 pub use record::describe_metrics;
 pub use report::{Failed, PassReport};
 pub use service::{Service, Status};
 pub use wakes::{Wakes, Woken};
-pub use window::{Closed, Freshness, Hold, Inside, Pulse, Window};
+pub use window::{Closed, Freshness, Hold, Inside, Pulse, QueueTeller, Window};

@@ -117,6 +117,11 @@ impl Quarrels {
         world.quarrels.insert(key, quarrel);
     }
 
+    /// Whether a change was undone once more since it stopped, so that a person was told.
+    pub(super) fn is_told(&self, key: &ChangeKey) -> bool {
+        self.told.contains(key)
+    }
+
     fn until(&self, key: &ChangeKey) -> Option<Instant> {
         self.done.get(key)?.back().map(|last| *last + WINDOW)
     }

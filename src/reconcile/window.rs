@@ -11,7 +11,7 @@ use provisioner_policy::Plan;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::conditions::Condition;
+use super::conditions::{Condition, QueueHealth};
 use super::reconciler::Reconciler;
 use super::report::PassReport;
 use super::wakes::{Wakes, Woken};
@@ -59,10 +59,34 @@ pub struct Pulse {
     pub last_pass: Option<(DateTime<Utc>, PassReport)>,
     /// When all rooms were last read again.
     pub last_resync: Option<DateTime<Utc>>,
-    /// Age of the oldest message in the queue, where one is read.
-    pub queue_age: Option<Duration>,
+    /// How the queue fares, where one is read.
+    pub queue: Option<QueueHealth>,
     /// What lasted when the last pass ended.
     pub conditions: Vec<Condition>,
+}
+
+impl Pulse {
+    /// Everything that lasts, that of the queue too.
+    pub fn all_conditions(&self) -> Vec<Condition> {
+        let queue = self.queue.as_ref().and_then(QueueHealth::condition);
+        self.conditions.iter().cloned().chain(queue).collect()
+    }
+}
+
+/// Tells how the queue fares.
+#[derive(Clone, Debug)]
+pub struct QueueTeller(watch::Sender<Pulse>);
+
+impl QueueTeller {
+    /// Takes what is known now. Who waits for the pulse hears of it only where something becomes an alert by it.
+    pub fn tell(&self, health: QueueHealth) {
+        self.0.send_if_modified(|pulse| {
+            let before = pulse.queue.as_ref().and_then(QueueHealth::condition);
+            let changed = before != health.condition();
+            pulse.queue = Some(health);
+            changed
+        });
+    }
 }
 
 /// Where questions are asked. Cheap to clone.
@@ -164,6 +188,11 @@ impl Window {
 }
 
 impl Inside {
+    /// For whoever watches the queue.
+    pub fn queue_teller(&self) -> QueueTeller {
+        QueueTeller(self.pulse.clone())
+    }
+
     /// Answers every question that waits, and says whether there was one. Sources are read once for all of those that want
     /// them new.
     pub(super) async fn answer(&mut self, reconciler: &mut Reconciler) -> anyhow::Result<bool> {

@@ -7,7 +7,8 @@ use provisioner_policy::{Class, Entitlement, Membership, Mode, Plan, Standing, W
 use super::{Failure, counts};
 use crate::commands::desk::Desk;
 use crate::commands::reply::{Reply, Table, code, strong, text};
-use crate::reconcile::{Freshness, Reconciler};
+use crate::reconcile::{Freshness, QueueHealth, Reconciler};
+use crate::store::HeldPlan;
 
 /// The classes as the configuration spells them.
 const CLASSES: [(Class, &str); 6] = [
@@ -104,9 +105,10 @@ impl Desk {
         if let Some(at) = pulse.last_resync {
             reply = reply.and([text(format!("All rooms were read again: {}.", when(at)))]);
         }
-        if let Some(age) = pulse.queue_age {
-            reply = reply.and([text(format!("The oldest message in the queue has waited {} s.", age.as_secs()))]);
+        if let Some(queue) = &pulse.queue {
+            reply = reply.and([text(queue_line(queue))]);
         }
+        let kept = self.store.held_plan().await.context("look at the held plan")?;
         reply = match &seen.held_id {
             Some(id) => reply.and([
                 strong(format!("Held by the guard: {}. ", seen.held)),
@@ -114,10 +116,36 @@ impl Desk {
                 code(self.typed("plan")),
                 text("; to carry it out: "),
                 code(self.typed(&format!("apply {id}"))),
+                text(held_since(kept.as_ref(), id)),
             ]),
             None => reply.and([text("Nothing is held.")]),
         };
         Ok(reply.and_list(seen.trouble.iter().chain(&seen.notices).map(|notice| vec![text(notice)])))
+    }
+}
+
+/// How the queue fares, here: other replicas have messages of their own in hand.
+fn queue_line(queue: &QueueHealth) -> String {
+    let QueueHealth { oldest, in_hand, trouble, dead_letters } = queue;
+    let mut line = match in_hand {
+        0 => "Queue: no message in hand here.".to_owned(),
+        _ => format!("Queue: {in_hand} in hand here, the oldest for {} s.", oldest.as_secs()),
+    };
+    if let Some(dead) = dead_letters {
+        line.push_str(&format!(" Dead letters: {dead}."));
+    }
+    if let Some(trouble) = trouble {
+        line.push_str(&format!(" Trouble: {trouble}"));
+    }
+    line
+}
+
+/// Since when the plan is held, and who put it aside. The store is a pass behind at the most.
+fn held_since(kept: Option<&HeldPlan>, id: &str) -> String {
+    let Some(kept) = kept.filter(|kept| kept.id == id) else { return String::new() };
+    match &kept.decided_by {
+        Some(by) if !kept.is_open() => format!("; held since {}, dismissed by {by}", when(kept.created_at)),
+        _ => format!("; held since {}", when(kept.created_at)),
     }
 }
 
