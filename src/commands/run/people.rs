@@ -1,15 +1,22 @@
 //! Finding somebody by e-mail address. The address is neither shown back, nor logged, nor kept.
 
+use std::time::Duration;
+
 use tracing::warn;
 
 use super::Failure;
 use crate::accounts::EmailError;
 use crate::commands::desk::Desk;
 
+/// How long the pool may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 impl Desk {
     /// The MXID of the account with this address.
     pub(in crate::commands) async fn find_by_email(&self, email: &str) -> Result<String, Failure> {
-        self.accounts.mxid_of_email(email).await.map_err(|error| {
+        let found = tokio::time::timeout(PATIENCE, self.accounts.mxid_of_email(email)).await;
+        let found = found.map_err(|_| Failure::refused("Not found: the pool does not answer. Say it again later."))?;
+        found.map_err(|error| {
             if let EmailError::Pool(trouble) = &error {
                 warn!("somebody cannot be looked up in the pool: {}", trouble.chain());
             }
