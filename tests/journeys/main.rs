@@ -25,6 +25,7 @@ mod settings;
 mod staff;
 mod staff_alerts;
 mod staff_held;
+mod staff_pool;
 mod staff_rules;
 mod staff_support;
 mod support;

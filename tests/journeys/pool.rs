@@ -18,7 +18,7 @@ crate::on_both_versions!(
 );
 
 /// `[cognito]` for this pool.
-fn cognito(pool: &Pool, listing_interval: &str, offboarding: &str) -> String {
+pub(crate) fn cognito(pool: &Pool, listing_interval: &str, offboarding: &str) -> String {
     let Pool { id, endpoint, region, .. } = pool;
     format!(
         "[cognito]\nregion = \"{region}\"\nuser_pool_id = \"{id}\"\nendpoint_url = \"{endpoint}\"\n\
@@ -26,7 +26,7 @@ fn cognito(pool: &Pool, listing_interval: &str, offboarding: &str) -> String {
     )
 }
 
-async fn pool() -> Pool {
+pub(crate) async fn pool() -> Pool {
     let moto = shared_moto().await;
     Pool::create(&moto).await.unwrap()
 }
