@@ -1,8 +1,10 @@
 //! The pool: found by the listing, offboarded when it disables or deletes, moved as a whole, and never half believed.
 
+use std::time::Duration;
+
 use serde_json::json;
 use sqlx::Connection;
-use testbed::{NewUser, Person, Pool, SynapseVersion, shared_moto, wait_until};
+use testbed::{NewUser, Person, Pool, Proxy, SynapseVersion, shared_moto, wait_until};
 
 use crate::support::{SOON, Settings, Stage, subjects};
 
@@ -15,6 +17,8 @@ crate::on_both_versions!(
     offboarding_many_at_once_is_held,
     a_group_of_the_pool_decides_who_belongs,
     a_pool_move_brings_everyone_over_and_waits_to_remove,
+    a_listing_that_is_killed_goes_on_and_who_is_deleted_between_pages_stays,
+    a_page_that_fails_makes_no_listing_whole_and_takes_nothing,
 );
 
 /// `[cognito]` for this pool.
@@ -261,4 +265,95 @@ async fn a_pool_move_brings_everyone_over_and_waits_to_remove(version: SynapseVe
 fn remap(old: &[String], new: &[String]) -> String {
     let one = |(old, new): (&String, &String)| format!("UPDATE users SET id = '{new}' WHERE id = '{old}';");
     old.iter().zip(new).map(one).collect()
+}
+
+/// The newest listing: pages, and whether it was ended whole.
+async fn newest_listing(stage: &Stage) -> (i32, bool) {
+    let mut connection = stage.connect().await;
+    let newest = "SELECT pages, completed_at IS NOT NULL FROM provisioner.listings ORDER BY id DESC LIMIT 1";
+    sqlx::query_as(newest).fetch_optional(&mut connection).await.unwrap().unwrap_or_default()
+}
+
+/// What would be taken from whom.
+async fn removals(stage: &Stage) -> Vec<String> {
+    let (_, plan) = stage.plan().await;
+    let actions = plan["actions"].as_array().unwrap().iter().filter(|one| one["kind"] == "remove");
+    actions.map(|one| one["user"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn a_listing_that_is_killed_goes_on_and_who_is_deleted_between_pages_stays(version: SynapseVersion) {
+    let pool = pool().await;
+    let sections = cognito(&pool, "1h", "remove");
+    let stage = Stage::set(version, Settings { sections, mode: "observe", ..Settings::default() }).await;
+    pool.import_many(600).await.unwrap();
+    let whole = async || {
+        let output = stage.service.run_cli(&["backfill"]).await.unwrap();
+        assert_eq!(output.status, Some(0), "{output:?}");
+        output
+    };
+    whole().await;
+
+    // A `run` lists at its start: killed between two pages, and a backfill goes on where it was.
+    stage.service.start_again().unwrap();
+    wait_until("some pages are listed", SOON, async || matches!(newest_listing(&stage).await, (3.., false)))
+        .await
+        .unwrap();
+    stage.service.sigkill().await.unwrap();
+    let (pages, ended) = newest_listing(&stage).await;
+    assert!(!ended && pages < 10, "{pages}");
+    // Somebody on a later page, and not the one to whom moto's place in the listing points, is in a room and then deleted.
+    let late: String = sqlx::query_scalar(
+        "SELECT subject FROM provisioner.accounts, (SELECT id, next_token FROM provisioner.listings ORDER BY id DESC LIMIT 1) its
+         WHERE listing <> its.id AND position(subject IN its.next_token) = 0 ORDER BY subject LIMIT 1",
+    )
+    .fetch_one(&mut stage.connect().await)
+    .await
+    .unwrap();
+    let _session = stage.member(&stage.staff, &late).await;
+    stage.hasura.add(&late, "staff", "member").await.unwrap();
+    assert_eq!(removals(&stage).await, Vec::<String>::new());
+    pool.delete(&late).await.unwrap();
+    whole().await;
+    assert_eq!(newest_listing(&stage).await, (10, true), "no page was read twice");
+    assert_eq!(removals(&stage).await, Vec::<String>::new(), "missing from one listing is not gone");
+    whole().await;
+    assert_eq!(removals(&stage).await, [stage.mxid(&late)]);
+}
+
+async fn a_page_that_fails_makes_no_listing_whole_and_takes_nothing(version: SynapseVersion) {
+    let mut pool = pool().await;
+    let proxy = Proxy::start(&pool.endpoint).await.unwrap();
+    let direct = pool.clone();
+    proxy.url().clone_into(&mut pool.endpoint);
+    let stage = Stage::set(version, settings(&pool, "remove")).await;
+    let people = staff(&stage, &direct, 2).await;
+    stage.start().await;
+    for sub in &people {
+        stage.until(&stage.staff, sub, "join", SOON).await;
+    }
+    // The pool cannot be reached, and its last word was that one of them is disabled: nobody goes for it.
+    until_listed(&stage, 1).await;
+    proxy.set_down(true);
+    direct.disable(&people[0]).await.unwrap();
+    stage.until_logged("the pool's listing waits").await;
+    let listings = whole_listings(&stage).await;
+    let (_, plan) = stage.plan().await;
+    assert_eq!(plan["actions"], json!([]), "{plan:#}");
+    assert!(plan["notices"].to_string().contains("the pool cannot be listed"), "{plan:#}");
+    // Somebody whom the roster no longer names is not removed either: the pool is what says who belongs at all.
+    stage.hasura.remove(&people[1], "staff").await.unwrap();
+    stage.hook().await;
+    wait_until("the removal is blocked", SOON, async || {
+        let (_, plan) = stage.plan().await;
+        plan["blocked"].to_string().contains("would be taken away")
+    })
+    .await
+    .unwrap();
+    assert_eq!(stage.membership(&stage.staff, &people[1]).await, "join");
+    assert_eq!(whole_listings(&stage).await, listings);
+    // Back again, both follow.
+    proxy.set_down(false);
+    stage.until(&stage.staff, &people[0], "leave", Duration::from_secs(120)).await;
+    stage.until(&stage.staff, &people[1], "leave", SOON).await;
+    stage.nothing_left().await;
 }
