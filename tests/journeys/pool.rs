@@ -1,5 +1,6 @@
 //! The pool: found by the listing, offboarded when it disables or deletes, moved as a whole, and never half believed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -224,12 +225,25 @@ async fn a_group_of_the_pool_decides_who_belongs(version: SynapseVersion) {
 async fn a_pool_move_brings_everyone_over_and_waits_to_remove(version: SynapseVersion) {
     let pool = pool().await;
     let guard = "free_removals = 2\nmax_removals = 5\nmax_fraction = 0.2".to_owned();
-    let stage = Stage::set(version, Settings { guard, ..settings(&pool, "remove") }).await;
+    // On a Synapse of its own: the admins of other stages must not be this one's business.
+    let bed = Arc::new(testbed::own(version).await.unwrap());
+    let mut stage = Stage::set_on(bed, Settings { guard, ..settings(&pool, "remove") }).await;
+    let leads = r#"[{ team = "staff", role = "lead" }]"#;
+    stage.edit(|config| {
+        let power = format!("members = [{{ team = \"staff\" }}]\npower = [{{ level = 50, grant = {leads} }}]");
+        let modes = "[modes]\npower_levels = \"enforce\"\nserver_admins = \"enforce\"";
+        let config = config.replace("[modes]", modes).replace(r#"members = [{ team = "staff" }]"#, &power);
+        config.replace("[cognito]", &format!("[server_admins]\ngrant = {leads}\n[cognito]"))
+    });
     let old = staff(&stage, &pool, 31).await;
+    for lead in &old[..3] {
+        stage.hasura.set_role(lead, "staff", "lead").await.unwrap();
+    }
     stage.start().await;
     for sub in &old {
         stage.until(&stage.staff, sub, "join", SOON).await;
     }
+    until_leads(&stage, &old[..3], true).await;
     // Every subject is remapped in one transaction, as staging once was; the pool has the new people and not the old.
     let new = subjects(31);
     let users: Vec<NewUser> = new.iter().map(|sub| NewUser::with_sub(sub)).collect();
@@ -243,10 +257,20 @@ async fn a_pool_move_brings_everyone_over_and_waits_to_remove(version: SynapseVe
         stage.until(&stage.staff, sub, "join", SOON).await;
         stage.until(&stage.red, sub, "join", SOON).await;
     }
+    // Those who led are given at once what they had, under their new names.
+    until_leads(&stage, &new[..3], true).await;
     until_listed(&stage, 3).await;
+    // Three levels of sixty people are within the limits, and three of six admins are not.
+    for lead in &old[..3] {
+        assert!(stage.admin.is_server_admin(&stage.mxid(lead)).await.unwrap());
+    }
     let (_, plan) = stage.plan().await;
-    let held = plan["actions"].as_array().unwrap().iter().filter(|one| one["kind"] == "remove" && one["held"] == true);
-    assert_eq!(held.count(), 62, "31 people of two rooms: {plan:#}");
+    let held = |kind: &str| {
+        let actions = plan["actions"].as_array().unwrap().iter();
+        actions.filter(|one| one["kind"] == kind && one["held"] == true).count()
+    };
+    assert_eq!(held("remove"), 62, "31 people of two rooms: {plan:#}");
+    assert_eq!(held("revoke_server_admin"), 3, "{plan:#}");
     let notices = plan["notices"].to_string();
     assert!(notices.contains("looks like a pool move: 31 of the roster's 31 people"), "{notices}");
     let id = plan["held_id"].as_str().unwrap().to_owned();
@@ -259,7 +283,25 @@ async fn a_pool_move_brings_everyone_over_and_waits_to_remove(version: SynapseVe
     for sub in &new {
         assert_eq!(stage.membership(&stage.staff, sub).await, "join");
     }
+    until_leads(&stage, &old[..3], false).await;
+    until_leads(&stage, &new[..3], true).await;
     stage.nothing_left().await;
+}
+
+/// Waits until all of these have, or have not, what a lead has: level 50 in Staff and the admin flag.
+async fn until_leads(stage: &Stage, people: &[String], wanted: bool) {
+    wait_until(&format!("{people:?} are leads: {wanted}"), SOON, async || {
+        let Ok(Some(levels)) = stage.admin.state(&stage.staff, "m.room.power_levels", "").await else { return false };
+        let mut so = true;
+        for sub in people {
+            let mxid = stage.mxid(sub);
+            let admin = stage.admin.is_server_admin(&mxid).await.is_ok_and(|admin| admin);
+            so &= admin == wanted && (levels["users"][&mxid] == 50) == wanted;
+        }
+        so
+    })
+    .await
+    .unwrap();
 }
 
 fn remap(old: &[String], new: &[String]) -> String {
