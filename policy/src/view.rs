@@ -277,7 +277,9 @@ impl World {
         let facts = &self.facts;
         let of = |what: String, state: &SourceState| match state {
             SourceState::Good => None,
-            SourceState::Unread => Some(format!("{what} has not been listed yet: nobody is removed for its sake")),
+            SourceState::Unread => Some(format!(
+                "{what} has not been listed lately: nobody is removed for its sake (`run` lists it, and so does `backfill`)"
+            )),
             SourceState::Failing(reason) => {
                 Some(format!("{what} cannot be listed, nobody is removed for its sake: {reason}"))
             }

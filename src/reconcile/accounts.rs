@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use anyhow::{Context, Result};
+use chrono::TimeDelta;
 use provisioner_policy::{AccountsFrom, Action, Change, SourceState, UserIx};
 use tracing::instrument;
 
@@ -11,6 +12,9 @@ use crate::store::{AccountsRead, Listing, Origin};
 
 /// Rows read at once.
 const BATCH: i64 = 10_000;
+
+/// For a command, which lists no groups itself, those of a service beside it are fresh: it reads them every minute.
+const GROUPS_FRESH: TimeDelta = TimeDelta::minutes(5);
 
 /// Accounts of one slice whose origin is looked up; a slice makes fewer.
 const ORIGINS: usize = 1000;
@@ -38,7 +42,11 @@ impl Reconciler {
         let last = self.store.last_listing().await.context("look at the last listing of the pool")?;
         let whole = self.store.last_whole_listing().await.context("look at the last whole listing of the pool")?;
         self.world.facts.pool = pool_state(last, whole.is_some());
-        for group in self.store.groups().await.context("read the groups")? {
+        let since = match self.groups_since {
+            Some(since) => since,
+            None => self.store.now().await.context("read the database's clock")? - GROUPS_FRESH,
+        };
+        for group in self.store.groups(since).await.context("read the groups")? {
             let state = match (group.trouble, group.listed) {
                 (Some(reason), _) => SourceState::Failing(reason),
                 (None, true) => SourceState::Good,

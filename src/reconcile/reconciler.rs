@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use chrono::{DateTime, Utc};
 use provisioner_policy::{
     AccountsFrom, Action, Change, Closed, Kind, Membership, OnServer, Plan, Policy, Recent, UserIx, World, plan,
 };
@@ -53,6 +54,8 @@ pub struct Reconciler {
     pub(super) trouble: Trouble,
     /// How far the account store was read.
     pub(super) accounts_read: AccountsRead,
+    /// What groups said before is not what they say: until they were read again after this, they take nothing from anyone.
+    pub(super) groups_since: Option<DateTime<Utc>>,
     /// Told whom the sources name and the account store does not know.
     pub(super) unknown: watch::Sender<Vec<String>>,
 }
@@ -99,6 +102,7 @@ impl Reconciler {
             pardons: None,
             trouble: Trouble::default(),
             accounts_read: AccountsRead::default(),
+            groups_since: None,
             unknown: watch::Sender::default(),
         }
     }

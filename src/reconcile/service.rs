@@ -89,6 +89,7 @@ impl Service {
         if interrupted > 0 {
             info!(interrupted, "attempts of an earlier run ended without an answer; their effect is read from Synapse");
         }
+        self.reconciler.groups_since = Some(self.reconciler.store.now().await.context("read the database's clock")?);
         let now = Instant::now();
         let mut clocks = Clocks { poll: now, resync: now, trim: now, retry: None, retry_delay: FIRST_RETRY };
         let mut pass = Pass::default();

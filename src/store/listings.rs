@@ -27,7 +27,7 @@ pub struct Listing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupRow {
     pub name: String,
-    /// Whether it was ever read whole.
+    /// Whether it was read whole since the time that was asked about.
     pub listed: bool,
     pub trouble: Option<String>,
     pub user_ids: Vec<String>,
@@ -220,13 +220,14 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Every group, with its members as last read whole.
-    pub async fn groups(&self) -> sqlx::Result<Vec<GroupRow>> {
+    /// Every group, with its members as last read whole, and whether that was after `since`.
+    pub async fn groups(&self, since: DateTime<Utc>) -> sqlx::Result<Vec<GroupRow>> {
         sqlx::query_as!(
             GroupRow,
-            r#"SELECT name, listed_at IS NOT NULL AS "listed!", trouble,
+            r#"SELECT name, COALESCE(listed_at > $1, false) AS "listed!", trouble,
                       ARRAY(SELECT user_id FROM provisioner.group_members AS its WHERE its.name = groups.name) AS "user_ids!"
                FROM provisioner.groups"#,
+            since,
         )
         .fetch_all(&self.pool)
         .await

@@ -20,6 +20,8 @@ crate::on_both_versions!(
     a_pool_move_brings_everyone_over_and_waits_to_remove,
     a_listing_that_is_killed_goes_on_and_who_is_deleted_between_pages_stays,
     a_page_that_fails_makes_no_listing_whole_and_takes_nothing,
+    a_pool_that_lists_nobody_is_not_believed,
+    a_group_that_cannot_be_read_takes_and_gives_no_admin,
 );
 
 /// `[cognito]` for this pool.
@@ -398,4 +400,65 @@ async fn a_page_that_fails_makes_no_listing_whole_and_takes_nothing(version: Syn
     stage.until(&stage.staff, &people[0], "leave", Duration::from_secs(120)).await;
     stage.until(&stage.staff, &people[1], "leave", SOON).await;
     stage.nothing_left().await;
+}
+
+async fn a_pool_that_lists_nobody_is_not_believed(version: SynapseVersion) {
+    let pool = pool().await;
+    let stage = Stage::set(version, settings(&pool, "deactivate")).await;
+    let people = staff(&stage, &pool, 3).await;
+    stage.start().await;
+    for sub in &people {
+        stage.until(&stage.staff, sub, "join", SOON).await;
+    }
+    for sub in &people {
+        pool.delete(sub).await.unwrap();
+    }
+    stage.until_logged("that is not believed").await;
+    let (_, plan) = stage.plan().await;
+    assert_eq!(plan["actions"], json!([]), "{plan:#}");
+    assert!(plan["notices"].to_string().contains("listed nobody"), "{plan:#}");
+    assert_eq!(stage.admin.user(&stage.mxid(&people[0])).await.unwrap().unwrap()["deactivated"], false);
+    for sub in &people {
+        assert_eq!(stage.membership(&stage.staff, sub).await, "join");
+        assert_eq!(stage.membership(&stage.red, sub).await, "join");
+    }
+}
+
+async fn a_group_that_cannot_be_read_takes_and_gives_no_admin(version: SynapseVersion) {
+    let pool = pool().await;
+    pool.create_group("nest-admin").await.unwrap();
+    // On a Synapse of its own: the admins of other stages must not be this one's business.
+    let bed = Arc::new(testbed::own(version).await.unwrap());
+    let mut stage = Stage::set_on(bed, settings(&pool, "remove")).await;
+    stage.edit(|config| {
+        let config = config.replace("[modes]", "[modes]\nserver_admins = \"enforce\"");
+        config.replace("[cognito]", "[server_admins]\ngrant = [{ group = \"nest-admin\" }]\n[cognito]")
+    });
+    let people = staff(&stage, &pool, 2).await;
+    pool.add_to_group(&people[0], "nest-admin").await.unwrap();
+    stage.start().await;
+    let is_admin = async |sub: &str| stage.admin.is_server_admin(&stage.mxid(sub)).await.is_ok_and(|admin| admin);
+    wait_until("the group's member is an admin", SOON, async || is_admin(&people[0]).await).await.unwrap();
+    assert!(!is_admin(&people[1]).await);
+    for sub in &people {
+        stage.until(&stage.red, sub, "join", SOON).await;
+        stage.until(&stage.staff, sub, "join", SOON).await;
+    }
+    stage.nothing_left().await;
+
+    // The group is gone, and somebody else was made an admin by hand: nothing is known, and nothing is done.
+    stage.service.sigterm().await.unwrap();
+    pool.call("DeleteGroup", json!({"UserPoolId": pool.id, "GroupName": "nest-admin"})).await.unwrap();
+    stage.admin.set_server_admin(&stage.mxid(&people[1]), true).await.unwrap();
+    stage.start().await;
+    wait_until("the missing group is noticed", SOON, async || {
+        let (_, plan) = stage.plan().await;
+        plan["notices"].to_string().contains("nest-admin")
+    })
+    .await
+    .unwrap();
+    let (_, plan) = stage.plan().await;
+    assert_eq!(plan["actions"], json!([]), "{plan:#}");
+    assert!(plan["blocked"].to_string().contains("revoke_server_admin"), "{plan:#}");
+    assert!(is_admin(&people[0]).await && is_admin(&people[1]).await);
 }
