@@ -212,7 +212,7 @@ async fn edits_of_eight_others_at_the_same_time_survive(version: SynapseVersion)
         let others = exempt.iter().enumerate().map(|(number, user)| {
             let (admin, room, user, turn) = (stage.admin.clone(), stage.staff.clone(), user.clone(), Arc::clone(&turn));
             tokio::spawn(async move {
-                for round in 0..4 {
+                for round in 0..2 {
                     let _mine = turn.lock().await;
                     let mut levels = admin.state(&room, LEVELS, "").await.unwrap().unwrap();
                     levels["events"][format!("org.example.{number}.{round}")] = json!(number);
@@ -234,41 +234,13 @@ async fn edits_of_eight_others_at_the_same_time_survive(version: SynapseVersion)
             stage.until_level(lead, 50).await;
         }
         stage.quiet().await;
-        let mut events = stage.admin.messages(&stage.staff, 1000).await.unwrap();
-        events.reverse();
-        for e in events.iter().filter(|e| e["type"] == LEVELS) {
-            let keys: Vec<String> = e["content"]["events"]
-                .as_object()
-                .unwrap()
-                .iter()
-                .filter_map(|(k, _)| Some(k.strip_prefix("org.example.")?.to_owned()))
-                .collect();
-            let us: Vec<String> = e["content"]["users"]
-                .as_object()
-                .unwrap()
-                .iter()
-                .map(|(k, v)| {
-                    format!(
-                        "{}={v}",
-                        if k.contains("integration") { &k[13..14] } else { &k[k.len().min(32)..k.len().min(36)] }
-                    )
-                })
-                .collect();
-            eprintln!(
-                "DBG {} {} | {} | {}",
-                e["event_id"].as_str().unwrap().get(..6).unwrap(),
-                if e["sender"] == stage.bot.mxid { "BOT" } else { "for" },
-                keys.join(" "),
-                us.join(" ")
-            );
-        }
         let levels = stage.levels().await;
         for lead in &leads {
             assert_eq!(levels["users"][stage.mxid(lead)], 50);
         }
         for (number, user) in exempt.iter().enumerate() {
-            assert_eq!(levels["users"][user], 13, "{levels:#}");
-            for round in 0..4 {
+            assert_eq!(levels["users"][user], 11, "{levels:#}");
+            for round in 0..2 {
                 assert_eq!(levels["events"][format!("org.example.{number}.{round}")], number, "{levels:#}");
             }
         }
