@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tokio_util::sync::CancellationToken;
 
 use super::show;
 use crate::app::Settings;
@@ -39,7 +38,7 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     let report = match store.try_lead().await? {
         Some(leadership) => {
             let stop = leadership.lost().child_token();
-            tokio::spawn(stop_at_ctrl_c(stop.clone()));
+            tokio::spawn(super::stop_at_ctrl_c(stop.clone()));
             let mut reconciler = settings.reconciler(&store).await?;
             let approve = arguments.approve.as_deref().map(|id| (id, by.as_str()));
             apply_once(&mut reconciler, &stop, approve, |done, of| show_progress(&bar, done, of)).await?
@@ -75,12 +74,6 @@ async fn ask(store: &Store, bar: &ProgressBar, approve: Option<&str>, by: &str) 
             bail!("the running service has not answered for {} s; look at its log and /readyz", PATIENCE.as_secs());
         }
         tokio::time::sleep(LOOK).await;
-    }
-}
-
-async fn stop_at_ctrl_c(stop: CancellationToken) {
-    if tokio::signal::ctrl_c().await.is_ok() {
-        stop.cancel();
     }
 }
 

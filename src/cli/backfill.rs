@@ -31,7 +31,7 @@ pub(super) async fn run(path: &Path) -> Result<ExitCode> {
         return follow(&store, &mut shown).await;
     };
     let stop = CancellationToken::new();
-    tokio::spawn(stop_at_ctrl_c(stop.clone()));
+    tokio::spawn(super::stop_at_ctrl_c(stop.clone()));
     let listed = list_pool(&store, &directory, &settings.server(), &stop, |progress| shown.show(progress)).await;
     lock.release().await;
     shown.end();
@@ -75,12 +75,6 @@ async fn follow(store: &Store, shown: &mut Shown) -> Result<ExitCode> {
             None => {}
         }
         tokio::time::sleep(LOOK).await;
-    }
-}
-
-async fn stop_at_ctrl_c(stop: CancellationToken) {
-    if tokio::signal::ctrl_c().await.is_ok() {
-        stop.cancel();
     }
 }
 

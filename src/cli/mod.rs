@@ -22,6 +22,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use provisioner_policy::{Policy, RoomPolicy};
+use tokio_util::sync::CancellationToken;
 
 use crate::app::Settings;
 use crate::store::Store;
@@ -136,6 +137,13 @@ async fn mxid(user: &str, settings: &Settings, store: &Store) -> Result<String> 
         Some(_) => Ok(user.to_owned()),
         None if user.contains('@') => settings.accounts(store).await.mxid_of_email(user).await.context("find the user"),
         None => Ok(format!("@{}:{}", user.to_lowercase(), settings.policy.server_name)),
+    }
+}
+
+/// Stops a command that works in steps, when somebody presses Ctrl-C.
+async fn stop_at_ctrl_c(stop: CancellationToken) {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        stop.cancel();
     }
 }
 
