@@ -154,7 +154,8 @@ impl Store {
         append(&self.pool, pass, lines).await
     }
 
-    /// Closes attempts of an earlier leader that never got their outcome. Returns how many there were.
+    /// Closes attempts of an earlier leader that never got their outcome. Returns how many there were. What was asked
+    /// for in the Staff room is not among them: its own table knows how far it came, and it gets its outcome from there.
     pub async fn close_interrupted(&self) -> sqlx::Result<u64> {
         sqlx::query!(
             "INSERT INTO provisioner.ledger
@@ -162,7 +163,8 @@ impl Store {
              SELECT pass, seq, kind, user_id, room_id, room_key, before, after, cause, mode, 'interrupted',
                     'the service stopped before the answer came', taken
              FROM provisioner.ledger AS started
-             WHERE outcome = 'started' AND pass > (SELECT COALESCE(max(pass), 0) - 100 FROM provisioner.ledger)
+             WHERE outcome = 'started' AND kind <> 'command'
+               AND pass > (SELECT COALESCE(max(pass), 0) - 100 FROM provisioner.ledger)
                AND NOT EXISTS (
                    SELECT FROM provisioner.ledger AS ended
                    WHERE ended.pass = started.pass AND ended.seq = started.seq AND ended.outcome <> 'started'
