@@ -74,7 +74,7 @@ pub async fn follow(
         return Err(FollowError::Managed { next: to, key: other.key.clone() });
     }
     let departures = departures(homeserver, store, policy, &from).await?;
-    enter(homeserver, &to, &policy.bot).await?;
+    homeserver.enter(&to).await?;
     let configured_id = policy.followed(&from).map_or(&from, |followed| &followed.configured);
     let new = NewFollow {
         room_key: key,
@@ -131,15 +131,6 @@ async fn newest_successor(
 fn text(event: &StateEvent, of: fn(&Value) -> &Value) -> String {
     let content: Value = serde_json::from_str(event.content.get()).unwrap_or_default();
     of(&content).as_str().unwrap_or_default().to_owned()
-}
-
-/// Lets the bot into the room: by the power of whoever made it.
-async fn enter(homeserver: &Homeserver, room: &str, bot: &str) -> Result<(), CallError> {
-    if homeserver.joined_members(room).await?.iter().any(|member| **member == *bot) {
-        return Ok(());
-    }
-    homeserver.make_room_admin(room, bot).await?;
-    homeserver.join_as_bot(room).await
 }
 
 /// Who has left `from` by choice, is still to be respected, and would otherwise be a stranger in the successor.
