@@ -8,7 +8,6 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use provisioner_policy::{Explanation, RoomExplanation};
 
-use crate::app::Settings;
 use crate::reconcile::plan_once;
 use crate::store::{HistoryFilter, Store};
 
@@ -22,9 +21,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
-    super::logs::for_command();
-    let settings = Settings::load(path)?;
-    let store = settings.open_store().await?;
+    let (settings, store) = super::open(path).await?;
     let mxid = super::mxid(&arguments.user, &settings, &store).await?;
     let mut reconciler = settings.reconciler(&store).await?;
     let (_, errors) = plan_once(&mut reconciler).await?;
