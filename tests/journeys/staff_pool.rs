@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use testbed::{NewUser, SynapseVersion};
 
-use crate::pool::{cognito, pool};
+use crate::pool_support::{cognito, pool};
 use crate::staff_support::closed;
 use crate::support::{SOON, Settings, subject};
 
