@@ -221,6 +221,8 @@ impl StaffStage {
             (r"[0-9a-f]{8}-[0-9a-f]{4}-4000-8000-[0-9a-f]{12}", "SUBJECT"),
             (r"\b[0-9a-f]{8}\b", "ID"),
             (r"![A-Za-z]{18}:[a-z.]+", "!ROOM"),
+            // How many things the doctor looks at is its own business.
+            (r"\b\d+ passed", "SO MANY passed"),
         ];
         patterns.iter().fold(text, |text, (pattern, word)| {
             Regex::new(pattern).unwrap().replace_all(&text, regex::NoExpand(word)).into_owned()
