@@ -39,12 +39,15 @@ async fn the_pool_is_asked_for_people_and_for_groups_as_they_are_now(version: Sy
     let answer = say(&format!("provision {newcomer}@example.org")).await;
     assert!(answer.starts_with(&staff.stage.mxid(&newcomer)), "{answer}");
     staff.stage.until(&staff.stage.red, &newcomer, "join", SOON).await;
+    let mut database = staff.stage.connect().await;
+    let source = "SELECT source FROM provisioner.accounts WHERE subject = $1";
+    let source: String = sqlx::query_scalar(source).bind(&newcomer).fetch_one(&mut database).await.unwrap();
+    assert_eq!(source, "command", "no roster named them");
     let answer = say(&format!("provision {}", subject())).await;
     assert!(answer.contains("The pool does not have them"), "{answer}");
 
     pool.remove_from_group(&staff.lead_sub, "nest-admin").await.unwrap();
     // A reading that allowed somebody is good for five seconds.
-    let mut database = staff.stage.connect().await;
     let old = "SELECT listed_at < now() - interval '5 seconds' FROM provisioner.groups WHERE name = 'nest-admin'";
     wait_until("the reading of the group is too old", SOON, async || {
         sqlx::query_scalar(old).fetch_one(&mut database).await.unwrap()
