@@ -7,3 +7,4 @@ mod overwritten;
 mod power;
 mod random;
 mod settings;
+mod size;
