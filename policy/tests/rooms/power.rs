@@ -207,10 +207,13 @@ proptest! {
     #[test]
     fn creators_that_stand_above_all_levels_are_never_listed(given in given()) {
         let mut world = given.world();
-        carry_out(&mut world, &plan(&given.world(), &Recent::default()));
+        let plan = plan(&world, &Recent::default());
+        carry_out(&mut world, &plan);
         let after = levels(&world).unwrap_or_default();
         for creator in given.creators.iter().filter(|creator| given.above_all(creator)) {
             prop_assert_eq!(after["users"].get(creator), None);
+            let told = plan.blocked.iter().filter(|one| one.kind == Kind::SetPowerLevels && one.user != world.bot());
+            prop_assert!(told.filter(|one| world.users.mxid(one.user) == *creator).count() == 0, "nor complained of");
         }
     }
 

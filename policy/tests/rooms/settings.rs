@@ -37,15 +37,16 @@ proptest! {
             };
             let value = now.map(|content| &content[key]).filter(|value| !value.is_null());
             let empty_topic = setting == Setting::Topic && wanted.is_empty() && value.is_none();
+            let (content, version) = (given.levels.as_ref(), given.version.parse::<u32>().unwrap());
+            let may = given.level(content, BOT) >= given.needed(content, event_type);
+            let knows = version >= known_from(setting, wanted);
             if value == Some(&json!(wanted)) || empty_topic {
+                prop_assert!(now == before.as_ref() || may && knows, "{:?} is sent all the same", setting);
                 let kept = |content: Option<&Value>| content.and_then(|content| content.get("org.example.kept")).cloned();
                 prop_assert_eq!(kept(now), kept(before.as_ref()));
                 continue;
             }
             prop_assert_eq!(now, before.as_ref());
-            let (content, version) = (given.levels.as_ref(), given.version.parse::<u32>().unwrap());
-            let may = given.level(content, BOT) >= given.needed(content, event_type);
-            let knows = version >= known_from(setting, wanted);
             prop_assert!(!may || !knows, "{:?} is {:?} and could be {:?}", setting, value, wanted);
             let told = plan.blocked.iter().any(|one| match one.because {
                 Because::Obstacle(Obstacle::RoomTooOld { setting: its, .. }) => !knows && its == setting,
