@@ -12,7 +12,8 @@ const NAME: &str = "phenom-provisioner";
 /// What cargo sets for the crate it runs. Passed on, it would make build scripts of the next cargo run again.
 const NOT_PASSED_ON: [&str; 5] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_", "CARGO_PRIMARY_"];
 
-/// Builds the binary of the workspace and gives its path. Errors of the build go to standard error.
+/// Builds the binary of the workspace and gives its path: for release where we were, and otherwise for development. Errors
+/// of the build go to standard error.
 ///
 /// # Errors
 /// When cargo is missing or the build fails.
@@ -21,6 +22,9 @@ pub(crate) async fn build() -> Result<PathBuf> {
     // would compile half of the dependencies again.
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(["build", "--quiet", "--workspace", "--bin", NAME, "--message-format=json-render-diagnostics"]);
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
     // Set by `cargo demo`; elsewhere the current directory has to be within the workspace.
     if let Some(testbed) = std::env::var_os("CARGO_MANIFEST_DIR") {
         command.current_dir(testbed);
