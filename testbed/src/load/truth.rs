@@ -1,0 +1,65 @@
+//! What is true on Synapse: read from its own database, so that neither side is asked and neither pays for the asking.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+
+use crate::synapse::Synapse;
+use crate::wait::{wait_until, watch_until};
+
+/// The directory falls behind with the square of a room's members.
+const SETTLE_BOUND: Duration = Duration::from_secs(600);
+
+/// Synapse's database. A question costs it a fraction of a millisecond.
+#[derive(Debug, Clone)]
+pub(super) struct Truth {
+    pool: PgPool,
+}
+
+impl Truth {
+    pub(super) fn of(synapse: &Synapse) -> Result<Truth> {
+        let pool = PgPoolOptions::new().max_connections(2).connect_lazy(&synapse.database_url());
+        Ok(Truth { pool: pool.context("read the address of Synapse's database")? })
+    }
+
+    /// Waits until these rooms have so many local members together, and looks every `pause`.
+    pub(super) async fn until_joined(
+        &self,
+        rooms: &[String],
+        members: usize,
+        pause: Duration,
+        bound: Duration,
+    ) -> Result<()> {
+        let what = format!("{} rooms have {members} members", rooms.len());
+        let wanted = i64::try_from(members).context("count members")?;
+        watch_until(&what, bound, pause, async || self.members(rooms).await.is_ok_and(|now| now >= wanted))
+            .await
+            .with_context(|| format!("rooms: {rooms:?}"))
+    }
+
+    async fn members(&self, rooms: &[String]) -> Result<i64> {
+        self.count(
+            "SELECT count(*) FROM local_current_membership WHERE membership = 'join' AND room_id = ANY($1)",
+            rooms,
+        )
+        .await
+    }
+
+    /// Waits until Synapse's user directory knows of everything that has happened, so that nobody's next turn pays for the
+    /// last one.
+    pub(super) async fn until_settled(&self) -> Result<()> {
+        wait_until("the user directory has caught up", SETTLE_BOUND, async || {
+            let behind = "SELECT count(*) FROM current_state_delta_stream
+                          WHERE stream_id > (SELECT stream_id FROM user_directory_stream_pos)
+                            AND room_id <> ALL($1)";
+            self.count(behind, &[]).await.is_ok_and(|behind| behind == 0)
+        })
+        .await
+    }
+
+    async fn count(&self, sql: &'static str, rooms: &[String]) -> Result<i64> {
+        sqlx::query_scalar(sql).bind(rooms).fetch_one(&self.pool).await.context("ask Synapse's database")
+    }
+}
