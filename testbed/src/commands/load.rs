@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Subcommand, value_parser};
-use testbed::load::{Joins, Setup};
+use testbed::load::{Joins, Latency, Setup};
 
 use super::version::Version;
 use crate::binary;
@@ -33,6 +33,12 @@ enum Kind {
         #[arg(long, default_value_t = 4, value_parser = value_parser!(u16).range(1..=20))]
         rounds: u16,
     },
+    /// Join one person at a time: from the webhook, and from the confirmation on the queue, until they are in the room
+    Latency {
+        /// How often each way is gone
+        #[arg(long, default_value_t = 100, value_parser = value_parser!(u16).range(1..=2000))]
+        runs: u16,
+    },
 }
 
 impl Load {
@@ -47,6 +53,7 @@ impl Load {
                 let asked = Joins { people: people.into(), rooms: rooms.into(), rounds: rounds.into() };
                 asked.measure(&setup).await?.report()
             }
+            Kind::Latency { runs } => Latency { runs: runs.into() }.measure(&setup).await?.report(),
         };
         print!("{report}");
         Ok(ExitCode::SUCCESS)

@@ -40,10 +40,32 @@ pub(super) fn number(count: usize) -> f64 {
     u32::try_from(count).map_or(f64::INFINITY, f64::from)
 }
 
+/// The sample below which this part of them lies, by the nearest rank; nothing of nothing.
+pub(super) fn percentile(samples: &[Duration], part: f64) -> Duration {
+    let mut sorted = samples.to_vec();
+    sorted.sort_unstable();
+    let rank = sorted.iter().enumerate().find(|(at, _)| number(at + 1) >= part * number(sorted.len()));
+    rank.map(|(_, sample)| *sample).unwrap_or_default()
+}
+
 pub(super) fn seconds(duration: Duration) -> String {
     format!("{:.2} s", duration.as_secs_f64())
 }
 
 pub(super) fn milliseconds(duration: Duration) -> String {
     format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_one_of_the_samples() {
+        let samples: Vec<Duration> = (1..=200).rev().map(Duration::from_millis).collect();
+        assert_eq!(percentile(&samples, 0.5), Duration::from_millis(100));
+        assert_eq!(percentile(&samples, 0.99), Duration::from_millis(198));
+        assert_eq!(percentile(&samples[..1], 0.99), Duration::from_millis(200));
+        assert_eq!(percentile(&[], 0.5), Duration::ZERO);
+    }
 }

@@ -80,7 +80,7 @@ impl Joins {
         let managed: Vec<ManagedRoom> =
             rooms.iter().map(|id| ManagedRoom { id: id.clone(), members: members.clone() }).collect();
         // Started when everybody has an account: the service reads the accounts at its start.
-        stack.start_service(&managed).await?;
+        stack.start_service(&managed, "").await?;
         let bare_first = number % 2 == 1;
         let (bare, service) = if bare_first {
             let bare = self.by_hand(stack, &by_hand, &others).await?;

@@ -6,8 +6,10 @@
 //! what either side says of itself. Nothing here judges a time: it prints them.
 
 mod calls;
+mod cloud;
 mod figures;
 mod joins;
+mod latency;
 mod process;
 mod stack;
 mod truth;
@@ -16,6 +18,7 @@ use std::path::PathBuf;
 
 pub use figures::Report;
 pub use joins::{Joins, JoinsFound, Round, Side};
+pub use latency::{Latency, LatencyFound};
 
 use crate::synapse::SynapseVersion;
 

@@ -10,6 +10,7 @@ use sqlx::{Connection, PgConnection};
 
 use super::Setup;
 use super::truth::Truth;
+use crate::aws::aws_environment;
 use crate::hasura::Hasura;
 use crate::people::{Admin, NewRoom};
 use crate::postgres::Postgres;
@@ -34,6 +35,7 @@ pub(super) struct Stack {
     pub(super) hand: Admin,
     pub(super) truth: Truth,
     pub(super) synapse: Synapse,
+    postgres: Arc<Postgres>,
     slot: Slot,
     database: String,
     admin: String,
@@ -59,18 +61,18 @@ impl Stack {
         let hand = Admin::register(&synapse).await?;
         let bot = hand.enlist(&slot).await?;
         let hasura = Hasura::create(&postgres).await?;
-        let database = postgres.create_database("provisioner").await?;
+        let database = postgres.create_database(&format!("provisioner_{}", random::word())).await?;
         let admin = format!("127.0.0.1:{}", ports::free_port()?);
-        let env = vec![("NO_COLOR".to_owned(), "1".to_owned())];
+        let env = [aws_environment(), vec![("NO_COLOR".to_owned(), "1".to_owned())]].concat();
         let binary = setup.binary.clone();
         let service = Service::install(ServiceSpec { binary, config: String::new(), env, admin: admin.clone() })?;
         let (truth, http) = (Truth::of(&synapse)?, reqwest::Client::new());
-        Ok(Stack { service, hasura, bot, hand, truth, synapse, slot, database, admin, http })
+        Ok(Stack { service, hasura, bot, hand, truth, synapse, postgres, slot, database, admin, http })
     }
 
-    /// Starts the service for these rooms and waits until it is ready.
-    pub(super) async fn start_service(&mut self, rooms: &[ManagedRoom]) -> Result<()> {
-        self.service.set_config(&self.config(rooms))?;
+    /// Starts the service for these rooms, with `sections` added to its configuration, and waits until it is ready.
+    pub(super) async fn start_service(&mut self, rooms: &[ManagedRoom], sections: &str) -> Result<()> {
+        self.service.set_config(&self.config(rooms, sections))?;
         self.service.start_again()?;
         self.service.wait_ready().await
     }
@@ -79,6 +81,12 @@ impl Stack {
     pub(super) async fn stop_service(&self) -> Result<()> {
         let status = self.service.sigterm().await?;
         ensure!(status.success(), "the service ended with {status}; its log:\n{}", self.service.log());
+        Ok(())
+    }
+
+    /// Gives the service, which must not run, a database without anything in it.
+    pub(super) async fn fresh_database(&mut self) -> Result<()> {
+        self.database = self.postgres.create_database(&format!("provisioner_{}", random::word())).await?;
         Ok(())
     }
 
@@ -96,7 +104,17 @@ impl Stack {
 
     /// So many rooms with `maker` in them and nobody else.
     pub(super) async fn rooms(&self, maker: &Admin, count: usize) -> Result<Vec<String>> {
-        stream::iter(0..count).then(|_| maker.create_room(NewRoom::default())).try_collect().await
+        stream::iter(0..count).then(|_| self.room(maker)).try_collect().await
+    }
+
+    /// An invite-only room with `maker` in it and nobody else.
+    pub(super) async fn room(&self, maker: &Admin) -> Result<String> {
+        maker.create_room(NewRoom::default()).await
+    }
+
+    /// The one call that joins somebody.
+    pub(super) async fn join(&self, room: &str, sub: &str) -> Result<()> {
+        self.hand.force_join(room, &self.synapse.mxid(sub)).await
     }
 
     /// Calls the roster hook, as Hasura's event trigger does.
@@ -113,7 +131,7 @@ impl Stack {
     pub(super) async fn join_by_hand(&self, rooms: &[String], people: &[String]) -> Result<()> {
         let lane = async |room: &String| {
             for sub in people {
-                self.hand.force_join(room, &self.synapse.mxid(sub)).await?;
+                self.join(room, sub).await?;
             }
             Ok(())
         };
@@ -129,7 +147,7 @@ impl Stack {
     }
 
     /// Everything that is not needed is left at its default.
-    fn config(&self, rooms: &[ManagedRoom]) -> String {
+    fn config(&self, rooms: &[ManagedRoom], sections: &str) -> String {
         let mut text = format!(
             r#"environment = "load"
 [homeserver]
@@ -148,7 +166,7 @@ url = "{roster}"
 [modes]
 accounts = "enforce"
 joins = "enforce"
-"#,
+{sections}"#,
             url = self.synapse.url(),
             server = self.synapse.server_name(),
             registration = self.slot.registration.display(),

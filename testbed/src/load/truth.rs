@@ -39,6 +39,17 @@ impl Truth {
             .with_context(|| format!("rooms: {rooms:?}"))
     }
 
+    /// Waits until somebody is in a room, and looks every `pause`.
+    pub(super) async fn until_member(&self, room: &str, mxid: &str, pause: Duration, bound: Duration) -> Result<()> {
+        let sql = "SELECT EXISTS (SELECT FROM local_current_membership
+                                  WHERE user_id = $1 AND room_id = $2 AND membership = 'join')";
+        watch_until(&format!("{mxid} is in {room}"), bound, pause, async || {
+            let asked = sqlx::query_scalar(sql).bind(mxid).bind(room).fetch_one(&self.pool).await;
+            asked.is_ok_and(|there: bool| there)
+        })
+        .await
+    }
+
     async fn members(&self, rooms: &[String]) -> Result<i64> {
         self.count(
             "SELECT count(*) FROM local_current_membership WHERE membership = 'join' AND room_id = ANY($1)",
