@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand, value_parser};
-use testbed::load::{Joins, Latency, Setup};
+use testbed::load::{Flood, Joins, Latency, Setup, Unlisted};
 
 use super::version::Version;
 use crate::binary;
@@ -39,6 +39,23 @@ enum Kind {
         #[arg(long, default_value_t = 100, value_parser = value_parser!(u16).range(1..=2000))]
         runs: u16,
     },
+    /// Send a flood of chat into a managed room while people join it
+    Flood {
+        #[arg(long, default_value_t = 20_000, value_parser = value_parser!(u32).range(1..=1_000_000))]
+        messages: u32,
+        /// People who join through the service; as many join by bare calls beside them
+        #[arg(long, default_value_t = 200, value_parser = value_parser!(u16).range(1..=5000))]
+        members: u16,
+    },
+    /// Fill an invite-only room, and a public one that no directory lists: what each join costs Synapse
+    Unlisted {
+        /// People who join each room
+        #[arg(long, default_value_t = 200, value_parser = value_parser!(u16).range(1..=5000))]
+        people: u16,
+        /// Steps to fill the rooms in, the rooms in turn
+        #[arg(long, default_value_t = 4, value_parser = value_parser!(u16).range(1..=20))]
+        steps: u16,
+    },
 }
 
 impl Load {
@@ -53,7 +70,14 @@ impl Load {
                 let asked = Joins { people: people.into(), rooms: rooms.into(), rounds: rounds.into() };
                 asked.measure(&setup).await?.report()
             }
+            Kind::Flood { messages, members } => {
+                let messages = usize::try_from(messages).context("count messages")?;
+                Flood { messages, members: members.into() }.measure(&setup).await?.report()
+            }
             Kind::Latency { runs } => Latency { runs: runs.into() }.measure(&setup).await?.report(),
+            Kind::Unlisted { people, steps } => {
+                Unlisted { people: people.into(), steps: steps.into() }.measure(&setup).await?.report()
+            }
         };
         print!("{report}");
         Ok(ExitCode::SUCCESS)

@@ -1,7 +1,7 @@
 //! One person at a time: how long from the webhook, or from the confirmation on the queue, until they are in the room,
 //! beside the calls that this needs on Synapse.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -9,7 +9,7 @@ use serde_json::json;
 use super::Setup;
 use super::cloud::Cloud;
 use super::figures::{Report, milliseconds, percentile, ratio};
-use super::stack::{ManagedRoom, Stack, bound};
+use super::stack::{ManagedRoom, Stack};
 use crate::aws::NewUser;
 use crate::process::random;
 
@@ -63,10 +63,10 @@ impl Latency {
         for (sub, other) in people.iter().zip(&others) {
             let by_service = async {
                 stack.hasura.add(sub, TEAM, "member").await?;
-                timed(stack, &room, sub, stack.webhook()).await
+                stack.timed(&room, sub, LOOK, stack.webhook()).await
             };
             found.webhook.push(by_service.await?);
-            found.join.push(timed(stack, &by_hand, other, stack.join(&by_hand, other)).await?);
+            found.join.push(stack.timed(&by_hand, other, LOOK, stack.join(&by_hand, other)).await?);
         }
         stack.stop_service().await
     }
@@ -84,10 +84,11 @@ impl Latency {
             cloud.pool.import(&[NewUser::with_sub(&sub)]).await?;
             let message = [cloud.pool.event(&sub).await?.to_string()];
             let sent = cloud.queue.send(&message);
-            found.confirmation.push(timed(stack, &room, &sub, sent).await?);
+            found.confirmation.push(stack.timed(&room, &sub, LOOK, sent).await?);
 
             let sub = random::sub();
-            found.create_and_join.push(timed(stack, &by_hand, &sub, create_and_join(stack, &by_hand, &sub)).await?);
+            let calls = create_and_join(stack, &by_hand, &sub);
+            found.create_and_join.push(stack.timed(&by_hand, &sub, LOOK, calls).await?);
 
             let sub = random::sub();
             let all_calls = async {
@@ -97,22 +98,10 @@ impl Latency {
                 cloud.pool.call("ListUsers", cloud.question()).await?;
                 create_and_join(stack, &by_hand_after, &sub).await
             };
-            found.all_calls.push(timed(stack, &by_hand_after, &sub, all_calls).await?);
+            found.all_calls.push(stack.timed(&by_hand_after, &sub, LOOK, all_calls).await?);
         }
         stack.stop_service().await
     }
-}
-
-/// How long it takes from the beginning of `work` until somebody is a member.
-async fn timed(stack: &Stack, room: &str, sub: &str, work: impl Future<Output = Result<()>>) -> Result<Duration> {
-    let mxid = stack.synapse.mxid(sub);
-    let began = Instant::now();
-    let joined = async {
-        stack.truth.until_member(room, &mxid, LOOK, bound(1)).await?;
-        Ok(began.elapsed())
-    };
-    let ((), took) = tokio::try_join!(work, joined)?;
-    Ok(took)
 }
 
 async fn create_and_join(stack: &Stack, room: &str, sub: &str) -> Result<()> {

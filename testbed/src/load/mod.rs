@@ -8,17 +8,21 @@
 mod calls;
 mod cloud;
 mod figures;
+mod flood;
 mod joins;
 mod latency;
 mod process;
 mod stack;
 mod truth;
+mod unlisted;
 
 use std::path::PathBuf;
 
 pub use figures::Report;
+pub use flood::{Flood, FloodFound};
 pub use joins::{Joins, JoinsFound, Round, Side};
 pub use latency::{Latency, LatencyFound};
+pub use unlisted::{Kind, Step, Unlisted, UnlistedFound};
 
 use crate::synapse::SynapseVersion;
 

@@ -16,3 +16,12 @@ pub(super) fn cpu(pid: Option<u32>) -> Result<Duration> {
     let per_second = per_second.context("read the kernel's clock rate")?;
     Ok(Duration::from_millis(ticks * 1000 / per_second))
 }
+
+/// The resident memory of a process, in bytes.
+pub(super) fn memory(pid: Option<u32>) -> Result<u64> {
+    let pid = pid.context("the process does not run")?;
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).context("read what the process has used")?;
+    let resident =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
+    resident.map(|kilobytes: u64| kilobytes * 1024).context("no resident memory in the process's status")
+}

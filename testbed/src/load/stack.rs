@@ -1,7 +1,7 @@
 //! What load runs on: a Postgres, a Synapse, the tables where teams live, and the service.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -127,6 +127,24 @@ impl Stack {
         Ok(())
     }
 
+    /// How long it takes from the beginning of `work` until somebody is a member, looked at every `pause`.
+    pub(super) async fn timed(
+        &self,
+        room: &str,
+        sub: &str,
+        pause: Duration,
+        work: impl Future<Output = Result<()>>,
+    ) -> Result<Duration> {
+        let mxid = self.synapse.mxid(sub);
+        let began = Instant::now();
+        let joined = async {
+            self.truth.until_member(room, &mxid, pause, bound(1)).await?;
+            Ok(began.elapsed())
+        };
+        let ((), took) = tokio::try_join!(work, joined)?;
+        Ok(took)
+    }
+
     /// Joins these people to each of the rooms: one call after the other in a room, the rooms at once, as the service does.
     pub(super) async fn join_by_hand(&self, rooms: &[String], people: &[String]) -> Result<()> {
         let lane = async |room: &String| {
@@ -144,6 +162,23 @@ impl Stack {
             PgConnection::connect(&self.database).await.context("connect to the service's database")?;
         let sql = "SELECT count(*) FROM provisioner.ledger WHERE kind = 'join' AND outcome = 'done'";
         sqlx::query_scalar(sql).fetch_one(&mut connection).await.context("read the ledger")
+    }
+
+    /// How many chat messages are in the service's inbox.
+    pub(super) async fn chat_in_inbox(&self) -> Result<i64> {
+        let mut connection =
+            PgConnection::connect(&self.database).await.context("connect to the service's database")?;
+        let sql = "SELECT count(*) FROM provisioner.inbox WHERE event_type = 'm.room.message'";
+        sqlx::query_scalar(sql).fetch_one(&mut connection).await.context("read the inbox")
+    }
+
+    /// One of the service's metrics, by its name and labels.
+    pub(super) async fn metric(&self, series: &str) -> Result<f64> {
+        let answer =
+            self.http.get(format!("http://{}/metrics", self.admin)).send().await.context("read the metrics")?;
+        let text = answer.text().await.context("read the metrics")?;
+        let value = text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok());
+        value.with_context(|| format!("there is no metric {series}"))
     }
 
     /// Everything that is not needed is left at its default.

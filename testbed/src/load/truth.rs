@@ -58,6 +58,28 @@ impl Truth {
         .await
     }
 
+    /// How many chat messages a room holds.
+    pub(super) async fn messages(&self, room: &str) -> Result<i64> {
+        self.count(
+            "SELECT count(*) FROM events WHERE type = 'm.room.message' AND room_id = ANY($1)",
+            &[room.to_owned()],
+        )
+        .await
+    }
+
+    /// How many membership events these rooms hold.
+    pub(super) async fn membership_events(&self, rooms: &[String]) -> Result<i64> {
+        self.count("SELECT count(*) FROM room_memberships WHERE room_id = ANY($1)", rooms).await
+    }
+
+    /// How many rows the user directory has about who shares a room with whom.
+    pub(super) async fn directory_rows(&self) -> Result<i64> {
+        let sql = "SELECT (SELECT count(*) FROM users_who_share_private_rooms)
+                        + (SELECT count(*) FROM users_in_public_rooms)
+                   WHERE $1::text[] IS NOT NULL";
+        self.count(sql, &[]).await
+    }
+
     /// Waits until Synapse's user directory knows of everything that has happened, so that nobody's next turn pays for the
     /// last one.
     pub(super) async fn until_settled(&self) -> Result<()> {
