@@ -29,7 +29,7 @@ pub use accounts::{AccountRow, AccountSource, AccountsRead, Origin, Place, SeenA
 pub use commands::{CommandEntry, CommandRow};
 pub use follows::{Follow, NewFollow};
 pub use held::HeldPlan;
-pub use history::{HistoryFilter, HistoryLine};
+pub use history::{HistoryFilter, HistoryLine, Joined};
 pub use inbox::InboxRow;
 pub use leadership::Leadership;
 pub use ledger::{Entry, Lately, Line, Outcome, PassId, Taken};
