@@ -128,19 +128,26 @@ impl Store {
 
     /// Closes attempts of an earlier leader that never got their outcome. Returns how many there were. What was asked
     /// for in the Staff room is not among them: its own table knows how far it came, and it gets its outcome from there.
+    ///
+    /// Only the end of the ledger is read, however long it and its passes are. A slice starts attempts for three seconds
+    /// and then ends those it began, and whoever leads next comes here before anything else: what was begun and not ended
+    /// is among the last few thousand lines.
     pub async fn close_interrupted(&self) -> sqlx::Result<u64> {
         sqlx::query!(
-            "INSERT INTO provisioner.ledger
+            "WITH latest AS MATERIALIZED (
+                 SELECT * FROM provisioner.ledger ORDER BY id DESC LIMIT 20000
+             )
+             INSERT INTO provisioner.ledger
                  (pass, seq, kind, user_id, room_id, room_key, before, after, cause, mode, outcome, detail, taken)
              SELECT pass, seq, kind, user_id, room_id, room_key, before, after, cause, mode, 'interrupted',
                     'the service stopped before the answer came', taken
-             FROM provisioner.ledger AS started
+             FROM latest AS started
              WHERE outcome = 'started' AND kind <> 'command'
-               AND pass > (SELECT COALESCE(max(pass), 0) - 100 FROM provisioner.ledger)
                AND NOT EXISTS (
-                   SELECT FROM provisioner.ledger AS ended
+                   SELECT FROM latest AS ended
                    WHERE ended.pass = started.pass AND ended.seq = started.seq AND ended.outcome <> 'started'
-               )"
+               )
+             ORDER BY id"
         )
         .execute(&self.pool)
         .await
