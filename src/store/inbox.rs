@@ -69,7 +69,7 @@ impl Store {
         sqlx::query_scalar!(
             "SELECT event FROM provisioner.inbox
              WHERE received_at > now() - make_interval(secs => $3) AND room_id = $1 AND type = ANY($2)
-             ORDER BY id DESC LIMIT 1000",
+             ORDER BY received_at DESC, id DESC LIMIT 1000",
             room_id,
             types,
             window_seconds,
