@@ -186,9 +186,15 @@ impl Store {
         )
         .execute(&mut *transaction)
         .await?;
-        sqlx::query!("DELETE FROM provisioner.group_members WHERE name = $1 AND user_id <> ALL($2)", name, user_ids)
-            .execute(&mut *transaction)
-            .await?;
+        // Not `<> ALL($2)`, which compares every member with every other.
+        sqlx::query!(
+            "DELETE FROM provisioner.group_members WHERE name = $1
+             AND NOT EXISTS (SELECT FROM UNNEST($2::text[]) AS kept (user_id) WHERE kept.user_id = group_members.user_id)",
+            name,
+            user_ids,
+        )
+        .execute(&mut *transaction)
+        .await?;
         sqlx::query!(
             "INSERT INTO provisioner.group_members (name, user_id) SELECT $1, UNNEST($2::text[]) ON CONFLICT DO NOTHING",
             name,
