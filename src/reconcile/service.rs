@@ -132,9 +132,8 @@ impl Service {
             }
         }
         if clocks.trim <= now {
-            self.reconciler.store.trim_inbox(INBOX_KEPT).await.context("trim the inbox")?;
-            self.reconciler.store.trim_commands(INBOX_KEPT).await.context("trim the commands")?;
-            clocks.trim = now + TRIM_INTERVAL;
+            let more = self.reconciler.store.trim(INBOX_KEPT).await.context("remove what is done and old")?;
+            clocks.trim = if more { now } else { now + TRIM_INTERVAL };
         }
         if read_roster {
             self.reconciler.read_roster().await;

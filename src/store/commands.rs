@@ -1,8 +1,6 @@
 //! What was said in the Staff room, and how far its answer is. Each function is one statement, so that a kill leaves a
 //! command in exactly one state.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use super::Store;
@@ -120,19 +118,6 @@ impl Store {
              WHERE event_id = $1 AND state = 'ended'",
             event_id,
             reply_event_id,
-        )
-        .execute(&self.pool)
-        .await
-        .map(drop)
-    }
-
-    /// Removes what is done and what no retry of Synapse's can bring again. The ledger keeps what was asked.
-    pub async fn trim_commands(&self, older_than: Duration) -> sqlx::Result<()> {
-        let seconds = older_than.as_secs_f64();
-        sqlx::query!(
-            "DELETE FROM provisioner.commands
-             WHERE state IN ('ignored', 'answered') AND received_at < now() - make_interval(secs => $1)",
-            seconds,
         )
         .execute(&self.pool)
         .await

@@ -78,8 +78,15 @@ impl Store {
         .await
     }
 
-    /// Begins a listing; one that was not finished is given up.
+    /// Begins a listing; one that was not finished is given up. The newest hundred are kept, and the newest whole one.
     pub async fn begin_listing(&self) -> sqlx::Result<Listing> {
+        sqlx::query!(
+            "DELETE FROM provisioner.listings
+             WHERE id <= (SELECT max(id) - 99 FROM provisioner.listings)
+               AND id IS DISTINCT FROM (SELECT max(id) FROM provisioner.listings WHERE completed_at IS NOT NULL)"
+        )
+        .execute(&self.pool)
+        .await?;
         sqlx::query!(
             "UPDATE provisioner.listings SET abandoned_at = now() WHERE completed_at IS NULL AND abandoned_at IS NULL"
         )

@@ -15,6 +15,7 @@ mod pause;
 mod requests;
 mod staff_posts;
 mod stamp;
+mod trim;
 mod withheld;
 
 use std::str::FromStr;
