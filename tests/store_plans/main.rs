@@ -5,8 +5,12 @@
 
 mod exceptions;
 mod fill;
+mod history;
+mod interrupted;
 mod looks;
 mod plan;
 mod plans;
 mod rows;
+mod statements;
 mod trim;
+mod wire;
