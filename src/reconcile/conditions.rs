@@ -6,6 +6,7 @@ use std::time::Duration;
 use provisioner_policy::{ChangeKey, SourceState, Standing, World};
 
 use super::reconciler::Reconciler;
+use super::standing;
 
 /// A source that fails for less is left to itself.
 const SOURCE_PATIENCE: Duration = Duration::from_secs(15 * 60);
@@ -41,6 +42,12 @@ impl Reconciler {
                                  its policy to the new room; or put the new id into the configuration"
                             ),
                             patience: Duration::ZERO,
+                        });
+                    } else if let Some(lacks) = standing::lacks(world, room) {
+                        conditions.push(Condition {
+                            key: format!("power {key}"),
+                            text: lacks,
+                            patience: ROOM_PATIENCE,
                         });
                     }
                 }

@@ -24,6 +24,7 @@ mod record;
 mod refresh;
 mod report;
 mod service;
+mod standing;
 mod state_echoes;
 mod state_writes;
 mod verify;
