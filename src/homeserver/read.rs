@@ -242,6 +242,20 @@ impl Homeserver {
         Ok(self.call("newest_event", self.client().send(request)).await?.body.chunk.into_iter().next())
     }
 
+    /// The bot's own event of a type whose content `is_it` accepts, among its newest hundred in the room.
+    #[instrument(name = "homeserver.own_event", skip_all, fields(room.id = %room, event.kind = %kind))]
+    pub async fn own_event(
+        &self,
+        room: &str,
+        kind: &str,
+        is_it: impl Fn(&Value) -> bool,
+    ) -> Result<Option<String>, CallError> {
+        let filter = serde_json::json!({ "types": [kind], "senders": [self.user_id()] }).to_string();
+        let request = rooms::messages::Request { room: room_segment(room)?, dir: "b".to_owned(), limit: 100, filter };
+        let events = self.call("own_event", self.client().send(request)).await?.body.chunk;
+        Ok(events.into_iter().find(|event| is_it(&event.content)).map(|event| event.event_id))
+    }
+
     /// The content of any event of a room that the bot may see.
     #[instrument(name = "homeserver.event_content", skip_all, fields(room.id = %room, event.id = %event))]
     pub async fn event_content(&self, room: &str, event: &str) -> Result<Value, CallError> {

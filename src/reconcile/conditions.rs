@@ -14,6 +14,9 @@ const SOURCE_PATIENCE: Duration = Duration::from_secs(15 * 60);
 /// A room that cannot be read is looked at again within this.
 const ROOM_PATIENCE: Duration = Duration::from_secs(10);
 
+/// The key of what the dead-letter queue holds.
+pub const DEAD_LETTERS: &str = "dead letters";
+
 /// Something that lasts and that somebody must act on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
@@ -112,6 +115,8 @@ pub struct QueueHealth {
     pub trouble: Option<String>,
     /// Messages in the dead-letter queue, where there is one and it answered.
     pub dead_letters: Option<u64>,
+    /// The dead-letter queue was asked, or there is none.
+    pub is_asked: bool,
 }
 
 impl QueueHealth {
@@ -120,7 +125,7 @@ impl QueueHealth {
         let count = self.dead_letters.filter(|count| *count > 0)?;
         let messages = if count == 1 { "1 message lies".to_owned() } else { format!("{count} messages lie") };
         Some(Condition {
-            key: "dead letters".to_owned(),
+            key: DEAD_LETTERS.to_owned(),
             text: format!(
                 "{messages} in the dead-letter queue. The log says why each was refused or failed; when that is mended, move \
                  them back to the queue (SQS: start a redrive), or delete them if they are not ours"

@@ -61,15 +61,19 @@ pub struct Pulse {
     pub last_resync: Option<DateTime<Utc>>,
     /// How the queue fares, where one is read.
     pub queue: Option<QueueHealth>,
-    /// What lasted when the last pass ended.
-    pub conditions: Vec<Condition>,
+    /// What lasted when the last pass ended; nothing until Synapse has answered.
+    pub conditions: Option<Vec<Condition>>,
 }
 
 impl Pulse {
-    /// Everything that lasts, that of the queue too.
-    pub fn all_conditions(&self) -> Vec<Condition> {
-        let queue = self.queue.as_ref().and_then(QueueHealth::condition);
-        self.conditions.iter().cloned().chain(queue).collect()
+    /// What lasts of the queue.
+    pub fn of_queue(&self) -> Option<Condition> {
+        self.queue.as_ref().and_then(QueueHealth::condition)
+    }
+
+    /// Whether there is a queue whose dead letters nobody has counted yet.
+    pub fn is_queue_unknown(&self) -> bool {
+        self.queue.as_ref().is_some_and(|queue| !queue.is_asked)
     }
 }
 
@@ -81,8 +85,8 @@ impl QueueTeller {
     /// Takes what is known now. Who waits for the pulse hears of it only where something becomes an alert by it.
     pub fn tell(&self, health: QueueHealth) {
         self.0.send_if_modified(|pulse| {
-            let before = pulse.queue.as_ref().and_then(QueueHealth::condition);
-            let changed = before != health.condition();
+            let before = (pulse.of_queue(), pulse.is_queue_unknown());
+            let changed = before != (health.condition(), !health.is_asked);
             pulse.queue = Some(health);
             changed
         });
@@ -220,7 +224,7 @@ impl Inside {
             pulse.last_pass = Some((Utc::now(), report.clone()));
             // While Synapse does not answer, what is known of rooms says nothing of how they are.
             if reconciler.homeserver_trouble().is_none() {
-                pulse.conditions = reconciler.conditions();
+                pulse.conditions = Some(reconciler.conditions());
             }
         });
     }

@@ -9,6 +9,7 @@ use super::Store;
 #[derive(Clone, Debug)]
 pub struct CommandRow {
     pub event_id: String,
+    pub room_id: String,
     /// The whole event, JSON; gone once the command has ended.
     pub event: Option<String>,
     /// Seconds since it was received.
@@ -37,7 +38,7 @@ impl Store {
     pub async fn open_commands(&self, but: &[String]) -> sqlx::Result<Vec<CommandRow>> {
         sqlx::query_as!(
             CommandRow,
-            r#"SELECT event_id, event, state, command, answer,
+            r#"SELECT event_id, room_id, event, state, command, answer,
                       extract(epoch FROM clock_timestamp() - received_at)::float8 AS "waited!",
                       extract(epoch FROM received_at - stamped_at)::float8 AS "after_start!"
                FROM provisioner.commands CROSS JOIN provisioner.stamp

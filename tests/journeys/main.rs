@@ -28,10 +28,13 @@ mod queue;
 mod settings;
 mod staff;
 mod staff_alerts;
+mod staff_follow;
 mod staff_held;
+mod staff_once;
 mod staff_pool;
 mod staff_rules;
 mod staff_support;
+mod staff_trouble;
 mod support;
 mod upstream;
 
