@@ -83,14 +83,14 @@ fn fighting(world: &World, is_told: impl Fn(&ChangeKey) -> bool) -> Vec<Conditio
     let mut fights: BTreeMap<(&str, &str), Vec<(String, String)>> = BTreeMap::new();
     for (key, quarrel) in world.quarrels.iter().filter(|(key, _)| is_told(key)) {
         let room = key.room.map_or("", |room| room.key(world));
-        let user = key.user.map(|user| world.users.mxid(user)).unwrap_or_default();
-        fights.entry((room, key.kind.as_str())).or_default().push((user, quarrel.text()));
+        let subject = world.subject_of(key).unwrap_or_default();
+        fights.entry((room, key.kind.as_str())).or_default().push((subject, quarrel.text()));
     }
     let condition = |((room, kind), mut whose): ((&str, &str), Vec<(String, String)>)| {
         whose.sort();
-        let (user, why) = &whose[0];
+        let (subject, why) = &whose[0];
         let place = if room.is_empty() { String::new() } else { format!(" in {room}") };
-        let about = if user.is_empty() { String::new() } else { format!(" of {user}") };
+        let about = if subject.is_empty() { String::new() } else { format!(" of {subject}") };
         let more = match whose.len() {
             1 => String::new(),
             count => format!(" ({count} such changes; `plan` has them all)"),

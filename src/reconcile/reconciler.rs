@@ -203,6 +203,7 @@ impl Reconciler {
         self.quarrels.end(&mut self.world, now);
         let mut plan = self.plan().await?;
         self.approval.release(&mut plan);
+        self.quarrels.narrow(&mut plan, now);
         self.backoff.keep_only(&plan, self.world.mirror.accounts_listed);
         record::measure(&self.world, &plan);
         let whole = self.trouble == Trouble::default();

@@ -89,7 +89,7 @@ struct Stuck {
 fn stuck(world: &World, plan: &Plan, limit: usize) -> Vec<Stuck> {
     let undone = plan.undone.iter().map(|action| {
         let (kind, view) = (action.change.kind().as_str(), action.view(world));
-        let because = world.quarrel(&action.change.key()).map(Quarrel::text).unwrap_or_default();
+        let because = world.quarrel(&action.change).map(Quarrel::text).unwrap_or_default();
         Stuck { kind, room: view.room.unwrap_or_default(), user: view.user.unwrap_or_default(), because }
     });
     let blocked = plan.blocked.iter().map(|blocked| {
