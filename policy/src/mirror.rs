@@ -180,6 +180,16 @@ impl RoomMirror {
         self.mending.note(edits);
     }
 
+    /// Whether an edit sets back what one of these writes of ours had changed.
+    pub(crate) fn is_set_back(&self, edit: &Overwritten, ours: &[(&Value, &Value)]) -> bool {
+        self.mending.is_set_back(edit, ours)
+    }
+
+    /// Notes that somebody set back what we had restored, and nothing else.
+    pub(crate) fn note_meant(&mut self, set_back: &[Overwritten]) {
+        self.mending.note_meant(set_back);
+    }
+
     /// Notes what a write of ours set back, where nobody's edit told it.
     pub(crate) fn note_lost(&mut self, lost: Vec<Overwritten>) {
         self.mending.note_missing(lost);

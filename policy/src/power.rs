@@ -128,10 +128,16 @@ impl World {
     }
 
     /// Notes what somebody else's power levels changed in those they replaced. `ours` are our last writes, as made from
-    /// and as written: setting those back whole is not meant, but done by whoever had read before.
+    /// and as written: what sets those back is not taken for an edit, but for the doing of whoever had read before.
     pub fn note_edit(&mut self, room: RoomIx, replaced: &Value, content: &Value, ours: &[(&Value, &Value)]) {
-        let mut edits = overwritten(replaced, content, replaced);
-        edits.retain(|edit| !ours.iter().any(|(made_from, written)| edit.undoes(made_from, written)));
+        let edits = overwritten(replaced, content, replaced);
+        let mirror = self.room(room);
+        let (set_back, mut edits): (Vec<_>, Vec<_>) =
+            edits.into_iter().partition(|edit| mirror.is_set_back(edit, ours));
+        // Nobody writes levels for nothing: whoever changes nothing else means it.
+        if edits.is_empty() {
+            self.room_mut(room).note_meant(&set_back);
+        }
         edits.retain(|edit| self.is_theirs_to_set(room, edit));
         self.room_mut(room).note_edits(edits);
     }
