@@ -14,7 +14,7 @@ on_both_versions!(
     a_setting_that_the_bot_may_not_send_is_said_with_its_mend,
 );
 
-const LINES: &str = r#"name = "The Staff Room"
+pub(crate) const LINES: &str = r#"name = "The Staff Room"
 topic = "Work"
 join_rule = "invite"
 history_visibility = "shared"
@@ -27,7 +27,7 @@ fn room_versions(version: SynapseVersion) -> &'static [&'static str] {
     }
 }
 
-async fn stage(version: SynapseVersion, room_version: &str, mode: &str, lines: &str) -> Stage {
+pub(crate) async fn stage(version: SynapseVersion, room_version: &str, mode: &str, lines: &str) -> Stage {
     let mut stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
     let room = NewRoom { version: Some(room_version.to_owned()), ..NewRoom::default() };
     stage.staff = stage.admin.create_room_with(&stage.bot, room).await.unwrap();
@@ -40,16 +40,16 @@ async fn stage(version: SynapseVersion, room_version: &str, mode: &str, lines: &
 }
 
 impl Stage {
-    async fn setting(&self, kind: &str) -> Value {
+    pub(crate) async fn setting(&self, kind: &str) -> Value {
         self.admin.state(&self.staff, kind, "").await.unwrap().unwrap_or_default()
     }
 
-    async fn until_setting(&self, kind: &str, key: &str, value: &str) {
+    pub(crate) async fn until_setting(&self, kind: &str, key: &str, value: &str) {
         let what = format!("{kind} has {key} = {value}");
         wait_until(&what, SOON, async || self.setting(kind).await[key] == value).await.unwrap();
     }
 
-    async fn drift(&self, kind: &str, content: Value) -> String {
+    pub(crate) async fn drift(&self, kind: &str, content: Value) -> String {
         self.admin.send_state(&self.staff, kind, "", content).await.unwrap()
     }
 
@@ -63,7 +63,7 @@ impl Stage {
         self.proxy.count(|request| request.is("PUT", "/state/m.room."))
     }
 
-    async fn history_of_settings(&self) -> Vec<Value> {
+    pub(crate) async fn history_of_settings(&self) -> Vec<Value> {
         let history = self.service.run_cli(&["history", "--room", "staff", "--json"]).await.unwrap().json().unwrap();
         let lines = history.as_array().unwrap().iter();
         lines.filter(|line| line["kind"] == "set_room_state").cloned().collect()
