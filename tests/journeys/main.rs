@@ -25,6 +25,7 @@ mod pool_support;
 mod power;
 mod quarrels;
 mod queue;
+mod room_quarrels;
 mod settings;
 mod staff;
 mod staff_alerts;
