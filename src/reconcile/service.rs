@@ -247,11 +247,12 @@ impl Service {
     }
 }
 
-/// Stops the slice that runs when somebody pauses everything: what is in flight ends, and nothing more is begun.
+/// Stops the slice that runs when somebody pauses everything: what is in flight ends, and nothing more is begun. Whoever
+/// pauses says so as a request; the pushes of our own writes, one or two a write, are no reason to ask the database.
 async fn watch_brake(wakes: &Wakes, store: &Store, brake: &CancellationToken) -> Infallible {
     loop {
         wakes.woken().await;
-        if matches!(store.paused().await, Ok(Some(_))) {
+        if wakes.said(Woken::REQUESTS) && matches!(store.paused().await, Ok(Some(_))) {
             brake.cancel();
         }
     }
