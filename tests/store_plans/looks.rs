@@ -3,9 +3,8 @@
 use sqlx::{Connection, PgConnection};
 
 use crate::fill::filled;
-use crate::plan::{Choice, explain, rows_looked_at};
+use crate::plan::{Choice, FIRST, explain, rows_looked_at};
 use crate::plans::committed;
-use crate::rows::FIRST;
 
 /// A statement by what it contains, its values, and the most rows it may look at.
 struct Look {

@@ -9,6 +9,9 @@ use crate::fill::{BOUNDED, run};
 const FEW: [&str; 5] =
     ["inbox_unhandled", "commands_open", "pass_requests_open", "held_plans_current", "accounts_folded"];
 
+/// Somebody who has an account, and lines in the ledger of every kind.
+pub(crate) const FIRST: &str = "@c4ca4238-a0b9-2382-0dcc-509a6f75849b:example.org";
+
 /// How Postgres chooses: for these values, or once for all values. sqlx prepares, and so both happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Choice {

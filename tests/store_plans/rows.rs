@@ -40,9 +40,6 @@ pub(crate) fn ledger(lines: u64) -> String {
 /// The subject of person number "n".
 pub(crate) const SUBJECT: &str = "md5(n::text)::uuid::text";
 
-/// Person number 1, who has lines of levels too.
-pub(crate) const FIRST: &str = "@c4ca4238-a0b9-2382-0dcc-509a6f75849b:example.org";
-
 /// Drops the indices that slow filling down, and answers what makes them again.
 pub(crate) const INDICES: &str = "
     SELECT format('DROP INDEX %I.%I', schemaname, indexname), indexdef FROM pg_indexes
