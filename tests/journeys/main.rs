@@ -15,6 +15,7 @@ mod doctor;
 mod follow;
 mod guard;
 mod held;
+mod load;
 mod membership;
 mod outages;
 mod pool_groups;

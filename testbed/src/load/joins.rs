@@ -1,18 +1,23 @@
-//! Joins in bulk: rows are inserted and the service joins people, beside a bare loop that makes the same joins.
+//! Joins in bulk: rows are inserted and the service joins people, beside bare loops that make the same joins.
+//!
+//! There are two bare loops. One has the service's own token, in rooms like the service's: Synapse pushes every event there
+//! to the application service, whoever caused it. The other is of a server admin in rooms that no application service is in:
+//! what those pushes cost Synapse is the difference between the two.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
-use super::calls::{self, Mark};
+use super::calls::{self, Call, Mark, pause_between_joins};
 use super::figures::{Report, milliseconds, number, ratio, seconds};
 use super::stack::{ManagedRoom, Stack, bound};
 use super::{Setup, process};
+use crate::people::Admin;
 
 /// How often Synapse is looked at for the end of a turn that takes seconds.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// What to do: in each round, `people` join each of `rooms` through the service, and as many others by the bare loop.
+/// What to do: in each round, `people` join each of `rooms` through the service, and as many others by each bare loop.
 #[derive(Debug, Clone, Copy)]
 pub struct Joins {
     pub people: usize,
@@ -20,9 +25,20 @@ pub struct Joins {
     pub rounds: usize,
 }
 
-/// One turn of one side.
+/// Who joins people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    Service,
+    /// A bare loop with the service's token.
+    Bot,
+    /// A bare loop of a server admin, in rooms that no application service is in.
+    Admin,
+}
+
+/// One turn of one of them.
 #[derive(Debug, Clone)]
-pub struct Side {
+pub struct Turn {
+    pub who: Who,
     /// From the webhook, or the loop's first call, until all are members by Synapse's own database.
     pub took: Duration,
     /// Calls that join somebody.
@@ -31,26 +47,22 @@ pub struct Side {
     pub calls: usize,
     /// What Synapse's main process used within `took`.
     pub synapse_cpu: Duration,
-}
-
-#[derive(Debug, Clone)]
-pub struct Round {
-    pub bare_first: bool,
-    pub bare: Side,
-    pub service: Side,
+    /// How long Synapse had nothing to do between two joins of a room, on average.
+    pub pause: Duration,
 }
 
 /// What was found.
 #[derive(Debug, Clone)]
 pub struct JoinsFound {
     pub asked: Joins,
-    pub rounds: Vec<Round>,
+    /// Each round's turns, in the order they were taken.
+    pub rounds: Vec<Vec<Turn>>,
     /// Joins that the service's ledger has as done.
     pub in_ledger: i64,
 }
 
 impl Joins {
-    /// Runs all rounds, each in fresh rooms with fresh people, and each side first in turn.
+    /// Runs all rounds, in fresh rooms with fresh people, and each of the three first in turn.
     ///
     /// # Errors
     /// When anything does not start, or somebody is not joined in time.
@@ -71,46 +83,51 @@ impl Joins {
         Ok(JoinsFound { asked: self, rounds, in_ledger })
     }
 
-    async fn round(self, stack: &mut Stack, number: usize) -> Result<Round> {
+    async fn round(self, stack: &mut Stack, number: usize) -> Result<Vec<Turn>> {
         let team = format!("round-{number}");
         let rooms = stack.rooms(&stack.bot, self.rooms).await?;
-        let by_hand = stack.rooms(&stack.hand, self.rooms).await?;
-        let (people, others) = (stack.people(self.people).await?, stack.people(self.people).await?);
+        let people = stack.people(self.people).await?;
         let members = format!("{{ team = \"{team}\" }}");
         let managed: Vec<ManagedRoom> =
             rooms.iter().map(|id| ManagedRoom { id: id.clone(), members: members.clone() }).collect();
-        // Started when everybody has an account: the service reads the accounts at its start.
+        // Started when they have accounts: the service reads the accounts at its start.
         stack.start_service(&managed, "").await?;
-        let bare_first = number % 2 == 1;
-        let (bare, service) = if bare_first {
-            let bare = self.by_hand(stack, &by_hand, &others).await?;
-            (bare, self.by_service(stack, &rooms, &people, &team).await?)
-        } else {
-            let service = self.by_service(stack, &rooms, &people, &team).await?;
-            (self.by_hand(stack, &by_hand, &others).await?, service)
-        };
+        let mut order = [Who::Service, Who::Bot, Who::Admin];
+        order.rotate_left(number % 3);
+        let mut turns = Vec::new();
+        for who in order {
+            turns.push(match who {
+                Who::Service => self.by_service(stack, &rooms, &people, &team).await?,
+                Who::Bot => self.by_hand(stack, who, &stack.bot).await?,
+                Who::Admin => self.by_hand(stack, who, &stack.hand).await?,
+            });
+        }
         stack.stop_service().await?;
-        Ok(Round { bare_first, bare, service })
+        Ok(turns)
     }
 
-    async fn by_service(self, stack: &Stack, rooms: &[String], people: &[String], team: &str) -> Result<Side> {
-        let turn = Turn::begin(stack).await?;
+    async fn by_service(self, stack: &Stack, rooms: &[String], people: &[String], team: &str) -> Result<Turn> {
+        let start = Start::now(stack).await?;
         stack.hasura.add_many(people, team).await?;
         let began = Instant::now();
         stack.webhook().await?;
         self.end(stack, rooms).await?;
-        turn.end(stack, began.elapsed(), &stack.bot.mxid).await
+        let (took, cpu) = (began.elapsed(), start.cpu(stack)?);
+        let calls = calls::since_until_quiet(&stack.synapse, start.mark, &stack.bot.mxid).await?;
+        turn(Who::Service, took, cpu, &calls)
     }
 
-    async fn by_hand(self, stack: &Stack, rooms: &[String], people: &[String]) -> Result<Side> {
-        let turn = Turn::begin(stack).await?;
+    async fn by_hand(self, stack: &Stack, who: Who, hand: &Admin) -> Result<Turn> {
+        let (rooms, people) = (stack.rooms(hand, self.rooms).await?, stack.people(self.people).await?);
+        let start = Start::now(stack).await?;
         let began = Instant::now();
         let ended = async {
-            self.end(stack, rooms).await?;
-            Ok(began.elapsed())
+            self.end(stack, &rooms).await?;
+            Ok((began.elapsed(), start.cpu(stack)?))
         };
-        let ((), took) = tokio::try_join!(stack.join_by_hand(rooms, people), ended)?;
-        turn.end(stack, took, &stack.hand.mxid).await
+        let ((), (took, cpu)) = tokio::try_join!(stack.join_all(hand, &rooms, &people), ended)?;
+        let calls = calls::joins_since(&stack.synapse, start.mark, &hand.mxid, self.people * self.rooms).await?;
+        turn(who, took, cpu, &calls)
     }
 
     /// Waits until everybody is a member everywhere, beside the one who made the room.
@@ -120,90 +137,123 @@ impl Joins {
     }
 }
 
-/// What is noted at the beginning of a turn.
-struct Turn {
+/// What is noted before a turn.
+struct Start {
     mark: Mark,
     cpu: Duration,
 }
 
-impl Turn {
-    async fn begin(stack: &Stack) -> Result<Turn> {
+impl Start {
+    async fn now(stack: &Stack) -> Result<Start> {
         stack.truth.until_settled().await?;
-        Ok(Turn { mark: calls::mark(&stack.synapse)?, cpu: process::cpu(stack.synapse.pid())? })
+        Ok(Start { mark: calls::mark(&stack.synapse)?, cpu: process::cpu(stack.synapse.pid())? })
     }
 
-    async fn end(self, stack: &Stack, took: Duration, user: &str) -> Result<Side> {
-        let synapse_cpu = process::cpu(stack.synapse.pid())?.saturating_sub(self.cpu);
-        let calls = calls::since_until_quiet(&stack.synapse, self.mark, user).await?;
-        let joins = calls.iter().filter(|call| call.is_join()).count();
-        ensure!(joins > 0, "Synapse's log shows no join by {user}: {calls:?}");
-        Ok(Side { took, joins, calls: calls.len(), synapse_cpu })
+    fn cpu(&self, stack: &Stack) -> Result<Duration> {
+        Ok(process::cpu(stack.synapse.pid())?.saturating_sub(self.cpu))
     }
 }
 
+fn turn(who: Who, took: Duration, synapse_cpu: Duration, calls: &[Call]) -> Result<Turn> {
+    let joins = calls.iter().filter(|call| call.is_join()).count();
+    ensure!(joins > 0, "Synapse's log shows no join: {calls:?}");
+    Ok(Turn { who, took, joins, calls: calls.len(), synapse_cpu, pause: pause_between_joins(calls) })
+}
+
 impl JoinsFound {
+    /// The turns of one of the three, in the order of the rounds.
+    pub fn of(&self, who: Who) -> impl Iterator<Item = &Turn> {
+        self.rounds.iter().flatten().filter(move |turn| turn.who == who)
+    }
+
     /// For people to read.
     pub fn report(&self) -> Report {
         let Joins { people, rooms, .. } = self.asked;
-        let row = |label: String, first: &str, bare: &Side, service: &Side| {
-            vec![
-                label,
-                first.to_owned(),
-                seconds(bare.took),
-                seconds(service.took),
-                ratio(service.took.as_secs_f64(), bare.took.as_secs_f64()),
-                bare.calls.to_string(),
-                format!("{} + {}", service.joins, service.calls - service.joins),
-                ratio(number(service.calls), number(bare.calls)),
-                ratio(service.synapse_cpu.as_secs_f64(), bare.synapse_cpu.as_secs_f64()),
-            ]
-        };
-        let mut rows = Vec::new();
+        let mut rows: Vec<Vec<String>> = Vec::new();
         for (at, round) in self.rounds.iter().enumerate() {
-            let first = if round.bare_first { "bare" } else { "service" };
-            rows.push(row((at + 1).to_string(), first, &round.bare, &round.service));
+            let first = round.first().map_or("", |turn| turn.who.word());
+            let of = |who: Who| sum(round.iter().filter(|turn| turn.who == who));
+            rows.push(row((at + 1).to_string(), first, [Who::Service, Who::Bot, Who::Admin].map(of)));
         }
-        let (bare, service) =
-            (sum(self.rounds.iter().map(|round| &round.bare)), sum(self.rounds.iter().map(|round| &round.service)));
-        rows.push(row("all".to_owned(), "", &bare, &service));
+        let all = [Who::Service, Who::Bot, Who::Admin].map(|who| sum(self.of(who)));
         let a_join =
-            |side: &Side, what: Duration| milliseconds(what / u32::try_from(side.joins.max(1)).unwrap_or(u32::MAX));
+            |turn: &Turn, what: Duration| milliseconds(what / u32::try_from(turn.joins.max(1)).unwrap_or(u32::MAX));
+        let remarks = all.iter().map(|turn| {
+            format!(
+                "A join by the {}: {}, of them Synapse had nothing to do for {}; {} of Synapse's CPU.",
+                turn.who.word(),
+                a_join(turn, turn.took * u32::try_from(rooms).unwrap_or(u32::MAX)),
+                milliseconds(turn.pause),
+                a_join(turn, turn.synapse_cpu)
+            )
+        });
+        let mut remarks: Vec<String> = remarks.collect();
+        remarks.push(
+            "The bot's loop has the service's token, and Synapse pushes its events to the service, too; the admin's has no\n\
+             application service in its rooms. Times run from the webhook, or a loop's first call, until Synapse's database\n\
+             has the last member. The service's calls are joins + all others, until five seconds passed without any."
+                .to_owned(),
+        );
+        rows.push(row("all".to_owned(), "", all));
         Report {
             title: format!("{people} people join {rooms} invite-only room(s), in fresh rooms each round"),
             headings: vec![
                 "round",
                 "first",
-                "bare loop",
                 "service",
-                "time",
-                "bare calls",
+                "bot's loop",
+                "admin's loop",
+                "time/bot",
+                "time/admin",
+                "CPU/bot",
+                "CPU/admin",
                 "service's calls",
-                "calls",
-                "Synapse's CPU",
+                "calls/bot",
             ],
             rows,
-            remarks: vec![
-                format!(
-                    "A join took {} by the bare loop and {} through the service; of Synapse's CPU {} and {}.",
-                    a_join(&bare, bare.took),
-                    a_join(&service, service.took),
-                    a_join(&bare, bare.synapse_cpu),
-                    a_join(&service, service.synapse_cpu)
-                ),
-                "Times run from the webhook, or the loop's first call, until Synapse's database has the last member."
-                    .to_owned(),
-                "The service's calls are joins + all others, until five seconds passed without any.".to_owned(),
-            ],
+            remarks,
         }
     }
 }
 
-fn sum<'a>(sides: impl Iterator<Item = &'a Side>) -> Side {
-    let none = Side { took: Duration::ZERO, joins: 0, calls: 0, synapse_cpu: Duration::ZERO };
-    sides.fold(none, |all, one| Side {
-        took: all.took + one.took,
-        joins: all.joins + one.joins,
-        calls: all.calls + one.calls,
-        synapse_cpu: all.synapse_cpu + one.synapse_cpu,
-    })
+fn row(label: String, first: &str, [service, bot, admin]: [Turn; 3]) -> Vec<String> {
+    let beside = |of: fn(&Turn) -> Duration, bare: &Turn| ratio(of(&service).as_secs_f64(), of(bare).as_secs_f64());
+    vec![
+        label,
+        first.to_owned(),
+        seconds(service.took),
+        seconds(bot.took),
+        seconds(admin.took),
+        beside(|turn| turn.took, &bot),
+        beside(|turn| turn.took, &admin),
+        beside(|turn| turn.synapse_cpu, &bot),
+        beside(|turn| turn.synapse_cpu, &admin),
+        format!("{} + {}", service.joins, service.calls - service.joins),
+        ratio(number(service.calls), number(bot.calls)),
+    ]
+}
+
+impl Who {
+    fn word(self) -> &'static str {
+        match self {
+            Who::Service => "service",
+            Who::Bot => "bot",
+            Who::Admin => "admin",
+        }
+    }
+}
+
+/// All of them as one; of the pauses the mean.
+fn sum<'a>(turns: impl Iterator<Item = &'a Turn>) -> Turn {
+    let turns: Vec<&Turn> = turns.collect();
+    let add = |of: fn(&Turn) -> Duration| turns.iter().map(|turn| of(turn)).sum::<Duration>();
+    let count = |of: fn(&Turn) -> usize| turns.iter().map(|turn| of(turn)).sum();
+    Turn {
+        who: turns.first().map_or(Who::Service, |turn| turn.who),
+        took: add(|turn| turn.took),
+        joins: count(|turn| turn.joins),
+        calls: count(|turn| turn.calls),
+        synapse_cpu: add(|turn| turn.synapse_cpu),
+        pause: add(|turn| turn.pause) / u32::try_from(turns.len().max(1)).unwrap_or(u32::MAX),
+    }
 }

@@ -15,6 +15,8 @@ use crate::process::random;
 
 /// How often Synapse is looked at for one person. One look is a lookup by an index.
 const LOOK: Duration = Duration::from_millis(1);
+/// The longest SQS allows.
+const LONG_POLL: Duration = Duration::from_secs(20);
 const TEAM: &str = "latency";
 
 /// How often each way is gone.
@@ -80,6 +82,9 @@ impl Latency {
         let managed = ManagedRoom { id: room.clone(), members: "\"everyone\"".to_owned() };
         stack.start_service(&[managed], &cloud.sections()).await?;
         for _ in 0..self.runs {
+            // Like the service's, this receive waits before the message is sent.
+            let waiting = cloud.beside.clone();
+            let received = tokio::spawn(async move { waiting.receive(LONG_POLL).await });
             let sub = random::sub();
             cloud.pool.import(&[NewUser::with_sub(&sub)]).await?;
             let message = [cloud.pool.event(&sub).await?.to_string()];
@@ -93,7 +98,7 @@ impl Latency {
             let sub = random::sub();
             let all_calls = async {
                 cloud.beside.send(&message).await?;
-                cloud.beside.receive(Duration::from_secs(20)).await?;
+                received.await.context("receive the message")??;
                 // Whoever it is: asking costs the same.
                 cloud.pool.call("ListUsers", cloud.question()).await?;
                 create_and_join(stack, &by_hand_after, &sub).await

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 
 pub use figures::Report;
 pub use flood::{Flood, FloodFound};
-pub use joins::{Joins, JoinsFound, Round, Side};
+pub use joins::{Joins, JoinsFound, Turn, Who};
 pub use latency::{Latency, LatencyFound};
 pub use unlisted::{Kind, Step, Unlisted, UnlistedFound};
 

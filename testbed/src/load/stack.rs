@@ -146,10 +146,10 @@ impl Stack {
     }
 
     /// Joins these people to each of the rooms: one call after the other in a room, the rooms at once, as the service does.
-    pub(super) async fn join_by_hand(&self, rooms: &[String], people: &[String]) -> Result<()> {
+    pub(super) async fn join_all(&self, hand: &Admin, rooms: &[String], people: &[String]) -> Result<()> {
         let lane = async |room: &String| {
             for sub in people {
-                self.join(room, sub).await?;
+                hand.force_join(room, &self.synapse.mxid(sub)).await?;
             }
             Ok(())
         };
