@@ -75,6 +75,9 @@ impl Desk {
             }
             Verdict::Dismiss => {
                 if self.store.change_held_post(post.id, &["open"], "dismissed").await.context("mark the post")? {
+                    // Nobody waits for it any more: `status`, the metric and the command line say so too.
+                    let (id, by) = (&post.held_id, &task.sender);
+                    self.store.dismiss_held_plan(id, by).await.context("dismiss the plan")?;
                     let reply = shown(post).and([
                         strong("Dismissed"),
                         text(" by "),

@@ -130,7 +130,15 @@ impl Desk {
         }
         match (step, &newest, &settling.held) {
             (Step::Resend, Some(post), _) => self.send_held(post, true).await?,
-            (Step::Gone, Some(post), _) => self.close_held(post, "gone", "Not held any more.").await?,
+            (Step::Gone, Some(post), _) => {
+                let kept = self.store.held_plan_called(&post.held_id).await.context("look for who decided it")?;
+                let by = kept.filter(|kept| kept.state == "approved").and_then(|kept| kept.decided_by);
+                let words = by.map_or_else(
+                    || "Not held any more.".to_owned(),
+                    |by| format!("Approved by {by}; the history says what came of it."),
+                );
+                self.close_held(post, "gone", &words).await?;
+            }
             (Step::Post, newest, Some(held)) => {
                 // First the new one, so that there is one to point to.
                 if self.post_held(held).await?.is_some()
