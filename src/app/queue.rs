@@ -68,5 +68,6 @@ pub(super) async fn watch(settings: &Settings, status: &QueueStatus, teller: &Qu
 
 fn health(snapshot: QueueSnapshot, dead_letters: Option<u64>, is_asked: bool) -> QueueHealth {
     let QueueSnapshot { last_error, trouble, oldest, in_hand, .. } = snapshot;
-    QueueHealth { oldest, in_hand, trouble: last_error.or(trouble), dead_letters, is_asked }
+    let not_received = last_error.clone();
+    QueueHealth { oldest, in_hand, trouble: last_error.or(trouble), not_received, dead_letters, is_asked }
 }

@@ -53,11 +53,11 @@ impl Lasting {
 
 /// What leads from the alerts that were raised to those that should be. `due` have lasted for their patience; a condition
 /// of `current` that has not keeps its alert if there is one, and so does one that nobody knows to be over.
-fn changes(raised: &[AlertRow], due: &[&Condition], current: &[Condition], unknown: &[&str]) -> Vec<Change> {
+fn changes(raised: &[AlertRow], due: &[&Condition], current: &[Condition], unknown: &[String]) -> Vec<Change> {
     let lasts = |alert: &AlertRow| current.iter().any(|condition| condition.key == alert.key);
     let mut changes: Vec<Change> = raised
         .iter()
-        .filter(|alert| !lasts(alert) && !unknown.contains(&alert.key.as_str()))
+        .filter(|alert| !lasts(alert) && !unknown.contains(&alert.key))
         .map(|alert| Change::Close { key: alert.key.clone() })
         .collect();
     for condition in current {
@@ -78,7 +78,7 @@ impl Desk {
     pub(super) async fn keep_alerts(
         &self,
         current: &[Condition],
-        unknown: &[&str],
+        unknown: &[String],
         lasting: &mut Lasting,
     ) -> Result<Option<Duration>> {
         let here = &self.staff.room_id;
@@ -227,7 +227,10 @@ mod tests {
     #[test]
     fn what_nobody_can_say_of_is_neither_over_nor_new() {
         let told = [row("dead letters", "1 message"), row("room staff", "out")];
-        assert_eq!(changes(&told, &[], &[], &["dead letters"]), [Change::Close { key: "room staff".to_owned() }]);
-        assert_eq!(changes(&[], &[], &[], &["dead letters"]), []);
+        assert_eq!(
+            changes(&told, &[], &[], &["dead letters".to_owned()]),
+            [Change::Close { key: "room staff".to_owned() }]
+        );
+        assert_eq!(changes(&[], &[], &[], &["dead letters".to_owned()]), []);
     }
 }

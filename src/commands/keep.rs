@@ -9,7 +9,7 @@ use tracing::warn;
 use super::alerts::Lasting;
 use super::desk::Desk;
 use super::encryption::{self, Encryption};
-use crate::reconcile::{Condition, DEAD_LETTERS, Pulse};
+use crate::reconcile::{Conditions, Pulse};
 use crate::store::HeldPost;
 
 /// A held plan is posted when it has been the same for so long: rows are often changed one by one.
@@ -63,7 +63,7 @@ impl Desk {
     pub(super) async fn keep_posts(&self) -> Infallible {
         let mut window = self.window.clone();
         let mut settling = Settling { held: None, since: Instant::now() };
-        let (mut lasting, mut encryption) = (Lasting::default(), Encryption::default());
+        let (mut since, mut encryption) = (Lasting::default(), Encryption::default());
         self.reopen().await;
         loop {
             let pulse = window.pulse();
@@ -74,16 +74,11 @@ impl Desk {
                     Err(error) => warn!("the message about the held plan is not up to date: {error:#}"),
                 }
             }
-            if let Some(conditions) = &pulse.conditions {
+            if let Some(Conditions { mut lasting, mut unknown }) = pulse.all_conditions() {
                 self.keep_encryption(&pulse, &mut encryption).await;
-                let current: Vec<Condition> =
-                    conditions.iter().cloned().chain(pulse.of_queue()).chain(encryption.condition()).collect();
-                let unknown = [
-                    pulse.is_queue_unknown().then_some(DEAD_LETTERS),
-                    encryption.is_unknown().then_some(encryption::KEY),
-                ];
-                let unknown: Vec<&str> = unknown.into_iter().flatten().collect();
-                match self.keep_alerts(&current, &unknown, &mut lasting).await {
+                lasting.extend(encryption.condition());
+                unknown.extend(encryption.is_unknown().then(|| encryption::KEY.to_owned()));
+                match self.keep_alerts(&lasting, &unknown, &mut since).await {
                     Ok(again) => wake = wake.min(again.unwrap_or(LOOK)),
                     Err(error) => warn!("the alerts in the Staff room are not up to date: {error:#}"),
                 }

@@ -34,7 +34,7 @@ mod withheld;
 pub use follow::{FollowError, Moved, follow, followed};
 mod window;
 
-pub use conditions::{Condition, DEAD_LETTERS, QueueHealth};
+pub use conditions::{Condition, Conditions, QueueHealth};
 pub use once::{apply_once, plan_once};
 pub use reconciler::{Reconciler, Slice};
 pub use record::describe_metrics;

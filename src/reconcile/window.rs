@@ -11,7 +11,7 @@ use provisioner_policy::Plan;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::conditions::{Condition, QueueHealth};
+use super::conditions::{Conditions, QueueHealth};
 use super::reconciler::Reconciler;
 use super::report::PassReport;
 use super::wakes::{Wakes, Woken};
@@ -62,18 +62,17 @@ pub struct Pulse {
     /// How the queue fares, where one is read.
     pub queue: Option<QueueHealth>,
     /// What lasted when the last pass ended; nothing until Synapse has answered.
-    pub conditions: Option<Vec<Condition>>,
+    pub conditions: Option<Conditions>,
 }
 
 impl Pulse {
-    /// What lasts of the queue.
-    pub fn of_queue(&self) -> Option<Condition> {
-        self.queue.as_ref().and_then(QueueHealth::condition)
-    }
-
-    /// Whether there is a queue whose dead letters nobody has counted yet.
-    pub fn is_queue_unknown(&self) -> bool {
-        self.queue.as_ref().is_some_and(|queue| !queue.is_asked)
+    /// Everything that lasts, that of the queue too; nothing until Synapse has answered.
+    pub fn all_conditions(&self) -> Option<Conditions> {
+        let mut all = self.conditions.clone()?;
+        let Conditions { lasting, unknown } = self.queue.as_ref().map(QueueHealth::conditions).unwrap_or_default();
+        all.lasting.extend(lasting);
+        all.unknown.extend(unknown);
+        Some(all)
     }
 }
 
@@ -85,8 +84,7 @@ impl QueueTeller {
     /// Takes what is known now. Who waits for the pulse hears of it only where something becomes an alert by it.
     pub fn tell(&self, health: QueueHealth) {
         self.0.send_if_modified(|pulse| {
-            let before = (pulse.of_queue(), pulse.is_queue_unknown());
-            let changed = before != (health.condition(), !health.is_asked);
+            let changed = pulse.queue.as_ref().map(QueueHealth::conditions) != Some(health.conditions());
             pulse.queue = Some(health);
             changed
         });
