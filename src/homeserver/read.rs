@@ -174,7 +174,8 @@ impl Homeserver {
 
     /// One piece of state, or `None` where the room has none of it. A redacted one has the content `{}`.
     ///
-    /// 1.105.1 never answers where the event was redacted: prefer [`Self::state_content`].
+    /// 1.105.1 never answers where the event was redacted: this is for the create event, whose redaction Synapse refuses. For
+    /// any other, [`Self::state_content`].
     ///
     /// To a bot that has left, Synapse tells what it was at that moment, with 200: be sure that the bot is among
     /// [`Self::joined_members`].

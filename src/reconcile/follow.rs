@@ -67,7 +67,7 @@ pub async fn follow(
     }
     let from = room.id.clone();
     let not_replaced = || FollowError::NotReplaced { key: key.to_owned(), id: from.clone() };
-    let tombstone = homeserver.state_event(&from, "m.room.tombstone", "").await?.ok_or_else(not_replaced)?;
+    let tombstone = homeserver.state_of_any_room(&from, "m.room.tombstone").await?.ok_or_else(not_replaced)?;
     let cause = format!("command of {by}; {} replaced the room", tombstone.sender);
     let to = newest_successor(homeserver, key, &from, tombstone).await?;
     if let Some(other) = policy.rooms.iter().find(|other| other.id == to) {

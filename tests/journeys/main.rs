@@ -26,6 +26,7 @@ mod pool_support;
 mod power;
 mod quarrels;
 mod queue;
+mod redacted;
 mod room_quarrels;
 mod settings;
 mod staff;

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use testbed::{NewRoom, SynapseVersion, wait_until};
+use testbed::{Admin, NewRoom, SynapseVersion, wait_until};
 
 use crate::on_both_versions;
 use crate::support::{SOON, Settings, Stage, subject};
@@ -53,10 +53,18 @@ impl Stage {
         self.admin.send_state(&self.staff, kind, "", content).await.unwrap()
     }
 
-    async fn redact(&self, event: &str) {
-        let (room, nonce) = (self.staff.replace('!', "%21").replace(':', "%3A"), subject());
+    /// Redacts what the room has now of this state, as somebody else than the bot. Answers which event it was.
+    pub(crate) async fn redact(&self, kind: &str) -> String {
+        self.redact_as(&self.admin, &self.staff, kind).await
+    }
+
+    pub(crate) async fn redact_as(&self, somebody: &Admin, room: &str, kind: &str) -> String {
+        let state = self.admin.all_state(room).await.unwrap();
+        let event = state.iter().find(|event| event["type"] == kind).unwrap()["event_id"].as_str().unwrap().to_owned();
+        let (room, nonce) = (room.replace('!', "%21").replace(':', "%3A"), subject());
         let path = format!("/_matrix/client/v3/rooms/{room}/redact/{}/{nonce}", event.replace('$', "%24"));
-        self.admin.call(Method::PUT, &path, Some(json!({"reason": "a test"}))).await.unwrap();
+        somebody.call(Method::PUT, &path, Some(json!({"reason": "a test"}))).await.unwrap();
+        event
     }
 
     fn setting_writes(&self) -> usize {
@@ -116,10 +124,7 @@ async fn a_redacted_setting_is_set_again(version: SynapseVersion) {
         for (kind, key, wanted) in [("m.room.name", "name", "The Staff Room"), ("m.room.topic", "topic", "Work")] {
             stage.until_setting(kind, key, wanted).await;
             stage.quiet().await;
-            let state = stage.admin.all_state(&stage.staff).await.unwrap();
-            let event =
-                state.iter().find(|event| event["type"] == kind).unwrap()["event_id"].as_str().unwrap().to_owned();
-            stage.redact(&event).await;
+            let event = stage.redact(kind).await;
             let what = format!("{kind} is written anew");
             let is_new = async || {
                 let state = stage.admin.all_state(&stage.staff).await.unwrap();
