@@ -17,6 +17,9 @@ use crate::store::{Entry, Lately, Line, Outcome, PassId, Store};
 
 /// Done so often within [`WINDOW`], a change is not done again when it is undone once more.
 const MOST: usize = 5;
+/// The same for a level that was lost and not undone: whoever read before our write and wrote after it meant something else,
+/// and so did Synapse where it had to choose between two events. By then it was done for more than a minute.
+const MOST_LOST: usize = 8;
 /// What is done more often than this within [`WINDOW`] waits before it is done again: two who disagree do not fill a room.
 const AT_ONCE: usize = 2;
 /// Left alone for so long, the quarrel is over.
@@ -27,6 +30,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(2);
 #[derive(Debug, Default)]
 pub(super) struct Quarrels {
     done: HashMap<ChangeKey, VecDeque<Instant>>,
+    /// Of the levels among them, when somebody else changed them and meant to.
+    undone: HashMap<ChangeKey, VecDeque<Instant>>,
     told: HashSet<ChangeKey>,
     read: bool,
     tidied: Option<Instant>,
@@ -57,6 +62,8 @@ impl Quarrels {
                     self.told.insert(key);
                 } else {
                     self.done.entry(key).or_default().push_back(at);
+                    // How it was undone is forgotten: in doubt it was meant.
+                    self.undone.entry(key).or_default().push_back(at);
                 }
             }
         }
@@ -69,10 +76,11 @@ impl Quarrels {
     pub(super) fn done(&mut self, world: &mut World, change: &Change, now: Instant) {
         if self.tidied.is_none_or(|tidied| now - tidied > WINDOW) {
             self.done.retain(|_, times| times.back().is_some_and(|last| now - *last < WINDOW));
+            self.undone.retain(|key, _| self.done.contains_key(key));
             self.tidied = Some(now);
         }
         for key in change.counted() {
-            if self.count(key, now) >= MOST {
+            if self.count(key, now) >= self.most(&key, now) {
                 self.begin(world, key, now);
             }
         }
@@ -80,6 +88,20 @@ impl Quarrels {
         for key in change.restored() {
             self.count(key, now);
         }
+    }
+
+    /// Somebody else changed these levels, and meant to.
+    pub(super) fn undone(&mut self, changed: Vec<ChangeKey>, now: Instant) {
+        for key in changed.into_iter().filter(|key| self.done.contains_key(key)) {
+            self.undone.entry(key).or_default().push_back(now);
+        }
+    }
+
+    /// How often a change may be done before it is left as it is.
+    fn most(&self, key: &ChangeKey, now: Instant) -> usize {
+        let lately = |times: &VecDeque<Instant>| times.iter().filter(|at| now - **at < WINDOW).count();
+        let undone = self.undone.get(key).map_or(0, lately);
+        if key.kind == Kind::SetPowerLevels && undone + 1 < MOST { MOST_LOST } else { MOST }
     }
 
     fn count(&mut self, key: ChangeKey, now: Instant) -> usize {
@@ -118,6 +140,7 @@ impl Quarrels {
         for key in ended {
             world.quarrels.remove(&key);
             self.done.remove(&key);
+            self.undone.remove(&key);
             self.told.remove(&key);
         }
     }
@@ -367,15 +390,32 @@ mod tests {
         let mut quarrels = Quarrels::default();
         let hand = world.users.get("@hand:a").unwrap();
         let edit = |user, after| PowerEdit { user, before: 60, after, lowers: after.is_none() };
+        let key = ChangeKey::of_level(room, hand, None);
         for other in 0..5 {
+            quarrels.undone(vec![key], now);
+            assert!(world.quarrels.is_empty());
             let somebody = world.users.intern(&format!("@somebody{other}:a"));
             let edits = [edit(hand, None), edit(somebody, Some(50))].into();
             quarrels.done(&mut world, &Change::SetPowerLevels { room, edits, restores: Box::default() }, now);
         }
-        let key = ChangeKey::of_level(room, hand, None);
         assert_eq!(world.quarrels.keys().collect::<Vec<_>>(), [&key]);
         let plan = plan(&world, &Recent::default());
         assert_eq!(plan.undone.iter().map(|action| action.change.counted()).collect::<Vec<_>>(), [[key]]);
+    }
+
+    #[test]
+    fn a_level_that_is_lost_and_not_undone_is_set_for_longer() {
+        let ((mut world, room), now) = (room_with_levels(), Instant::now());
+        let mut quarrels = Quarrels::default();
+        let hand = world.users.get("@hand:a").unwrap();
+        let edits = [PowerEdit { user: hand, before: 60, after: None, lowers: true }];
+        let change = Change::SetPowerLevels { room, edits: edits.into(), restores: Box::default() };
+        for _ in 1..MOST_LOST {
+            quarrels.done(&mut world, &change, now);
+            assert!(world.quarrels.is_empty());
+        }
+        quarrels.done(&mut world, &change, now);
+        assert_eq!(world.quarrels.len(), 1);
     }
 
     #[test]

@@ -200,6 +200,7 @@ impl Reconciler {
     #[instrument(name = "reconcile.pass", skip_all)]
     pub async fn slice(&mut self, pass: &mut Option<(PassId, i32)>, stop: &CancellationToken) -> Result<Slice> {
         let now = Instant::now();
+        self.quarrels.undone(std::mem::take(&mut self.ears.changed), now);
         self.quarrels.end(&mut self.world, now);
         let mut plan = self.plan().await?;
         self.approval.release(&mut plan);
