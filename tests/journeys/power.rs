@@ -306,9 +306,16 @@ async fn a_mass_lowering_is_held_and_raises_go_on(version: SynapseVersion) {
         for lead in &leads {
             assert_eq!(stage.level(&stage.mxid(lead)).await, 50);
         }
+        // Whoever is raised while others are lowered: the room gets one event.
+        let late = subject();
+        stage.hasura.add(&late, "staff", "lead").await.unwrap();
+        let writes = stage.level_writes();
         let id = report["held_id"].as_str().unwrap();
         let approved = stage.service.run_cli(&["apply", "--approve", id, "--json"]).await.unwrap();
         assert_eq!(approved.status, Some(0), "{approved:?}");
+        assert_eq!((stage.level_writes() - writes, stage.level(&stage.mxid(&late)).await), (1, json!(50)));
+        let cause = stage.history_of_levels().await[0]["cause"].as_str().unwrap().to_owned();
+        assert!(cause.contains("approved by"), "{cause}");
         for (number, lead) in leads.iter().enumerate() {
             assert_eq!(stage.level(&stage.mxid(lead)).await, if number < 4 { Value::Null } else { json!(50) });
         }
