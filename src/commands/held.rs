@@ -158,6 +158,18 @@ impl Desk {
         Ok(())
     }
 
+    /// Says on a post that the service stopped while its plan was carried out.
+    pub(super) async fn show_cut_short(&self, post: &HeldPost, by: Option<&str>) {
+        let reply = shown(post).and([
+            strong("Approved"),
+            text(by.map(|by| format!(" by {by}")).unwrap_or_default()),
+            text(", and the service stopped before it was done. For what was done see "),
+            code(self.typed("history")),
+            text("; what is still held gets a message of its own."),
+        ]);
+        self.edit_post(post, "cut-short", &reply).await;
+    }
+
     async fn edit_post(&self, post: &HeldPost, state: &str, reply: &Reply) {
         if let Some(event_id) = &post.event_id {
             self.edit(&post.room_id, event_id, &format!("held-{}-{state}", post.id), reply).await;

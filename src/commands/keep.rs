@@ -97,15 +97,23 @@ impl Desk {
 
     /// A decision that a restart cut short: its pass may have ended or not, and the next beat shows what is still held.
     async fn reopen(&self) {
-        let reopened = async {
-            match self.store.newest_held_post().await? {
-                Some(post) => self.store.change_held_post(post.id, &["deciding"], "decided").await,
-                None => Ok(false),
-            }
+        let cut_short = async {
+            let Some(post) = self.store.newest_held_post().await? else { return Ok(None) };
+            let is_cut_short = self.store.change_held_post(post.id, &["deciding"], "decided").await?;
+            let by = self.approved_by(&post).await?;
+            anyhow::Ok(is_cut_short.then_some((post, by)))
         };
-        if let Err(error) = reopened.await {
-            warn!("the newest message about a held plan cannot be looked at: {error}");
+        match cut_short.await {
+            Ok(Some((post, by))) => self.show_cut_short(&post, by.as_deref()).await,
+            Ok(None) => {}
+            Err(error) => warn!("the newest message about a held plan cannot be looked at: {error:#}"),
         }
+    }
+
+    /// Who approved what a post shows, also elsewhere than here.
+    async fn approved_by(&self, post: &HeldPost) -> Result<Option<String>> {
+        let kept = self.store.held_plan_called(&post.held_id).await.context("look for who approved it")?;
+        Ok(kept.filter(|kept| kept.state == "approved").and_then(|kept| kept.decided_by))
     }
 
     /// Answers when to look again, where that is soon.
@@ -126,9 +134,7 @@ impl Desk {
         match (step, &newest, &settling.held) {
             (Step::Resend, Some(post), _) => self.send_held(post, true).await?,
             (Step::Gone, Some(post), _) => {
-                let kept = self.store.held_plan_called(&post.held_id).await.context("look for who decided it")?;
-                let by = kept.filter(|kept| kept.state == "approved").and_then(|kept| kept.decided_by);
-                let words = by.map_or_else(
+                let words = self.approved_by(post).await?.map_or_else(
                     || "Not held any more.".to_owned(),
                     |by| format!("Approved by {by}; the history says what came of it."),
                 );

@@ -1,7 +1,7 @@
 //! The Staff room: what the guard holds is posted, and decided by a reaction.
 
 use serde_json::{Value, json};
-use testbed::{Person, SynapseVersion, wait_until};
+use testbed::{Effect, Matching, Person, SynapseVersion, wait_until};
 
 use crate::staff_support::{A_WHILE, StaffStage, closed};
 use crate::support::{SOON, Settings, subjects};
@@ -13,6 +13,7 @@ crate::on_both_versions!(
     a_plan_that_changed_is_not_decided_by_its_old_message,
     a_held_plan_is_carried_out_by_its_id,
     a_plan_that_was_approved_on_the_command_line_says_so,
+    a_decision_that_a_kill_cuts_short_says_so_and_takes_nothing_that_was_not_shown,
 );
 
 /// Six analysts, all in the room, of whom three are to go: more than the guard lets go by itself.
@@ -200,4 +201,21 @@ async fn a_plan_that_was_approved_on_the_command_line_says_so(version: SynapseVe
     assert_eq!(memberships(&staff, &people[..3]).await, ["leave"; 3]);
     staff.until_says(&post, &["Approved by", "on the command line", "the history says what came of it"]).await;
     staff.stage.nothing_left().await;
+}
+
+async fn a_decision_that_a_kill_cuts_short_says_so_and_takes_nothing_that_was_not_shown(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("The guard holds 3").await;
+    let kicks = staff.stage.proxy.fault(Matching::any().method("POST").path("/kick"), Effect::Hold);
+    let tap = staff.react(&staff.lead, &post, "✅").await;
+    staff.until_says(&post, &["Approved by", "working on it"]).await;
+    wait_until("a removal is under way", SOON, async || kicks.hits() > 0).await.unwrap();
+    staff.stage.service.sigkill().await.unwrap();
+    kicks.lift();
+    staff.stage.start().await;
+    staff.until_says(&post, &["the service stopped before it was done"]).await;
+    assert_eq!(staff.ended(&tap).await, "answered");
+    assert_eq!(memberships(&staff, &people[3..]).await, ["join"; 3]);
+    let ledger = staff.ledger().await;
+    assert_eq!((ledger.len(), &ledger[0]["outcome"]), (1, &json!("failed")), "{ledger:#?}");
 }
