@@ -17,7 +17,7 @@ fn defaults() -> Settings {
 }
 
 async fn removals_past_the_limit_are_all_held_and_joins_go_on(version: SynapseVersion) {
-    let stage = Stage::set(version, defaults()).await;
+    let stage = Stage::set_newest(version, defaults()).await;
     let old: Vec<String> = (0..6).map(|_| subject()).collect();
     let newcomer = subject();
     for sub in &old {
@@ -46,7 +46,7 @@ async fn removals_past_the_limit_are_all_held_and_joins_go_on(version: SynapseVe
 }
 
 async fn a_slow_drip_is_caught_like_a_flood(version: SynapseVersion) {
-    let stage = Stage::set(version, defaults()).await;
+    let stage = Stage::set_newest(version, defaults()).await;
     let people: Vec<String> = (0..5).map(|_| subject()).collect();
     for sub in &people {
         stage.hasura.add(sub, "staff", "member").await.unwrap();
@@ -67,7 +67,7 @@ async fn a_slow_drip_is_caught_like_a_flood(version: SynapseVersion) {
 }
 
 async fn an_emptied_roster_removes_nobody(version: SynapseVersion) {
-    let stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
+    let stage = Stage::set_newest(version, Settings { notify: true, ..Settings::default() }).await;
     let (one, two) = (subject(), subject());
     stage.hasura.add(&one, "staff", "member").await.unwrap();
     stage.hasura.add(&two, "analysts", "member").await.unwrap();
@@ -83,7 +83,7 @@ async fn an_emptied_roster_removes_nobody(version: SynapseVersion) {
 }
 
 async fn a_held_part_is_approved_as_it_was_shown_and_not_otherwise(version: SynapseVersion) {
-    let stage = Stage::set(version, defaults()).await;
+    let stage = Stage::set_newest(version, defaults()).await;
     let people: Vec<String> = (0..8).map(|_| subject()).collect();
     for sub in &people {
         stage.hasura.add(sub, "staff", "member").await.unwrap();

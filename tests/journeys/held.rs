@@ -80,7 +80,7 @@ async fn restart(stage: &Stage) {
 }
 
 async fn a_withheld_change_has_one_line_also_across_restarts_and_another_when_it_comes_back(version: SynapseVersion) {
-    let stage = Stage::set(version, Settings { mode: "observe", ..Settings::default() }).await;
+    let stage = Stage::set_newest(version, Settings { mode: "observe", ..Settings::default() }).await;
     let people = subjects(2);
     for sub in &people {
         stage.hasura.add(sub, "staff", "member").await.unwrap();
@@ -131,7 +131,7 @@ async fn restart_without_waiting(stage: &Stage) {
 }
 
 async fn a_held_plan_survives_a_restart_and_expires_when_the_rows_come_back(version: SynapseVersion) {
-    let stage = Stage::set(version, guarded()).await;
+    let stage = Stage::set_newest(version, guarded()).await;
     let people = subjects(8);
     staffed(&stage, &people).await;
     dismiss_from_staff(&stage, &people[..4]).await;
@@ -170,7 +170,7 @@ async fn a_held_plan_survives_a_restart_and_expires_when_the_rows_come_back(vers
 }
 
 async fn a_held_plan_that_changes_is_replaced_and_a_dismissed_one_is_silent_until_then(version: SynapseVersion) {
-    let stage = Stage::set(version, guarded()).await;
+    let stage = Stage::set_newest(version, guarded()).await;
     let people = subjects(8);
     staffed(&stage, &people).await;
     dismiss_from_staff(&stage, &people[..3]).await;
@@ -214,7 +214,7 @@ async fn a_held_plan_that_changes_is_replaced_and_a_dismissed_one_is_silent_unti
 }
 
 async fn nothing_is_approved_while_everything_is_paused(version: SynapseVersion) {
-    let stage = Stage::set(version, guarded()).await;
+    let stage = Stage::set_newest(version, guarded()).await;
     let people = subjects(8);
     staffed(&stage, &people).await;
     dismiss_from_staff(&stage, &people[..3]).await;

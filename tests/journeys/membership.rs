@@ -22,7 +22,7 @@ crate::on_both_versions!(
 );
 
 async fn a_new_row_joins_within_two_seconds_of_the_webhook(version: SynapseVersion) {
-    let stage = Stage::set(version, Settings::default()).await;
+    let stage = Stage::set_newest(version, Settings::default()).await;
     let sub = subject();
     stage.hasura.add(&subject(), "staff", "lead").await.unwrap();
     stage.start().await;
@@ -39,7 +39,7 @@ async fn a_new_row_joins_within_two_seconds_of_the_webhook(version: SynapseVersi
 }
 
 async fn a_new_row_joins_within_one_poll_without_a_webhook(version: SynapseVersion) {
-    let stage = Stage::set(version, Settings { poll_interval: "1s", ..Settings::default() }).await;
+    let stage = Stage::set_newest(version, Settings { poll_interval: "1s", ..Settings::default() }).await;
     stage.start().await;
     let sub = subject();
     stage.hasura.add(&sub, "analysts", "member").await.unwrap();
@@ -49,7 +49,7 @@ async fn a_new_row_joins_within_one_poll_without_a_webhook(version: SynapseVersi
 }
 
 async fn a_new_row_joins_at_once_by_listen(version: SynapseVersion) {
-    let stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
+    let stage = Stage::set_newest(version, Settings { notify: true, ..Settings::default() }).await;
     stage.start().await;
     let sub = subject();
     stage.hasura.add(&sub, "analysts", "member").await.unwrap();
@@ -58,7 +58,7 @@ async fn a_new_row_joins_at_once_by_listen(version: SynapseVersion) {
 }
 
 async fn a_deleted_row_removes_and_a_moved_one_moves(version: SynapseVersion) {
-    let stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
+    let stage = Stage::set_newest(version, Settings { notify: true, ..Settings::default() }).await;
     let (stays, goes, moves) = (subject(), subject(), subject());
     for sub in [&stays, &goes, &moves] {
         stage.hasura.add(sub, "staff", "member").await.unwrap();
@@ -80,7 +80,7 @@ async fn a_deleted_row_removes_and_a_moved_one_moves(version: SynapseVersion) {
 }
 
 async fn outsiders_and_unknown_mxids_are_removed_and_exempt_ids_are_not(version: SynapseVersion) {
-    let mut stage = Stage::set(version, Settings::default()).await;
+    let mut stage = Stage::set_newest(version, Settings::default()).await;
     let (member, invited, unknown, exempt) = (subject(), subject(), subject(), subject());
     stage.hasura.add(&member, "staff", "member").await.unwrap();
     stage.member(&stage.staff, &unknown).await;
@@ -102,7 +102,7 @@ async fn outsiders_and_unknown_mxids_are_removed_and_exempt_ids_are_not(version:
 }
 
 async fn a_banned_user_is_never_joined(version: SynapseVersion) {
-    let stage = Stage::set(version, Settings::default()).await;
+    let stage = Stage::set_newest(version, Settings::default()).await;
     let (banned, other) = (subject(), subject());
     Person::login(&stage.bed.synapse, &banned).await.unwrap();
     stage.admin.ban(&stage.staff, &stage.mxid(&banned)).await.unwrap();
@@ -124,7 +124,7 @@ async fn a_banned_user_is_never_joined(version: SynapseVersion) {
 }
 
 async fn a_leave_by_choice_is_respected_until_the_row_goes_and_comes_back(version: SynapseVersion) {
-    let stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
+    let stage = Stage::set_newest(version, Settings { notify: true, ..Settings::default() }).await;
     let (sub, other) = (subject(), subject());
     stage.hasura.add(&sub, "staff", "member").await.unwrap();
     stage.hasura.add(&other, "staff", "member").await.unwrap();
@@ -170,7 +170,7 @@ async fn a_leave_by_choice_is_respected_until_the_row_goes_and_comes_back(versio
 /// Synapse sends what it held back one event at a time, oldest first: the kick and the invitation must not be taken for
 /// what is so now.
 async fn a_leave_by_choice_while_the_service_was_down_is_respected(version: SynapseVersion) {
-    let stage = Stage::set(version, Settings::default()).await;
+    let stage = Stage::set_newest(version, Settings::default()).await;
     let sub = stage.start_with_staff(1).await.remove(0);
     stage.quiet().await;
     stage.service.sigterm().await.unwrap();
@@ -195,7 +195,7 @@ async fn a_leave_by_choice_while_the_service_was_down_is_respected(version: Syna
 }
 
 async fn who_left_by_choice_is_joined_again_when_somebody_asks(version: SynapseVersion) {
-    let stage = Stage::set(version, Settings::default()).await;
+    let stage = Stage::set_newest(version, Settings::default()).await;
     let sub = stage.start_with_staff(1).await.remove(0);
     let rejoin = async |user: &str, room: &str| stage.service.run_cli(&["rejoin", user, room]).await.unwrap();
     let refused = rejoin(&sub, "staff").await;
@@ -215,7 +215,7 @@ async fn who_left_by_choice_is_joined_again_when_somebody_asks(version: SynapseV
 }
 
 async fn a_kick_by_hand_is_repaired(version: SynapseVersion) {
-    let stage = Stage::set(version, Settings::default()).await;
+    let stage = Stage::set_newest(version, Settings::default()).await;
     let sub = stage.start_with_staff(1).await.remove(0);
     let before = stage.joins();
     stage.admin.kick(&stage.staff, &stage.mxid(&sub)).await.unwrap();
@@ -225,7 +225,7 @@ async fn a_kick_by_hand_is_repaired(version: SynapseVersion) {
 }
 
 async fn observing_writes_nothing_at_all(version: SynapseVersion) {
-    let stage = Stage::set(version, Settings { mode: "observe", ..Settings::default() }).await;
+    let stage = Stage::set_newest(version, Settings { mode: "observe", ..Settings::default() }).await;
     let (newcomer, outsider) = (subject(), subject());
     stage.hasura.add(&newcomer, "staff", "member").await.unwrap();
     stage.member(&stage.staff, &outsider).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use testbed::{NewUser, SynapseVersion, wait_until};
 
 use crate::pool_support::{pool, settings, staff, until_listed};
-use crate::support::{SOON, Settings, Stage, subjects};
+use crate::support::{SOON, Settings, Stage, newest_room_version, subjects};
 
 crate::on_both_versions!(a_pool_move_brings_everyone_over_and_waits_to_remove,);
 
@@ -14,7 +14,11 @@ async fn a_pool_move_brings_everyone_over_and_waits_to_remove(version: SynapseVe
     let guard = "free_removals = 2\nmax_removals = 5\nmax_fraction = 0.2".to_owned();
     // On a Synapse of its own: the admins of other stages must not be this one's business.
     let bed = Arc::new(testbed::own(version).await.unwrap());
-    let mut stage = Stage::set_on(bed, Settings { guard, ..settings(&pool, "remove") }).await;
+    let mut stage = Stage::set_on(
+        bed,
+        Settings { guard, room_version: Some(newest_room_version(version)), ..settings(&pool, "remove") },
+    )
+    .await;
     let leads = r#"[{ team = "staff", role = "lead" }]"#;
     stage.edit(|config| {
         let power = format!("members = [{{ team = \"staff\" }}]\npower = [{{ level = 50, grant = {leads} }}]");

@@ -31,7 +31,7 @@ async fn until_stopped(stage: &Stage, sub: &str) -> String {
 }
 
 async fn who_is_kicked_again_and_again_is_joined_five_times_and_staff_is_told_who_kicks(version: SynapseVersion) {
-    let stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
+    let stage = Stage::set_newest(version, Settings { notify: true, ..Settings::default() }).await;
     let (sub, other) = (subject(), subject());
     stage.hasura.add(&sub, "staff", "member").await.unwrap();
     stage.start().await;
@@ -73,7 +73,7 @@ async fn who_is_kicked_again_and_again_is_joined_five_times_and_staff_is_told_wh
 async fn who_is_let_in_again_and_again_is_removed_five_times_and_staff_is_told_who_lets_them_in(
     version: SynapseVersion,
 ) {
-    let stage = Stage::set(version, Settings::default()).await;
+    let stage = Stage::set_newest(version, Settings::default()).await;
     let (outsider, member) = (subject(), subject());
     stage.hasura.add(&member, "staff", "member").await.unwrap();
     let person = testbed::Person::login(&stage.bed.synapse, &outsider).await.unwrap();

@@ -29,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) query: Option<String>,
     pub(crate) exempt: Vec<String>,
     pub(crate) notify: bool,
+    /// The version of the rooms; Synapse's default when left out.
+    pub(crate) room_version: Option<&'static str>,
     /// Further sections of the configuration, such as `[cognito]`.
     pub(crate) sections: String,
 }
@@ -43,6 +45,7 @@ impl Default for Settings {
             query: None,
             exempt: Vec::new(),
             notify: false,
+            room_version: None,
             sections: String::new(),
         }
     }
@@ -74,12 +77,22 @@ impl Stage {
         Self::set_on(shared(version).await, settings).await
     }
 
-    /// The same on a bed of one's own.
+    /// The same with rooms of version 12 where this Synapse has it, and of version 10 elsewhere: whose ids have no server
+    /// part, and whose creator stands above all levels.
+    pub(crate) async fn set_newest(version: SynapseVersion, settings: Settings) -> Stage {
+        Self::set(version, Settings { room_version: Some(newest_room_version(version)), ..settings }).await
+    }
+
+    /// The same as [`Stage::set`] on a bed of one's own.
     pub(crate) async fn set_on(bed: Arc<Bed>, settings: Settings) -> Stage {
         let slot = bed.synapse.slot();
         let admin = Admin::register(&bed.synapse).await.unwrap();
         let bot = admin.enlist(&slot).await.unwrap();
-        let room = async || admin.create_room_with(&bot, NewRoom::default()).await.unwrap();
+        let room_version = settings.room_version.map(str::to_owned);
+        let room = async || {
+            let new = NewRoom { version: room_version.clone(), ..NewRoom::default() };
+            admin.create_room_with(&bot, new).await.unwrap()
+        };
         let (red, staff, analysts) = (room().await, room().await, room().await);
         let hasura = Hasura::create(&bed.postgres).await.unwrap();
         let proxy = Proxy::start(&bed.synapse.url()).await.unwrap();
@@ -112,7 +125,8 @@ impl Stage {
 
     /// The configuration file of this stage.
     pub(crate) fn config(&self) -> String {
-        let Settings { mode, poll_interval, resync_interval, guard, query, exempt, notify, sections } = &self.settings;
+        let Settings { mode, poll_interval, resync_interval, guard, query, exempt, notify, sections, .. } =
+            &self.settings;
         let query = query.as_ref().map(|query| format!("query = '''{query}'''\n")).unwrap_or_default();
         let notify = if *notify { "notify_channel = \"team_members_changed\"\n" } else { "" };
         let (red, staff, analysts) = (&self.red, &self.staff, &self.analysts);
@@ -336,6 +350,14 @@ members = [{{ team = "analysts" }}]
         })
         .await
         .unwrap();
+    }
+}
+
+/// The newest of the two room versions that the service is shown on.
+pub(crate) fn newest_room_version(version: SynapseVersion) -> &'static str {
+    match version {
+        SynapseVersion::V1_105 => "10",
+        SynapseVersion::V1_163 => "12",
     }
 }
 
