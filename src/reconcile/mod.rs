@@ -27,6 +27,7 @@ mod service;
 mod standing;
 mod state_echoes;
 mod state_writes;
+mod stopped;
 mod verify;
 mod wakes;
 mod withheld;

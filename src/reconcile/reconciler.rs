@@ -19,12 +19,12 @@ use super::executor::{Executor, Tried};
 use super::feed::Ears;
 use super::held::HeldPlans;
 use super::observe::distrust;
-use super::quarrels::{self, Quarrels};
+use super::quarrels::Quarrels;
 use super::record;
 use super::report::{Failed, PassReport};
-use super::state_echoes;
 use super::verify::Verify;
 use super::withheld::{self, Withheld};
+use super::{state_echoes, stopped};
 use crate::homeserver::{CallError, Homeserver};
 use crate::sources::Roster;
 use crate::store::{AccountsRead, Pardoned, PassId, Store};
@@ -225,7 +225,7 @@ impl Reconciler {
             };
             let origins = self.origins(&due).await?;
             withheld::write(&self.store, *pass, seq, withheld).await?;
-            quarrels::write(&self.store, *pass, seq, stopped).await?;
+            stopped::write(&self.store, *pass, seq, stopped).await?;
             let (store, homeserver) = (&self.store, &self.homeserver);
             let executor = Executor {
                 homeserver,
