@@ -130,6 +130,51 @@ fn any_style() -> impl Strategy<Value = Style> {
     prop_oneof![Just(Style::Compact), Just(Style::Spread), Just(Style::Escaped)]
 }
 
+/// Pieces that JSON is made of, and some that it is not.
+const TOKENS: &[&str] = &[
+    "{",
+    "}",
+    "[",
+    "]",
+    "{\"a\":",
+    "\"a\":",
+    "{}",
+    "[]",
+    "true",
+    "false",
+    "null",
+    "nul",
+    "0",
+    "-0",
+    "00",
+    "12",
+    "-",
+    "1.5",
+    "1.",
+    ".5",
+    "1e5",
+    "1E-5",
+    "1e",
+    "1e+",
+    "2e99999",
+    "\"\"",
+    "\"x\"",
+    "\"\\n\"",
+    "\"\\x\"",
+    "\"\\u00e9\"",
+    "\"\\u00g9\"",
+    "\"\\ud800\"",
+    "\"\\\\\"",
+    "\"\\\"\"",
+    "\"\u{1}\"",
+    "\"\u{7f}é\"",
+    "\"a",
+    " ",
+    "\n",
+    "\u{b}",
+    "\u{feff}",
+];
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
 
@@ -169,6 +214,33 @@ proptest! {
         }
         let json = std::str::from_utf8(&body).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok());
         prop_assert_eq!(matches!(read(&body, &interest()), Err(Malformed::NotJson)), !json);
+    }
+
+    #[test]
+    fn what_is_json_is_what_serde_json_says(
+        tokens in prop::collection::vec(prop_oneof![prop::sample::select(TOKENS), Just(",\"a\":"), Just(",")], 0..12),
+        in_an_event in any::<bool>(),
+    ) {
+        let value = tokens.concat();
+        let body = if in_an_event { format!("{{\"events\":[{{\"type\":{value}}}]}}") } else { value };
+        let json = serde_json::from_str::<IgnoredAny>(&body).is_ok();
+        prop_assert_eq!(matches!(read(body.as_bytes(), &interest()), Err(Malformed::NotJson)), !json, "{}", body);
+    }
+
+    #[test]
+    fn depth_does_not_matter(depth in 0..200_usize, close in 0..200_usize, arrays in any::<u64>()) {
+        let array = |level: usize| arrays >> (level % 64) & 1 == 1;
+        let open: String = (0..depth).map(|level| if array(level) { "[" } else { "{\"a\":" }).collect();
+        let shut: String = (0..depth).rev().map(|level| if array(level) { "]" } else { "}" }).collect();
+        let body = format!("{{\"events\":[{{\"content\":{open}0{shut}}},7]}}");
+        let transaction = read(body.as_bytes(), &interest()).unwrap();
+        prop_assert_eq!(transaction.seen.unreadable(), 2);
+        if let Some(level) = (close < depth).then_some(close) {
+            let mut crossed = shut.into_bytes();
+            crossed[depth - 1 - level] = if array(level) { b'}' } else { b']' };
+            let body = format!("{{\"events\":[{{\"content\":{open}0{}}}]}}", String::from_utf8(crossed).unwrap());
+            prop_assert_eq!(read(body.as_bytes(), &interest()).unwrap_err(), Malformed::NotJson);
+        }
     }
 
     #[test]

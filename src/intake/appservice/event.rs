@@ -2,12 +2,10 @@
 //!
 //! All other fields are skipped without building values, to any depth.
 
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
 
-use serde::{
-    Deserialize,
-    de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor},
-};
+use super::json::Json;
+use super::transaction::Malformed;
 
 /// Longest identifier, in bytes (Matrix specification, *Size limits*). A longer one could not be indexed, and the
 /// inbox would refuse it for ever.
@@ -23,110 +21,42 @@ pub(super) struct EventHead<'a> {
     pub(super) state_key: Option<Cow<'a, str>>,
 }
 
-/// Fails on what is not an event: not an object, an id or the type missing, empty, over-long, holding NUL (Postgres
-/// cannot store it) or not a string. A key that is given twice counts with its last value, as elsewhere.
-impl<'de: 'a, 'a> Deserialize<'de> for EventHead<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(HeadVisitor)
-    }
-}
-
-struct HeadVisitor;
-
-impl<'de> Visitor<'de> for HeadVisitor {
-    type Value = EventHead<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an event")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
-        let (mut event_id, mut room_id, mut event_type, mut state_key) = (None, None, None, None);
-        while let Some(field) = fields.next_key::<Field>()? {
-            let slot = match field {
-                Field::EventId => &mut event_id,
-                Field::RoomId => &mut room_id,
-                Field::Type => &mut event_type,
-                Field::StateKey => &mut state_key,
-                Field::Other => {
-                    fields.next_value::<IgnoredAny>()?;
-                    continue;
-                }
-            };
-            *slot = Some(fields.next_value::<Text<'de>>()?.0);
+impl<'a> EventHead<'a> {
+    /// Reads the value that starts here and moves past it. `None` for JSON that is not an event: not an object, an id or
+    /// the type missing, empty, over-long, holding NUL (Postgres cannot store it) or not a string. A key that is given
+    /// twice counts with its last value, as elsewhere.
+    pub(super) fn read(json: &mut Json<'a>) -> Result<Option<Self>, Malformed> {
+        if json.peek() != Some(b'{') {
+            return json.skip().map(|()| None);
         }
-        Ok(EventHead {
-            event_id: identifier("event_id", event_id)?,
-            room_id: identifier("room_id", room_id)?,
-            event_type: identifier("type", event_type)?,
-            state_key,
-        })
+        let (mut event_id, mut room_id, mut event_type, mut state_key) = (None, None, None, Some(None));
+        json.each(b'{', b'}', |json| {
+            let key = json.key()?;
+            match &*key.text().unwrap_or_default() {
+                "event_id" => event_id = json.string()?,
+                "room_id" => room_id = json.string()?,
+                "type" => event_type = json.string()?,
+                "state_key" => state_key = json.string()?.map(Some),
+                _ => json.skip()?,
+            }
+            Ok(())
+        })?;
+        let read = || {
+            Some(Self {
+                event_id: identifier(event_id)?,
+                room_id: identifier(room_id)?,
+                event_type: identifier(event_type)?,
+                state_key: state_key?,
+            })
+        };
+        Ok(read())
     }
 }
 
-fn identifier<'a, E: Error>(name: &'static str, value: Option<Cow<'a, str>>) -> Result<Cow<'a, str>, E> {
-    let value = value.ok_or_else(|| E::missing_field(name))?;
-    // NUL stands in JSON only as an escape, so a borrowed string has none.
-    let holds_nul = matches!(&value, Cow::Owned(text) if text.contains('\0'));
-    if value.is_empty() || value.len() > MAX_ID_BYTES || holds_nul {
-        return Err(E::custom(name));
-    }
-    Ok(value)
-}
-
-enum Field {
-    EventId,
-    RoomId,
-    Type,
-    StateKey,
-    Other,
-}
-
-impl<'de> Deserialize<'de> for Field {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct FieldVisitor;
-        impl Visitor<'_> for FieldVisitor {
-            type Value = Field;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a key")
-            }
-
-            fn visit_str<E>(self, key: &str) -> Result<Field, E> {
-                Ok(match key {
-                    "event_id" => Field::EventId,
-                    "room_id" => Field::RoomId,
-                    "type" => Field::Type,
-                    "state_key" => Field::StateKey,
-                    _ => Field::Other,
-                })
-            }
-        }
-        deserializer.deserialize_str(FieldVisitor)
-    }
-}
-
-/// A string, borrowed unless an escape in it had to be decoded (`Cow`'s own implementation always copies).
-pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(TextVisitor)
-    }
+fn identifier(value: Option<Cow<'_, str>>) -> Option<Cow<'_, str>> {
+    value.filter(|value| {
+        // NUL stands in JSON only as an escape, so a borrowed string has none.
+        let holds_nul = matches!(value, Cow::Owned(text) if text.contains('\0'));
+        !value.is_empty() && value.len() <= MAX_ID_BYTES && !holds_nul
+    })
 }

@@ -7,6 +7,7 @@ mod error;
 mod event;
 mod inbox;
 mod interest;
+mod json;
 mod seen;
 mod token;
 pub mod transaction;
