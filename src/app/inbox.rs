@@ -12,11 +12,11 @@ const APPEND_TIMEOUT: Duration = Duration::from_secs(10);
 /// The inbox as the listener sees it. Until the database is there, every transaction that matters is refused at once, and
 /// Synapse sends it again.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Inbox(Arc<OnceLock<Store>>);
+pub struct Inbox(Arc<OnceLock<Store>>);
 
 impl Inbox {
     /// The database is there.
-    pub(super) fn open(&self, store: Store) {
+    pub fn open(&self, store: Store) {
         // Only the composition root opens it, once.
         let _ = self.0.set(store);
     }

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use self::inbox::Inbox;
+pub use self::inbox::Inbox;
 use self::lead::Signals;
 pub use self::settings::Settings;
 use crate::commands;
