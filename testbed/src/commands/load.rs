@@ -1,10 +1,12 @@
 //! `testbed load`: what the service costs on a real Synapse, beside bare calls in the same run.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand, value_parser};
-use testbed::load::{Flood, Joins, Latency, Setup, Unlisted};
+use testbed::load::{Flood, Idle, Joins, Latency, Setup, Unlisted};
 
 use super::version::Version;
 use crate::binary;
@@ -15,6 +17,9 @@ pub(crate) struct Load {
     /// The Synapse to measure on; 1.105.1 is what production runs
     #[arg(long, global = true, value_enum, default_value = "1.105.1", value_name = "VERSION")]
     synapse: Version,
+    /// The service's binary; built when left out
+    #[arg(long, global = true)]
+    binary: Option<PathBuf>,
     #[command(subcommand)]
     kind: Kind,
 }
@@ -47,6 +52,15 @@ enum Kind {
         #[arg(long, default_value_t = 200, value_parser = value_parser!(u16).range(1..=5000))]
         members: u16,
     },
+    /// Start the service again and again, then leave it alone: how soon it is ready, and what it costs to let it be
+    Idle {
+        /// How long it is left alone
+        #[arg(long, default_value_t = 10, value_parser = value_parser!(u16).range(1..=1440))]
+        minutes: u16,
+        /// Starts on a database that was used before
+        #[arg(long, default_value_t = 20, value_parser = value_parser!(u16).range(1..=1000))]
+        starts: u16,
+    },
     /// Fill an invite-only room, and a public one that no directory lists: what each join costs Synapse
     Unlisted {
         /// People who join each room
@@ -63,8 +77,14 @@ impl Load {
         if cfg!(debug_assertions) {
             tell("this is a build for development: times mean little; use cargo run --release --bin testbed -- load …");
         }
-        tell("building the service …");
-        let setup = Setup { binary: binary::build().await?, version: self.synapse.into(), tell };
+        let binary = match self.binary {
+            Some(binary) => binary.canonicalize().context("find the binary")?,
+            None => {
+                tell("building the service …");
+                binary::build().await?
+            }
+        };
+        let setup = Setup { binary, version: self.synapse.into(), tell };
         let report = match self.kind {
             Kind::Joins { people, rooms, rounds } => {
                 let asked = Joins { people: people.into(), rooms: rooms.into(), rounds: rounds.into() };
@@ -73,6 +93,10 @@ impl Load {
             Kind::Flood { messages, members } => {
                 let messages = usize::try_from(messages).context("count messages")?;
                 Flood { messages, members: members.into() }.measure(&setup).await?.report()
+            }
+            Kind::Idle { minutes, starts } => {
+                let quiet = Duration::from_secs(60 * u64::from(minutes));
+                Idle { quiet, starts: starts.into() }.measure(&setup).await?.report()
             }
             Kind::Latency { runs } => Latency { runs: runs.into() }.measure(&setup).await?.report(),
             Kind::Unlisted { people, steps } => {

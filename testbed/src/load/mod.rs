@@ -9,6 +9,7 @@ mod calls;
 mod cloud;
 mod figures;
 mod flood;
+mod idle;
 mod joins;
 mod latency;
 mod process;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 
 pub use figures::Report;
 pub use flood::{Flood, FloodFound};
+pub use idle::{Idle, IdleFound};
 pub use joins::{Joins, JoinsFound, Turn, Who};
 pub use latency::{Latency, LatencyFound};
 pub use unlisted::{Kind, Step, Unlisted, UnlistedFound};

@@ -19,9 +19,19 @@ pub(super) fn cpu(pid: Option<u32>) -> Result<Duration> {
 
 /// The resident memory of a process, in bytes.
 pub(super) fn memory(pid: Option<u32>) -> Result<u64> {
+    let kilobytes = status(pid, "VmRSS:")?;
+    let kilobytes: u64 = kilobytes.trim_end_matches(" kB").parse().context("no resident memory in kB")?;
+    Ok(kilobytes * 1024)
+}
+
+/// How many threads a process has.
+pub(super) fn threads(pid: Option<u32>) -> Result<usize> {
+    status(pid, "Threads:")?.parse().context("no count of threads")
+}
+
+fn status(pid: Option<u32>, what: &str) -> Result<String> {
     let pid = pid.context("the process does not run")?;
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).context("read what the process has used")?;
-    let resident =
-        status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
-    resident.map(|kilobytes: u64| kilobytes * 1024).context("no resident memory in the process's status")
+    let value = status.lines().find_map(|line| line.strip_prefix(what));
+    value.map(|value| value.trim().to_owned()).with_context(|| format!("no {what} in the process's status"))
 }

@@ -35,6 +35,8 @@ pub(super) struct Stack {
     pub(super) hand: Admin,
     pub(super) truth: Truth,
     pub(super) synapse: Synapse,
+    /// The service's `homeserver.url`.
+    homeserver: String,
     postgres: Arc<Postgres>,
     slot: Slot,
     database: String,
@@ -67,14 +69,44 @@ impl Stack {
         let binary = setup.binary.clone();
         let service = Service::install(ServiceSpec { binary, config: String::new(), env, admin: admin.clone() })?;
         let (truth, http) = (Truth::of(&synapse)?, reqwest::Client::new());
-        Ok(Stack { service, hasura, bot, hand, truth, synapse, postgres, slot, database, admin, http })
+        let homeserver = synapse.url();
+        Ok(Stack { service, hasura, bot, hand, truth, synapse, homeserver, postgres, slot, database, admin, http })
     }
 
     /// Starts the service for these rooms, with `sections` added to its configuration, and waits until it is ready.
     pub(super) async fn start_service(&mut self, rooms: &[ManagedRoom], sections: &str) -> Result<()> {
-        self.service.set_config(&self.config(rooms, sections))?;
-        self.service.start_again()?;
+        self.spawn_service(rooms, sections)?;
         self.service.wait_ready().await
+    }
+
+    /// The same without waiting.
+    pub(super) fn spawn_service(&mut self, rooms: &[ManagedRoom], sections: &str) -> Result<()> {
+        self.service.set_config(&self.config(rooms, sections))?;
+        self.service.start_again()
+    }
+
+    /// Whether `/readyz` says so.
+    pub(super) async fn is_ready(&self) -> bool {
+        let answer = self.http.get(format!("http://{}/readyz", self.admin)).send().await;
+        answer.is_ok_and(|answer| answer.status().is_success())
+    }
+
+    /// From its next start the service reaches Synapse by this address.
+    pub(super) fn reach_synapse_by(&mut self, url: &str) {
+        self.homeserver = url.to_owned();
+    }
+
+    /// Transactions so far in the service's database and in the roster's, asked for in neither.
+    pub(super) async fn transactions(&self) -> Result<[i64; 2]> {
+        let mut connection = self.postgres.connect("postgres").await?;
+        let mut counts = [0; 2];
+        for (count, url) in counts.iter_mut().zip([self.database.as_str(), self.hasura.url()]) {
+            let name = url.rsplit('/').next().context("name the database")?;
+            let sql = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = $1";
+            *count =
+                sqlx::query_scalar(sql).bind(name).fetch_one(&mut connection).await.context("count transactions")?;
+        }
+        Ok(counts)
     }
 
     /// Ends the service, in order.
@@ -202,7 +234,7 @@ url = "{roster}"
 accounts = "enforce"
 joins = "enforce"
 {sections}"#,
-            url = self.synapse.url(),
+            url = self.homeserver,
             server = self.synapse.server_name(),
             registration = self.slot.registration.display(),
             listen = self.slot.listen(),
