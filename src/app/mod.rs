@@ -44,6 +44,11 @@ const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     let settings = Arc::new(settings);
     let config = &settings.config;
+    // Reading the certificates takes a while, and nobody needs it before the database is there.
+    tokio::spawn({
+        let settings = Arc::clone(&settings);
+        async move { settings.homeserver().await.map(drop) }
+    });
     let metrics =
         metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder().context("install metrics")?;
     appservice::describe_metrics();
@@ -71,9 +76,6 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     let admin = admin::router(Admin { readiness: readiness.clone(), metrics, hook_secret, wake_roster });
     tasks.spawn(server::serve(admin_listener, admin, stop.clone(), DRAIN));
 
-    if let Some(roster) = settings.roster()? {
-        startup::check_roster(&roster).await?;
-    }
     let inbox = Inbox::default();
     let interesting = SharedInterest::new(interest(&settings, &settings.policy)?);
     let service = appservice::router(AppService {
@@ -85,7 +87,9 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     tasks.spawn(server::serve(listener, service, stop.clone(), DRAIN));
     info!(listen = %config.appservice.listen, admin = %config.admin.listen, environment = config.environment, "listening");
 
-    let Some(store) = startup::open_store(&settings, &readiness, &stop).await? else { return Ok(()) };
+    let store = startup::open_store(&settings, &readiness, &stop);
+    let ((), store) = tokio::try_join!(startup::check_roster(&settings), store)?;
+    let Some(store) = store else { return Ok(()) };
     inbox.open(store.clone());
     tasks.spawn(ping(settings.homeserver().await?, settings.registration.id.clone()));
     let queue_status = intake::queue::QueueStatus::default();
@@ -97,7 +101,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     let moved = Arc::new(Notify::new());
     tasks.spawn(listen_to_database(store.clone(), wakes.clone(), Arc::clone(&moved), Arc::clone(&heard), stop.clone()));
     tasks.spawn(interest::keep(Arc::clone(&settings), store.clone(), interesting, moved, stop.clone()));
-    if let (Some(roster), Some(source)) = (&config.roster, settings.roster()?)
+    if let (Some(roster), Some(source)) = (&config.roster, settings.another_roster()?)
         && let Some(channel) = &roster.notify_channel
     {
         let wakes = wakes.clone();

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 use provisioner_policy::{AccountsFrom, Policy, Selector};
+use tokio::sync::OnceCell;
 
 use crate::accounts::{Accounts, Server};
 use crate::commands::StaffRoom;
@@ -22,6 +24,15 @@ pub struct Settings {
     pub config: Config,
     pub registration: Registration,
     pub policy: Policy,
+    made: Made,
+}
+
+/// Parts that are made once, when they are first asked for: each holds connections, and certificates of its own.
+#[derive(Debug, Default)]
+struct Made {
+    homeserver: OnceCell<Homeserver>,
+    directory: OnceCell<Directory>,
+    roster: OnceLock<Roster>,
 }
 
 impl Settings {
@@ -37,7 +48,7 @@ impl Settings {
         let bot =
             registration.bot(&config.homeserver.server_name).context("make the bot's MXID from the registration")?;
         let policy = config.policy(bot.as_str());
-        Ok(Self { path: path.to_owned(), config, registration, policy })
+        Ok(Self { path: path.to_owned(), config, registration, policy, made: Made::default() })
     }
 
     /// The policy in force: the file's, with the rooms that are followed to their successors.
@@ -65,8 +76,11 @@ impl Settings {
 
     /// The homeserver as the bot.
     pub async fn homeserver(&self) -> Result<Homeserver> {
-        let token = self.registration.as_token.expose();
-        Ok(Homeserver::connect(&self.config.homeserver.url, &self.policy.bot, token, Timeouts::default()).await?)
+        let connect = async || {
+            let token = self.registration.as_token.expose();
+            Homeserver::connect(&self.config.homeserver.url, &self.policy.bot, token, Timeouts::default()).await
+        };
+        Ok(self.made.homeserver.get_or_try_init(connect).await?.clone())
     }
 
     /// The names that MXIDs are made of.
@@ -77,7 +91,8 @@ impl Settings {
     /// The user pool, where one is configured.
     pub async fn directory(&self) -> Option<Directory> {
         let cognito = self.config.cognito.as_ref()?;
-        Some(Directory::connect(&cognito.region, &cognito.user_pool_id, cognito.endpoint_url.as_deref()).await)
+        let connect = || Directory::connect(&cognito.region, &cognito.user_pool_id, cognito.endpoint_url.as_deref());
+        Some(self.made.directory.get_or_init(connect).await.clone())
     }
 
     /// The account store with the pool behind it, where there is one.
@@ -102,6 +117,15 @@ impl Settings {
 
     /// The roster, where one is configured.
     pub fn roster(&self) -> Result<Option<Roster>> {
+        if let Some(roster) = self.made.roster.get() {
+            return Ok(Some(roster.clone()));
+        }
+        let Some(roster) = self.another_roster()? else { return Ok(None) };
+        Ok(Some(self.made.roster.get_or_init(|| roster).clone()))
+    }
+
+    /// The same with a connection of its own, for who keeps it.
+    pub fn another_roster(&self) -> Result<Option<Roster>> {
         let roster = self.config.roster.as_ref();
         Ok(roster.map(|roster| Roster::new(roster.url.expose(), &roster.query)).transpose()?)
     }

@@ -6,11 +6,11 @@ use tracing::warn;
 
 use super::{Settings, pause};
 use crate::intake::admin::Readiness;
-use crate::sources::Roster;
 use crate::store::{StampError, Store};
 
 /// A query with other columns can never be right: better not to start than to run without a roster.
-pub(super) async fn check_roster(roster: &Roster) -> Result<()> {
+pub(super) async fn check_roster(settings: &Settings) -> Result<()> {
+    let Some(roster) = settings.roster()? else { return Ok(()) };
     match roster.check().await {
         Err(error) if error.is_misconfigured() => Err(error.into()),
         // Anything else may pass, and is reported by /readyz and the log until it does.
