@@ -28,7 +28,7 @@ pub(crate) fn pool_move(world: &World, recent: &Recent, plan: &Plan) -> Option<P
         .actions
         .iter()
         .filter_map(|action| match action.change {
-            Change::Remove { user, .. } if !world.facts.places.contains_key(&user) => Some(user),
+            Change::Remove { user, .. } if !world.facts.places.contains(user) => Some(user),
             _ => None,
         })
         .collect();
@@ -41,7 +41,7 @@ pub(crate) fn pool_move(world: &World, recent: &Recent, plan: &Plan) -> Option<P
     let joined = |user: &UserIx| recent.joined.get(user).copied();
     let last_old = going.iter().filter_map(joined).max();
     let is_new = |user: &UserIx| !is_in(*user) || joined(user).is_some_and(|its| last_old.is_none_or(|old| its > old));
-    let arriving = world.facts.places.keys().filter(|user| is_new(user)).count();
+    let arriving = world.facts.places.people().filter(is_new).count();
     (arriving >= FEWEST && arriving * 2 > roster).then_some(PoolMove { roster, arriving, going: going.len() })
 }
 

@@ -124,7 +124,7 @@ impl World {
     pub fn note_lost(&mut self, room: RoomIx, made_from: &Value, replaced: &Value, written: &Value) {
         let mut lost = overwritten(made_from, replaced, written);
         lost.retain(|one| self.is_theirs_to_set(room, one));
-        self.room_mut(room).note_lost(lost);
+        self.mend(room, |mending| mending.note_missing(lost));
     }
 
     /// Notes what somebody else's power levels changed in those they replaced. `ours` are our last writes, as made from
@@ -133,7 +133,7 @@ impl World {
         let mut edits = overwritten(replaced, content, replaced);
         edits.retain(|edit| !ours.iter().any(|(made_from, written)| edit.undoes(made_from, written)));
         edits.retain(|edit| self.is_theirs_to_set(room, edit));
-        self.room_mut(room).note_edits(edits);
+        self.mend(room, |mending| mending.note(edits));
     }
 
     /// Levels that the policy decides are left to the plan: only of those without a grant a lowering is kept, because no

@@ -59,10 +59,15 @@ impl RowTrouble {
 
     /// Whether someone unknown may be meant, so that nobody may be removed from rooms of `team`.
     pub fn hides_someone_of(&self, team: &str) -> bool {
+        self.hides_someone() && self.team().is_none_or(|its| its == team)
+    }
+
+    /// The team of the row, where it has one.
+    pub(crate) fn team(&self) -> Option<&str> {
         match self {
-            Self::NoSubject { team: None } | Self::NoTeam { .. } | Self::BadSubject { team: None, .. } => true,
-            Self::NoSubject { team: Some(its) } | Self::BadSubject { team: Some(its), .. } => its == team,
-            Self::NoRole { .. } | Self::Folded { .. } => false,
+            Self::NoSubject { team } | Self::BadSubject { team, .. } => team.as_deref(),
+            Self::NoRole { team, .. } => Some(team),
+            Self::NoTeam { .. } | Self::Folded { .. } => None,
         }
     }
 }

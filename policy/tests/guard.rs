@@ -28,14 +28,14 @@ fn world(teams: &[usize], limits: GuardLimits) -> World {
     });
     for (number, count) in teams.iter().enumerate() {
         let room = world.rooms().nth(number).expect("a room of the policy");
-        world.room_mut(room).standing = Standing::Ready;
+        world.set_standing(room, Standing::Ready);
         for user in 0..*count {
             let mxid = format!("@{}:{SERVER}", subject(number, user));
             world.set_on_server(&mxid, OnServer { present: true, ..OnServer::default() });
             world.set_membership(room, &mxid, Membership::Join, None);
         }
     }
-    world.mirror.accounts_listed = true;
+    world.set_accounts_listed(true);
     world
 }
 
@@ -126,7 +126,7 @@ fn joining_others_meanwhile_does_not_make_what_is_held_a_smaller_share() {
     assert_eq!((part.counts[0].count, part.counts[0].of), (3, Some(10)));
     for action in first.due() {
         if let Change::Join { user, .. } = action.change {
-            world.room_mut(room).set_membership(user, Membership::Join);
+            world.set_member(room, user, Membership::Join, None);
         }
     }
     let mut recent = Recent::default();

@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn the_delay_grows_and_ends_with_success() {
         let mut world = World::new(Policy { server_name: "a".into(), bot: "@b:a".into(), ..Policy::default() });
-        let change = Change::CreateAccount { user: world.users.intern("@c:a") };
+        let change = Change::CreateAccount { user: world.intern("@c:a") };
         let now = Instant::now();
         let mut backoff = Backoff::default();
         assert!(backoff.is_due(&change, now));

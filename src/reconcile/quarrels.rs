@@ -56,7 +56,7 @@ impl Quarrels {
             };
             match (line.user_id, room) {
                 (Some(user), room) => {
-                    let key = ChangeKey { kind, room, user: Some(world.users.intern(&user)), detail: 0 };
+                    let key = ChangeKey { kind, room, user: Some(world.intern(&user)), detail: 0 };
                     if line.withheld {
                         self.told.insert(key);
                     } else {
@@ -114,7 +114,7 @@ impl Quarrels {
             by: None,
             again_at: (Utc::now() + again).format("%H:%M:%S UTC").to_string(),
         };
-        world.quarrels.insert(key, quarrel);
+        world.begin_quarrel(key, quarrel);
     }
 
     /// Whether a change was undone once more since it stopped, so that a person was told.
@@ -131,7 +131,7 @@ impl Quarrels {
         let over = |key: &ChangeKey| self.until(key).is_none_or(|until| until <= now);
         let ended: Vec<ChangeKey> = world.quarrels.keys().copied().filter(over).collect();
         for key in ended {
-            world.quarrels.remove(&key);
+            world.end_quarrel(&key);
             self.done.remove(&key);
             self.told.remove(&key);
         }
@@ -197,9 +197,7 @@ impl Reconciler {
 
     async fn name_culprit(&mut self, key: &ChangeKey) -> Result<()> {
         let by = culprit::find(&self.store, &self.world, key).await?;
-        if let Some(quarrel) = self.world.quarrels.get_mut(key) {
-            quarrel.by = by;
-        }
+        self.world.name_culprit(key, by);
         Ok(())
     }
 }
@@ -227,16 +225,15 @@ mod tests {
     use provisioner_policy::{Mode, Modes, OnServer, Recent, plan};
 
     use super::*;
-    use crate::reconcile::feed::tests::world as small_world;
+    use crate::reconcile::feed::tests::world_in as small_world_in;
 
     /// A world in which one person is to be joined.
     fn world() -> (World, Change) {
-        let (mut world, room) = small_world();
-        world.policy.modes = Modes { joins: Mode::Enforce, ..Modes::default() };
-        world.mirror.accounts_listed = true;
+        let (mut world, room) = small_world_in(Modes { joins: Mode::Enforce, ..Modes::default() });
+        world.set_accounts_listed(true);
         world.set_on_server("@u:a", OnServer { present: true, ..OnServer::default() });
-        let user = world.users.intern("@u:a");
-        world.facts.accounts.set(user, provisioner_policy::Account::Active);
+        world.set_account("@u:a", provisioner_policy::Account::Active, None, false);
+        let user = world.intern("@u:a");
         let change = Change::Join { room, user, before: provisioner_policy::Membership::None };
         (world, change)
     }
@@ -306,7 +303,7 @@ mod tests {
         assert_eq!(world.quarrel(&change.key()).map(|quarrel| quarrel.times), Some(5));
 
         let mut again = Quarrels::default();
-        world.quarrels.clear();
+        world.end_quarrel(&change.key());
         let lines = (0..5).map(|time| line(300.0 - f64::from(time), false)).chain([line(290.0, true)]);
         again.inherit(&mut world, lines.collect(), now);
         assert!(world.quarrel(&change.key()).is_some() && again.told.contains(&change.key()));

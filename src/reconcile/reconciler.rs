@@ -85,7 +85,7 @@ impl Reconciler {
         roster: Option<Roster>,
     ) -> Self {
         let mut world = World::new(policy);
-        world.facts.accounts_from = accounts_from;
+        world.set_accounts_from(accounts_from);
         Self {
             world,
             store,
@@ -150,7 +150,7 @@ impl Reconciler {
     /// Who of the roster and of those who are to go was joined lately: after a pool move it is the ones and not the others.
     async fn joined_lately(&self, plan: &Plan) -> Result<HashMap<UserIx, i64>> {
         let going = plan.actions.iter().filter_map(|action| action.change.user());
-        let people = self.world.facts.places.keys().copied().chain(going);
+        let people = self.world.facts.places.people().chain(going);
         let mxids: Vec<String> = people.map(|user| self.world.users.mxid(user)).collect();
         let joined = self.store.joined_lately(&mxids, LATELY_DAYS).await.context("look who was joined lately")?;
         Ok(joined.iter().filter_map(|(mxid, order)| Some((self.world.users.get(mxid)?, *order))).collect())
@@ -263,7 +263,7 @@ impl Reconciler {
                         // A reading that contradicts the answer for good must not make us ask for ever.
                         self.backoff.failed(change, now, None);
                         // The mirror was behind: what else it missed is in the room.
-                        change.room().into_iter().for_each(|room| distrust(self.world.room_mut(room)));
+                        change.room().into_iter().for_each(|room| distrust(&mut self.world, room));
                     }
                 }
                 Tried::Wrote(written) => {
@@ -275,7 +275,7 @@ impl Reconciler {
                 // The next plan is made from a new reading.
                 Tried::Outdated | Tried::Refused(_) => {
                     self.backoff.failed(change, now, None);
-                    change.room().into_iter().for_each(|room| distrust(self.world.room_mut(room)));
+                    change.room().into_iter().for_each(|room| distrust(&mut self.world, room));
                     match tried {
                         Tried::Refused(why) => report.failed.push(failed(&self.world, change, why)),
                         _ => report.waiting += 1,
@@ -316,24 +316,24 @@ impl Reconciler {
                 self.on_server(user, |there| OnServer { deactivated: false, admin: false, ..there });
             }
             &Change::LockAccount { user } => {
-                self.world.facts.closed_by_us.insert(user, Closed::Locked);
+                self.world.set_closed(user, Some(Closed::Locked));
                 self.on_server(user, |there| OnServer { locked: true, ..there });
             }
             &Change::DeactivateAccount { user } => {
-                self.world.facts.closed_by_us.insert(user, Closed::Deactivated);
+                self.world.set_closed(user, Some(Closed::Deactivated));
                 self.on_server(user, |there| OnServer { deactivated: true, ..there });
             }
             &Change::GrantServerAdmin { user } => self.on_server(user, |there| OnServer { admin: true, ..there }),
             &Change::RevokeServerAdmin { user } => self.on_server(user, |there| OnServer { admin: false, ..there }),
             &Change::Join { room, user, .. } => {
-                self.world.room_mut(room).set_membership(user, Membership::Join);
+                self.world.set_member(room, user, Membership::Join, None);
             }
             &Change::Remove { room, user, .. } => {
-                self.world.room_mut(room).set_membership(user, Membership::Removed);
+                self.world.set_member(room, user, Membership::Removed, None);
             }
             // What it is instead of what the mirror says comes with the next reading.
             Change::SetRoomState { room, .. } | Change::SetPowerLevels { room, .. } => {
-                distrust(self.world.room_mut(*room));
+                distrust(&mut self.world, *room);
             }
         }
     }
@@ -349,7 +349,7 @@ impl Reconciler {
 
     fn on_server(&mut self, user: UserIx, change: impl FnOnce(OnServer) -> OnServer) {
         let there = self.world.mirror.accounts.get(user);
-        self.world.mirror.accounts.set(user, change(there));
+        self.world.set_there(user, change(there));
     }
 
     /// The push of a write says nothing new.
@@ -364,10 +364,10 @@ impl Reconciler {
     fn learn_from(&mut self, change: &Change, error: &CallError) {
         if matches!(error, CallError::UserUnknown) {
             if let Some(user) = change.user() {
-                self.world.mirror.accounts.set(user, OnServer::default());
+                self.world.set_there(user, OnServer::default());
             }
         } else if error.means_mirror_is_stale() {
-            change.room().into_iter().for_each(|room| distrust(self.world.room_mut(room)));
+            change.room().into_iter().for_each(|room| distrust(&mut self.world, room));
         }
     }
 
@@ -377,7 +377,7 @@ impl Reconciler {
             let user_id = self.world.users.mxid(pardon.user);
             let row = Pardoned { room_id, user_id, event_id: pardon.event_id.to_string() };
             self.store.pardon(&row).await.context("record a pardon")?;
-            self.world.room_mut(pardon.room).pardon(pardon.user, &pardon.event_id);
+            self.world.pardon(pardon.room, pardon.user, &pardon.event_id);
             self.pardons.get_or_insert_default().push(row);
         }
         Ok(())

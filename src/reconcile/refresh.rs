@@ -28,7 +28,9 @@ impl Reconciler {
             Ok(rows) => {
                 let policy = &self.world.policy;
                 let reading = read_roster(rows, &policy.server_name, &policy.bot);
-                for one in reading.trouble.iter().filter(|one| !self.world.facts.roster_trouble.contains(one)) {
+                for one in
+                    reading.trouble.iter().filter(|one| self.world.facts.roster_trouble.binary_search(one).is_err())
+                {
                     warn!("{one}");
                 }
                 if self.trouble.roster.is_some() {
@@ -62,7 +64,7 @@ impl Reconciler {
     pub async fn read_inbox(&mut self) -> Result<()> {
         self.ears.echoes.forget_lost(Instant::now());
         for room in self.ears.states.forget_lost(Instant::now()) {
-            distrust(self.world.room_mut(room));
+            distrust(&mut self.world, room);
         }
         loop {
             let rows = self.store.unhandled_inbox(INBOX_BATCH).await.context("read the inbox")?;
@@ -95,9 +97,9 @@ impl Reconciler {
 
     /// Distrusts the whole mirror: every room is read again before the next plan.
     pub fn distrust_all(&mut self) {
-        for room in &mut self.world.mirror.rooms {
-            distrust(room);
-            room.age_restorations();
+        for room in self.world.rooms() {
+            distrust(&mut self.world, room);
+            self.world.age_restorations(room);
         }
     }
 
@@ -178,7 +180,7 @@ impl Reconciler {
         for pardon in self.pardons.iter().flatten() {
             let room = self.world.room_by_id(&pardon.room_id);
             if let (Some(room), Some(user)) = (room, self.world.users.get(&pardon.user_id)) {
-                self.world.room_mut(room).pardon(user, &pardon.event_id);
+                self.world.pardon(room, user, &pardon.event_id);
             }
         }
         Ok(())

@@ -45,7 +45,7 @@ fn candidates(world: &World) -> HashSet<UserIx> {
                 users.insert(*user);
             }
             Matcher::Group(group) => users.extend(world.facts.groups.get(group).into_iter().flatten()),
-            Matcher::Team(_) | Matcher::TeamRole(..) => users.extend(world.facts.places.keys()),
+            Matcher::Team(_) | Matcher::TeamRole(..) => users.extend(world.facts.places.people()),
             Matcher::Everyone => users.extend(world.users.iter()),
         }
     }

@@ -102,7 +102,7 @@ pub(crate) fn why_not(world: &World, user: UserIx) -> Because {
         Account::Refused => return Because::PoolRefused,
         Account::Unknown | Account::Active => {}
     }
-    let known = world.facts.places.contains_key(&user)
+    let known = world.facts.places.contains(user)
         || world.facts.accounts.get(user) != Account::Unknown
         || world.facts.groups.values().any(|group| group.contains(&user));
     if known { Because::NotEntitled } else { Because::NobodyKnows }

@@ -81,8 +81,7 @@ fn candidates<'a>(world: &'a World, room: RoomIx, levels: &Levels<'_>) -> impl I
         add(&mut world
             .facts
             .places
-            .keys()
-            .copied()
+            .people()
             .filter(|user| selectors.iter().any(|selector| world.matches(*selector, *user))));
     }
     for selector in &selectors {
