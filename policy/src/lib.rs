@@ -49,7 +49,7 @@ pub use operators::Permission;
 pub use overwritten::{Overwritten, overwritten};
 pub use places::{Place, Places};
 pub use plan::{Action, Because, Blocked, Change, ChangeKey, Class, Closed, Hold, Kind, Pardon, Plan, PowerEdit};
-pub use planner::plan;
+pub use planner::{Planner, plan};
 pub use policy::*;
 pub use pool_move::PoolMove;
 pub use quarrel::Quarrel;

@@ -33,4 +33,8 @@ impl UserSet {
     pub(crate) fn len(&self) -> usize {
         self.list.len()
     }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = UserIx> + '_ {
+        self.list.iter().copied()
+    }
 }

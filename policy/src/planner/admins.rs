@@ -27,11 +27,15 @@ pub(super) fn plan_admins(world: &World, plan: &mut Plan) {
     }
     let frozen = world.admins_freeze().is_some();
     for user in candidates(world) {
-        match judge_admin(world, user, frozen) {
-            AdminVerdict::Nothing => {}
-            AdminVerdict::Do(change, because) => plan.push(world, change, because),
-            AdminVerdict::Blocked(kind, because) => plan.blocked.push(Blocked { kind, room: None, user, because }),
-        }
+        plan_admin(world, user, frozen, plan);
+    }
+}
+
+pub(super) fn plan_admin(world: &World, user: UserIx, frozen: bool, plan: &mut Plan) {
+    match judge_admin(world, user, frozen) {
+        AdminVerdict::Nothing => {}
+        AdminVerdict::Do(change, because) => plan.push(world, change, because),
+        AdminVerdict::Blocked(kind, because) => plan.blocked.push(Blocked { kind, room: None, user, because }),
     }
 }
 

@@ -13,6 +13,7 @@ use std::ops::Deref;
 use hashbrown::{HashMap, HashSet};
 
 use self::changes::Changes;
+pub(crate) use self::changes::Touched;
 use crate::facts::Facts;
 use crate::mirror::{Mirror, RoomMirror};
 use crate::names::{NameIx, Names};
@@ -120,6 +121,7 @@ impl World {
 
     /// Notes who undoes a change.
     pub fn name_culprit(&mut self, key: &ChangeKey, by: Option<String>) {
+        self.changes.something();
         if let Some(quarrel) = self.known.quarrels.get_mut(key) {
             quarrel.by = by;
         }
