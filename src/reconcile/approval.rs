@@ -1,6 +1,7 @@
 //! Approval of what the guard holds: for one pass, and for exactly what was shown.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use provisioner_policy::{Action, ChangeKey, Plan, World};
 
@@ -31,14 +32,16 @@ impl Approval {
         });
     }
 
-    /// Lets the approved actions go. What is held beside them stays held.
-    pub(super) fn release(&self, plan: &mut Plan) {
+    /// Lets the approved actions go, and says whether there are any. What is held beside them stays held.
+    pub(super) fn release(&self, plan: &mut Arc<Plan>) -> bool {
         if !self.approved.is_empty() {
-            plan.actions
+            Arc::make_mut(plan)
+                .actions
                 .iter_mut()
                 .filter(|action| self.approved.contains(&action.change.key()))
                 .for_each(|one| one.held = None);
         }
+        !self.approved.is_empty()
     }
 
     /// Who approved the action, where somebody did.

@@ -2,12 +2,13 @@
 //! about the world is in `refresh`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use provisioner_policy::{
-    AccountsFrom, Action, Change, Closed, Kind, Membership, OnServer, Plan, Policy, Recent, UserIx, World, plan,
+    AccountsFrom, Action, Change, Closed, Kind, Membership, OnServer, Plan, Planner, Policy, Recent, UserIx, World,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,7 @@ use super::executor::{Executor, Tried};
 use super::feed::Ears;
 use super::held::HeldPlans;
 use super::observe::distrust;
+use super::pardons::Pardons;
 use super::quarrels::{self, Quarrels};
 use super::record;
 use super::report::{Failed, PassReport};
@@ -29,15 +31,16 @@ use crate::homeserver::{CallError, Homeserver};
 use crate::sources::Roster;
 use crate::store::{AccountsRead, Pardoned, PassId, Store};
 
-/// So many that go at once may be a pool move, whose arrivals are then looked for over the last days: approval may take a
-/// weekend.
-const MANY: usize = 3;
+/// Whoever arrived by a pool move is looked for over the last days: approval may take a weekend.
 const LATELY_DAYS: i32 = 3;
 
 /// Everything a pass needs.
 #[derive(Debug)]
 pub struct Reconciler {
     pub(super) world: World,
+    planner: Planner,
+    /// What is told of the plan last made, by its number.
+    told: Option<(u64, PassReport)>,
     pub(super) store: Store,
     pub(super) homeserver: Homeserver,
     pub(super) roster: Option<Roster>,
@@ -50,7 +53,7 @@ pub struct Reconciler {
     pub(super) ears: Ears,
     pub(super) accounts_total: Option<u64>,
     /// Read once; later ones are made here, by the one replica that reconciles.
-    pub(super) pardons: Option<Vec<Pardoned>>,
+    pub(super) pardons: Option<Pardons>,
     pub(super) trouble: Trouble,
     /// How far the account store was read.
     pub(super) accounts_read: AccountsRead,
@@ -88,6 +91,8 @@ impl Reconciler {
         world.set_accounts_from(accounts_from);
         Self {
             world,
+            planner: Planner::default(),
+            told: None,
             store,
             homeserver,
             roster,
@@ -135,16 +140,16 @@ impl Reconciler {
     }
 
     /// The plan for the world as it is known. The ledger is only asked where something might be removed.
-    pub async fn plan(&self) -> Result<Plan> {
-        let candidates = plan(&self.world, &Recent::default());
-        if !candidates.actions.iter().any(|action| action.change.takes() > 0) {
-            return Ok(candidates);
+    pub async fn plan(&mut self) -> Result<Arc<Plan>> {
+        self.planner.judge(&mut self.world);
+        let mut recent = Recent::default();
+        if self.planner.judged().takes(&self.world) {
+            recent = self.recent().await?;
+            if self.planner.judged().may_be_pool_move(&self.world) {
+                recent.joined = self.joined_lately(self.planner.judged()).await?.into_iter().collect();
+            }
         }
-        let mut recent = self.recent().await?;
-        if candidates.actions.iter().filter(|action| action.change.takes() > 0).count() >= MANY {
-            recent.joined = self.joined_lately(&candidates).await?.into_iter().collect();
-        }
-        Ok(if recent == Recent::default() { candidates } else { plan(&self.world, &recent) })
+        Ok(self.planner.plan(&mut self.world, &recent))
     }
 
     /// Who of the roster and of those who are to go was joined lately: after a pool move it is the ones and not the others.
@@ -202,18 +207,23 @@ impl Reconciler {
         let now = Instant::now();
         self.quarrels.end(&mut self.world, now);
         let mut plan = self.plan().await?;
-        self.approval.release(&mut plan);
-        self.backoff.keep_only(&plan, self.world.mirror.accounts_listed);
+        let released = self.approval.release(&mut plan);
+        // A plan that was dealt with is known by its number, whatever woke us.
+        let number = self.planner.version().filter(|_| !released);
+        let is_known = number.is_some() && self.told.as_ref().map(|(number, _)| *number) == number;
+        if !is_known {
+            self.backoff.keep_only(&plan, &self.world);
+        }
         record::measure(&self.world, &plan);
         let whole = self.trouble == Trouble::default();
         self.held.keep(&self.store, &self.world, &plan, whole).await?;
-        let withheld = self.withheld.compare(&self.store, &self.world, &plan, whole).await?;
+        let withheld = self.withheld.compare(&self.store, &self.world, &plan, whole, is_known).await?;
         let stopped = self.stopped(&plan).await?;
         let paused = self.store.paused().await.context("look at the brake")?;
         metrics::gauge!("provisioner_paused").set(f64::from(u8::from(paused.is_some())));
         let (due, waiting): (Vec<&Action>, Vec<&Action>) =
             plan.due().partition(|action| paused.is_none() && self.may_try(&action.change, now));
-        let mut report = self.report(&plan);
+        let mut report = self.report(&plan, number);
         report.paused = paused.map(|paused| paused.to_string());
         report.waiting = waiting.len();
         if withheld.has_lines() || !stopped.is_empty() || !due.is_empty() {
@@ -236,6 +246,7 @@ impl Reconciler {
             };
             let tried = executor.execute(&due, *seq).await.context("write the ledger")?;
             *seq += i32::try_from(due.len()).unwrap_or(i32::MAX - *seq);
+            report.waiting += due.len() - tried.len();
             self.take_outcomes(&due, tried, &mut report);
         } else {
             withheld::forget(&self.store, &withheld).await?;
@@ -246,11 +257,11 @@ impl Reconciler {
         Ok(Slice { more: more && !stop.is_cancelled() && self.trouble.homeserver.is_none(), report })
     }
 
-    fn take_outcomes(&mut self, due: &[&Action], tried: Vec<Tried>, report: &mut PassReport) {
+    fn take_outcomes(&mut self, due: &[&Action], tried: Vec<(usize, Tried)>, report: &mut PassReport) {
         let now = Instant::now();
         let (mut unreachable, mut moved) = (None, false);
-        for (action, tried) in due.iter().zip(tried) {
-            let change = &action.change;
+        for (index, tried) in tried {
+            let change = &due[index].change;
             match tried {
                 Tried::Done | Tried::AlreadySo => {
                     self.took_effect(change);
@@ -378,13 +389,16 @@ impl Reconciler {
             let row = Pardoned { room_id, user_id, event_id: pardon.event_id.to_string() };
             self.store.pardon(&row).await.context("record a pardon")?;
             self.world.pardon(pardon.room, pardon.user, &pardon.event_id);
-            self.pardons.get_or_insert_default().push(row);
+            self.pardons.get_or_insert_default().add(row);
         }
         Ok(())
     }
 
-    fn report(&self, plan: &Plan) -> PassReport {
-        let mut report = record::report(&self.world, plan);
+    /// `number` is the plan's, where it is the planner's own.
+    fn report(&mut self, plan: &Plan, number: Option<u64>) -> PassReport {
+        let told = self.told.take().filter(|(its, _)| Some(*its) == number).map(|(_, report)| report);
+        let mut report = told.unwrap_or_else(|| record::report(&self.world, plan));
+        self.told = number.map(|number| (number, report.clone()));
         report.errors.extend(self.approval.refusals.iter().cloned());
         report.errors.extend(self.trouble.roster.clone());
         report.errors.extend(self.trouble.homeserver.clone());

@@ -76,8 +76,7 @@ impl Reconciler {
                 self.verify_state_writes().await;
                 return Ok(());
             }
-            // A leave may be heard of after somebody asked for it to be forgotten.
-            self.apply_pardons().await?;
+            self.apply_pardons_to(&rows).await?;
             self.store.mark_inbox_handled(&ids).await.context("mark the inbox as handled")?;
         }
     }
@@ -164,25 +163,5 @@ impl Reconciler {
             self.distrust_all();
         }
         self.trouble.homeserver = trouble;
-    }
-
-    /// Somebody may have asked for a rejoin.
-    pub async fn read_pardons(&mut self) -> Result<()> {
-        self.pardons = None;
-        self.apply_pardons().await
-    }
-
-    /// A reading knows who left; whether that is still respected is only in the database.
-    async fn apply_pardons(&mut self) -> Result<()> {
-        if self.pardons.is_none() {
-            self.pardons = Some(self.store.pardons().await.context("read the pardons")?);
-        }
-        for pardon in self.pardons.iter().flatten() {
-            let room = self.world.room_by_id(&pardon.room_id);
-            if let (Some(room), Some(user)) = (room, self.world.users.get(&pardon.user_id)) {
-                self.world.pardon(room, user, &pardon.event_id);
-            }
-        }
-        Ok(())
     }
 }
