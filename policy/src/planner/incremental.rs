@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use super::basis::{Basis, RoomBasis};
-use super::order::{Place, replace, replace_users};
+use super::order::{Place, replace, replace_users, sort};
 use super::power::{self, Levelled, Restored};
-use super::{accounts, admins, finish, membership, plan_members, settings};
+use super::{accounts, admins, finish, membership, plan_members, plan_room, settings};
 use crate::guard::Recent;
 use crate::plan::{Kind, Plan};
 use crate::user_set::UserSet;
@@ -97,8 +97,9 @@ impl Planner {
         });
         self.users = world.users.len();
         let anew = Anew::of(before.as_ref(), &basis);
-        if anew.is_anything() || users.len() > 0 {
-            self.levelled.resize_with(basis.rooms.len(), Vec::new);
+        if before.is_none() {
+            self.judge_everybody(world);
+        } else if anew.is_anything() || users.len() > 0 {
             self.judge_users(world, &users, &basis, &anew);
             self.judge_anew(world, &users, &basis, &anew);
         }
@@ -143,6 +144,24 @@ impl Planner {
         replace_users(world, &mut plan.actions, users, &places, found.actions);
         replace_users(world, &mut plan.blocked, users, &places, found.blocked);
         replace_users(world, &mut plan.pardons, users, &places, found.pardons);
+    }
+
+    /// The first time, or after marks were lost: straight into one list, in the order of the plan.
+    fn judge_everybody(&mut self, world: &World) {
+        let mut plan = Plan::default();
+        accounts::plan_accounts(world, &mut plan);
+        admins::plan_admins(world, &mut plan);
+        let mut done = sort_from(world, &mut plan, [0; 3]);
+        self.levelled = world
+            .rooms()
+            .map(|room| {
+                let levelled = plan_room(world, room, &mut plan);
+                done = sort_from(world, &mut plan, done);
+                levelled
+            })
+            .collect();
+        self.judgements += (world.users.len() * (1 + self.levelled.len())) as u64;
+        self.judged = Arc::new(plan);
     }
 
     fn judge_anew(&mut self, world: &World, users: &UserSet, basis: &Basis, anew: &Anew) {
@@ -213,6 +232,14 @@ impl Planner {
         replace(world, &mut plan.blocked, kinds, found.blocked);
         replace(world, &mut plan.pardons, kinds, found.pardons);
     }
+}
+
+/// Sorts what was added to a plan, all of which comes after what was there.
+fn sort_from(world: &World, plan: &mut Plan, [actions, blocked, pardons]: [usize; 3]) -> [usize; 3] {
+    sort(world, &mut plan.actions[actions..]);
+    sort(world, &mut plan.blocked[blocked..]);
+    sort(world, &mut plan.pardons[pardons..]);
+    [plan.actions.len(), plan.blocked.len(), plan.pardons.len()]
 }
 
 /// What a plan says of single users on the server.

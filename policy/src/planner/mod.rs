@@ -15,6 +15,7 @@ pub(crate) use self::admins::{AdminVerdict, judge_admin};
 pub use self::incremental::Planner;
 pub(crate) use self::membership::{Verdict, judge, why_not};
 use self::order::sort;
+use self::power::Levelled;
 use crate::guard::{Recent, guard};
 use crate::mirror::Standing;
 use crate::plan::{Action, Because, Change, Plan};
@@ -44,14 +45,15 @@ fn finish(world: &World, recent: &Recent, plan: &mut Plan) {
     withdraw(world, plan);
 }
 
-fn plan_room(world: &World, room: RoomIx, plan: &mut Plan) {
+/// Answers with what is planned for single levels.
+fn plan_room(world: &World, room: RoomIx, plan: &mut Plan) -> Vec<Levelled> {
     if is_idle(world, room) {
         plan.idle_rooms.push(room);
-        return;
+        return Vec::new();
     }
     plan_members(world, room, plan);
     settings::plan_settings(world, room, plan);
-    power::plan_power(world, room, plan);
+    power::plan_power(world, room, plan)
 }
 
 /// Nothing is enforced on a room that was replaced: its people are where its successor is.

@@ -61,16 +61,35 @@ impl Entry for Levelled {
     }
 }
 
+/// What an entry is ordered by. The beginning of a name nearly always tells, and then the name is not gone after.
+type Key = (Place, u64, u32);
+
 /// Orders by words, not by numbers: numbers depend on what was seen first.
 pub(super) fn sort<T: Entry>(world: &World, list: &mut [T]) {
-    // The beginning of a name nearly always tells, and is compared without going after the name.
-    let name = |user| {
-        let name = world.users.key(user);
-        let mut beginning = [0; 8];
-        name.bytes().zip(&mut beginning).for_each(|(byte, slot)| *slot = byte);
-        (u64::from_be_bytes(beginning), name)
-    };
-    list.sort_by_cached_key(|one| (one.place(), one.user().map(name)));
+    let name = |one: &T| one.user().map(|user| world.users.key(user));
+    let key = |(position, one): (u32, &T)| (one.place(), beginning(name(one).unwrap_or_default()), position);
+    let mut keys: Vec<Key> = (0..).zip(&*list).map(key).collect();
+    keys.sort_unstable();
+    for same in keys.chunk_by_mut(|a, b| (a.0, a.1) == (b.0, b.1)).filter(|same| same.len() > 1) {
+        same.sort_by_key(|(.., position)| name(&list[*position as usize]));
+    }
+    // Each is swapped to its place; who was swapped away from there is found by the way they went.
+    for at in 0..keys.len() {
+        let mut from = keys[at].2 as usize;
+        while from < at {
+            from = keys[from].2 as usize;
+        }
+        keys[at].2 = u32::try_from(from).expect("it was one before");
+        list.swap(at, from);
+    }
+}
+
+/// The first eight bytes as a number that compares as they do.
+fn beginning(name: &str) -> u64 {
+    let mut bytes = [0; 8];
+    let length = name.len().min(bytes.len());
+    bytes[..length].copy_from_slice(&name.as_bytes()[..length]);
+    u64::from_be_bytes(bytes)
 }
 
 /// Where in a list the entries of these kinds are.

@@ -21,16 +21,19 @@ pub(super) struct Levelled {
     verdict: Result<PowerEdit, Obstacle>,
 }
 
-pub(super) fn plan_power(world: &World, room: RoomIx, plan: &mut Plan) {
+/// Answers with what is planned for single levels.
+pub(super) fn plan_power(world: &World, room: RoomIx, plan: &mut Plan) -> Vec<Levelled> {
     if world.power[room.index()].is_empty() {
-        return;
+        return Vec::new();
     }
     let content = Restored::of(world, room);
     let levelled = content.levels(world, room).map(|levels| {
         let candidates = candidates(world, room, &levels).into_iter();
         candidates.filter_map(|user| level(world, room, user, &levels)).collect::<Vec<_>>()
     });
-    plan_levels(world, room, &content, &levelled.unwrap_or_default(), plan);
+    let levelled = levelled.unwrap_or_default();
+    plan_levels(world, room, &content, &levelled, plan);
+    levelled
 }
 
 /// A room's power levels with what was overwritten put back: it counts as being there. Grants are judged beside it, and one
