@@ -16,14 +16,21 @@ struct Mend {
     theirs: Option<Value>,
     superseded: Vec<Option<Value>>,
     restored: bool,
+    /// How often it was set back after that.
     again: u8,
+    /// How often somebody set it back and did nothing else.
+    meant: u8,
     /// How often minutes went by since.
     age: u8,
 }
 
-/// What is set back so often after its restoration is meant. Synapse settles events made at the same moment by setting
-/// some of them back, and with eight writers at once that was seen seven times for one edit.
-const MEANT: u8 = 20;
+/// What is set back so often after its restoration stays so: each restoration waits longer than the one before, so that
+/// whoever writes then has seen it.
+const MOST: u8 = 8;
+
+/// What is set back so often by somebody who changes nothing else is meant. Once may be a program that saw its own edit lost
+/// and repeats it beside our restoration.
+const MEANT: u8 = 2;
 
 /// The age at which whoever sets it back has seen it.
 const SEEN: u8 = 2;
@@ -51,14 +58,40 @@ impl Mending {
             let mut superseded = known.map_or_else(Vec::new, |known| known.superseded);
             superseded.push(ours);
             superseded.retain(|value| *value != theirs);
-            self.0.push(Mend { path, theirs, superseded, restored: false, again: 0, age: 0 });
+            self.0.push(Mend { path, theirs, superseded, restored: false, again: 0, meant: 0, age: 0 });
         }
     }
 
-    /// Notes what was lost, where nothing is known of it yet.
+    /// Notes what was lost. Of what is known already somebody's edit told what it should be.
     pub(crate) fn note_missing(&mut self, mut lost: Vec<Overwritten>) {
-        lost.retain(|lost| self.0.iter().all(|known| known.path != lost.path));
+        lost.retain(|lost| match self.0.iter_mut().find(|known| known.path == lost.path) {
+            None => true,
+            Some(known) => {
+                // What our write left there may be older than any edit that is known.
+                if lost.ours != known.theirs && !known.superseded.contains(&lost.ours) {
+                    known.superseded.push(lost.ours.clone());
+                }
+                false
+            }
+        });
         self.note(lost);
+    }
+
+    /// Whether an edit sets back what one of these writes of ours had changed: to what was there before it, or earlier.
+    pub(crate) fn is_set_back(&self, edit: &Overwritten, ours: &[(&Value, &Value)]) -> bool {
+        let known = self.0.iter().find(|known| known.path == edit.path);
+        let is_older = |before: Option<&Value>| {
+            before == edit.theirs.as_ref() || known.is_some_and(|known| known.superseded.contains(&edit.theirs))
+        };
+        ours.iter().any(|(made_from, written)| edit.changed_by(made_from, written).is_some_and(is_older))
+    }
+
+    /// Somebody set these back and changed nothing else.
+    pub(crate) fn note_meant(&mut self, set_back: &[Overwritten]) {
+        self.0.retain_mut(|mend| {
+            mend.meant += u8::from(set_back.iter().any(|one| one.path == mend.path && one.ours == mend.theirs));
+            mend.meant < MEANT
+        });
     }
 
     /// Takes new content; `ours` where the bot wrote it.
@@ -69,7 +102,7 @@ impl Mending {
             } else {
                 mend.restored |= ours && mend.is_there(content);
             }
-            mend.again < MEANT
+            mend.again < MOST
         });
     }
 
@@ -118,7 +151,8 @@ mod tests {
         mending.take(&level(40), true);
         mending.take(&level(50), false);
         assert_eq!(wanted(&mending, 50), Some(json!(40)), "they had read before");
-        for _ in 0..MEANT {
+        for _ in 1..MOST {
+            assert_eq!(wanted(&mending, 50), Some(json!(40)));
             mending.take(&level(40), true);
             mending.take(&level(50), false);
         }
@@ -146,5 +180,41 @@ mod tests {
             (None, Some(json!(10))),
             "they took it back themselves"
         );
+    }
+
+    #[test]
+    fn what_is_set_back_by_somebody_who_does_nothing_else_is_meant() {
+        let mut mending = Mending::default();
+        mending.note(edit(50, 40));
+        for (_, wants) in [(1, Some(json!(40))), (2, None)] {
+            mending.take(&level(40), true);
+            assert!(mending.is_set_back(&edit(40, 50)[0], &[(&level(50), &level(40))]));
+            mending.note_meant(&edit(40, 50));
+            mending.take(&level(50), false);
+            assert_eq!(wanted(&mending, 50), wants);
+        }
+    }
+
+    #[test]
+    fn what_was_written_from_an_older_reading_than_our_restoration_is_no_edit() {
+        let mut mending = Mending::default();
+        [edit(10, 11), edit(11, 12), edit(12, 13)].into_iter().for_each(|edit| mending.note(edit));
+        // Ours had set it back to 11, and restored it; they had read 12 before.
+        let (made_from, written) = (level(11), level(13));
+        let ours = [(&made_from, &written)];
+        for (before, after, set_back) in
+            [(13, 12, true), (13, 11, true), (13, 10, true), (13, 14, false), (12, 11, false)]
+        {
+            assert_eq!(mending.is_set_back(&edit(before, after)[0], &ours), set_back, "{before} to {after}");
+        }
+    }
+
+    #[test]
+    fn what_our_write_left_there_is_lost_also_where_it_is_older_than_the_edits_that_are_known() {
+        let mut mending = Mending::default();
+        mending.note(edit(11, 12));
+        assert_eq!(wanted(&mending, 10), None);
+        mending.note_missing(overwritten(&level(10), &level(12), &level(10)));
+        assert_eq!(wanted(&mending, 10), Some(json!(12)));
     }
 }

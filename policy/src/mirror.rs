@@ -193,6 +193,11 @@ impl RoomMirror {
         &mut self.mending
     }
 
+    /// Whether an edit sets back what one of these writes of ours had changed.
+    pub(crate) fn is_set_back(&self, edit: &Overwritten, ours: &[(&Value, &Value)]) -> bool {
+        self.mending.is_set_back(edit, ours)
+    }
+
     /// Whether somebody's edits beside ours are still watched over.
     pub fn is_mending(&self) -> bool {
         !self.mending.is_empty()

@@ -18,9 +18,10 @@ impl Overwritten {
         at(content, &self.path) == self.ours.as_ref()
     }
 
-    /// Whether this edit takes back what a write had changed there.
-    pub(crate) fn undoes(&self, made_from: &Value, written: &Value) -> bool {
-        at(made_from, &self.path) == self.theirs.as_ref() && at(written, &self.path) == self.ours.as_ref()
+    /// What a write had changed to what this edit replaced: its value before the write, where it had changed it.
+    pub(crate) fn changed_by<'a>(&self, made_from: &'a Value, written: &Value) -> Option<Option<&'a Value>> {
+        let (before, after) = (at(made_from, &self.path), at(written, &self.path));
+        (after == self.ours.as_ref() && before != after).then_some(before)
     }
 
     /// The path as people write it.

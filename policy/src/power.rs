@@ -7,7 +7,7 @@ use crate::levels::{Levels, POWER_LEVELS, number};
 use crate::mirror::Membership;
 use crate::obstacle::Obstacle;
 use crate::overwritten::{Overwritten, overwritten};
-use crate::plan::PowerEdit;
+use crate::plan::{ChangeKey, PowerEdit};
 use crate::users::UserIx;
 use crate::world::{Matcher, RoomIx, World};
 
@@ -128,12 +128,33 @@ impl World {
     }
 
     /// Notes what somebody else's power levels changed in those they replaced. `ours` are our last writes, as made from
-    /// and as written: setting those back whole is not meant, but done by whoever had read before.
-    pub fn note_edit(&mut self, room: RoomIx, replaced: &Value, content: &Value, ours: &[(&Value, &Value)]) {
-        let mut edits = overwritten(replaced, content, replaced);
-        edits.retain(|edit| !ours.iter().any(|(made_from, written)| edit.undoes(made_from, written)));
-        edits.retain(|edit| self.is_theirs_to_set(room, edit));
+    /// and as written: what sets those back beside an edit of its own is the doing of whoever had read before. Answers with
+    /// the levels that were changed and were meant to be.
+    pub fn note_edit(
+        &mut self,
+        room: RoomIx,
+        replaced: &Value,
+        content: &Value,
+        ours: &[(&Value, &Value)],
+    ) -> Vec<ChangeKey> {
+        let edits = overwritten(replaced, content, replaced);
+        let mirror = self.room(room);
+        let watched = !ours.is_empty() || mirror.is_mending();
+        let (set_back, mut edits): (Vec<_>, Vec<_>) =
+            edits.into_iter().partition(|edit| mirror.is_set_back(edit, ours));
+        // Nobody writes levels for nothing: whoever changes nothing else means it.
+        let meant = if edits.is_empty() { &set_back } else { &edits };
+        let level = |edit: &Overwritten| {
+            let user = self.users.get(edit.user()?)?;
+            Some(ChangeKey::of_level(room, user, edit.ours.as_ref().and_then(number)))
+        };
+        let levels = meant.iter().filter_map(level).collect();
+        if edits.is_empty() {
+            self.mend(room, |mending| mending.note_meant(&set_back));
+        }
+        edits.retain(|edit| watched && self.is_theirs_to_set(room, edit));
         self.mend(room, |mending| mending.note(edits));
+        levels
     }
 
     /// Levels that the policy decides are left to the plan: only of those without a grant a lowering is kept, because no

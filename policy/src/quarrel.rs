@@ -1,8 +1,10 @@
 //! Quarrels: what somebody keeps undoing is not done again for a while, and the plan says who that is.
 
-use crate::plan::{Action, ChangeKey, Plan};
+use crate::overwritten::Overwritten;
+use crate::plan::{Action, Change, ChangeKey, Kind, Plan, PowerEdit};
+use crate::setting::Setting;
 use crate::view::BlockedView;
-use crate::world::World;
+use crate::world::{RoomIx, World};
 
 /// A change that was done, and undone by somebody else, too often.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,9 +31,71 @@ impl Quarrel {
 }
 
 impl World {
-    /// The quarrel about a change, where there is one.
-    pub fn quarrel(&self, key: &ChangeKey) -> Option<&Quarrel> {
-        if self.quarrels.is_empty() { None } else { self.quarrels.get(key) }
+    /// The quarrel about a change, where there is one. Of several levels in one event each is counted by itself.
+    pub fn quarrel(&self, change: &Change) -> Option<&Quarrel> {
+        if self.quarrels.is_empty() {
+            return None;
+        }
+        change.counted().into_iter().find_map(|key| self.quarrels.get(&key))
+    }
+
+    pub(crate) fn level_quarrel(&self, room: RoomIx, edit: PowerEdit) -> Option<&Quarrel> {
+        self.quarrels.get(&ChangeKey::of_level(room, edit.user, edit.after))
+    }
+
+    /// Which setting a change of a room sets, where it sets one that the policy wants.
+    pub fn setting_of(&self, key: &ChangeKey) -> Option<Setting> {
+        let room = key.room.filter(|_| key.kind == Kind::SetRoomState)?;
+        let settings = &self.policy.rooms[room.index()].settings;
+        Setting::ALL.into_iter().find(|setting| {
+            let set =
+                |after: &str| Change::SetRoomState { room, setting: *setting, before: None, after: after.to_owned() };
+            setting.wanted(settings).is_some_and(|after| set(after).key() == *key)
+        })
+    }
+
+    /// Whom or what of its room a change is about, in a word.
+    pub fn subject_of(&self, key: &ChangeKey) -> Option<String> {
+        let setting = || self.setting_of(key).map(|setting| setting.key().to_owned());
+        key.user.map(|user| self.users.mxid(user)).or_else(setting)
+    }
+}
+
+impl Change {
+    /// What is counted when somebody undoes it: the change, or each level in it, beside which others come and go.
+    pub fn counted(&self) -> Vec<ChangeKey> {
+        match self {
+            Self::SetPowerLevels { room, edits, .. } => {
+                edits.iter().map(|edit| ChangeKey::of_level(*room, edit.user, edit.after)).collect()
+            }
+            change => vec![change.key()],
+        }
+    }
+
+    /// What it restores of others' in the same event.
+    pub fn restored(&self) -> Vec<ChangeKey> {
+        match self {
+            Self::SetPowerLevels { room, restores, .. } => {
+                restores.iter().map(|one| ChangeKey::of_restored(*room, one)).collect()
+            }
+            _ => vec![],
+        }
+    }
+
+    /// A change of levels without what `keep` refuses, and the levels it refuses, each as a change of its own. Any other
+    /// change is kept or refused as it is.
+    pub fn part(self, keep: impl Fn(&ChangeKey) -> bool) -> (Option<Self>, Vec<Self>) {
+        let Self::SetPowerLevels { room, edits, restores } = self else {
+            return if keep(&self.key()) { (Some(self), vec![]) } else { (None, vec![self]) };
+        };
+        let with = |edits: Box<[PowerEdit]>, restores| Self::SetPowerLevels { room, edits, restores };
+        let (kept, refused): (Vec<PowerEdit>, Vec<PowerEdit>) =
+            edits.into_iter().partition(|edit| keep(&ChangeKey::of_level(room, edit.user, edit.after)));
+        let restores: Box<[Overwritten]> =
+            restores.into_iter().filter(|one| keep(&ChangeKey::of_restored(room, one))).collect();
+        let refused = refused.into_iter().map(|edit| with([edit].into(), Box::default())).collect();
+        let nothing = kept.is_empty() && restores.is_empty();
+        ((!nothing).then(|| with(kept.into(), restores)), refused)
     }
 }
 
@@ -40,19 +104,28 @@ pub(crate) fn withdraw(world: &World, plan: &mut Plan) {
     if world.quarrels.is_empty() {
         return;
     }
-    let (undone, actions) =
-        std::mem::take(&mut plan.actions).into_iter().partition(|action| world.quarrel(&action.change.key()).is_some());
-    (plan.undone, plan.actions) = (undone, actions);
+    for action in std::mem::take(&mut plan.actions) {
+        let Action { mode, held, because, .. } = action;
+        let (kept, undone) = action.change.part(|key| !world.quarrels.contains_key(key));
+        let again = |change| Action { change, mode, held, because };
+        plan.actions.extend(kept.map(again));
+        plan.undone.extend(undone.into_iter().map(again));
+    }
 }
 
 impl Plan {
-    /// What somebody keeps undoing, in words. A change of the room itself is blocked for the bot.
+    /// What somebody keeps undoing, in words. A setting of the room is blocked for the bot.
     pub(crate) fn undone_views(&self, world: &World) -> impl Iterator<Item = BlockedView> {
-        self.undone.iter().map(|Action { change, .. }| BlockedView {
-            kind: change.kind(),
-            room: change.room().map(|room| room.key(world).to_owned()),
-            user: world.users.mxid(change.user().unwrap_or_else(|| world.bot())),
-            because: world.quarrel(&change.key()).map(Quarrel::text).unwrap_or_default(),
+        self.undone.iter().map(|Action { change, .. }| {
+            let key = change.counted().into_iter().next().unwrap_or_else(|| change.key());
+            let setting = world.setting_of(&key).map(|setting| format!("{}: ", setting.key())).unwrap_or_default();
+            let why = world.quarrel(change).map(Quarrel::text).unwrap_or_default();
+            BlockedView {
+                kind: change.kind(),
+                room: change.room().map(|room| room.key(world).to_owned()),
+                user: world.users.mxid(key.user.unwrap_or_else(|| world.bot())),
+                because: format!("{setting}{why}"),
+            }
         })
     }
 }

@@ -48,7 +48,8 @@ impl World {
             return Rewrite::AlreadySo;
         }
         let bytes = after.to_string().len();
-        if bytes > MAX_CONTENT_BYTES {
+        // What is too large already may shrink: taking power away must not wait for room.
+        if bytes > MAX_CONTENT_BYTES && bytes > before.to_string().len() {
             return Rewrite::Refused(Obstacle::TooLarge { bytes });
         }
         let lockout = match (Levels::read(now, creators.clone()), Levels::read(Some(&after), creators)) {

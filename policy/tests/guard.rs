@@ -140,3 +140,26 @@ fn joining_others_meanwhile_does_not_make_what_is_held_a_smaller_share() {
     read(&mut world, (2..10).chain(100..110).map(|user| (0, user)));
     assert_eq!(due_removals(&world, &plan(&world, &recent)), [2]);
 }
+
+#[test]
+fn one_row_a_minute_for_an_hour_takes_no_more_than_the_limit_however_long_it_is_left() {
+    let limits = GuardLimits::default();
+    let mut world = world(&[100], limits);
+    let room = world.rooms().next().expect("the one room");
+    let mut removed_at: Vec<u64> = Vec::new();
+    for minute in 0..180 {
+        let gone = usize::try_from(minute + 1).expect("a few").min(60);
+        read(&mut world, (gone..100).map(|user| (0, user)));
+        let now = minute * 60;
+        let lately = removed_at.iter().filter(|at| now - **at < limits.window_seconds).count();
+        let taken = [((Class::Removals, Some(room)), u32::try_from(lately).expect("a few"))];
+        let plan = plan(&world, &Recent { taken: taken.into_iter().collect(), ..Recent::default() });
+        assert_eq!(plan.held().count() + plan.due().count() + removed_at.len(), gone);
+        let due: Vec<UserIx> = plan.due().filter_map(|action| action.change.user()).collect();
+        for user in due {
+            world.set_member(room, user, Membership::Removed, None);
+            removed_at.push(now);
+        }
+    }
+    assert_eq!(removed_at.len(), 5, "{removed_at:?}");
+}

@@ -251,7 +251,7 @@ fn happen(world: &mut World, recent: &mut Recent, step: Step) {
             world.pardon(room(world, number), user, if this { "$left" } else { "$other" });
         }
         Step::State(number, kind, content) => world.set_state(room(world, number), kind, event(content)),
-        Step::Edited(number, before, after) => world.note_edit(room(world, number), &before, &after, &[]),
+        Step::Edited(number, before, after) => drop(world.note_edit(room(world, number), &before, &after, &[])),
         Step::Lost(number, from, was, is) => world.note_lost(room(world, number), &from, &was, &is),
         Step::Aged(number) => world.age_restorations(room(world, number)),
         Step::ReadAnew(number, members, levels) => {
@@ -279,9 +279,10 @@ fn happen(world: &mut World, recent: &mut Recent, step: Step) {
         }
         Step::Quarrel(which) => {
             let plan = plan(world, recent);
-            if let Some(action) = plan.actions.get(which % plan.actions.len().max(1)) {
+            let change = plan.actions.get(which % plan.actions.len().max(1)).map(|action| &action.change);
+            if let Some(key) = change.and_then(|change| change.counted().into_iter().next()) {
                 let quarrel = Quarrel { times: 5, window_minutes: 10, by: None, again_at: "later".into() };
-                world.begin_quarrel(action.change.key(), quarrel);
+                world.begin_quarrel(key, quarrel);
             }
         }
         Step::QuarrelsEnd => {

@@ -45,11 +45,14 @@ pub(super) async fn watch(settings: &Settings, status: &QueueStatus, teller: &Qu
     let region = settings.config.cognito.as_ref().map(|cognito| cognito.region.as_str());
     let queue = Queue::connect(&configured.url, configured.endpoint_url.as_deref(), region).await;
     let (mut dead_letters, mut asked, mut failing) = (None, None::<Instant>, false);
+    let mut is_asked = false;
+    // What an earlier life told of stands until somebody has asked.
+    teller.tell(health(status.snapshot(), None, false));
     loop {
         if asked.is_none_or(|at| at.elapsed() >= DEAD_LETTERS) {
             asked = Some(Instant::now());
             match queue.dead_letter_depth().await {
-                Ok(depth) => (dead_letters, failing) = (depth, false),
+                Ok(depth) => (dead_letters, is_asked, failing) = (depth, true, false),
                 // What was known last stands: an alert is not over because nobody answers.
                 Err(error) => {
                     if !std::mem::replace(&mut failing, true) {
@@ -58,12 +61,13 @@ pub(super) async fn watch(settings: &Settings, status: &QueueStatus, teller: &Qu
                 }
             }
         }
-        teller.tell(health(status.snapshot(), dead_letters));
+        teller.tell(health(status.snapshot(), dead_letters, is_asked));
         tokio::time::sleep(LOOK).await;
     }
 }
 
-fn health(snapshot: QueueSnapshot, dead_letters: Option<u64>) -> QueueHealth {
+fn health(snapshot: QueueSnapshot, dead_letters: Option<u64>, is_asked: bool) -> QueueHealth {
     let QueueSnapshot { last_error, trouble, oldest, in_hand, .. } = snapshot;
-    QueueHealth { oldest, in_hand, trouble: last_error.or(trouble), dead_letters }
+    let not_received = last_error.clone();
+    QueueHealth { oldest, in_hand, trouble: last_error.or(trouble), not_received, dead_letters, is_asked }
 }

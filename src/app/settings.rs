@@ -111,6 +111,7 @@ impl Settings {
         let commands = self.config.commands.as_ref()?;
         let room = policy.rooms.iter().find(|room| room.key == commands.room)?;
         Some(StaffRoom {
+            key: room.key.clone(),
             room_id: room.id.clone(),
             prefix: commands.prefix.clone(),
             bot: self.policy.bot.clone(),

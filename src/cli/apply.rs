@@ -10,7 +10,6 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::show;
-use crate::app::Settings;
 use crate::reconcile::{PassReport, apply_once};
 use crate::store::Store;
 
@@ -31,9 +30,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
-    super::logs::for_command();
-    let settings = Settings::load(path)?;
-    let store = settings.open_store().await?;
+    let (settings, store) = super::open(path).await?;
     let (bar, by) = (bar(), super::caller());
     let report = match store.try_lead().await? {
         Some(leadership) => {

@@ -8,9 +8,8 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use provisioner_policy::{Explanation, RoomExplanation};
 
-use crate::app::Settings;
 use crate::reconcile::plan_once;
-use crate::store::{HistoryFilter, Store};
+use crate::store::Store;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -22,9 +21,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
-    super::logs::for_command();
-    let settings = Settings::load(path)?;
-    let store = settings.open_store().await?;
+    let (settings, store) = super::open(path).await?;
     let mxid = super::mxid(&arguments.user, &settings, &store).await?;
     let mut reconciler = settings.reconciler(&store).await?;
     let (_, errors) = plan_once(&mut reconciler).await?;
@@ -49,9 +46,7 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
 
 /// When the service itself joined them, if it did.
 async fn joined_by_us(store: &Store, mxid: &str, room_key: &str) -> Result<String> {
-    let filter = HistoryFilter { user_id: Some(mxid.to_owned()), room_key: Some(room_key.to_owned()), limit: 20 };
-    let lines = store.history(&filter).await.context("read the ledger")?;
-    let joined = lines.iter().find(|line| line.kind == "join" && line.outcome == "done");
+    let joined = store.last_joined(mxid, room_key).await.context("read the ledger")?;
     Ok(joined.map_or_else(String::new, |line| {
         format!("; joined by the service on {} UTC, pass {}", line.at.format("%Y-%m-%d %H:%M:%S"), line.pass)
     }))

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use crate::app::Settings;
 use crate::reconcile;
 
 #[derive(Debug, Args)]
@@ -16,9 +15,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
-    super::logs::for_command();
-    let settings = Settings::load(path)?;
-    let store = settings.open_store().await?;
+    let (settings, store) = super::open(path).await?;
     let policy = settings.current_policy(&store).await?;
     let key = &super::room(&policy, &arguments.room)?.key;
     let homeserver = settings.homeserver().await?;

@@ -16,7 +16,7 @@ mod rejoin;
 mod run;
 mod show;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -129,6 +129,14 @@ pub fn main() -> ExitCode {
 fn start(command: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
     runtime.block_on(command)
+}
+
+/// What a command that answers and ends begins with: its logs, the configuration, and our database.
+async fn open(path: &Path) -> Result<(Settings, Store)> {
+    logs::for_command();
+    let settings = Settings::load(path)?;
+    let store = settings.open_store().await?;
+    Ok((settings, store))
 }
 
 /// The MXID that somebody means by an MXID, a subject or an e-mail address.

@@ -5,12 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
-use crate::app::Settings;
-
 /// Puts the brake on.
 pub(super) async fn pause(path: &Path) -> Result<ExitCode> {
-    super::logs::for_command();
-    let store = Settings::load(path)?.open_store().await?;
+    let (_, store) = super::open(path).await?;
     if store.pause(&super::caller()).await.context("put the brake on")? {
         println!("paused: nothing is written to the homeserver until `phenom-provisioner resume`");
     } else if let Some(paused) = store.paused().await.context("look at the brake")? {
@@ -21,8 +18,7 @@ pub(super) async fn pause(path: &Path) -> Result<ExitCode> {
 
 /// Takes the brake off.
 pub(super) async fn resume(path: &Path) -> Result<ExitCode> {
-    super::logs::for_command();
-    let store = Settings::load(path)?.open_store().await?;
+    let (_, store) = super::open(path).await?;
     let was_paused = store.resume(&super::caller()).await.context("take the brake off")?;
     println!("{}", if was_paused { "resumed" } else { "nothing was paused" });
     Ok(ExitCode::SUCCESS)

@@ -7,7 +7,6 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use super::show;
-use crate::app::Settings;
 use crate::reconcile::plan_once;
 
 #[derive(Debug, Args)]
@@ -18,9 +17,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
-    super::logs::for_command();
-    let settings = Settings::load(path)?;
-    let store = settings.open_store().await?;
+    let (settings, store) = super::open(path).await?;
     let mut reconciler = settings.reconciler(&store).await?;
     let (plan, errors) = plan_once(&mut reconciler).await?;
     let mut view = plan.view(reconciler.world());

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::app::Settings;
 use crate::store::Pardoned;
 
 #[derive(Debug, Args)]
@@ -18,9 +17,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
-    super::logs::for_command();
-    let settings = Settings::load(path)?;
-    let store = settings.open_store().await?;
+    let (settings, store) = super::open(path).await?;
     let user_id = super::mxid(&arguments.user, &settings, &store).await?;
     let policy = settings.current_policy(&store).await?;
     let room = super::room(&policy, &arguments.room)?;

@@ -9,17 +9,14 @@ use std::time::Duration;
 
 use futures_util::future::join3;
 use provisioner_policy::Policy;
-use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use super::groups::Groups;
-use super::message;
 use super::pace::Pace;
-use super::reply::Reply;
 use crate::accounts::Accounts;
-use crate::homeserver::{CallError, Homeserver};
+use crate::homeserver::Homeserver;
 use crate::reconcile::Window;
 use crate::store::{CommandRow, Store};
 
@@ -32,6 +29,8 @@ pub(super) const RETRY: Duration = Duration::from_secs(2);
 /// The room that takes commands, and how it is spoken to.
 #[derive(Clone, Debug)]
 pub struct StaffRoom {
+    /// Its key in the configuration.
+    pub key: String,
     pub room_id: String,
     pub prefix: String,
     pub bot: String,
@@ -113,39 +112,5 @@ impl Desk {
     /// What somebody types to give this command, prefix and all.
     pub(super) fn typed(&self, command: &str) -> String {
         format!("{} {command}", self.staff.prefix)
-    }
-
-    /// Sends a message, waiting for as long as Synapse does not answer. The same transaction id posts nothing twice.
-    pub(super) async fn send(&self, transaction_id: &str, content: &Value) -> Result<String, CallError> {
-        self.send_event("m.room.message", transaction_id, content).await
-    }
-
-    /// The same for any type of event.
-    pub(super) async fn send_event(
-        &self,
-        kind: &str,
-        transaction_id: &str,
-        content: &Value,
-    ) -> Result<String, CallError> {
-        loop {
-            let sent = self
-                .homeserver
-                .send_message_event(&self.staff.room_id, kind, transaction_id, message::raw(content))
-                .await;
-            match sent {
-                Err(error) if error.is_transport() || error.retry_after().is_some() => {
-                    tokio::time::sleep(error.retry_after().unwrap_or_default().max(RETRY)).await;
-                }
-                ended => return ended,
-            }
-        }
-    }
-
-    /// Replaces a message by another.
-    pub(super) async fn edit(&self, event_id: &str, transaction_id: &str, reply: &Reply) {
-        let content = message::edit(event_id, &reply.render());
-        if let Err(error) = self.send(transaction_id, &content).await {
-            warn!(event.id = event_id, "a message in the Staff room cannot be edited: {error}");
-        }
     }
 }

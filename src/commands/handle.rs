@@ -3,7 +3,8 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
 use tracing::{info, warn};
 
 use super::desk::Desk;
@@ -11,6 +12,7 @@ use super::heard::{Heard, Verdict, What, hear};
 use super::message::{self, Place};
 use super::reply::{Reply, text};
 use super::run::Failure;
+use super::send::Parcel;
 use super::table::command;
 use crate::reconcile::Hold;
 use crate::store::{CommandEntry, CommandRow};
@@ -22,17 +24,32 @@ const TOO_OLD_SECONDS: f64 = 600.0;
 #[derive(Debug)]
 pub(super) struct Task {
     pub(super) event_id: String,
+    /// Where it was said.
+    pub(super) room_id: String,
     pub(super) sender: String,
     pub(super) place: Place,
     /// It was begun before a restart, and only reads.
     pub(super) again: bool,
 }
 
+/// What is answered, and to what.
+struct Answer<'a> {
+    room_id: &'a str,
+    event_id: &'a str,
+    content: &'a Value,
+    /// An earlier life may have sent it.
+    perhaps_sent: bool,
+}
+
 impl Desk {
     /// Brings one row as far as it goes. An error leaves it for another try.
     pub(super) async fn handle(&self, row: CommandRow) -> Result<()> {
-        if let (Some(answer), "ended") = (&row.answer, row.state.as_str()) {
-            return self.deliver(&row.event_id, answer).await;
+        if let (Some(content), "ended") = (&row.answer, row.state.as_str()) {
+            let (room_id, event_id) = (&row.room_id, &row.event_id);
+            return self.deliver(Answer { room_id, event_id, content, perhaps_sent: true }).await;
+        }
+        if row.room_id != self.staff.room_id && row.state == "heard" {
+            return self.said_elsewhere(&row).await;
         }
         let event = row.event.as_deref().unwrap_or_default();
         let Some(heard) = hear(&row.event_id, event, &self.staff.prefix, &self.staff.bot) else {
@@ -47,7 +64,8 @@ impl Desk {
         match what {
             What::Command { spoken, thread } => {
                 let place = Place { thread, to: row.event_id.clone() };
-                let task = Task { event_id: row.event_id, sender, place, again: row.state == "taken" };
+                let (event_id, room_id) = (row.event_id, row.room_id);
+                let task = Task { event_id, room_id, sender, place, again: row.state == "taken" };
                 if task.again && row.command.as_deref().and_then(command).is_none_or(|command| command.acts) {
                     return self.interrupted(&task).await;
                 }
@@ -56,7 +74,8 @@ impl Desk {
             }
             What::Reaction { to, verdict } => {
                 let place = Place { thread: Some(to.clone()), to };
-                let task = Task { event_id: row.event_id, sender, place, again: row.state == "taken" };
+                let (event_id, room_id) = (row.event_id, row.room_id);
+                let task = Task { event_id, room_id, sender, place, again: row.state == "taken" };
                 let Some(post) = self.store.held_post(&task.place.to).await.context("look for the post")? else {
                     return self.ignore(&task.event_id).await;
                 };
@@ -66,6 +85,17 @@ impl Desk {
                 self.take_verdict(&task, &post, verdict).await
             }
         }
+    }
+
+    /// Something said in another room than this desk's: the successor, to which the desk is about to move, or a room that
+    /// was left.
+    async fn said_elsewhere(&self, row: &CommandRow) -> Result<()> {
+        let policy = self.policy_in_force().await?;
+        let now = policy.rooms.iter().find(|room| room.key == self.staff.key);
+        if now.is_some_and(|now| now.id == row.room_id) {
+            bail!("the Staff room is another one now, and is listened to in a moment");
+        }
+        self.ignore(&row.event_id).await
     }
 
     async fn ignore(&self, event_id: &str) -> Result<()> {
@@ -138,14 +168,15 @@ impl Desk {
         let answer = reply.map(|reply| message::answer(&reply.render(), &task.place));
         let ended = self.store.end_command(&task.event_id, outcome, detail, answer.as_ref()).await;
         ended.context("end a command")?;
-        match &answer {
-            Some(answer) => self.deliver(&task.event_id, answer).await,
-            None => Ok(()),
-        }
+        let Some(content) = &answer else { return Ok(()) };
+        let Task { room_id, event_id, .. } = task;
+        self.deliver(Answer { room_id, event_id, content, perhaps_sent: false }).await
     }
 
-    async fn deliver(&self, event_id: &str, answer: &serde_json::Value) -> Result<()> {
-        let sent = self.send(&format!("answer-{event_id}"), answer).await;
+    async fn deliver(&self, answer: Answer<'_>) -> Result<()> {
+        let Answer { room_id, event_id, content, perhaps_sent } = answer;
+        let transaction_id = &format!("answer-{event_id}");
+        let sent = self.send(Parcel { room_id, kind: "m.room.message", transaction_id, content, perhaps_sent }).await;
         if let Err(error) = &sent {
             warn!(event.id = event_id, "a command cannot be answered: {error}");
         }

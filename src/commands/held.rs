@@ -11,6 +11,7 @@ use super::heard::Verdict;
 use super::message;
 use super::reply::{Reply, Table, code, strong, text};
 use super::run::{Failure, count_table, counts, entries, outcome};
+use super::send::Parcel;
 use super::take::see;
 use crate::reconcile::{Closed, Freshness, Hold, PassReport, Reconciler};
 use crate::store::HeldPost;
@@ -74,6 +75,9 @@ impl Desk {
             }
             Verdict::Dismiss => {
                 if self.store.change_held_post(post.id, &["open"], "dismissed").await.context("mark the post")? {
+                    // Nobody waits for it any more: `status`, the metric and the command line say so too.
+                    let (id, by) = (&post.held_id, &task.sender);
+                    self.store.dismiss_held_plan(id, by).await.context("dismiss the plan")?;
                     let reply = shown(post).and([
                         strong("Dismissed"),
                         text(" by "),
@@ -112,13 +116,13 @@ impl Desk {
     pub(super) async fn post_held(&self, id: &str) -> Result<Option<HeldPost>> {
         let Some(description) = self.describe_held(id).await? else { return Ok(None) };
         let description = serde_json::to_value(description).context("write the post")?;
-        let post = self.store.add_held_post(id, &description).await.context("note the post")?;
-        self.send_held(&post).await?;
+        let post = self.store.add_held_post(id, &self.staff.room_id, &description).await.context("note the post")?;
+        self.send_held(&post, false).await?;
         Ok(Some(post))
     }
 
     /// Sends a post that is noted, with the two reactions to tap on.
-    pub(super) async fn send_held(&self, post: &HeldPost) -> Result<()> {
+    pub(super) async fn send_held(&self, post: &HeldPost, perhaps_sent: bool) -> Result<()> {
         let reply = shown(post)
             .and([
                 strong("✅"),
@@ -127,11 +131,21 @@ impl Desk {
                 text(" dismisses it until it changes."),
             ])
             .and_reply(see("Or: ", self.typed(&format!("apply {}", post.held_id))));
-        let event_id = self.send(&format!("held-{}", post.id), &message::notice(&reply.render())).await?;
+        let (content, transaction_id) = (message::notice(&reply.render()), format!("held-{}", post.id));
+        let parcel = Parcel {
+            room_id: &post.room_id,
+            kind: "m.room.message",
+            transaction_id: &transaction_id,
+            content: &content,
+            perhaps_sent,
+        };
+        let event_id = self.send(parcel).await?;
         self.store.note_held_post_sent(post.id, &event_id).await.context("note that the post was sent")?;
         for (name, key) in [("approve", "✅"), ("dismiss", "❌")] {
             let content = message::reaction(&event_id, key);
-            self.send_event("m.reaction", &format!("held-{}-{name}", post.id), &content).await?;
+            let transaction_id = format!("held-{}-{name}", post.id);
+            let (transaction_id, content) = (&*transaction_id, &content);
+            self.send(Parcel { kind: "m.reaction", transaction_id, content, ..parcel }).await?;
         }
         Ok(())
     }
@@ -146,7 +160,7 @@ impl Desk {
 
     async fn edit_post(&self, post: &HeldPost, state: &str, reply: &Reply) {
         if let Some(event_id) = &post.event_id {
-            self.edit(event_id, &format!("held-{}-{state}", post.id), reply).await;
+            self.edit(&post.room_id, event_id, &format!("held-{}-{state}", post.id), reply).await;
         }
     }
 

@@ -8,7 +8,8 @@ use tracing::warn;
 
 use super::alerts::Lasting;
 use super::desk::Desk;
-use crate::reconcile::Pulse;
+use super::encryption::{self, Encryption};
+use crate::reconcile::{Conditions, Pulse};
 use crate::store::HeldPost;
 
 /// A held plan is posted when it has been the same for so long: rows are often changed one by one.
@@ -32,11 +33,11 @@ enum Step {
     Post,
 }
 
-/// Compares the newest post with what is held.
-fn step(newest: Option<&HeldPost>, held: Option<&str>) -> Step {
+/// Compares the newest post with what is held; `here` is the Staff room.
+fn step(newest: Option<&HeldPost>, held: Option<&str>, here: &str) -> Step {
     let undecided = newest.filter(|post| ["open", "dismissed"].contains(&post.state.as_str()));
     match (undecided, held) {
-        (Some(post), Some(held)) if post.held_id == held => {
+        (Some(post), Some(held)) if post.held_id == held && post.room_id == here => {
             if post.event_id.is_none() {
                 Step::Resend
             } else {
@@ -62,7 +63,7 @@ impl Desk {
     pub(super) async fn keep_posts(&self) -> Infallible {
         let mut window = self.window.clone();
         let mut settling = Settling { held: None, since: Instant::now() };
-        let mut lasting = Lasting::default();
+        let (mut since, mut encryption) = (Lasting::default(), Encryption::default());
         self.reopen().await;
         loop {
             let pulse = window.pulse();
@@ -72,7 +73,12 @@ impl Desk {
                     Ok(again) => wake = again.unwrap_or(LOOK),
                     Err(error) => warn!("the message about the held plan is not up to date: {error:#}"),
                 }
-                match self.keep_alerts(&pulse.all_conditions(), &mut lasting).await {
+            }
+            if let Some(Conditions { mut lasting, mut unknown }) = pulse.all_conditions() {
+                self.keep_encryption(&pulse, &mut encryption).await;
+                lasting.extend(encryption.condition());
+                unknown.extend(encryption.is_unknown().then(|| encryption::KEY.to_owned()));
+                match self.keep_alerts(&lasting, &unknown, &mut since).await {
                     Ok(again) => wake = wake.min(again.unwrap_or(LOOK)),
                     Err(error) => warn!("the alerts in the Staff room are not up to date: {error:#}"),
                 }
@@ -109,7 +115,7 @@ impl Desk {
             *settling = Settling { held: report.held_id.clone(), since: Instant::now() };
         }
         let newest = self.store.newest_held_post().await.context("look for the newest post")?;
-        let step = step(newest.as_ref(), settling.held.as_deref());
+        let step = step(newest.as_ref(), settling.held.as_deref(), &self.staff.room_id);
         if step == Step::Nothing {
             return Ok(None);
         }
@@ -118,14 +124,25 @@ impl Desk {
             return Ok(Some(wait));
         }
         match (step, &newest, &settling.held) {
-            (Step::Resend, Some(post), _) => self.send_held(post).await?,
-            (Step::Gone, Some(post), _) => self.close_held(post, "gone", "Not held any more.").await?,
+            (Step::Resend, Some(post), _) => self.send_held(post, true).await?,
+            (Step::Gone, Some(post), _) => {
+                let kept = self.store.held_plan_called(&post.held_id).await.context("look for who decided it")?;
+                let by = kept.filter(|kept| kept.state == "approved").and_then(|kept| kept.decided_by);
+                let words = by.map_or_else(
+                    || "Not held any more.".to_owned(),
+                    |by| format!("Approved by {by}; the history says what came of it."),
+                );
+                self.close_held(post, "gone", &words).await?;
+            }
             (Step::Post, newest, Some(held)) => {
                 // First the new one, so that there is one to point to.
                 if self.post_held(held).await?.is_some()
                     && let Some(old) = newest
                 {
-                    let words = format!("It has changed: see the newer message about plan {held}.");
+                    let words = match old.room_id == self.staff.room_id {
+                        true => format!("It has changed: see the newer message about plan {held}."),
+                        false => format!("See the message about plan {held} in the new room."),
+                    };
                     self.close_held(old, "superseded", &words).await?;
                 }
             }
@@ -141,10 +158,15 @@ mod tests {
 
     use super::*;
 
+    fn step(newest: Option<&HeldPost>, held: Option<&str>) -> Step {
+        super::step(newest, held, "!here")
+    }
+
     fn post(held_id: &str, state: &str, sent: bool) -> HeldPost {
         HeldPost {
             id: 1,
             held_id: held_id.to_owned(),
+            room_id: "!here".to_owned(),
             event_id: sent.then(|| "$it".to_owned()),
             shown: Value::Null,
             state: state.to_owned(),
@@ -159,6 +181,12 @@ mod tests {
         assert_eq!(step(Some(&post("a", "open", false)), Some("a")), Step::Resend);
         assert_eq!(step(Some(&post("a", "open", true)), Some("b")), Step::Post);
         assert_eq!(step(Some(&post("a", "open", true)), None), Step::Gone);
+    }
+
+    #[test]
+    fn what_was_posted_in_a_room_that_was_left_is_posted_anew() {
+        assert_eq!(super::step(Some(&post("a", "open", true)), Some("a"), "!there"), Step::Post);
+        assert_eq!(super::step(Some(&post("a", "open", true)), None, "!there"), Step::Gone);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod admit;
 mod alerts;
 mod desk;
+mod encryption;
 mod formatted;
 mod groups;
 mod handle;
@@ -20,6 +21,7 @@ mod pace;
 mod parse;
 mod reply;
 mod run;
+mod send;
 mod table;
 mod take;
 mod who;

@@ -23,10 +23,10 @@ pub(super) struct Levels {
 }
 
 impl Levels {
-    /// From the room's create event and its power levels, where it has any.
-    pub(super) fn read(create: &StateEvent, power: Option<&StateEvent>) -> Self {
-        let read = |event: &StateEvent| serde_json::from_str::<Value>(event.content.get()).unwrap_or_default();
-        let (created, content) = (read(create), power.map(read).unwrap_or_default());
+    /// From the room's create event and the content of its power levels, where it has any.
+    pub(super) fn read(create: &StateEvent, power: Option<Value>) -> Self {
+        let created = serde_json::from_str::<Value>(create.content.get()).unwrap_or_default();
+        let content = power.unwrap_or_default();
         let version = created["room_version"].as_str().unwrap_or("1");
         let creators = if version.parse().is_ok_and(|version: u32| version >= CREATORS_ABOVE_LEVELS) {
             let others = created["additional_creators"].as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -90,7 +90,7 @@ mod tests {
     }
 
     fn levels(create: &Value, power: Option<Value>) -> Levels {
-        Levels::read(&event(create), power.as_ref().map(event).as_ref())
+        Levels::read(&event(create), power)
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod room;
 mod roster;
 mod selectors;
 mod setup;
+mod staff;
 mod synapse;
 
 use std::path::Path;

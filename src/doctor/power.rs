@@ -19,10 +19,12 @@ struct Need {
 
 /// Whether the bot, which is in the room, could not do there all that the room's policy may ask for, in any mode.
 pub async fn lacks_power(homeserver: &Homeserver, room: &RoomPolicy) -> Result<bool, CallError> {
-    let state = async |kind: &str| homeserver.state_event(&room.id, kind, "").await;
-    let Some(create) = state("m.room.create").await? else { return Err(CallError::RoomUnknown) };
-    let levels = Levels::read(&create, state("m.room.power_levels").await?.as_ref());
-    let join_rule = super::room::join_rule(state("m.room.join_rules").await?.as_ref());
+    let Some(create) = homeserver.state_event(&room.id, "m.room.create", "").await? else {
+        return Err(CallError::RoomUnknown);
+    };
+    let content = async |kind: &str| homeserver.state_content(&room.id, kind, "").await;
+    let levels = Levels::read(&create, content("m.room.power_levels").await?);
+    let join_rule = super::room::join_rule(content("m.room.join_rules").await?.as_ref());
     let level = levels.of(homeserver.user_id());
     Ok(needs(room, Modes::default(), &levels, &join_rule).iter().any(|need| need.level > level))
 }
@@ -149,7 +151,7 @@ mod tests {
             StateEvent { content, sender: "@maker:x".to_owned(), event_id: None, origin_server_ts: 0 }
         };
         let power = json!({ "users": users, "invite": 30, "events": { "m.room.power_levels": 100 } });
-        Levels::read(&event(json!({ "room_version": version })), Some(&event(power)))
+        Levels::read(&event(json!({ "room_version": version })), Some(power))
     }
 
     fn found(room: &RoomPolicy, modes: Modes, levels: &Levels) -> (Status, String) {

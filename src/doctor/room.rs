@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::levels::Levels;
 use super::{Finding, answers, power};
-use crate::homeserver::{CallError, Homeserver, RoomSummary, StateEvent};
+use crate::homeserver::{CallError, Homeserver, RoomSummary};
 
 /// From this many members on Synapse's user directory falls behind in a room that is not public.
 const LARGE: u64 = 500;
@@ -40,12 +40,13 @@ async fn look(bot: &Bot<'_>, policy: &Policy, room: &RoomPolicy) -> Result<Vec<F
     if !bot.rooms.contains(&room.id) {
         return Ok(vec![outside(room, summary.is_some())]);
     }
-    let state = async |kind: &str| homeserver.state_event(&room.id, kind, "").await;
+    // What may have been redacted is asked for by its content alone, see `Homeserver::state_event`.
+    let content = async |kind: &str| homeserver.state_content(&room.id, kind, "").await;
     let (create, levels, join_rules, tombstone) = tokio::try_join!(
-        state("m.room.create"),
-        state("m.room.power_levels"),
-        state("m.room.join_rules"),
-        state("m.room.tombstone")
+        homeserver.state_event(&room.id, "m.room.create", ""),
+        content("m.room.power_levels"),
+        content("m.room.join_rules"),
+        content("m.room.tombstone")
     )?;
     if let Some(tombstone) = tombstone {
         return Ok(vec![replaced(room, &tombstone)]);
@@ -55,7 +56,7 @@ async fn look(bot: &Bot<'_>, policy: &Policy, room: &RoomPolicy) -> Result<Vec<F
     let mut findings = vec![Finding::pass("room", format!("{key}: the bot is in {}{members}", room.id))];
     let join_rule = join_rule(join_rules.as_ref());
     if let Some(create) = create {
-        let levels = Levels::read(&create, levels.as_ref());
+        let levels = Levels::read(&create, levels);
         let user = homeserver.user_id();
         findings.extend(power::examine(room, policy.modes, &policy.exempt, user, &levels, &join_rule));
     }
@@ -65,13 +66,8 @@ async fn look(bot: &Bot<'_>, policy: &Policy, room: &RoomPolicy) -> Result<Vec<F
 }
 
 /// The join rule; `invite` where there is none.
-pub(super) fn join_rule(event: Option<&StateEvent>) -> String {
-    text(event, "join_rule").unwrap_or_else(|| "invite".to_owned())
-}
-
-fn text(event: Option<&StateEvent>, key: &str) -> Option<String> {
-    let content: Value = serde_json::from_str(event?.content.get()).ok()?;
-    content[key].as_str().map(str::to_owned)
+pub(super) fn join_rule(content: Option<&Value>) -> String {
+    content.and_then(|content| content["join_rule"].as_str()).unwrap_or("invite").to_owned()
 }
 
 fn unknown(room: &RoomPolicy) -> Finding {
@@ -98,9 +94,9 @@ fn outside(room: &RoomPolicy, is_there: bool) -> Finding {
     )
 }
 
-fn replaced(room: &RoomPolicy, tombstone: &StateEvent) -> Finding {
+fn replaced(room: &RoomPolicy, tombstone: &Value) -> Finding {
     let key = &room.key;
-    let successor = text(Some(tombstone), "replacement_room").filter(|successor| !successor.is_empty());
+    let successor = tombstone["replacement_room"].as_str().filter(|successor| !successor.is_empty());
     let (by, mend) = match successor {
         Some(successor) => {
             let mend = format!(

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use super::clock::Ahead;
 use super::setup::Setup;
-use super::{Finding, PATIENCE, Status, answers, listener, room};
+use super::{Finding, PATIENCE, Status, answers, listener, room, staff};
 use crate::homeserver::{CallError, Homeserver, Timeouts, UserEntry};
 
 /// The oldest version that this program was tried with, production's.
@@ -85,7 +85,9 @@ pub(super) async fn examine(setup: &Setup) -> Examined {
                 let look = room::examine(&bot, &setup.policy, room);
                 tokio::time::timeout(ROOM_PATIENCE, look).await.unwrap_or_else(|_| vec![late(&room.key)])
             });
-            findings.extend(join_all(looks).await.into_iter().flatten());
+            let staff = tokio::time::timeout(PATIENCE, staff::examine(&homeserver, setup, &rooms));
+            let (looks, staff) = tokio::join!(join_all(looks), staff);
+            findings.extend(looks.into_iter().flatten().chain(staff.ok().flatten()));
         }
         Err(error) => findings.push(answers::failed("room", &error)),
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tracing::instrument;
 
 use super::{
-    CallError, Homeserver, NewRoom, StateEvent,
+    CallError, Homeserver, NewRoom,
     requests::{PathSegment, server, users},
 };
 
@@ -96,13 +96,13 @@ impl Homeserver {
         if create.sender != self.user_id() || its != environment {
             return Ok(None);
         }
-        let whole = self.state_event(&room_id, "m.room.power_levels", "").await?.is_some();
-        let tombstone = self.state_event(&room_id, "m.room.tombstone", "").await?;
+        let whole = self.state_content(&room_id, "m.room.power_levels", "").await?.is_some();
+        let tombstone = self.state_content(&room_id, "m.room.tombstone", "").await?;
         Ok(Some(MadeRoom {
             key,
             version: content["room_version"].as_str().unwrap_or("1").to_owned(),
             made_at: create.origin_server_ts,
-            replaced_by: tombstone.map(successor),
+            replaced_by: tombstone.map(|content| content["replacement_room"].as_str().unwrap_or_default().to_owned()),
             whole,
             room_id,
         }))
@@ -132,9 +132,4 @@ impl Homeserver {
     fn note(&self) -> (PathSegment, PathSegment) {
         (PathSegment(self.user_id().to_owned()), PathSegment(NOTE.to_owned()))
     }
-}
-
-fn successor(tombstone: StateEvent) -> String {
-    let content: Value = serde_json::from_str(tombstone.content.get()).unwrap_or_default();
-    content["replacement_room"].as_str().unwrap_or_default().to_owned()
 }

@@ -174,7 +174,8 @@ impl Homeserver {
 
     /// One piece of state, or `None` where the room has none of it. A redacted one has the content `{}`.
     ///
-    /// 1.105.1 never answers where the event was redacted: prefer [`Self::state_content`].
+    /// 1.105.1 never answers where the event was redacted: this is for the create event, whose redaction Synapse refuses. For
+    /// any other, [`Self::state_content`].
     ///
     /// To a bot that has left, Synapse tells what it was at that moment, with 200: be sure that the bot is among
     /// [`Self::joined_members`].
@@ -240,6 +241,20 @@ impl Homeserver {
         let filter = serde_json::json!({ "types": [kind] }).to_string();
         let request = rooms::messages::Request { room: room_segment(room)?, dir: "b".to_owned(), limit: 1, filter };
         Ok(self.call("newest_event", self.client().send(request)).await?.body.chunk.into_iter().next())
+    }
+
+    /// The bot's own event of a type whose content `is_it` accepts, among its newest hundred in the room.
+    #[instrument(name = "homeserver.own_event", skip_all, fields(room.id = %room, event.kind = %kind))]
+    pub async fn own_event(
+        &self,
+        room: &str,
+        kind: &str,
+        is_it: impl Fn(&Value) -> bool,
+    ) -> Result<Option<String>, CallError> {
+        let filter = serde_json::json!({ "types": [kind], "senders": [self.user_id()] }).to_string();
+        let request = rooms::messages::Request { room: room_segment(room)?, dir: "b".to_owned(), limit: 100, filter };
+        let events = self.call("own_event", self.client().send(request)).await?.body.chunk;
+        Ok(events.into_iter().find(|event| is_it(&event.content)).map(|event| event.event_id))
     }
 
     /// The content of any event of a room that the bot may see.

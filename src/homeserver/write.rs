@@ -132,6 +132,16 @@ impl Homeserver {
         Ok(())
     }
 
+    /// Lets the bot into a room by the power of its strongest local member, where it is not in it.
+    pub async fn enter(&self, room: &str) -> Result<Outcome, CallError> {
+        if self.joined_members(room).await?.iter().any(|member| **member == *self.user_id()) {
+            return Ok(Outcome::AlreadySo);
+        }
+        self.make_room_admin(room, self.user_id()).await?;
+        self.join_as_bot(room).await?;
+        Ok(Outcome::Done)
+    }
+
     /// Joins the bot, as any client would. Already joined is fine.
     #[instrument(name = "homeserver.join_as_bot", skip_all, fields(room.id = %room))]
     pub async fn join_as_bot(&self, room: &str) -> Result<(), CallError> {

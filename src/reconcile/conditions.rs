@@ -6,12 +6,19 @@ use std::time::Duration;
 use provisioner_policy::{ChangeKey, SourceState, Standing, World};
 
 use super::reconciler::Reconciler;
+use super::standing;
 
 /// A source that fails for less is left to itself.
 const SOURCE_PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// A room that cannot be read is looked at again within this.
 const ROOM_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The key of what the dead-letter queue holds.
+const DEAD_LETTERS: &str = "dead letters";
+
+/// What the queue is called.
+const QUEUE: &str = "the queue";
 
 /// Something that lasts and that somebody must act on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,11 +31,19 @@ pub struct Condition {
     pub patience: Duration,
 }
 
+/// Everything that lasts, and what nobody can say yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Conditions {
+    pub lasting: Vec<Condition>,
+    /// Keys of conditions about what was not read since the start: they may last or be over.
+    pub unknown: Vec<String>,
+}
+
 impl Reconciler {
     /// What lasts now.
-    pub(super) fn conditions(&self) -> Vec<Condition> {
+    pub(super) fn conditions(&self) -> Conditions {
         let world = self.world();
-        let mut conditions = Vec::new();
+        let (mut conditions, mut unknown) = (Vec::new(), Vec::new());
         for room in world.rooms() {
             let key = room.key(world);
             match &world.room(room).standing {
@@ -42,6 +57,12 @@ impl Reconciler {
                             ),
                             patience: Duration::ZERO,
                         });
+                    } else if let Some(lacks) = standing::lacks(world, room) {
+                        conditions.push(Condition {
+                            key: format!("power {key}"),
+                            text: lacks,
+                            patience: ROOM_PATIENCE,
+                        });
                     }
                 }
                 // While Synapse does not answer at all, every room is unreadable, and none of them is the trouble.
@@ -50,20 +71,39 @@ impl Reconciler {
                     text: format!("{key} cannot be read, and nothing is planned in it: {why}"),
                     patience: ROOM_PATIENCE,
                 }),
-                Standing::Unread | Standing::Unreadable(_) => {}
+                Standing::Unread | Standing::Unreadable(_) => {
+                    unknown.extend(["room", "tombstone", "power"].map(|what| format!("{what} {key}")));
+                }
             }
         }
-        for (source, state) in [("roster", &world.facts.roster), ("pool", &world.facts.pool)] {
-            if let SourceState::Failing(why) = state {
-                conditions.push(Condition {
-                    key: format!("source {source}"),
-                    text: format!("the {source} cannot be read, and nobody is removed for its sake: {why}"),
-                    patience: SOURCE_PATIENCE,
-                });
+        let facts = &world.facts;
+        let mut states = vec![("the roster".to_owned(), &facts.roster), ("the pool".to_owned(), &facts.pool)];
+        states.extend(
+            facts.group_states.iter().map(|(name, state)| (format!("group {:?}", world.names.text(*name)), state)),
+        );
+        states.sort_by(|one, other| one.0.cmp(&other.0));
+        for (source, state) in states {
+            match state {
+                SourceState::Failing(why) => conditions.push(failing(&source, why)),
+                SourceState::Unread => unknown.push(source_key(&source)),
+                SourceState::Good => {}
             }
         }
         conditions.extend(fighting(world, |key| self.quarrels.is_told(key)));
-        conditions
+        Conditions { lasting: conditions, unknown }
+    }
+}
+
+fn source_key(source: &str) -> String {
+    format!("source {source}")
+}
+
+/// A source fails now and then; one that fails for long keeps people in rooms, or out of them.
+fn failing(source: &str, why: &str) -> Condition {
+    Condition {
+        key: source_key(source),
+        text: format!("{source} cannot be read, and nobody is removed for its sake: {why}"),
+        patience: SOURCE_PATIENCE,
     }
 }
 
@@ -73,14 +113,14 @@ fn fighting(world: &World, is_told: impl Fn(&ChangeKey) -> bool) -> Vec<Conditio
     let mut fights: BTreeMap<(&str, &str), Vec<(String, String)>> = BTreeMap::new();
     for (key, quarrel) in world.quarrels.iter().filter(|(key, _)| is_told(key)) {
         let room = key.room.map_or("", |room| room.key(world));
-        let user = key.user.map(|user| world.users.mxid(user)).unwrap_or_default();
-        fights.entry((room, key.kind.as_str())).or_default().push((user, quarrel.text()));
+        let subject = world.subject_of(key).unwrap_or_default();
+        fights.entry((room, key.kind.as_str())).or_default().push((subject, quarrel.text()));
     }
     let condition = |((room, kind), mut whose): ((&str, &str), Vec<(String, String)>)| {
         whose.sort();
-        let (user, why) = &whose[0];
+        let (subject, why) = &whose[0];
         let place = if room.is_empty() { String::new() } else { format!(" in {room}") };
-        let about = if user.is_empty() { String::new() } else { format!(" of {user}") };
+        let about = if subject.is_empty() { String::new() } else { format!(" of {subject}") };
         let more = match whose.len() {
             1 => String::new(),
             count => format!(" ({count} such changes; `plan` has them all)"),
@@ -103,17 +143,32 @@ pub struct QueueHealth {
     pub in_hand: usize,
     /// Why messages are not received, or not worked on.
     pub trouble: Option<String>,
+    /// Why no message can be received.
+    pub not_received: Option<String>,
     /// Messages in the dead-letter queue, where there is one and it answered.
     pub dead_letters: Option<u64>,
+    /// The dead-letter queue was asked, or there is none.
+    pub is_asked: bool,
 }
 
 impl QueueHealth {
+    /// What lasts of the queue.
+    pub fn conditions(&self) -> Conditions {
+        let not_received = self.not_received.as_ref().map(|why| Condition {
+            key: source_key(QUEUE),
+            text: format!("{QUEUE} cannot be read, and who has confirmed their sign-up waits: {why}"),
+            patience: SOURCE_PATIENCE,
+        });
+        let unknown = if self.is_asked { Vec::new() } else { vec![DEAD_LETTERS.to_owned(), source_key(QUEUE)] };
+        Conditions { lasting: self.dead_letters().into_iter().chain(not_received).collect(), unknown }
+    }
+
     /// Dead letters are sign-ups that nobody will work on by themselves.
-    pub(super) fn condition(&self) -> Option<Condition> {
+    fn dead_letters(&self) -> Option<Condition> {
         let count = self.dead_letters.filter(|count| *count > 0)?;
         let messages = if count == 1 { "1 message lies".to_owned() } else { format!("{count} messages lie") };
         Some(Condition {
-            key: "dead letters".to_owned(),
+            key: DEAD_LETTERS.to_owned(),
             text: format!(
                 "{messages} in the dead-letter queue. The log says why each was refused or failed; when that is mended, move \
                  them back to the queue (SQS: start a redrive), or delete them if they are not ours"
@@ -133,11 +188,22 @@ mod tests {
     #[test]
     fn dead_letters_are_told_of_until_there_are_none() {
         let text = |dead_letters| {
-            QueueHealth { dead_letters, ..QueueHealth::default() }.condition().map(|condition| condition.text)
+            QueueHealth { dead_letters, ..QueueHealth::default() }.dead_letters().map(|condition| condition.text)
         };
         assert_eq!((text(None), text(Some(0))), (None, None));
         assert!(text(Some(1)).unwrap().starts_with("1 message lies in the dead-letter queue."));
         assert!(text(Some(7)).unwrap().starts_with("7 messages lie in the dead-letter queue."));
+    }
+
+    #[test]
+    fn a_queue_that_answers_nothing_is_a_source_that_fails_and_one_that_was_not_asked_says_nothing() {
+        let deaf =
+            QueueHealth { not_received: Some("it is gone".to_owned()), is_asked: true, ..QueueHealth::default() };
+        let Conditions { lasting, unknown } = deaf.conditions();
+        assert_eq!((lasting.len(), lasting[0].patience, unknown.len()), (1, SOURCE_PATIENCE, 0));
+        assert_eq!(lasting[0].key, "source the queue");
+        let unasked = QueueHealth::default().conditions();
+        assert_eq!((unasked.lasting.len(), unasked.unknown.len()), (0, 2));
     }
 
     #[test]

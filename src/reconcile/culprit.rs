@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use provisioner_policy::{ChangeKey, Class, Kind, Setting, World};
+use provisioner_policy::{ChangeKey, Class, World};
 use serde::Deserialize;
 
 use super::quarrels::WINDOW;
@@ -19,10 +19,11 @@ struct Pushed {
 /// The one who undid the change most often lately. Nothing is pushed about accounts and their flags.
 pub(super) async fn find(store: &Store, world: &World, key: &ChangeKey) -> Result<Option<String>> {
     let Some(room) = key.room else { return Ok(None) };
-    let types = types(key.kind);
+    let types = types(world, key);
     let id = &world.policy.rooms[room.index()].id;
     let events = store.events_lately(id, &types, WINDOW.as_secs_f64()).await.context("look who undoes our changes")?;
-    let user = key.user.map(|user| world.users.mxid(user));
+    // Levels of people are in one event of the room.
+    let user = key.user.filter(|_| key.kind.class() != Class::PowerLevels).map(|user| world.users.mxid(user));
     let foreign = events
         .iter()
         .filter_map(|event| serde_json::from_str::<Pushed>(event).ok())
@@ -40,11 +41,13 @@ pub(super) async fn find(store: &Store, world: &World, key: &ChangeKey) -> Resul
 }
 
 /// The events that can undo such a change.
-fn types(kind: Kind) -> Vec<String> {
-    let types: Vec<&str> = match kind.class() {
+fn types(world: &World, key: &ChangeKey) -> Vec<String> {
+    let types: Vec<&str> = match key.kind.class() {
         Class::Joins | Class::Removals => vec!["m.room.member"],
         Class::PowerLevels => vec!["m.room.power_levels"],
-        Class::RoomState => Setting::ALL.iter().map(|setting| setting.event().0).chain(["m.room.redaction"]).collect(),
+        Class::RoomState => {
+            world.setting_of(key).map(|setting| setting.event().0).into_iter().chain(["m.room.redaction"]).collect()
+        }
         Class::Accounts | Class::ServerAdmins => vec![],
     };
     types.into_iter().map(str::to_owned).collect()

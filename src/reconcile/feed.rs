@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use provisioner_policy::{Membership, RoomIx, Standing, World};
+use provisioner_policy::{ChangeKey, Membership, RoomIx, Standing, World};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tracing::debug;
@@ -48,6 +48,8 @@ pub(super) struct Ears {
     pub(super) states: StateEchoes,
     /// Own state events that came back without the content of the event they replaced, which is named.
     pub(super) unverified: Vec<(Written, String)>,
+    /// Levels that somebody else changed and meant to.
+    pub(super) changed: Vec<ChangeKey>,
     pub(super) readings: Readings,
 }
 

@@ -43,9 +43,8 @@ pub(super) fn hear(
             // Whatever else is made of it: what it changed may have been made beside a write of ours, and be lost to it.
             if let Some(replaced) = replaced.filter(|_| row.event_type == POWER_LEVELS) {
                 let ours = ears.states.lately(room, Instant::now());
-                if !ours.is_empty() || world.room(room).is_mending() {
-                    world.note_edit(room, &replaced, &content, &ours);
-                }
+                let changed = world.note_edit(room, &replaced, &content, &ours);
+                ears.changed.extend(changed);
             }
             (heard == Heard::Replaced).then_some(true)
         }

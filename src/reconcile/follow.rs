@@ -67,14 +67,14 @@ pub async fn follow(
     }
     let from = room.id.clone();
     let not_replaced = || FollowError::NotReplaced { key: key.to_owned(), id: from.clone() };
-    let tombstone = homeserver.state_event(&from, "m.room.tombstone", "").await?.ok_or_else(not_replaced)?;
+    let tombstone = homeserver.state_of_any_room(&from, "m.room.tombstone").await?.ok_or_else(not_replaced)?;
     let cause = format!("command of {by}; {} replaced the room", tombstone.sender);
     let to = newest_successor(homeserver, key, &from, tombstone).await?;
     if let Some(other) = policy.rooms.iter().find(|other| other.id == to) {
         return Err(FollowError::Managed { next: to, key: other.key.clone() });
     }
     let departures = departures(homeserver, store, policy, &from).await?;
-    enter(homeserver, &to, &policy.bot).await?;
+    homeserver.enter(&to).await?;
     let configured_id = policy.followed(&from).map_or(&from, |followed| &followed.configured);
     let new = NewFollow {
         room_key: key,
@@ -131,15 +131,6 @@ async fn newest_successor(
 fn text(event: &StateEvent, of: fn(&Value) -> &Value) -> String {
     let content: Value = serde_json::from_str(event.content.get()).unwrap_or_default();
     of(&content).as_str().unwrap_or_default().to_owned()
-}
-
-/// Lets the bot into the room: by the power of whoever made it.
-async fn enter(homeserver: &Homeserver, room: &str, bot: &str) -> Result<(), CallError> {
-    if homeserver.joined_members(room).await?.iter().any(|member| **member == *bot) {
-        return Ok(());
-    }
-    homeserver.make_room_admin(room, bot).await?;
-    homeserver.join_as_bot(room).await
 }
 
 /// Who has left `from` by choice, is still to be respected, and would otherwise be a stranger in the successor.

@@ -25,6 +25,7 @@ mod record;
 mod refresh;
 mod report;
 mod service;
+mod standing;
 mod state_echoes;
 mod state_writes;
 mod verify;
@@ -34,7 +35,7 @@ mod withheld;
 pub use follow::{FollowError, Moved, follow, followed};
 mod window;
 
-pub use conditions::{Condition, QueueHealth};
+pub use conditions::{Condition, Conditions, QueueHealth};
 pub use once::{apply_once, plan_once};
 pub use reconciler::{Reconciler, Slice};
 pub use record::describe_metrics;

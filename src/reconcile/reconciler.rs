@@ -205,11 +205,13 @@ impl Reconciler {
     #[instrument(name = "reconcile.pass", skip_all)]
     pub async fn slice(&mut self, pass: &mut Option<(PassId, i32)>, stop: &CancellationToken) -> Result<Slice> {
         let now = Instant::now();
+        self.quarrels.undone(std::mem::take(&mut self.ears.changed), now);
         self.quarrels.end(&mut self.world, now);
         let mut plan = self.plan().await?;
         let released = self.approval.release(&mut plan);
+        let narrowed = self.quarrels.narrow(&self.world, &mut plan, now);
         // A plan that was dealt with is known by its number, whatever woke us.
-        let number = self.planner.version().filter(|_| !released);
+        let number = self.planner.version().filter(|_| !released && !narrowed);
         let is_known = number.is_some() && self.told.as_ref().map(|(number, _)| *number) == number;
         if !is_known {
             self.backoff.keep_only(&plan, &self.world);

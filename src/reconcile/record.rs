@@ -50,10 +50,12 @@ pub(super) fn report(world: &World, plan: &Plan) -> PassReport {
         Standing::Unreadable(why) => Some(format!("room {}: {why}", room.key(world))),
     });
     let undone = plan.undone.iter().map(|action| {
-        let view = action.view(world);
-        let about = view.room.into_iter().chain(view.user).collect::<Vec<_>>().join(" ");
-        let why = world.quarrel(&action.change.key()).map(Quarrel::text).unwrap_or_default();
-        format!("{} {about}: {why}", view.kind.as_str())
+        let change = &action.change;
+        let about = change.counted().first().and_then(|key| world.subject_of(key));
+        let words: Vec<String> =
+            change.room().map(|room| room.key(world).to_owned()).into_iter().chain(about).collect();
+        let why = world.quarrel(change).map(Quarrel::text).unwrap_or_default();
+        format!("{} {}: {why}", change.kind().as_str(), words.join(" "))
     });
     PassReport {
         plan_id: plan.id(world),

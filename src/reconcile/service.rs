@@ -132,9 +132,8 @@ impl Service {
             }
         }
         if clocks.trim <= now {
-            self.reconciler.store.trim_inbox(INBOX_KEPT).await.context("trim the inbox")?;
-            self.reconciler.store.trim_commands(INBOX_KEPT).await.context("trim the commands")?;
-            clocks.trim = now + TRIM_INTERVAL;
+            let more = self.reconciler.store.trim(INBOX_KEPT).await.context("remove what is done and old")?;
+            clocks.trim = if more { now } else { now + TRIM_INTERVAL };
         }
         if read_roster {
             self.reconciler.read_roster().await;
@@ -248,11 +247,12 @@ impl Service {
     }
 }
 
-/// Stops the slice that runs when somebody pauses everything: what is in flight ends, and nothing more is begun.
+/// Stops the slice that runs when somebody pauses everything: what is in flight ends, and nothing more is begun. Whoever
+/// pauses says so as a request; the pushes of our own writes, one or two a write, are no reason to ask the database.
 async fn watch_brake(wakes: &Wakes, store: &Store, brake: &CancellationToken) -> Infallible {
     loop {
         wakes.woken().await;
-        if matches!(store.paused().await, Ok(Some(_))) {
+        if wakes.said(Woken::REQUESTS) && matches!(store.paused().await, Ok(Some(_))) {
             brake.cancel();
         }
     }

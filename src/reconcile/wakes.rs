@@ -54,6 +54,11 @@ impl Wakes {
         self.0.flags.load(Ordering::Acquire) != 0
     }
 
+    /// Whether all of `what` was said since the last [`Wakes::take`].
+    pub fn said(&self, what: Woken) -> bool {
+        Woken(self.0.flags.load(Ordering::Acquire)).contains(what)
+    }
+
     /// Takes what was said since the last call.
     pub fn take(&self) -> Woken {
         Woken(self.0.flags.swap(0, Ordering::AcqRel))

@@ -11,7 +11,7 @@ use provisioner_policy::Plan;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::conditions::{Condition, QueueHealth};
+use super::conditions::{Conditions, QueueHealth};
 use super::reconciler::Reconciler;
 use super::report::PassReport;
 use super::wakes::{Wakes, Woken};
@@ -61,15 +61,18 @@ pub struct Pulse {
     pub last_resync: Option<DateTime<Utc>>,
     /// How the queue fares, where one is read.
     pub queue: Option<QueueHealth>,
-    /// What lasted when the last pass ended.
-    pub conditions: Vec<Condition>,
+    /// What lasted when the last pass ended; nothing until Synapse has answered.
+    pub conditions: Option<Conditions>,
 }
 
 impl Pulse {
-    /// Everything that lasts, that of the queue too.
-    pub fn all_conditions(&self) -> Vec<Condition> {
-        let queue = self.queue.as_ref().and_then(QueueHealth::condition);
-        self.conditions.iter().cloned().chain(queue).collect()
+    /// Everything that lasts, that of the queue too; nothing until Synapse has answered.
+    pub fn all_conditions(&self) -> Option<Conditions> {
+        let mut all = self.conditions.clone()?;
+        let Conditions { lasting, unknown } = self.queue.as_ref().map(QueueHealth::conditions).unwrap_or_default();
+        all.lasting.extend(lasting);
+        all.unknown.extend(unknown);
+        Some(all)
     }
 }
 
@@ -81,8 +84,7 @@ impl QueueTeller {
     /// Takes what is known now. Who waits for the pulse hears of it only where something becomes an alert by it.
     pub fn tell(&self, health: QueueHealth) {
         self.0.send_if_modified(|pulse| {
-            let before = pulse.queue.as_ref().and_then(QueueHealth::condition);
-            let changed = before != health.condition();
+            let changed = pulse.queue.as_ref().map(QueueHealth::conditions) != Some(health.conditions());
             pulse.queue = Some(health);
             changed
         });
@@ -220,7 +222,7 @@ impl Inside {
             pulse.last_pass = Some((Utc::now(), report.clone()));
             // While Synapse does not answer, what is known of rooms says nothing of how they are.
             if reconciler.homeserver_trouble().is_none() {
-                pulse.conditions = reconciler.conditions();
+                pulse.conditions = Some(reconciler.conditions());
             }
         });
     }

@@ -11,6 +11,8 @@ pub enum AccountSource {
     Pool,
     /// The roster named it, and the pool confirmed it when asked.
     Roster,
+    /// Somebody named it in the Staff room, and the pool confirmed it when asked.
+    Command,
 }
 
 impl AccountSource {
@@ -19,6 +21,7 @@ impl AccountSource {
             Self::Queue => "queue",
             Self::Pool => "pool",
             Self::Roster => "roster",
+            Self::Command => "command",
         }
     }
 }

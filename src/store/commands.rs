@@ -1,8 +1,6 @@
 //! What was said in the Staff room, and how far its answer is. Each function is one statement, so that a kill leaves a
 //! command in exactly one state.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use super::Store;
@@ -11,6 +9,7 @@ use super::Store;
 #[derive(Clone, Debug)]
 pub struct CommandRow {
     pub event_id: String,
+    pub room_id: String,
     /// The whole event, JSON; gone once the command has ended.
     pub event: Option<String>,
     /// Seconds since it was received.
@@ -39,7 +38,7 @@ impl Store {
     pub async fn open_commands(&self, but: &[String]) -> sqlx::Result<Vec<CommandRow>> {
         sqlx::query_as!(
             CommandRow,
-            r#"SELECT event_id, event, state, command, answer,
+            r#"SELECT event_id, room_id, event, state, command, answer,
                       extract(epoch FROM clock_timestamp() - received_at)::float8 AS "waited!",
                       extract(epoch FROM received_at - stamped_at)::float8 AS "after_start!"
                FROM provisioner.commands CROSS JOIN provisioner.stamp
@@ -120,19 +119,6 @@ impl Store {
              WHERE event_id = $1 AND state = 'ended'",
             event_id,
             reply_event_id,
-        )
-        .execute(&self.pool)
-        .await
-        .map(drop)
-    }
-
-    /// Removes what is done and what no retry of Synapse's can bring again. The ledger keeps what was asked.
-    pub async fn trim_commands(&self, older_than: Duration) -> sqlx::Result<()> {
-        let seconds = older_than.as_secs_f64();
-        sqlx::query!(
-            "DELETE FROM provisioner.commands
-             WHERE state IN ('ignored', 'answered') AND received_at < now() - make_interval(secs => $1)",
-            seconds,
         )
         .execute(&self.pool)
         .await

@@ -19,8 +19,6 @@ pub struct HeldPlan {
     pub state: String,
     pub decided_at: Option<DateTime<Utc>>,
     pub decided_by: Option<String>,
-    /// The message in the Staff room that shows it.
-    pub posted_event_id: Option<String>,
 }
 
 impl HeldPlan {
@@ -46,7 +44,7 @@ impl Store {
     pub async fn held_plan(&self) -> sqlx::Result<Option<HeldPlan>> {
         sqlx::query_as!(
             HeldPlan,
-            "SELECT id, created_at, counts, reasons, state, decided_at, decided_by, posted_event_id
+            "SELECT id, created_at, counts, reasons, state, decided_at, decided_by
              FROM provisioner.held_plans WHERE state IN ('open', 'dismissed')",
         )
         .fetch_optional(&self.pool)
@@ -57,21 +55,9 @@ impl Store {
     pub async fn held_plan_called(&self, id: &str) -> sqlx::Result<Option<HeldPlan>> {
         sqlx::query_as!(
             HeldPlan,
-            "SELECT id, created_at, counts, reasons, state, decided_at, decided_by, posted_event_id
+            "SELECT id, created_at, counts, reasons, state, decided_at, decided_by
              FROM provisioner.held_plans WHERE id = $1 ORDER BY seq DESC LIMIT 1",
             id,
-        )
-        .fetch_optional(&self.pool)
-        .await
-    }
-
-    /// The held plan that this message of the Staff room shows.
-    pub async fn held_plan_posted_as(&self, event_id: &str) -> sqlx::Result<Option<HeldPlan>> {
-        sqlx::query_as!(
-            HeldPlan,
-            "SELECT id, created_at, counts, reasons, state, decided_at, decided_by, posted_event_id
-             FROM provisioner.held_plans WHERE posted_event_id = $1 ORDER BY seq DESC LIMIT 1",
-            event_id,
         )
         .fetch_optional(&self.pool)
         .await
@@ -141,17 +127,5 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?;
         Ok(decided.is_some())
-    }
-
-    /// Remembers the message that shows what is held.
-    pub async fn set_held_plan_posted(&self, id: &str, event_id: &str) -> sqlx::Result<()> {
-        sqlx::query!(
-            "UPDATE provisioner.held_plans SET posted_event_id = $2 WHERE id = $1 AND state IN ('open', 'dismissed')",
-            id,
-            event_id,
-        )
-        .execute(&self.pool)
-        .await
-        .map(drop)
     }
 }

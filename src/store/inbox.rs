@@ -1,7 +1,5 @@
 //! The inbox: what matters of the homeserver's transactions. Any replica appends, the reconciling one reads.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 
 use super::Store;
@@ -69,7 +67,7 @@ impl Store {
         sqlx::query_scalar!(
             "SELECT event FROM provisioner.inbox
              WHERE received_at > now() - make_interval(secs => $3) AND room_id = $1 AND type = ANY($2)
-             ORDER BY id DESC LIMIT 1000",
+             ORDER BY received_at DESC, id DESC LIMIT 1000",
             room_id,
             types,
             window_seconds,
@@ -97,18 +95,5 @@ impl Store {
         .execute(&self.pool)
         .await
         .map(drop)
-    }
-
-    /// Removes handled events that no retry of Synapse's can bring again.
-    pub async fn trim_inbox(&self, older_than: Duration) -> sqlx::Result<u64> {
-        let seconds = older_than.as_secs_f64();
-        sqlx::query!(
-            "DELETE FROM provisioner.inbox
-             WHERE handled_at IS NOT NULL AND received_at < now() - make_interval(secs => $1)",
-            seconds,
-        )
-        .execute(&self.pool)
-        .await
-        .map(|done| done.rows_affected())
     }
 }

@@ -1,7 +1,5 @@
 //! The ledger: every attempted or withheld action, append-only.
 
-use chrono::{DateTime, Utc};
-use serde::Serialize;
 use serde_json::Value;
 
 use sqlx::PgExecutor;
@@ -85,32 +83,6 @@ pub struct Lately {
     pub withheld: bool,
 }
 
-/// Which lines of the ledger to show.
-#[derive(Clone, Debug, Default)]
-pub struct HistoryFilter {
-    pub user_id: Option<String>,
-    pub room_key: Option<String>,
-    pub limit: i64,
-}
-
-/// One line as `history` shows it.
-#[derive(Clone, Debug, Serialize)]
-pub struct HistoryLine {
-    pub at: DateTime<Utc>,
-    pub pass: i64,
-    pub kind: String,
-    #[serde(rename = "user")]
-    pub user_id: Option<String>,
-    #[serde(rename = "room")]
-    pub room_key: Option<String>,
-    pub before: Option<Value>,
-    pub after: Option<Value>,
-    pub cause: String,
-    pub mode: String,
-    pub outcome: String,
-    pub detail: Option<String>,
-}
-
 /// Appends lines in one statement, in a transaction of the caller's or alone.
 pub(super) async fn append(executor: impl PgExecutor<'_>, pass: PassId, lines: &[Line<'_>]) -> sqlx::Result<()> {
     if lines.is_empty() {
@@ -156,19 +128,26 @@ impl Store {
 
     /// Closes attempts of an earlier leader that never got their outcome. Returns how many there were. What was asked
     /// for in the Staff room is not among them: its own table knows how far it came, and it gets its outcome from there.
+    ///
+    /// Only the end of the ledger is read, however long it and its passes are. A slice starts attempts for three seconds
+    /// and then ends those it began, and whoever leads next comes here before anything else: what was begun and not ended
+    /// is among the last few thousand lines.
     pub async fn close_interrupted(&self) -> sqlx::Result<u64> {
         sqlx::query!(
-            "INSERT INTO provisioner.ledger
+            "WITH latest AS MATERIALIZED (
+                 SELECT * FROM provisioner.ledger ORDER BY id DESC LIMIT 20000
+             )
+             INSERT INTO provisioner.ledger
                  (pass, seq, kind, user_id, room_id, room_key, before, after, cause, mode, outcome, detail, taken)
              SELECT pass, seq, kind, user_id, room_id, room_key, before, after, cause, mode, 'interrupted',
                     'the service stopped before the answer came', taken
-             FROM provisioner.ledger AS started
+             FROM latest AS started
              WHERE outcome = 'started' AND kind <> 'command'
-               AND pass > (SELECT COALESCE(max(pass), 0) - 100 FROM provisioner.ledger)
                AND NOT EXISTS (
-                   SELECT FROM provisioner.ledger AS ended
+                   SELECT FROM latest AS ended
                    WHERE ended.pass = started.pass AND ended.seq = started.seq AND ended.outcome <> 'started'
-               )"
+               )
+             ORDER BY id"
         )
         .execute(&self.pool)
         .await
@@ -217,26 +196,6 @@ impl Store {
                  AND (outcome = 'done' OR outcome = 'held' AND detail LIKE 'undone %')
                ORDER BY id"#,
             window_seconds,
-        )
-        .fetch_all(&self.pool)
-        .await
-    }
-
-    /// The newest lines first. Attempts that have an outcome are shown by their outcome alone.
-    pub async fn history(&self, filter: &HistoryFilter) -> sqlx::Result<Vec<HistoryLine>> {
-        sqlx::query_as!(
-            HistoryLine,
-            "SELECT at, pass, kind, user_id, room_key, before, after, cause, mode, outcome, detail
-             FROM provisioner.ledger AS line
-             WHERE ($1::text IS NULL OR user_id = $1) AND ($2::text IS NULL OR room_key = $2)
-               AND (outcome <> 'started' OR NOT EXISTS (
-                   SELECT FROM provisioner.ledger AS ended
-                   WHERE ended.pass = line.pass AND ended.seq = line.seq AND ended.outcome <> 'started'
-               ))
-             ORDER BY id DESC LIMIT $3",
-            filter.user_id,
-            filter.room_key,
-            filter.limit,
         )
         .fetch_all(&self.pool)
         .await

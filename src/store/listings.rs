@@ -78,8 +78,15 @@ impl Store {
         .await
     }
 
-    /// Begins a listing; one that was not finished is given up.
+    /// Begins a listing; one that was not finished is given up. The newest hundred are kept, and the newest whole one.
     pub async fn begin_listing(&self) -> sqlx::Result<Listing> {
+        sqlx::query!(
+            "DELETE FROM provisioner.listings
+             WHERE id <= (SELECT max(id) - 99 FROM provisioner.listings)
+               AND id IS DISTINCT FROM (SELECT max(id) FROM provisioner.listings WHERE completed_at IS NOT NULL)"
+        )
+        .execute(&self.pool)
+        .await?;
         sqlx::query!(
             "UPDATE provisioner.listings SET abandoned_at = now() WHERE completed_at IS NULL AND abandoned_at IS NULL"
         )
@@ -186,9 +193,15 @@ impl Store {
         )
         .execute(&mut *transaction)
         .await?;
-        sqlx::query!("DELETE FROM provisioner.group_members WHERE name = $1 AND user_id <> ALL($2)", name, user_ids)
-            .execute(&mut *transaction)
-            .await?;
+        // Not `<> ALL($2)`, which compares every member with every other.
+        sqlx::query!(
+            "DELETE FROM provisioner.group_members WHERE name = $1
+             AND NOT EXISTS (SELECT FROM UNNEST($2::text[]) AS kept (user_id) WHERE kept.user_id = group_members.user_id)",
+            name,
+            user_ids,
+        )
+        .execute(&mut *transaction)
+        .await?;
         sqlx::query!(
             "INSERT INTO provisioner.group_members (name, user_id) SELECT $1, UNNEST($2::text[]) ON CONFLICT DO NOTHING",
             name,

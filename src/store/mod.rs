@@ -5,6 +5,7 @@ mod accounts;
 mod commands;
 mod follows;
 mod held;
+mod history;
 mod inbox;
 mod leadership;
 mod ledger;
@@ -14,6 +15,7 @@ mod pause;
 mod requests;
 mod staff_posts;
 mod stamp;
+mod trim;
 mod withheld;
 
 use std::str::FromStr;
@@ -21,16 +23,17 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgPool};
 
 pub use accounts::{AccountRow, AccountSource, AccountsRead, Origin, Place, SeenAccount};
 pub use commands::{CommandEntry, CommandRow};
 pub use follows::{Follow, NewFollow};
 pub use held::HeldPlan;
+pub use history::{HistoryFilter, HistoryLine, Joined};
 pub use inbox::InboxRow;
 pub use leadership::Leadership;
-pub use ledger::{Entry, HistoryFilter, HistoryLine, Lately, Line, Outcome, PassId, Taken};
+pub use ledger::{Entry, Lately, Line, Outcome, PassId, Taken};
 pub use listings::{GroupRow, Listing, ListingLock};
 pub use pardons::Pardoned;
 pub use pause::Paused;
@@ -44,6 +47,10 @@ const MAX_CONNECTIONS: u32 = 8;
 
 /// Longer than any statement here takes; a database that answers later is as good as gone.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A connection that rested longer is asked whether it still lives before it is used. Asking each time would double the
+/// round trips.
+const TRUSTED: Duration = Duration::from_secs(1);
 
 /// Where all of our tables live.
 const SCHEMA: &str = "provisioner";
@@ -81,6 +88,15 @@ impl Store {
         let pool = PgPoolOptions::new()
             .max_connections(MAX_CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .before_acquire(|connection, rested| {
+                Box::pin(async move {
+                    if rested.idle_for > TRUSTED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_with(options.clone())
             .await
             .context("connect to the database of database.url")?;

@@ -32,35 +32,32 @@ impl Store {
 
     /// Puts the brake on, writes it to the ledger and wakes every replica. False where it was on.
     pub async fn pause(&self, by: &str) -> sqlx::Result<bool> {
-        let paused = sqlx::query!(
-            "WITH paused AS (
-                 INSERT INTO provisioner.pause (paused_by) VALUES ($1) ON CONFLICT DO NOTHING RETURNING 1
-             ), noted AS (
-                 INSERT INTO provisioner.ledger (pass, seq, kind, cause, mode, outcome)
-                 SELECT nextval('provisioner.pass'), 0, 'pause', 'command of ' || $1, 'enforce', 'done' FROM paused
-             )
-             SELECT pg_notify('provisioner_requests', '') FROM paused",
-            by,
-        )
-        .fetch_optional(&self.pool)
-        .await?;
-        Ok(paused.is_some())
+        self.brake("pause", by).await
     }
 
     /// Takes the brake off, writes it to the ledger and wakes every replica. False where it was off.
     pub async fn resume(&self, by: &str) -> sqlx::Result<bool> {
-        let resumed = sqlx::query!(
-            "WITH resumed AS (
-                 DELETE FROM provisioner.pause RETURNING 1
+        self.brake("resume", by).await
+    }
+
+    async fn brake(&self, kind: &str, by: &str) -> sqlx::Result<bool> {
+        let changed = sqlx::query!(
+            "WITH paused AS (
+                 INSERT INTO provisioner.pause (paused_by) SELECT $2 WHERE $1 = 'pause' ON CONFLICT DO NOTHING RETURNING 1
+             ), resumed AS (
+                 DELETE FROM provisioner.pause WHERE $1 = 'resume' RETURNING 1
+             ), changed AS (
+                 SELECT FROM paused UNION ALL SELECT FROM resumed
              ), noted AS (
                  INSERT INTO provisioner.ledger (pass, seq, kind, cause, mode, outcome)
-                 SELECT nextval('provisioner.pass'), 0, 'resume', 'command of ' || $1, 'enforce', 'done' FROM resumed
+                 SELECT nextval('provisioner.pass'), 0, $1, 'command of ' || $2, 'enforce', 'done' FROM changed
              )
-             SELECT pg_notify('provisioner_requests', '') FROM resumed",
+             SELECT pg_notify('provisioner_requests', '') FROM changed",
+            kind,
             by,
         )
         .fetch_optional(&self.pool)
         .await?;
-        Ok(resumed.is_some())
+        Ok(changed.is_some())
     }
 }

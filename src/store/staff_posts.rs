@@ -9,6 +9,8 @@ use super::Store;
 pub struct HeldPost {
     pub id: i64,
     pub held_id: String,
+    /// Where it is posted.
+    pub room_id: String,
     pub event_id: Option<String>,
     pub shown: Value,
     pub state: String,
@@ -19,6 +21,8 @@ pub struct HeldPost {
 pub struct AlertRow {
     pub key: String,
     pub text: String,
+    /// Where it is posted.
+    pub room_id: String,
     pub event_id: Option<String>,
     /// When it was raised, in milliseconds: with the key it names the message.
     pub raised_ms: i64,
@@ -29,7 +33,7 @@ impl Store {
     pub async fn newest_held_post(&self) -> sqlx::Result<Option<HeldPost>> {
         sqlx::query_as!(
             HeldPost,
-            "SELECT id, held_id, event_id, shown, state FROM provisioner.held_posts ORDER BY id DESC LIMIT 1"
+            "SELECT id, held_id, room_id, event_id, shown, state FROM provisioner.held_posts ORDER BY id DESC LIMIT 1"
         )
         .fetch_optional(&self.pool)
         .await
@@ -39,7 +43,7 @@ impl Store {
     pub async fn held_post(&self, event_id: &str) -> sqlx::Result<Option<HeldPost>> {
         sqlx::query_as!(
             HeldPost,
-            "SELECT id, held_id, event_id, shown, state FROM provisioner.held_posts WHERE event_id = $1",
+            "SELECT id, held_id, room_id, event_id, shown, state FROM provisioner.held_posts WHERE event_id = $1",
             event_id,
         )
         .fetch_optional(&self.pool)
@@ -47,12 +51,13 @@ impl Store {
     }
 
     /// Notes a post that is about to be sent.
-    pub async fn add_held_post(&self, held_id: &str, shown: &Value) -> sqlx::Result<HeldPost> {
+    pub async fn add_held_post(&self, held_id: &str, room_id: &str, shown: &Value) -> sqlx::Result<HeldPost> {
         sqlx::query_as!(
             HeldPost,
-            "INSERT INTO provisioner.held_posts (held_id, shown) VALUES ($1, $2)
-             RETURNING id, held_id, event_id, shown, state",
+            "INSERT INTO provisioner.held_posts (held_id, room_id, shown) VALUES ($1, $2, $3)
+             RETURNING id, held_id, room_id, event_id, shown, state",
             held_id,
+            room_id,
             shown,
         )
         .fetch_one(&self.pool)
@@ -85,7 +90,7 @@ impl Store {
     pub async fn alerts(&self) -> sqlx::Result<Vec<AlertRow>> {
         sqlx::query_as!(
             AlertRow,
-            r#"SELECT key, text, event_id, (extract(epoch FROM raised_at) * 1000)::int8 AS "raised_ms!"
+            r#"SELECT key, text, room_id, event_id, (extract(epoch FROM raised_at) * 1000)::int8 AS "raised_ms!"
                FROM provisioner.alerts ORDER BY raised_at"#
         )
         .fetch_all(&self.pool)
@@ -93,16 +98,25 @@ impl Store {
     }
 
     /// Notes an alert that is about to be sent, or its new text.
-    pub async fn set_alert(&self, key: &str, text: &str) -> sqlx::Result<()> {
+    pub async fn set_alert(&self, key: &str, text: &str, room_id: &str) -> sqlx::Result<()> {
         sqlx::query!(
-            "INSERT INTO provisioner.alerts (key, text) VALUES ($1, $2)
+            "INSERT INTO provisioner.alerts (key, text, room_id) VALUES ($1, $2, $3)
              ON CONFLICT (key) DO UPDATE SET text = excluded.text",
             key,
             text,
+            room_id,
         )
         .execute(&self.pool)
         .await
         .map(drop)
+    }
+
+    /// An alert that lasts is to be sent again, to another room.
+    pub async fn move_alert(&self, key: &str, room_id: &str) -> sqlx::Result<()> {
+        sqlx::query!("UPDATE provisioner.alerts SET room_id = $2, event_id = NULL WHERE key = $1", key, room_id)
+            .execute(&self.pool)
+            .await
+            .map(drop)
     }
 
     /// Notes that an alert was sent.

@@ -78,6 +78,19 @@ impl Hasura {
         change.commit().await.context("commit")
     }
 
+    /// Puts many people into a team who are in none yet, all at once.
+    ///
+    /// # Errors
+    /// When somebody is no UUID, or is there already.
+    pub async fn add_many(&self, subs: &[String], team: &str) -> Result<()> {
+        let sql = "WITH made AS (INSERT INTO teams (name) VALUES ($2) ON CONFLICT (name) DO UPDATE SET name = $2 RETURNING id),
+                        people AS (INSERT INTO users SELECT sub::uuid FROM unnest($1) AS sub RETURNING id)
+                   INSERT INTO team_members (team_id, user_id) SELECT made.id, people.id FROM made, people";
+        let mut connection = self.connect().await?;
+        sqlx::query(sql).bind(subs).bind(team).execute(&mut connection).await.context("add team members")?;
+        Ok(())
+    }
+
     /// Takes a person out of a team; the user stays.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ mod aws;
 mod bed;
 mod hasura;
 pub mod install;
+pub mod load;
 mod people;
 mod postgres;
 mod process;

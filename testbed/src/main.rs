@@ -1,5 +1,6 @@
 //! The testbed's command line: one file a command.
 
+mod binary;
 mod commands;
 mod demo;
 

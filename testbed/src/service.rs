@@ -149,6 +149,11 @@ impl Service {
         self.part.running().unwrap_or(false)
     }
 
+    /// The number of its process, while it runs.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.part.pid()
+    }
+
     /// All that `run` has printed so far, over all starts.
     pub fn log(&self) -> String {
         read(&self.part.log_path())

@@ -65,11 +65,7 @@ async fn a_second_pass_plans_nothing_and_sends_nothing(version: SynapseVersion) 
 
 async fn chat_is_dropped_without_a_database_write(version: SynapseVersion) {
     let stage = Stage::set(version, Settings::default()).await;
-    let sub = subject();
-    stage.hasura.add(&sub, "staff", "member").await.unwrap();
-    stage.start().await;
-    stage.until(&stage.staff, &sub, "join", SOON).await;
-    stage.until(&stage.red, &sub, "join", SOON).await;
+    let sub = stage.start_with_staff(1).await.remove(0);
     let person = Person::login(&stage.bed.synapse, &sub).await.unwrap();
     stage.quiet().await;
     let before = stage.metric("provisioner_events_total{type=\"m.room.message\"}").await;

@@ -37,7 +37,7 @@ members = [{ team = "analysts" }]
 "#;
 
 /// A stage on which no room of the file has an id.
-async fn empty(version: SynapseVersion) -> Stage {
+pub(crate) async fn empty(version: SynapseVersion) -> Stage {
     let mut stage = Stage::set(version, Settings::default()).await;
     let secret = stage.service.directory().join("shared-secret");
     std::fs::write(secret, stage.bed.synapse.shared_secret()).unwrap();
@@ -63,12 +63,12 @@ fn arguments(room_version: &str) -> Vec<&str> {
     vec!["bootstrap", "--shared-secret-file", "shared-secret", "--create-rooms", "--room-version", room_version]
 }
 
-async fn create(stage: &Stage, room_version: &str) -> Output {
+pub(crate) async fn create(stage: &Stage, room_version: &str) -> Output {
     stage.service.run_cli(&arguments(room_version)).await.unwrap()
 }
 
 /// Which room has which id, read from what was printed as TOML.
-fn printed(output: &Output) -> BTreeMap<String, String> {
+pub(crate) fn printed(output: &Output) -> BTreeMap<String, String> {
     let lines = output.stdout.find("[[rooms]]").map_or("", |start| &output.stdout[start..]);
     let document: toml_edit::DocumentMut = lines.parse().unwrap();
     let rooms = document.get("rooms").and_then(|rooms| rooms.as_array_of_tables());
@@ -76,7 +76,7 @@ fn printed(output: &Output) -> BTreeMap<String, String> {
     rooms.into_iter().flatten().map(|room| (text(room, "key"), text(room, "id"))).collect()
 }
 
-fn creations(stage: &Stage) -> usize {
+pub(crate) fn creations(stage: &Stage) -> usize {
     stage.proxy.count(|request| request.is("POST", "/createRoom"))
 }
 

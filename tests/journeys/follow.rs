@@ -15,7 +15,7 @@ crate::on_both_versions!(
 );
 
 /// The newest version that both ends of an upgrade can have: with a server part in the id before version 12.
-fn newest(version: SynapseVersion) -> &'static str {
+pub(crate) fn newest(version: SynapseVersion) -> &'static str {
     match version {
         SynapseVersion::V1_105 => "11",
         SynapseVersion::V1_163 => "12",
@@ -23,7 +23,7 @@ fn newest(version: SynapseVersion) -> &'static str {
 }
 
 /// Upgrades a room as its creator does, and gives the new room's id.
-async fn upgrade(stage: &Stage, room: &str, version: &str) -> String {
+pub(crate) async fn upgrade(stage: &Stage, room: &str, version: &str) -> String {
     let path = format!("/_matrix/client/v3/rooms/{room}/upgrade");
     let answer = stage.admin.call(Method::POST, &path, Some(json!({"new_version": version}))).await.unwrap();
     answer["replacement_room"].as_str().unwrap().to_owned()

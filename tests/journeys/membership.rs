@@ -171,11 +171,7 @@ async fn a_leave_by_choice_is_respected_until_the_row_goes_and_comes_back(versio
 /// what is so now.
 async fn a_leave_by_choice_while_the_service_was_down_is_respected(version: SynapseVersion) {
     let stage = Stage::set(version, Settings::default()).await;
-    let sub = subject();
-    stage.hasura.add(&sub, "staff", "member").await.unwrap();
-    stage.start().await;
-    stage.until(&stage.staff, &sub, "join", SOON).await;
-    stage.until(&stage.red, &sub, "join", SOON).await;
+    let sub = stage.start_with_staff(1).await.remove(0);
     stage.quiet().await;
     stage.service.sigterm().await.unwrap();
 
@@ -200,10 +196,7 @@ async fn a_leave_by_choice_while_the_service_was_down_is_respected(version: Syna
 
 async fn who_left_by_choice_is_joined_again_when_somebody_asks(version: SynapseVersion) {
     let stage = Stage::set(version, Settings::default()).await;
-    let sub = subject();
-    stage.hasura.add(&sub, "staff", "member").await.unwrap();
-    stage.start().await;
-    stage.until(&stage.staff, &sub, "join", SOON).await;
+    let sub = stage.start_with_staff(1).await.remove(0);
     let rejoin = async |user: &str, room: &str| stage.service.run_cli(&["rejoin", user, room]).await.unwrap();
     let refused = rejoin(&sub, "staff").await;
     assert_eq!(refused.status, Some(1), "nobody has left: {refused:?}");
@@ -223,10 +216,7 @@ async fn who_left_by_choice_is_joined_again_when_somebody_asks(version: SynapseV
 
 async fn a_kick_by_hand_is_repaired(version: SynapseVersion) {
     let stage = Stage::set(version, Settings::default()).await;
-    let sub = subject();
-    stage.hasura.add(&sub, "staff", "member").await.unwrap();
-    stage.start().await;
-    stage.until(&stage.staff, &sub, "join", SOON).await;
+    let sub = stage.start_with_staff(1).await.remove(0);
     let before = stage.joins();
     stage.admin.kick(&stage.staff, &stage.mxid(&sub)).await.unwrap();
     testbed::wait_until("the service joins them again", SOON, async || stage.joins() > before).await.unwrap();

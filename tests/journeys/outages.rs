@@ -24,14 +24,7 @@ const JOIN: &str = "/_synapse/admin/v1/join/";
 
 async fn a_restart_of_synapse_that_loses_pushes_is_made_good(version: SynapseVersion) {
     let mut stage = Stage::set_on(Arc::new(own(version).await.unwrap()), Settings::default()).await;
-    let people = subjects(4);
-    for sub in &people {
-        stage.hasura.add(sub, "staff", "member").await.unwrap();
-    }
-    stage.start().await;
-    for sub in &people {
-        stage.until(&stage.staff, sub, "join", SOON).await;
-    }
+    let people = stage.start_with_staff(4).await;
     stage.quiet().await;
 
     // The resync is an hour away: the next request is what notices that three were removed and nobody said so.

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use testbed::{NewRoom, SynapseVersion, wait_until};
+use testbed::{Admin, NewRoom, SynapseVersion, wait_until};
 
 use crate::on_both_versions;
 use crate::support::{SOON, Settings, Stage, subject};
@@ -14,7 +14,7 @@ on_both_versions!(
     a_setting_that_the_bot_may_not_send_is_said_with_its_mend,
 );
 
-const LINES: &str = r#"name = "The Staff Room"
+pub(crate) const LINES: &str = r#"name = "The Staff Room"
 topic = "Work"
 join_rule = "invite"
 history_visibility = "shared"
@@ -27,7 +27,7 @@ fn room_versions(version: SynapseVersion) -> &'static [&'static str] {
     }
 }
 
-async fn stage(version: SynapseVersion, room_version: &str, mode: &str, lines: &str) -> Stage {
+pub(crate) async fn stage(version: SynapseVersion, room_version: &str, mode: &str, lines: &str) -> Stage {
     let mut stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
     let room = NewRoom { version: Some(room_version.to_owned()), ..NewRoom::default() };
     stage.staff = stage.admin.create_room_with(&stage.bot, room).await.unwrap();
@@ -40,30 +40,38 @@ async fn stage(version: SynapseVersion, room_version: &str, mode: &str, lines: &
 }
 
 impl Stage {
-    async fn setting(&self, kind: &str) -> Value {
+    pub(crate) async fn setting(&self, kind: &str) -> Value {
         self.admin.state(&self.staff, kind, "").await.unwrap().unwrap_or_default()
     }
 
-    async fn until_setting(&self, kind: &str, key: &str, value: &str) {
+    pub(crate) async fn until_setting(&self, kind: &str, key: &str, value: &str) {
         let what = format!("{kind} has {key} = {value}");
         wait_until(&what, SOON, async || self.setting(kind).await[key] == value).await.unwrap();
     }
 
-    async fn drift(&self, kind: &str, content: Value) -> String {
+    pub(crate) async fn drift(&self, kind: &str, content: Value) -> String {
         self.admin.send_state(&self.staff, kind, "", content).await.unwrap()
     }
 
-    async fn redact(&self, event: &str) {
-        let (room, nonce) = (self.staff.replace('!', "%21").replace(':', "%3A"), subject());
+    /// Redacts what the room has now of this state, as somebody else than the bot. Answers which event it was.
+    pub(crate) async fn redact(&self, kind: &str) -> String {
+        self.redact_as(&self.admin, &self.staff, kind).await
+    }
+
+    pub(crate) async fn redact_as(&self, somebody: &Admin, room: &str, kind: &str) -> String {
+        let state = self.admin.all_state(room).await.unwrap();
+        let event = state.iter().find(|event| event["type"] == kind).unwrap()["event_id"].as_str().unwrap().to_owned();
+        let (room, nonce) = (room.replace('!', "%21").replace(':', "%3A"), subject());
         let path = format!("/_matrix/client/v3/rooms/{room}/redact/{}/{nonce}", event.replace('$', "%24"));
-        self.admin.call(Method::PUT, &path, Some(json!({"reason": "a test"}))).await.unwrap();
+        somebody.call(Method::PUT, &path, Some(json!({"reason": "a test"}))).await.unwrap();
+        event
     }
 
     fn setting_writes(&self) -> usize {
         self.proxy.count(|request| request.is("PUT", "/state/m.room."))
     }
 
-    async fn history_of_settings(&self) -> Vec<Value> {
+    pub(crate) async fn history_of_settings(&self) -> Vec<Value> {
         let history = self.service.run_cli(&["history", "--room", "staff", "--json"]).await.unwrap().json().unwrap();
         let lines = history.as_array().unwrap().iter();
         lines.filter(|line| line["kind"] == "set_room_state").cloned().collect()
@@ -116,10 +124,7 @@ async fn a_redacted_setting_is_set_again(version: SynapseVersion) {
         for (kind, key, wanted) in [("m.room.name", "name", "The Staff Room"), ("m.room.topic", "topic", "Work")] {
             stage.until_setting(kind, key, wanted).await;
             stage.quiet().await;
-            let state = stage.admin.all_state(&stage.staff).await.unwrap();
-            let event =
-                state.iter().find(|event| event["type"] == kind).unwrap()["event_id"].as_str().unwrap().to_owned();
-            stage.redact(&event).await;
+            let event = stage.redact(kind).await;
             let what = format!("{kind} is written anew");
             let is_new = async || {
                 let state = stage.admin.all_state(&stage.staff).await.unwrap();

@@ -12,6 +12,7 @@ crate::on_both_versions!(
     whoever_may_not_decides_nothing,
     a_plan_that_changed_is_not_decided_by_its_old_message,
     a_held_plan_is_carried_out_by_its_id,
+    a_plan_that_was_approved_on_the_command_line_says_so,
 );
 
 /// Six analysts, all in the room, of whom three are to go: more than the guard lets go by itself.
@@ -88,9 +89,16 @@ async fn a_tap_carries_out_exactly_what_was_shown(version: SynapseVersion) {
 async fn a_dismissed_plan_is_quiet_until_it_changes(version: SynapseVersion) {
     let (staff, people) = held(version).await;
     let post = staff.posted("The guard holds 3").await;
+    assert_eq!(staff.stage.metric("provisioner_held_plans").await, 1.0);
     let tap = staff.react(&staff.lead, &post, "❌").await;
     staff.until_says(&post, &["Dismissed by", &staff.lead.mxid]).await;
     assert_eq!(staff.ended(&tap).await, "answered");
+    wait_until("nobody is waited for", SOON, async || staff.stage.metric("provisioner_held_plans").await == 0.0)
+        .await
+        .unwrap();
+    let status = staff.ask(&staff.lead, "!provisioner status").await;
+    let status = status["body"].as_str().unwrap().to_owned();
+    assert!(status.contains(&format!("dismissed by {}", staff.lead.mxid)), "{status}");
     staff.stage.hook().await;
     staff.ask(&staff.lead, "!provisioner sync").await;
     tokio::time::sleep(A_WHILE).await;
@@ -179,5 +187,17 @@ async fn a_held_plan_is_carried_out_by_its_id(version: SynapseVersion) {
     insta::assert_snapshot!("apply", staff.forms(&answer));
     staff.until_says(&post, &["Approved by", "3 changes made"]).await;
     assert_eq!(memberships(&staff, &people[..3]).await, ["leave"; 3]);
+    staff.stage.nothing_left().await;
+}
+
+async fn a_plan_that_was_approved_on_the_command_line_says_so(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("The guard holds 3").await;
+    let (_, plan) = staff.stage.plan().await;
+    let id = plan["held_id"].as_str().unwrap();
+    let output = staff.stage.service.run_cli(&["apply", "--approve", id]).await.unwrap();
+    assert_eq!(output.status, Some(0), "{output:?}");
+    assert_eq!(memberships(&staff, &people[..3]).await, ["leave"; 3]);
+    staff.until_says(&post, &["Approved by", "on the command line", "the history says what came of it"]).await;
     staff.stage.nothing_left().await;
 }

@@ -1,10 +1,8 @@
 //! The Staff room where a pool is read: people by e-mail address, newcomers, and groups that allow commands.
 
-use std::time::Duration;
+use testbed::{NewUser, SynapseVersion, wait_until};
 
-use testbed::{NewUser, SynapseVersion};
-
-use crate::pool::{cognito, pool};
+use crate::pool_support::{cognito, pool};
 use crate::staff_support::closed;
 use crate::support::{SOON, Settings, subject};
 
@@ -41,11 +39,21 @@ async fn the_pool_is_asked_for_people_and_for_groups_as_they_are_now(version: Sy
     let answer = say(&format!("provision {newcomer}@example.org")).await;
     assert!(answer.starts_with(&staff.stage.mxid(&newcomer)), "{answer}");
     staff.stage.until(&staff.stage.red, &newcomer, "join", SOON).await;
+    let mut database = staff.stage.connect().await;
+    let source = "SELECT source FROM provisioner.accounts WHERE subject = $1";
+    let source: String = sqlx::query_scalar(source).bind(&newcomer).fetch_one(&mut database).await.unwrap();
+    assert_eq!(source, "command", "no roster named them");
     let answer = say(&format!("provision {}", subject())).await;
     assert!(answer.contains("The pool does not have them"), "{answer}");
 
     pool.remove_from_group(&staff.lead_sub, "nest-admin").await.unwrap();
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    // A reading that allowed somebody is good for five seconds.
+    let old = "SELECT listed_at < now() - interval '5 seconds' FROM provisioner.groups WHERE name = 'nest-admin'";
+    wait_until("the reading of the group is too old", SOON, async || {
+        sqlx::query_scalar(old).fetch_one(&mut database).await.unwrap()
+    })
+    .await
+    .unwrap();
     assert!(say("status").await.starts_with("You may not give me commands"));
     let everywhere = format!("{:?}{}{:?}", staff.ledger().await, staff.stage.service.log(), staff.said().await);
     assert!(!everywhere.contains("@example.org"), "an address is never shown back, logged or kept");

@@ -184,6 +184,20 @@ members = [{{ team = "analysts" }}]
         self.service.wait_ready().await.unwrap();
     }
 
+    /// Starts the service with so many members of staff, and waits until they are in their rooms.
+    pub(crate) async fn start_with_staff(&self, count: usize) -> Vec<String> {
+        let people = subjects(count);
+        for sub in &people {
+            self.hasura.add(sub, "staff", "member").await.unwrap();
+        }
+        self.start().await;
+        for sub in &people {
+            self.until(&self.staff, sub, "join", SOON).await;
+            self.until(&self.red, sub, "join", SOON).await;
+        }
+        people
+    }
+
     pub(crate) fn mxid(&self, sub: &str) -> String {
         self.bed.synapse.mxid(sub)
     }

@@ -85,6 +85,22 @@ pub struct ChangeKey {
     pub detail: u64,
 }
 
+impl ChangeKey {
+    /// One person's level in a room, whatever else changes in the same event.
+    pub fn of_level(room: RoomIx, user: UserIx, after: Option<i64>) -> Self {
+        let mut hasher = std::hash::DefaultHasher::new();
+        after.hash(&mut hasher);
+        Self { kind: Kind::SetPowerLevels, room: Some(room), user: Some(user), detail: hasher.finish() }
+    }
+
+    /// Something of somebody else's in a room's power levels, to be put back.
+    pub(crate) fn of_restored(room: RoomIx, one: &Overwritten) -> Self {
+        let mut hasher = std::hash::DefaultHasher::new();
+        (&one.path, &one.theirs).hash(&mut hasher);
+        Self { kind: Kind::SetPowerLevels, room: Some(room), user: None, detail: hasher.finish() }
+    }
+}
+
 impl Change {
     /// What tells it from other changes.
     pub fn key(&self) -> ChangeKey {

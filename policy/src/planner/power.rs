@@ -100,20 +100,27 @@ pub(super) fn plan_levels(world: &World, room: RoomIx, content: &Restored<'_>, l
     if bot < needed {
         return block(world.bot(), Obstacle::BotLacks { event_type: POWER_LEVELS, needed, bot });
     }
-    let mut rewrite = world.rewrite_levels(room, now, &edits, restores);
-    if let Rewrite::Refused(obstacle @ Obstacle::TooLarge { .. }) = rewrite {
-        block(world.bot(), obstacle);
-        // Whom the room names already can be changed still, and lowering must not wait.
-        edits.retain(|edit| levels.explicit(&world.users.mxid(edit.user)).is_some());
-        rewrite = world.rewrite_levels(room, now, &edits, restores);
-    }
-    match rewrite {
-        Rewrite::Write(_) => {
-            let change = Change::SetPowerLevels { room, edits: edits.into(), restores: restores.as_slice().into() };
-            plan.push(world, change, Because::Grants);
+    let named = |edit: &PowerEdit| levels.explicit(&world.users.mxid(edit.user)).is_some();
+    // Where not everything fits, whom the room names already can be changed still, and lowering must not wait.
+    let narrower: [&dyn Fn(&PowerEdit) -> bool; 3] = [&|_| true, &named, &|edit| edit.lowers];
+    let mut told = false;
+    for keep in narrower {
+        edits.retain(keep);
+        match world.rewrite_levels(room, now, &edits, restores) {
+            Rewrite::Write(_) => {
+                let change = Change::SetPowerLevels { room, edits: edits.into(), restores: restores.as_slice().into() };
+                return plan.push(world, change, Because::Grants);
+            }
+            Rewrite::AlreadySo | Rewrite::Outdated => return,
+            Rewrite::Refused(Obstacle::TooLarge { .. }) if told => {}
+            Rewrite::Refused(obstacle) => {
+                block(world.bot(), obstacle);
+                told = matches!(obstacle, Obstacle::TooLarge { .. });
+                if !told {
+                    return;
+                }
+            }
         }
-        Rewrite::AlreadySo | Rewrite::Outdated => {}
-        Rewrite::Refused(obstacle) => block(world.bot(), obstacle),
     }
 }
 

@@ -49,6 +49,12 @@ impl Changes {
         self.revision += 1;
     }
 
+    /// Nothing is as it was: the marks that were taken tell nothing any more.
+    pub(super) fn everything(&mut self) {
+        self.something();
+        self.taken = self.revision;
+    }
+
     pub(super) fn user(&mut self, user: UserIx) {
         self.something();
         self.users.insert(user);

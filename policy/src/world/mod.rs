@@ -113,6 +113,12 @@ impl World {
         user
     }
 
+    /// Changes what was decided, selectors excepted: everybody is judged anew.
+    pub fn adjust(&mut self, change: impl FnOnce(&mut Policy)) {
+        self.changes.everything();
+        change(&mut self.known.policy);
+    }
+
     /// Notes that somebody keeps undoing a change, or what is known of it by now.
     pub fn begin_quarrel(&mut self, key: ChangeKey, quarrel: Quarrel) {
         self.changes.something();

@@ -63,8 +63,13 @@ impl World {
 
     /// Notes that the roster could not be read. What was read before still stands.
     pub fn fail_roster(&mut self, reason: impl Into<String>) {
+        self.set_roster_state(SourceState::Failing(reason.into()));
+    }
+
+    /// Says how far the roster can be believed. What was read before still stands.
+    pub fn set_roster_state(&mut self, state: SourceState) {
         self.changes.something();
-        self.known.facts.roster = SourceState::Failing(reason.into());
+        self.known.facts.roster = state;
     }
 
     /// Takes what the account store says of one account, and whether this service closed it on Synapse.

@@ -44,7 +44,7 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     promote(&homeserver, bot, &arguments).await?;
     let mut failed = false;
     for room in &settings.policy.rooms {
-        match enter(&homeserver, &room.id, bot).await {
+        match homeserver.enter(&room.id).await {
             Ok(Outcome::Done) => println!("{}: {bot} joined {}", room.key, room.id),
             Ok(Outcome::AlreadySo) => match empower(&homeserver, room, bot).await {
                 Ok(Outcome::Done) => println!("{}: raised the power of {bot} in {}", room.key, room.id),
@@ -87,16 +87,6 @@ async fn promote(homeserver: &Homeserver, bot: &str, arguments: &Arguments) -> R
     }
     println!("made {bot} a server admin");
     Ok(())
-}
-
-/// Lets the bot into a room: by itself where it may, else by the power of a local member.
-async fn enter(homeserver: &Homeserver, room: &str, bot: &str) -> Result<Outcome, CallError> {
-    if homeserver.joined_members(room).await?.iter().any(|member| **member == *bot) {
-        return Ok(Outcome::AlreadySo);
-    }
-    homeserver.make_room_admin(room, bot).await?;
-    homeserver.join_as_bot(room).await?;
-    Ok(Outcome::Done)
 }
 
 /// Has the strongest local member share their power with a bot that lacks what the policy of the room needs.

@@ -7,7 +7,6 @@ use super::Failure;
 use crate::commands::desk::Desk;
 use crate::commands::reply::{Reply, Table, code, text};
 use crate::reconcile::Freshness;
-use crate::store::HistoryFilter;
 
 impl Desk {
     /// Answers for one MXID.
@@ -55,9 +54,7 @@ impl Desk {
 
     /// When the service itself joined them, if it did.
     async fn joined_by_us(&self, mxid: &str, room_key: &str) -> Result<String, Failure> {
-        let filter = HistoryFilter { user_id: Some(mxid.to_owned()), room_key: Some(room_key.to_owned()), limit: 20 };
-        let lines = self.store.history(&filter).await.context("read the ledger")?;
-        let joined = lines.iter().find(|line| line.kind == "join" && line.outcome == "done");
+        let joined = self.store.last_joined(mxid, room_key).await.context("read the ledger")?;
         Ok(joined
             .map_or_else(String::new, |line| format!("; joined by me on {} UTC", line.at.format("%Y-%m-%d %H:%M:%S"))))
     }

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use anyhow::Context;
+use provisioner_policy::Policy;
 
 use super::Failure;
 use crate::commands::desk::Desk;
@@ -12,13 +13,11 @@ use crate::reconcile::{self, FollowError, Moved};
 impl Desk {
     /// Moves it, or says why not. What is to be done in the new room is for the next pass.
     pub(super) async fn follow(&self, key: &str, by: &str) -> Result<Reply, Failure> {
-        let follows = self.store.follows().await.context("read which rooms are followed")?;
-        let mut policy = self.staff.policy.clone();
-        policy.follow(reconcile::followed(follows));
+        let policy = self.policy_in_force().await?;
         let Moved { from, to } = reconcile::follow(&self.homeserver, &self.store, &policy, key, by)
             .await
             .map_err(|error| refused(key, error))?;
-        Ok(Reply::line([
+        let reply = Reply::line([
             strong("Followed: "),
             code(key),
             text(" is "),
@@ -26,8 +25,20 @@ impl Desk {
             text(" from now on, and no longer "),
             code(from),
             text(". The next pass joins everyone who belongs there."),
-        ])
-        .and([text("Write this into the configuration: "), code(format!("id = \"{to}\""))]))
+        ]);
+        let here = (key == self.staff.key).then(|| vec![text("I listen there from now on, and no longer here.")]);
+        Ok(here
+            .into_iter()
+            .fold(reply, Reply::and_pieces)
+            .and([text("Write this into the configuration: "), code(format!("id = \"{to}\""))]))
+    }
+
+    /// The policy with the rooms that are followed.
+    pub(in crate::commands) async fn policy_in_force(&self) -> anyhow::Result<Policy> {
+        let follows = self.store.follows().await.context("read which rooms are followed")?;
+        let mut policy = self.staff.policy.clone();
+        policy.follow(reconcile::followed(follows));
+        Ok(policy)
     }
 }
 

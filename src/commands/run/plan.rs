@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use provisioner_policy::{Action, Mode, Plan, World};
+use provisioner_policy::{Action, BlockedView, Mode, Plan, Quarrel, World};
 
 use super::Failure;
 use crate::commands::desk::Desk;
@@ -71,9 +71,32 @@ pub(in crate::commands) fn count_table(counts: &Counts) -> Table {
 struct Shown {
     entries: Vec<Entry>,
     counts: Counts,
+    /// What should be so and cannot be made so: some of it in words, and how many there are.
+    stuck: Vec<Stuck>,
     blocked: usize,
     held_id: Option<String>,
     notices: Vec<String>,
+}
+
+struct Stuck {
+    kind: &'static str,
+    room: String,
+    user: String,
+    because: String,
+}
+
+/// At most so many of what is in the way, what somebody keeps undoing first.
+fn stuck(world: &World, plan: &Plan, limit: usize) -> Vec<Stuck> {
+    let undone = plan.undone.iter().map(|action| {
+        let (kind, view) = (action.change.kind().as_str(), action.view(world));
+        let because = world.quarrel(&action.change).map(Quarrel::text).unwrap_or_default();
+        Stuck { kind, room: view.room.unwrap_or_default(), user: view.user.unwrap_or_default(), because }
+    });
+    let blocked = plan.blocked.iter().map(|blocked| {
+        let BlockedView { kind, room, user, because } = blocked.view(world);
+        Stuck { kind: kind.as_str(), room: room.unwrap_or_default(), user, because }
+    });
+    undone.chain(blocked).take(limit).collect()
 }
 
 impl Desk {
@@ -84,7 +107,8 @@ impl Desk {
             let world = reconciler.world();
             let (entries, counts) = entries(world, plan.actions.iter(), limit);
             let (held_id, notices) = (plan.held_id(world), world.notices());
-            Shown { entries, counts, blocked: plan.blocked.len(), held_id, notices }
+            let (stuck, blocked) = (stuck(world, plan, limit), plan.blocked.len() + plan.undone.len());
+            Shown { entries, counts, stuck, blocked, held_id, notices }
         };
         let shown = self.window.look_at_plan(Freshness::Now, look).await?;
         Ok(self.show_plan(&shown, limit, all))
@@ -103,7 +127,7 @@ impl Desk {
         for entry in shown.entries.iter().take(left) {
             actions.row([text(entry.kind), code(&entry.room), code(&entry.user), text(&entry.because)]);
         }
-        let more = total - actions.len();
+        let (more, room_left) = (total - actions.len(), left.saturating_sub(actions.len()));
         reply = reply.and_table(table).and_table(actions);
         if more > 0 {
             reply = reply.and(if all {
@@ -115,8 +139,14 @@ impl Desk {
         if let Some(id) = &shown.held_id {
             reply = reply.and([text("What is held is carried out by "), code(self.typed(&format!("apply {id}")))]);
         }
-        if shown.blocked > 0 {
-            let blocked = format!("{} more should be so and cannot be made so; ", shown.blocked);
+        let mut in_the_way = Table::new(["change", "room", "user", "because"]);
+        for Stuck { kind, room, user, because } in shown.stuck.iter().take(room_left) {
+            in_the_way.row([text(format!("cannot {kind}")), code(room), code(user), text(because)]);
+        }
+        let more = shown.blocked - in_the_way.len();
+        reply = reply.and_table(in_the_way);
+        if more > 0 {
+            let blocked = format!("{more} more should be so and cannot be made so; ");
             reply = reply.and([text(blocked), code(self.typed("explain <user>")), text(" says why.")]);
         }
         reply.and_list(shown.notices.iter().take(5).map(|notice| vec![text(notice)]))

@@ -45,7 +45,7 @@ impl Desk {
             return Upstream::NotAsked;
         }
         let Some(subject) = subject(mxid, &self.staff.server_name) else { return Upstream::Absent };
-        let confirmed = self.accounts.confirm(subject, AccountSource::Roster, Place::default());
+        let confirmed = self.accounts.confirm(subject, AccountSource::Command, Place::default());
         match tokio::time::timeout(POOL_PATIENCE, confirmed).await {
             Ok(Ok(Confirmed::Recorded)) => Upstream::Named,
             Ok(Ok(Confirmed::Absent | Confirmed::Impossible(_))) => Upstream::Absent,

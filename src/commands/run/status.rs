@@ -126,7 +126,7 @@ impl Desk {
 
 /// How the queue fares, here: other replicas have messages of their own in hand.
 fn queue_line(queue: &QueueHealth) -> String {
-    let QueueHealth { oldest, in_hand, trouble, dead_letters } = queue;
+    let QueueHealth { oldest, in_hand, trouble, dead_letters, not_received: _, is_asked: _ } = queue;
     let mut line = match in_hand {
         0 => "Queue: no message in hand here.".to_owned(),
         _ => format!("Queue: {in_hand} in hand here, the oldest for {} s.", oldest.as_secs()),

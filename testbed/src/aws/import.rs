@@ -46,11 +46,7 @@ impl Pool {
     /// When moto refuses.
     pub async fn import_many(&self, count: usize) -> Result<Vec<String>> {
         let users: Vec<NewUser> = (0..count)
-            .map(|number| {
-                let (left, right) = (random::word(), random::word());
-                let sub = format!("{}-{}-4{}-8{}-{}", &left[..8], &left[8..12], &left[13..], &right[1..4], &right[4..]);
-                NewUser { name: Some(format!("User {number}")), ..NewUser::with_sub(&sub) }
-            })
+            .map(|number| NewUser { name: Some(format!("User {number}")), ..NewUser::with_sub(&random::sub()) })
             .collect();
         self.import(&users).await?;
         Ok(users.into_iter().map(|user| user.sub).collect())

@@ -77,6 +77,18 @@ impl Queue {
         self.depth_of(self.dead_letters()?).await
     }
 
+    /// Waits for one message, receives it and deletes it, as a consumer does.
+    ///
+    /// # Errors
+    /// When SQS is down, or none comes in time.
+    pub(crate) async fn receive(&self, wait: Duration) -> Result<()> {
+        let wanted = json!({ "QueueUrl": self.url, "MaxNumberOfMessages": 1, "WaitTimeSeconds": wait.as_secs() });
+        let answer = self.call("ReceiveMessage", &wanted).await?;
+        let handle = &answer["Messages"][0]["ReceiptHandle"];
+        ensure!(handle.is_string(), "no message came within {wait:?}");
+        self.call("DeleteMessage", &json!({ "QueueUrl": self.url, "ReceiptHandle": handle })).await.map(drop)
+    }
+
     /// Receives and deletes all that is visible, and gives the bodies.
     ///
     /// # Errors

@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Args, ValueEnum};
-use testbed::SynapseVersion;
+use clap::Args;
 
+use super::version::Version;
 use crate::demo::{self, Options};
 
 /// Show the main job on real servers: rows of team_members change, and people are joined to and removed from rooms
@@ -19,20 +19,8 @@ pub(crate) struct Demo {
     stay: bool,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Version {
-    #[value(name = "1.105.1", alias = "1.105")]
-    V1_105,
-    #[value(name = "1.163.2", alias = "1.163")]
-    V1_163,
-}
-
 impl Demo {
     pub(crate) async fn run(self) -> Result<ExitCode> {
-        let version = match self.synapse {
-            Version::V1_105 => SynapseVersion::V1_105,
-            Version::V1_163 => SynapseVersion::V1_163,
-        };
-        Ok(demo::run(Options { version, stay: self.stay }).await)
+        Ok(demo::run(Options { version: self.synapse.into(), stay: self.stay }).await)
     }
 }

@@ -2,7 +2,9 @@
 
 mod demo;
 mod install;
+mod load;
 mod postgres;
+mod version;
 
 use std::process::ExitCode;
 
@@ -21,6 +23,7 @@ pub(crate) struct Arguments {
 enum Command {
     Demo(demo::Demo),
     Install(install::Install),
+    Load(load::Load),
     Postgres(postgres::WithPostgres),
 }
 
@@ -29,6 +32,7 @@ impl Arguments {
         match self.command {
             Command::Demo(command) => command.run().await,
             Command::Install(command) => command.run().await,
+            Command::Load(command) => command.run().await,
             Command::Postgres(command) => command.run().await,
         }
     }

@@ -16,7 +16,8 @@ use super::cloud::Cloud;
 use super::config::{self, Facts};
 use super::rooms::Room;
 use super::screen::Screen;
-use super::{binary, changes, cloud};
+use super::{changes, cloud};
+use crate::binary;
 
 /// What Hasura would send with its webhook. Nothing but this demo ever knows it.
 pub(crate) const HOOK_SECRET: &str = "the-demo-hook-secret";

@@ -4,7 +4,6 @@
 //! It uses the service only as an operator does: by its configuration file, its command line and its database.
 
 mod accident;
-mod binary;
 mod cast;
 mod changes;
 mod check;

@@ -151,6 +151,16 @@ impl Admin {
         text(&self.call(Method::PUT, &path, Some(content)).await?, "event_id")
     }
 
+    /// Sends a plain text message as this user. The same transaction id again sends nothing.
+    ///
+    /// # Errors
+    /// When Synapse refuses.
+    pub async fn send_text(&self, room: &str, transaction: &str, text: &str) -> Result<()> {
+        let path = format!("/_matrix/client/v3/rooms/{}/send/m.room.message/{}", encode(room), encode(transaction));
+        let content = json!({ "msgtype": "m.text", "body": text });
+        self.call(Method::PUT, &path, Some(content)).await.map(drop)
+    }
+
     /// The newest events of a room this user is in, newest first.
     ///
     /// # Errors

@@ -11,3 +11,9 @@ pub(crate) fn number() -> u64 {
 pub(crate) fn word() -> String {
     format!("{:016x}", number())
 }
+
+/// A `sub` as Cognito makes them: a random UUID, lower case.
+pub(crate) fn sub() -> String {
+    let (left, right) = (word(), word());
+    format!("{}-{}-4{}-8{}-{}", &left[..8], &left[8..12], &left[13..], &right[1..4], &right[4..])
+}

@@ -12,16 +12,16 @@ pub(super) fn path(synapse: &Synapse) -> PathBuf {
     synapse.part.directory().join("homeserver.yaml")
 }
 
-pub(super) fn write(synapse: &Synapse, postgres_port: u16, database: &str) -> Result<()> {
+pub(super) fn write(synapse: &Synapse) -> Result<()> {
     let directory = synapse.part.directory();
     std::fs::write(directory.join("signing.key"), signing_key()).context("write the signing key")?;
     let log = serde_json::to_string_pretty(&log_config()).context("print the log configuration")?;
     std::fs::write(directory.join("log.yaml"), log).context("write the log configuration")?;
-    let settings = serde_json::to_string_pretty(&homeserver(synapse, postgres_port, database));
+    let settings = serde_json::to_string_pretty(&homeserver(synapse));
     std::fs::write(path(synapse), settings.context("print the configuration")?).context("write the configuration")
 }
 
-fn homeserver(synapse: &Synapse, postgres_port: u16, database: &str) -> Value {
+fn homeserver(synapse: &Synapse) -> Value {
     let directory = synapse.part.directory();
     let free = json!({ "per_second": 100_000, "burst_count": 100_000 });
     let registrations: Vec<_> = synapse.slots.iter().map(|slot| &slot.registration).collect();
@@ -38,7 +38,7 @@ fn homeserver(synapse: &Synapse, postgres_port: u16, database: &str) -> Value {
             "resources": [{ "names": ["client"], "compress": false }],
         }],
         "database": { "name": "psycopg2", "args": {
-            "host": "127.0.0.1", "port": postgres_port, "user": "postgres", "dbname": database,
+            "host": "127.0.0.1", "port": synapse.postgres.port(), "user": "postgres", "dbname": synapse.database,
             "cp_min": 3, "cp_max": 10,
         }},
         "jwt_config": {

@@ -4,6 +4,7 @@ mod config;
 mod slot;
 mod version;
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,13 +45,14 @@ impl SynapseOptions {
 pub struct Synapse {
     part: Part,
     options: SynapseOptions,
-    python: std::path::PathBuf,
+    python: PathBuf,
     port: u16,
     shared_secret: String,
     jwt_secret: String,
     slots: Vec<Slot>,
     next_slot: AtomicUsize,
-    _postgres: Arc<Postgres>,
+    database: String,
+    postgres: Arc<Postgres>,
 }
 
 impl Synapse {
@@ -75,9 +77,10 @@ impl Synapse {
             slots,
             next_slot: AtomicUsize::new(0),
             options,
-            _postgres: Arc::clone(postgres),
+            database,
+            postgres: Arc::clone(postgres),
         };
-        config::write(&synapse, postgres.port(), &database)?;
+        config::write(&synapse)?;
         synapse.launch().await?;
         Ok(synapse)
     }
@@ -158,6 +161,21 @@ impl Synapse {
 
     pub fn log_tail(&self) -> String {
         self.part.log_tail()
+    }
+
+    /// Where it logs, one line a request among others.
+    pub(crate) fn log_path(&self) -> PathBuf {
+        self.part.log_path()
+    }
+
+    /// Its own database.
+    pub(crate) fn database_url(&self) -> String {
+        self.postgres.url(&self.database)
+    }
+
+    /// The number of its process, while it runs.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.part.pid()
     }
 
     async fn launch(&self) -> Result<()> {

@@ -1,0 +1,213 @@
+//! One random room with its sources, and what the homeserver makes of a plan for it.
+
+use std::collections::BTreeMap;
+
+use provisioner_policy::*;
+use serde_json::{Value, json};
+
+pub(crate) const SERVER: &str = "phenom.test";
+pub(crate) const BOT: &str = "@bot:phenom.test";
+pub(crate) const EXEMPT: &str = "@u0:phenom.test";
+pub(crate) const FOUNDER: &str = "@founder:phenom.test";
+
+/// How a source stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Listing {
+    Good,
+    Failing,
+    Never,
+}
+
+/// What the sources say, and how far they can be believed.
+#[derive(Clone, Debug)]
+pub(crate) struct Sources {
+    pub(crate) rows: Vec<RosterRow>,
+    pub(crate) roster: Listing,
+    pub(crate) group: Vec<u8>,
+    pub(crate) group_listing: Listing,
+    /// With a pool: its listing, and what it says of people.
+    pub(crate) pool: Option<(Listing, BTreeMap<u8, Account>)>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Given {
+    pub(crate) version: &'static str,
+    pub(crate) creators: Vec<String>,
+    /// Content of the power levels; a room may have none.
+    pub(crate) levels: Option<Value>,
+    /// State events beside them, by setting.
+    pub(crate) state: Vec<(Setting, Value)>,
+    pub(crate) settings: RoomSettings,
+    pub(crate) grants: Vec<PowerGrant>,
+    pub(crate) members: Vec<Selector>,
+    pub(crate) sources: Sources,
+    pub(crate) in_room: Vec<(u8, Membership)>,
+}
+
+pub(crate) fn mxid(number: u8) -> String {
+    // A few users of another server, whom no source can name.
+    if number >= 8 { format!("@u{number}:other.test") } else { format!("@u{number}:{SERVER}") }
+}
+
+pub(crate) fn enforce() -> Modes {
+    let mode = Mode::Enforce;
+    Modes { accounts: mode, joins: mode, removals: mode, power_levels: mode, room_state: mode, server_admins: mode }
+}
+
+fn source(listing: Listing) -> SourceState {
+    match listing {
+        Listing::Good => SourceState::Good,
+        Listing::Failing => SourceState::Failing("throttled".to_owned()),
+        Listing::Never => SourceState::Unread,
+    }
+}
+
+pub(crate) fn state(content: Value, sender: &str) -> StateEvent {
+    StateEvent { content, sender: sender.to_owned(), event_id: "$state".to_owned() }
+}
+
+impl Given {
+    fn policy(&self) -> Policy {
+        let room = RoomPolicy {
+            key: "staff".into(),
+            id: format!("!staff:{SERVER}"),
+            members: self.members.clone(),
+            unlisted: Unlisted::Keep,
+            on_leave: OnLeave::Respect,
+            power: self.grants.clone(),
+            settings: self.settings.clone(),
+        };
+        Policy {
+            server_name: SERVER.into(),
+            bot: BOT.into(),
+            exempt: vec![EXEMPT.into()],
+            rooms: vec![room],
+            modes: enforce(),
+            guard: GuardLimits { free_removals: 1000, max_removals: 1000, max_fraction: 1.0, window_seconds: 60 },
+            ..Policy::default()
+        }
+    }
+
+    pub(crate) fn world(&self) -> World {
+        self.world_with(|_| ())
+    }
+
+    /// The same with another policy.
+    pub(crate) fn world_with(&self, change: impl FnOnce(&mut Policy)) -> World {
+        let mut policy = self.policy();
+        change(&mut policy);
+        let mut world = World::new(policy);
+        world.set_roster(read_roster(self.sources.rows.clone(), SERVER, BOT));
+        match self.sources.roster {
+            Listing::Good => {}
+            Listing::Failing => world.fail_roster("connection refused"),
+            Listing::Never => world.set_roster_state(SourceState::Unread),
+        }
+        world.set_group(
+            "nest-admin",
+            source(self.sources.group_listing),
+            self.sources.group.iter().map(|user| mxid(*user)),
+        );
+        if let Some((listing, accounts)) = &self.sources.pool {
+            world.set_accounts_from(AccountsFrom::Pool);
+            world.set_pool(source(*listing));
+            for (user, account) in accounts {
+                world.set_account(&mxid(*user), *account, None, false);
+            }
+        }
+        let room = world.rooms().next().expect("the one room");
+        let mut anew = world.room_anew(room, self.version.to_string());
+        anew.standing = Standing::Ready;
+        world.set_room(room, anew);
+        for (user, membership) in &self.in_room {
+            world.set_membership(room, &mxid(*user), *membership, Some("$left"));
+            world.set_on_server(&mxid(*user), OnServer { present: true, ..OnServer::default() });
+        }
+        world.set_membership(room, BOT, Membership::Join, None);
+        let create = json!({"additional_creators": self.creators[1..]});
+        world.set_state(room, "m.room.create", state(create, &self.creators[0]));
+        for (setting, content) in &self.state {
+            world.set_state(room, setting.event().0, state(content.clone(), FOUNDER));
+        }
+        if let Some(levels) = &self.levels {
+            world.set_state(room, POWER_LEVELS, state(levels.clone(), FOUNDER));
+        }
+        world.set_accounts_listed(true);
+        world
+    }
+
+    /// Whether the room's creators stand above all levels.
+    pub(crate) fn above_all(&self, user: &str) -> bool {
+        self.version == "12" && self.creators.iter().any(|creator| creator == user)
+    }
+
+    /// A user's level by the specification, worked out apart from the code under test.
+    pub(crate) fn level(&self, content: Option<&Value>, user: &str) -> i64 {
+        match content {
+            _ if self.above_all(user) => i64::MAX,
+            None if self.version != "12" && self.creators[0] == user => 100,
+            None => 0,
+            Some(content) => content["users"]
+                .get(user)
+                .or_else(|| content.get("users_default"))
+                .map_or(0, |level| integer(level).expect("generated levels are integers")),
+        }
+    }
+
+    /// The level that an act takes: of a state event's type, or of the key of the content that names the act.
+    pub(crate) fn needed(&self, content: Option<&Value>, act: &str) -> i64 {
+        let Some(content) = content else { return 0 };
+        let key = |key: &str| content.get(key).and_then(integer);
+        match act {
+            "kick" => key(act).unwrap_or(50),
+            "invite" => key(act).unwrap_or(0),
+            _ => content["events"].get(act).and_then(integer).or_else(|| key("state_default")).unwrap_or(50),
+        }
+    }
+
+    /// What the bot may do, of what it needs.
+    pub(crate) fn bot_can(&self, content: Option<&Value>) -> Vec<&'static str> {
+        let acts = Setting::ALL.iter().map(|setting| setting.event().0).chain([POWER_LEVELS, "kick", "invite"]);
+        acts.filter(|act| self.level(content, BOT) >= self.needed(content, act)).collect()
+    }
+}
+
+fn integer(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+/// The one room of these worlds.
+pub(crate) fn the_room(world: &World) -> RoomIx {
+    world.rooms().next().expect("the one room")
+}
+
+pub(crate) fn levels(world: &World) -> Option<Value> {
+    world.room(the_room(world)).content(POWER_LEVELS).cloned()
+}
+
+/// What the plan has to say about levels and settings; joins and accounts have promises of their own.
+pub(crate) fn of_the_room(plan: &Plan) -> Vec<&Action> {
+    let classes = [Class::PowerLevels, Class::RoomState];
+    plan.actions.iter().filter(|action| classes.contains(&action.change.class())).collect()
+}
+
+/// Does to the room what the homeserver would do; everything due can be sent as it is planned.
+pub(crate) fn carry_out(world: &mut World, plan: &Plan) {
+    for action in plan.due() {
+        match &action.change {
+            Change::SetRoomState { room, setting, after, .. } => {
+                let (event_type, key) = setting.event();
+                let mut content = world.room(*room).content(event_type).cloned().unwrap_or_else(|| json!({}));
+                content[key] = json!(after);
+                world.set_state(*room, event_type, state(content, BOT));
+            }
+            Change::SetPowerLevels { room, edits, restores } => {
+                let now = world.room(*room).content(POWER_LEVELS);
+                let rewrite = world.rewrite_levels(*room, now, edits, restores);
+                let Rewrite::Write(content) = rewrite else { panic!("planned, and then {rewrite:?}") };
+                world.set_state(*room, POWER_LEVELS, state(content, BOT));
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What the ledger says of somebody, of a room, or of everything.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Store;
+
+/// Which lines of the ledger to show.
+#[derive(Clone, Debug, Default)]
+pub struct HistoryFilter {
+    pub user_id: Option<String>,
+    pub room_key: Option<String>,
+    pub limit: i64,
+}
+
+/// One line as `history` shows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct HistoryLine {
+    pub at: DateTime<Utc>,
+    pub pass: i64,
+    pub kind: String,
+    #[serde(rename = "user")]
+    pub user_id: Option<String>,
+    #[serde(rename = "room")]
+    pub room_key: Option<String>,
+    pub before: Option<Value>,
+    pub after: Option<Value>,
+    pub cause: String,
+    pub mode: String,
+    pub outcome: String,
+    pub detail: Option<String>,
+}
+
+/// When somebody was joined to a room by this service.
+#[derive(Clone, Debug)]
+pub struct Joined {
+    pub at: DateTime<Utc>,
+    pub pass: i64,
+}
+
+impl Store {
+    /// The newest lines first. Attempts that have an outcome are shown by their outcome alone. A filter has a statement of
+    /// its own: one for all would be planned once for all, and read every line of the ledger.
+    pub async fn history(&self, filter: &HistoryFilter) -> sqlx::Result<Vec<HistoryLine>> {
+        match (&filter.user_id, &filter.room_key) {
+            (Some(user_id), room_key) => self.history_of_user(user_id, room_key.as_deref(), filter.limit).await,
+            (None, Some(room_key)) => self.history_of_room(room_key, filter.limit).await,
+            (None, None) => self.history_of_all(filter.limit).await,
+        }
+    }
+
+    /// Levels are one line a room, and `after` names whom it is about: `@user:server`, or `users.@user:server` where it
+    /// restores what somebody else wrote.
+    async fn history_of_user(
+        &self,
+        user_id: &str,
+        room_key: Option<&str>,
+        limit: i64,
+    ) -> sqlx::Result<Vec<HistoryLine>> {
+        let named = [user_id.to_owned(), format!("users.{user_id}")];
+        sqlx::query_as!(
+            HistoryLine,
+            r#"WITH levels AS MATERIALIZED (
+                   SELECT * FROM provisioner.ledger WHERE kind = 'set_power_levels' AND after ?| $2
+               ), lines AS (
+                   SELECT * FROM provisioner.ledger WHERE user_id = $1 UNION ALL SELECT * FROM levels
+               )
+               SELECT at AS "at!", pass AS "pass!", kind AS "kind!", user_id, room_key, before, after, cause AS "cause!",
+                      mode AS "mode!", outcome AS "outcome!", detail
+               FROM lines AS line
+               WHERE ($3::text IS NULL OR room_key = $3)
+                 AND (outcome <> 'started' OR NOT EXISTS (
+                     SELECT FROM provisioner.ledger AS ended
+                     WHERE ended.pass = line.pass AND ended.seq = line.seq AND ended.outcome <> 'started'
+                 ))
+               ORDER BY id DESC LIMIT $4"#,
+            user_id,
+            &named,
+            room_key,
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await
+    }
+
+    async fn history_of_room(&self, room_key: &str, limit: i64) -> sqlx::Result<Vec<HistoryLine>> {
+        sqlx::query_as!(
+            HistoryLine,
+            "SELECT at, pass, kind, user_id, room_key, before, after, cause, mode, outcome, detail
+             FROM provisioner.ledger AS line
+             WHERE room_key = $1
+               AND (outcome <> 'started' OR NOT EXISTS (
+                   SELECT FROM provisioner.ledger AS ended
+                   WHERE ended.pass = line.pass AND ended.seq = line.seq AND ended.outcome <> 'started'
+               ))
+             ORDER BY id DESC LIMIT $2",
+            room_key,
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await
+    }
+
+    async fn history_of_all(&self, limit: i64) -> sqlx::Result<Vec<HistoryLine>> {
+        sqlx::query_as!(
+            HistoryLine,
+            "SELECT at, pass, kind, user_id, room_key, before, after, cause, mode, outcome, detail
+             FROM provisioner.ledger AS line
+             WHERE outcome <> 'started' OR NOT EXISTS (
+                   SELECT FROM provisioner.ledger AS ended
+                   WHERE ended.pass = line.pass AND ended.seq = line.seq AND ended.outcome <> 'started'
+               )
+             ORDER BY id DESC LIMIT $1",
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await
+    }
+
+    /// When this service joined somebody to a room last, if it did.
+    pub async fn last_joined(&self, user_id: &str, room_key: &str) -> sqlx::Result<Option<Joined>> {
+        sqlx::query_as!(
+            Joined,
+            "SELECT at, pass FROM provisioner.ledger
+             WHERE user_id = $1 AND room_key = $2 AND kind = 'join' AND outcome = 'done' ORDER BY id DESC LIMIT 1",
+            user_id,
+            room_key,
+        )
+        .fetch_optional(&self.pool)
+        .await
+    }
+}

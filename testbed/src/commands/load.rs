@@ -1,0 +1,90 @@
+//! `testbed load`: what the service costs on a real Synapse, beside bare calls in the same run.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand, value_parser};
+use testbed::load::{Flood, Joins, Latency, Setup, Unlisted};
+
+use super::version::Version;
+use crate::binary;
+
+/// Measure the service on a real Synapse beside bare calls in the same run; build for release to mean anything
+#[derive(Debug, Args)]
+pub(crate) struct Load {
+    /// The Synapse to measure on; 1.105.1 is what production runs
+    #[arg(long, global = true, value_enum, default_value = "1.105.1", value_name = "VERSION")]
+    synapse: Version,
+    #[command(subcommand)]
+    kind: Kind,
+}
+
+#[derive(Debug, Subcommand)]
+enum Kind {
+    /// Join many people, through the service and by a bare loop at the same concurrency
+    Joins {
+        /// People who join, a round and side
+        #[arg(long, default_value_t = 200, value_parser = value_parser!(u16).range(1..=5000))]
+        people: u16,
+        /// Rooms that each of them joins
+        #[arg(long, default_value_t = 1, value_parser = value_parser!(u16).range(1..=16))]
+        rooms: u16,
+        /// Rounds; the sides begin in turn
+        #[arg(long, default_value_t = 4, value_parser = value_parser!(u16).range(1..=20))]
+        rounds: u16,
+    },
+    /// Join one person at a time: from the webhook, and from the confirmation on the queue, until they are in the room
+    Latency {
+        /// How often each way is gone
+        #[arg(long, default_value_t = 100, value_parser = value_parser!(u16).range(1..=2000))]
+        runs: u16,
+    },
+    /// Send a flood of chat into a managed room while people join it
+    Flood {
+        #[arg(long, default_value_t = 20_000, value_parser = value_parser!(u32).range(1..=1_000_000))]
+        messages: u32,
+        /// People who join through the service; as many join by bare calls beside them
+        #[arg(long, default_value_t = 200, value_parser = value_parser!(u16).range(1..=5000))]
+        members: u16,
+    },
+    /// Fill an invite-only room, and a public one that no directory lists: what each join costs Synapse
+    Unlisted {
+        /// People who join each room
+        #[arg(long, default_value_t = 200, value_parser = value_parser!(u16).range(1..=5000))]
+        people: u16,
+        /// Steps to fill the rooms in, the rooms in turn
+        #[arg(long, default_value_t = 4, value_parser = value_parser!(u16).range(1..=20))]
+        steps: u16,
+    },
+}
+
+impl Load {
+    pub(crate) async fn run(self) -> Result<ExitCode> {
+        if cfg!(debug_assertions) {
+            tell("this is a build for development: times mean little; use cargo run --release --bin testbed -- load …");
+        }
+        tell("building the service …");
+        let setup = Setup { binary: binary::build().await?, version: self.synapse.into(), tell };
+        let report = match self.kind {
+            Kind::Joins { people, rooms, rounds } => {
+                let asked = Joins { people: people.into(), rooms: rooms.into(), rounds: rounds.into() };
+                asked.measure(&setup).await?.report()
+            }
+            Kind::Flood { messages, members } => {
+                let messages = usize::try_from(messages).context("count messages")?;
+                Flood { messages, members: members.into() }.measure(&setup).await?.report()
+            }
+            Kind::Latency { runs } => Latency { runs: runs.into() }.measure(&setup).await?.report(),
+            Kind::Unlisted { people, steps } => {
+                Unlisted { people: people.into(), steps: steps.into() }.measure(&setup).await?.report()
+            }
+        };
+        print!("{report}");
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Standard output is for figures.
+fn tell(text: &str) {
+    eprintln!("{text}");
+}

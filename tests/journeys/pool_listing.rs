@@ -1,0 +1,171 @@
+//! The pool as it is listed: who is found, who is missing, and listings that are cut short or not believed.
+
+use std::time::Duration;
+
+use serde_json::json;
+use testbed::{Proxy, SynapseVersion, wait_until};
+
+use crate::pool_support::{cognito, pool, settings, staff, until_listed, whole_listings};
+use crate::support::{SOON, Settings, Stage};
+
+crate::on_both_versions!(
+    who_an_administrator_made_is_found_by_the_listing_and_gets_their_name,
+    a_deleted_user_is_gone_after_two_whole_listings_and_not_after_one,
+    a_listing_that_is_killed_goes_on_and_who_is_deleted_between_pages_stays,
+    a_page_that_fails_makes_no_listing_whole_and_takes_nothing,
+    a_pool_that_lists_nobody_is_not_believed,
+);
+
+async fn who_an_administrator_made_is_found_by_the_listing_and_gets_their_name(version: SynapseVersion) {
+    let pool = pool().await;
+    let stage = Stage::set(version, settings(&pool, "remove")).await;
+    stage.start().await;
+    let sub = pool.admin_create("maria@example.org", "Maria Example").await.unwrap();
+    let unconfirmed = pool.sign_up("nobody@example.org", "Nobody Yet").await.unwrap();
+    stage.until(&stage.red, &sub, "join", SOON).await;
+    let user = stage.admin.user(&stage.mxid(&sub)).await.unwrap().unwrap();
+    assert_eq!(user["displayname"], "Maria Example");
+    until_listed(&stage, 1).await;
+    assert_eq!(stage.admin.user(&stage.mxid(&unconfirmed)).await.unwrap(), None);
+    assert!(!stage.service.log().contains("example.org"), "no e-mail address in the log");
+    stage.nothing_left().await;
+}
+
+async fn a_deleted_user_is_gone_after_two_whole_listings_and_not_after_one(version: SynapseVersion) {
+    let pool = pool().await;
+    let sections = cognito(&pool, "1h", "remove");
+    let stage = Stage::set(version, Settings { sections, ..Settings::default() }).await;
+    let people = staff(&stage, &pool, 3).await;
+    let backfill = async || {
+        let output = stage.service.run_cli(&["backfill"]).await.unwrap();
+        assert_eq!(output.status, Some(0), "{output:?}");
+        output.stdout
+    };
+    let said = backfill().await;
+    assert!(said.contains("3 users, 3 new or changed, 0 known ones missing"), "{said}");
+    assert_eq!(stage.apply().await.0, 0);
+    pool.delete(&people[0]).await.unwrap();
+    let said = backfill().await;
+    assert!(said.contains("1 known ones missing, 0 of them gone for good"), "{said}");
+    stage.nothing_left().await;
+    let said = backfill().await;
+    assert!(said.contains("1 known ones missing, 1 of them gone for good"), "{said}");
+    assert_eq!(stage.apply().await.0, 0);
+    assert_eq!(stage.membership(&stage.staff, &people[0]).await, "leave");
+    assert_eq!(stage.membership(&stage.red, &people[0]).await, "leave");
+    assert_eq!(stage.membership(&stage.red, &people[1]).await, "join");
+    stage.nothing_left().await;
+}
+
+/// The newest listing: pages, and whether it was ended whole.
+async fn newest_listing(stage: &Stage) -> (i32, bool) {
+    let mut connection = stage.connect().await;
+    let newest = "SELECT pages, completed_at IS NOT NULL FROM provisioner.listings ORDER BY id DESC LIMIT 1";
+    sqlx::query_as(newest).fetch_optional(&mut connection).await.unwrap().unwrap_or_default()
+}
+
+/// What would be taken from whom.
+async fn removals(stage: &Stage) -> Vec<String> {
+    let (_, plan) = stage.plan().await;
+    let actions = plan["actions"].as_array().unwrap().iter().filter(|one| one["kind"] == "remove");
+    actions.map(|one| one["user"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn a_listing_that_is_killed_goes_on_and_who_is_deleted_between_pages_stays(version: SynapseVersion) {
+    let pool = pool().await;
+    let sections = cognito(&pool, "1h", "remove");
+    let stage = Stage::set(version, Settings { sections, mode: "observe", ..Settings::default() }).await;
+    pool.import_many(600).await.unwrap();
+    let whole = async || {
+        let output = stage.service.run_cli(&["backfill"]).await.unwrap();
+        assert_eq!(output.status, Some(0), "{output:?}");
+        output
+    };
+    whole().await;
+
+    // A `run` lists at its start: killed between two pages, and a backfill goes on where it was.
+    stage.service.start_again().unwrap();
+    wait_until("some pages are listed", SOON, async || matches!(newest_listing(&stage).await, (3.., false)))
+        .await
+        .unwrap();
+    stage.service.sigkill().await.unwrap();
+    let (pages, ended) = newest_listing(&stage).await;
+    assert!(!ended && pages < 10, "{pages}");
+    // Somebody on a later page, and not the one to whom moto's place in the listing points, is in a room and then deleted.
+    let late: String = sqlx::query_scalar(
+        "SELECT subject FROM provisioner.accounts, (SELECT id, next_token FROM provisioner.listings ORDER BY id DESC LIMIT 1) its
+         WHERE listing <> its.id AND position(subject IN its.next_token) = 0 ORDER BY subject LIMIT 1",
+    )
+    .fetch_one(&mut stage.connect().await)
+    .await
+    .unwrap();
+    let _session = stage.member(&stage.staff, &late).await;
+    stage.hasura.add(&late, "staff", "member").await.unwrap();
+    assert_eq!(removals(&stage).await, Vec::<String>::new());
+    pool.delete(&late).await.unwrap();
+    whole().await;
+    assert_eq!(newest_listing(&stage).await, (10, true), "no page was read twice");
+    assert_eq!(removals(&stage).await, Vec::<String>::new(), "missing from one listing is not gone");
+    whole().await;
+    assert_eq!(removals(&stage).await, [stage.mxid(&late)]);
+}
+
+async fn a_page_that_fails_makes_no_listing_whole_and_takes_nothing(version: SynapseVersion) {
+    let mut pool = pool().await;
+    let proxy = Proxy::start(&pool.endpoint).await.unwrap();
+    let direct = pool.clone();
+    proxy.url().clone_into(&mut pool.endpoint);
+    let stage = Stage::set(version, settings(&pool, "remove")).await;
+    let people = staff(&stage, &direct, 2).await;
+    stage.start().await;
+    for sub in &people {
+        stage.until(&stage.staff, sub, "join", SOON).await;
+    }
+    // The pool cannot be reached, and its last word was that one of them is disabled: nobody goes for it.
+    until_listed(&stage, 1).await;
+    proxy.set_down(true);
+    direct.disable(&people[0]).await.unwrap();
+    stage.until_logged("the pool's listing waits").await;
+    let listings = whole_listings(&stage).await;
+    let (_, plan) = stage.plan().await;
+    assert_eq!(plan["actions"], json!([]), "{plan:#}");
+    assert!(plan["notices"].to_string().contains("the pool cannot be listed"), "{plan:#}");
+    // Somebody whom the roster no longer names is not removed either: the pool is what says who belongs at all.
+    stage.hasura.remove(&people[1], "staff").await.unwrap();
+    stage.hook().await;
+    wait_until("the removal is blocked", SOON, async || {
+        let (_, plan) = stage.plan().await;
+        plan["blocked"].to_string().contains("would be taken away")
+    })
+    .await
+    .unwrap();
+    assert_eq!(stage.membership(&stage.staff, &people[1]).await, "join");
+    assert_eq!(whole_listings(&stage).await, listings);
+    // Back again, both follow.
+    proxy.set_down(false);
+    stage.until(&stage.staff, &people[0], "leave", Duration::from_secs(120)).await;
+    stage.until(&stage.staff, &people[1], "leave", SOON).await;
+    stage.nothing_left().await;
+}
+
+async fn a_pool_that_lists_nobody_is_not_believed(version: SynapseVersion) {
+    let pool = pool().await;
+    let stage = Stage::set(version, settings(&pool, "deactivate")).await;
+    let people = staff(&stage, &pool, 3).await;
+    stage.start().await;
+    for sub in &people {
+        stage.until(&stage.staff, sub, "join", SOON).await;
+    }
+    for sub in &people {
+        pool.delete(sub).await.unwrap();
+    }
+    stage.until_logged("that is not believed").await;
+    let (_, plan) = stage.plan().await;
+    assert_eq!(plan["actions"], json!([]), "{plan:#}");
+    assert!(plan["notices"].to_string().contains("listed nobody"), "{plan:#}");
+    assert_eq!(stage.admin.user(&stage.mxid(&people[0])).await.unwrap().unwrap()["deactivated"], false);
+    for sub in &people {
+        assert_eq!(stage.membership(&stage.staff, sub).await, "join");
+        assert_eq!(stage.membership(&stage.red, sub).await, "join");
+    }
+}

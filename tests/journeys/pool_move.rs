@@ -1,0 +1,97 @@
+//! A pool that moved as a whole: everyone comes over at once, and what would be taken waits.
+
+use std::sync::Arc;
+
+use testbed::{NewUser, SynapseVersion, wait_until};
+
+use crate::pool_support::{pool, settings, staff, until_listed};
+use crate::support::{SOON, Settings, Stage, subjects};
+
+crate::on_both_versions!(a_pool_move_brings_everyone_over_and_waits_to_remove,);
+
+async fn a_pool_move_brings_everyone_over_and_waits_to_remove(version: SynapseVersion) {
+    let pool = pool().await;
+    let guard = "free_removals = 2\nmax_removals = 5\nmax_fraction = 0.2".to_owned();
+    // On a Synapse of its own: the admins of other stages must not be this one's business.
+    let bed = Arc::new(testbed::own(version).await.unwrap());
+    let mut stage = Stage::set_on(bed, Settings { guard, ..settings(&pool, "remove") }).await;
+    let leads = r#"[{ team = "staff", role = "lead" }]"#;
+    stage.edit(|config| {
+        let power = format!("members = [{{ team = \"staff\" }}]\npower = [{{ level = 50, grant = {leads} }}]");
+        let modes = "[modes]\npower_levels = \"enforce\"\nserver_admins = \"enforce\"";
+        let config = config.replace("[modes]", modes).replace(r#"members = [{ team = "staff" }]"#, &power);
+        config.replace("[cognito]", &format!("[server_admins]\ngrant = {leads}\n[cognito]"))
+    });
+    let old = staff(&stage, &pool, 31).await;
+    for lead in &old[..3] {
+        stage.hasura.set_role(lead, "staff", "lead").await.unwrap();
+    }
+    stage.start().await;
+    for sub in &old {
+        stage.until(&stage.staff, sub, "join", SOON).await;
+    }
+    until_leads(&stage, &old[..3], true).await;
+    // Every subject is remapped in one transaction, as staging once was; the pool has the new people and not the old.
+    let new = subjects(31);
+    let users: Vec<NewUser> = new.iter().map(|sub| NewUser::with_sub(sub)).collect();
+    pool.import(&users).await.unwrap();
+    stage.hasura.execute(&remap(&old, &new)).await.unwrap();
+    for sub in &old {
+        pool.delete(sub).await.unwrap();
+    }
+    stage.hook().await;
+    for sub in &new {
+        stage.until(&stage.staff, sub, "join", SOON).await;
+        stage.until(&stage.red, sub, "join", SOON).await;
+    }
+    // Those who led are given at once what they had, under their new names.
+    until_leads(&stage, &new[..3], true).await;
+    until_listed(&stage, 3).await;
+    // Three levels of sixty people are within the limits, and three of six admins are not.
+    for lead in &old[..3] {
+        assert!(stage.admin.is_server_admin(&stage.mxid(lead)).await.unwrap());
+    }
+    let (_, plan) = stage.plan().await;
+    let held = |kind: &str| {
+        let actions = plan["actions"].as_array().unwrap().iter();
+        actions.filter(|one| one["kind"] == kind && one["held"] == true).count()
+    };
+    assert_eq!(held("remove"), 62, "31 people of two rooms: {plan:#}");
+    assert_eq!(held("revoke_server_admin"), 3, "{plan:#}");
+    let notices = plan["notices"].to_string();
+    assert!(notices.contains("looks like a pool move: 31 of the roster's 31 people"), "{notices}");
+    let id = plan["held_id"].as_str().unwrap().to_owned();
+    let output = stage.service.run_cli(&["apply", "--approve", &id, "--json"]).await.unwrap();
+    assert_eq!(output.status, Some(0), "{output:?}");
+    for sub in &old {
+        assert_eq!(stage.membership(&stage.staff, sub).await, "leave");
+        assert_eq!(stage.membership(&stage.red, sub).await, "leave");
+    }
+    for sub in &new {
+        assert_eq!(stage.membership(&stage.staff, sub).await, "join");
+    }
+    until_leads(&stage, &old[..3], false).await;
+    until_leads(&stage, &new[..3], true).await;
+    stage.nothing_left().await;
+}
+
+/// Waits until all of these have, or have not, what a lead has: level 50 in Staff and the admin flag.
+async fn until_leads(stage: &Stage, people: &[String], wanted: bool) {
+    wait_until(&format!("{people:?} are leads: {wanted}"), SOON, async || {
+        let Ok(Some(levels)) = stage.admin.state(&stage.staff, "m.room.power_levels", "").await else { return false };
+        let mut so = true;
+        for sub in people {
+            let mxid = stage.mxid(sub);
+            let admin = stage.admin.is_server_admin(&mxid).await.is_ok_and(|admin| admin);
+            so &= admin == wanted && (levels["users"][&mxid] == 50) == wanted;
+        }
+        so
+    })
+    .await
+    .unwrap();
+}
+
+fn remap(old: &[String], new: &[String]) -> String {
+    let one = |(old, new): (&String, &String)| format!("UPDATE users SET id = '{new}' WHERE id = '{old}';");
+    old.iter().zip(new).map(one).collect()
+}

@@ -1,0 +1,101 @@
+//! Who is disabled in the pool leaves, and comes back when enabled; many at once are asked about first.
+
+use testbed::{Person, SynapseVersion, wait_until};
+
+use crate::pool_support::{pool, settings, staff, until_listed};
+use crate::support::{SOON, Settings, Stage};
+
+crate::on_both_versions!(
+    a_disabled_user_leaves_every_room_and_comes_back_when_enabled,
+    a_locked_account_ends_its_sessions_and_is_opened_again,
+    a_deactivated_account_comes_back_as_far_as_it_can,
+    offboarding_many_at_once_is_held,
+);
+
+async fn a_disabled_user_leaves_every_room_and_comes_back_when_enabled(version: SynapseVersion) {
+    let pool = pool().await;
+    let stage = Stage::set(version, settings(&pool, "remove")).await;
+    let people = staff(&stage, &pool, 2).await;
+    stage.start().await;
+    for sub in &people {
+        stage.until(&stage.staff, sub, "join", SOON).await;
+        stage.until(&stage.red, sub, "join", SOON).await;
+    }
+    pool.disable(&people[0]).await.unwrap();
+    stage.until(&stage.staff, &people[0], "leave", SOON).await;
+    // Also from the room that otherwise keeps whoever is in it.
+    stage.until(&stage.red, &people[0], "leave", SOON).await;
+    assert_eq!(stage.membership(&stage.red, &people[1]).await, "join");
+    stage.nothing_left().await;
+    pool.enable(&people[0]).await.unwrap();
+    stage.until(&stage.staff, &people[0], "join", SOON).await;
+    stage.until(&stage.red, &people[0], "join", SOON).await;
+    stage.nothing_left().await;
+}
+
+async fn a_locked_account_ends_its_sessions_and_is_opened_again(version: SynapseVersion) {
+    let pool = pool().await;
+    let stage = Stage::set(version, settings(&pool, "lock")).await;
+    let people = staff(&stage, &pool, 1).await;
+    let person = Person::login(&stage.bed.synapse, &people[0]).await.unwrap();
+    stage.start().await;
+    stage.until(&stage.staff, &people[0], "join", SOON).await;
+    assert!(person.joined_rooms().await.is_ok());
+    pool.disable(&people[0]).await.unwrap();
+    let locked = async || stage.admin.user(&stage.mxid(&people[0])).await.unwrap().unwrap()["locked"] == true;
+    wait_until("the account is locked", SOON, locked).await.unwrap();
+    stage.until(&stage.staff, &people[0], "leave", SOON).await;
+    stage.until(&stage.red, &people[0], "leave", SOON).await;
+    assert!(person.joined_rooms().await.is_err(), "the session has ended");
+    stage.nothing_left().await;
+    pool.enable(&people[0]).await.unwrap();
+    wait_until("the account is open", SOON, async || !locked().await).await.unwrap();
+    stage.until(&stage.staff, &people[0], "join", SOON).await;
+    assert!(person.joined_rooms().await.is_err(), "an ended session does not come back");
+    stage.nothing_left().await;
+}
+
+async fn a_deactivated_account_comes_back_as_far_as_it_can(version: SynapseVersion) {
+    let pool = pool().await;
+    let stage = Stage::set(version, settings(&pool, "deactivate")).await;
+    let people = staff(&stage, &pool, 1).await;
+    stage.start().await;
+    stage.until(&stage.staff, &people[0], "join", SOON).await;
+    pool.disable(&people[0]).await.unwrap();
+    let deactivated = async || stage.admin.user(&stage.mxid(&people[0])).await.unwrap().unwrap()["deactivated"] == true;
+    wait_until("the account is deactivated", SOON, deactivated).await.unwrap();
+    stage.until(&stage.staff, &people[0], "leave", SOON).await;
+    stage.until(&stage.red, &people[0], "leave", SOON).await;
+    pool.enable(&people[0]).await.unwrap();
+    stage.until(&stage.staff, &people[0], "join", SOON).await;
+    stage.until(&stage.red, &people[0], "join", SOON).await;
+    assert!(!deactivated().await);
+    stage.nothing_left().await;
+}
+
+async fn offboarding_many_at_once_is_held(version: SynapseVersion) {
+    let pool = pool().await;
+    let guard = "free_removals = 2\nmax_removals = 5\nmax_fraction = 0.2".to_owned();
+    let stage = Stage::set(version, Settings { guard, ..settings(&pool, "lock") }).await;
+    let people = staff(&stage, &pool, 6).await;
+    stage.start().await;
+    for sub in &people {
+        stage.until(&stage.red, sub, "join", SOON).await;
+    }
+    // No listing may see only one or two of them: so few would go without asking.
+    stage.service.sigterm().await.unwrap();
+    for sub in &people[..3] {
+        pool.disable(sub).await.unwrap();
+    }
+    stage.start().await;
+    until_listed(&stage, 2).await;
+    let (_, plan) = stage.plan().await;
+    let actions = plan["actions"].as_array().unwrap();
+    // Three of six members, and three accounts where everyone of the server is asked: the rooms are held.
+    let held = |kind: &str| actions.iter().filter(|one| one["kind"] == kind && one["held"] == true).count();
+    assert_eq!(held("remove"), 6, "{plan:#}");
+    for sub in &people {
+        assert_eq!(stage.membership(&stage.staff, sub).await, "join");
+        assert_eq!(stage.membership(&stage.red, sub).await, "join");
+    }
+}

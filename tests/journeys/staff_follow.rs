@@ -1,0 +1,94 @@
+//! The Staff room: rooms that were replaced are followed from there, and so is the Staff room itself.
+
+use serde_json::{Value, json};
+use testbed::SynapseVersion;
+
+use crate::follow::{newest, upgrade};
+use crate::staff_support::{StaffStage, closed, open};
+use crate::support::{SOON, Settings, subject, subjects};
+
+crate::on_both_versions!(
+    a_replaced_room_is_followed_from_the_staff_room_with_everyone,
+    the_staff_room_itself_is_followed_and_what_lasts_comes_along,
+);
+
+/// What the bot has posted about something, edits left out.
+async fn posts(staff: &StaffStage, about: &str) -> Vec<Value> {
+    let mut said = staff.said().await;
+    said.retain(|event| {
+        event["content"].get("m.relates_to").is_none() && event["content"]["body"].as_str().unwrap().contains(about)
+    });
+    said
+}
+
+async fn a_replaced_room_is_followed_from_the_staff_room_with_everyone(version: SynapseVersion) {
+    let staff = open(version, Settings { notify: true, ..Settings::default() }).await;
+    let (people, old) = (subjects(3), staff.stage.analysts.clone());
+    for sub in &people {
+        staff.stage.hasura.add(sub, "analysts", "member").await.unwrap();
+    }
+    for sub in &people {
+        staff.stage.until(&old, sub, "join", SOON).await;
+    }
+    let new = upgrade(&staff.stage, &old, newest(version)).await;
+    let alert = staff.posted("analysts was replaced").await;
+    assert!(staff.now_says(&alert).await.contains(&new));
+    let late = subject();
+    staff.stage.hasura.add(&late, "analysts", "member").await.unwrap();
+
+    let answer = staff.ask(&staff.lead, "!provisioner follow analysts").await;
+    insta::assert_snapshot!("follow", staff.forms(&answer));
+    for sub in people.iter().chain([&late]) {
+        staff.stage.until(&new, sub, "join", SOON).await;
+    }
+    staff.until_says(&alert, &["Over: ", "analysts was replaced"]).await;
+    assert_eq!(posts(&staff, "analysts was replaced").await.len(), 1);
+    for sub in &people {
+        assert_eq!(staff.stage.membership(&old, sub).await, "join", "nobody is removed from the dead room");
+    }
+    let answer = staff.ask(&staff.lead, "!provisioner follow analysts").await;
+    assert!(answer["body"].as_str().unwrap().contains("was not replaced"), "{answer:#}");
+    let history = staff.stage.service.run_cli(&["history", "--json", "--room", "analysts"]).await.unwrap();
+    let history = history.json().unwrap();
+    let line = history.as_array().unwrap().iter().find(|line| line["kind"] == "follow").unwrap();
+    assert!(line["cause"].as_str().unwrap().contains(&format!("command of {}", staff.lead.mxid)), "{line:#}");
+    staff.stage.nothing_left().await;
+}
+
+async fn the_staff_room_itself_is_followed_and_what_lasts_comes_along(version: SynapseVersion) {
+    let mut staff = closed(version, Settings::default()).await;
+    let old = staff.stage.staff.clone();
+    staff.start().await;
+    // An upgrade takes their voice in the old room from all who have no level there.
+    let mut levels = staff.stage.admin.state(&old, "m.room.power_levels", "").await.unwrap().unwrap();
+    levels["users"][&staff.lead.mxid] = json!(50);
+    staff.stage.admin.send_state(&old, "m.room.power_levels", "", levels).await.unwrap();
+    upgrade(&staff.stage, &staff.stage.analysts, newest(version)).await;
+    let lasting = staff.posted("analysts was replaced").await;
+    let new = upgrade(&staff.stage, &old, newest(version)).await;
+    let alert = staff.posted("staff was replaced").await;
+    insta::assert_snapshot!("the_staff_room_was_replaced", staff.plain(&staff.now_says(&alert).await));
+
+    let answer = staff.ask(&staff.lead, "!provisioner follow staff").await;
+    insta::assert_snapshot!("follow_the_staff_room", staff.forms(&answer));
+    for sub in [&staff.lead_sub, &staff.member_sub] {
+        staff.stage.until(&new, sub, "join", SOON).await;
+    }
+    // What is said there at once waits for the bot to have moved.
+    let early = staff.lead.send_text(&new, "!provisioner plan").await.unwrap().to_string();
+    staff.until_says(&alert, &["Over: ", "staff was replaced"]).await;
+    staff.until_says(&lasting, &["Told in the new room from now on: ", "analysts was replaced"]).await;
+    let unheard = staff.say(&staff.lead, "!provisioner pause").await;
+    staff.stage.staff.clone_from(&new);
+    let plan = staff.answer(&early).await;
+    assert!(plan["body"].as_str().unwrap().starts_with("Nothing to do."), "{plan:#}");
+    staff.posted("analysts was replaced").await;
+    assert_eq!(posts(&staff, "was replaced").await.len(), 1);
+    let status = staff.ask(&staff.lead, "!provisioner status").await;
+    assert!(status["body"].as_str().unwrap().starts_with("Running."), "{status:#}");
+    assert!(
+        matches!(staff.state(&unheard).await.as_deref(), None | Some("ignored")),
+        "the old room is not listened to"
+    );
+    staff.stage.nothing_left().await;
+}

@@ -1,0 +1,54 @@
+//! How much of a million rows the frequent statements look at, carried out.
+
+use sqlx::{Connection, PgConnection};
+
+use crate::fill::filled;
+use crate::plan::{Choice, FIRST, explain, rows_looked_at};
+use crate::plans::committed;
+
+/// A statement by what it contains, its values, and the most rows it may look at.
+struct Look {
+    statement: &'static str,
+    values: &'static [&'static str],
+    at_most: u32,
+}
+
+const LOOKS: [Look; 10] = [
+    // As many as go, once to find them and once to remove them.
+    Look { statement: "DELETE FROM provisioner.inbox", values: &["604800", "5000"], at_most: 10_000 },
+    // The end of the ledger.
+    Look { statement: "WITH latest AS MATERIALIZED", values: &[], at_most: 20_000 },
+    Look { statement: "sum(taken)", values: &["3600"], at_most: 100 },
+    // The summary of the time is by groups of 128 pages.
+    Look { statement: "seconds_ago!", values: &["600"], at_most: 10_000 },
+    Look { statement: "WITH levels AS MATERIALIZED", values: &["USER", "ARRAY[USER]", "NULL", "50"], at_most: 100 },
+    Look { statement: "SELECT at, pass FROM provisioner.ledger", values: &["USER", "'room-1'"], at_most: 20 },
+    Look { statement: "AS \"order!\"", values: &["ARRAY[USER]", "30"], at_most: 20 },
+    Look { statement: "WHERE (revision, subject) > ($1, $2)", values: &["16667", "''", "10000"], at_most: 100 },
+    Look { statement: "WHERE handled_at IS NULL ORDER BY id", values: &["1000"], at_most: 100 },
+    Look {
+        statement: "ORDER BY received_at DESC",
+        values: &["'!room-1'", "ARRAY['m.room.power_levels']", "600"],
+        at_most: 700,
+    },
+];
+
+#[tokio::test]
+async fn a_frequent_statement_looks_at_no_more_rows_than_it_needs() {
+    let mut connection = PgConnection::connect(filled().await).await.unwrap();
+    let queries = committed();
+    for Look { statement, values, at_most } in LOOKS {
+        let found: Vec<&str> =
+            queries.iter().map(|one| one.query.as_str()).filter(|query| query.contains(statement)).collect();
+        let [query] = found[..] else { panic!("{} queries contain {statement:?}", found.len()) };
+        let values: Vec<String> = values.iter().map(|value| value.replace("USER", &format!("'{FIRST}'"))).collect();
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        for choice in [Choice::Custom, Choice::Generic] {
+            let mut undone = connection.begin().await.unwrap();
+            let plan = explain(&mut undone, query, "ANALYZE, FORMAT JSON", &values, choice).await;
+            undone.rollback().await.unwrap();
+            let looked = rows_looked_at(&plan);
+            assert!(looked <= f64::from(at_most), "{choice:?}: {looked} rows, not {at_most}:\n{query}\n{plan:#}");
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The store at a million rows: no statement scans what grows, and what need not be kept goes in bounded steps.
+//! Counts of what Postgres says, never seconds.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod exceptions;
+mod fill;
+mod history;
+mod interrupted;
+mod looks;
+mod plan;
+mod plans;
+mod rows;
+mod statements;
+mod trim;
+mod wire;

@@ -1,0 +1,66 @@
+//! How many statements the frequent ways take.
+
+use phenom_provisioner::store::{AccountSource, Entry, Line, Outcome, Place, SeenAccount, Store};
+use serde_json::json;
+use testbed::shared_postgres;
+
+use crate::fill::empty;
+use crate::wire::Wire;
+
+fn join(seq: i32) -> Entry {
+    Entry {
+        seq,
+        kind: "join",
+        user_id: Some(format!("@{seq}:example.org")),
+        room_id: Some("!red:example.org".to_owned()),
+        room_key: Some("red".to_owned()),
+        before: json!("leave"),
+        after: json!("join"),
+        cause: "everyone".to_owned(),
+        mode: "enforce",
+        taken: 0,
+    }
+}
+
+fn confirmed(n: usize) -> Vec<SeenAccount> {
+    let user_id = format!("@{n}:example.org");
+    vec![SeenAccount { subject: n.to_string(), user_id, disabled: false, display_name: None }]
+}
+
+async fn record(store: &Store, n: usize) {
+    let place = Place { listing: None, message_id: Some("message") };
+    store.record_accounts(&confirmed(n), AccountSource::Queue, place).await.unwrap();
+}
+
+async fn push(store: &Store, n: usize) {
+    let column = |text: &str| vec![format!("{text}{n}"), format!("{text}{n}b")];
+    store.append_inbox(&column("$"), &column("!"), &column("m.room.member"), &column("{}")).await.unwrap();
+    let ids: Vec<i64> = store.unhandled_inbox(100).await.unwrap().iter().map(|row| row.id).collect();
+    store.mark_inbox_handled(&ids).await.unwrap();
+}
+
+async fn attempt(store: &Store, pass: i64, entries: &[Entry]) {
+    for outcome in [Outcome::Started, Outcome::Done] {
+        let lines: Vec<Line<'_>> = entries.iter().map(|entry| Line { entry, outcome, detail: None }).collect();
+        store.append_ledger(pass, &lines).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_batch_is_one_statement() {
+    let (url, _) = empty("trips").await;
+    let postgres = shared_postgres().await.port();
+    let wire = Wire::to(postgres).await;
+    let store = Store::open(&url.replace(&postgres.to_string(), &wire.port.to_string())).await.unwrap();
+    let entries: Vec<Entry> = (0..8).map(join).collect();
+    wire.statements();
+
+    attempt(&store, 2, &entries).await;
+    assert_eq!(wire.statements(), 2, "eight attempts and their ends");
+    record(&store, 1).await;
+    assert_eq!(wire.statements(), 5, "an account that is new: begin, record, look for twins, notify, commit");
+    record(&store, 1).await;
+    assert_eq!(wire.statements(), 3, "one that is known: begin, record, commit");
+    push(&store, 1).await;
+    assert_eq!(wire.statements(), 3, "a transaction of two events: append, read, mark");
+}
