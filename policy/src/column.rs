@@ -37,6 +37,23 @@ impl<T: Copy + Default + PartialEq> Column<T> {
         }
     }
 
+    /// Everybody of whom the other column says something else.
+    pub(crate) fn differences(&self, other: &Self, unlike: &mut impl FnMut(UserIx)) {
+        for number in 0..self.pages.len().max(other.pages.len()) {
+            let page = |column: &'_ Self| column.pages.get(number).and_then(Option::as_deref).copied();
+            let (one, another) = (page(self), page(other));
+            if one == another {
+                continue;
+            }
+            let values = |page: Option<[T; PAGE]>| page.unwrap_or([T::default(); PAGE]);
+            for (slot, (a, b)) in values(one).iter().zip(&values(another)).enumerate() {
+                if a != b {
+                    unlike(UserIx::from_index(number * PAGE + slot));
+                }
+            }
+        }
+    }
+
     /// Every user with a value that is not the default, in index order.
     pub fn iter(&self) -> impl Iterator<Item = (UserIx, T)> + '_ {
         let pages = self.pages.iter().enumerate().filter_map(|(number, page)| Some((number, page.as_ref()?)));
@@ -60,5 +77,14 @@ mod tests {
         assert_eq!(column.get(UserIx::from_index(5001)), 0);
         let all: Vec<_> = column.iter().map(|(user, value)| (user.index(), value)).collect();
         assert_eq!(all, [(2, 1), (5000, 4)]);
+        let mut other = column.clone();
+        other.set(UserIx::from_index(2), 0);
+        other.set(UserIx::from_index(9000), 1);
+        for (one, another) in [(&column, &other), (&other, &column)] {
+            let mut unlike = Vec::new();
+            one.differences(another, &mut |user| unlike.push(user.index()));
+            assert_eq!(unlike, [2, 9000]);
+        }
+        column.differences(&column, &mut |_| unreachable!("it is the same"));
     }
 }

@@ -6,7 +6,7 @@ use crate::facts::{Account, AccountsFrom, SourceState};
 use crate::names::NameIx;
 use crate::policy::Unlisted;
 use crate::users::UserIx;
-use crate::world::{Matcher, RoomIx, World};
+use crate::world::{Known, Matcher, RoomIx};
 
 /// Whether somebody belongs in a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,9 +40,9 @@ impl fmt::Display for Freeze {
     }
 }
 
-impl World {
+impl Known {
     pub(crate) fn matches(&self, matcher: Matcher, user: UserIx) -> bool {
-        let places = || self.facts.places.get(&user).map_or(&[][..], |places| places);
+        let places = || self.facts.places.get(user).unwrap_or_default();
         match matcher {
             Matcher::Everyone => self.facts.is_active(user),
             Matcher::Team(team) => places().iter().any(|(its, _)| *its == team),
@@ -80,9 +80,9 @@ impl World {
     pub(crate) fn is_unconfirmed(&self, user: UserIx) -> bool {
         self.facts.accounts_from == AccountsFrom::Pool
             && self.facts.accounts.get(user) == Account::Unknown
-            && (self.facts.places.contains_key(&user)
+            && (self.facts.places.contains(user)
                 || self.facts.groups.values().any(|group| group.contains(&user))
-                || self.selected_subjects().any(|subject| subject == user))
+                || self.is_selected(user))
     }
 
     /// Why nobody may be removed from `room`, or `None` where everything it depends on was read whole.
@@ -120,11 +120,8 @@ impl World {
 
     fn roster_freeze(&self, team: Option<NameIx>) -> Option<Freeze> {
         frozen_by("the roster", &self.facts.roster).or_else(|| {
-            let hides = |trouble: &&crate::RowTrouble| match team {
-                Some(team) => trouble.hides_someone_of(self.names.text(team)),
-                None => trouble.hides_someone(),
-            };
-            self.facts.roster_trouble.iter().find(hides).map(|trouble| Freeze::Row(trouble.to_string()))
+            let first = self.facts.hiding.first(team)?;
+            Some(Freeze::Row(self.facts.roster_trouble[first].to_string()))
         })
     }
 

@@ -53,7 +53,7 @@ pub struct PowerExplanation {
 impl World {
     /// Whether any source, account or room has heard of the user.
     pub fn is_known(&self, user: UserIx) -> bool {
-        self.facts.places.contains_key(&user)
+        self.facts.places.contains(user)
             || self.facts.is_folded(user)
             || self.facts.accounts.get(user) != Account::Unknown
             || self.mirror.accounts.get(user).present

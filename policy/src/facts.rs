@@ -4,6 +4,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::column::Column;
 use crate::names::NameIx;
+use crate::places::Places;
 use crate::plan::Closed;
 use crate::roster::RowTrouble;
 use crate::users::UserIx;
@@ -50,8 +51,35 @@ pub enum AccountsFrom {
     Pool,
 }
 
-/// One belonging, by numbers: the team and, where the row had one, the role.
-pub type Place = (NameIx, Option<NameIx>);
+/// The first row, by its position among all trouble, that may hide somebody: so that a freeze is looked up and not searched.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Hiding {
+    /// Somebody of any team.
+    any: Option<usize>,
+    of_team: HashMap<NameIx, usize>,
+}
+
+impl Hiding {
+    pub(crate) fn of(trouble: &[RowTrouble], mut name: impl FnMut(&str) -> NameIx) -> Self {
+        let mut hiding = Self::default();
+        for (position, one) in trouble.iter().enumerate().filter(|(_, one)| one.hides_someone()) {
+            match one.team() {
+                Some(team) => drop(hiding.of_team.entry(name(team)).or_insert(position)),
+                None => drop(hiding.any.get_or_insert(position)),
+            }
+        }
+        hiding
+    }
+
+    /// The first that may hide somebody of this team, or of whatever team.
+    pub(crate) fn first(&self, team: Option<NameIx>) -> Option<usize> {
+        let of_teams = match team {
+            Some(team) => self.of_team.get(&team).copied(),
+            None => self.of_team.values().min().copied(),
+        };
+        self.any.into_iter().chain(of_teams).min()
+    }
+}
 
 /// Everything the sources say.
 #[derive(Debug, Default)]
@@ -67,14 +95,16 @@ pub struct Facts {
     pub roster: SourceState,
     /// Rows in the last whole reading of the roster.
     pub roster_rows: usize,
-    /// What was wrong with single rows.
+    /// What was wrong with single rows, in their order.
     pub roster_trouble: Vec<RowTrouble>,
+    /// Which of that may hide somebody.
+    pub(crate) hiding: Hiding,
     /// MXIDs that two subjects of the roster fold to.
     pub folded: HashSet<UserIx>,
     /// MXIDs that two subjects of the pool fold to.
     pub folded_accounts: HashSet<UserIx>,
     /// Who belongs to which teams.
-    pub places: HashMap<UserIx, Box<[Place]>>,
+    pub places: Places,
     /// State of each listed group.
     pub group_states: HashMap<NameIx, SourceState>,
     /// Members of each listed group.
@@ -92,7 +122,7 @@ impl Facts {
     pub fn is_active(&self, user: UserIx) -> bool {
         match self.accounts.get(user) {
             Account::Active => true,
-            Account::Unknown => self.accounts_from == AccountsFrom::Named && self.places.contains_key(&user),
+            Account::Unknown => self.accounts_from == AccountsFrom::Named && self.places.contains(user),
             Account::Disabled | Account::Deleted | Account::Refused => false,
         }
     }

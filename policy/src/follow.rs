@@ -1,6 +1,5 @@
 //! Rooms that were replaced and whose policy was moved to the successor, while the file still names the old one.
 
-use crate::mirror::{Membership, RoomMirror};
 use crate::policy::Policy;
 use crate::world::{RoomIx, World};
 
@@ -48,32 +47,6 @@ impl Policy {
 }
 
 impl World {
-    /// Moves rooms to their successors. Those whose id is another now are unread.
-    pub fn follow(&mut self, known: Vec<Followed>) -> Vec<RoomIx> {
-        let ids = |world: &Self| -> Vec<String> { world.policy.rooms.iter().map(|room| room.id.clone()).collect() };
-        let before = ids(self);
-        self.policy.follow(known);
-        let after = ids(self);
-        let moved: Vec<RoomIx> = self.rooms().filter(|room| before[room.index()] != after[room.index()]).collect();
-        for room in &moved {
-            *self.room_mut(*room) = RoomMirror::default();
-        }
-        moved
-    }
-
-    /// Takes leaves by choice over from the rooms that were replaced, for those who never were in the new one.
-    pub fn inherit_departures(&mut self) {
-        for moved in self.policy.followed.clone() {
-            let Some(room) = self.room_by_id(&moved.id) else { continue };
-            for (mxid, event_id) in &moved.departures {
-                let user = self.users.intern(mxid);
-                if self.room(room).membership(user) == Membership::None {
-                    self.room_mut(room).set_left(user, event_id);
-                }
-            }
-        }
-    }
-
     /// What became of a room that was replaced.
     pub(crate) fn tombstone_notice(&self, room: RoomIx) -> Option<String> {
         let key = room.key(self);

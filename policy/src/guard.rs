@@ -67,14 +67,10 @@ impl World {
     fn population(&self, (class, room): Bucket) -> u32 {
         match (class, room) {
             (_, Some(room)) => self.room(room).joined() + self.room(room).invited(),
-            (Class::ServerAdmins, None) => count(self.mirror.accounts.iter().filter(|(_, account)| account.admin)),
-            (_, None) => count(self.mirror.accounts.iter().filter(|(_, account)| account.present)),
+            (Class::ServerAdmins, None) => self.mirror.accounts.admins(),
+            (_, None) => self.mirror.accounts.present(),
         }
     }
-}
-
-fn count(iter: impl Iterator) -> u32 {
-    u32::try_from(iter.count()).unwrap_or(u32::MAX)
 }
 
 /// Marks what needs approval.

@@ -89,7 +89,7 @@ pub struct RoomMirror {
     members: Column<Membership>,
     departures: HashMap<UserIx, Departure>,
     /// State events by (type, state key), members excepted.
-    pub state: HashMap<(Box<str>, Box<str>), StateEvent>,
+    pub(crate) state: HashMap<(Box<str>, Box<str>), StateEvent>,
     /// Version of the room, as its create event says.
     pub version: String,
     /// What a write of ours set back in the power levels.
@@ -104,8 +104,16 @@ impl RoomMirror {
         self.members.get(user)
     }
 
+    /// Takes one membership, as read or pushed. `left_by` is the event of a leave by choice. False where it was known.
+    pub fn take_membership(&mut self, user: UserIx, membership: Membership, left_by: Option<&str>) -> bool {
+        match (membership, left_by) {
+            (Membership::Left, Some(event_id)) => self.set_left(user, event_id),
+            _ => self.set_membership(user, membership) != membership,
+        }
+    }
+
     /// Sets a membership and keeps the counts; returns the one before.
-    pub fn set_membership(&mut self, user: UserIx, membership: Membership) -> Membership {
+    pub(crate) fn set_membership(&mut self, user: UserIx, membership: Membership) -> Membership {
         let before = self.members.set(user, membership);
         for (counted, count) in [(Membership::Join, &mut self.joined), (Membership::Invite, &mut self.invited)] {
             *count = *count + u32::from(membership == counted) - u32::from(before == counted);
@@ -116,20 +124,20 @@ impl RoomMirror {
         before
     }
 
-    /// Records a leave by choice. A departure already known by this event keeps its pardon.
-    pub fn set_left(&mut self, user: UserIx, event_id: &str) {
+    /// Records a leave by choice. A departure already known by this event keeps its pardon. False where it was known.
+    fn set_left(&mut self, user: UserIx, event_id: &str) -> bool {
         self.set_membership(user, Membership::Left);
         let known = self.departures.get(&user).is_some_and(|known| &*known.event_id == event_id);
         if !known {
             self.departures.insert(user, Departure { event_id: event_id.into(), pardoned: false });
         }
+        !known
     }
 
-    /// Pardons a departure, if it is still the one meant.
-    pub fn pardon(&mut self, user: UserIx, event_id: &str) {
-        if let Some(departure) = self.departures.get_mut(&user).filter(|known| &*known.event_id == event_id) {
-            departure.pardoned = true;
-        }
+    /// Pardons a departure, if it is still the one meant. False where nothing was to be pardoned.
+    pub(crate) fn pardon(&mut self, user: UserIx, event_id: &str) -> bool {
+        let departure = self.departures.get_mut(&user).filter(|known| &*known.event_id == event_id);
+        departure.is_some_and(|departure| !std::mem::replace(&mut departure.pardoned, true))
     }
 
     /// The departure of `user`, if they left by choice.
@@ -152,6 +160,11 @@ impl RoomMirror {
         self.invited
     }
 
+    /// Every state event with an empty state key, by its type.
+    pub fn states(&self) -> impl Iterator<Item = (&str, &StateEvent)> {
+        self.state.iter().filter(|((_, key), _)| key.is_empty()).map(|((kind, _), event)| (&**kind, event))
+    }
+
     /// Content of a state event with an empty state key.
     pub fn content(&self, event_type: &str) -> Option<&Value> {
         self.state(event_type).map(|event| &event.content)
@@ -163,7 +176,7 @@ impl RoomMirror {
     }
 
     /// Takes a state event, as read, pushed or written; `ours` where the bot sent it.
-    pub fn set_state(&mut self, event_type: &str, state_key: &str, event: StateEvent, ours: bool) {
+    pub(crate) fn set_state(&mut self, event_type: &str, state_key: &str, event: StateEvent, ours: bool) {
         if event_type == POWER_LEVELS && state_key.is_empty() {
             self.mending.take(&event.content, ours);
         }
@@ -175,24 +188,14 @@ impl RoomMirror {
         self.content(POWER_LEVELS).map(|content| self.mending.to_restore(content)).unwrap_or_default()
     }
 
-    /// Notes what somebody else set in the power levels.
-    pub(crate) fn note_edits(&mut self, edits: Vec<Overwritten>) {
-        self.mending.note(edits);
+    /// What others set beside our own writes.
+    pub(crate) fn mending_mut(&mut self) -> &mut Mending {
+        &mut self.mending
     }
 
     /// Whether an edit sets back what one of these writes of ours had changed.
     pub(crate) fn is_set_back(&self, edit: &Overwritten, ours: &[(&Value, &Value)]) -> bool {
         self.mending.is_set_back(edit, ours)
-    }
-
-    /// Notes that somebody set back what we had restored, and nothing else.
-    pub(crate) fn note_meant(&mut self, set_back: &[Overwritten]) {
-        self.mending.note_meant(set_back);
-    }
-
-    /// Notes what a write of ours set back, where nobody's edit told it.
-    pub(crate) fn note_lost(&mut self, lost: Vec<Overwritten>) {
-        self.mending.note_missing(lost);
     }
 
     /// Whether somebody's edits beside ours are still watched over.
@@ -201,14 +204,31 @@ impl RoomMirror {
     }
 
     /// Minutes went by: whoever sets back now what was restored before has seen it.
-    pub fn age_restorations(&mut self) {
+    pub(crate) fn age_restorations(&mut self) {
         let content = self.state.get(&(POWER_LEVELS.into(), "".into())).map(|event| &event.content);
         self.mending.age(content);
     }
 
-    /// Begins a reading of the whole room: what was known is forgotten, but for what is still to be restored.
-    pub fn begin_anew(&mut self) {
-        *self = Self { mending: std::mem::take(&mut self.mending), ..Self::default() };
+    /// The room to be read anew: nothing is known of it but what is still to be restored.
+    pub(crate) fn anew(&self, version: String) -> Self {
+        Self { mending: self.mending.clone(), version, ..Self::default() }
+    }
+
+    /// Everybody of whom the other says something else.
+    pub(crate) fn members_unlike(&self, other: &Self, mut unlike: impl FnMut(UserIx)) {
+        self.members.differences(&other.members, &mut unlike);
+        for (one, another) in [(self, other), (other, self)] {
+            let departures = one.departures.iter();
+            departures
+                .filter(|(user, its)| another.departures.get(*user) != Some(its))
+                .for_each(|(user, _)| unlike(*user));
+        }
+    }
+
+    /// Whether the other says the same of everything but members.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let restores = || self.to_restore() == other.to_restore();
+        self.version == other.version && self.state == other.state && restores()
     }
 
     /// The room that replaces this one, if it was upgraded.
@@ -226,13 +246,63 @@ pub struct OnServer {
     pub admin: bool,
 }
 
+/// Accounts of our own server, one byte each.
+#[derive(Clone, Debug, Default)]
+pub struct Accounts {
+    states: Column<u8>,
+    present: u32,
+    admins: u32,
+}
+
+impl Accounts {
+    /// What Synapse says of an account.
+    pub fn get(&self, user: UserIx) -> OnServer {
+        OnServer::unpack(self.states.get(user))
+    }
+
+    /// Sets what Synapse says of an account, and answers with what it said before.
+    pub(crate) fn set(&mut self, user: UserIx, state: OnServer) -> OnServer {
+        let before = OnServer::unpack(self.states.set(user, state.pack()));
+        self.present = self.present + u32::from(state.present) - u32::from(before.present);
+        self.admins = self.admins + u32::from(state.admin) - u32::from(before.admin);
+        before
+    }
+
+    /// Every account of which anything is known.
+    pub fn iter(&self) -> impl Iterator<Item = (UserIx, OnServer)> + '_ {
+        self.states.iter().map(|(user, state)| (user, OnServer::unpack(state)))
+    }
+
+    /// How many there are.
+    pub fn present(&self) -> u32 {
+        self.present
+    }
+
+    /// How many are server admins.
+    pub fn admins(&self) -> u32 {
+        self.admins
+    }
+}
+
+impl OnServer {
+    fn pack(self) -> u8 {
+        let Self { present, deactivated, locked, admin } = self;
+        [present, deactivated, locked, admin].into_iter().rev().fold(0, |bits, one| bits << 1 | u8::from(one))
+    }
+
+    fn unpack(bits: u8) -> Self {
+        let [present, deactivated, locked, admin] = [1, 2, 4, 8].map(|bit| bits & bit != 0);
+        Self { present, deactivated, locked, admin }
+    }
+}
+
 /// Everything seen on Synapse.
 #[derive(Debug, Default)]
 pub struct Mirror {
     /// In the order of the policy's rooms.
     pub rooms: Vec<RoomMirror>,
     /// Accounts of our own server.
-    pub accounts: Column<OnServer>,
+    pub accounts: Accounts,
     /// Whether the listing of accounts was read to its end.
     pub accounts_listed: bool,
 }

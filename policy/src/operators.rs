@@ -62,7 +62,7 @@ mod tests {
         let mut world = world();
         read(&mut world, &[("ada", "lead"), ("bob", "member")]);
         let ask = |world: &mut World, mxid: &str| {
-            let user = world.users.intern(mxid);
+            let user = world.intern(mxid);
             world.may_command(user)
         };
         assert_eq!(ask(&mut world, "@ada:a"), Permission::Granted);
@@ -78,7 +78,7 @@ mod tests {
         let mut world = world();
         read(&mut world, &[("ada", "lead")]);
         world.fail_roster("it is gone");
-        let (ada, root) = (world.users.intern("@ada:a"), world.users.intern("@root:a"));
+        let (ada, root) = (world.intern("@ada:a"), world.intern("@root:a"));
         assert!(matches!(world.may_command(ada), Permission::Unsure(Freeze::Failing { .. })));
         assert_eq!(world.may_command(root), Permission::Granted, "a subject depends on no source");
     }

@@ -4,7 +4,7 @@ use hashbrown::HashSet;
 
 use crate::guard::Recent;
 use crate::mirror::Membership;
-use crate::plan::{Change, Plan};
+use crate::plan::{Kind, Plan};
 use crate::users::UserIx;
 use crate::world::World;
 
@@ -24,25 +24,30 @@ pub struct PoolMove {
 /// Whether the plan looks like one after a pool move. New people are joined within seconds while the old ones wait for
 /// approval, so whoever was joined after the last of those counts as arriving still.
 pub(crate) fn pool_move(world: &World, recent: &Recent, plan: &Plan) -> Option<PoolMove> {
-    let going: HashSet<UserIx> = plan
-        .actions
-        .iter()
-        .filter_map(|action| match action.change {
-            Change::Remove { user, .. } if !world.facts.places.contains_key(&user) => Some(user),
-            _ => None,
-        })
-        .collect();
+    let going = plan.going(world)?;
     let roster = world.facts.places.len();
-    // Cheap for the everyday plan, which removes nobody or a few.
-    if going.len() < FEWEST || going.len() * 2 < roster {
-        return None;
-    }
     let is_in = |user: UserIx| world.rooms().any(|room| world.room(room).membership(user) == Membership::Join);
     let joined = |user: &UserIx| recent.joined.get(user).copied();
     let last_old = going.iter().filter_map(joined).max();
     let is_new = |user: &UserIx| !is_in(*user) || joined(user).is_some_and(|its| last_old.is_none_or(|old| its > old));
-    let arriving = world.facts.places.keys().filter(|user| is_new(user)).count();
+    let arriving = world.facts.places.people().filter(is_new).count();
     (arriving >= FEWEST && arriving * 2 > roster).then_some(PoolMove { roster, arriving, going: going.len() })
+}
+
+impl Plan {
+    /// Whether so many are to go that it may be a pool move: who of the roster was joined lately is worth asking then.
+    pub fn may_be_pool_move(&self, world: &World) -> bool {
+        self.going(world).is_some()
+    }
+
+    /// Who is to be removed and is named by the roster no longer, where they are enough to prove something. The everyday
+    /// plan removes nobody or a few, and nobody else is looked at for it.
+    fn going(&self, world: &World) -> Option<HashSet<UserIx>> {
+        let removals = world.rooms().flat_map(|room| self.of(Some(room), Kind::Remove));
+        let going = removals.filter_map(|action| action.change.user());
+        let going: HashSet<UserIx> = going.filter(|user| !world.facts.places.contains(*user)).collect();
+        (going.len() >= FEWEST && going.len() * 2 >= world.facts.places.len()).then_some(going)
+    }
 }
 
 impl PoolMove {

@@ -124,7 +124,7 @@ impl World {
     pub fn note_lost(&mut self, room: RoomIx, made_from: &Value, replaced: &Value, written: &Value) {
         let mut lost = overwritten(made_from, replaced, written);
         lost.retain(|one| self.is_theirs_to_set(room, one));
-        self.room_mut(room).note_lost(lost);
+        self.mend(room, |mending| mending.note_missing(lost));
     }
 
     /// Notes what somebody else's power levels changed in those they replaced. `ours` are our last writes, as made from
@@ -150,10 +150,10 @@ impl World {
         };
         let levels = meant.iter().filter_map(level).collect();
         if edits.is_empty() {
-            self.room_mut(room).note_meant(&set_back);
+            self.mend(room, |mending| mending.note_meant(&set_back));
         }
         edits.retain(|edit| watched && self.is_theirs_to_set(room, edit));
-        self.room_mut(room).note_edits(edits);
+        self.mend(room, |mending| mending.note(edits));
         levels
     }
 

@@ -1,7 +1,8 @@
 //! The roster: rows of (subject, team, role) and what can and cannot be concluded from them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -18,8 +19,9 @@ pub struct RosterRow {
 /// A belonging to a team. No role means that the row had none: the team's selectors match, no role's selector does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Belonging {
-    pub team: String,
-    pub role: Option<String>,
+    /// Names repeat in every row, and are kept once.
+    pub team: Arc<str>,
+    pub role: Option<Arc<str>>,
 }
 
 /// A whole reading of the roster, in an order that does not depend on the order of its rows.
@@ -59,10 +61,15 @@ impl RowTrouble {
 
     /// Whether someone unknown may be meant, so that nobody may be removed from rooms of `team`.
     pub fn hides_someone_of(&self, team: &str) -> bool {
+        self.hides_someone() && self.team().is_none_or(|its| its == team)
+    }
+
+    /// The team of the row, where it has one.
+    pub(crate) fn team(&self) -> Option<&str> {
         match self {
-            Self::NoSubject { team: None } | Self::NoTeam { .. } | Self::BadSubject { team: None, .. } => true,
-            Self::NoSubject { team: Some(its) } | Self::BadSubject { team: Some(its), .. } => its == team,
-            Self::NoRole { .. } | Self::Folded { .. } => false,
+            Self::NoSubject { team } | Self::BadSubject { team, .. } => team.as_deref(),
+            Self::NoRole { team, .. } => Some(team),
+            Self::NoTeam { .. } | Self::Folded { .. } => None,
         }
     }
 }
@@ -114,8 +121,13 @@ fn shown(subject: &str) -> String {
 /// Reads rows into what can be concluded from them. The order of the rows does not matter and repeated rows count once.
 pub fn read_roster(rows: impl IntoIterator<Item = RosterRow>, server_name: &str, bot: &str) -> RosterReading {
     let mut reading = RosterReading::default();
-    let mut subjects: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut spellings = Spellings::default();
     let mut trouble = Vec::new();
+    let mut names: HashMap<String, Arc<str>> = HashMap::new();
+    let mut name = |text: String| match names.get(&text) {
+        Some(known) => Arc::clone(known),
+        None => Arc::clone(names.entry(text.clone()).or_insert(text.into())),
+    };
     for row in rows {
         reading.rows += 1;
         let Some(subject) = row.subject else {
@@ -138,13 +150,12 @@ pub fn read_roster(rows: impl IntoIterator<Item = RosterRow>, server_name: &str,
         if row.role.is_none() {
             trouble.push(RowTrouble::NoRole { subject: subject.clone(), team: team.clone() });
         }
-        let spellings = subjects.entry(mxid.clone()).or_default();
-        if !spellings.contains(&subject) {
-            spellings.push(subject);
-        }
-        reading.people.entry(mxid).or_default().push(Belonging { team, role: row.role });
+        spellings.take(&mxid, subject, |mxid| reading.people.contains_key(mxid));
+        let belonging = Belonging { team: name(team), role: row.role.map(&mut name) };
+        // Most people have one row.
+        reading.people.entry(mxid).or_insert_with(|| Vec::with_capacity(1)).push(belonging);
     }
-    for (mxid, mut spellings) in subjects {
+    for (mxid, mut spellings) in spellings.0 {
         if spellings.len() > 1 {
             spellings.sort();
             reading.people.remove(&mxid);
@@ -160,6 +171,28 @@ pub fn read_roster(rows: impl IntoIterator<Item = RosterRow>, server_name: &str,
     trouble.dedup();
     reading.trouble = trouble;
     reading
+}
+
+/// How the subjects of an MXID are spelt, where any is not spelt as the MXID is: nearly all are.
+#[derive(Debug, Default)]
+struct Spellings(BTreeMap<String, Vec<String>>);
+
+impl Spellings {
+    /// `is_known`: whether there was a row of this MXID before.
+    fn take(&mut self, mxid: &str, subject: String, is_known: impl Fn(&str) -> bool) {
+        let plain = subject.to_ascii_lowercase();
+        if !self.0.contains_key(mxid) {
+            if subject == plain {
+                return;
+            }
+            let before = if is_known(mxid) { vec![plain] } else { Vec::new() };
+            self.0.insert(mxid.to_owned(), before);
+        }
+        let spellings = self.0.get_mut(mxid).expect("it is there by now");
+        if !spellings.contains(&subject) {
+            spellings.push(subject);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -259,7 +259,7 @@ impl World {
 
     /// What the roster says of a user, or `None` where it says nothing.
     pub fn roster_words(&self, user: UserIx) -> Option<String> {
-        let places = self.facts.places.get(&user)?;
+        let places = self.facts.places.get(user)?;
         let words: Vec<String> = places
             .iter()
             .map(|(team, role)| match role {

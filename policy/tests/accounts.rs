@@ -37,12 +37,12 @@ fn policy(offboarding: Offboarding) -> Policy {
 /// A world whose pool was listed whole, with `members` in both rooms.
 fn world(offboarding: Offboarding, members: &[&str]) -> World {
     let mut world = World::new(policy(offboarding));
-    world.facts.accounts_from = AccountsFrom::Pool;
-    world.facts.pool = SourceState::Good;
+    world.set_accounts_from(AccountsFrom::Pool);
+    world.set_pool(SourceState::Good);
     let rows = members.iter().map(|subject| row(subject));
     world.set_roster(read_roster(rows, SERVER, &mxid("bot")));
     for room in world.rooms() {
-        world.room_mut(room).standing = Standing::Ready;
+        world.set_standing(room, Standing::Ready);
         for subject in members {
             world.set_membership(room, &mxid(subject), Membership::Join, None);
         }
@@ -51,7 +51,7 @@ fn world(offboarding: Offboarding, members: &[&str]) -> World {
         world.set_account(&mxid(subject), Account::Active, None, false);
         world.set_on_server(&mxid(subject), OnServer { present: true, ..OnServer::default() });
     }
-    world.mirror.accounts_listed = true;
+    world.set_accounts_listed(true);
     world
 }
 
@@ -149,13 +149,13 @@ fn a_pool_move_is_called_one() {
     let mut recent = Recent::default();
     for (room, subject) in world.rooms().flat_map(|room| new.map(|subject| (room, subject))) {
         world.set_membership(room, &mxid(subject), Membership::Join, None);
-        recent.joined.insert(world.users.intern(&mxid(subject)), 2);
+        recent.joined.insert(world.intern(&mxid(subject)), 2);
     }
-    recent.joined.insert(world.users.intern(&mxid("o1")), 1);
+    recent.joined.insert(world.intern(&mxid("o1")), 1);
     assert_eq!(provisioner_policy::plan(&world, &recent).pool_move, plan.pool_move);
     // Whoever was joined before those who go is not new.
     let mut before = recent.clone();
-    before.joined.insert(world.users.intern(&mxid("o1")), 3);
+    before.joined.insert(world.intern(&mxid("o1")), 3);
     assert_eq!(provisioner_policy::plan(&world, &before).pool_move, None);
     assert_eq!(provisioner_policy::plan(&world, &Recent::default()).pool_move, None);
     assert!(plan.view(&world).notices[0].contains("5 of the roster's 5 people"), "{:?}", plan.view(&world).notices);
@@ -177,7 +177,7 @@ proptest! {
             let account = [Account::Unknown, Account::Active, Account::Disabled, Account::Deleted, Account::Refused];
             world.set_account(&mxid(subject), account[usize::from(*state)], None, false);
         }
-        world.facts.pool = if unread { SourceState::Unread } else { SourceState::Failing("throttled".into()) };
+        world.set_pool(if unread { SourceState::Unread } else { SourceState::Failing("throttled".into()) });
         let plan = plan(&world, &Recent::default());
         prop_assert!(plan.actions.iter().all(|action| action.change.takes() == 0), "{:?}", plan.actions);
     }

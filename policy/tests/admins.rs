@@ -33,34 +33,35 @@ fn mxid(number: u8) -> String {
 }
 
 fn world(given: &Given) -> World {
+    let ample = GuardLimits { free_removals: 1000, max_removals: 1000, max_fraction: 1.0, ..GuardLimits::default() };
+    guarded_world(given, ample)
+}
+
+fn guarded_world(given: &Given, guard: GuardLimits) -> World {
     let mut world = World::new(Policy {
         server_name: SERVER.into(),
         bot: BOT.into(),
         exempt: vec![EXEMPT.into()],
         server_admins: given.selectors.clone(),
         modes: Modes { accounts: given.accounts, server_admins: Mode::Enforce, ..Modes::default() },
-        guard: GuardLimits { free_removals: 1000, max_removals: 1000, max_fraction: 1.0, ..GuardLimits::default() },
+        guard,
         ..Policy::default()
     });
     world.set_roster(read_roster(given.rows.clone(), SERVER, BOT));
     if given.roster_fails {
         world.fail_roster("connection refused");
     }
-    let group = world.names.intern(GROUP);
-    let members = given.group.iter().map(|user| world.users.intern(&mxid(*user))).collect();
+    let members = || given.group.iter().map(|user| mxid(*user));
     match given.listing {
         Listing::Never => {}
-        Listing::Good => drop(world.facts.group_states.insert(group, SourceState::Good)),
-        Listing::Failing => drop(world.facts.group_states.insert(group, SourceState::Failing("throttled".into()))),
-    }
-    if given.listing != Listing::Never {
-        world.facts.groups.insert(group, members);
+        Listing::Good => world.set_group(GROUP, SourceState::Good, members()),
+        Listing::Failing => world.set_group(GROUP, SourceState::Failing("throttled".into()), members()),
     }
     for (user, state) in &given.on_server {
         world.set_on_server(&mxid(*user), *state);
     }
     world.set_on_server(BOT, OnServer { present: true, admin: true, ..OnServer::default() });
-    world.mirror.accounts_listed = true;
+    world.set_accounts_listed(true);
     world
 }
 
@@ -75,7 +76,7 @@ fn carry_out(world: &mut World, plan: &Plan) {
             Change::RevokeServerAdmin { .. } => OnServer { admin: false, ..there },
             _ => unreachable!("these worlds have nothing else to change"),
         };
-        world.mirror.accounts.set(user, after);
+        world.set_there(user, after);
     }
 }
 
@@ -171,7 +172,7 @@ proptest! {
                             given.listing == Listing::Good && given.group.iter().any(|one| mxid(*one) == world.users.mxid(user))
                         }
                         Selector::Team(_) | Selector::TeamRole { .. } => {
-                            !given.roster_fails && world.facts.places.contains_key(&user)
+                            !given.roster_fails && world.facts.places.contains(user)
                         }
                         Selector::Subject(subject) => subject == world.users.key(user),
                         Selector::Everyone => false,
@@ -271,8 +272,7 @@ fn revoking_many_at_once_is_held_and_granting_goes_on() {
         on_server: (1..6).map(|user| (user, admin)).chain([(9, PRESENT)]).collect(),
         ..quiet()
     };
-    let mut world = world(&given);
-    world.policy.guard = GuardLimits::default();
+    let world = guarded_world(&given, GuardLimits::default());
     let plan = plan(&world, &Recent::default());
     assert_eq!(plan.due().map(|one| one.change.kind()).collect::<Vec<_>>(), [Kind::GrantServerAdmin]);
     assert_eq!(plan.held().count(), 5);

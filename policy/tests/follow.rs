@@ -23,7 +23,7 @@ fn world(id: &str) -> World {
         modes: joins,
         ..Policy::default()
     });
-    world.mirror.accounts_listed = true;
+    world.set_accounts_listed(true);
     for user in ["@u1:a", "@u2:a"] {
         world.set_on_server(user, OnServer { present: true, ..OnServer::default() });
     }
@@ -48,7 +48,7 @@ fn id_of(world: &World) -> &str {
 fn the_policy_moves_and_only_the_moved_room_is_read_again() {
     let mut world = world("!old:a");
     for room in world.rooms() {
-        world.room_mut(room).standing = Standing::Ready;
+        world.set_standing(room, Standing::Ready);
     }
     let moved = world.follow(vec![followed("!old:a", "!new:a")]);
     assert_eq!(moved, [world.room_by_key("staff").unwrap()]);
@@ -88,7 +88,7 @@ fn chains_are_followed_to_their_end_and_circles_end() {
 fn who_had_left_by_choice_is_not_joined_to_the_successor() {
     let mut world = world("!old:a");
     let room = world.follow(vec![followed("!old:a", "!new:a")])[0];
-    world.room_mut(room).standing = Standing::Ready;
+    world.set_standing(room, Standing::Ready);
     world.inherit_departures();
     let before = plan(&world, &Recent::default());
     let joined: Vec<_> = before.actions.iter().map(|action| action.change.user()).collect();
@@ -96,10 +96,10 @@ fn who_had_left_by_choice_is_not_joined_to_the_successor() {
     assert_eq!(before.blocked[0].because, Because::LeftByChoice);
     // Asked for, they are joined there as anywhere.
     let user = world.users.get("@u2:a").unwrap();
-    world.room_mut(room).pardon(user, "$left");
+    world.pardon(room, user, "$left");
     assert_eq!(plan(&world, &Recent::default()).actions.len(), 2);
     // Whoever is in the new room by now has left nothing.
-    world.room_mut(room).set_membership(user, Membership::Join);
+    world.set_member(room, user, Membership::Join, None);
     world.inherit_departures();
     assert_eq!(world.room(room).membership(user), Membership::Join);
 }

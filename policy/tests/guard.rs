@@ -28,14 +28,14 @@ fn world(teams: &[usize], limits: GuardLimits) -> World {
     });
     for (number, count) in teams.iter().enumerate() {
         let room = world.rooms().nth(number).expect("a room of the policy");
-        world.room_mut(room).standing = Standing::Ready;
+        world.set_standing(room, Standing::Ready);
         for user in 0..*count {
             let mxid = format!("@{}:{SERVER}", subject(number, user));
             world.set_on_server(&mxid, OnServer { present: true, ..OnServer::default() });
             world.set_membership(room, &mxid, Membership::Join, None);
         }
     }
-    world.mirror.accounts_listed = true;
+    world.set_accounts_listed(true);
     world
 }
 
@@ -126,7 +126,7 @@ fn joining_others_meanwhile_does_not_make_what_is_held_a_smaller_share() {
     assert_eq!((part.counts[0].count, part.counts[0].of), (3, Some(10)));
     for action in first.due() {
         if let Change::Join { user, .. } = action.change {
-            world.room_mut(room).set_membership(user, Membership::Join);
+            world.set_member(room, user, Membership::Join, None);
         }
     }
     let mut recent = Recent::default();
@@ -157,7 +157,7 @@ fn one_row_a_minute_for_an_hour_takes_no_more_than_the_limit_however_long_it_is_
         assert_eq!(plan.held().count() + plan.due().count() + removed_at.len(), gone);
         let due: Vec<UserIx> = plan.due().filter_map(|action| action.change.user()).collect();
         for user in due {
-            world.room_mut(room).set_membership(user, Membership::Removed);
+            world.set_member(room, user, Membership::Removed, None);
             removed_at.push(now);
         }
     }

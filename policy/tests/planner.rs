@@ -24,7 +24,7 @@ fn mxid(number: u8) -> String {
     if number >= 14 { format!("@u{number}:other.test") } else { format!("@u{number}:{SERVER}") }
 }
 
-fn policy(given: &Given) -> Policy {
+fn policy(given: &Given, guard: GuardLimits) -> Policy {
     let room = |key: &str, members: Vec<Selector>, unlisted| RoomPolicy {
         key: key.into(),
         id: format!("!{key}:{SERVER}"),
@@ -49,19 +49,23 @@ fn policy(given: &Given) -> Policy {
             ),
         ],
         modes: given.modes,
-        guard: GuardLimits { max_removals: 1000, max_fraction: 1.0, ..GuardLimits::default() },
+        guard,
         ..Policy::default()
     }
 }
 
 fn world(given: &Given) -> World {
-    let mut world = World::new(policy(given));
+    guarded_world(given, GuardLimits { max_removals: 1000, max_fraction: 1.0, ..GuardLimits::default() })
+}
+
+fn guarded_world(given: &Given, guard: GuardLimits) -> World {
+    let mut world = World::new(policy(given, guard));
     world.set_roster(read_roster(given.rows.clone(), SERVER, BOT));
     if given.roster_fails {
         world.fail_roster("connection refused");
     }
     for room in world.rooms() {
-        world.room_mut(room).standing = Standing::Ready;
+        world.set_standing(room, Standing::Ready);
     }
     for (room, user, membership) in &given.members {
         let room = world.rooms().nth(*room).expect("a room of the policy");
@@ -70,7 +74,7 @@ fn world(given: &Given) -> World {
     for (user, state) in &given.on_server {
         world.set_on_server(&mxid(*user), *state);
     }
-    world.mirror.accounts_listed = true;
+    world.set_accounts_listed(true);
     world
 }
 
@@ -79,24 +83,24 @@ fn carry_out(world: &mut World, plan: &Plan) {
     for action in plan.due() {
         match action.change {
             Change::CreateAccount { user } => {
-                world.mirror.accounts.set(user, OnServer { present: true, ..OnServer::default() });
+                world.set_there(user, OnServer { present: true, ..OnServer::default() });
             }
             Change::RestoreAccount { user, .. } => {
-                world.mirror.accounts.set(user, OnServer { present: true, ..OnServer::default() });
+                world.set_there(user, OnServer { present: true, ..OnServer::default() });
             }
             Change::LockAccount { user } => {
                 let there = world.mirror.accounts.get(user);
-                world.mirror.accounts.set(user, OnServer { locked: true, ..there });
+                world.set_there(user, OnServer { locked: true, ..there });
             }
             Change::DeactivateAccount { user } => {
                 let there = world.mirror.accounts.get(user);
-                world.mirror.accounts.set(user, OnServer { deactivated: true, ..there });
+                world.set_there(user, OnServer { deactivated: true, ..there });
             }
             Change::Join { room, user, .. } => {
-                world.room_mut(room).set_membership(user, Membership::Join);
+                world.set_member(room, user, Membership::Join, None);
             }
             Change::Remove { room, user, .. } => {
-                world.room_mut(room).set_membership(user, Membership::Removed);
+                world.set_member(room, user, Membership::Removed, None);
             }
             Change::GrantServerAdmin { .. }
             | Change::RevokeServerAdmin { .. }
@@ -105,7 +109,7 @@ fn carry_out(world: &mut World, plan: &Plan) {
         }
     }
     for pardon in &plan.pardons {
-        world.room_mut(pardon.room).pardon(pardon.user, &pardon.event_id);
+        world.pardon(pardon.room, pardon.user, &pardon.event_id);
     }
 }
 
@@ -211,8 +215,8 @@ proptest! {
 
     #[test]
     fn removals_past_the_limit_are_all_held_and_joins_go_on(given in given(), recent in 0..8u32) {
-        let mut world = world(&given);
-        world.policy.guard = GuardLimits { free_removals: 1, max_removals: 3, max_fraction: 0.4, window_seconds: 60 };
+        let guard = GuardLimits { free_removals: 1, max_removals: 3, max_fraction: 0.4, window_seconds: 60 };
+        let world = guarded_world(&given, guard);
         let room = world.rooms().nth(1).unwrap();
         let recent =
             Recent { taken: [((Class::Removals, Some(room)), recent)].into_iter().collect(), ..Recent::default() };
@@ -250,7 +254,7 @@ fn nothing_is_enforced_in_a_room_that_was_replaced_and_the_reader_is_told() {
     assert_eq!(of_staff(&plan(&world, &Recent::default())), 2, "one to join, one to remove");
     let content = serde_json::json!({"replacement_room": "!new:phenom.test"});
     let event = StateEvent { content, sender: EXEMPT.to_owned(), event_id: "$t".to_owned() };
-    world.room_mut(staff).state.insert(("m.room.tombstone".into(), "".into()), event);
+    world.set_state(staff, "m.room.tombstone", event);
     let after = plan(&world, &Recent::default());
     assert_eq!(of_staff(&after), 0);
     assert!(after.view(&world).notices.iter().any(|notice| notice.contains("!new:phenom.test")));

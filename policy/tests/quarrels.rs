@@ -31,10 +31,10 @@ fn world() -> (World, RoomIx) {
         ..Policy::default()
     });
     let room = world.rooms().next().expect("the one room");
-    world.mirror.accounts_listed = true;
+    world.set_accounts_listed(true);
     world.set_on_server("@lead:phenom.test", OnServer { present: true, ..OnServer::default() });
     world.set_membership(room, "@lead:phenom.test", Membership::Join, None);
-    world.room_mut(room).standing = Standing::Ready;
+    world.set_standing(room, Standing::Ready);
     let users = json!({BOT: 100, "@hand:phenom.test": 60, "@other:phenom.test": 40});
     let event = |content| StateEvent { content, sender: "@admin:phenom.test".to_owned(), event_id: "$e".to_owned() };
     world.set_state(room, POWER_LEVELS, event(json!({"users": users})));
@@ -56,7 +56,7 @@ fn due(world: &World, kind: Kind) -> Vec<serde_json::Value> {
 fn one_level_that_somebody_keeps_undoing_keeps_no_other_waiting() {
     let (mut world, room) = world();
     let hand = world.users.get("@hand:phenom.test").unwrap();
-    world.quarrels.insert(ChangeKey::of_level(room, hand, None), quarrel());
+    world.begin_quarrel(ChangeKey::of_level(room, hand, None), quarrel());
     let others = json!({"@lead:phenom.test": 50, "@other:phenom.test": null});
     assert_eq!(due(&world, Kind::SetPowerLevels), [others]);
     let view = plan(&world, &Recent::default()).view(&world);
@@ -65,8 +65,8 @@ fn one_level_that_somebody_keeps_undoing_keeps_no_other_waiting() {
     assert_eq!(told, [(Kind::SetPowerLevels, "@hand:phenom.test", text.as_str())]);
     assert_eq!(world.explain(hand).rooms[0].power.because, text);
     // Another level for the same person is another matter.
-    world.quarrels.clear();
-    world.quarrels.insert(ChangeKey::of_level(room, hand, Some(50)), quarrel());
+    world.end_quarrel(&ChangeKey::of_level(room, hand, None));
+    world.begin_quarrel(ChangeKey::of_level(room, hand, Some(50)), quarrel());
     assert_eq!(due(&world, Kind::SetPowerLevels)[0].as_object().unwrap().len(), 3);
 }
 
@@ -75,7 +75,7 @@ fn the_setting_that_somebody_keeps_undoing_is_named_and_the_others_are_set() {
     let (mut world, room) = world();
     let topic =
         Change::SetRoomState { room, setting: Setting::Topic, before: None, after: "About us".to_owned() }.key();
-    world.quarrels.insert(topic, quarrel());
+    world.begin_quarrel(topic, quarrel());
     assert_eq!(due(&world, Kind::SetRoomState), [json!("Staff")]);
     let view = plan(&world, &Recent::default()).view(&world);
     assert_eq!(view.blocked[0].because, format!("topic: {}", quarrel().text()));

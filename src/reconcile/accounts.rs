@@ -41,7 +41,7 @@ impl Reconciler {
     async fn read_pool_state(&mut self) -> Result<()> {
         let last = self.store.last_listing().await.context("look at the last listing of the pool")?;
         let whole = self.store.last_whole_listing().await.context("look at the last whole listing of the pool")?;
-        self.world.facts.pool = pool_state(last, whole.is_some());
+        self.world.set_pool(pool_state(last, whole.is_some()));
         let since = match self.groups_since {
             Some(since) => since,
             None => self.store.now().await.context("read the database's clock")? - GROUPS_FRESH,
@@ -86,11 +86,10 @@ impl Reconciler {
 
     /// Forgets what this service had closed, where the account is open again: a later lock is then somebody else's.
     pub(super) async fn forget_reopened(&mut self) -> Result<()> {
-        let reopened: Vec<UserIx> = self.world.reopened().collect();
-        for user in reopened {
+        for user in self.world.take_reopened() {
             let mxid = self.world.users.mxid(user);
             self.store.set_closed(&mxid, None).await.context("note that an account is open again")?;
-            self.world.facts.closed_by_us.remove(&user);
+            self.world.set_closed(user, None);
         }
         Ok(())
     }

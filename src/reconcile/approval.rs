@@ -1,6 +1,7 @@
 //! Approval of what the guard holds: for one pass, and for exactly what was shown.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use provisioner_policy::{Action, Change, ChangeKey, Kind, Plan, World};
 
@@ -31,11 +32,12 @@ impl Approval {
         });
     }
 
-    /// Lets the approved actions go. What is held beside them stays held.
-    pub(super) fn release(&self, plan: &mut Plan) {
+    /// Lets the approved actions go, and says whether there are any. What is held beside them stays held.
+    pub(super) fn release(&self, plan: &mut Arc<Plan>) -> bool {
         if self.approved.is_empty() {
-            return;
+            return false;
         }
+        let plan = Arc::make_mut(plan);
         plan.actions.iter_mut().filter(|action| self.covers(&action.change)).for_each(|one| one.held = None);
         let mut actions: Vec<Action> = Vec::with_capacity(plan.actions.len());
         for action in std::mem::take(&mut plan.actions) {
@@ -45,6 +47,7 @@ impl Approval {
             }
         }
         plan.actions = actions;
+        true
     }
 
     /// Who approved the action, or a part of it, where somebody did.

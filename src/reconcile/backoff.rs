@@ -1,9 +1,9 @@
 //! Growing delay, per (kind, room, user), for what failed: one stuck person costs little and delays nobody.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use provisioner_policy::{Change, ChangeKey, Plan};
+use provisioner_policy::{Change, ChangeKey, Plan, World};
 
 /// The first delay; doubled at each failure.
 const FIRST: Duration = Duration::from_secs(2);
@@ -48,14 +48,10 @@ impl Backoff {
 
     /// Forgets what is no longer planned, so that it starts afresh when it is planned again. What cannot be planned for the
     /// moment, because its room or the accounts are unread, is remembered.
-    pub(super) fn keep_only(&mut self, plan: &Plan, accounts_listed: bool) {
-        if self.failures.is_empty() {
-            return;
-        }
-        let planned: HashSet<ChangeKey> = plan.actions.iter().map(|action| action.change.key()).collect();
+    pub(super) fn keep_only(&mut self, plan: &Plan, world: &World) {
         self.failures.retain(|key, _| {
-            let idle = key.room.map_or(!accounts_listed, |room| plan.idle_rooms.contains(&room));
-            idle || planned.contains(key)
+            let idle = key.room.map_or(!world.mirror.accounts_listed, |room| plan.idle_rooms.contains(&room));
+            idle || plan.has(world, key)
         });
     }
 
@@ -71,14 +67,14 @@ fn delay(times: u32) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use provisioner_policy::{Policy, World};
+    use provisioner_policy::Policy;
 
     use super::*;
 
     #[test]
     fn the_delay_grows_and_ends_with_success() {
         let mut world = World::new(Policy { server_name: "a".into(), bot: "@b:a".into(), ..Policy::default() });
-        let change = Change::CreateAccount { user: world.users.intern("@c:a") };
+        let change = Change::CreateAccount { user: world.intern("@c:a") };
         let now = Instant::now();
         let mut backoff = Backoff::default();
         assert!(backoff.is_due(&change, now));

@@ -210,11 +210,11 @@ mod tests {
     fn those_who_undo_one_kind_of_thing_in_one_room_are_one_alert() {
         let (mut world, room) = small_world();
         for (name, by) in [("@b:a", Some("@eve:a")), ("@a:a", None)] {
-            let user = Some(world.users.intern(name));
+            let user = Some(world.intern(name));
             let key = ChangeKey { kind: Kind::Remove, room: Some(room), user, detail: 0 };
             let by = by.map(str::to_owned);
             let quarrel = Quarrel { times: 5, window_minutes: 10, by, again_at: "12:00:00 UTC".to_owned() };
-            world.quarrels.insert(key, quarrel);
+            world.begin_quarrel(key, quarrel);
         }
         let fights = fighting(&world, |_| true);
         let name = room.key(&world);

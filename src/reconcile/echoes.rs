@@ -91,7 +91,7 @@ mod tests {
 
     fn someone() -> (RoomIx, UserIx) {
         let (mut world, room) = world();
-        (room, world.users.intern("@u:a"))
+        (room, world.intern("@u:a"))
     }
 
     #[test]

@@ -71,8 +71,8 @@ struct Task<'a> {
 }
 
 impl Executor<'_> {
-    /// Tries `due`, and answers for each in the same order. `first_seq` numbers them within the pass.
-    pub(super) async fn execute(&self, due: &[&Action], first_seq: i32) -> sqlx::Result<Vec<Tried>> {
+    /// Tries `due`, and answers for each that it came to, by its place in `due`. `first_seq` numbers them within the pass.
+    pub(super) async fn execute(&self, due: &[&Action], first_seq: i32) -> sqlx::Result<Vec<(usize, Tried)>> {
         let (mut accounts, mut rooms) = (Vec::new(), vec![Vec::new(); self.world.policy.rooms.len()]);
         for (index, action) in due.iter().enumerate() {
             match action.change.room() {
@@ -98,52 +98,61 @@ impl Executor<'_> {
             unreachable: AtomicBool::new(false),
             creations: Creations::awaiting(accounts.iter().filter_map(|index| opens_account(&due[*index].change))),
         };
-        let room_lanes = rooms.into_iter().filter(|lane| !lane.is_empty()).map(|lane| {
-            let tasks = lane.into_iter().map(task);
-            self.room_lane(tasks.collect(), &lanes)
-        });
-        let account_lane = self.account_lane(accounts.into_iter().map(task).collect(), &lanes);
+        let rooms = rooms.iter().filter(|lane| !lane.is_empty());
+        let room_lanes = rooms.map(|lane| self.room_lane(lane, &task, &lanes));
+        let account_lane = self.account_lane(&accounts, &task, &lanes);
         let (of_accounts, of_rooms) = join(account_lane, join_all(room_lanes)).await;
-        let mut tried: Vec<Tried> = due.iter().map(|_| Tried::Left).collect();
-        for lane in std::iter::once(of_accounts).chain(of_rooms) {
-            for (index, outcome) in lane? {
-                tried[index] = outcome;
-            }
+        let mut tried = of_accounts?;
+        for lane in of_rooms {
+            tried.extend(lane?);
         }
         Ok(tried)
     }
 
-    async fn room_lane(&self, tasks: Vec<Task<'_>>, lanes: &Lanes) -> sqlx::Result<Vec<(usize, Tried)>> {
+    /// Words for the ledger are made for what a slice comes to, not for all that is due.
+    async fn room_lane<'a>(
+        &self,
+        lane: &[usize],
+        task: &impl Fn(usize) -> Task<'a>,
+        lanes: &Lanes,
+    ) -> sqlx::Result<Vec<(usize, Tried)>> {
         let mut tried = Vec::new();
-        for chunk in tasks.chunks(CHUNK) {
+        for chunk in lane.chunks(CHUNK) {
             if !lanes.go_on(self.stop) {
                 break;
             }
-            self.start(chunk).await?;
+            let chunk: Vec<Task<'_>> = chunk.iter().map(|index| task(*index)).collect();
+            self.start(&chunk).await?;
             let mut outcomes = Vec::with_capacity(chunk.len());
-            for task in chunk {
+            for task in &chunk {
                 outcomes.push(if lanes.go_on_within_chunk(self.stop) {
                     self.try_one(task.action, lanes).await
                 } else {
                     Tried::Left
                 });
             }
-            self.finish(chunk, &outcomes).await?;
+            self.finish(&chunk, &outcomes).await?;
             tried.extend(chunk.iter().map(|task| task.index).zip(outcomes));
         }
         Ok(tried)
     }
 
-    async fn account_lane(&self, tasks: Vec<Task<'_>>, lanes: &Lanes) -> sqlx::Result<Vec<(usize, Tried)>> {
+    async fn account_lane<'a>(
+        &self,
+        lane: &[usize],
+        task: &impl Fn(usize) -> Task<'a>,
+        lanes: &Lanes,
+    ) -> sqlx::Result<Vec<(usize, Tried)>> {
         // Whatever ends this lane, those who wait for its accounts are told.
         let _closed = lanes.creations.close_at_the_end();
         let mut tried = Vec::new();
-        for chunk in tasks.chunks(CHUNK) {
+        for chunk in lane.chunks(CHUNK) {
             if !lanes.go_on(self.stop) {
                 break;
             }
-            self.start(chunk).await?;
-            let outcomes: Vec<Tried> = stream::iter(chunk)
+            let chunk: Vec<Task<'_>> = chunk.iter().map(|index| task(*index)).collect();
+            self.start(&chunk).await?;
+            let outcomes: Vec<Tried> = stream::iter(&chunk)
                 .map(|task| async {
                     if lanes.go_on_within_chunk(self.stop) {
                         self.try_one(task.action, lanes).await
@@ -154,7 +163,7 @@ impl Executor<'_> {
                 .buffered(ACCOUNTS_AT_ONCE)
                 .collect()
                 .await;
-            self.finish(chunk, &outcomes).await?;
+            self.finish(&chunk, &outcomes).await?;
             tried.extend(chunk.iter().map(|task| task.index).zip(outcomes));
         }
         Ok(tried)

@@ -9,7 +9,7 @@ use tracing::debug;
 
 use super::echoes::{Echoes, Hearing};
 use super::feed_state;
-use super::observe::{distrust, set_present};
+use super::observe::distrust;
 use super::readings::{Age, Readings};
 use super::state_echoes::StateEchoes;
 use super::state_writes::Written;
@@ -72,7 +72,7 @@ pub(super) fn feed(world: &mut World, ears: &mut Ears, row: &InboxRow) {
     }
     if !heard.unwrap_or_else(|| event.and_then(|event| apply(world, ears, room, row, event)).is_some()) {
         debug!(event.id = row.event_id, event.kind = row.event_type, "the room is read again for this event");
-        distrust(world.room_mut(room));
+        distrust(world, room);
     }
 }
 
@@ -102,15 +102,15 @@ fn apply_member(
         // The bot lost its place: only a reading tells what is left.
         return None;
     }
-    let known = world.users.intern(&user);
+    let known = world.intern(&user);
     match echoes.hear(room, known, membership, event.sender == world.policy.bot, Instant::now()) {
         Hearing::Echo => return Some(()),
         Hearing::News if age == Age::News => {}
         Hearing::News | Hearing::Unclear => return None,
     }
-    world.set_membership(room, &user, membership, Some(&row.event_id));
+    world.set_member(room, known, membership, Some(&row.event_id));
     if membership == Membership::Join {
-        set_present(world, &user);
+        world.set_present(known);
     }
     Some(())
 }
@@ -118,12 +118,16 @@ fn apply_member(
 #[cfg(test)]
 pub(super) mod tests {
     use chrono::{DateTime, Utc};
-    use provisioner_policy::{OnLeave, Policy, RoomPolicy, RoomSettings, Selector, Unlisted};
+    use provisioner_policy::{Modes, OnLeave, Policy, RoomPolicy, RoomSettings, Selector, Unlisted};
     use serde_json::json;
 
     use super::*;
 
     pub(in crate::reconcile) fn world() -> (World, RoomIx) {
+        world_in(Modes::default())
+    }
+
+    pub(in crate::reconcile) fn world_in(modes: Modes) -> (World, RoomIx) {
         let room = RoomPolicy {
             key: "staff".into(),
             id: "!r:a".into(),
@@ -137,10 +141,11 @@ pub(super) mod tests {
             server_name: "a".into(),
             bot: "@bot:a".into(),
             rooms: vec![room],
+            modes,
             ..Policy::default()
         });
         let room = world.room_by_key("staff").unwrap();
-        world.room_mut(room).standing = Standing::Ready;
+        world.set_standing(room, Standing::Ready);
         (world, room)
     }
 

@@ -61,7 +61,7 @@ pub(super) fn apply(world: &mut World, room: RoomIx, row: &InboxRow, event: Push
     };
     let state = StateEvent { content, sender: event.sender, event_id: row.event_id.clone() };
     if !state_key.is_empty() || !is_read(&row.event_type) {
-        world.room_mut(room).set_state(&row.event_type, &state_key, state, false);
+        world.set_other_state(room, &row.event_type, &state_key, state);
         return Some(());
     }
     let now = world.room(room).content(&row.event_type);

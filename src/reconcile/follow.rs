@@ -2,7 +2,7 @@
 //! into the successor, and the policy is moved. What the next pass does there is its own business.
 
 use anyhow::{Context, Result};
-use provisioner_policy::{Followed, Policy, World};
+use provisioner_policy::{Followed, Policy};
 use serde_json::{Value, json};
 use tracing::info;
 
@@ -171,8 +171,8 @@ impl Reconciler {
     pub async fn read_follows(&mut self) -> Result<()> {
         let follows = self.store.follows().await.context("read which rooms are followed")?;
         for room in self.world.follow(followed(follows)) {
-            let World { policy, .. } = &self.world;
-            info!(room.key = room.key(&self.world), room.id = policy.rooms[room.index()].id, "the room is followed");
+            let id = &self.world.policy.rooms[room.index()].id;
+            info!(room.key = room.key(&self.world), room.id = id, "the room is followed");
         }
         Ok(())
     }

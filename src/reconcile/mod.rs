@@ -16,6 +16,7 @@ mod follow;
 mod held;
 mod observe;
 mod once;
+mod pardons;
 mod provenance;
 mod quarrels;
 mod readings;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use futures_util::future::join_all;
-use provisioner_policy::{Column, Membership, OnServer, RoomIx, RoomMirror, Standing, StateEvent, UserIx, World};
+use provisioner_policy::{Column, Membership, OnServer, RoomIx, Standing, StateEvent, UserIx, World};
 use tracing::{debug, warn};
 
 use super::provenance::{self, Known};
@@ -69,7 +69,7 @@ fn note_unreadable(world: &mut World, room: RoomIx, why: String) {
         if let Standing::Unreadable(why) = &standing {
             warn!(room.key = room.key(world), "room cannot be read: {why}");
         }
-        world.room_mut(room).standing = standing;
+        world.set_standing(room, standing);
     }
 }
 
@@ -105,21 +105,22 @@ fn take_reading(world: &mut World, room: RoomIx, reading: Reading) {
         );
         return note_unreadable(world, room, why);
     }
-    world.room_mut(room).begin_anew();
-    world.room_mut(room).version = reading.version;
+    let mut anew = world.room_anew(room, reading.version);
     for member in &reading.others {
         let by_the_user = member.sender == member.user_id;
         let Some(membership) = Membership::of_event(&member.membership, by_the_user) else { continue };
-        world.set_membership(room, &member.user_id, membership, Some(&member.event_id));
+        anew.take_membership(world.intern(&member.user_id), membership, Some(&member.event_id));
     }
     for member in &reading.joined {
-        world.set_membership(room, member, Membership::Join, None);
-        set_present(world, member);
+        let user = world.intern(member);
+        anew.take_membership(user, Membership::Join, None);
+        world.set_present(user);
     }
     for (event_type, event) in reading.state {
-        world.set_state(room, event_type, event);
+        world.take_state(&mut anew, event_type, event);
     }
-    world.room_mut(room).standing = Standing::Ready;
+    anew.standing = Standing::Ready;
+    world.set_room(room, anew);
     debug!(room.key = room.key(world), members = world.room(room).joined(), "room read");
 }
 
@@ -139,15 +140,6 @@ fn missing(world: &World, room: RoomIx, reading: &Reading) -> usize {
     let strangers: HashSet<UserIx> =
         followed.into_iter().flat_map(|one| &one.departures).filter_map(|(mxid, _)| world.users.get(mxid)).collect();
     world.room(room).members().filter(|(user, _)| !there.get(*user) && !strangers.contains(user)).count()
-}
-
-/// Somebody in a room of ours has an account, whatever an older listing said.
-pub(super) fn set_present(world: &mut World, mxid: &str) {
-    let user = world.users.intern(mxid);
-    let known = world.mirror.accounts.get(user);
-    if !known.present && world.users.is_local(user) {
-        world.mirror.accounts.set(user, OnServer { present: true, ..known });
-    }
 }
 
 fn unreadable(error: &CallError, bot: &str) -> String {
@@ -186,7 +178,7 @@ pub(super) async fn observe_accounts(
     if unreadable > 0 {
         warn!(entries = unreadable, "some accounts in Synapse's listing could not be read and count as absent");
     }
-    world.mirror.accounts_listed = true;
+    world.set_accounts_listed(true);
     Ok(total)
 }
 
@@ -208,7 +200,7 @@ async fn observe_admins(homeserver: &Homeserver, world: &mut World) -> Result<()
     let no_longer: Vec<_> =
         world.mirror.accounts.iter().filter(|(user, there)| there.admin && !listed.contains(user)).collect();
     for (user, there) in no_longer {
-        world.mirror.accounts.set(user, OnServer { admin: false, ..there });
+        world.set_there(user, OnServer { admin: false, ..there });
     }
     Ok(())
 }
@@ -218,8 +210,8 @@ fn on_server(entry: &UserEntry) -> OnServer {
 }
 
 /// A room whose mirror is no longer trusted: read again before the next plan.
-pub(super) fn distrust(mirror: &mut RoomMirror) {
-    if mirror.standing == Standing::Ready {
-        mirror.standing = Standing::Unread;
+pub(super) fn distrust(world: &mut World, room: RoomIx) {
+    if world.room(room).standing == Standing::Ready {
+        world.set_standing(room, Standing::Unread);
     }
 }

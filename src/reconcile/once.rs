@@ -1,5 +1,7 @@
 //! One pass from nothing: for `plan`, which writes nothing at all, and for `apply` where no service is running.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result};
 use provisioner_policy::Plan;
 use tokio_util::sync::CancellationToken;
@@ -8,7 +10,7 @@ use super::reconciler::Reconciler;
 use super::report::PassReport;
 
 /// Reads everything and plans. The inbox is left to the replica that reconciles. Answers with what could not be read.
-pub async fn plan_once(reconciler: &mut Reconciler) -> Result<(Plan, Vec<String>)> {
+pub async fn plan_once(reconciler: &mut Reconciler) -> Result<(Arc<Plan>, Vec<String>)> {
     reconciler.read_accounts().await?;
     reconciler.read_follows().await?;
     reconciler.read_roster().await;

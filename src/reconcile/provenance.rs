@@ -16,9 +16,8 @@ pub(super) struct Known {
 
 impl Known {
     pub(super) fn of(world: &World, room: RoomIx) -> Self {
-        let state = world.room(room).state.iter().filter(|((_, key), _)| key.is_empty());
         Self {
-            state: state.map(|((kind, _), event)| (kind.clone(), event.clone())).collect(),
+            state: world.room(room).states().map(|(kind, event)| (kind.into(), event.clone())).collect(),
             settings: world.policy.rooms[room.index()].settings.clone(),
         }
     }

@@ -2,6 +2,7 @@
 //! person is told who undoes it. What was done lately is in the ledger, so a restart does not begin the count anew.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
@@ -110,7 +111,7 @@ impl Quarrels {
             by: None,
             again_at: (Utc::now() + again).format("%H:%M:%S UTC").to_string(),
         };
-        world.quarrels.insert(key, quarrel);
+        world.begin_quarrel(key, quarrel);
     }
 
     /// Whether a change was undone once more since it stopped, so that a person was told.
@@ -127,7 +128,7 @@ impl Quarrels {
         let over = |key: &ChangeKey| self.until(key).is_none_or(|until| until <= now);
         let ended: Vec<ChangeKey> = world.quarrels.keys().copied().filter(over).collect();
         for key in ended {
-            world.quarrels.remove(&key);
+            world.end_quarrel(&key);
             self.done.remove(&key);
             self.undone.remove(&key);
             self.told.remove(&key);
@@ -139,17 +140,23 @@ impl Quarrels {
         change.counted().iter().chain(&change.restored()).all(|key| self.may(key, now))
     }
 
-    /// Leaves out of an event of levels what is not to be done again yet: the others in it do not wait.
-    pub(super) fn narrow(&self, plan: &mut Plan, now: Instant) {
-        if self.done.is_empty() {
-            return;
+    /// Leaves out of an event of levels what is not to be done again yet: the others in it do not wait. Says whether
+    /// anything is left out.
+    pub(super) fn narrow(&self, world: &World, plan: &mut Arc<Plan>, now: Instant) -> bool {
+        let may = |key: &ChangeKey| self.may(key, now);
+        let levels = world.rooms().flat_map(|room| plan.of(Some(room), Kind::SetPowerLevels));
+        let mut due = levels.filter(|action| action.is_due()).map(|action| &action.change);
+        if self.done.is_empty() || due.all(|change| change.counted().iter().chain(&change.restored()).all(may)) {
+            return false;
         }
-        let of_levels = plan.actions.iter_mut().filter(|action| action.change.kind() == Kind::SetPowerLevels);
+        let actions = &mut Arc::make_mut(plan).actions;
+        let of_levels = actions.iter_mut().filter(|action| action.change.kind() == Kind::SetPowerLevels);
         for action in of_levels.filter(|action| action.is_due()) {
-            if let (Some(now_due), _) = action.change.clone().part(|key| self.may(key, now)) {
+            if let (Some(now_due), _) = action.change.clone().part(may) {
                 action.change = now_due;
             }
         }
+        true
     }
 
     fn may(&self, key: &ChangeKey, now: Instant) -> bool {
@@ -175,7 +182,7 @@ fn keys(world: &mut World, kind: Kind, room: Option<RoomIx>, user: Option<&str>,
     match (kind, room) {
         (Kind::SetPowerLevels, Some(room)) => {
             let levels = after.as_object().into_iter().flatten().filter(|(mxid, _)| mxid.starts_with('@'));
-            levels.map(|(mxid, level)| ChangeKey::of_level(room, world.users.intern(mxid), level.as_i64())).collect()
+            levels.map(|(mxid, level)| ChangeKey::of_level(room, world.intern(mxid), level.as_i64())).collect()
         }
         (Kind::SetRoomState, Some(room)) => {
             let set = |setting: Setting, after: &str| Change::SetRoomState {
@@ -188,10 +195,7 @@ fn keys(world: &mut World, kind: Kind, room: Option<RoomIx>, user: Option<&str>,
             let wanted = Setting::ALL.into_iter().filter_map(|one| Some((one, one.wanted(settings)?)));
             wanted.filter(|(_, wanted)| after == wanted).map(|(setting, wanted)| set(setting, wanted).key()).collect()
         }
-        _ => user
-            .map(|user| ChangeKey { kind, room, user: Some(world.users.intern(user)), detail: 0 })
-            .into_iter()
-            .collect(),
+        _ => user.map(|user| ChangeKey { kind, room, user: Some(world.intern(user)), detail: 0 }).into_iter().collect(),
     }
 }
 

@@ -2,12 +2,13 @@
 //! about the world is in `refresh`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use provisioner_policy::{
-    AccountsFrom, Action, Change, Closed, Kind, Membership, OnServer, Plan, Policy, Recent, UserIx, World, plan,
+    AccountsFrom, Action, Change, Closed, Kind, Membership, OnServer, Plan, Planner, Policy, Recent, UserIx, World,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,7 @@ use super::executor::{Executor, Tried};
 use super::feed::Ears;
 use super::held::HeldPlans;
 use super::observe::distrust;
+use super::pardons::Pardons;
 use super::quarrels::Quarrels;
 use super::record;
 use super::report::{Failed, PassReport};
@@ -29,15 +31,16 @@ use crate::homeserver::{CallError, Homeserver};
 use crate::sources::Roster;
 use crate::store::{AccountsRead, Pardoned, PassId, Store};
 
-/// So many that go at once may be a pool move, whose arrivals are then looked for over the last days: approval may take a
-/// weekend.
-const MANY: usize = 3;
+/// Whoever arrived by a pool move is looked for over the last days: approval may take a weekend.
 const LATELY_DAYS: i32 = 3;
 
 /// Everything a pass needs.
 #[derive(Debug)]
 pub struct Reconciler {
     pub(super) world: World,
+    planner: Planner,
+    /// What is told of the plan last made, by its number.
+    told: Option<(u64, PassReport)>,
     pub(super) store: Store,
     pub(super) homeserver: Homeserver,
     pub(super) roster: Option<Roster>,
@@ -50,7 +53,7 @@ pub struct Reconciler {
     pub(super) ears: Ears,
     pub(super) accounts_total: Option<u64>,
     /// Read once; later ones are made here, by the one replica that reconciles.
-    pub(super) pardons: Option<Vec<Pardoned>>,
+    pub(super) pardons: Option<Pardons>,
     pub(super) trouble: Trouble,
     /// How far the account store was read.
     pub(super) accounts_read: AccountsRead,
@@ -85,9 +88,11 @@ impl Reconciler {
         roster: Option<Roster>,
     ) -> Self {
         let mut world = World::new(policy);
-        world.facts.accounts_from = accounts_from;
+        world.set_accounts_from(accounts_from);
         Self {
             world,
+            planner: Planner::default(),
+            told: None,
             store,
             homeserver,
             roster,
@@ -135,22 +140,22 @@ impl Reconciler {
     }
 
     /// The plan for the world as it is known. The ledger is only asked where something might be removed.
-    pub async fn plan(&self) -> Result<Plan> {
-        let candidates = plan(&self.world, &Recent::default());
-        if !candidates.actions.iter().any(|action| action.change.takes() > 0) {
-            return Ok(candidates);
+    pub async fn plan(&mut self) -> Result<Arc<Plan>> {
+        self.planner.judge(&mut self.world);
+        let mut recent = Recent::default();
+        if self.planner.judged().takes(&self.world) {
+            recent = self.recent().await?;
+            if self.planner.judged().may_be_pool_move(&self.world) {
+                recent.joined = self.joined_lately(self.planner.judged()).await?.into_iter().collect();
+            }
         }
-        let mut recent = self.recent().await?;
-        if candidates.actions.iter().filter(|action| action.change.takes() > 0).count() >= MANY {
-            recent.joined = self.joined_lately(&candidates).await?.into_iter().collect();
-        }
-        Ok(if recent == Recent::default() { candidates } else { plan(&self.world, &recent) })
+        Ok(self.planner.plan(&mut self.world, &recent))
     }
 
     /// Who of the roster and of those who are to go was joined lately: after a pool move it is the ones and not the others.
     async fn joined_lately(&self, plan: &Plan) -> Result<HashMap<UserIx, i64>> {
         let going = plan.actions.iter().filter_map(|action| action.change.user());
-        let people = self.world.facts.places.keys().copied().chain(going);
+        let people = self.world.facts.places.people().chain(going);
         let mxids: Vec<String> = people.map(|user| self.world.users.mxid(user)).collect();
         let joined = self.store.joined_lately(&mxids, LATELY_DAYS).await.context("look who was joined lately")?;
         Ok(joined.iter().filter_map(|(mxid, order)| Some((self.world.users.get(mxid)?, *order))).collect())
@@ -203,19 +208,24 @@ impl Reconciler {
         self.quarrels.undone(std::mem::take(&mut self.ears.changed), now);
         self.quarrels.end(&mut self.world, now);
         let mut plan = self.plan().await?;
-        self.approval.release(&mut plan);
-        self.quarrels.narrow(&mut plan, now);
-        self.backoff.keep_only(&plan, self.world.mirror.accounts_listed);
+        let released = self.approval.release(&mut plan);
+        let narrowed = self.quarrels.narrow(&self.world, &mut plan, now);
+        // A plan that was dealt with is known by its number, whatever woke us.
+        let number = self.planner.version().filter(|_| !released && !narrowed);
+        let is_known = number.is_some() && self.told.as_ref().map(|(number, _)| *number) == number;
+        if !is_known {
+            self.backoff.keep_only(&plan, &self.world);
+        }
         record::measure(&self.world, &plan);
         let whole = self.trouble == Trouble::default();
         self.held.keep(&self.store, &self.world, &plan, whole).await?;
-        let withheld = self.withheld.compare(&self.store, &self.world, &plan, whole).await?;
+        let withheld = self.withheld.compare(&self.store, &self.world, &plan, whole, is_known).await?;
         let stopped = self.stopped(&plan).await?;
         let paused = self.store.paused().await.context("look at the brake")?;
         metrics::gauge!("provisioner_paused").set(f64::from(u8::from(paused.is_some())));
         let (due, waiting): (Vec<&Action>, Vec<&Action>) =
             plan.due().partition(|action| paused.is_none() && self.may_try(&action.change, now));
-        let mut report = self.report(&plan);
+        let mut report = self.report(&plan, number);
         report.paused = paused.map(|paused| paused.to_string());
         report.waiting = waiting.len();
         if withheld.has_lines() || !stopped.is_empty() || !due.is_empty() {
@@ -238,6 +248,7 @@ impl Reconciler {
             };
             let tried = executor.execute(&due, *seq).await.context("write the ledger")?;
             *seq += i32::try_from(due.len()).unwrap_or(i32::MAX - *seq);
+            report.waiting += due.len() - tried.len();
             self.take_outcomes(&due, tried, &mut report);
         } else {
             withheld::forget(&self.store, &withheld).await?;
@@ -248,11 +259,11 @@ impl Reconciler {
         Ok(Slice { more: more && !stop.is_cancelled() && self.trouble.homeserver.is_none(), report })
     }
 
-    fn take_outcomes(&mut self, due: &[&Action], tried: Vec<Tried>, report: &mut PassReport) {
+    fn take_outcomes(&mut self, due: &[&Action], tried: Vec<(usize, Tried)>, report: &mut PassReport) {
         let now = Instant::now();
         let (mut unreachable, mut moved) = (None, false);
-        for (action, tried) in due.iter().zip(tried) {
-            let change = &action.change;
+        for (index, tried) in tried {
+            let change = &due[index].change;
             match tried {
                 Tried::Done | Tried::AlreadySo => {
                     self.took_effect(change);
@@ -265,7 +276,7 @@ impl Reconciler {
                         // A reading that contradicts the answer for good must not make us ask for ever.
                         self.backoff.failed(change, now, None);
                         // The mirror was behind: what else it missed is in the room.
-                        change.room().into_iter().for_each(|room| distrust(self.world.room_mut(room)));
+                        change.room().into_iter().for_each(|room| distrust(&mut self.world, room));
                     }
                 }
                 Tried::Wrote(written) => {
@@ -277,7 +288,7 @@ impl Reconciler {
                 // The next plan is made from a new reading.
                 Tried::Outdated | Tried::Refused(_) => {
                     self.backoff.failed(change, now, None);
-                    change.room().into_iter().for_each(|room| distrust(self.world.room_mut(room)));
+                    change.room().into_iter().for_each(|room| distrust(&mut self.world, room));
                     match tried {
                         Tried::Refused(why) => report.failed.push(failed(&self.world, change, why)),
                         _ => report.waiting += 1,
@@ -318,24 +329,24 @@ impl Reconciler {
                 self.on_server(user, |there| OnServer { deactivated: false, admin: false, ..there });
             }
             &Change::LockAccount { user } => {
-                self.world.facts.closed_by_us.insert(user, Closed::Locked);
+                self.world.set_closed(user, Some(Closed::Locked));
                 self.on_server(user, |there| OnServer { locked: true, ..there });
             }
             &Change::DeactivateAccount { user } => {
-                self.world.facts.closed_by_us.insert(user, Closed::Deactivated);
+                self.world.set_closed(user, Some(Closed::Deactivated));
                 self.on_server(user, |there| OnServer { deactivated: true, ..there });
             }
             &Change::GrantServerAdmin { user } => self.on_server(user, |there| OnServer { admin: true, ..there }),
             &Change::RevokeServerAdmin { user } => self.on_server(user, |there| OnServer { admin: false, ..there }),
             &Change::Join { room, user, .. } => {
-                self.world.room_mut(room).set_membership(user, Membership::Join);
+                self.world.set_member(room, user, Membership::Join, None);
             }
             &Change::Remove { room, user, .. } => {
-                self.world.room_mut(room).set_membership(user, Membership::Removed);
+                self.world.set_member(room, user, Membership::Removed, None);
             }
             // What it is instead of what the mirror says comes with the next reading.
             Change::SetRoomState { room, .. } | Change::SetPowerLevels { room, .. } => {
-                distrust(self.world.room_mut(*room));
+                distrust(&mut self.world, *room);
             }
         }
     }
@@ -351,7 +362,7 @@ impl Reconciler {
 
     fn on_server(&mut self, user: UserIx, change: impl FnOnce(OnServer) -> OnServer) {
         let there = self.world.mirror.accounts.get(user);
-        self.world.mirror.accounts.set(user, change(there));
+        self.world.set_there(user, change(there));
     }
 
     /// The push of a write says nothing new.
@@ -366,10 +377,10 @@ impl Reconciler {
     fn learn_from(&mut self, change: &Change, error: &CallError) {
         if matches!(error, CallError::UserUnknown) {
             if let Some(user) = change.user() {
-                self.world.mirror.accounts.set(user, OnServer::default());
+                self.world.set_there(user, OnServer::default());
             }
         } else if error.means_mirror_is_stale() {
-            change.room().into_iter().for_each(|room| distrust(self.world.room_mut(room)));
+            change.room().into_iter().for_each(|room| distrust(&mut self.world, room));
         }
     }
 
@@ -379,14 +390,17 @@ impl Reconciler {
             let user_id = self.world.users.mxid(pardon.user);
             let row = Pardoned { room_id, user_id, event_id: pardon.event_id.to_string() };
             self.store.pardon(&row).await.context("record a pardon")?;
-            self.world.room_mut(pardon.room).pardon(pardon.user, &pardon.event_id);
-            self.pardons.get_or_insert_default().push(row);
+            self.world.pardon(pardon.room, pardon.user, &pardon.event_id);
+            self.pardons.get_or_insert_default().add(row);
         }
         Ok(())
     }
 
-    fn report(&self, plan: &Plan) -> PassReport {
-        let mut report = record::report(&self.world, plan);
+    /// `number` is the plan's, where it is the planner's own.
+    fn report(&mut self, plan: &Plan, number: Option<u64>) -> PassReport {
+        let told = self.told.take().filter(|(its, _)| Some(*its) == number).map(|(_, report)| report);
+        let mut report = told.unwrap_or_else(|| record::report(&self.world, plan));
+        self.told = number.map(|number| (number, report.clone()));
         report.errors.extend(self.approval.refusals.iter().cloned());
         report.errors.extend(self.trouble.roster.clone());
         report.errors.extend(self.trouble.homeserver.clone());

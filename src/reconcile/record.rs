@@ -1,8 +1,6 @@
 //! What a plan leaves behind without being carried out: gauges, and the report's counts.
 
-use std::collections::HashMap;
-
-use provisioner_policy::{Kind, Mode, Plan, Quarrel, RoomIx, Standing, World};
+use provisioner_policy::{Kind, Mode, Plan, Quarrel, Standing, World};
 
 use super::report::PassReport;
 
@@ -22,11 +20,11 @@ pub fn describe_metrics() {
 
 /// Sets the gauges `drift` and `members`.
 pub(super) fn measure(world: &World, plan: &Plan) {
-    let mut drift: HashMap<(Kind, Option<RoomIx>), usize> = HashMap::new();
-    for change in plan.actions.iter().chain(&plan.undone).map(|action| &action.change) {
-        *drift.entry((change.kind(), change.room())).or_default() += 1;
-    }
-    let drift = |kind, room| drift.get(&(kind, room)).copied().unwrap_or_default() as f64;
+    let undone = |kind, room| {
+        let undone = plan.undone.iter().map(|action| &action.change);
+        undone.filter(|change| (change.kind(), change.room()) == (kind, room)).count()
+    };
+    let drift = |kind, room| (plan.of(room, kind).len() + undone(kind, room)) as f64;
     for kind in Kind::ALL {
         if !kind.is_of_a_room() {
             metrics::gauge!("provisioner_drift", "kind" => kind.as_str(), "room" => "").set(drift(kind, None));

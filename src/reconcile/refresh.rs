@@ -28,7 +28,9 @@ impl Reconciler {
             Ok(rows) => {
                 let policy = &self.world.policy;
                 let reading = read_roster(rows, &policy.server_name, &policy.bot);
-                for one in reading.trouble.iter().filter(|one| !self.world.facts.roster_trouble.contains(one)) {
+                for one in
+                    reading.trouble.iter().filter(|one| self.world.facts.roster_trouble.binary_search(one).is_err())
+                {
                     warn!("{one}");
                 }
                 if self.trouble.roster.is_some() {
@@ -62,7 +64,7 @@ impl Reconciler {
     pub async fn read_inbox(&mut self) -> Result<()> {
         self.ears.echoes.forget_lost(Instant::now());
         for room in self.ears.states.forget_lost(Instant::now()) {
-            distrust(self.world.room_mut(room));
+            distrust(&mut self.world, room);
         }
         loop {
             let rows = self.store.unhandled_inbox(INBOX_BATCH).await.context("read the inbox")?;
@@ -74,8 +76,7 @@ impl Reconciler {
                 self.verify_state_writes().await;
                 return Ok(());
             }
-            // A leave may be heard of after somebody asked for it to be forgotten.
-            self.apply_pardons().await?;
+            self.apply_pardons_to(&rows).await?;
             self.store.mark_inbox_handled(&ids).await.context("mark the inbox as handled")?;
         }
     }
@@ -95,9 +96,9 @@ impl Reconciler {
 
     /// Distrusts the whole mirror: every room is read again before the next plan.
     pub fn distrust_all(&mut self) {
-        for room in &mut self.world.mirror.rooms {
-            distrust(room);
-            room.age_restorations();
+        for room in self.world.rooms() {
+            distrust(&mut self.world, room);
+            self.world.age_restorations(room);
         }
     }
 
@@ -162,25 +163,5 @@ impl Reconciler {
             self.distrust_all();
         }
         self.trouble.homeserver = trouble;
-    }
-
-    /// Somebody may have asked for a rejoin.
-    pub async fn read_pardons(&mut self) -> Result<()> {
-        self.pardons = None;
-        self.apply_pardons().await
-    }
-
-    /// A reading knows who left; whether that is still respected is only in the database.
-    async fn apply_pardons(&mut self) -> Result<()> {
-        if self.pardons.is_none() {
-            self.pardons = Some(self.store.pardons().await.context("read the pardons")?);
-        }
-        for pardon in self.pardons.iter().flatten() {
-            let room = self.world.room_by_id(&pardon.room_id);
-            if let (Some(room), Some(user)) = (room, self.world.users.get(&pardon.user_id)) {
-                self.world.room_mut(room).pardon(user, &pardon.event_id);
-            }
-        }
-        Ok(())
     }
 }

@@ -56,11 +56,11 @@ mod tests {
         let bot = world.policy.bot.clone();
         let set = |world: &mut World, content: Value| {
             let event = StateEvent { content, sender: "@a:a".to_owned(), event_id: "$e".to_owned() };
-            world.room_mut(room).set_state(POWER_LEVELS, "", event, false);
+            world.set_state(room, POWER_LEVELS, event);
         };
-        world.policy.rooms[room.index()].unlisted = Unlisted::Remove;
-        world.policy.modes.joins = Mode::Enforce;
-        world.policy.modes.removals = Mode::Enforce;
+        world.adjust(|policy| policy.rooms[room.index()].unlisted = Unlisted::Remove);
+        world.adjust(|policy| policy.modes.joins = Mode::Enforce);
+        world.adjust(|policy| policy.modes.removals = Mode::Enforce);
         set(&mut world, json!({"users": {(bot.clone()): 100}, "invite": 50}));
         assert_eq!(lacks(&world, room), None);
         set(&mut world, json!({"users": {}, "invite": 30}));
@@ -68,8 +68,8 @@ mod tests {
         let key = room.key(&world);
         let lead = format!("the bot has level 0 in {key}, and needs 30 to join people, 50 to remove people: run ");
         assert!(text.starts_with(&lead), "{text}");
-        world.policy.modes.joins = Mode::Observe;
-        world.policy.modes.removals = Mode::Observe;
+        world.adjust(|policy| policy.modes.joins = Mode::Observe);
+        world.adjust(|policy| policy.modes.removals = Mode::Observe);
         assert_eq!(lacks(&world, room), None, "what is only counted needs no power");
     }
 }

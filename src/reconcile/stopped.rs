@@ -59,9 +59,7 @@ impl Reconciler {
 
     async fn name_culprit(&mut self, key: &ChangeKey) -> Result<()> {
         let by = culprit::find(&self.store, &self.world, key).await?;
-        if let Some(quarrel) = self.world.quarrels.get_mut(key) {
-            quarrel.by = by;
-        }
+        self.world.name_culprit(key, by);
         Ok(())
     }
 }

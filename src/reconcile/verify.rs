@@ -52,7 +52,7 @@ impl Verify {
                     counted = summary.joined_members,
                     "the mirror missed something"
                 );
-                distrust(world.room_mut(room));
+                distrust(world, room);
             } else {
                 *self = Self { due: Some(Instant::now() + SECOND_LOOK), second: true };
             }

@@ -207,7 +207,7 @@ impl Inside {
                 read = true;
             }
             let plan = if question.plan { Some(reconciler.plan().await?) } else { None };
-            (question.look)(reconciler, plan.as_ref());
+            (question.look)(reconciler, plan.as_deref());
             holds.push(question.held);
         }
         let asked = !holds.is_empty();

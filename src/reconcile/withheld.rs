@@ -20,6 +20,8 @@ pub(super) struct Withheld {
     written: HashMap<Key, Digest>,
     /// Those of an earlier process that no plan of this one has named yet; not read where `None`.
     inherited: Option<HashSet<Digest>>,
+    /// How the last plan was compared, where one was.
+    compared_whole: Option<bool>,
 }
 
 /// What changed since the last pass.
@@ -45,8 +47,19 @@ impl Changes {
 
 impl Withheld {
     /// Compares what is withheld now with what has its line. While something cannot be read (not `whole`) the plan is poorer
-    /// than the truth, and nothing counts as ended.
-    pub(super) async fn compare(&mut self, store: &Store, world: &World, plan: &Plan, whole: bool) -> Result<Changes> {
+    /// than the truth, and nothing counts as ended. `is_known` is a plan that was compared before.
+    pub(super) async fn compare(
+        &mut self,
+        store: &Store,
+        world: &World,
+        plan: &Plan,
+        whole: bool,
+        is_known: bool,
+    ) -> Result<Changes> {
+        if is_known && self.compared_whole == Some(whole) {
+            return Ok(Changes { begun: Vec::new(), ended: Vec::new() });
+        }
+        self.compared_whole = Some(whole);
         let inherited = match &mut self.inherited {
             Some(inherited) => inherited,
             unread => unread.insert(store.withheld().await.context("read what is withheld")?.into_iter().collect()),

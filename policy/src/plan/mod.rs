@@ -13,7 +13,7 @@ use crate::policy::Mode;
 use crate::pool_move::PoolMove;
 use crate::setting::Setting;
 use crate::users::UserIx;
-use crate::world::RoomIx;
+use crate::world::{RoomIx, World};
 
 /// Why something is planned, or why it is not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -131,6 +131,31 @@ impl Plan {
     /// Whether there is nothing to do, in any mode.
     pub fn is_empty(&self) -> bool {
         self.actions.is_empty()
+    }
+
+    /// The actions of one kind in one room, or in none.
+    pub fn of(&self, room: Option<RoomIx>, kind: Kind) -> &[Action] {
+        let place = |action: &Action| (action.change.room(), action.change.kind());
+        let start = self.actions.partition_point(|action| place(action) < (room, kind));
+        let end = self.actions.partition_point(|action| place(action) <= (room, kind));
+        &self.actions[start..end]
+    }
+
+    /// Whether this change is among the actions.
+    pub fn has(&self, world: &World, key: &ChangeKey) -> bool {
+        let of_kind = self.of(key.room, key.kind);
+        let name = |user: Option<UserIx>| user.map(|user| world.users.key(user));
+        let start = of_kind.partition_point(|action| name(action.change.user()) < name(key.user));
+        let same = of_kind[start..].iter().map(|action| &action.change).take_while(|change| change.user() == key.user);
+        same.into_iter().any(|change| change.key() == *key)
+    }
+
+    /// Whether anything is taken from anybody.
+    pub fn takes(&self, world: &World) -> bool {
+        let server = [Kind::LockAccount, Kind::DeactivateAccount, Kind::RevokeServerAdmin].map(|kind| (None, kind));
+        let of_room = |room| [Kind::Remove, Kind::SetPowerLevels].map(|kind| (Some(room), kind));
+        let places = server.into_iter().chain(world.rooms().flat_map(of_room));
+        places.into_iter().any(|(room, kind)| self.of(room, kind).iter().any(|action| action.change.takes() > 0))
     }
 
     /// What this pass carries out.

@@ -11,19 +11,29 @@ pub(super) fn plan_accounts(world: &World, plan: &mut Plan) {
         return;
     }
     let frozen = world.pool_freeze().is_some();
-    for user in world.users.iter().filter(|user| !world.is_exempt(*user)) {
-        if is_missing(world, user) {
-            plan.push(world, Change::CreateAccount { user }, Because::NoAccountYet);
-        } else if let Some(before) = to_be_restored(world, user) {
-            plan.push(world, Change::RestoreAccount { user, before }, Because::Restored);
-        } else if let Some((change, because)) = closing(world, user) {
-            if frozen {
-                let kind = change.kind();
-                plan.blocked.push(Blocked { kind, room: None, user, because: Because::Frozen });
-            } else {
-                plan.push(world, change, because);
-            }
-        }
+    for user in world.users.iter() {
+        plan_account(world, user, frozen, plan);
+    }
+}
+
+/// `frozen`: the pool's word on who is gone cannot be taken.
+pub(super) fn plan_account(world: &World, user: UserIx, frozen: bool, plan: &mut Plan) {
+    let (change, because) = if is_missing(world, user) {
+        (Change::CreateAccount { user }, Because::NoAccountYet)
+    } else if let Some(before) = to_be_restored(world, user) {
+        (Change::RestoreAccount { user, before }, Because::Restored)
+    } else if let Some(closing) = closing(world, user) {
+        closing
+    } else {
+        return;
+    };
+    if world.is_exempt(user) {
+        return;
+    }
+    if frozen && change.takes() > 0 {
+        plan.blocked.push(Blocked { kind: change.kind(), room: None, user, because: Because::Frozen });
+    } else {
+        plan.push(world, change, because);
     }
 }
 

@@ -27,11 +27,15 @@ pub(super) fn plan_admins(world: &World, plan: &mut Plan) {
     }
     let frozen = world.admins_freeze().is_some();
     for user in candidates(world) {
-        match judge_admin(world, user, frozen) {
-            AdminVerdict::Nothing => {}
-            AdminVerdict::Do(change, because) => plan.push(world, change, because),
-            AdminVerdict::Blocked(kind, because) => plan.blocked.push(Blocked { kind, room: None, user, because }),
-        }
+        plan_admin(world, user, frozen, plan);
+    }
+}
+
+pub(super) fn plan_admin(world: &World, user: UserIx, frozen: bool, plan: &mut Plan) {
+    match judge_admin(world, user, frozen) {
+        AdminVerdict::Nothing => {}
+        AdminVerdict::Do(change, because) => plan.push(world, change, because),
+        AdminVerdict::Blocked(kind, because) => plan.blocked.push(Blocked { kind, room: None, user, because }),
     }
 }
 
@@ -45,7 +49,7 @@ fn candidates(world: &World) -> HashSet<UserIx> {
                 users.insert(*user);
             }
             Matcher::Group(group) => users.extend(world.facts.groups.get(group).into_iter().flatten()),
-            Matcher::Team(_) | Matcher::TeamRole(..) => users.extend(world.facts.places.keys()),
+            Matcher::Team(_) | Matcher::TeamRole(..) => users.extend(world.facts.places.people()),
             Matcher::Everyone => users.extend(world.users.iter()),
         }
     }

@@ -3,7 +3,7 @@
 use crate::entitlement::Entitlement;
 use crate::facts::Account;
 use crate::mirror::Membership;
-use crate::plan::{Because, Change, Kind};
+use crate::plan::{Because, Blocked, Change, Kind, Pardon, Plan};
 use crate::planner::accounts::{is_missing, is_to_be_restored};
 use crate::policy::{Mode, OnLeave};
 use crate::users::UserIx;
@@ -15,6 +15,15 @@ pub(crate) enum Verdict {
     Do(Change, Because),
     Blocked(Kind, Because),
     Pardon(Box<str>),
+}
+
+pub(super) fn plan_member(world: &World, room: RoomIx, user: UserIx, frozen: bool, plan: &mut Plan) {
+    match judge(world, room, user, frozen) {
+        Verdict::Nothing => {}
+        Verdict::Do(change, because) => plan.push(world, change, because),
+        Verdict::Blocked(kind, because) => plan.blocked.push(Blocked { kind, room: Some(room), user, because }),
+        Verdict::Pardon(event_id) => plan.pardons.push(Pardon { room, user, event_id }),
+    }
 }
 
 pub(crate) fn judge(world: &World, room: RoomIx, user: UserIx, frozen: bool) -> Verdict {
@@ -102,7 +111,7 @@ pub(crate) fn why_not(world: &World, user: UserIx) -> Because {
         Account::Refused => return Because::PoolRefused,
         Account::Unknown | Account::Active => {}
     }
-    let known = world.facts.places.contains_key(&user)
+    let known = world.facts.places.contains(user)
         || world.facts.accounts.get(user) != Account::Unknown
         || world.facts.groups.values().any(|group| group.contains(&user));
     if known { Because::NotEntitled } else { Because::NobodyKnows }

@@ -1,6 +1,9 @@
 //! Power levels of a room: one event with all that changes in it.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+
+use hashbrown::HashSet;
+use serde_json::Value;
 
 use crate::levels::{Levels, POWER_LEVELS};
 use crate::obstacle::Obstacle;
@@ -11,31 +14,83 @@ use crate::rewrite::Rewrite;
 use crate::users::UserIx;
 use crate::world::{Matcher, RoomIx, World};
 
-pub(super) fn plan_power(world: &World, room: RoomIx, plan: &mut Plan) {
+/// What is planned for one person's level, where something is.
+#[derive(Clone, Debug)]
+pub(super) struct Levelled {
+    pub(super) user: UserIx,
+    verdict: Result<PowerEdit, Obstacle>,
+}
+
+/// Answers with what is planned for single levels.
+pub(super) fn plan_power(world: &World, room: RoomIx, plan: &mut Plan) -> Vec<Levelled> {
     if world.power[room.index()].is_empty() {
-        return;
+        return Vec::new();
     }
-    let mirror = world.room(room);
-    let now = mirror.content(POWER_LEVELS);
-    let restores = mirror.to_restore();
-    // What was overwritten counts as being there: grants are judged beside it, and one event does both.
-    let restored = now.cloned().map(|mut content| {
-        restores.iter().for_each(|one| one.restore(&mut content));
-        content
+    let content = Restored::of(world, room);
+    let levelled = content.levels(world, room).map(|levels| {
+        let candidates = candidates(world, room, &levels).into_iter();
+        candidates.filter_map(|user| level(world, room, user, &levels)).collect::<Vec<_>>()
     });
+    let levelled = levelled.unwrap_or_default();
+    plan_levels(world, room, &content, &levelled, plan);
+    levelled
+}
+
+/// A room's power levels with what was overwritten put back: it counts as being there. Grants are judged beside it, and one
+/// event does both.
+pub(super) struct Restored<'a> {
+    content: Option<Cow<'a, Value>>,
+    restores: Vec<Overwritten>,
+}
+
+impl<'a> Restored<'a> {
+    pub(super) fn of(world: &'a World, room: RoomIx) -> Self {
+        let mirror = world.room(room);
+        let restores = mirror.to_restore();
+        let mut content = mirror.content(POWER_LEVELS).map(Cow::Borrowed);
+        if let Some(content) = content.as_mut().filter(|_| !restores.is_empty()) {
+            restores.iter().for_each(|one| one.restore(content.to_mut()));
+        }
+        Self { content, restores }
+    }
+
+    pub(super) fn levels<'b>(&'b self, world: &'b World, room: RoomIx) -> Option<Levels<'b>> {
+        Levels::read(self.content.as_deref(), world.room(room).creators()).ok()
+    }
+}
+
+/// Compares one person's level with what it should be. Only whoever the room names or a grant means has another than they
+/// should.
+pub(super) fn level(world: &World, room: RoomIx, user: UserIx, levels: &Levels<'_>) -> Option<Levelled> {
+    let verdict = match world.judge_power(room, user, levels).verdict {
+        PowerVerdict::LeftAlone | PowerVerdict::Right => return None,
+        PowerVerdict::Edit(edit) => Ok(edit),
+        PowerVerdict::Blocked(obstacle) => Err(obstacle),
+    };
+    Some(Levelled { user, verdict })
+}
+
+/// Whether somebody may have another level than they should: whom the room names, and whom a grant means.
+pub(super) fn is_candidate(world: &World, room: RoomIx, user: UserIx, levels: &Levels<'_>) -> bool {
+    let mut granted = world.power[room.index()].iter().flat_map(|(_, selectors)| selectors);
+    granted.any(|selector| world.matches(*selector, user)) || levels.explicit(&world.users.mxid(user)).is_some()
+}
+
+/// One event for what becomes of everybody, in the order of their names.
+pub(super) fn plan_levels(world: &World, room: RoomIx, content: &Restored<'_>, levelled: &[Levelled], plan: &mut Plan) {
     let mut block = |user: UserIx, obstacle: Obstacle| {
         let because = Because::Obstacle(obstacle);
         plan.blocked.push(Blocked { kind: Kind::SetPowerLevels, room: Some(room), user, because });
     };
-    let Ok(levels) = Levels::read(restored.as_ref(), mirror.creators()) else {
+    let Some(levels) = content.levels(world, room) else {
         return block(world.bot(), Obstacle::Unreadable);
     };
+    let (now, restores) = (world.room(room).content(POWER_LEVELS), &content.restores);
     let mut edits = Vec::new();
-    for user in candidates(world, room, &levels) {
-        match world.judge_power(room, user, &levels).verdict {
-            PowerVerdict::LeftAlone | PowerVerdict::Right => {}
-            PowerVerdict::Edit(edit) => edits.push(edit),
-            PowerVerdict::Blocked(obstacle) => block(user, obstacle),
+    for Levelled { user, verdict } in levelled {
+        match verdict {
+            Ok(edit) => edits.push(*edit),
+            Err(obstacle) => block(*user, *obstacle),
         }
     }
     if edits.is_empty() && restores.is_empty() {
@@ -51,8 +106,11 @@ pub(super) fn plan_power(world: &World, room: RoomIx, plan: &mut Plan) {
     let mut told = false;
     for keep in narrower {
         edits.retain(keep);
-        match world.rewrite_levels(room, now, &edits, &restores) {
-            Rewrite::Write(_) => return push(world, room, edits, restores, plan),
+        match world.rewrite_levels(room, now, &edits, restores) {
+            Rewrite::Write(_) => {
+                let change = Change::SetPowerLevels { room, edits: edits.into(), restores: restores.as_slice().into() };
+                return plan.push(world, change, Because::Grants);
+            }
             Rewrite::AlreadySo | Rewrite::Outdated => return,
             Rewrite::Refused(Obstacle::TooLarge { .. }) if told => {}
             Rewrite::Refused(obstacle) => {
@@ -66,38 +124,20 @@ pub(super) fn plan_power(world: &World, room: RoomIx, plan: &mut Plan) {
     }
 }
 
-fn push(world: &World, room: RoomIx, edits: Vec<PowerEdit>, restores: Vec<Overwritten>, plan: &mut Plan) {
-    let change = Change::SetPowerLevels { room, edits: edits.into(), restores: restores.into() };
-    plan.push(world, change, Because::Grants);
-}
-
-/// Everybody who may have another level than they should, in the order of their names: those whom the room names, and those
-/// whom a grant may mean.
-fn candidates<'a>(world: &'a World, room: RoomIx, levels: &Levels<'_>) -> impl Iterator<Item = UserIx> + use<'a> {
-    let named = levels.entries().filter_map(|(mxid, _)| world.users.get(mxid));
-    let mut found: BTreeMap<&str, UserIx> = named.map(|user| (world.users.key(user), user)).collect();
-    let mut add = |users: &mut dyn Iterator<Item = UserIx>| {
-        found.extend(users.map(|user| (world.users.key(user), user)));
-    };
-    let selectors: Vec<Matcher> =
-        world.power[room.index()].iter().flat_map(|(_, selectors)| selectors).copied().collect();
-    let has = |wanted: fn(&Matcher) -> bool| selectors.iter().any(wanted);
-    if has(|selector| *selector == Matcher::Everyone) {
-        add(&mut world.users.iter().filter(|user| world.facts.is_active(*user)));
-    } else if has(|selector| matches!(selector, Matcher::Team(_) | Matcher::TeamRole(..))) {
-        add(&mut world
-            .facts
-            .places
-            .keys()
-            .copied()
-            .filter(|user| selectors.iter().any(|selector| world.matches(*selector, *user))));
-    }
-    for selector in &selectors {
+/// All whom [`is_candidate`] means, in the order of their names.
+pub(super) fn candidates(world: &World, room: RoomIx, levels: &Levels<'_>) -> Vec<UserIx> {
+    let mut found: HashSet<UserIx> = levels.entries().filter_map(|(mxid, _)| world.users.get(mxid)).collect();
+    for selector in world.power[room.index()].iter().flat_map(|(_, selectors)| selectors) {
         match selector {
-            Matcher::Group(group) => add(&mut world.facts.groups.get(group).into_iter().flatten().copied()),
-            Matcher::Subject(user) => add(&mut std::iter::once(*user)),
-            Matcher::Everyone | Matcher::Team(_) | Matcher::TeamRole(..) => {}
+            Matcher::Everyone => found.extend(world.users.iter().filter(|user| world.facts.is_active(*user))),
+            Matcher::Team(_) | Matcher::TeamRole(..) => {
+                found.extend(world.facts.places.people().filter(|user| world.matches(*selector, *user)));
+            }
+            Matcher::Group(group) => found.extend(world.facts.groups.get(group).into_iter().flatten()),
+            Matcher::Subject(user) => drop(found.insert(*user)),
         }
     }
-    found.into_values()
+    let mut found: Vec<UserIx> = found.into_iter().collect();
+    found.sort_by_key(|user| world.users.key(*user));
+    found
 }

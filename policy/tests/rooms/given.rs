@@ -89,12 +89,19 @@ impl Given {
     }
 
     pub(crate) fn world(&self) -> World {
-        let mut world = World::new(self.policy());
+        self.world_with(|_| ())
+    }
+
+    /// The same with another policy.
+    pub(crate) fn world_with(&self, change: impl FnOnce(&mut Policy)) -> World {
+        let mut policy = self.policy();
+        change(&mut policy);
+        let mut world = World::new(policy);
         world.set_roster(read_roster(self.sources.rows.clone(), SERVER, BOT));
         match self.sources.roster {
             Listing::Good => {}
             Listing::Failing => world.fail_roster("connection refused"),
-            Listing::Never => world.facts.roster = SourceState::Unread,
+            Listing::Never => world.set_roster_state(SourceState::Unread),
         }
         world.set_group(
             "nest-admin",
@@ -102,15 +109,16 @@ impl Given {
             self.sources.group.iter().map(|user| mxid(*user)),
         );
         if let Some((listing, accounts)) = &self.sources.pool {
-            world.facts.accounts_from = AccountsFrom::Pool;
-            world.facts.pool = source(*listing);
+            world.set_accounts_from(AccountsFrom::Pool);
+            world.set_pool(source(*listing));
             for (user, account) in accounts {
                 world.set_account(&mxid(*user), *account, None, false);
             }
         }
         let room = world.rooms().next().expect("the one room");
-        world.room_mut(room).standing = Standing::Ready;
-        self.version.clone_into(&mut world.room_mut(room).version);
+        let mut anew = world.room_anew(room, self.version.to_string());
+        anew.standing = Standing::Ready;
+        world.set_room(room, anew);
         for (user, membership) in &self.in_room {
             world.set_membership(room, &mxid(*user), *membership, Some("$left"));
             world.set_on_server(&mxid(*user), OnServer { present: true, ..OnServer::default() });
@@ -124,7 +132,7 @@ impl Given {
         if let Some(levels) = &self.levels {
             world.set_state(room, POWER_LEVELS, state(levels.clone(), FOUNDER));
         }
-        world.mirror.accounts_listed = true;
+        world.set_accounts_listed(true);
         world
     }
 

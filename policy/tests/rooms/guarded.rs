@@ -15,8 +15,8 @@ proptest! {
         let all = plan(&open, &Recent::default());
         carry_out(&mut open, &all);
         prop_assume!(!all.held().any(|action| action.change.kind() == Kind::SetPowerLevels));
-        let mut world = given.world();
-        world.policy.guard = GuardLimits { free_removals: 0, max_removals: 0, max_fraction: 0.0, window_seconds: 60 };
+        let none = GuardLimits { free_removals: 0, max_removals: 0, max_fraction: 0.0, window_seconds: 60 };
+        let mut world = given.world_with(|policy| policy.guard = none);
         let before = levels(&world);
         let mut guarded = plan(&world, &Recent::default());
         let held = guarded.held().map(|action| action.change.takes()).sum::<u32>();

@@ -240,8 +240,7 @@ proptest! {
 
     #[test]
     fn observing_counts_exactly_what_enforcing_would_do(given in given()) {
-        let (enforced, mut observed) = (given.world(), given.world());
-        observed.policy.modes = Modes::default();
+        let (enforced, observed) = (given.world(), given.world_with(|policy| policy.modes = Modes::default()));
         let changes = |world: &World| -> Vec<(Change, Option<Hold>)> {
             let plan = plan(world, &Recent::default());
             of_the_room(&plan).into_iter().map(|action| (action.change.clone(), action.held)).collect()

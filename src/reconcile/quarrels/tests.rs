@@ -6,16 +6,15 @@ use provisioner_policy::{
 use serde_json::json;
 
 use super::*;
-use crate::reconcile::feed::tests::world as small_world;
+use crate::reconcile::feed::tests::world_in as small_world_in;
 
 /// A world in which one person is to be joined.
 fn world() -> (World, Change) {
-    let (mut world, room) = small_world();
-    world.policy.modes = Modes { joins: Mode::Enforce, ..Modes::default() };
-    world.mirror.accounts_listed = true;
+    let (mut world, room) = small_world_in(Modes { joins: Mode::Enforce, ..Modes::default() });
+    world.set_accounts_listed(true);
     world.set_on_server("@u:a", OnServer { present: true, ..OnServer::default() });
-    let user = world.users.intern("@u:a");
-    world.facts.accounts.set(user, provisioner_policy::Account::Active);
+    world.set_account("@u:a", provisioner_policy::Account::Active, None, false);
+    let user = world.intern("@u:a");
     let change = Change::Join { room, user, before: provisioner_policy::Membership::None };
     (world, change)
 }
@@ -81,7 +80,7 @@ fn a_restart_does_not_begin_the_count_anew() {
     assert_eq!(world.quarrel(&change).map(|quarrel| quarrel.times), Some(5));
 
     let mut again = Quarrels::default();
-    world.quarrels.clear();
+    world.end_quarrel(&change.key());
     let lines = (0..5).map(|time| line(300.0 - f64::from(time), false)).chain([line(290.0, true)]);
     again.inherit(&mut world, lines.collect(), now);
     assert!(world.quarrel(&change).is_some() && again.told.contains(&change.key()));
@@ -91,8 +90,8 @@ fn a_restart_does_not_begin_the_count_anew() {
 
 /// A room with a name and a grant, in which one person has a level by hand.
 fn room_with_levels() -> (World, RoomIx) {
-    let (world, _) = small_world();
-    let mut policy = world.policy;
+    let (world, _) = small_world_in(Modes::default());
+    let mut policy = world.policy.clone();
     let lead = Selector::Subject("lead".to_owned());
     policy.modes = Modes { power_levels: Mode::Enforce, room_state: Mode::Enforce, ..Modes::default() };
     policy.rooms[0].power = vec![PowerGrant { level: 50, grant: vec![lead.clone()] }];
@@ -100,7 +99,7 @@ fn room_with_levels() -> (World, RoomIx) {
     policy.rooms[0].settings.name = Some("Staff".to_owned());
     let mut world = World::new(policy);
     let room = world.rooms().next().unwrap();
-    world.room_mut(room).standing = Standing::Ready;
+    world.set_standing(room, Standing::Ready);
     let content = json!({"users": {"@bot:a": 100, "@hand:a": 60}});
     let state = StateEvent { content, sender: "@admin:a".to_owned(), event_id: "$e".to_owned() };
     world.set_state(room, POWER_LEVELS, state);
@@ -117,7 +116,7 @@ fn a_level_is_counted_by_itself_whatever_else_its_event_changes() {
     for other in 0..5 {
         quarrels.undone(vec![key], now);
         assert!(world.quarrels.is_empty());
-        let somebody = world.users.intern(&format!("@somebody{other}:a"));
+        let somebody = world.intern(&format!("@somebody{other}:a"));
         let edits = [edit(hand, None), edit(somebody, Some(50))].into();
         quarrels.done(&mut world, &Change::SetPowerLevels { room, edits, restores: Box::default() }, now);
     }
@@ -150,8 +149,8 @@ fn a_level_that_waits_keeps_no_other_waiting() {
     let change = Change::SetPowerLevels { room, edits: edits.into(), restores: Box::default() };
     (0..3).for_each(|_| quarrels.done(&mut world, &change, now));
     let users = |now: Instant| -> Vec<String> {
-        let mut plan = plan(&world, &Recent::default());
-        quarrels.narrow(&mut plan, now);
+        let mut plan = Arc::new(plan(&world, &Recent::default()));
+        quarrels.narrow(&world, &mut plan, now);
         let due = plan.due().filter(|action| quarrels.is_due(&action.change, now));
         let keys = due.flat_map(|action| action.change.counted());
         keys.filter_map(|key| Some(world.users.mxid(key.user?))).collect()

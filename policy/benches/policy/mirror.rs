@@ -1,0 +1,38 @@
+//! The mirror: a room of a million members read for the first time, and read again.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::{BatchSize, Criterion};
+use provisioner_policy::{Membership, Standing, World};
+
+use crate::people;
+
+const MEMBERS: usize = 1_000_000;
+
+fn read(world: &mut World, members: &[Box<str>]) {
+    let room = world.room_by_key("red-room").expect("the policy has it");
+    let mut anew = world.room_anew(room, "10".to_owned());
+    for member in members {
+        let user = world.intern(member);
+        anew.take_membership(user, Membership::Join, None);
+        world.set_present(user);
+    }
+    anew.standing = Standing::Ready;
+    world.set_room(room, anew);
+}
+
+pub(crate) fn load(criterion: &mut Criterion) {
+    let members: Vec<Box<str>> = (0..MEMBERS).map(|number| people::mxid(number).into()).collect();
+    let mut group = criterion.benchmark_group("mirror");
+    group.sample_size(10).measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_millis(300));
+    group.bench_function("a_million_members_of_whom_nobody_is_known", |bench| {
+        let begin = || World::new(people::policy());
+        bench.iter_batched_ref(begin, |world| read(world, &members), BatchSize::PerIteration);
+    });
+    let mut world = World::new(people::policy());
+    read(&mut world, &members);
+    group.bench_function("a_million_members_again", |bench| {
+        bench.iter(|| read(black_box(&mut world), &members));
+    });
+}

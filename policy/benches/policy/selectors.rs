@@ -1,0 +1,24 @@
+//! Who belongs where: a room's selectors applied to everybody.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::{Criterion, Throughput};
+use provisioner_policy::Entitlement;
+
+use crate::people;
+
+const PEOPLE: usize = 100_000;
+
+pub(crate) fn entitlement(criterion: &mut Criterion) {
+    let world = people::desired(PEOPLE);
+    let mut group = criterion.benchmark_group("selectors");
+    group.sample_size(20).measurement_time(Duration::from_secs(1)).warm_up_time(Duration::from_millis(300));
+    group.throughput(Throughput::Elements(PEOPLE as u64));
+    for room in world.rooms() {
+        group.bench_function(room.key(&world), |bench| {
+            let is_entitled = |user| matches!(world.entitlement(room, user), Entitlement::By(_));
+            bench.iter(|| black_box(world.users.iter().filter(|user| is_entitled(*user)).count()));
+        });
+    }
+}

@@ -1,0 +1,79 @@
+//! Who belongs to which teams. Most people have one of a few sets of places, so each set is kept once and everybody has a
+//! number.
+
+use hashbrown::HashMap;
+
+use crate::column::Column;
+use crate::names::NameIx;
+use crate::user_set::UserSet;
+use crate::users::UserIx;
+
+/// One belonging, by numbers: the team and, where the row had one, the role.
+pub type Place = (NameIx, Option<NameIx>);
+
+/// The places of everybody whom the roster names.
+#[derive(Debug, Default)]
+pub struct Places {
+    sets: Vec<Box<[Place]>>,
+    index: HashMap<Box<[Place]>, u32>,
+    /// Counted from 1; 0 is somebody whom the roster does not name.
+    of: Column<u32>,
+    people: usize,
+}
+
+impl Places {
+    /// What the roster says of a user; `None` where it does not name them.
+    pub fn get(&self, user: UserIx) -> Option<&[Place]> {
+        let set = self.of.get(user).checked_sub(1)?;
+        Some(&self.sets[set as usize])
+    }
+
+    /// Whether the roster names the user.
+    pub fn contains(&self, user: UserIx) -> bool {
+        self.of.get(user) != 0
+    }
+
+    /// How many people the roster names.
+    pub fn len(&self) -> usize {
+        self.people
+    }
+
+    /// Whether the roster names nobody.
+    pub fn is_empty(&self) -> bool {
+        self.people == 0
+    }
+
+    /// Everybody whom the roster names.
+    pub fn people(&self) -> impl Iterator<Item = UserIx> + '_ {
+        self.of.iter().map(|(user, _)| user)
+    }
+
+    /// Sets what the roster says of a user; true where it said something else, or nothing.
+    pub(crate) fn set(&mut self, user: UserIx, places: &[Place]) -> bool {
+        let set = match self.index.get(places) {
+            Some(set) => *set,
+            None => {
+                self.sets.push(places.into());
+                let set = u32::try_from(self.sets.len()).expect("fewer than 2^32 sets of places");
+                self.index.insert(places.into(), set);
+                set
+            }
+        };
+        let before = self.of.set(user, set);
+        self.people += usize::from(before == 0);
+        before != set
+    }
+
+    /// Forgets everybody who is not among `named`, and answers with them.
+    pub(crate) fn keep_only(&mut self, named: &UserSet) -> Vec<UserIx> {
+        if named.len() == self.people {
+            return Vec::new();
+        }
+        let gone: Vec<UserIx> = self.people().filter(|user| !named.contains(*user)).collect();
+        for user in &gone {
+            self.of.set(*user, 0);
+        }
+        self.people -= gone.len();
+        gone
+    }
+}

@@ -1,0 +1,33 @@
+//! Rooms that were replaced: the policy is moved to the successor, which is read before anything is planned in it.
+
+use crate::follow::Followed;
+use crate::mirror::{Membership, RoomMirror};
+use crate::world::{RoomIx, World};
+
+impl World {
+    /// Moves rooms to their successors. Those whose id is another now are unread.
+    pub fn follow(&mut self, known: Vec<Followed>) -> Vec<RoomIx> {
+        let ids = |world: &Self| -> Vec<String> { world.policy.rooms.iter().map(|room| room.id.clone()).collect() };
+        let before = ids(self);
+        self.known.policy.follow(known);
+        let after = ids(self);
+        let moved: Vec<RoomIx> = self.rooms().filter(|room| before[room.index()] != after[room.index()]).collect();
+        for room in &moved {
+            self.set_room(*room, RoomMirror::default());
+        }
+        moved
+    }
+
+    /// Takes leaves by choice over from the rooms that were replaced, for those who never were in the new one.
+    pub fn inherit_departures(&mut self) {
+        for moved in self.policy.followed.clone() {
+            let Some(room) = self.room_by_id(&moved.id) else { continue };
+            for (mxid, event_id) in &moved.departures {
+                let user = self.intern(mxid);
+                if self.room(room).membership(user) == Membership::None {
+                    self.set_member(room, user, Membership::Left, Some(event_id));
+                }
+            }
+        }
+    }
+}

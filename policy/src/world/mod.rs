@@ -1,0 +1,199 @@
+//! The world: policy, facts and mirror side by side, and the only place where names become numbers.
+//!
+//! What is known is read freely and changed only here, by functions that note what was touched: a plan is kept up to date by
+//! that (see [`crate::Planner`]), so a change that went unnoticed would be a change that is never acted on.
+
+mod changes;
+mod follow;
+mod homeserver;
+mod sources;
+
+use std::ops::Deref;
+
+use hashbrown::{HashMap, HashSet};
+
+use self::changes::Changes;
+pub(crate) use self::changes::Touched;
+use crate::facts::Facts;
+use crate::mirror::{Mirror, RoomMirror};
+use crate::names::{NameIx, Names};
+use crate::plan::ChangeKey;
+use crate::policy::{Policy, RoomPolicy};
+use crate::quarrel::Quarrel;
+use crate::selector::Selector;
+use crate::users::{UserIx, Users};
+
+/// A managed room by its position in the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RoomIx(pub(crate) u16);
+
+impl RoomIx {
+    /// Position in the policy's rooms.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A selector whose names are numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Matcher {
+    Everyone,
+    Team(NameIx),
+    TeamRole(NameIx, NameIx),
+    Group(NameIx),
+    Subject(UserIx),
+}
+
+/// Everything the planner looks at, and what of it was touched since it last looked.
+#[derive(Debug)]
+pub struct World {
+    known: Known,
+    changes: Changes,
+}
+
+impl Deref for World {
+    type Target = Known;
+
+    fn deref(&self) -> &Known {
+        &self.known
+    }
+}
+
+/// What a [`World`] knows, to be read.
+#[derive(Debug)]
+pub struct Known {
+    pub policy: Policy,
+    pub users: Users,
+    pub names: Names,
+    pub facts: Facts,
+    pub mirror: Mirror,
+    /// What somebody keeps undoing.
+    pub quarrels: HashMap<ChangeKey, Quarrel>,
+    pub(crate) members: Vec<Vec<Matcher>>,
+    /// Grants of each room, with their levels.
+    pub(crate) power: Vec<Vec<(i64, Vec<Matcher>)>>,
+    pub(crate) admins: Vec<Matcher>,
+    pub(crate) operators: Vec<Matcher>,
+    exempt: HashSet<UserIx>,
+    bot: UserIx,
+}
+
+impl World {
+    /// A world in which nothing has been read yet.
+    pub fn new(policy: Policy) -> Self {
+        let mut users = Users::new(&policy.server_name);
+        let mut names = Names::default();
+        let bot = users.intern(&policy.bot);
+        let mut exempt: HashSet<_> = policy.exempt.iter().map(|mxid| users.intern(mxid)).collect();
+        exempt.insert(bot);
+        let mut compile = |selectors: &[Selector]| -> Vec<Matcher> {
+            selectors.iter().map(|one| matcher(one, &mut users, &mut names, &policy.server_name)).collect()
+        };
+        let members = policy.rooms.iter().map(|room| compile(&room.members)).collect();
+        let grants = |room: &RoomPolicy| room.power.iter().map(|one| (one.level, compile(&one.grant))).collect();
+        let power = policy.rooms.iter().map(grants).collect();
+        let admins = compile(&policy.server_admins);
+        let operators = compile(&policy.operators);
+        let mirror =
+            Mirror { rooms: policy.rooms.iter().map(|_| RoomMirror::default()).collect(), ..Mirror::default() };
+        let changes = Changes::of_rooms(policy.rooms.len());
+        let (facts, quarrels) = (Facts::default(), HashMap::new());
+        let known =
+            Known { policy, users, names, facts, mirror, quarrels, members, power, admins, operators, exempt, bot };
+        Self { known, changes }
+    }
+
+    /// The number of an MXID, which is remembered if it is new.
+    pub fn intern(&mut self, mxid: &str) -> UserIx {
+        let before = self.known.users.len();
+        let user = self.known.users.intern(mxid);
+        if self.known.users.len() > before {
+            self.changes.something();
+        }
+        user
+    }
+
+    /// Changes what was decided, selectors excepted: everybody is judged anew.
+    pub fn adjust(&mut self, change: impl FnOnce(&mut Policy)) {
+        self.changes.everything();
+        change(&mut self.known.policy);
+    }
+
+    /// Notes that somebody keeps undoing a change, or what is known of it by now.
+    pub fn begin_quarrel(&mut self, key: ChangeKey, quarrel: Quarrel) {
+        self.changes.something();
+        self.known.quarrels.insert(key, quarrel);
+    }
+
+    /// Notes who undoes a change.
+    pub fn name_culprit(&mut self, key: &ChangeKey, by: Option<String>) {
+        self.changes.something();
+        if let Some(quarrel) = self.known.quarrels.get_mut(key) {
+            quarrel.by = by;
+        }
+    }
+
+    /// A quarrel is over.
+    pub fn end_quarrel(&mut self, key: &ChangeKey) {
+        self.changes.something();
+        self.known.quarrels.remove(key);
+    }
+}
+
+impl Known {
+    /// Every managed room.
+    pub fn rooms(&self) -> impl Iterator<Item = RoomIx> + use<> {
+        (0..self.policy.rooms.len()).map(|index| RoomIx(u16::try_from(index).expect("fewer than 65,536 rooms")))
+    }
+
+    /// The room with this key.
+    pub fn room_by_key(&self, key: &str) -> Option<RoomIx> {
+        self.rooms().find(|room| self.policy.rooms[room.index()].key == key)
+    }
+
+    /// The managed room with this room ID.
+    pub fn room_by_id(&self, id: &str) -> Option<RoomIx> {
+        self.rooms().find(|room| self.policy.rooms[room.index()].id == id)
+    }
+
+    /// What Synapse has of a room.
+    pub fn room(&self, room: RoomIx) -> &RoomMirror {
+        &self.mirror.rooms[room.index()]
+    }
+
+    /// The bot itself.
+    pub fn bot(&self) -> UserIx {
+        self.bot
+    }
+
+    /// Whether a selector names this user alone.
+    pub(crate) fn is_selected(&self, user: UserIx) -> bool {
+        self.selected_subjects().any(|subject| subject == user)
+    }
+
+    /// Whether no action may ever touch this user: the bot, and the ids of `guard.exempt`.
+    pub fn is_exempt(&self, user: UserIx) -> bool {
+        self.exempt.contains(&user)
+    }
+
+    /// People whom a selector names one by one.
+    pub(crate) fn selected_subjects(&self) -> impl Iterator<Item = UserIx> + '_ {
+        let selected = self.members.iter().flatten().chain(self.power.iter().flatten().flat_map(|(_, grant)| grant));
+        selected.chain(&self.admins).filter_map(|matcher| match matcher {
+            Matcher::Subject(user) => Some(*user),
+            _ => None,
+        })
+    }
+}
+
+fn matcher(selector: &Selector, users: &mut Users, names: &mut Names, server_name: &str) -> Matcher {
+    match selector {
+        Selector::Everyone => Matcher::Everyone,
+        Selector::Team(team) => Matcher::Team(names.intern(team)),
+        Selector::TeamRole { team, role } => Matcher::TeamRole(names.intern(team), names.intern(role)),
+        Selector::Group(group) => Matcher::Group(names.intern(group)),
+        Selector::Subject(subject) => {
+            Matcher::Subject(users.intern(&format!("@{}:{server_name}", subject.to_ascii_lowercase())))
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What the sources say, taken into the world.
+
+use hashbrown::HashSet;
+
+use crate::facts::{Account, AccountsFrom, Hiding, SourceState};
+use crate::names::NameIx;
+use crate::places::Place;
+use crate::plan::Closed;
+use crate::roster::RosterReading;
+use crate::user_set::UserSet;
+use crate::users::UserIx;
+use crate::world::{Known, World};
+
+impl World {
+    /// Says where accounts come from.
+    pub fn set_accounts_from(&mut self, accounts_from: AccountsFrom) {
+        self.changes.something();
+        self.known.facts.accounts_from = accounts_from;
+        let known = &self.known;
+        self.changes.unknown = known.named().filter(|user| known.is_unknown(*user)).collect();
+        self.changes.closed = known.facts.closed_by_us.keys().copied().collect();
+    }
+
+    /// Says how far the pool's listing can be believed.
+    pub fn set_pool(&mut self, state: SourceState) {
+        self.changes.something();
+        self.known.facts.pool = state;
+    }
+
+    /// Takes a whole reading of the roster.
+    pub fn set_roster(&mut self, reading: RosterReading) {
+        let mut named = UserSet::default();
+        let mut places: Vec<Place> = Vec::new();
+        for (mxid, belongings) in &reading.people {
+            let Known { users, names, facts, .. } = &mut self.known;
+            places.clear();
+            places.extend(
+                belongings
+                    .iter()
+                    .map(|one| (names.intern(&one.team), one.role.as_deref().map(|role| names.intern(role)))),
+            );
+            let user = users.intern(mxid);
+            named.insert(user);
+            if facts.places.set(user, &places) {
+                self.touch_source(user);
+            }
+        }
+        for user in self.known.facts.places.keep_only(&named) {
+            self.touch_source(user);
+        }
+        let folded: HashSet<UserIx> = reading.folded.keys().map(|mxid| self.known.users.intern(mxid)).collect();
+        let before = std::mem::replace(&mut self.known.facts.folded, folded.clone());
+        for user in folded.symmetric_difference(&before) {
+            self.touch_source(*user);
+        }
+        let Known { names, facts, .. } = &mut self.known;
+        facts.hiding = Hiding::of(&reading.trouble, |team| names.intern(team));
+        facts.roster_rows = reading.rows;
+        facts.roster_trouble = reading.trouble;
+        facts.roster = SourceState::Good;
+        self.changes.something();
+    }
+
+    /// Notes that the roster could not be read. What was read before still stands.
+    pub fn fail_roster(&mut self, reason: impl Into<String>) {
+        self.set_roster_state(SourceState::Failing(reason.into()));
+    }
+
+    /// Says how far the roster can be believed. What was read before still stands.
+    pub fn set_roster_state(&mut self, state: SourceState) {
+        self.changes.something();
+        self.known.facts.roster = state;
+    }
+
+    /// Takes what the account store says of one account, and whether this service closed it on Synapse.
+    pub fn set_account(&mut self, mxid: &str, account: Account, closed_by_us: Option<Closed>, folded: bool) {
+        let user = self.intern(mxid);
+        let facts = &mut self.known.facts;
+        let before = facts.accounts.set(user, account);
+        let was_folded = if folded { !facts.folded_accounts.insert(user) } else { facts.folded_accounts.remove(&user) };
+        if (before, was_folded) != (account, folded) {
+            self.touch_source(user);
+        }
+        self.set_closed(user, closed_by_us);
+    }
+
+    /// Notes whether this service closed an account on Synapse.
+    pub fn set_closed(&mut self, user: UserIx, closed: Option<Closed>) {
+        let by_us = &mut self.known.facts.closed_by_us;
+        let before = match closed {
+            Some(closed) => by_us.insert(user, closed),
+            None => by_us.remove(&user),
+        };
+        if before != closed {
+            self.touch_source(user);
+        }
+    }
+
+    /// Takes a group of the pool: its members as last read whole, and whether that still stands.
+    pub fn set_group(&mut self, name: &str, state: SourceState, members: impl Iterator<Item = impl AsRef<str>>) {
+        let group = self.known.names.intern(name);
+        let members: HashSet<UserIx> = members.map(|mxid| self.known.users.intern(mxid.as_ref())).collect();
+        let before = self.known.facts.groups.remove(&group).unwrap_or_default();
+        for user in members.symmetric_difference(&before) {
+            self.touch_source(*user);
+        }
+        self.set_group_state(group, state);
+        self.known.facts.groups.insert(group, members);
+    }
+
+    fn set_group_state(&mut self, group: NameIx, state: SourceState) {
+        self.changes.something();
+        self.known.facts.group_states.insert(group, state);
+    }
+
+    /// Something that a source says of a user changed.
+    fn touch_source(&mut self, user: UserIx) {
+        self.touch(user);
+        if self.known.is_unknown(user) {
+            self.changes.unknown.insert(user);
+        } else {
+            self.changes.unknown.remove(&user);
+        }
+    }
+
+    /// Something changed that is known of a user.
+    pub(super) fn touch(&mut self, user: UserIx) {
+        self.changes.user(user);
+        if self.known.facts.closed_by_us.contains_key(&user) {
+            self.changes.closed.insert(user);
+        }
+    }
+
+    /// People whom the roster or a selector names and of whom the account store knows nothing: the pool is asked. Nobody
+    /// where there is no pool.
+    pub fn unknown_accounts(&self) -> impl Iterator<Item = UserIx> + '_ {
+        self.changes.unknown.iter().copied()
+    }
+
+    /// Accounts that this service closed and that are called for and open again, of those that were touched since this was
+    /// asked last.
+    pub fn take_reopened(&mut self) -> Vec<UserIx> {
+        if !self.known.mirror.accounts_listed {
+            return Vec::new();
+        }
+        let touched = std::mem::take(&mut self.changes.closed);
+        touched.into_iter().filter(|user| self.known.is_reopened(*user)).collect()
+    }
+}
+
+impl Known {
+    /// Everybody whom the roster or a selector names.
+    fn named(&self) -> impl Iterator<Item = UserIx> + '_ {
+        self.facts.places.people().chain(self.selected_subjects())
+    }
+
+    fn is_unknown(&self, user: UserIx) -> bool {
+        self.facts.accounts_from == AccountsFrom::Pool
+            && self.facts.accounts.get(user) == Account::Unknown
+            && !self.is_exempt(user)
+            && (self.facts.places.contains(user) || self.is_selected(user))
+    }
+
+    fn is_reopened(&self, user: UserIx) -> bool {
+        let there = self.mirror.accounts.get(user);
+        let open = there.present && !there.locked && !there.deactivated;
+        open && self.facts.is_active(user) && self.facts.closed_by_us.contains_key(&user)
+    }
+}
