@@ -8,6 +8,7 @@ use crate::support::{SOON, Settings, Stage, subject};
 crate::on_both_versions!(
     n_joins_cost_n_requests_and_a_few_a_room,
     a_second_pass_plans_nothing_and_sends_nothing,
+    nothing_is_asked_while_nothing_happens,
     chat_is_dropped_without_a_database_write,
 );
 
@@ -60,6 +61,24 @@ async fn a_second_pass_plans_nothing_and_sends_nothing(version: SynapseVersion) 
             .unwrap();
         assert_eq!(stage.proxy.requests().len(), requests);
     }
+    stage.nothing_left().await;
+}
+
+async fn nothing_is_asked_while_nothing_happens(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings::default()).await;
+    stage.hasura.add(&subject(), "staff", "member").await.unwrap();
+    stage.start().await;
+    wait_until("everybody has been joined", SOON, async || stage.joins() == 2).await.unwrap();
+    stage.quiet().await;
+    let (passes, requests) = (stage.metric("provisioner_passes_total").await, stage.proxy.requests().len());
+    // Nobody wakes it: it looks at its own tables by itself, every few seconds.
+    wait_until("it has looked three times", SOON, async || {
+        stage.metric("provisioner_passes_total").await >= passes + 3.0
+    })
+    .await
+    .unwrap();
+    let since: Vec<_> = stage.proxy.requests().split_off(requests).into_iter().map(|one| one.path).collect();
+    assert!(since.is_empty(), "{since:?}");
     stage.nothing_left().await;
 }
 
