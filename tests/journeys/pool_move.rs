@@ -32,7 +32,7 @@ async fn a_pool_move_brings_everyone_over_and_waits_to_remove(version: SynapseVe
     }
     stage.start().await;
     for sub in &old {
-        stage.until(&stage.staff, sub, "join", SOON).await;
+        stage.until(&stage.staff, sub, "join", SOON * 4).await;
     }
     until_leads(&stage, &old[..3], true).await;
     // Every subject is remapped in one transaction, as staging once was; the pool has the new people and not the old.
@@ -45,8 +45,8 @@ async fn a_pool_move_brings_everyone_over_and_waits_to_remove(version: SynapseVe
     }
     stage.hook().await;
     for sub in &new {
-        stage.until(&stage.staff, sub, "join", SOON).await;
-        stage.until(&stage.red, sub, "join", SOON).await;
+        stage.until(&stage.staff, sub, "join", SOON * 4).await;
+        stage.until(&stage.red, sub, "join", SOON * 4).await;
     }
     // Those who led are given at once what they had, under their new names.
     until_leads(&stage, &new[..3], true).await;

@@ -110,9 +110,9 @@ async fn one_row_deleted_again_and_again_stops_at_the_limit(version: SynapseVers
     let staff = subjects(30);
     add(&stage, &staff, "staff").await;
     stage.start().await;
-    stage.until(&stage.staff, &staff[29], "join", SOON * 2).await;
+    stage.until(&stage.staff, &staff[29], "join", SOON * 4).await;
     for sub in &staff {
-        stage.until(&stage.staff, sub, "join", SOON * 2).await;
+        stage.until(&stage.staff, sub, "join", SOON * 4).await;
     }
     // Each of them alone is nothing: few, and few of the room.
     for sub in &staff[..12] {
