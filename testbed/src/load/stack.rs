@@ -200,7 +200,7 @@ impl Stack {
     pub(super) async fn chat_in_inbox(&self) -> Result<i64> {
         let mut connection =
             PgConnection::connect(&self.database).await.context("connect to the service's database")?;
-        let sql = "SELECT count(*) FROM provisioner.inbox WHERE event_type = 'm.room.message'";
+        let sql = "SELECT count(*) FROM provisioner.inbox WHERE type = 'm.room.message'";
         sqlx::query_scalar(sql).fetch_one(&mut connection).await.context("read the inbox")
     }
 
