@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use provisioner_policy::{Column, Membership, OnServer, RoomIx, Standing, StateEvent, UserIx, World};
 use tracing::{debug, warn};
 
@@ -27,6 +27,11 @@ pub(super) fn is_read(event_type: &str) -> bool {
     STATE_TYPES.contains(&event_type)
 }
 
+/// How much is asked for at once: a start does not wait for one answer after another, and a hundred rooms are not asked for
+/// in one breath.
+const ROOMS_AT_ONCE: usize = 8;
+const STATES_AT_ONCE: usize = 4;
+
 /// Accounts a page. Synapse answers 20,000 in about a quarter of a second.
 const PAGE: u64 = 20_000;
 
@@ -46,7 +51,8 @@ pub(super) async fn observe_rooms(
 ) -> Result<(), CallError> {
     let ids: Vec<String> = rooms.iter().map(|room| world.policy.rooms[room.index()].id.clone()).collect();
     let known: Vec<Known> = rooms.iter().map(|room| Known::of(world, *room)).collect();
-    let readings = join_all(ids.iter().zip(&known).map(|(id, known)| read_room(homeserver, id, known))).await;
+    let reads = ids.iter().zip(&known).map(|(id, known)| read_room(homeserver, id, known));
+    let readings: Vec<_> = stream::iter(reads).buffered(ROOMS_AT_ONCE).collect().await;
     let mut unreachable = None;
     for (&room, reading) in rooms.iter().zip(readings) {
         match reading {
@@ -82,18 +88,26 @@ async fn read_room(homeserver: &Homeserver, id: &str, known: &Known) -> Result<R
     if !joined.iter().any(|member| **member == *homeserver.user_id()) {
         return Err(CallError::BotNotInRoom);
     }
-    let mut state = Vec::new();
-    for event_type in STATE_TYPES {
-        if let Some(content) = homeserver.state_content(id, event_type, "").await? {
-            state.push((event_type, provenance::of(homeserver, id, known, event_type, content).await?));
-        }
-    }
+    let reads = STATE_TYPES.map(|event_type| read_state(homeserver, id, known, event_type));
+    let state: Vec<_> = stream::iter(reads).buffered(STATES_AT_ONCE).try_collect().await?;
+    let mut state: Vec<_> = state.into_iter().flatten().collect();
     if let (Some((_, create)), Some(creator)) =
         (state.iter_mut().find(|(kind, _)| *kind == "m.room.create"), summary.creator)
     {
         create.sender = creator;
     }
     Ok(Reading { version: summary.version.unwrap_or_default(), others, joined, state })
+}
+
+async fn read_state(
+    homeserver: &Homeserver,
+    id: &str,
+    known: &Known,
+    event_type: &'static str,
+) -> Result<Option<(&'static str, StateEvent)>, CallError> {
+    let Some(content) = homeserver.state_content(id, event_type, "").await? else { return Ok(None) };
+    let event = provenance::of(homeserver, id, known, event_type, content).await?;
+    Ok(Some((event_type, event)))
 }
 
 fn take_reading(world: &mut World, room: RoomIx, reading: Reading) {
