@@ -345,12 +345,15 @@ proptest! {
     #[test]
     fn the_plan_is_the_same_whether_all_are_judged_or_only_those_who_changed(
         policy in policy(),
-        steps in vec((step(), proptest::bool::weighted(0.8)), 50..80),
+        steps in vec((step(), proptest::bool::weighted(0.8), proptest::bool::weighted(0.05)), 50..80),
     ) {
         let mut world = begin(policy);
         let (mut planner, mut recent) = (Planner::default(), Recent::default());
-        for (step, looked_at) in steps {
+        for (step, looked_at, forgets) in steps {
             happen(&mut world, &mut recent, step.clone());
+            if forgets {
+                planner.forget();
+            }
             if looked_at {
                 let remembered = planner.plan(&mut world, &recent);
                 prop_assert_eq!(&*remembered, &plan(&world, &recent), "after {:?}", step);
@@ -500,6 +503,8 @@ fn one_account_among_ten_thousand_is_judged_alone_and_nobody_where_nothing_chang
     let (levels, renamed) = judgements(&mut planner, &mut world);
     assert!(levels <= 21, "{levels}");
     assert_eq!(renamed.of(Some(rooms[1]), Kind::SetRoomState).len(), 1);
+    planner.forget();
+    assert!(judgements(&mut planner, &mut world).0 > 10_000, "who forgets judges everybody");
 }
 
 #[test]

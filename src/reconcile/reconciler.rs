@@ -38,7 +38,7 @@ const LATELY_DAYS: i32 = 3;
 #[derive(Debug)]
 pub struct Reconciler {
     pub(super) world: World,
-    planner: Planner,
+    pub(super) planner: Planner,
     /// What is told of the plan last made, by its number.
     told: Option<(u64, PassReport)>,
     pub(super) store: Store,

@@ -94,6 +94,12 @@ impl Reconciler {
         }
     }
 
+    /// Reads everything again before the next plan, and judges everybody by it.
+    pub fn resync(&mut self) {
+        self.distrust_all();
+        self.planner.forget();
+    }
+
     /// Distrusts the whole mirror: every room is read again before the next plan.
     pub fn distrust_all(&mut self) {
         for room in self.world.rooms() {

@@ -141,7 +141,7 @@ impl Service {
         }
         let resync = clocks.resync <= now;
         if resync {
-            self.reconciler.distrust_all();
+            self.reconciler.resync();
             clocks.resync = now + self.resync_interval;
         }
         if woken.contains(Woken::ACCOUNTS) || resync {

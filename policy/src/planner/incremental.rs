@@ -106,6 +106,12 @@ impl Planner {
         self.basis = Some(basis);
     }
 
+    /// Has everybody judged anew by the next call. Nothing that was kept outlives what is read again as a whole.
+    pub fn forget(&mut self) {
+        self.basis = None;
+        self.finished.iter_mut().for_each(|finished| finished.revision = u64::MAX);
+    }
+
     /// How many judgements were made since the beginning: of one user's account, flag, membership or level.
     pub fn judgements(&self) -> u64 {
         self.judgements
