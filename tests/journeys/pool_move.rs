@@ -77,6 +77,16 @@ async fn a_pool_move_brings_everyone_over_and_waits_to_remove(version: SynapseVe
     until_leads(&stage, &old[..3], false).await;
     until_leads(&stage, &new[..3], true).await;
     stage.nothing_left().await;
+    for (kind, changes) in [
+        ("create_account", 62),
+        ("join", 4 * 31),
+        ("remove", 2 * 31),
+        ("grant_server_admin", 6),
+        ("revoke_server_admin", 3),
+        ("set_power_levels", 1),
+    ] {
+        assert_eq!(stage.ledger_done(kind).await, changes, "{kind}");
+    }
 }
 
 /// Waits until all of these have, or have not, what a lead has: level 50 in Staff and the admin flag.

@@ -300,6 +300,41 @@ members = [{{ team = "analysts" }}]
     pub(crate) async fn nothing_left(&self) {
         let (_, plan) = self.plan().await;
         assert_eq!(plan["actions"], json!([]), "{plan:#}");
+        self.ledger_says_why().await;
+    }
+
+    /// Whatever was done, tried or withheld has its line with its cause, and what was before and after.
+    async fn ledger_says_why(&self) {
+        let mute: Vec<Value> = sqlx::query_scalar(
+            "SELECT to_jsonb(ledger) FROM provisioner.ledger
+             WHERE cause = '' OR CASE kind
+                 WHEN 'join' THEN before IN ('\"none\"', '\"invite\"', '\"leave\"', '\"knock\"') AND after = '\"join\"'
+                 WHEN 'remove' THEN before IN ('\"join\"', '\"invite\"') AND after = '\"leave\"'
+                 WHEN 'grant_server_admin' THEN before = 'false' AND after = 'true'
+                 WHEN 'revoke_server_admin' THEN before = 'true' AND after = 'false'
+                 WHEN 'set_power_levels' THEN before IS NOT NULL AND jsonb_typeof(after) = 'object' AND before <> after
+                 WHEN 'set_room_state' THEN after IS NOT NULL AND before IS DISTINCT FROM after
+                 WHEN 'create_account' THEN after = '\"active\"'
+                 WHEN 'lock_account' THEN before = '\"active\"' AND after = '\"locked\"'
+                 WHEN 'deactivate_account' THEN before = '\"active\"' AND after = '\"deactivated\"'
+                 ELSE true
+             END IS NOT TRUE",
+        )
+        .fetch_all(&mut self.connect().await)
+        .await
+        .unwrap();
+        assert!(mute.is_empty(), "{mute:#?}");
+    }
+
+    /// How many different changes of this kind were done, by the ledger.
+    pub(crate) async fn ledger_done(&self, kind: &str) -> i64 {
+        sqlx::query_scalar(
+            "SELECT count(DISTINCT (user_id, room_id)) FROM provisioner.ledger WHERE kind = $1 AND outcome = 'done'",
+        )
+        .bind(kind)
+        .fetch_one(&mut self.connect().await)
+        .await
+        .unwrap()
     }
 
     /// A person with an account who is in `room` by their own act.
