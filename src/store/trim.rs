@@ -3,6 +3,10 @@
 
 use std::time::Duration;
 
+use sqlx::Postgres;
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+
 use super::Store;
 
 /// Rows of a table that go at once: the reconciler waits for them.
@@ -25,9 +29,13 @@ impl Store {
         Ok(removed.into_iter().any(|rows| rows >= u64::from(BATCH)))
     }
 
+    async fn remove(&self, batch: Query<'_, Postgres, PgArguments>) -> sqlx::Result<u64> {
+        batch.execute(&self.pool).await.map(|done| done.rows_affected())
+    }
+
     /// Handled events that no retry of Synapse's can bring again.
     async fn trim_inbox(&self, older_than: Duration) -> sqlx::Result<u64> {
-        sqlx::query!(
+        self.remove(sqlx::query!(
             "DELETE FROM provisioner.inbox WHERE id = ANY (ARRAY(
                  SELECT id FROM provisioner.inbox
                  WHERE handled_at IS NOT NULL AND received_at < now() - make_interval(secs => $1)
@@ -35,15 +43,13 @@ impl Store {
              ))",
             older_than.as_secs_f64(),
             i64::from(BATCH),
-        )
-        .execute(&self.pool)
+        ))
         .await
-        .map(|done| done.rows_affected())
     }
 
     /// What was said and is answered, and what no retry of Synapse's can bring again. The ledger keeps what was asked.
     async fn trim_commands(&self, older_than: Duration) -> sqlx::Result<u64> {
-        sqlx::query!(
+        self.remove(sqlx::query!(
             "DELETE FROM provisioner.commands WHERE event_id = ANY (ARRAY(
                  SELECT event_id FROM provisioner.commands
                  WHERE state IN ('ignored', 'answered') AND received_at < now() - make_interval(secs => $1)
@@ -51,45 +57,39 @@ impl Store {
              ))",
             older_than.as_secs_f64(),
             i64::from(BATCH),
-        )
-        .execute(&self.pool)
+        ))
         .await
-        .map(|done| done.rows_affected())
     }
 
     /// Requests for a pass whose askers have their report.
     async fn trim_pass_requests(&self, older_than: Duration) -> sqlx::Result<u64> {
-        sqlx::query!(
+        self.remove(sqlx::query!(
             "DELETE FROM provisioner.pass_requests WHERE id = ANY (ARRAY(
                  SELECT id FROM provisioner.pass_requests WHERE finished_at < now() - make_interval(secs => $1)
                  ORDER BY finished_at LIMIT $2
              ))",
             older_than.as_secs_f64(),
             i64::from(BATCH),
-        )
-        .execute(&self.pool)
+        ))
         .await
-        .map(|done| done.rows_affected())
     }
 
     /// Messages that the queue itself no longer has.
     async fn trim_refused_messages(&self, older_than: Duration) -> sqlx::Result<u64> {
-        sqlx::query!(
+        self.remove(sqlx::query!(
             "DELETE FROM provisioner.refused_messages WHERE message_id = ANY (ARRAY(
                  SELECT message_id FROM provisioner.refused_messages
                  WHERE refused_at < now() - make_interval(secs => $1) ORDER BY refused_at LIMIT $2
              ))",
             older_than.as_secs_f64(),
             i64::from(BATCH),
-        )
-        .execute(&self.pool)
+        ))
         .await
-        .map(|done| done.rows_affected())
     }
 
     /// What is no longer held. The ledger keeps who decided.
     async fn trim_held_plans(&self, older_than: Duration) -> sqlx::Result<u64> {
-        sqlx::query!(
+        self.remove(sqlx::query!(
             "DELETE FROM provisioner.held_plans WHERE seq = ANY (ARRAY(
                  SELECT seq FROM provisioner.held_plans
                  WHERE state IN ('approved', 'superseded', 'expired') AND decided_at < now() - make_interval(secs => $1)
@@ -97,15 +97,13 @@ impl Store {
              ))",
             older_than.as_secs_f64(),
             i64::from(BATCH),
-        )
-        .execute(&self.pool)
+        ))
         .await
-        .map(|done| done.rows_affected())
     }
 
     /// Posts of what is no longer held, but for the newest: it says what was shown last.
     async fn trim_held_posts(&self, older_than: Duration) -> sqlx::Result<u64> {
-        sqlx::query!(
+        self.remove(sqlx::query!(
             "DELETE FROM provisioner.held_posts WHERE id = ANY (ARRAY(
                  SELECT id FROM provisioner.held_posts
                  WHERE state IN ('decided', 'superseded', 'gone') AND changed_at < now() - make_interval(secs => $1)
@@ -114,9 +112,7 @@ impl Store {
              ))",
             older_than.as_secs_f64(),
             i64::from(BATCH),
-        )
-        .execute(&self.pool)
+        ))
         .await
-        .map(|done| done.rows_affected())
     }
 }
