@@ -12,6 +12,8 @@ mod commands;
 mod counts;
 mod create_rooms;
 mod doctor;
+mod doctor_aws;
+mod doctor_support;
 mod follow;
 mod guard;
 mod held;
