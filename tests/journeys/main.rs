@@ -40,6 +40,7 @@ mod staff_pool;
 mod staff_rules;
 mod staff_support;
 mod staff_trouble;
+mod startup;
 mod support;
 mod upstream;
 
