@@ -103,6 +103,8 @@ impl Service {
                 woken = self.wakes.take();
                 continue;
             }
+            // Ready is who has read everything: the work that follows may take hours.
+            self.tell();
             let more = self.slice(&mut pass, stop).await?;
             self.tell();
             if !more {

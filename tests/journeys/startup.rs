@@ -7,6 +7,7 @@ use crate::support::{SOON, Settings, Stage, subject, subjects};
 crate::on_both_versions!(
     a_service_that_is_told_to_stop_finishes_what_is_in_flight,
     a_service_that_starts_before_synapse_waits_and_says_so,
+    a_service_is_ready_before_its_work_is_done,
 );
 
 const JOIN: &str = "/_synapse/admin/v1/join/";
@@ -72,4 +73,24 @@ async fn a_service_that_starts_before_synapse_waits_and_says_so(version: Synapse
     // Waiting is said once, not at every try: once for each of three rooms and once for all.
     let said = stage.service.log().matches("Synapse cannot be reached").count();
     assert!(said <= 8, "said {said} times");
+}
+
+async fn a_service_is_ready_before_its_work_is_done(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings::default()).await;
+    let people = subjects(3);
+    for sub in &people {
+        stage.hasura.add(sub, "staff", "member").await.unwrap();
+    }
+    // Whoever restarts it must not wait for hours of joins, nor take it for broken.
+    let held = stage.proxy.fault(Matching::any().method("POST").path(JOIN), Effect::Hold);
+    stage.service.start_again().unwrap();
+    wait_until("a join is asked for", SOON, async || held.hits() > 0).await.unwrap();
+    stage.service.wait_ready().await.unwrap();
+    let answered = stage.proxy.count(|one| one.is("POST", JOIN) && one.status.is_some());
+    assert_eq!(answered, 0, "ready while no join was answered");
+    held.lift();
+    for sub in &people {
+        stage.until(&stage.staff, sub, "join", SOON).await;
+    }
+    stage.nothing_left().await;
 }

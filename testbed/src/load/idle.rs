@@ -60,7 +60,8 @@ impl Idle {
         let managed: Vec<_> = rooms.iter().map(|id| ManagedRoom { id: id.clone(), members: members.clone() }).collect();
         (setup.tell)(&format!("starting the service {} times …", self.starts + 1));
         let first_start = start(&mut stack, &managed, "").await?;
-        stack.truth.until_joined(&rooms, PEOPLE + 1, LOOK, bound(PEOPLE)).await?;
+        let members = ROOMS * (PEOPLE + 1);
+        stack.truth.until_joined(&rooms, members, LOOK, bound(members)).await?;
         let mut starts = Vec::new();
         for _ in 0..self.starts {
             stack.stop_service().await?;
