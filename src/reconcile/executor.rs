@@ -99,40 +99,12 @@ impl Executor<'_> {
             creations: Creations::awaiting(accounts.iter().filter_map(|index| opens_account(&due[*index].change))),
         };
         let rooms = rooms.iter().filter(|lane| !lane.is_empty());
-        let room_lanes = rooms.map(|lane| self.room_lane(lane, &task, &lanes));
+        let room_lanes = rooms.map(|lane| self.lane(lane, 1, &task, &lanes));
         let account_lane = self.account_lane(&accounts, &task, &lanes);
         let (of_accounts, of_rooms) = join(account_lane, join_all(room_lanes)).await;
         let mut tried = of_accounts?;
         for lane in of_rooms {
             tried.extend(lane?);
-        }
-        Ok(tried)
-    }
-
-    /// Words for the ledger are made for what a slice comes to, not for all that is due.
-    async fn room_lane<'a>(
-        &self,
-        lane: &[usize],
-        task: &impl Fn(usize) -> Task<'a>,
-        lanes: &Lanes,
-    ) -> sqlx::Result<Vec<(usize, Tried)>> {
-        let mut tried = Vec::new();
-        for chunk in lane.chunks(CHUNK) {
-            if !lanes.go_on(self.stop) {
-                break;
-            }
-            let chunk: Vec<Task<'_>> = chunk.iter().map(|index| task(*index)).collect();
-            self.start(&chunk).await?;
-            let mut outcomes = Vec::with_capacity(chunk.len());
-            for task in &chunk {
-                outcomes.push(if lanes.go_on_within_chunk(self.stop) {
-                    self.try_one(task.action, lanes).await
-                } else {
-                    Tried::Left
-                });
-            }
-            self.finish(&chunk, &outcomes).await?;
-            tried.extend(chunk.iter().map(|task| task.index).zip(outcomes));
         }
         Ok(tried)
     }
@@ -145,13 +117,26 @@ impl Executor<'_> {
     ) -> sqlx::Result<Vec<(usize, Tried)>> {
         // Whatever ends this lane, those who wait for its accounts are told.
         let _closed = lanes.creations.close_at_the_end();
-        let mut tried = Vec::new();
+        self.lane(lane, ACCOUNTS_AT_ONCE, task, lanes).await
+    }
+
+    /// Words for the ledger are made for what a slice comes to, not for all that is due.
+    async fn lane<'a>(
+        &self,
+        lane: &[usize],
+        at_once: usize,
+        task: &impl Fn(usize) -> Task<'a>,
+        lanes: &Lanes,
+    ) -> sqlx::Result<Vec<(usize, Tried)>> {
+        let (mut tried, mut ended) = (Vec::new(), Vec::new());
         for chunk in lane.chunks(CHUNK) {
             if !lanes.go_on(self.stop) {
                 break;
             }
             let chunk: Vec<Task<'_>> = chunk.iter().map(|index| task(*index)).collect();
-            self.start(&chunk).await?;
+            // Synapse waits for it: one statement says how the last ones ended and that these begin.
+            self.note(&ended, &chunk).await?;
+            tried.extend(ended.drain(..).map(|(task, tried): (Task<'_>, Tried)| (task.index, tried)));
             let outcomes: Vec<Tried> = stream::iter(&chunk)
                 .map(|task| async {
                     if lanes.go_on_within_chunk(self.stop) {
@@ -160,12 +145,13 @@ impl Executor<'_> {
                         Tried::Left
                     }
                 })
-                .buffered(ACCOUNTS_AT_ONCE)
+                .buffered(at_once)
                 .collect()
                 .await;
-            self.finish(&chunk, &outcomes).await?;
-            tried.extend(chunk.iter().map(|task| task.index).zip(outcomes));
+            ended.extend(chunk.into_iter().zip(outcomes));
         }
+        self.note(&ended, &[]).await?;
+        tried.extend(ended.into_iter().map(|(task, tried)| (task.index, tried)));
         Ok(tried)
     }
 
@@ -254,35 +240,31 @@ impl Executor<'_> {
         })
     }
 
-    async fn start(&self, chunk: &[Task<'_>]) -> sqlx::Result<()> {
-        for task in chunk {
+    /// Writes into the ledger how these ended and that those begin.
+    async fn note(&self, ended: &[(Task<'_>, Tried)], begun: &[Task<'_>]) -> sqlx::Result<()> {
+        for task in begun {
             self.before_call(&task.action.change).await?;
         }
-        let lines: Vec<Line<'_>> =
-            chunk.iter().map(|task| Line { entry: &task.entry, outcome: Outcome::Started, detail: None }).collect();
+        let mut lines: Vec<Line<'_>> = ended.iter().map(|(task, tried)| line(task, tried)).collect();
+        for ((task, _), line) in ended.iter().zip(&lines) {
+            tell(task, line);
+        }
+        lines.extend(begun.iter().map(|task| Line { entry: &task.entry, outcome: Outcome::Started, detail: None }));
         self.store.append_ledger(self.pass, &lines).await
     }
+}
 
-    async fn finish(&self, chunk: &[Task<'_>], outcomes: &[Tried]) -> sqlx::Result<()> {
-        let lines: Vec<Line<'_>> = chunk.iter().zip(outcomes).map(|(task, tried)| line(task, tried)).collect();
-        for (task, line) in chunk.iter().zip(&lines) {
-            metrics::counter!(
-                "provisioner_actions_total",
-                "kind" => task.entry.kind, "mode" => task.entry.mode, "outcome" => line.outcome.as_str()
-            )
-            .increment(1);
-            if line.outcome == Outcome::Failed {
-                let (user, room) = (task.entry.user_id.as_deref(), task.entry.room_key.as_deref());
-                warn!(
-                    user.id = user,
-                    room.key = room,
-                    "{} failed: {}",
-                    task.entry.kind,
-                    line.detail.as_deref().unwrap_or("")
-                );
-            }
-        }
-        self.store.append_ledger(self.pass, &lines).await
+/// Counts an ended attempt, and says so when it failed.
+fn tell(task: &Task<'_>, line: &Line<'_>) {
+    metrics::counter!(
+        "provisioner_actions_total",
+        "kind" => task.entry.kind, "mode" => task.entry.mode, "outcome" => line.outcome.as_str()
+    )
+    .increment(1);
+    if line.outcome == Outcome::Failed {
+        let (user, room) = (task.entry.user_id.as_deref(), task.entry.room_key.as_deref());
+        let why = line.detail.as_deref().unwrap_or("");
+        warn!(user.id = user, room.key = room, "{} failed: {why}", task.entry.kind);
     }
 }
 

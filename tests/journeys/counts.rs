@@ -41,6 +41,15 @@ async fn n_joins_cost_n_requests_and_a_few_a_room(version: SynapseVersion) {
     // A count of each room, taken twice at most where Synapse's own counting lags behind, and a reading after that.
     assert!(rest.len() <= ROOMS * 15, "{rest:#?}");
     assert!(rest.iter().all(|(method, path)| method == "GET" && people.iter().all(|sub| !path.contains(sub.as_str()))));
+    // Eight attempts are written together, with the ends of the eight before: two lines for each of 36, in 9 writes, or in a
+    // few more where a slow Synapse makes it several slices.
+    let (lines, writes): (i64, i64) =
+        sqlx::query_as("SELECT count(*), count(DISTINCT xmin::text) FROM provisioner.ledger")
+            .fetch_one(&mut stage.connect().await)
+            .await
+            .unwrap();
+    assert_eq!(usize::try_from(lines).unwrap(), 2 * 3 * PEOPLE);
+    assert!(writes <= lines / 4, "{lines} lines in {writes} writes");
     stage.nothing_left().await;
 }
 
