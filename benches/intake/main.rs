@@ -1,5 +1,6 @@
 //! Transaction intake through the real router, beside a bare axum handler, in one run: CPU time by criterion, then the
-//! ratios. `cargo bench --bench intake`; `-- ratios` prints these alone, and `-- count SUBJECT TIMES` is for callgrind.
+//! ratios. `cargo bench --bench intake`; `-- ratios` prints these alone, and `-- count WHO MESSAGES TIMES` is for
+//! callgrind.
 
 mod bare;
 mod bodies;
@@ -29,10 +30,11 @@ fn main() {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         // `cargo test --benches` wants to see that it runs.
         ["--test"] => subjects().iter().for_each(|(_, body)| count(&service::router(TakesAll), body, 1)),
-        ["count", "service", times] => {
-            count(&service::router(TakesAll), &bodies::chat(100), times.parse().unwrap_or(1))
+        ["count", who, messages, times] => {
+            let router = if *who == "bare" { bare::router() } else { service::router(TakesAll) };
+            let number = |text: &str| text.parse().expect("a number");
+            count(&router, &bodies::chat(number(messages)), number(times));
         }
-        ["count", "bare", times] => count(&bare::router(), &bodies::chat(100), times.parse().unwrap_or(1)),
         ["ratios"] => ratios(),
         _ => {
             let mut criterion = Criterion::default()

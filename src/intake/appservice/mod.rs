@@ -62,13 +62,16 @@ struct Edge<W> {
 /// Registers its counters: install the metrics recorder first.
 pub fn router<W: InboxWriter>(service: AppService<W>) -> Router {
     let edge = Arc::new(Edge { service, counters: Counters::register() });
-    let legacy = Router::new()
-        .route("/transactions/{txnId}", put(take_transaction::<W>))
-        .route("/users/{userId}", get(find_user::<W>))
-        .route("/rooms/{roomAlias}", get(find_room::<W>));
-    let current = legacy.clone().route("/ping", post(ping::<W>));
-    legacy
-        .nest("/_matrix/app/v1", current)
+    // Flat, since a nested router costs each transaction a new URI.
+    let at = |prefix: &str| {
+        Router::new()
+            .route(&format!("{prefix}/transactions/{{txnId}}"), put(take_transaction::<W>))
+            .route(&format!("{prefix}/users/{{userId}}"), get(find_user::<W>))
+            .route(&format!("{prefix}/rooms/{{roomAlias}}"), get(find_room::<W>))
+    };
+    at("")
+        .merge(at("/_matrix/app/v1"))
+        .route("/_matrix/app/v1/ping", post(ping::<W>))
         .fallback(unrecognized_path)
         .method_not_allowed_fallback(unrecognized_method)
         .with_state(edge)
