@@ -35,7 +35,7 @@ enum Kind {
         #[arg(long, default_value_t = 1, value_parser = value_parser!(u16).range(1..=16))]
         rooms: u16,
         /// Rounds; the sides begin in turn
-        #[arg(long, default_value_t = 4, value_parser = value_parser!(u16).range(1..=20))]
+        #[arg(long, default_value_t = 4, value_parser = value_parser!(u16).range(1..=100))]
         rounds: u16,
     },
     /// Join one person at a time: from the webhook, and from the confirmation on the queue, until they are in the room
