@@ -147,7 +147,7 @@ impl Desk {
             let (transaction_id, content) = (&*transaction_id, &content);
             self.send(Parcel { kind: "m.reaction", transaction_id, content, ..parcel }).await?;
         }
-        Ok(())
+        self.store.note_held_post_reactions(post.id).await.context("note that the reactions were sent")
     }
 
     /// Edits a post to say that it can no longer be decided.

@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_secs(30);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Nothing,
-    /// Send what was noted and not sent.
+    /// Send what was noted and not sent, or not all of it.
     Resend,
     /// Nothing is held any more.
     Gone,
@@ -38,11 +38,7 @@ fn step(newest: Option<&HeldPost>, held: Option<&str>, here: &str) -> Step {
     let undecided = newest.filter(|post| ["open", "dismissed"].contains(&post.state.as_str()));
     match (undecided, held) {
         (Some(post), Some(held)) if post.held_id == held && post.room_id == here => {
-            if post.event_id.is_none() {
-                Step::Resend
-            } else {
-                Step::Nothing
-            }
+            if post.event_id.is_some() && post.reactions_sent { Step::Nothing } else { Step::Resend }
         }
         (Some(_), None) => Step::Gone,
         (None, None) => Step::Nothing,
@@ -174,6 +170,7 @@ mod tests {
             held_id: held_id.to_owned(),
             room_id: "!here".to_owned(),
             event_id: sent.then(|| "$it".to_owned()),
+            reactions_sent: sent,
             shown: Value::Null,
             state: state.to_owned(),
         }
@@ -185,6 +182,8 @@ mod tests {
         assert_eq!(step(None, Some("a")), Step::Post);
         assert_eq!(step(Some(&post("a", "open", true)), Some("a")), Step::Nothing);
         assert_eq!(step(Some(&post("a", "open", false)), Some("a")), Step::Resend);
+        let without_reactions = HeldPost { reactions_sent: false, ..post("a", "open", true) };
+        assert_eq!(step(Some(&without_reactions), Some("a")), Step::Resend);
         assert_eq!(step(Some(&post("a", "open", true)), Some("b")), Step::Post);
         assert_eq!(step(Some(&post("a", "open", true)), None), Step::Gone);
     }

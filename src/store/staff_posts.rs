@@ -12,6 +12,8 @@ pub struct HeldPost {
     /// Where it is posted.
     pub room_id: String,
     pub event_id: Option<String>,
+    /// Whether the reactions to tap on are there, too.
+    pub reactions_sent: bool,
     pub shown: Value,
     pub state: String,
 }
@@ -33,7 +35,8 @@ impl Store {
     pub async fn newest_held_post(&self) -> sqlx::Result<Option<HeldPost>> {
         sqlx::query_as!(
             HeldPost,
-            "SELECT id, held_id, room_id, event_id, shown, state FROM provisioner.held_posts ORDER BY id DESC LIMIT 1"
+            "SELECT id, held_id, room_id, event_id, reactions_sent, shown, state
+             FROM provisioner.held_posts ORDER BY id DESC LIMIT 1"
         )
         .fetch_optional(&self.pool)
         .await
@@ -43,7 +46,8 @@ impl Store {
     pub async fn held_post(&self, event_id: &str) -> sqlx::Result<Option<HeldPost>> {
         sqlx::query_as!(
             HeldPost,
-            "SELECT id, held_id, room_id, event_id, shown, state FROM provisioner.held_posts WHERE event_id = $1",
+            "SELECT id, held_id, room_id, event_id, reactions_sent, shown, state
+             FROM provisioner.held_posts WHERE event_id = $1",
             event_id,
         )
         .fetch_optional(&self.pool)
@@ -55,7 +59,7 @@ impl Store {
         sqlx::query_as!(
             HeldPost,
             "INSERT INTO provisioner.held_posts (held_id, room_id, shown) VALUES ($1, $2, $3)
-             RETURNING id, held_id, room_id, event_id, shown, state",
+             RETURNING id, held_id, room_id, event_id, reactions_sent, shown, state",
             held_id,
             room_id,
             shown,
@@ -67,6 +71,14 @@ impl Store {
     /// Notes that a post was sent.
     pub async fn note_held_post_sent(&self, id: i64, event_id: &str) -> sqlx::Result<()> {
         sqlx::query!("UPDATE provisioner.held_posts SET event_id = $2 WHERE id = $1", id, event_id)
+            .execute(&self.pool)
+            .await
+            .map(drop)
+    }
+
+    /// Notes that the reactions to a post were sent.
+    pub async fn note_held_post_reactions(&self, id: i64) -> sqlx::Result<()> {
+        sqlx::query!("UPDATE provisioner.held_posts SET reactions_sent = true WHERE id = $1", id)
             .execute(&self.pool)
             .await
             .map(drop)

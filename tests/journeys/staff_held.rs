@@ -13,11 +13,17 @@ crate::on_both_versions!(
     a_plan_that_changed_is_not_decided_by_its_old_message,
     a_held_plan_is_carried_out_by_its_id,
     a_plan_that_was_approved_on_the_command_line_says_so,
+    a_kill_before_the_reactions_leaves_no_message_without_them,
     a_decision_that_a_kill_cuts_short_says_so_and_takes_nothing_that_was_not_shown,
 );
 
 /// Six analysts, all in the room, of whom three are to go: more than the guard lets go by itself.
 async fn held(version: SynapseVersion) -> (StaffStage, Vec<String>) {
+    held_behind(version, None).await
+}
+
+/// The same, where such requests of the service are held back.
+async fn held_behind(version: SynapseVersion, back: Option<Matching>) -> (StaffStage, Vec<String>) {
     let guard = "free_removals = 2\nmax_removals = 5\nmax_fraction = 0.2".to_owned();
     let staff = closed(version, Settings { guard, ..Settings::default() }).await;
     let people = subjects(6);
@@ -28,6 +34,7 @@ async fn held(version: SynapseVersion) -> (StaffStage, Vec<String>) {
     for sub in &people {
         staff.stage.until(&staff.stage.analysts, sub, "join", SOON).await;
     }
+    back.into_iter().for_each(|back| drop(staff.stage.proxy.fault(back, Effect::Hold)));
     go(&staff, &people[..3]).await;
     (staff, people)
 }
@@ -48,6 +55,14 @@ async fn memberships(staff: &StaffStage, people: &[String]) -> Vec<String> {
     memberships
 }
 
+/// The reactions by the bot, oldest first.
+async fn to_tap_on(staff: &StaffStage) -> Vec<Value> {
+    let events = staff.stage.admin.messages(&staff.stage.staff, 100).await.unwrap();
+    let own = |event: &&Value| event["type"] == "m.reaction" && event["sender"] == staff.stage.slot.bot;
+    let keys = events.iter().filter(own).map(|event| event["content"]["m.relates_to"]["key"].clone());
+    keys.rev().collect()
+}
+
 async fn a_tap_carries_out_exactly_what_was_shown(version: SynapseVersion) {
     let (staff, people) = held(version).await;
     let post = staff.posted("The guard holds 3").await;
@@ -56,14 +71,8 @@ async fn a_tap_carries_out_exactly_what_was_shown(version: SynapseVersion) {
     insta::assert_snapshot!("held", staff.forms(&content));
     assert_eq!(memberships(&staff, &people[..3]).await, ["join"; 3]);
     // The two reactions to tap on are there already.
-    let to_tap_on = async || {
-        let events = staff.stage.admin.messages(&staff.stage.staff, 100).await.unwrap();
-        let own = |event: &&Value| event["type"] == "m.reaction" && event["sender"] == staff.stage.slot.bot;
-        let keys = events.iter().filter(own).map(|event| event["content"]["m.relates_to"]["key"].clone());
-        keys.rev().collect::<Vec<_>>()
-    };
-    wait_until("two reactions are there", SOON, async || to_tap_on().await.len() == 2).await.unwrap();
-    assert_eq!(to_tap_on().await, ["✅", "❌"]);
+    wait_until("two reactions are there", SOON, async || to_tap_on(&staff).await.len() == 2).await.unwrap();
+    assert_eq!(to_tap_on(&staff).await, ["✅", "❌"]);
 
     let tap = staff.react(&staff.lead, &post, "✅\u{fe0f}").await;
     staff.until_says(&post, &["Approved by", &staff.lead.mxid, "3 changes made"]).await;
@@ -218,4 +227,21 @@ async fn a_decision_that_a_kill_cuts_short_says_so_and_takes_nothing_that_was_no
     assert_eq!(memberships(&staff, &people[3..]).await, ["join"; 3]);
     let ledger = staff.ledger().await;
     assert_eq!((ledger.len(), &ledger[0]["outcome"]), (1, &json!("failed")), "{ledger:#?}");
+}
+
+async fn a_kill_before_the_reactions_leaves_no_message_without_them(version: SynapseVersion) {
+    let (staff, people) =
+        held_behind(version, Some(Matching::any().method("PUT").path("/send/m.reaction/").skip(1))).await;
+    let post = staff.posted("The guard holds 3").await;
+    wait_until("one of two reactions is there", SOON, async || to_tap_on(&staff).await.len() == 1).await.unwrap();
+    staff.stage.service.sigkill().await.unwrap();
+    staff.stage.proxy.clear_faults();
+    staff.stage.start().await;
+    wait_until("the other is there", SOON, async || to_tap_on(&staff).await.len() == 2).await.unwrap();
+    assert_eq!(to_tap_on(&staff).await, ["✅", "❌"]);
+    assert_eq!(staff.posted("The guard holds 3").await, post, "and the message is the one from before");
+    staff.react(&staff.lead, &post, "✅").await;
+    staff.until_says(&post, &["Approved by", "3 changes made"]).await;
+    assert_eq!(memberships(&staff, &people[..3]).await, ["leave"; 3]);
+    staff.stage.nothing_left().await;
 }
