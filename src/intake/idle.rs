@@ -18,7 +18,7 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-/// How long a connection may stay silent. Synapse keeps an unused one for two minutes and does not repeat a PUT by
+/// How long a connection may stay silent at least; it is cut before twice as long. Synapse keeps an unused one for two minutes and does not repeat a PUT by
 /// itself when it was closed under its hands, but marks the service down for seconds: so we must be the one who waits
 /// longer. The header timeout of HTTP libraries (30 s, counted on idle connections too) would be the wrong tool.
 const IDLE: Duration = Duration::from_secs(600);
@@ -43,36 +43,34 @@ impl Listener for PatientListener {
     }
 }
 
-/// A connection that reads as timed out once nothing has moved on it for `limit`.
+/// A connection that reads as timed out once nothing has moved on it for one to two times `limit`.
 #[derive(Debug)]
 pub(super) struct IdleGuard {
     stream: TcpStream,
     limit: Duration,
-    moved: Instant,
+    /// Since the alarm last rang.
+    moved: bool,
     alarm: Pin<Box<Sleep>>,
 }
 
 impl IdleGuard {
     fn new(stream: TcpStream, limit: Duration) -> Self {
-        Self { stream, limit, moved: Instant::now(), alarm: Box::pin(sleep(limit)) }
+        Self { stream, limit, moved: false, alarm: Box::pin(sleep(limit)) }
     }
 
-    /// The alarm is moved only when it rings: a busy connection costs a clock reading and no timer work.
+    /// The alarm is moved only when it rings: a busy connection reads no clock.
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         while self.alarm.as_mut().poll(cx).is_ready() {
-            let end = self.moved + self.limit;
-            if end <= Instant::now() {
+            if !std::mem::take(&mut self.moved) {
                 return Poll::Ready(io::ErrorKind::TimedOut.into());
             }
-            self.alarm.as_mut().reset(end);
+            self.alarm.as_mut().reset(Instant::now() + self.limit);
         }
         Poll::Pending
     }
 
     fn noting<T>(&mut self, progress: Poll<T>) -> Poll<T> {
-        if progress.is_ready() {
-            self.moved = Instant::now();
-        }
+        self.moved |= progress.is_ready();
         progress
     }
 }
