@@ -3,7 +3,6 @@
 use hashbrown::HashSet;
 
 use crate::facts::{Account, AccountsFrom, Hiding, SourceState};
-use crate::names::NameIx;
 use crate::places::Place;
 use crate::plan::Closed;
 use crate::roster::RosterReading;
@@ -23,8 +22,10 @@ impl World {
 
     /// Says how far the pool's listing can be believed.
     pub fn set_pool(&mut self, state: SourceState) {
-        self.changes.something();
-        self.known.facts.pool = state;
+        if self.known.facts.pool != state {
+            self.changes.something();
+            self.known.facts.pool = state;
+        }
     }
 
     /// Takes a whole reading of the roster.
@@ -104,13 +105,17 @@ impl World {
         for user in members.symmetric_difference(&before) {
             self.touch_source(*user);
         }
-        self.set_group_state(group, state);
         self.known.facts.groups.insert(group, members);
+        self.set_group_state(name, state);
     }
 
-    fn set_group_state(&mut self, group: NameIx, state: SourceState) {
-        self.changes.something();
-        self.known.facts.group_states.insert(group, state);
+    /// Says how far a group can be believed. Its members as last read whole still stand.
+    pub fn set_group_state(&mut self, name: &str, state: SourceState) {
+        let group = self.known.names.intern(name);
+        if self.known.facts.group_states.get(&group) != Some(&state) {
+            self.changes.something();
+            self.known.facts.group_states.insert(group, state);
+        }
     }
 
     /// Something that a source says of a user changed.
