@@ -8,7 +8,7 @@ use provisioner_policy::{AccountsFrom, Action, Change, SourceState, UserIx};
 use tracing::instrument;
 
 use super::reconciler::Reconciler;
-use crate::store::{AccountsRead, Listing, Origin};
+use crate::store::{AccountsRead, GroupRow, Listing, Origin};
 
 /// Rows read at once.
 const BATCH: i64 = 10_000;
@@ -46,13 +46,24 @@ impl Reconciler {
             Some(since) => since,
             None => self.store.now().await.context("read the database's clock")? - GROUPS_FRESH,
         };
-        for group in self.store.groups(since).await.context("read the groups")? {
-            let state = match (group.trouble, group.listed) {
+        let groups = self.store.groups(since, &self.groups_read).await.context("read the groups")?;
+        let mut before = std::mem::take(&mut self.groups_read);
+        for GroupRow { name, listed, trouble, revision, user_ids } in groups {
+            let state = match (trouble, listed) {
                 (Some(reason), _) => SourceState::Failing(reason),
                 (None, true) => SourceState::Good,
                 (None, false) => SourceState::Unread,
             };
-            self.world.set_group(&group.name, state, group.user_ids.iter());
+            match user_ids {
+                Some(members) => self.world.set_group(&name, state, members.iter()),
+                None => self.world.set_group_state(&name, state),
+            }
+            before.remove(&name);
+            self.groups_read.insert(name, revision);
+        }
+        // Somebody had the store forget these. What was read of them is no reason to take anything from anyone.
+        for name in before.into_keys() {
+            self.world.set_group_state(&name, SourceState::Unread);
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The reconciler: the world, and one slice of work on it. It keeps nothing that a restart must not lose. How it learns
 //! about the world is in `refresh`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -59,6 +59,8 @@ pub struct Reconciler {
     pub(super) accounts_read: AccountsRead,
     /// What groups said before is not what they say: until they were read again after this, they take nothing from anyone.
     pub(super) groups_since: Option<DateTime<Utc>>,
+    /// Which members the world has of each group, by the store's number for them.
+    pub(super) groups_read: BTreeMap<String, i64>,
     /// Told whom the sources name and the account store does not know.
     pub(super) unknown: watch::Sender<Vec<String>>,
 }
@@ -108,6 +110,7 @@ impl Reconciler {
             trouble: Trouble::default(),
             accounts_read: AccountsRead::default(),
             groups_since: None,
+            groups_read: BTreeMap::new(),
             unknown: watch::Sender::default(),
         }
     }

@@ -98,6 +98,8 @@ impl Reconciler {
     pub fn resync(&mut self) {
         self.distrust_all();
         self.planner.forget();
+        // No members have this number.
+        self.groups_read.values_mut().for_each(|revision| *revision = 0);
     }
 
     /// Distrusts the whole mirror: every room is read again before the next plan.

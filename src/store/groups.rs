@@ -1,5 +1,7 @@
 //! Groups of the pool, each as last read whole.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
 use super::Store;
@@ -12,13 +14,17 @@ pub struct GroupRow {
     /// Whether it was read whole since the time that was asked about.
     pub listed: bool,
     pub trouble: Option<String>,
-    pub user_ids: Vec<String>,
+    /// Another one each time that members came or went, and never the same for a group that was made again.
+    pub revision: i64,
+    /// Its members; nothing where they are those of the revision that is known.
+    pub user_ids: Option<Vec<String>>,
 }
 
 impl Store {
     /// Records a group that was read whole.
     pub async fn record_group(&self, name: &str, user_ids: &[String]) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
+        // Whoever else records this group waits here, so the revision that is seen last is of the members seen last.
         sqlx::query!(
             "INSERT INTO provisioner.groups (name, listed_at) VALUES ($1, now())
              ON CONFLICT (name) DO UPDATE SET listed_at = now(), trouble = NULL",
@@ -27,21 +33,32 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         // Not `<> ALL($2)`, which compares every member with every other.
-        sqlx::query!(
+        let gone = sqlx::query!(
             "DELETE FROM provisioner.group_members WHERE name = $1
              AND NOT EXISTS (SELECT FROM UNNEST($2::text[]) AS kept (user_id) WHERE kept.user_id = group_members.user_id)",
             name,
             user_ids,
         )
         .execute(&mut *transaction)
-        .await?;
-        sqlx::query!(
+        .await?
+        .rows_affected();
+        let come = sqlx::query!(
             "INSERT INTO provisioner.group_members (name, user_id) SELECT $1, UNNEST($2::text[]) ON CONFLICT DO NOTHING",
             name,
             user_ids,
         )
         .execute(&mut *transaction)
-        .await?;
+        .await?
+        .rows_affected();
+        if gone + come > 0 {
+            sqlx::query!(
+                "UPDATE provisioner.groups SET revision = nextval('provisioner.group_revision') WHERE name = $1",
+                name,
+            )
+            .execute(&mut *transaction)
+            .await?;
+        }
+        // Even where nobody came or went: it may be the first reading since the service started, or since trouble.
         wake(&mut transaction).await?;
         transaction.commit().await
     }
@@ -66,14 +83,21 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Every group, with its members as last read whole, and whether that was after `since`.
-    pub async fn groups(&self, since: DateTime<Utc>) -> sqlx::Result<Vec<GroupRow>> {
+    /// Every group, and whether it was read whole after `since`; with its members as last read whole, unless they are those
+    /// of the revision that is `known` of it. One statement: what is said of a group is of one moment.
+    pub async fn groups(&self, since: DateTime<Utc>, known: &BTreeMap<String, i64>) -> sqlx::Result<Vec<GroupRow>> {
+        let (names, revisions): (Vec<String>, Vec<i64>) = known.iter().map(|(name, its)| (name.clone(), *its)).unzip();
         sqlx::query_as!(
             GroupRow,
-            r#"SELECT name, COALESCE(listed_at > $1, false) AS "listed!", trouble,
-                      ARRAY(SELECT user_id FROM provisioner.group_members AS its WHERE its.name = groups.name) AS "user_ids!"
-               FROM provisioner.groups"#,
+            r#"SELECT name, COALESCE(listed_at > $1, false) AS "listed!", trouble, groups.revision,
+                      CASE WHEN known.revision IS DISTINCT FROM groups.revision THEN
+                          ARRAY(SELECT user_id FROM provisioner.group_members AS its WHERE its.name = groups.name)
+                      END AS user_ids
+               FROM provisioner.groups
+               LEFT JOIN UNNEST($2::text[], $3::bigint[]) AS known (name, revision) USING (name)"#,
             since,
+            &names,
+            &revisions,
         )
         .fetch_all(&self.pool)
         .await

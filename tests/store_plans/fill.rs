@@ -96,7 +96,8 @@ const OTHERS: [&str; 13] = [
      FROM generate_series(1, 20000) AS n",
     "INSERT INTO provisioner.refused_messages (message_id, reason, refused_at)
      SELECT md5(n::text)::uuid, 'no subject', now() - (20000 - n) * interval '10 minutes' FROM generate_series(1, 20000) AS n",
-    "INSERT INTO provisioner.groups (name, listed_at) SELECT 'group-' || n, now() FROM generate_series(1, 20) AS n",
+    "INSERT INTO provisioner.groups (name, listed_at, revision)
+     SELECT 'group-' || n, now(), n FROM generate_series(1, 20) AS n",
     "INSERT INTO provisioner.group_members (name, user_id)
      SELECT 'group-' || n % 20 + 1, '@' || md5(n::text)::uuid || ':example.org' FROM generate_series(1, 200000) AS n ORDER BY 1, 2",
     "INSERT INTO provisioner.alerts (key, text) VALUES ('queue', 'the queue does not answer')",

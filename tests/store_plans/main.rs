@@ -5,6 +5,7 @@
 
 mod exceptions;
 mod fill;
+mod groups;
 mod history;
 mod interrupted;
 mod looks;

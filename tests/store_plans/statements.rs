@@ -2,10 +2,8 @@
 
 use phenom_provisioner::store::{AccountSource, Entry, Line, Outcome, Place, SeenAccount, Store};
 use serde_json::json;
-use testbed::shared_postgres;
 
-use crate::fill::empty;
-use crate::wire::Wire;
+use crate::wire::counted;
 
 fn join(seq: i32) -> Entry {
     Entry {
@@ -48,12 +46,8 @@ async fn attempt(store: &Store, pass: i64, entries: &[Entry]) {
 
 #[tokio::test]
 async fn a_batch_is_one_statement() {
-    let (url, _) = empty("trips").await;
-    let postgres = shared_postgres().await.port();
-    let wire = Wire::to(postgres).await;
-    let store = Store::open(&url.replace(&postgres.to_string(), &wire.port.to_string())).await.unwrap();
+    let (wire, _, store) = counted("trips").await;
     let entries: Vec<Entry> = (0..8).map(join).collect();
-    wire.statements();
 
     attempt(&store, 2, &entries).await;
     assert_eq!(wire.statements(), 2, "eight attempts and their ends");

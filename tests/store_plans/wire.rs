@@ -3,9 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use phenom_provisioner::store::Store;
+use testbed::shared_postgres;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::fill::empty;
 
 /// Asks whether the server speaks TLS; the start proper comes after the answer.
 const SSL_REQUEST: u32 = 80_877_103;
@@ -14,6 +18,16 @@ const SSL_REQUEST: u32 = 80_877_103;
 pub(crate) struct Wire {
     pub(crate) port: u16,
     statements: Arc<AtomicUsize>,
+}
+
+/// A fresh database, its address, and a store that asks it through a wire, on which nothing was said yet.
+pub(crate) async fn counted(name: &str) -> (Wire, String, Store) {
+    let (url, _) = empty(name).await;
+    let postgres = shared_postgres().await.port();
+    let wire = Wire::to(postgres).await;
+    let store = Store::open(&url.replace(&postgres.to_string(), &wire.port.to_string())).await.unwrap();
+    wire.statements();
+    (wire, url, store)
 }
 
 impl Wire {
