@@ -7,10 +7,15 @@ use super::Server;
 use crate::sources::Directory;
 use crate::store::{AccountSource, Place, SeenAccount, Store};
 
-/// Reads every group. One that cannot be read keeps its members and is marked, and the others are read all the same.
+/// Reads every group that selectors name, and forgets the others.
+pub async fn keep_groups(store: &Store, directory: &Directory, server: &Server, groups: &[String]) -> Result<()> {
+    store.keep_groups(groups).await.context("forget groups that no selector names")?;
+    read_groups(store, directory, server, groups).await
+}
+
+/// Reads these groups. One that cannot be read keeps its members and is marked, and the others are read all the same.
 #[instrument(name = "pool.groups", skip_all)]
 pub async fn read_groups(store: &Store, directory: &Directory, server: &Server, groups: &[String]) -> Result<()> {
-    store.keep_groups(groups).await.context("forget groups that no selector names")?;
     for group in groups {
         match members(store, directory, server, group).await? {
             Ok(user_ids) => store.record_group(group, &user_ids).await.context("record a group")?,

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::confirm::Accounts;
-use super::groups::read_groups;
+use super::groups::keep_groups;
 use super::listing::{ListingError, list_pool};
 use super::lookups::look_up;
 use crate::sources::Directory;
@@ -43,7 +43,7 @@ impl Keeper {
         };
         let reading_groups = async {
             loop {
-                if let Err(error) = read_groups(&accounts.store, directory, &accounts.server, groups).await {
+                if let Err(error) = keep_groups(&accounts.store, directory, &accounts.server, groups).await {
                     warn!("the groups of the pool cannot be kept: {error:#}");
                 }
                 tokio::time::sleep(GROUPS_INTERVAL.min(*listing_interval)).await;

@@ -12,7 +12,7 @@ mod people;
 use provisioner_policy::{SubjectError, mxid_of_subject};
 
 pub use self::confirm::{Accounts, Confirmed};
-pub use self::groups::read_groups;
+pub use self::groups::{keep_groups, read_groups};
 pub use self::keeper::Keeper;
 pub use self::listing::{Listed, ListingError, Progress, list_pool};
 pub use self::people::EmailError;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
-use crate::accounts::{ListingError, Progress, list_pool, read_groups};
+use crate::accounts::{ListingError, Progress, keep_groups, list_pool};
 use crate::app::Settings;
 use crate::store::{Listing, Store};
 
@@ -35,7 +35,7 @@ pub(super) async fn run(path: &Path) -> Result<ExitCode> {
     let listed = list_pool(&store, &directory, &settings.server(), &stop, |progress| shown.show(progress)).await;
     lock.release().await;
     shown.end();
-    read_groups(&store, &directory, &settings.server(), &settings.groups()).await?;
+    keep_groups(&store, &directory, &settings.server(), &settings.groups()).await?;
     match listed {
         Ok(listed) => {
             println!(

@@ -11,6 +11,7 @@ crate::on_both_versions!(the_pool_is_asked_for_people_and_for_groups_as_they_are
 async fn the_pool_is_asked_for_people_and_for_groups_as_they_are_now(version: SynapseVersion) {
     let pool = pool().await;
     pool.create_group("nest-admin").await.unwrap();
+    pool.create_group("nest-pilots").await.unwrap();
     // What the listing does not find within the hour, a command does.
     let settings = Settings { sections: cognito(&pool, "1h", "remove"), ..Settings::default() };
     let mut staff = closed(version, settings).await;
@@ -19,8 +20,18 @@ async fn the_pool_is_asked_for_people_and_for_groups_as_they_are_now(version: Sy
         pool.add_to_group(sub, "nest-admin").await.unwrap();
     }
     let commands = "[commands]\nroom = \"staff\"\nallow = [{ group = \"nest-admin\" }]\n[modes]";
-    staff.stage.edit(|config| config.replace("[modes]", commands));
+    staff.stage.edit(|config| {
+        config.replace("[modes]", commands).replace(r#"{ team = "analysts" }"#, r#"{ group = "nest-pilots" }"#)
+    });
     staff.start().await;
+    let mut database = staff.stage.connect().await;
+    let groups = "SELECT array_agg(name ORDER BY name) = '{nest-admin,nest-pilots}' FROM provisioner.groups
+                  WHERE listed_at IS NOT NULL";
+    wait_until("both groups are read", SOON, async || {
+        sqlx::query_scalar::<_, Option<bool>>(groups).fetch_one(&mut database).await.unwrap() == Some(true)
+    })
+    .await
+    .unwrap();
     let say = async |text: &str| {
         let answer = staff.ask(&staff.lead, &format!("!provisioner {text}")).await;
         answer["body"].as_str().unwrap().to_owned()
@@ -39,10 +50,11 @@ async fn the_pool_is_asked_for_people_and_for_groups_as_they_are_now(version: Sy
     let answer = say(&format!("provision {newcomer}@example.org")).await;
     assert!(answer.starts_with(&staff.stage.mxid(&newcomer)), "{answer}");
     staff.stage.until(&staff.stage.red, &newcomer, "join", SOON).await;
-    let mut database = staff.stage.connect().await;
     let source = "SELECT source FROM provisioner.accounts WHERE subject = $1";
     let source: String = sqlx::query_scalar(source).bind(&newcomer).fetch_one(&mut database).await.unwrap();
     assert_eq!(source, "command", "no roster named them");
+    // What commands do not ask about is still known.
+    assert_eq!(sqlx::query_scalar::<_, Option<bool>>(groups).fetch_one(&mut database).await.unwrap(), Some(true));
     let answer = say(&format!("provision {}", subject())).await;
     assert!(answer.contains("The pool does not have them"), "{answer}");
 
