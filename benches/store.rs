@@ -154,8 +154,12 @@ fn ledger(group: &mut BenchmarkGroup<'_, WallTime>, runtime: &Runtime, of: &Fill
     };
     measure(group, runtime, of, "count what was taken", async |_| drop(store.recently_taken(3600.0).await.unwrap()));
     measure(group, runtime, of, "what was done lately", async |_| drop(store.done_lately(600.0).await.unwrap()));
-    measure(group, runtime, of, "who of 100 was joined lately", async |_| {
-        drop(store.joined_lately(&of.people[..100], 30).await.unwrap());
+    measure(group, runtime, of, "who was joined within three days", async |_| {
+        store.joined_lately(3, |mxid, line| drop(std::hint::black_box((mxid, line)))).await.unwrap();
+    });
+    measure(group, runtime, of, "who was joined by the last 100 lines", async |_| {
+        let newest = store.newest_line().await.unwrap();
+        drop(store.joined_since(newest - 100, newest).await.unwrap());
     });
     measure(group, runtime, of, "history of somebody", async |person| history(Some(person), None).await);
     measure(group, runtime, of, "history of a room", async |_| history(None, Some("room-1")).await);

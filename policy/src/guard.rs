@@ -8,7 +8,7 @@ use hashbrown::{HashMap, HashSet};
 use crate::facts::SourceState;
 use crate::overwritten::Overwritten;
 use crate::plan::{Action, Change, Class, Hold, Plan, PowerEdit};
-use crate::users::UserIx;
+use crate::pool_move::Arrivals;
 use crate::world::{Matcher, RoomIx, World};
 
 /// What limits are counted for: a class, in a room or, where it has none, on the server.
@@ -18,8 +18,8 @@ pub type Bucket = (Class, Option<RoomIx>);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recent {
     pub taken: HashMap<Bucket, u32>,
-    /// Who was joined by this service within the last days, and in which order.
-    pub joined: HashMap<UserIx, i64>,
+    /// Who was joined by this service within the last days. Asked for only where the plan may be one after a pool move.
+    pub joined: Arrivals,
     /// How many a share was of when something was first held for it. Whoever is joined while it is held does not make it a
     /// smaller share.
     pub of: HashMap<Bucket, u32>,

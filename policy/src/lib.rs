@@ -51,7 +51,7 @@ pub use places::{Place, Places};
 pub use plan::{Action, Because, Blocked, Change, ChangeKey, Class, Closed, Hold, Kind, Pardon, Plan, PowerEdit};
 pub use planner::{Planner, plan};
 pub use policy::*;
-pub use pool_move::PoolMove;
+pub use pool_move::{Arrivals, PoolMove};
 pub use quarrel::Quarrel;
 pub use rewrite::Rewrite;
 pub use roster::{Belonging, RosterReading, RosterRow, RowTrouble, read_roster};

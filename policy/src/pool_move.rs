@@ -1,6 +1,8 @@
 //! Telling a pool move from people who come and go: after one, the sources name other subjects for the same people.
 
-use hashbrown::HashSet;
+use std::sync::Arc;
+
+use hashbrown::{HashMap, HashSet};
 
 use crate::guard::Recent;
 use crate::mirror::Membership;
@@ -21,13 +23,30 @@ pub struct PoolMove {
     pub going: usize,
 }
 
+/// Who was joined by this service within the last days, and in which order. It may be most of the roster, so it is handed on
+/// and compared without being looked through.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Arrivals(Arc<HashMap<UserIx, i64>>);
+
+impl Arrivals {
+    /// Notes that somebody was joined. Of several times the last one counts.
+    pub fn note(&mut self, user: UserIx, order: i64) {
+        let last = Arc::make_mut(&mut self.0).entry(user).or_insert(order);
+        *last = order.max(*last);
+    }
+
+    fn of(&self, user: UserIx) -> Option<i64> {
+        self.0.get(&user).copied()
+    }
+}
+
 /// Whether the plan looks like one after a pool move. New people are joined within seconds while the old ones wait for
 /// approval, so whoever was joined after the last of those counts as arriving still.
 pub(crate) fn pool_move(world: &World, recent: &Recent, plan: &Plan) -> Option<PoolMove> {
     let going = plan.going(world)?;
     let roster = world.facts.places.len();
     let is_in = |user: UserIx| world.rooms().any(|room| world.room(room).membership(user) == Membership::Join);
-    let joined = |user: &UserIx| recent.joined.get(user).copied();
+    let joined = |user: &UserIx| recent.joined.of(*user);
     let last_old = going.iter().filter_map(joined).max();
     let is_new = |user: &UserIx| !is_in(*user) || joined(user).is_some_and(|its| last_old.is_none_or(|old| its > old));
     let arriving = world.facts.places.people().filter(is_new).count();

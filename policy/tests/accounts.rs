@@ -149,13 +149,13 @@ fn a_pool_move_is_called_one() {
     let mut recent = Recent::default();
     for (room, subject) in world.rooms().flat_map(|room| new.map(|subject| (room, subject))) {
         world.set_membership(room, &mxid(subject), Membership::Join, None);
-        recent.joined.insert(world.intern(&mxid(subject)), 2);
+        recent.joined.note(world.intern(&mxid(subject)), 2);
     }
-    recent.joined.insert(world.intern(&mxid("o1")), 1);
+    recent.joined.note(world.intern(&mxid("o1")), 1);
     assert_eq!(provisioner_policy::plan(&world, &recent).pool_move, plan.pool_move);
     // Whoever was joined before those who go is not new.
     let mut before = recent.clone();
-    before.joined.insert(world.intern(&mxid("o1")), 3);
+    before.joined.note(world.intern(&mxid("o1")), 3);
     assert_eq!(provisioner_policy::plan(&world, &before).pool_move, None);
     assert_eq!(provisioner_policy::plan(&world, &Recent::default()).pool_move, None);
     assert!(plan.view(&world).notices[0].contains("5 of the roster's 5 people"), "{:?}", plan.view(&world).notices);

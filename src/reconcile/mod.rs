@@ -4,6 +4,7 @@
 
 mod accounts;
 mod approval;
+mod arrivals;
 mod backoff;
 mod conditions;
 mod creations;

@@ -1,7 +1,7 @@
 //! The reconciler: the world, and one slice of work on it. It keeps nothing that a restart must not lose. How it learns
 //! about the world is in `refresh`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::instrument;
 
 use super::approval::Approval;
+use super::arrivals::ArrivalsRead;
 use super::backoff::Backoff;
 use super::executor::{Executor, Tried};
 use super::feed::Ears;
@@ -30,9 +31,6 @@ use super::{state_echoes, stopped};
 use crate::homeserver::{CallError, Homeserver};
 use crate::sources::Roster;
 use crate::store::{AccountsRead, Pardoned, PassId, Store};
-
-/// Whoever arrived by a pool move is looked for over the last days: approval may take a weekend.
-const LATELY_DAYS: i32 = 3;
 
 /// Everything a pass needs.
 #[derive(Debug)]
@@ -51,6 +49,7 @@ pub struct Reconciler {
     held: HeldPlans,
     approval: Approval,
     pub(super) ears: Ears,
+    pub(super) arrivals_read: ArrivalsRead,
     pub(super) accounts_total: Option<u64>,
     /// Read once; later ones are made here, by the one replica that reconciles.
     pub(super) pardons: Option<Pardons>,
@@ -105,6 +104,7 @@ impl Reconciler {
             held: HeldPlans::default(),
             approval: Approval::default(),
             ears: Ears::default(),
+            arrivals_read: ArrivalsRead::default(),
             accounts_total: None,
             pardons: None,
             trouble: Trouble::default(),
@@ -148,20 +148,13 @@ impl Reconciler {
         let mut recent = Recent::default();
         if self.planner.judged().takes(&self.world) {
             recent = self.recent().await?;
-            if self.planner.judged().may_be_pool_move(&self.world) {
-                recent.joined = self.joined_lately(self.planner.judged()).await?.into_iter().collect();
-            }
+        }
+        if self.planner.judged().may_be_pool_move(&self.world) {
+            recent.joined = self.arrivals_read.arrivals(&self.store, &self.world).await?;
+        } else {
+            self.arrivals_read = ArrivalsRead::default();
         }
         Ok(self.planner.plan(&mut self.world, &recent))
-    }
-
-    /// Who of the roster and of those who are to go was joined lately: after a pool move it is the ones and not the others.
-    async fn joined_lately(&self, plan: &Plan) -> Result<HashMap<UserIx, i64>> {
-        let going = plan.actions.iter().filter_map(|action| action.change.user());
-        let people = self.world.facts.places.people().chain(going);
-        let mxids: Vec<String> = people.map(|user| self.world.users.mxid(user)).collect();
-        let joined = self.store.joined_lately(&mxids, LATELY_DAYS).await.context("look who was joined lately")?;
-        Ok(joined.iter().filter_map(|(mxid, order)| Some((self.world.users.get(mxid)?, *order))).collect())
     }
 
     /// What was taken away within the guard's window.

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use provisioner_policy::{AccountsFrom, RoomIx, Standing, read_roster};
 use tracing::{info, instrument, warn};
 
+use super::arrivals::ArrivalsRead;
 use super::feed;
 use super::observe::{distrust, observe_accounts, observe_rooms};
 use super::reconciler::Reconciler;
@@ -98,6 +99,7 @@ impl Reconciler {
     pub fn resync(&mut self) {
         self.distrust_all();
         self.planner.forget();
+        self.arrivals_read = ArrivalsRead::default();
         // No members have this number.
         self.groups_read.values_mut().for_each(|revision| *revision = 0);
     }

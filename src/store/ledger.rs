@@ -1,7 +1,7 @@
 //! The ledger: every attempted or withheld action, append-only.
 
+use futures_util::TryStreamExt;
 use serde_json::Value;
-
 use sqlx::PgExecutor;
 
 use super::Store;
@@ -170,18 +170,39 @@ impl Store {
         .await
     }
 
-    /// Who of these was joined by this service within the last days, and in which order.
-    pub async fn joined_lately(&self, user_ids: &[String], days: i32) -> sqlx::Result<Vec<(String, i64)>> {
-        let rows = sqlx::query!(
-            r#"SELECT user_id AS "user_id!", max(id) AS "order!" FROM provisioner.ledger
-               WHERE user_id = ANY($1) AND kind = 'join' AND outcome = 'done' AND at > now() - make_interval(days => $2)
-               GROUP BY user_id"#,
-            user_ids,
+    /// The number of the newest line; 0 where there is none.
+    pub async fn newest_line(&self) -> sqlx::Result<i64> {
+        sqlx::query_scalar!(r#"SELECT COALESCE(max(id), 0) AS "newest!" FROM provisioner.ledger"#)
+            .fetch_one(&self.pool)
+            .await
+    }
+
+    /// Who was joined by this service within the last days, and by which line last. They may be very many, so each is told
+    /// as it is read.
+    pub async fn joined_lately(&self, days: i32, mut each: impl FnMut(String, i64)) -> sqlx::Result<()> {
+        let mut rows = sqlx::query!(
+            r#"SELECT user_id AS "user_id!", max(id) AS "line!" FROM provisioner.ledger
+               WHERE at > now() - make_interval(days => $1) AND kind = 'join' AND outcome = 'done' GROUP BY user_id"#,
             days,
+        )
+        .fetch(&self.pool);
+        while let Some(row) = rows.try_next().await? {
+            each(row.user_id, row.line);
+        }
+        Ok(())
+    }
+
+    /// The same of the lines after `seen`, up to `newest`.
+    pub async fn joined_since(&self, seen: i64, newest: i64) -> sqlx::Result<Vec<(String, i64)>> {
+        let rows = sqlx::query!(
+            r#"SELECT user_id AS "user_id!", id AS line FROM provisioner.ledger
+               WHERE id > $1 AND id <= $2 AND kind = 'join' AND outcome = 'done'"#,
+            seen,
+            newest,
         )
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows.into_iter().map(|row| (row.user_id, row.order)).collect())
+        Ok(rows.into_iter().map(|row| (row.user_id, row.line)).collect())
     }
 
     /// What was done within the window, and what was no longer repeated. Accounts that are made stay made.

@@ -13,7 +13,7 @@ struct Look {
     at_most: u32,
 }
 
-const LOOKS: [Look; 10] = [
+const LOOKS: [Look; 12] = [
     // As many as go, once to find them and once to remove them.
     Look { statement: "DELETE FROM provisioner.inbox", values: &["604800", "5000"], at_most: 10_000 },
     // The end of the ledger.
@@ -23,7 +23,10 @@ const LOOKS: [Look; 10] = [
     Look { statement: "seconds_ago!", values: &["600"], at_most: 10_000 },
     Look { statement: "WITH levels AS MATERIALIZED", values: &["USER", "ARRAY[USER]", "NULL", "50"], at_most: 100 },
     Look { statement: "SELECT at, pass FROM provisioner.ledger", values: &["USER", "'room-1'"], at_most: 20 },
-    Look { statement: "AS \"order!\"", values: &["ARRAY[USER]", "30"], at_most: 20 },
+    // Three of 180 days.
+    Look { statement: "AS \"line!\"", values: &["3"], at_most: 40_000 },
+    Look { statement: "WHERE id > $1 AND id <= $2", values: &["999900", "1000000"], at_most: 100 },
+    Look { statement: "COALESCE(max(id), 0)", values: &[], at_most: 1 },
     Look { statement: "WHERE (revision, subject) > ($1, $2)", values: &["16667", "''", "10000"], at_most: 100 },
     Look { statement: "WHERE handled_at IS NULL ORDER BY id", values: &["1000"], at_most: 100 },
     Look {
