@@ -6,7 +6,7 @@ use crate::column::Column;
 use crate::names::NameIx;
 use crate::places::Places;
 use crate::plan::Closed;
-use crate::roster::RowTrouble;
+use crate::trouble::RowTrouble;
 use crate::users::UserIx;
 
 /// How far a source can be believed.
