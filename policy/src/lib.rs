@@ -58,7 +58,7 @@ pub use rewrite::Rewrite;
 pub use roster::{Belonging, RosterReading, RosterRow, read_roster};
 pub use selector::Selector;
 pub use setting::Setting;
-pub use trouble::RowTrouble;
+pub use trouble::{RowTrouble, trouble_words};
 pub use users::{UserIx, Users};
 pub use view::{ActionView, BlockedView, PlanView};
 pub use world::{Known, RoomIx, World};

@@ -1,6 +1,7 @@
 //! What can be wrong with rows of the roster, and what follows from it, in words.
 
-use std::fmt;
+use std::borrow::Borrow;
+use std::{fmt, mem};
 
 use serde::Serialize;
 
@@ -74,6 +75,49 @@ impl fmt::Display for RowTrouble {
     }
 }
 
+/// So many of a kind are told one by one. A query that loses a column has trouble with every row.
+const TOLD: usize = 20;
+
+/// Trouble in words, the first of each kind and how many more there are. It is in order, and so what is of a kind is together.
+pub fn trouble_words(trouble: &[impl Borrow<RowTrouble>]) -> Vec<String> {
+    let kind = |one: &_| mem::discriminant::<RowTrouble>(Borrow::borrow(one));
+    let of_a_kind = trouble.chunk_by(|one, other| kind(one) == kind(other));
+    of_a_kind
+        .flat_map(|all| {
+            let (told, more) = all.split_at(TOLD.min(all.len()));
+            let more = more.first().map(|one| one.borrow().words_for_more(more.len()));
+            told.iter().map(|one| one.borrow().to_string()).chain(more)
+        })
+        .collect()
+}
+
+impl RowTrouble {
+    /// What follows from so many more of this kind.
+    fn words_for_more(&self, count: usize) -> String {
+        match self {
+            Self::NoSubject { .. } => format!(
+                "and {count} more teams have a roster row without a subject: nobody is removed from rooms of those teams until \
+                 it has one"
+            ),
+            Self::NoTeam { .. } => format!(
+                "and {count} more subjects have a roster row without a team: nobody is removed for the roster's sake until it \
+                 has one"
+            ),
+            Self::BadSubject { .. } => format!(
+                "and {count} more roster rows name a subject that cannot be an MXID: nobody is removed from rooms of their \
+                 teams, or of any where they have none, until those rows are mended"
+            ),
+            Self::NoRole { .. } => {
+                format!("and {count} more roster rows have no role: counted for their teams, for no role")
+            }
+            Self::Folded { .. } => format!(
+                "and {count} more MXIDs have two or more subjects that fold to them: all are refused, nothing is done to them \
+                 until one subject of each is left"
+            ),
+        }
+    }
+}
+
 /// A subject as it may be shown. A malformed one may be anything the query mixed up, a name or an e-mail address, and
 /// nothing of a person but ids goes into a log.
 fn shown(subject: &str) -> String {
@@ -82,5 +126,67 @@ fn shown(subject: &str) -> String {
         format!("{subject:?}")
     } else {
         format!("(hidden, {} characters: it may say more than an id)", subject.chars().count())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{OnLeave, Policy, RoomPolicy, RoomSettings, RosterRow, Selector, Unlisted, World, read_roster};
+
+    fn without_role(count: usize) -> Vec<RowTrouble> {
+        let one = |number| RowTrouble::NoRole { subject: format!("p{number}"), team: "staff".to_owned() };
+        (0..count).map(one).collect()
+    }
+
+    #[test]
+    fn of_a_hundred_thousand_rows_twenty_are_told_and_the_others_counted() {
+        let mut trouble = vec![RowTrouble::NoSubject { team: None }];
+        trouble.extend(without_role(100_000));
+        trouble.push(RowTrouble::Folded { mxid: "@a:phenom.test".to_owned(), subjects: vec!["A".into(), "a".into()] });
+        let words = trouble_words(&trouble);
+        assert_eq!(words.len(), 1 + TOLD + 1 + 1);
+        assert_eq!(words[0], trouble[0].to_string());
+        assert_eq!(words[TOLD], trouble[TOLD].to_string());
+        assert_eq!(words[TOLD + 1], "and 99980 more roster rows have no role: counted for their teams, for no role");
+        assert_eq!(words[TOLD + 2], trouble[100_001].to_string());
+    }
+
+    #[test]
+    fn what_is_not_told_freezes_all_the_same() {
+        let teams = || (0..100).map(|number| format!("team {number:02}"));
+        let mut world = World::new(Policy {
+            server_name: "phenom.test".to_owned(),
+            rooms: teams().map(room).collect(),
+            ..Policy::default()
+        });
+        let row = |team| RosterRow { team: Some(team), ..RosterRow::default() };
+        world.set_roster(read_roster(teams().map(row), "phenom.test", "@bot:phenom.test"));
+        let notices = world.notices();
+        assert!(notices.iter().any(|notice| notice.starts_with("and 80 more teams")), "{notices:?}");
+        for (room, team) in world.rooms().zip(teams()) {
+            let why = world.freeze(room).map(|why| why.to_string()).unwrap_or_default();
+            assert!(why.contains(&format!("of team {team:?} has no subject")), "{why}");
+        }
+    }
+
+    fn room(team: String) -> RoomPolicy {
+        RoomPolicy {
+            key: team.clone(),
+            id: format!("!{team}"),
+            members: vec![Selector::Team(team)],
+            unlisted: Unlisted::Remove,
+            on_leave: OnLeave::Respect,
+            power: Vec::new(),
+            settings: RoomSettings::default(),
+        }
+    }
+
+    #[test]
+    fn a_few_are_told_as_they_are() {
+        for count in 0..=TOLD {
+            let trouble = without_role(count);
+            assert!(trouble_words(&trouble).into_iter().eq(trouble.iter().map(ToString::to_string)));
+        }
     }
 }

@@ -296,7 +296,7 @@ impl World {
     /// Trouble with sources and rooms, each with its mend.
     pub fn notices(&self) -> Vec<String> {
         let world = self;
-        let mut notices: Vec<String> = world.facts.roster_trouble.iter().map(ToString::to_string).collect();
+        let mut notices: Vec<String> = world.facts.roster_notices.clone();
         if world.rooms().any(|room| world.roster_is_suspect(room)) {
             notices.push("the roster answered no row at all: nobody is removed for its sake".to_owned());
         }

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use provisioner_policy::{AccountsFrom, RoomIx, Standing, read_roster};
+use provisioner_policy::{AccountsFrom, RoomIx, Standing, read_roster, trouble_words};
 use tracing::{info, instrument, warn};
 
 use super::arrivals::ArrivalsRead;
@@ -29,11 +29,9 @@ impl Reconciler {
             Ok(rows) => {
                 let policy = &self.world.policy;
                 let reading = read_roster(rows, &policy.server_name, &policy.bot);
-                for one in
-                    reading.trouble.iter().filter(|one| self.world.facts.roster_trouble.binary_search(one).is_err())
-                {
-                    warn!("{one}");
-                }
+                let known = &self.world.facts.roster_trouble;
+                let new: Vec<_> = reading.trouble.iter().filter(|one| known.binary_search(one).is_err()).collect();
+                trouble_words(&new).iter().for_each(|words| warn!("{words}"));
                 if self.trouble.roster.is_some() {
                     info!(rows = reading.rows, "the roster is readable again");
                 }

@@ -6,6 +6,7 @@ use crate::facts::{Account, AccountsFrom, Hiding, SourceState};
 use crate::places::Place;
 use crate::plan::Closed;
 use crate::roster::RosterReading;
+use crate::trouble::trouble_words;
 use crate::user_set::UserSet;
 use crate::users::UserIx;
 use crate::world::{Known, World};
@@ -57,6 +58,7 @@ impl World {
         let Known { names, facts, .. } = &mut self.known;
         facts.hiding = Hiding::of(&reading.trouble, |team| names.intern(team));
         facts.roster_rows = reading.rows;
+        facts.roster_notices = trouble_words(&reading.trouble);
         facts.roster_trouble = reading.trouble;
         facts.roster = SourceState::Good;
         self.changes.something();
