@@ -106,7 +106,8 @@ pub struct AccountsRead {
 
 impl Store {
     /// Records accounts that were seen, and wakes the reconciling replica where anything is new. Answers how many are.
-    /// `place` is where they were named.
+    /// `place` is where they were named. The members of groups are seen every minute: a row is written where it says
+    /// something else, or was seen before the newest listing began, which asks at its end who was seen since.
     pub async fn record_accounts(
         &self,
         seen: &[SeenAccount],
@@ -142,6 +143,10 @@ impl Store {
                      missed = 0,
                      revision = CASE WHEN accounts.state = excluded.state THEN accounts.revision
                                      ELSE excluded.revision END
+                 WHERE (accounts.state, accounts.missed, accounts.listing, accounts.display_name) IS DISTINCT FROM
+                       (excluded.state, 0, COALESCE(excluded.listing, accounts.listing),
+                        COALESCE(excluded.display_name, accounts.display_name))
+                    OR accounts.last_seen < COALESCE((SELECT max(started_at) FROM provisioner.listings), 'infinity')
                  RETURNING revision
                )
                SELECT count(*) AS "changed!" FROM recorded, next WHERE recorded.revision = next.revision"#,

@@ -12,6 +12,7 @@ mod looks;
 mod plan;
 mod plans;
 mod rows;
+mod seen;
 mod statements;
 mod trim;
 mod wire;
