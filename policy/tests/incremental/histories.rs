@@ -1,0 +1,75 @@
+//! Over random histories.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use provisioner_policy::*;
+
+use crate::SERVER;
+use crate::happen::happen;
+use crate::policies::{begin, policy};
+use crate::steps::step;
+
+proptest! {
+    // At least 50 steps a history: 10,000 and more in a run.
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn the_plan_is_the_same_whether_all_are_judged_or_only_those_who_changed(
+        policy in policy(),
+        steps in vec((step(), proptest::bool::weighted(0.8), proptest::bool::weighted(0.05)), 50..80),
+    ) {
+        let mut world = begin(policy);
+        let (mut planner, mut recent) = (Planner::default(), Recent::default());
+        for (step, looked_at, forgets) in steps {
+            happen(&mut world, &mut recent, step.clone());
+            if forgets {
+                planner.forget();
+            }
+            if looked_at {
+                let remembered = planner.plan(&mut world, &recent);
+                prop_assert_eq!(&*remembered, &plan(&world, &recent), "after {:?}", step);
+            }
+        }
+    }
+
+    /// Whatever happened: what is kept beside the facts says what a search through them would say.
+    #[test]
+    fn what_is_kept_is_what_would_be_found(policy in policy(), steps in vec(step(), 20..40)) {
+        let subjects: Vec<String> = policy
+            .rooms
+            .iter()
+            .flat_map(|room| room.members.iter().chain(room.power.iter().flat_map(|power| &power.grant)))
+            .chain(&policy.server_admins)
+            .filter_map(|selector| match selector {
+                Selector::Subject(subject) => Some(format!("@{subject}:{SERVER}")),
+                _ => None,
+            })
+            .collect();
+        let (mut world, mut recent) = (begin(policy), Recent::default());
+        let mut reopened = std::collections::BTreeSet::new();
+        for step in steps {
+            happen(&mut world, &mut recent, step);
+            let facts = &world.facts;
+            let is_named = |user: UserIx| facts.places.contains(user) || subjects.contains(&world.users.mxid(user));
+            let unknown = world.users.iter().filter(|user| {
+                facts.accounts_from == AccountsFrom::Pool
+                    && facts.accounts.get(*user) == Account::Unknown
+                    && is_named(*user)
+                    && !world.is_exempt(*user)
+            });
+            let kept: std::collections::BTreeSet<UserIx> = world.unknown_accounts().collect();
+            prop_assert_eq!(kept, unknown.collect());
+            let accounts = &world.mirror.accounts;
+            let count = |has: fn(OnServer) -> bool| accounts.iter().filter(|(_, there)| has(*there)).count();
+            prop_assert_eq!(accounts.present() as usize, count(|there| there.present));
+            prop_assert_eq!(accounts.admins() as usize, count(|there| there.admin));
+            reopened.extend(world.take_reopened());
+            let open = |user: &UserIx| {
+                let there = world.mirror.accounts.get(*user);
+                there.present && !there.locked && !there.deactivated && world.facts.is_active(*user)
+            };
+            let found: Vec<UserIx> = world.facts.closed_by_us.keys().copied().filter(open).collect();
+            prop_assert!(!world.mirror.accounts_listed || found.iter().all(|user| reopened.contains(user)));
+        }
+    }
+}
