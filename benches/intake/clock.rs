@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use criterion::Throughput;
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use nix::time::{ClockId, clock_gettime};
 
@@ -43,9 +42,4 @@ impl Measurement for Cpu {
     fn formatter(&self) -> &dyn ValueFormatter {
         WALL.formatter()
     }
-}
-
-/// Bytes of a body, for criterion.
-pub(crate) fn bytes(body: &[u8]) -> Throughput {
-    Throughput::Bytes(body.len().try_into().unwrap_or(u64::MAX))
 }

@@ -14,7 +14,7 @@ mod socket;
 use std::time::Duration;
 
 use axum::{Router, body::Bytes};
-use criterion::{BatchSize, Criterion};
+use criterion::{BatchSize, Criterion, Throughput};
 
 use self::clock::Cpu;
 use self::ratio::Ratio;
@@ -61,7 +61,7 @@ fn criterion_groups(criterion: &mut Criterion<Cpu>) {
     let runtime = push::runtime();
     for (name, body) in subjects() {
         let mut group = criterion.benchmark_group(name);
-        group.throughput(clock::bytes(&body));
+        group.throughput(Throughput::Bytes(body.len() as u64));
         let body = Bytes::from(body);
         for (who, router) in [("service", service::router(TakesAll)), ("bare", bare::router())] {
             group.bench_function(who, |bencher| {

@@ -38,6 +38,7 @@ pub use follow::{FollowError, Moved, follow, followed};
 mod window;
 
 pub use conditions::{Condition, Conditions, QueueHealth};
+pub use observe::observe_rooms;
 pub use once::{apply_once, plan_once};
 pub use reconciler::{Reconciler, Slice};
 pub use record::describe_metrics;

@@ -44,11 +44,7 @@ struct Reading {
 }
 
 /// Reads these rooms. Returns the first transport error, after which more reading is pointless.
-pub(super) async fn observe_rooms(
-    homeserver: &Homeserver,
-    world: &mut World,
-    rooms: &[RoomIx],
-) -> Result<(), CallError> {
+pub async fn observe_rooms(homeserver: &Homeserver, world: &mut World, rooms: &[RoomIx]) -> Result<(), CallError> {
     let ids: Vec<String> = rooms.iter().map(|room| world.policy.rooms[room.index()].id.clone()).collect();
     let known: Vec<Known> = rooms.iter().map(|room| Known::of(world, *room)).collect();
     let reads = ids.iter().zip(&known).map(|(id, known)| read_room(homeserver, id, known));
