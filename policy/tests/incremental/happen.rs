@@ -4,8 +4,9 @@ use provisioner_policy::*;
 use serde_json::Value;
 
 use crate::carry_out::carry_out;
+use crate::read_anew::read_anew;
 use crate::steps::Step;
-use crate::{BOT, SERVER, mxid};
+use crate::{BOT, SERVER, localpart, mxid};
 
 pub(crate) fn event(content: Value) -> StateEvent {
     StateEvent { content, sender: mxid(2), event_id: "$e".into() }
@@ -18,13 +19,13 @@ pub(crate) fn happen(world: &mut World, recent: &mut Recent, step: Step) {
             let name = |one: bool, this: &str, other: &str| if one { this.to_owned() } else { other.to_owned() };
             let rows = rows.into_iter().enumerate().map(|(at, (subject, team, role))| RosterRow {
                 // Every fifth row is spelt otherwise: two such fold.
-                subject: subject.map(|subject| format!("{}{subject}", if at % 5 == 4 { "U" } else { "u" })),
+                subject: subject.map(localpart).map(|name| if at % 5 == 4 { name.to_uppercase() } else { name }),
                 team: team.map(|team| name(team, "staff", "analysts")),
                 role: role.map(|role| name(role, "lead", "member")),
             });
             world.set_roster(read_roster(rows, SERVER, BOT));
         }
-        Step::RosterFails => world.fail_roster("gone"),
+        Step::RosterIs(state) => world.set_roster_state(state),
         Step::Account(user, account, closed, folded) => world.set_account(&mxid(user), account, closed, folded),
         Step::ClosedByUs(user, closed) => {
             let user = world.intern(&mxid(user));
@@ -38,37 +39,38 @@ pub(crate) fn happen(world: &mut World, recent: &mut Recent, step: Step) {
         Step::Pool(state) => world.set_pool(state),
         Step::Listed(listed) => world.set_accounts_listed(listed),
         Step::OnServer(user, state) => world.set_on_server(&mxid(user), state),
-        Step::Standing(number, standing) => world.set_standing(room(world, number), standing),
-        Step::Membership(number, user, membership, by_event) => {
-            world.set_membership(room(world, number), &mxid(user), membership, by_event.then_some("$left"));
-        }
-        Step::Pardon(number, user, this) => {
+        Step::Present(user) => {
             let user = world.intern(&mxid(user));
-            world.pardon(room(world, number), user, if this { "$left" } else { "$other" });
+            world.set_present(user);
+        }
+        Step::Standing(number, standing) => world.set_standing(room(world, number), standing),
+        Step::Membership(number, user, membership, left_by) => {
+            world.set_membership(room(world, number), &mxid(user), membership, left_by);
+        }
+        Step::Pardon(number, user, event_id) => {
+            let user = world.intern(&mxid(user));
+            world.pardon(room(world, number), user, event_id);
         }
         Step::State(number, kind, content) => world.set_state(room(world, number), kind, event(content)),
         Step::Edited(number, before, after) => drop(world.note_edit(room(world, number), &before, &after, &[])),
         Step::Lost(number, from, was, is) => world.note_lost(room(world, number), &from, &was, &is),
-        Step::Aged(number) => world.age_restorations(room(world, number)),
-        Step::ReadAnew(number, members, levels) => {
+        Step::Aged(number) => {
             let room = room(world, number);
-            let mut anew = world.room_anew(room, if number == 0 { "12".into() } else { "10".into() });
-            for (user, membership) in members {
-                anew.take_membership(world.intern(&mxid(user)), membership, Some("$left"));
-            }
-            if let Some(content) = levels {
-                world.take_state(&mut anew, POWER_LEVELS, event(content));
-            }
-            anew.standing = Standing::Ready;
-            world.set_room(room, anew);
+            let lost = world.room(room).to_restore();
+            world.age_restorations(room);
+            assert_eq!(world.room(room).to_restore(), lost, "only what is not lost is let go");
+        }
+        Step::ReadAnew(reading) => {
+            let room = room(world, reading.room);
+            read_anew(world, room, reading);
         }
         Step::Follow(moved) => {
-            let one = |number: usize| Followed {
+            let one = |(number, left): (usize, Vec<u8>)| Followed {
                 configured: format!("!room{number}:{SERVER}"),
                 id: format!("!next{number}:{SERVER}"),
                 by: "somebody".into(),
                 at: "today".into(),
-                departures: vec![(mxid(4), "$left".into())],
+                departures: left.into_iter().map(|user| (mxid(user), "$left".into())).collect(),
             };
             world.follow(moved.map(one).into_iter().collect());
             world.inherit_departures();
@@ -81,10 +83,15 @@ pub(crate) fn happen(world: &mut World, recent: &mut Recent, step: Step) {
                 world.begin_quarrel(key, quarrel);
             }
         }
+        Step::Culprit(which) => {
+            let key = world.quarrels.keys().nth(which % world.quarrels.len().max(1)).copied();
+            key.iter().for_each(|key| world.name_culprit(key, Some(mxid(2))));
+        }
         Step::QuarrelsEnd => {
             let keys: Vec<ChangeKey> = world.quarrels.keys().copied().collect();
             keys.iter().for_each(|key| world.end_quarrel(key));
         }
+        Step::Adjusted(modes) => world.adjust(|policy| policy.modes = modes),
         Step::Seen(user) => drop(world.intern(&mxid(user))),
         Step::Taken(number, taken) => {
             recent.taken.insert((Class::Removals, Some(room(world, number))), taken);

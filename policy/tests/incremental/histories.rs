@@ -20,6 +20,7 @@ proptest! {
     ) {
         let mut world = begin(policy);
         let (mut planner, mut recent) = (Planner::default(), Recent::default());
+        let mut told = None;
         for (step, looked_at, forgets) in steps {
             happen(&mut world, &mut recent, step.clone());
             if forgets {
@@ -28,6 +29,10 @@ proptest! {
             if looked_at {
                 let remembered = planner.plan(&mut world, &recent);
                 prop_assert_eq!(&*remembered, &plan(&world, &recent), "after {:?}", step);
+                let (number, words) = (planner.version(), remembered.view(&world));
+                let before = told.replace((number, words.clone()));
+                let same = before.is_none_or(|(before, told)| before != number || told == words);
+                prop_assert!(same, "another plan or other words by the same number, after {:?}", step);
             }
         }
     }
@@ -70,6 +75,8 @@ proptest! {
             };
             let found: Vec<UserIx> = world.facts.closed_by_us.keys().copied().filter(open).collect();
             prop_assert!(!world.mirror.accounts_listed || found.iter().all(|user| reopened.contains(user)));
+            // Whoever is open again after that is told again.
+            reopened.retain(|user| found.contains(user));
         }
     }
 }

@@ -4,7 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use provisioner_policy::*;
 
-use crate::{BOT, SERVER, USERS, mxid};
+use crate::values::modes;
+use crate::{BOT, SERVER, USERS, localpart, mxid};
 
 fn selector() -> impl Strategy<Value = Selector> {
     prop_oneof![
@@ -13,21 +14,16 @@ fn selector() -> impl Strategy<Value = Selector> {
         2 => Just(Selector::TeamRole { team: "staff".into(), role: "lead".into() }),
         2 => Just(Selector::Group("admins".into())),
         1 => Just(Selector::Group("others".into())),
-        1 => (0..USERS).prop_map(|user| Selector::Subject(format!("u{user}"))),
+        1 => (0..USERS).prop_map(|user| Selector::Subject(localpart(user))),
     ]
-}
-
-fn mode() -> impl Strategy<Value = Mode> {
-    prop_oneof![1 => Just(Mode::Observe), 3 => Just(Mode::Enforce)]
 }
 
 pub(crate) fn policy() -> impl Strategy<Value = Policy> {
     let grant = (prop_oneof![Just(1i64), Just(50), Just(100)], vec(selector(), 1..3));
     let room = (vec(selector(), 1..3), any::<[bool; 2]>(), vec(grant, 0..3), proptest::option::of("[ab]"));
-    let modes = (mode(), mode(), mode(), mode(), mode(), mode());
     let guard = (0..4u32, 0..8u32, 0.0..1.0f64);
     let offboarding = prop_oneof![Just(Offboarding::Remove), Just(Offboarding::Lock), Just(Offboarding::Deactivate)];
-    (vec(room, 4), vec(selector(), 0..3), modes, guard, offboarding).prop_map(
+    (vec(room, 4), vec(selector(), 0..3), modes(), guard, offboarding).prop_map(
         |(rooms, server_admins, modes, guard, offboarding)| {
             let room =
                 |(number, (members, [remove, rejoin], power, name)): (usize, (_, [bool; 2], Vec<_>, _))| RoomPolicy {
@@ -39,7 +35,6 @@ pub(crate) fn policy() -> impl Strategy<Value = Policy> {
                     power: power.into_iter().map(|(level, grant)| PowerGrant { level, grant }).collect(),
                     settings: RoomSettings { name, ..RoomSettings::default() },
                 };
-            let (accounts, joins, removals, power_levels, room_state, admins) = modes;
             let (free_removals, max_removals, max_fraction) = guard;
             Policy {
                 server_name: SERVER.into(),
@@ -47,7 +42,7 @@ pub(crate) fn policy() -> impl Strategy<Value = Policy> {
                 exempt: vec![mxid(0)],
                 rooms: rooms.into_iter().enumerate().map(room).collect(),
                 server_admins,
-                modes: Modes { accounts, joins, removals, power_levels, room_state, server_admins: admins },
+                modes,
                 guard: GuardLimits { window_seconds: 60, free_removals, max_removals, max_fraction },
                 offboarding,
                 ..Policy::default()

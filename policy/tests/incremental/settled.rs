@@ -19,8 +19,8 @@ fn room(key: &str, members: Vec<Selector>) -> RoomPolicy {
     }
 }
 
-/// Ten thousand people in four rooms, in which nothing is to be done.
-fn settled() -> World {
+/// So many people in four rooms, in which nothing is to be done.
+fn settled(people: usize) -> World {
     let team = |name: &str| vec![Selector::Team(name.into())];
     let rooms = vec![
         room("red-room", vec![Selector::Everyone]),
@@ -36,7 +36,7 @@ fn settled() -> World {
         modes: Modes { joins: Mode::Enforce, removals: Mode::Enforce, ..Modes::default() },
         ..Policy::default()
     });
-    let people: Vec<String> = (0..10_000).map(|number| format!("p{number}")).collect();
+    let people: Vec<String> = (0..people).map(|number| format!("p{number}")).collect();
     let rows = people.iter().enumerate().map(|(number, subject)| RosterRow {
         subject: Some(subject.clone()),
         team: Some(if number < 20 { "staff".into() } else { "experiencers".into() }),
@@ -63,7 +63,7 @@ fn settled() -> World {
 
 #[test]
 fn one_account_among_ten_thousand_is_judged_alone_and_nobody_where_nothing_changed() {
-    let (mut world, mut planner, recent) = (settled(), Planner::default(), Recent::default());
+    let (mut world, mut planner, recent) = (settled(10_000), Planner::default(), Recent::default());
     // Level 50 is granted in each room, and only whoever has a place there has it.
     let first = planner.plan(&mut world, &recent);
     assert!(first.actions.iter().all(|action| action.change.kind() == Kind::SetPowerLevels), "{:?}", first.actions);
@@ -111,9 +111,24 @@ fn one_account_among_ten_thousand_is_judged_alone_and_nobody_where_nothing_chang
     assert!(judgements(&mut planner, &mut world).0 > 10_000, "who forgets judges everybody");
 }
 
+/// Levels that are restored as a whole may name somebody who was never seen: they are judged when they are.
+#[test]
+fn whoever_is_seen_for_the_first_time_is_judged() {
+    let (mut world, mut planner, recent) = (settled(1000), Planner::default(), Recent::default());
+    let room = world.rooms().next().expect("there are four");
+    let (theirs, ours) = (json!({"users": {BOT: 100, "@stranger:phenom.test": 100}}), json!({"users": "none"}));
+    world.set_state(room, POWER_LEVELS, event(ours.clone()));
+    world.note_lost(room, &json!({}), &theirs, &ours);
+    let before = planner.plan(&mut world, &recent);
+    world.intern("@stranger:phenom.test");
+    let after = planner.plan(&mut world, &recent);
+    assert_eq!(*after, plan(&world, &recent));
+    assert_ne!(before, after);
+}
+
 #[test]
 fn the_same_plan_has_the_same_number_and_another_has_another() {
-    let (mut world, mut planner, recent) = (settled(), Planner::default(), Recent::default());
+    let (mut world, mut planner, recent) = (settled(1000), Planner::default(), Recent::default());
     planner.plan(&mut world, &recent);
     let first = planner.version();
     planner.plan(&mut world, &recent);

@@ -31,12 +31,37 @@ pub(crate) fn membership() -> impl Strategy<Value = Membership> {
     ]
 }
 
+/// The event of a leave by choice.
+pub(crate) fn leave() -> impl Strategy<Value = &'static str> {
+    prop_oneof![3 => Just("$left"), 1 => Just("$other")]
+}
+
+pub(crate) fn departure() -> impl Strategy<Value = Option<&'static str>> {
+    proptest::option::of(leave())
+}
+
 pub(crate) fn on_server() -> impl Strategy<Value = OnServer> {
     any::<[bool; 4]>().prop_map(|[present, deactivated, locked, admin]| OnServer {
         present,
         deactivated: present && deactivated && locked,
         locked: present && locked,
         admin: present && admin,
+    })
+}
+
+fn mode() -> impl Strategy<Value = Mode> {
+    prop_oneof![1 => Just(Mode::Observe), 3 => Just(Mode::Enforce)]
+}
+
+pub(crate) fn modes() -> impl Strategy<Value = Modes> {
+    let modes = (mode(), mode(), mode(), mode(), mode(), mode());
+    modes.prop_map(|(accounts, joins, removals, power_levels, room_state, server_admins)| Modes {
+        accounts,
+        joins,
+        removals,
+        power_levels,
+        room_state,
+        server_admins,
     })
 }
 
