@@ -6,7 +6,7 @@ use provisioner_policy::*;
 
 use crate::SERVER;
 use crate::happen::happen;
-use crate::policies::{begin, policy};
+use crate::policies::{begin_with_people, policy};
 use crate::steps::step;
 
 proptest! {
@@ -18,7 +18,7 @@ proptest! {
         policy in policy(),
         steps in vec((step(), proptest::bool::weighted(0.8), proptest::bool::weighted(0.05)), 50..80),
     ) {
-        let mut world = begin(policy);
+        let mut world = begin_with_people(policy);
         let (mut planner, mut recent) = (Planner::default(), Recent::default());
         let mut told = None;
         for (step, looked_at, forgets) in steps {
@@ -50,7 +50,7 @@ proptest! {
                 _ => None,
             })
             .collect();
-        let (mut world, mut recent) = (begin(policy), Recent::default());
+        let (mut world, mut recent) = (begin_with_people(policy), Recent::default());
         let mut reopened = std::collections::BTreeSet::new();
         for step in steps {
             happen(&mut world, &mut recent, step);

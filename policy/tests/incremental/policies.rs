@@ -3,7 +3,9 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use provisioner_policy::*;
+use serde_json::json;
 
+use crate::happen::event;
 use crate::values::modes;
 use crate::{BOT, SERVER, USERS, localpart, mxid};
 
@@ -51,7 +53,7 @@ pub(crate) fn policy() -> impl Strategy<Value = Policy> {
     )
 }
 
-/// A world in which most is readable, and what has been decided beside it.
+/// A world in which most is readable.
 pub(crate) fn begin(policy: Policy) -> World {
     let mut world = World::new(policy);
     world.set_roster(RosterReading::default());
@@ -59,6 +61,21 @@ pub(crate) fn begin(policy: Policy) -> World {
     world.set_pool(SourceState::Good);
     for room in world.rooms() {
         world.set_standing(room, Standing::Ready);
+    }
+    world
+}
+
+/// The same with accounts, groups and rooms of which something is known.
+pub(crate) fn begin_with_people(policy: Policy) -> World {
+    let mut world = begin(policy);
+    for user in 0..12 {
+        world.set_on_server(&mxid(user), OnServer { present: true, ..OnServer::default() });
+    }
+    for group in ["admins", "others"] {
+        world.set_group(group, SourceState::Good, [mxid(1), mxid(2)].into_iter());
+    }
+    for room in world.rooms() {
+        world.set_state(room, "m.room.create", event(json!({"additional_creators": [mxid(3)]})));
     }
     world
 }

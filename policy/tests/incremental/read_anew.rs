@@ -34,7 +34,7 @@ pub(crate) fn a_reading() -> impl Strategy<Value = ReadAnew> {
     let like = prop_oneof![
         1 => Just(Like::Nothing),
         2 => Just(Like::All),
-        2 => departure().prop_map(Like::AllWithDepartures),
+        3 => departure().prop_map(Like::AllWithDepartures),
     ];
     let version = prop_oneof![Just("10"), Just("12")];
     let levels = proptest::option::weighted(0.3, levels());

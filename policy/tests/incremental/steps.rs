@@ -47,8 +47,8 @@ pub(crate) enum Step {
 pub(crate) fn step() -> impl Strategy<Value = Step> {
     let (room, user) = (|| 0..4usize, || 0..USERS);
     let row = (
-        proptest::option::weighted(0.95, user()),
-        proptest::option::weighted(0.95, any::<bool>()),
+        proptest::option::weighted(0.98, user()),
+        proptest::option::weighted(0.98, any::<bool>()),
         any::<Option<bool>>(),
     );
     let ids = || vec(user(), 0..6);
@@ -73,7 +73,7 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         1 => (room(), levels(), levels()).prop_map(|(room, before, after)| Step::Edited(room, before, after)),
         1 => (room(), levels(), levels(), levels()).prop_map(|(room, from, was, is)| Step::Lost(room, from, was, is)),
         1 => room().prop_map(Step::Aged),
-        4 => a_reading().prop_map(Step::ReadAnew),
+        6 => a_reading().prop_map(Step::ReadAnew),
         2 => proptest::option::of((room(), vec(user(), 0..4))).prop_map(Step::Follow),
         1 => any::<usize>().prop_map(Step::Quarrel),
         1 => any::<usize>().prop_map(Step::Culprit),

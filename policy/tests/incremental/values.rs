@@ -27,7 +27,7 @@ pub(crate) fn closed() -> impl Strategy<Value = Option<Closed>> {
 pub(crate) fn membership() -> impl Strategy<Value = Membership> {
     use Membership::*;
     prop_oneof![
-        1 => Just(None), 1 => Just(Invite), 4 => Just(Join), 1 => Just(Removed), 2 => Just(Left), 1 => Just(Ban), 1 => Just(Knock)
+        1 => Just(None), 1 => Just(Invite), 4 => Just(Join), 1 => Just(Removed), 3 => Just(Left), 1 => Just(Ban), 1 => Just(Knock)
     ]
 }
 
@@ -91,7 +91,7 @@ pub(crate) fn state() -> impl Strategy<Value = (&'static str, Value)> {
         4 => levels().prop_map(|content| (POWER_LEVELS, content)),
         1 => "[ab]".prop_map(|name| ("m.room.name", json!({ "name": name }))),
         1 => Just(("m.room.join_rules", json!({"join_rule": "public"}))),
-        1 => Just(("m.room.create", json!({"additional_creators": ["@u3:phenom.test"]}))),
+        1 => Just(("m.room.create", json!({"additional_creators": [mxid(3)]}))),
         1 => Just(("m.room.tombstone", json!({"replacement_room": "!new:phenom.test"}))),
         1 => Just(("m.room.other", json!({}))),
     ]
