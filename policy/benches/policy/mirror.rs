@@ -1,12 +1,11 @@
 //! The mirror: a room of a million members read for the first time, and read again.
 
 use std::hint::black_box;
-use std::time::Duration;
 
 use criterion::{BatchSize, Criterion};
 use provisioner_policy::{Membership, Standing, World};
 
-use crate::people;
+use crate::{brief, people};
 
 const MEMBERS: usize = 1_000_000;
 
@@ -25,7 +24,7 @@ fn read(world: &mut World, members: &[Box<str>]) {
 pub(crate) fn load(criterion: &mut Criterion) {
     let members: Vec<Box<str>> = (0..MEMBERS).map(|number| people::mxid(number).into()).collect();
     let mut group = criterion.benchmark_group("mirror");
-    group.sample_size(10).measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_millis(300));
+    brief(&mut group);
     group.bench_function("a_million_members_of_whom_nobody_is_known", |bench| {
         let begin = || World::new(people::policy());
         bench.iter_batched_ref(begin, |world| read(world, &members), BatchSize::PerIteration);

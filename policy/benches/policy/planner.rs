@@ -1,12 +1,11 @@
 //! Planning: everybody judged, and one who changed judged among all others.
 
 use std::hint::black_box;
-use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion};
 use provisioner_policy::{Membership, OnServer, Planner, Recent, plan};
 
-use crate::people;
+use crate::{brief, people};
 
 const SIZES: [usize; 3] = [1_000, 100_000, 1_000_000];
 
@@ -15,7 +14,7 @@ pub(crate) fn settled(criterion: &mut Criterion) {
         let mut world = people::settled(size);
         assert!(plan(&world, &Recent::default()).is_empty(), "nothing is to be done");
         let mut group = criterion.benchmark_group("planner");
-        group.sample_size(10).measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(300));
+        brief(&mut group);
         group.bench_function(BenchmarkId::new("cold", size), |bench| {
             bench.iter(|| black_box(Planner::default().plan(&mut world, &Recent::default())));
         });
@@ -52,7 +51,7 @@ pub(crate) fn settled(criterion: &mut Criterion) {
 /// Everybody is to be joined.
 pub(crate) fn unsettled(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("planner_everybody_to_join");
-    group.sample_size(10).measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(300));
+    brief(&mut group);
     for size in [100_000, 1_000_000] {
         let mut world = people::with_accounts(size);
         group.bench_function(BenchmarkId::new("cold", size), |bench| {

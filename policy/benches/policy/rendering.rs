@@ -1,12 +1,11 @@
 //! A big plan in words: what `plan --json` prints, and its id, which every pass has.
 
 use std::hint::black_box;
-use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
 use provisioner_policy::{Recent, plan};
 
-use crate::people;
+use crate::{brief, people};
 
 const PEOPLE: usize = 100_000;
 
@@ -14,7 +13,7 @@ pub(crate) fn rendering(criterion: &mut Criterion) {
     let world = people::with_accounts(PEOPLE);
     let plan = plan(&world, &Recent::default());
     let mut group = criterion.benchmark_group("rendering");
-    group.sample_size(10).measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(300));
+    brief(&mut group);
     group.throughput(Throughput::Elements(plan.actions.len() as u64));
     group.bench_function("view_as_json", |bench| {
         bench.iter(|| black_box(serde_json::to_string(&plan.view(&world)).expect("a plan is JSON").len()));

@@ -1,19 +1,18 @@
 //! Who belongs where: a room's selectors applied to everybody.
 
 use std::hint::black_box;
-use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
 use provisioner_policy::Entitlement;
 
-use crate::people;
+use crate::{brief, people};
 
 const PEOPLE: usize = 100_000;
 
 pub(crate) fn entitlement(criterion: &mut Criterion) {
     let world = people::desired(PEOPLE);
     let mut group = criterion.benchmark_group("selectors");
-    group.sample_size(20).measurement_time(Duration::from_secs(1)).warm_up_time(Duration::from_millis(300));
+    brief(&mut group);
     group.throughput(Throughput::Elements(PEOPLE as u64));
     for room in world.rooms() {
         group.bench_function(room.key(&world), |bench| {
