@@ -8,6 +8,8 @@
 mod admins;
 mod backfill;
 mod bad_input;
+mod bad_input_config;
+mod bad_input_roster;
 mod commands;
 mod counts;
 mod create_rooms;
