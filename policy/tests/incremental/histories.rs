@@ -8,6 +8,7 @@ use crate::SERVER;
 use crate::happen::happen;
 use crate::policies::{begin_with_people, policy};
 use crate::steps::step;
+use crate::values::accounts_from;
 
 proptest! {
     // At least 50 steps a history: 10,000 and more in a run.
@@ -16,9 +17,10 @@ proptest! {
     #[test]
     fn the_plan_is_the_same_whether_all_are_judged_or_only_those_who_changed(
         policy in policy(),
+        from in accounts_from(),
         steps in vec((step(), proptest::bool::weighted(0.8), proptest::bool::weighted(0.05)), 50..80),
     ) {
-        let mut world = begin_with_people(policy);
+        let mut world = begin_with_people(policy, from);
         let (mut planner, mut recent) = (Planner::default(), Recent::default());
         let mut told = None;
         for (step, looked_at, forgets) in steps {
@@ -39,7 +41,11 @@ proptest! {
 
     /// Whatever happened: what is kept beside the facts says what a search through them would say.
     #[test]
-    fn what_is_kept_is_what_would_be_found(policy in policy(), steps in vec(step(), 20..40)) {
+    fn what_is_kept_is_what_would_be_found(
+        policy in policy(),
+        from in accounts_from(),
+        steps in vec(step(), 20..40),
+    ) {
         let subjects: Vec<String> = policy
             .rooms
             .iter()
@@ -50,7 +56,7 @@ proptest! {
                 _ => None,
             })
             .collect();
-        let (mut world, mut recent) = (begin_with_people(policy), Recent::default());
+        let (mut world, mut recent) = (begin_with_people(policy, from), Recent::default());
         let mut reopened = std::collections::BTreeSet::new();
         for step in steps {
             happen(&mut world, &mut recent, step);

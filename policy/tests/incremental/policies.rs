@@ -66,10 +66,15 @@ pub(crate) fn begin(policy: Policy) -> World {
 }
 
 /// The same with accounts, groups and rooms of which something is known.
-pub(crate) fn begin_with_people(policy: Policy) -> World {
+pub(crate) fn begin_with_people(policy: Policy, from: AccountsFrom) -> World {
     let mut world = begin(policy);
+    world.set_accounts_from(from);
     for user in 0..12 {
         world.set_on_server(&mxid(user), OnServer { present: true, ..OnServer::default() });
+    }
+    for user in 6..12 {
+        let closed = world.intern(&mxid(user));
+        world.set_closed(closed, Some(Closed::Locked));
     }
     for group in ["admins", "others"] {
         world.set_group(group, SourceState::Good, [mxid(1), mxid(2)].into_iter());

@@ -60,7 +60,7 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(user, account, closed, folded)| Step::Account(user, account, closed, folded)),
         2 => (user(), closed()).prop_map(|(user, closed)| Step::ClosedByUs(user, closed)),
         2 => (any::<bool>(), source_state(), ids()).prop_map(|(group, state, ids)| Step::Group(group, state, ids)),
-        2 => prop_oneof![Just(AccountsFrom::Named), Just(AccountsFrom::Pool)].prop_map(Step::AccountsFrom),
+        2 => accounts_from().prop_map(Step::AccountsFrom),
         1 => source_state().prop_map(Step::Pool),
         1 => proptest::bool::weighted(0.8).prop_map(Step::Listed),
         4 => (user(), on_server()).prop_map(|(user, state)| Step::OnServer(user, state)),

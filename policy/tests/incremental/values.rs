@@ -7,6 +7,10 @@ use serde_json::{Value, json};
 
 use crate::{BOT, USERS, mxid};
 
+pub(crate) fn accounts_from() -> impl Strategy<Value = AccountsFrom> {
+    prop_oneof![Just(AccountsFrom::Named), Just(AccountsFrom::Pool)]
+}
+
 pub(crate) fn source_state() -> impl Strategy<Value = SourceState> {
     prop_oneof![
         1 => Just(SourceState::Unread),
