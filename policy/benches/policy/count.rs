@@ -22,8 +22,8 @@ type Prepare = fn() -> Box<dyn FnMut()>;
 
 /// What is counted: its name, and what makes it.
 const CASES: [(&str, Prepare); 5] = [
-    ("everybody-judged", || cold(people::settled(PEOPLE))),
-    ("everybody-to-join", || cold(people::with_accounts(PEOPLE))),
+    ("everybody-judged", || cold(people::settled(PEOPLE, people::ROOMS))),
+    ("everybody-to-join", || cold(people::with_accounts(PEOPLE, people::ROOMS))),
     ("nothing-changed", || Box::new(warm(|_, _| ()))),
     ("one-account-changed", || {
         let mut locked = false;
@@ -48,7 +48,7 @@ fn cold(mut world: World) -> Box<dyn FnMut()> {
 
 /// A planner that has judged everybody, and what changes before each further plan.
 fn warm(mut change: impl FnMut(&mut World, UserIx)) -> impl FnMut() {
-    let (mut world, mut planner) = (people::settled(PEOPLE), Planner::default());
+    let (mut world, mut planner) = (people::settled(PEOPLE, people::ROOMS), Planner::default());
     let one = world.intern(&people::mxid(PEOPLE / 2));
     planner.plan(&mut world, &Recent::default());
     move || {

@@ -1,7 +1,8 @@
 //! Benchmarks of the pure core. `cargo bench -p provisioner-policy`, with a part of a name to run some, `memory` for memory
-//! alone, `count` for instructions instead of times.
+//! alone, `growth` for ten million accounts and a hundred rooms, `count` for instructions instead of times.
 
 mod count;
+mod growth;
 mod memory;
 mod mirror;
 mod people;
@@ -49,7 +50,10 @@ fn main() {
         return count::measure();
     }
     if only.is_none_or(|only| only == "memory") {
-        memory::measure();
+        memory::measure(&memory::CASES);
+    }
+    if only.is_some_and(|only| only == "growth") {
+        return memory::measure(&growth::CASES);
     }
     if only.is_none_or(|only| only != "memory") {
         benches();

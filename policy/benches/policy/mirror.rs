@@ -26,10 +26,10 @@ pub(crate) fn load(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("mirror");
     brief(&mut group);
     group.bench_function("a_million_members_of_whom_nobody_is_known", |bench| {
-        let begin = || World::new(people::policy());
+        let begin = || World::new(people::policy(people::ROOMS));
         bench.iter_batched_ref(begin, |world| read(world, &members), BatchSize::PerIteration);
     });
-    let mut world = World::new(people::policy());
+    let mut world = World::new(people::policy(people::ROOMS));
     read(&mut world, &members);
     group.bench_function("a_million_members_again", |bench| {
         bench.iter(|| read(black_box(&mut world), &members));

@@ -1,5 +1,6 @@
 //! Worlds of any size, as a deployment of four rooms has them: everybody in the Red Room, a few in Staff, one in a hundred in
-//! Analysts, one in ten in Experiencers. Accounts are those of a pool, with names as Cognito gives them.
+//! Analysts, one in ten in Experiencers. Accounts are those of a pool, with names as Cognito gives them. More rooms are the
+//! same four again.
 
 use provisioner_policy::*;
 use serde_json::json;
@@ -33,27 +34,32 @@ pub(crate) fn team(number: usize) -> Option<&'static str> {
     }
 }
 
-pub(crate) fn policy() -> Policy {
-    let room = |key: &str, members: Vec<Selector>, unlisted| RoomPolicy {
-        key: key.into(),
-        id: format!("!{key}:{SERVER}"),
+/// The rooms of a deployment.
+pub(crate) const ROOMS: usize = 4;
+
+pub(crate) fn policy(rooms: usize) -> Policy {
+    let room = |number: usize, name: &str, members: Vec<Selector>, unlisted| RoomPolicy {
+        key: if number < ROOMS { name.into() } else { format!("{name}-{number}") },
+        id: format!("!{name}-{number}:{SERVER}"),
         members,
         unlisted,
         on_leave: OnLeave::Respect,
         power: vec![PowerGrant { level: 50, grant: vec![Selector::Group("nest-admin".into())] }],
-        settings: RoomSettings { name: Some(key.into()), ..RoomSettings::default() },
+        settings: RoomSettings { name: Some(name.into()), ..RoomSettings::default() },
     };
     let team = |name: &str| vec![Selector::Team(name.into()), Selector::Group("nest-admin".into())];
     let enforce = Mode::Enforce;
     Policy {
         server_name: SERVER.into(),
         bot: BOT.into(),
-        rooms: vec![
-            room("red-room", vec![Selector::Everyone], Unlisted::Keep),
-            room("staff", team("staff"), Unlisted::Remove),
-            room("analysts", team("analysts"), Unlisted::Remove),
-            room("experiencers", team("experiencers"), Unlisted::Remove),
-        ],
+        rooms: (0..rooms)
+            .map(|number| match number % ROOMS {
+                0 => room(number, "red-room", vec![Selector::Everyone], Unlisted::Keep),
+                1 => room(number, "staff", team("staff"), Unlisted::Remove),
+                2 => room(number, "analysts", team("analysts"), Unlisted::Remove),
+                _ => room(number, "experiencers", team("experiencers"), Unlisted::Remove),
+            })
+            .collect(),
         server_admins: vec![Selector::Group("nest-admin".into())],
         modes: Modes { accounts: enforce, joins: enforce, removals: enforce, ..Modes::default() },
         ..Policy::default()
@@ -70,8 +76,8 @@ pub(crate) fn roster(people: usize) -> RosterReading {
 }
 
 /// A world whose sources were read; what Synapse has is not known yet.
-pub(crate) fn desired(people: usize) -> World {
-    let mut world = World::new(policy());
+pub(crate) fn desired(people: usize, rooms: usize) -> World {
+    let mut world = World::new(policy(rooms));
     world.set_accounts_from(AccountsFrom::Pool);
     world.set_pool(SourceState::Good);
     for number in 0..people {
@@ -83,8 +89,8 @@ pub(crate) fn desired(people: usize) -> World {
 }
 
 /// Rooms as they should be, but for their members, and every account.
-pub(crate) fn with_accounts(people: usize) -> World {
-    let mut world = desired(people);
+pub(crate) fn with_accounts(people: usize, rooms: usize) -> World {
+    let mut world = desired(people, rooms);
     for number in 0..people {
         let there = OnServer { present: true, admin: number < 5, ..OnServer::default() };
         world.set_on_server(&mxid(number), there);
@@ -95,7 +101,7 @@ pub(crate) fn with_accounts(people: usize) -> World {
         let admins = (0..5).map(|number| (mxid(number), 50)).chain([(BOT.to_owned(), 100)]);
         let users: serde_json::Map<_, _> = admins.map(|(user, level)| (user, json!(level))).collect();
         world.set_state(room, POWER_LEVELS, state(json!({ "users": users })));
-        world.set_state(room, "m.room.name", state(json!({ "name": room.key(&world) })));
+        world.set_state(room, "m.room.name", state(json!({ "name": world.policy.rooms[room.index()].settings.name })));
         world.set_standing(room, Standing::Ready);
     }
     world
@@ -103,7 +109,7 @@ pub(crate) fn with_accounts(people: usize) -> World {
 
 /// Who belongs in a room.
 pub(crate) fn belongs(room: RoomIx, number: usize) -> bool {
-    match room.index() {
+    match room.index() % ROOMS {
         0 => true,
         1 => team(number) == Some("staff") || number < 5,
         2 => team(number) == Some("analysts") || number < 5,
@@ -112,8 +118,8 @@ pub(crate) fn belongs(room: RoomIx, number: usize) -> bool {
 }
 
 /// A world in which nothing is to be done.
-pub(crate) fn settled(people: usize) -> World {
-    let mut world = with_accounts(people);
+pub(crate) fn settled(people: usize, rooms: usize) -> World {
+    let mut world = with_accounts(people, rooms);
     for room in world.rooms() {
         for number in (0..people).filter(|number| belongs(room, *number)) {
             world.set_membership(room, &mxid(number), Membership::Join, None);

@@ -11,7 +11,7 @@ const SIZES: [usize; 3] = [1_000, 100_000, 1_000_000];
 
 pub(crate) fn settled(criterion: &mut Criterion) {
     for size in SIZES {
-        let mut world = people::settled(size);
+        let mut world = people::settled(size, people::ROOMS);
         assert!(plan(&world, &Recent::default()).is_empty(), "nothing is to be done");
         let mut group = criterion.benchmark_group("planner");
         brief(&mut group);
@@ -53,7 +53,7 @@ pub(crate) fn unsettled(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("planner_everybody_to_join");
     brief(&mut group);
     for size in [100_000, 1_000_000] {
-        let mut world = people::with_accounts(size);
+        let mut world = people::with_accounts(size, people::ROOMS);
         group.bench_function(BenchmarkId::new("cold", size), |bench| {
             bench.iter(|| black_box(Planner::default().plan(&mut world, &Recent::default())));
         });

@@ -10,7 +10,7 @@ use crate::{brief, people};
 const PEOPLE: usize = 100_000;
 
 pub(crate) fn rendering(criterion: &mut Criterion) {
-    let world = people::with_accounts(PEOPLE);
+    let world = people::with_accounts(PEOPLE, people::ROOMS);
     let plan = plan(&world, &Recent::default());
     let mut group = criterion.benchmark_group("rendering");
     brief(&mut group);

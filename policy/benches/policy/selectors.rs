@@ -10,7 +10,7 @@ use crate::{brief, people};
 const PEOPLE: usize = 100_000;
 
 pub(crate) fn entitlement(criterion: &mut Criterion) {
-    let world = people::desired(PEOPLE);
+    let world = people::desired(PEOPLE, people::ROOMS);
     let mut group = criterion.benchmark_group("selectors");
     brief(&mut group);
     group.throughput(Throughput::Elements(PEOPLE as u64));
