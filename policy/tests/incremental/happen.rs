@@ -31,10 +31,8 @@ pub(crate) fn happen(world: &mut World, recent: &mut Recent, step: Step) {
             let user = world.intern(&mxid(user));
             world.set_closed(user, closed);
         }
-        Step::Group(admins, state, members) => {
-            let name = if admins { "admins" } else { "others" };
-            world.set_group(name, state, members.into_iter().map(mxid));
-        }
+        Step::Group(admins, state, members) => world.set_group(group(admins), state, members.into_iter().map(mxid)),
+        Step::GroupState(admins, state) => world.set_group_state(group(admins), state),
         Step::AccountsFrom(from) => world.set_accounts_from(from),
         Step::Pool(state) => world.set_pool(state),
         Step::Listed(listed) => world.set_accounts_listed(listed),
@@ -99,4 +97,8 @@ pub(crate) fn happen(world: &mut World, recent: &mut Recent, step: Step) {
         Step::CarriedOut => carry_out(world, recent),
         Step::OtherPlanner => drop(Planner::default().plan(world, recent)),
     }
+}
+
+fn group(admins: bool) -> &'static str {
+    if admins { "admins" } else { "others" }
 }
