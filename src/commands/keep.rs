@@ -52,13 +52,15 @@ fn step(newest: Option<&HeldPost>, held: Option<&str>, here: &str) -> Step {
 struct Settling {
     held: Option<String>,
     since: Instant,
+    /// The post whose reactions were asked for again. Where Synapse refuses them, once is enough.
+    completed: Option<i64>,
 }
 
 impl Desk {
     /// Works for as long as the service reconciles.
     pub(super) async fn keep_posts(&self) -> Infallible {
         let mut window = self.window.clone();
-        let mut settling = Settling { held: None, since: Instant::now() };
+        let mut settling = Settling { held: None, since: Instant::now(), completed: None };
         let (mut since, mut encryption) = (Lasting::default(), Encryption::default());
         self.reopen().await;
         loop {
@@ -116,7 +118,7 @@ impl Desk {
     async fn keep_held(&self, pulse: &Pulse, settling: &mut Settling) -> Result<Option<Duration>> {
         let Some((_, report)) = &pulse.last_pass else { return Ok(None) };
         if settling.held != report.held_id {
-            *settling = Settling { held: report.held_id.clone(), since: Instant::now() };
+            *settling = Settling { held: report.held_id.clone(), since: Instant::now(), completed: settling.completed };
         }
         let newest = self.store.newest_held_post().await.context("look for the newest post")?;
         let step = step(newest.as_ref(), settling.held.as_deref(), &self.staff.room_id);
@@ -128,7 +130,12 @@ impl Desk {
             return Ok(Some(wait));
         }
         match (step, &newest, &settling.held) {
-            (Step::Resend, Some(post), _) => self.send_held(post, true).await?,
+            (Step::Resend, Some(post), _) => {
+                let again = settling.completed.replace(post.id) == Some(post.id);
+                if post.event_id.is_none() || !again {
+                    self.send_held(post, true).await?;
+                }
+            }
             (Step::Gone, Some(post), _) => {
                 let words = self.approved_by(post).await?.map_or_else(
                     || "Not held any more.".to_owned(),
