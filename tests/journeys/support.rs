@@ -192,10 +192,13 @@ members = [{{ team = "analysts" }}]
         self.service.set_config(&config).unwrap();
     }
 
-    /// Starts the service and waits until it is ready.
+    /// Starts the service and waits until it is ready and its first pass is over.
     pub(crate) async fn start(&self) {
         self.service.start_again().unwrap();
         self.service.wait_ready().await.unwrap();
+        wait_until("its first pass ends", SOON, async || self.metric("provisioner_passes_total").await > 0.0)
+            .await
+            .unwrap();
     }
 
     /// Starts the service with so many members of staff, and waits until they are in their rooms.
