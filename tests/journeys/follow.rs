@@ -193,7 +193,7 @@ async fn a_replica_that_stands_by_hears_the_new_room_too(version: SynapseVersion
     let binary = env!("CARGO_BIN_EXE_phenom-provisioner").into();
     let leader = Service::start(ServiceSpec { binary, config, env: vec![], admin }).unwrap();
     leader.wait_ready().await.unwrap();
-    stage.start_beside_another().await;
+    stage.start_ready().await;
     stage.until_logged("stands by").await;
     stage.until(&stage.staff, &sub, "join", SOON).await;
 

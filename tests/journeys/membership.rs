@@ -49,16 +49,17 @@ async fn a_new_row_joins_within_one_poll_without_a_webhook(version: SynapseVersi
 }
 
 /// Somebody who was in their rooms within the bound, which is what the contract says; a figure for the latency is a
-/// benchmark's. Other journeys use the same Synapse at the same time, so of several people one has to be.
+/// benchmark's. A busy machine may be slow for one, so of several people one has to be.
 async fn joins_in_time(stage: &Stage, bound: Duration, insert: impl AsyncFn(&str) -> [String; 2]) -> String {
     let mut times = Vec::new();
-    for _ in 0..8 {
+    for _ in 0..5 {
         let (sub, began) = (subject(), Instant::now());
-        for room in insert(&sub).await {
-            stage.until(&room, &sub, "join", SOON).await;
+        let rooms = insert(&sub).await;
+        for room in &rooms {
+            stage.until(room, &sub, "join", SOON).await;
         }
         times.push(began.elapsed());
-        if times.last().is_some_and(|took| *took <= bound) {
+        if stage.is_in_time(began.elapsed(), bound, rooms.len()).await {
             return sub;
         }
     }

@@ -265,7 +265,7 @@ async fn of_two_replicas_one_works_and_the_other_takes_over(version: SynapseVers
     assert_eq!(stage.joins(), 2 * people.len() + 2);
 
     // The first comes back and stands by; what is pushed to it reaches the one that works, through the inbox.
-    stage.start_beside_another().await;
+    stage.start_ready().await;
     stage.until_logged("stands by").await;
     stage.admin.kick(&stage.staff, &stage.mxid(&people[0])).await.unwrap();
     let what = "the kick is repaired";

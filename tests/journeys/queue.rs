@@ -98,27 +98,27 @@ async fn a_confirmation_is_in_the_red_room_within_two_seconds(version: SynapseVe
     let stage = &world.stage;
     stage.start().await;
     let trigger = Trigger::start(&world.queue, &[("ENVIRONMENT", "test")]).await.unwrap();
-    // The bound is the promise. Other journeys use the same machine at the same time, so of several people one has to be
-    // there in time.
-    let mut times = Vec::new();
-    for name in ["Maria Example", "Ann Example", "Bo Example", "Li Example", "Jo Example", "Al Example"] {
+    // The bound is the promise. A busy machine may be slow for one, so of several people one has to be there in time.
+    let (mut in_time, mut times) = (false, Vec::new());
+    for name in ["Maria Example", "Ann Example", "Bo Example", "Li Example", "Jo Example"] {
         let email = format!("{}@example.org", subject());
         let sub = world.pool.sign_up(&email, name).await.unwrap();
         let began = Instant::now();
         world.pool.confirm_and_fire(&trigger, &sub).await.unwrap();
         stage.until(&stage.red, &sub, "join", SOON).await;
         times.push(began.elapsed());
+        in_time = stage.is_in_time(began.elapsed(), Duration::from_secs(2), 1).await;
         let person = Person::login(&stage.bed.synapse, &sub).await.unwrap();
         assert_eq!(person.mxid, stage.mxid(&sub), "the pool's sub is the MXID's localpart");
         assert!(person.joined_rooms().await.unwrap().contains(&stage.red));
         assert_eq!(stage.admin.user(&person.mxid).await.unwrap().unwrap()["displayname"], name);
         let output = stage.service.run_cli(&["history", &sub, "--json"]).await.unwrap();
         assert!(output.stdout.contains("confirmed by message "), "{output:?}");
-        if times.iter().any(|took| *took < Duration::from_secs(2)) {
+        if in_time {
             break;
         }
     }
-    assert!(times.iter().any(|took| *took < Duration::from_secs(2)), "{times:?}");
+    assert!(in_time, "{times:?}");
     world.until_empty().await;
     assert!(!stage.service.log().contains("example.org"), "no e-mail address in the log");
     stage.nothing_left().await;
@@ -131,7 +131,7 @@ async fn a_burst_of_duplicates_with_poison_in_it_makes_each_account_once(version
     // Shuffled by a fixed stride, which is coprime to their number, with the poison in the middle.
     messages = (0..messages.len()).map(|number| messages[number * 77 % 200].clone()).collect();
     messages.insert(100, r#"{"email": "poison@example.org", "not": "a confirmation"}"#.to_owned());
-    world.stage.start().await;
+    world.stage.start_ready().await;
     world.queue.send(&messages).await.unwrap();
     world.until_all_joined(&people).await;
     world.until_empty().await;
@@ -154,7 +154,7 @@ async fn a_burst_of_duplicates_with_poison_in_it_makes_each_account_once(version
 async fn a_forged_message_makes_nobody(version: SynapseVersion) {
     let world = world(version).await;
     let stage = &world.stage;
-    stage.start().await;
+    stage.start_ready().await;
     let (real, _) = world.confirmed(3).await;
     let forged = subject();
     let mut elsewhere = world.event(&real[0]);
@@ -183,16 +183,16 @@ async fn a_service_stopped_and_killed_in_a_burst_loses_nothing_and_repeats_nothi
     let stage = &world.stage;
     let (people, events) = world.confirmed(60).await;
     world.queue.send(&events).await.unwrap();
-    stage.start().await;
+    stage.start_ready().await;
     let joined_at_least = async |count: usize| {
         wait_until("some have joined", BURST, async || stage.joins() >= count).await.unwrap();
     };
     joined_at_least(5).await;
     assert!(stage.service.sigterm().await.unwrap().success());
-    stage.start().await;
+    stage.start_ready().await;
     joined_at_least(20).await;
     stage.service.sigkill().await.unwrap();
-    stage.start().await;
+    stage.start_ready().await;
     world.until_all_joined(&people).await;
     world.until_empty().await;
     world.joined_once(&people).await;
@@ -207,7 +207,7 @@ async fn messages_wait_while_synapse_or_postgres_is_down(version: SynapseVersion
     world.stage.database = postgres.create_database("provisioner").await.unwrap();
     world.stage.change(|_| ());
     let stage = &world.stage;
-    stage.start().await;
+    stage.start_ready().await;
 
     // What was confirmed is durable while Synapse is away, and happens when it is back.
     stage.proxy.set_down(true);
