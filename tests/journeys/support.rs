@@ -13,7 +13,7 @@ use testbed::{
 };
 
 /// Longer than anything takes that is going to happen at all, on a busy machine.
-pub(crate) const SOON: Duration = Duration::from_secs(30);
+pub(crate) const SOON: Duration = Duration::from_secs(120);
 
 pub(crate) const HOOK_SECRET: &str = "a-secret-of-sixteen-or-more";
 
