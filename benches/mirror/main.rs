@@ -8,6 +8,8 @@ mod bare;
 mod clock;
 mod memory;
 mod read;
+#[path = "../../policy/benches/policy/resident.rs"]
+mod resident;
 mod synapse;
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Memory of reading a room of a million: each case in a process of its own, so that its peak is its own. Linux tells it.
+//! Memory of reading a room of a million: each case in a process of its own, so that its peak is its own.
 
 use std::hint::black_box;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::bare::Bare;
 use crate::read::Reader;
 use crate::synapse::Synapse;
-use crate::{MEMBERS, OTHERS, clock};
+use crate::{MEMBERS, OTHERS, clock, resident};
 
 /// What is made of what is answered at a URL, and measured.
 type Made = fn(&str);
@@ -33,12 +33,7 @@ fn read(url: &str, times: usize) {
 }
 
 fn keep<T>(made: T, people: usize) {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let bytes = |key: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(key));
-        line.and_then(|line| line.trim().split(' ').next()?.parse::<f64>().ok()).unwrap_or(f64::NAN) * 1024.0
-    };
-    let (now, peak) = (bytes("VmRSS:"), bytes("VmHWM:"));
+    let (now, peak) = resident::now_and_peak();
     println!(
         "  {:.1} MiB now, {:.1} MiB at its peak; {:.0} and {:.0} bytes a person",
         now / 1_048_576.0,

@@ -8,6 +8,7 @@ mod mirror;
 mod people;
 mod planner;
 mod rendering;
+mod resident;
 mod selectors;
 
 use std::time::Duration;

@@ -1,11 +1,11 @@
-//! Memory of worlds of a million: each case in a process of its own, so that its peak is its own. Linux tells it.
+//! Memory of worlds of a million: each case in a process of its own, so that its peak is its own.
 
 use std::hint::black_box;
 use std::process::Command;
 
 use provisioner_policy::{Membership, Planner, Recent, Standing, World};
 
-use crate::{growth, people};
+use crate::{growth, people, resident};
 
 /// What is measured: its name, and how it is made. What is made is kept until it was measured.
 pub(crate) type Case = (&'static str, fn());
@@ -73,12 +73,8 @@ fn keep<T>(made: T) {
 
 /// Prints what this process holds and has held, also for each of so many accounts.
 pub(crate) fn tell(accounts: usize) {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let kilobytes = |key: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(key));
-        line.and_then(|line| line.trim().split(' ').next()?.parse::<f64>().ok()).unwrap_or(f64::NAN)
-    };
-    let (now, peak) = (kilobytes("VmRSS:") / 1024.0, kilobytes("VmHWM:") / 1024.0);
+    let (now, peak) = resident::now_and_peak();
+    let (now, peak) = (now / 1_048_576.0, peak / 1_048_576.0);
     println!(
         "  {now:.1} MiB now, {peak:.1} MiB at its peak; {:.0} bytes an account now",
         now * 1_048_576.0 / accounts as f64
