@@ -118,7 +118,7 @@ impl Desk {
     async fn keep_held(&self, pulse: &Pulse, settling: &mut Settling) -> Result<Option<Duration>> {
         let Some((_, report)) = &pulse.last_pass else { return Ok(None) };
         if settling.held != report.held_id {
-            *settling = Settling { held: report.held_id.clone(), since: Instant::now(), completed: settling.completed };
+            (settling.held, settling.since) = (report.held_id.clone(), Instant::now());
         }
         let newest = self.store.newest_held_post().await.context("look for the newest post")?;
         let step = step(newest.as_ref(), settling.held.as_deref(), &self.staff.room_id);

@@ -59,9 +59,7 @@ impl JoinsFound {
             remarks,
         }
     }
-}
 
-impl JoinsFound {
     /// The service beside the bot's loop, round by round: what the machine does beside this comes and goes.
     fn spread(&self, of: impl Fn(&Turn) -> Duration) -> String {
         let mut ratios: Vec<f64> = self
