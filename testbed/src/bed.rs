@@ -1,16 +1,23 @@
-//! A Postgres with a Synapse on it: one shared by the tests of a process, or one's own.
+//! A Postgres with a Synapse on it: one shared by some tests of a process, or one's own.
 
 use std::sync::Arc;
 
 use anyhow::Result;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::postgres::Postgres;
 use crate::synapse::{Synapse, SynapseOptions, SynapseVersion};
 
+/// How many tests share a Synapse. It asks each of its application services about each event: with a hundred and sixty of them
+/// that was two thirds of the time of its main thread.
+const PLACES: usize = 24;
+
 static POSTGRES: OnceCell<Arc<Postgres>> = OnceCell::const_new();
-static OLD: OnceCell<Arc<Bed>> = OnceCell::const_new();
-static NEW: OnceCell<Arc<Bed>> = OnceCell::const_new();
+static OLD: Shared = Shared::const_new(None);
+static NEW: Shared = Shared::const_new(None);
+
+/// The bed that is given out now, and how many have it already.
+type Shared = Mutex<Option<(Arc<Bed>, usize)>>;
 
 /// Where a test lives. Holds nothing that is bound to a runtime.
 #[derive(Debug)]
@@ -19,23 +26,29 @@ pub struct Bed {
     pub synapse: Synapse,
 }
 
-/// The bed all tests of this process share. Take a slot of it, make your own rooms and databases, and never stop
-/// its parts (use [`own`] for that). It ends with the process.
+/// A bed that some tests of this process share. Take a slot of it, make your own rooms and databases, and never stop
+/// its parts (use [`own`] for that). It ends with the last who has it, or with the process.
 ///
 /// # Panics
 /// When it cannot be started: no test could go on.
 pub async fn shared(version: SynapseVersion) -> Arc<Bed> {
-    let cell = match version {
+    let beds = match version {
         SynapseVersion::V1_105 => &OLD,
         SynapseVersion::V1_163 => &NEW,
     };
-    let start = async || {
-        let postgres = shared_postgres().await;
-        let synapse = Synapse::start(&postgres, SynapseOptions::new(version)).await?;
-        Ok::<_, anyhow::Error>(Arc::new(Bed { postgres, synapse }))
+    let mut given = beds.lock().await;
+    let (bed, guests) = match given.take() {
+        Some((bed, guests)) if guests < PLACES => (bed, guests + 1),
+        _ => (fresh(version).await, 1),
     };
-    match cell.get_or_try_init(start).await {
-        Ok(bed) => Arc::clone(bed),
+    *given = Some((Arc::clone(&bed), guests));
+    bed
+}
+
+async fn fresh(version: SynapseVersion) -> Arc<Bed> {
+    let postgres = shared_postgres().await;
+    match Synapse::start(&postgres, SynapseOptions::new(version)).await {
+        Ok(synapse) => Arc::new(Bed { postgres, synapse }),
         Err(error) => panic!("no shared Synapse {version}: {error:?}"),
     }
 }

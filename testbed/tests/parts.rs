@@ -104,7 +104,7 @@ async fn moto_answers() {
 }
 
 #[tokio::test]
-async fn two_beds_of_a_process_are_one_and_slots_differ() {
+async fn two_who_share_a_bed_have_slots_of_their_own() {
     let version = SynapseVersion::from_env()[0];
     let (first, second) = (shared(version).await, shared(version).await);
     assert_eq!(first.synapse.url(), second.synapse.url());

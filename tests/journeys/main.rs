@@ -1,6 +1,6 @@
 //! Journeys: the real binary against a real Synapse, a real Postgres and a real roster, on both Synapse versions.
 //!
-//! Each journey has its own rooms, bot, databases and service on a Synapse that all of a version share, unless it stops
+//! Each journey has its own rooms, bot, databases and service on a Synapse that some of a version share, unless it stops
 //! that Synapse. `TESTBED_SYNAPSE=1.105.1` limits a run to one version.
 
 #![expect(clippy::unwrap_used, reason = "a journey whose stage fails has failed")]
@@ -46,25 +46,25 @@ mod startup;
 mod support;
 mod upstream;
 
-/// Makes a test of each journey for each Synapse version.
+/// Makes a test of each journey for each Synapse version. Tests run in the order of their names: a journey's two versions stand
+/// beside each other there, so that both Synapses are at work at the same time.
 macro_rules! on_both_versions {
     ($($journey:ident),+ $(,)?) => {
-        mod v1_105 {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $journey() {
+        $(mod $journey {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn v1_105() {
                 if testbed::SynapseVersion::V1_105.enabled() {
                     super::$journey(testbed::SynapseVersion::V1_105).await;
                 }
-            })+
-        }
-        mod v1_163 {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $journey() {
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn v1_163() {
                 if testbed::SynapseVersion::V1_163.enabled() {
                     super::$journey(testbed::SynapseVersion::V1_163).await;
                 }
-            })+
-        }
+            }
+        })+
     };
 }
 pub(crate) use on_both_versions;

@@ -36,7 +36,7 @@ pub struct SynapseOptions {
 
 impl SynapseOptions {
     pub fn new(version: SynapseVersion) -> SynapseOptions {
-        SynapseOptions { version, server_name: "phenom.test".to_owned(), slots: 160 }
+        SynapseOptions { version, server_name: "phenom.test".to_owned(), slots: 32 }
     }
 }
 
