@@ -14,16 +14,6 @@ fn mxid(number: usize) -> String {
     format!("@{number:08x}-bbfd-4b2d-9b5d-{:012x}:{SERVER}", mixed >> 16)
 }
 
-pub(crate) fn summary(members: usize) -> Value {
-    json!({
-        "room_id": ROOM, "name": "Red Room", "topic": null, "avatar": null, "canonical_alias": null,
-        "joined_members": members, "joined_local_members": members, "joined_local_devices": 0, "version": "10",
-        "creator": BOT, "encryption": null, "federatable": true, "public": false, "join_rules": "invite",
-        "guest_access": null, "history_visibility": "shared", "state_events": members + 8, "room_type": null,
-        "forgotten": false, "tombstoned": false, "replacement_room": null,
-    })
-}
-
 /// The admin API's list of who is joined: the bot, and as many as are asked for.
 pub(crate) fn members(members: usize) -> Vec<u8> {
     let mut body = format!("{{\"members\":[\"{BOT}\"");
@@ -54,10 +44,13 @@ pub(crate) fn others(members: usize, others: usize) -> Vec<u8> {
     body.into_bytes()
 }
 
-/// The content of what state the room has.
+/// What state the room has: its content, and of its creation, which is asked for whole, the event.
 pub(crate) fn state(event_type: &str) -> Option<Value> {
     Some(match event_type {
-        "m.room.create" => json!({"room_version": "10"}),
+        "m.room.create" => json!({
+            "type": "m.room.create", "state_key": "", "room_id": ROOM, "sender": BOT, "content": {"room_version": "10"},
+            "event_id": "$pyhQ2mUFZ8nKmFqXz0rWc7Tg1b-JlLhEIQ2kNwCz", "origin_server_ts": 1_795_225_237_996_u64, "unsigned": {},
+        }),
         "m.room.power_levels" => json!({"users": { BOT: 100 }, "users_default": 0, "events": {}, "state_default": 50}),
         "m.room.join_rules" => json!({"join_rule": "invite"}),
         "m.room.history_visibility" => json!({"history_visibility": "shared"}),

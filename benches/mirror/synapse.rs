@@ -48,20 +48,15 @@ impl Drop for Synapse {
 
 #[derive(Clone, Debug)]
 struct Answers {
-    summary: Value,
     members: Bytes,
     others: Bytes,
 }
 
 /// Answers until the input ends.
 pub(crate) fn serve(members: usize, others: usize) {
-    let answers = Answers {
-        summary: answers::summary(members),
-        members: answers::members(members).into(),
-        others: answers::others(members, others).into(),
-    };
+    let answers =
+        Answers { members: answers::members(members).into(), others: answers::others(members, others).into() };
     let router = Router::new()
-        .route("/_synapse/admin/v1/rooms/{room}", get(async |State(its): State<Answers>| Json(its.summary)))
         .route("/_synapse/admin/v1/rooms/{room}/members", get(async |State(its): State<Answers>| its.members))
         .route("/_matrix/client/v3/rooms/{room}/members", get(async |State(its): State<Answers>| its.others))
         .route("/_matrix/client/v3/rooms/{room}/state/{type}/", get(state))

@@ -60,7 +60,8 @@ pub(super) fn apply(world: &mut World, room: RoomIx, row: &InboxRow, event: Push
         return Some(());
     };
     let state = StateEvent { content, sender: event.sender, event_id: row.event_id.clone() };
-    if !state_key.is_empty() || !is_read(&row.event_type) {
+    let settings = &world.policy.rooms[room.index()].settings;
+    if !state_key.is_empty() || !is_read(settings, &row.event_type) {
         world.set_other_state(room, &row.event_type, &state_key, state);
         return Some(());
     }

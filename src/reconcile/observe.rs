@@ -3,28 +3,31 @@
 use std::collections::HashSet;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use provisioner_policy::{Column, Membership, OnServer, RoomIx, Standing, StateEvent, UserIx, World};
+use provisioner_policy::{
+    Column, Membership, OnServer, POWER_LEVELS, RoomIx, RoomSettings, Setting, Standing, StateEvent, UserIx, World,
+};
+use serde_json::Value;
 use tracing::{debug, warn};
 
 use super::provenance::{self, Known};
 
 use crate::homeserver::{CallError, Homeserver, MemberEvent, UserEntry};
 
-/// The state that policy looks at.
-const STATE_TYPES: [&str; 8] = [
-    "m.room.create",
-    "m.room.power_levels",
-    "m.room.join_rules",
-    "m.room.history_visibility",
-    "m.room.guest_access",
-    "m.room.name",
-    "m.room.topic",
-    "m.room.tombstone",
-];
+const CREATE: &str = "m.room.create";
 
-/// Whether a reading of a room tells this state.
-pub(super) fn is_read(event_type: &str) -> bool {
-    STATE_TYPES.contains(&event_type)
+/// What is read of every room besides how it was created.
+const ALWAYS: [&str; 3] = [POWER_LEVELS, "m.room.join_rules", "m.room.tombstone"];
+
+/// The state that policy looks at in a room with these settings, besides how it was created.
+fn read_types(settings: &RoomSettings) -> Vec<&'static str> {
+    let wanted = Setting::ALL.into_iter().filter(|setting| setting.wanted(settings).is_some());
+    let others = wanted.map(|setting| setting.event().0).filter(|kind| !ALWAYS.contains(kind));
+    ALWAYS.into_iter().chain(others).collect()
+}
+
+/// Whether a reading of such a room tells this state.
+pub(super) fn is_read(settings: &RoomSettings, event_type: &str) -> bool {
+    event_type == CREATE || read_types(settings).contains(&event_type)
 }
 
 /// How much is asked for at once: a start does not wait for one answer after another, and a hundred rooms are not asked for
@@ -76,23 +79,35 @@ fn note_unreadable(world: &mut World, room: RoomIx, why: String) {
 }
 
 async fn read_room(homeserver: &Homeserver, id: &str, known: &Known) -> Result<Reading, CallError> {
-    let summary = homeserver.room_summary(id).await?;
     // Before the joined ones: somebody admitted in between is then in both lists rather than in neither.
-    let others = homeserver.other_members(id).await?;
+    let others = match homeserver.other_members(id).await {
+        // Only the admin API tells a room that is not there from one that the bot is not in.
+        Err(CallError::BotNotInRoom) => {
+            return Err(homeserver.room_summary(id).await.err().unwrap_or(CallError::BotNotInRoom));
+        }
+        others => others?,
+    };
     let joined = homeserver.joined_members(id).await?;
     // A bot that left reads the room's past with 200: everything below would be stale.
     if !joined.iter().any(|member| **member == *homeserver.user_id()) {
         return Err(CallError::BotNotInRoom);
     }
-    let reads = STATE_TYPES.map(|event_type| read_state(homeserver, id, known, event_type));
-    let state: Vec<_> = stream::iter(reads).buffered(STATES_AT_ONCE).try_collect().await?;
-    let mut state: Vec<_> = state.into_iter().flatten().collect();
-    if let (Some((_, create)), Some(creator)) =
-        (state.iter_mut().find(|(kind, _)| *kind == "m.room.create"), summary.creator)
-    {
-        create.sender = creator;
+    let types = read_types(&known.settings);
+    let reads = types.into_iter().map(|event_type| read_state(homeserver, id, known, event_type));
+    let (created, state) = tokio::join!(
+        homeserver.state_event(id, CREATE, ""),
+        stream::iter(reads).buffered(STATES_AT_ONCE).try_collect::<Vec<_>>(),
+    );
+    let mut state: Vec<_> = state?.into_iter().flatten().collect();
+    let mut version = String::new();
+    if let Some(created) = created? {
+        let content: Value = serde_json::from_str(created.content.get()).unwrap_or_default();
+        // <https://spec.matrix.org/v1.16/client-server-api/#mroomcreate>: without one it is the first.
+        version = content.get("room_version").map_or("1", |version| version.as_str().unwrap_or_default()).to_owned();
+        let event_id = created.event_id.unwrap_or_default();
+        state.push((CREATE, StateEvent { content, sender: created.sender, event_id }));
     }
-    Ok(Reading { version: summary.version.unwrap_or_default(), others, joined, state })
+    Ok(Reading { version, others, joined, state })
 }
 
 async fn read_state(
@@ -107,7 +122,10 @@ async fn read_state(
 }
 
 fn take_reading(world: &mut World, room: RoomIx, reading: Reading) {
-    let missing = missing(world, room, &reading);
+    // Each name is looked up once: of a million members that is most of the work.
+    let others: Vec<UserIx> = reading.others.iter().map(|member| world.intern(&member.user_id)).collect();
+    let joined: Vec<UserIx> = reading.joined.into_iter().map(|member| world.intern(&member)).collect();
+    let missing = missing(world, room, joined.iter().chain(&others));
     if missing > 0 {
         let why = format!(
             "Synapse's answer lacks {missing} people who have a membership there, and memberships do not vanish: it is not \
@@ -116,13 +134,12 @@ fn take_reading(world: &mut World, room: RoomIx, reading: Reading) {
         return note_unreadable(world, room, why);
     }
     let mut anew = world.room_anew(room, reading.version);
-    for member in &reading.others {
+    for (&user, member) in others.iter().zip(&reading.others) {
         let by_the_user = member.sender == member.user_id;
         let Some(membership) = Membership::of_event(&member.membership, by_the_user) else { continue };
-        anew.take_membership(world.intern(&member.user_id), membership, Some(&member.event_id));
+        anew.take_membership(user, membership, Some(&member.event_id));
     }
-    for member in &reading.joined {
-        let user = world.intern(member);
+    for user in joined {
         anew.take_membership(user, Membership::Join, None);
         world.set_present(user);
     }
@@ -134,22 +151,21 @@ fn take_reading(world: &mut World, room: RoomIx, reading: Reading) {
     debug!(room.key = room.key(world), members = world.room(room).joined(), "room read");
 }
 
-/// How many of those who had a membership are in neither list of the answer: whoever leaves keeps a membership, `leave`. A
-/// list that is empty or cut short, with 200, would make us forget who left by choice.
-fn missing(world: &World, room: RoomIx, reading: &Reading) -> usize {
+/// How many of those who had a membership are not `there`, in neither list of the answer: whoever leaves keeps a membership,
+/// `leave`. A list that is empty or cut short, with 200, would make us forget who left by choice.
+fn missing<'a>(world: &World, room: RoomIx, there: impl Iterator<Item = &'a UserIx>) -> usize {
     if world.room(room).members().next().is_none() {
         return 0;
     }
-    let others = reading.others.iter().map(|member| member.user_id.as_str());
-    let mut there = Column::<bool>::default();
-    for user in reading.joined.iter().map(|member| &**member).chain(others).filter_map(|mxid| world.users.get(mxid)) {
-        there.set(user, true);
+    let mut listed = Column::<bool>::default();
+    for &user in there {
+        listed.set(user, true);
     }
     // Who left the room that this one replaced never was in this one.
     let followed = world.policy.followed(&world.policy.rooms[room.index()].id);
     let strangers: HashSet<UserIx> =
         followed.into_iter().flat_map(|one| &one.departures).filter_map(|(mxid, _)| world.users.get(mxid)).collect();
-    world.room(room).members().filter(|(user, _)| !there.get(*user) && !strangers.contains(user)).count()
+    world.room(room).members().filter(|(user, _)| !listed.get(*user) && !strangers.contains(user)).count()
 }
 
 fn unreadable(error: &CallError, bot: &str) -> String {

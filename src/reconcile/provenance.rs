@@ -11,7 +11,7 @@ use crate::homeserver::{CallError, Homeserver};
 /// What is known of a room before it is read.
 pub(super) struct Known {
     state: HashMap<Box<str>, StateEvent>,
-    settings: RoomSettings,
+    pub(super) settings: RoomSettings,
 }
 
 impl Known {

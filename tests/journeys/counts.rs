@@ -1,16 +1,37 @@
 //! What the main job costs: homeserver requests and database writes, counted at the proxy and in Postgres.
 
 use sqlx::Connection;
-use testbed::{Person, SynapseVersion, wait_until};
+use testbed::{Person, Signal, SynapseVersion, wait_until};
 
 use crate::support::{SOON, Settings, Stage, subject};
 
 crate::on_both_versions!(
+    a_start_asks_six_questions_a_room_and_one_a_setting,
     n_joins_cost_n_requests_and_a_few_a_room,
     a_second_pass_plans_nothing_and_sends_nothing,
     nothing_is_asked_while_nothing_happens,
     chat_is_dropped_without_a_database_write,
 );
+
+async fn a_start_asks_six_questions_a_room_and_one_a_setting(version: SynapseVersion) {
+    const ROOMS: usize = 3;
+    let mut stage = Stage::set(version, Settings::default()).await;
+    let members = "members = [{ team = \"staff\" }]\n";
+    for settings in ["", "join_rule = \"invite\"\nhistory_visibility = \"shared\"\nguest_access = \"can_join\"\n"] {
+        stage.edit(|config| config.replace(members, &format!("{members}{settings}")));
+        stage.proxy.clear();
+        stage.start().await;
+        stage.quiet().await;
+        let asked: Vec<_> = stage.proxy.requests().into_iter().map(|one| (one.method, one.path)).collect();
+        // Who is in it, who was, and four pieces of state, the join rules among them; then whose token this is, the accounts,
+        // and the ping.
+        let more = if settings.is_empty() { 0 } else { 2 };
+        assert_eq!(asked.len(), 6 * ROOMS + more + 3, "{asked:#?}");
+        stage.service.signal(Signal::SIGTERM).unwrap();
+        stage.service.ended().await.unwrap();
+    }
+    stage.nothing_left().await;
+}
 
 async fn n_joins_cost_n_requests_and_a_few_a_room(version: SynapseVersion) {
     const PEOPLE: usize = 12;
