@@ -206,8 +206,13 @@ impl StaffStage {
     /// Waits until something said has come to an end, and gives how it ended.
     pub(crate) async fn ended(&self, event_id: &str) -> String {
         let ended = async || matches!(self.state(event_id).await.as_deref(), Some("ignored" | "answered"));
-        wait_until(&format!("{event_id} has ended"), SOON, ended).await.unwrap();
-        self.state(event_id).await.unwrap()
+        let waited = wait_until(&format!("{event_id} has ended"), SOON, ended).await;
+        let state = self.state(event_id).await;
+        if waited.is_err() {
+            let pushed = self.stage.metric("provisioner_events_total{type=\"m.room.message\"}").await;
+            panic!("{event_id} has not ended but is {state:?}, of {pushed} messages that Synapse pushed");
+        }
+        state.unwrap()
     }
 
     /// The lines of the ledger about commands, newest first.
