@@ -18,3 +18,4 @@ pub mod store;
 
 pub mod aws;
 pub mod config;
+pub mod postgres;

@@ -8,6 +8,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::{AssertSqlSafe, Column, Executor, PgPool, Row, SqlSafeStr, Statement};
 use thiserror::Error;
 
+use crate::postgres;
+
 /// What the query must answer, in any order.
 const COLUMNS: [&str; 3] = ["subject", "team", "role"];
 
@@ -80,7 +82,10 @@ impl Roster {
 
     /// Whether the query answers exactly the columns it must.
     pub async fn check(&self) -> Result<(), RosterError> {
-        let mut connection = self.pool.acquire().await.map_err(classify)?;
+        let mut connection = match self.pool.acquire().await {
+            Ok(connection) => connection,
+            Err(error) => return Err(classify(postgres::reason(&self.pool.connect_options(), error).await)),
+        };
         let query = AssertSqlSafe(self.query.clone()).into_sql_str();
         let statement = connection.prepare(query).await.map_err(classify)?;
         let found: Vec<String> = statement.columns().iter().map(|column| column.name().to_owned()).collect();

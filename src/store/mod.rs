@@ -44,6 +44,8 @@ pub use staff_posts::{AlertRow, HeldPost};
 pub use stamp::{Stamp, StampError};
 pub use withheld::Digest;
 
+use crate::postgres;
+
 /// A connection is needed by the reconciler, the intake and the metrics at once; Postgres is never the limit here.
 const MAX_CONNECTIONS: u32 = 8;
 
@@ -87,7 +89,7 @@ impl Store {
         let options = PgConnectOptions::from_str(url)
             .context("read database.url; it has the form postgres://user:password@host/database")?
             .application_name("phenom-provisioner");
-        let pool = PgPoolOptions::new()
+        let opened = PgPoolOptions::new()
             .max_connections(MAX_CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .test_before_acquire(false)
@@ -100,8 +102,14 @@ impl Store {
                 })
             })
             .connect_with(options.clone())
-            .await
-            .context("connect to the database of database.url")?;
+            .await;
+        let pool = match opened {
+            Ok(pool) => pool,
+            Err(error) => {
+                return Err(postgres::reason(&options, error).await)
+                    .context("connect to the database of database.url; start it, or mend the URL");
+            }
+        };
         Ok(Self { pool, options })
     }
 

@@ -178,10 +178,10 @@ async fn a_database_that_goes_away_loses_nothing(version: SynapseVersion) {
     // Not there at the start: waited for.
     postgres.stop().await.unwrap();
     stage.service.start_again().unwrap();
-    stage.until_not_ready(&["database"]).await;
+    stage.until_not_ready(&["database", "refused"]).await;
     stage.until_logged("waiting for the database").await;
     let plan = stage.refused(&["plan"]).await;
-    assert!(plan.stderr.contains("database.url"), "{plan:?}");
+    assert!(plan.stderr.contains("database.url") && plan.stderr.contains("refused"), "{plan:?}");
     postgres.restart().await.unwrap();
     stage.service.wait_ready().await.unwrap();
     for sub in &people[..2] {
