@@ -1,26 +1,26 @@
-//! How Postgres is reached, by the store and by the roster.
+//! How Postgres is reached, by the store, by the roster and by the doctor.
 
+use std::io;
 use std::time::Duration;
 
+use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{ConnectOptions, Connection};
 
-/// One attempt takes no longer: a host that swallows packets is told of as what the pool said.
+/// How long [`reason`] tries.
 const ATTEMPT: Duration = Duration::from_secs(2);
 
-/// Why there is no connection. A pool tries until its time is up, and then says only that; one attempt of our own finds out
-/// what is wrong, for example that nothing listens there. Any other error is its own reason.
+/// One connection, or what is wrong, for example that nothing listens there. A pool would try again until its time is up, and
+/// then know of the time only.
+pub async fn connect(options: &PgConnectOptions, patience: Duration) -> sqlx::Result<PgConnection> {
+    let late = || io::Error::new(io::ErrorKind::TimedOut, format!("no connection within {patience:?}"));
+    tokio::time::timeout(patience, PgConnection::connect_with(options)).await.map_err(|_| late())?
+}
+
+/// Why a pool gave no connection. Where it knows of the time only, one attempt finds out more; unless that succeeds, because
+/// all connections of the pool were in use.
 pub async fn reason(options: &PgConnectOptions, error: sqlx::Error) -> sqlx::Error {
     if !matches!(error, sqlx::Error::PoolTimedOut) {
         return error;
     }
-    match tokio::time::timeout(ATTEMPT, options.connect()).await {
-        Ok(Err(reason)) => reason,
-        // All connections of the pool were in use, or the attempt takes too long as well.
-        Ok(Ok(connection)) => {
-            PgConnection::close(connection).await.ok();
-            error
-        }
-        Err(_) => error,
-    }
+    connect(options, ATTEMPT).await.err().unwrap_or(error)
 }

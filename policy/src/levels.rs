@@ -16,6 +16,12 @@ pub const ABOVE_ALL: i64 = 1 << 53;
 /// <https://spec.matrix.org/v1.16/rooms/v12/>
 const CREATORS_ABOVE_ALL: u32 = 12;
 
+/// The room version that the content of a create event says; empty where that is no text.
+/// <https://spec.matrix.org/v1.16/client-server-api/#mroomcreate>: without one it is the first.
+pub fn room_version(create: &Value) -> &str {
+    create.get("room_version").map_or("1", |version| version.as_str().unwrap_or_default())
+}
+
 /// Who made a room, and what that is worth in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Creators<'a> {

@@ -42,7 +42,7 @@ pub use follow::Followed;
 pub use guard::{Bucket, Recent};
 pub use held::{HeldCount, HeldPart};
 pub use ids::{SubjectError, mxid_of_subject};
-pub use levels::{ABOVE_ALL, Creators, Levels, POWER_LEVELS};
+pub use levels::{ABOVE_ALL, Creators, Levels, POWER_LEVELS, room_version};
 pub use mirror::{Accounts, Departure, Membership, Mirror, OnServer, RoomMirror, Standing, StateEvent};
 pub use names::{NameIx, Names};
 pub use obstacle::Obstacle;

@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::time::SystemTime;
 
+use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection, PgConnection};
 
 use super::clock::Ahead;
 use super::{Finding, PATIENCE, listing};
 use crate::config::Config;
+use crate::postgres;
 
 /// What was found, and what the database's clock said.
 #[derive(Default)]
@@ -54,14 +55,11 @@ fn unreachable(why: &str) -> Finding {
     )
 }
 
-/// Connects, or says why that is not possible. A pool would try again until its time is up, and then know of the time only.
+/// Connects, or says why that is not possible.
 pub(super) async fn connect(url: &str) -> Result<PgConnection, String> {
     let options = PgConnectOptions::from_str(url).map_err(|error| plain(&error))?;
     let options = options.application_name("phenom-provisioner doctor");
-    match tokio::time::timeout(PATIENCE, PgConnection::connect_with(&options)).await {
-        Ok(connected) => connected.map_err(|error| plain(&error)),
-        Err(_) => Err(format!("no connection within {PATIENCE:?}")),
-    }
+    postgres::connect(&options, PATIENCE).await.map_err(|error| plain(&error))
 }
 
 /// What Postgres or the network says, without where in Postgres' source it is said.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use provisioner_policy::room_version;
 use serde_json::Value;
 
 use crate::homeserver::StateEvent;
@@ -27,8 +28,7 @@ impl Levels {
     pub(super) fn read(create: &StateEvent, power: Option<Value>) -> Self {
         let created = serde_json::from_str::<Value>(create.content.get()).unwrap_or_default();
         let content = power.unwrap_or_default();
-        let version = created["room_version"].as_str().unwrap_or("1");
-        let creators = if version.parse().is_ok_and(|version: u32| version >= CREATORS_ABOVE_LEVELS) {
+        let creators = if room_version(&created).parse().is_ok_and(|version: u32| version >= CREATORS_ABOVE_LEVELS) {
             let others = created["additional_creators"].as_array().into_iter().flatten().filter_map(Value::as_str);
             others.chain([create.sender.as_str()]).map(|creator| (creator.to_owned(), ABOVE_ALL)).collect()
         } else if content.is_null() {

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use provisioner_policy::{
     Column, Membership, OnServer, POWER_LEVELS, RoomIx, RoomSettings, Setting, Standing, StateEvent, UserIx, World,
+    room_version,
 };
 use serde_json::Value;
 use tracing::{debug, warn};
@@ -19,15 +20,15 @@ const CREATE: &str = "m.room.create";
 const ALWAYS: [&str; 3] = [POWER_LEVELS, "m.room.join_rules", "m.room.tombstone"];
 
 /// The state that policy looks at in a room with these settings, besides how it was created.
-fn read_types(settings: &RoomSettings) -> Vec<&'static str> {
+fn read_types(settings: &RoomSettings) -> impl Iterator<Item = &'static str> {
     let wanted = Setting::ALL.into_iter().filter(|setting| setting.wanted(settings).is_some());
     let others = wanted.map(|setting| setting.event().0).filter(|kind| !ALWAYS.contains(kind));
-    ALWAYS.into_iter().chain(others).collect()
+    ALWAYS.into_iter().chain(others)
 }
 
 /// Whether a reading of such a room tells this state.
 pub(super) fn is_read(settings: &RoomSettings, event_type: &str) -> bool {
-    event_type == CREATE || read_types(settings).contains(&event_type)
+    event_type == CREATE || read_types(settings).any(|one| one == event_type)
 }
 
 /// How much is asked for at once: a start does not wait for one answer after another, and a hundred rooms are not asked for
@@ -92,8 +93,7 @@ async fn read_room(homeserver: &Homeserver, id: &str, known: &Known) -> Result<R
     if !joined.iter().any(|member| **member == *homeserver.user_id()) {
         return Err(CallError::BotNotInRoom);
     }
-    let types = read_types(&known.settings);
-    let reads = types.into_iter().map(|event_type| read_state(homeserver, id, known, event_type));
+    let reads = read_types(&known.settings).map(|event_type| read_state(homeserver, id, known, event_type));
     let (created, state) = tokio::join!(
         homeserver.state_event(id, CREATE, ""),
         stream::iter(reads).buffered(STATES_AT_ONCE).try_collect::<Vec<_>>(),
@@ -102,8 +102,7 @@ async fn read_room(homeserver: &Homeserver, id: &str, known: &Known) -> Result<R
     let mut version = String::new();
     if let Some(created) = created? {
         let content: Value = serde_json::from_str(created.content.get()).unwrap_or_default();
-        // <https://spec.matrix.org/v1.16/client-server-api/#mroomcreate>: without one it is the first.
-        version = content.get("room_version").map_or("1", |version| version.as_str().unwrap_or_default()).to_owned();
+        room_version(&content).clone_into(&mut version);
         let event_id = created.event_id.unwrap_or_default();
         state.push((CREATE, StateEvent { content, sender: created.sender, event_id }));
     }

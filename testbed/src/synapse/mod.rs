@@ -30,7 +30,7 @@ const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
 pub struct SynapseOptions {
     pub version: SynapseVersion,
     pub server_name: String,
-    /// How many application services are registered.
+    /// How many application services are registered. It asks each of them about each event.
     pub slots: usize,
 }
 
@@ -116,7 +116,7 @@ impl Synapse {
         self.slots.get(number).cloned().unwrap_or_else(|| {
             panic!(
                 "all {} application-service slots of this Synapse are taken: raise SynapseOptions::slots, \
-                 or spread the tests over more test files",
+                 or let fewer tests share it",
                 self.slots.len()
             )
         })
