@@ -3,31 +3,13 @@
 //! What is said there is read by pure code (`table`, `parse`, `heard`), answered by one file a command (`run`), and written
 //! as HTML and as plain text from one description (`reply`). The desk (`desk`) sees to it that each is done at most once.
 
-mod admit;
-mod alerts;
-mod desk;
-mod encryption;
-mod formatted;
-mod groups;
-mod handle;
-mod heard;
-mod held;
-mod inert;
-mod introduce;
-mod keep;
-mod message;
-mod nearest;
-mod pace;
-mod parse;
-mod reply;
+mod posts;
+mod room;
 mod run;
-mod send;
 mod table;
-mod take;
-mod who;
-mod words;
+mod text;
 
-pub use desk::{Desk, StaffRoom};
+pub use room::desk::{Desk, StaffRoom};
 
 /// What our metrics mean, for `/metrics`.
 pub fn describe_metrics() {

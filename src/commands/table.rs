@@ -1,10 +1,10 @@
 //! The one table of commands: parser, help and "did you mean" come from it.
 
-use super::who::Who;
+use super::text::who::Who;
 
 /// What somebody asks for, understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Request {
+pub(crate) enum Request {
     Help,
     Status,
     Plan { all: bool },
@@ -22,7 +22,7 @@ pub(super) enum Request {
 
 /// A word after the command's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Argument {
+pub(crate) enum Argument {
     User,
     OptionalUser,
     Room,
@@ -33,7 +33,7 @@ pub(super) enum Argument {
 
 impl Argument {
     /// As the help shows it.
-    pub(super) fn shown(self) -> &'static str {
+    pub(crate) fn shown(self) -> &'static str {
         match self {
             Self::User => "<user>",
             Self::OptionalUser => "[user]",
@@ -43,49 +43,49 @@ impl Argument {
         }
     }
 
-    pub(super) fn is_optional(self) -> bool {
+    pub(crate) fn is_optional(self) -> bool {
         matches!(self, Self::OptionalUser | Self::OptionalAll)
     }
 }
 
 /// The arguments that were given, read.
 #[derive(Debug, Default)]
-pub(super) struct Given {
-    pub(super) who: Option<Who>,
-    pub(super) room: Option<String>,
-    pub(super) id: Option<String>,
-    pub(super) all: bool,
+pub(crate) struct Given {
+    pub(crate) who: Option<Who>,
+    pub(crate) room: Option<String>,
+    pub(crate) id: Option<String>,
+    pub(crate) all: bool,
 }
 
 /// One command.
 #[derive(Debug)]
-pub(super) struct Command {
-    pub(super) name: &'static str,
-    pub(super) arguments: &'static [Argument],
+pub(crate) struct Command {
+    pub(crate) name: &'static str,
+    pub(crate) arguments: &'static [Argument],
     /// One line, after the name.
-    pub(super) help: &'static str,
+    pub(crate) help: &'static str,
     /// What somebody might type after the prefix.
-    pub(super) example: &'static str,
+    pub(crate) example: &'static str,
     /// Whether it changes something: such a command is never run a second time.
-    pub(super) acts: bool,
+    pub(crate) acts: bool,
     /// Nothing where an argument that is not optional is missing.
-    pub(super) make: fn(Given) -> Option<Request>,
+    pub(crate) make: fn(Given) -> Option<Request>,
 }
 
 impl Command {
     /// Name and arguments, as they are typed.
-    pub(super) fn usage(&self) -> String {
+    pub(crate) fn usage(&self) -> String {
         self.arguments.iter().fold(self.name.to_owned(), |usage, argument| format!("{usage} {}", argument.shown()))
     }
 }
 
 /// The command with this name.
-pub(super) fn command(name: &str) -> Option<&'static Command> {
+pub(crate) fn command(name: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.name == name)
 }
 
 /// Every command, in the order of the help.
-pub(super) static COMMANDS: [Command; 13] = [
+pub(crate) static COMMANDS: [Command; 13] = [
     Command {
         name: "help",
         arguments: &[],

@@ -1,48 +1,27 @@
 //! The one reconcile path: refresh what may have changed, plan, carry out the due part, and again.
 //!
-//! [`Reconciler`] does one slice; [`service`] and [`once`] drive it, forever or until nothing is left to do.
+//! [`Reconciler`] does one slice; [`service`] and [`one_shot`] drive it, forever or until nothing is left to do.
 
-mod accounts;
-mod approval;
-mod arrivals;
-mod backoff;
-mod conditions;
-mod creations;
-mod culprit;
-mod echoes;
-mod executor;
-mod feed;
-mod feed_state;
+mod act;
+mod brakes;
 mod follow;
-mod held;
-mod observe;
-mod once;
-mod pardons;
-mod provenance;
-mod quarrels;
-mod readings;
+mod handle;
+mod one_shot;
+mod pushes;
+mod read;
 mod reconciler;
-mod record;
-mod refresh;
 mod report;
 mod service;
-mod standing;
-mod state_echoes;
-mod state_writes;
-mod stopped;
-mod verify;
+mod tell;
 mod wakes;
-mod withheld;
 
 pub use follow::{FollowError, Moved, follow, followed};
-mod window;
-
-pub use conditions::{Condition, Conditions, QueueHealth};
-pub use observe::observe_rooms;
-pub use once::{apply_once, plan_once};
+pub use handle::{Closed, Freshness, Hold, Inside, Pulse, QueueTeller, Window};
+pub use one_shot::{apply_once, plan_once};
+pub use read::rooms::observe_rooms;
 pub use reconciler::{Reconciler, Slice};
-pub use record::describe_metrics;
 pub use report::{Failed, PassReport};
 pub use service::{Service, Status};
+pub use tell::conditions::{Condition, Conditions, QueueHealth};
+pub use tell::gauges::describe_metrics;
 pub use wakes::{Wakes, Woken};
-pub use window::{Closed, Freshness, Hold, Inside, Pulse, QueueTeller, Window};

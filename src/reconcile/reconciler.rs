@@ -14,61 +14,62 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::instrument;
 
-use super::approval::Approval;
-use super::arrivals::ArrivalsRead;
-use super::backoff::Backoff;
-use super::executor::{Executor, Tried};
-use super::feed::Ears;
-use super::held::HeldPlans;
-use super::observe::distrust;
-use super::pardons::Pardons;
-use super::quarrels::Quarrels;
-use super::record;
 use super::report::{Failed, PassReport};
-use super::verify::Verify;
-use super::withheld::{self, Withheld};
-use super::{state_echoes, stopped};
 use crate::homeserver::{CallError, Homeserver};
+use crate::reconcile::act::backoff::Backoff;
+use crate::reconcile::act::{Executor, Tried};
+use crate::reconcile::brakes::approval::Approval;
+use crate::reconcile::brakes::fight_report;
+use crate::reconcile::brakes::fights::Quarrels;
+use crate::reconcile::brakes::held::HeldPlans;
+use crate::reconcile::brakes::withheld::{self, Withheld};
+use crate::reconcile::pushes::Ears;
+use crate::reconcile::pushes::own_state;
+use crate::reconcile::read::arrivals::ArrivalsRead;
+use crate::reconcile::read::cleared_leaves::Pardons;
+use crate::reconcile::read::member_count::Verify;
+use crate::reconcile::read::rooms::distrust;
+use crate::reconcile::tell::gauges;
 use crate::sources::Roster;
 use crate::store::{AccountsRead, Pardoned, PassId, Store};
 
 /// Everything a pass needs.
 #[derive(Debug)]
 pub struct Reconciler {
-    pub(super) world: World,
-    pub(super) planner: Planner,
+    pub(crate) world: World,
+    pub(crate) planner: Planner,
     /// What is told of the plan last made, by its number.
     told: Option<(u64, PassReport)>,
-    pub(super) store: Store,
-    pub(super) homeserver: Homeserver,
-    pub(super) roster: Option<Roster>,
-    pub(super) backoff: Backoff,
-    pub(super) quarrels: Quarrels,
-    pub(super) verify: Verify,
+    pub(crate) store: Store,
+    pub(crate) homeserver: Homeserver,
+    pub(crate) roster: Option<Roster>,
+    pub(crate) backoff: Backoff,
+    pub(crate) quarrels: Quarrels,
+    pub(crate) verify: Verify,
     withheld: Withheld,
     held: HeldPlans,
     approval: Approval,
-    pub(super) ears: Ears,
-    pub(super) arrivals_read: ArrivalsRead,
-    pub(super) accounts_total: Option<u64>,
+    pub(crate) ears: Ears,
+    pub(crate) arrivals_read: ArrivalsRead,
+    pub(crate) accounts_total: Option<u64>,
     /// Read once; later ones are made here, by the one replica that reconciles.
-    pub(super) pardons: Option<Pardons>,
-    pub(super) trouble: Trouble,
+    pub(crate) pardons: Option<Pardons>,
+    pub(crate) trouble: Trouble,
     /// How far the account store was read.
-    pub(super) accounts_read: AccountsRead,
+    pub(crate) accounts_read: AccountsRead,
     /// What groups said before is not what they say: until they were read again after this, they take nothing from anyone.
-    pub(super) groups_since: Option<DateTime<Utc>>,
+    pub(crate) groups_since: Option<DateTime<Utc>>,
     /// Which members the world has of each group, by the store's number for them.
-    pub(super) groups_read: BTreeMap<String, i64>,
+    pub(crate) groups_read: BTreeMap<String, i64>,
     /// Told whom the sources name and the account store does not know.
-    pub(super) unknown: watch::Sender<Vec<String>>,
+    pub(crate) unknown: watch::Sender<Vec<String>>,
 }
 
 /// What is wrong beside single actions. Empty texts mean nothing is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Trouble {
-    pub(super) roster: Option<String>,
-    pub(super) homeserver: Option<String>,
+pub(crate) struct Trouble {
+    pub(crate) roster: Option<String>,
+    pub(crate) homeserver: Option<String>,
 }
 
 /// What one slice did and what is left.
@@ -212,7 +213,7 @@ impl Reconciler {
         if !is_known {
             self.backoff.keep_only(&plan, &self.world);
         }
-        record::measure(&self.world, &plan);
+        gauges::measure(&self.world, &plan);
         let whole = self.trouble == Trouble::default();
         self.held.keep(&self.store, &self.world, &plan, whole).await?;
         let withheld = self.withheld.compare(&self.store, &self.world, &plan, whole, is_known).await?;
@@ -231,7 +232,7 @@ impl Reconciler {
             };
             let origins = self.origins(&due).await?;
             withheld::write(&self.store, *pass, seq, withheld).await?;
-            stopped::write(&self.store, *pass, seq, stopped).await?;
+            fight_report::write(&self.store, *pass, seq, stopped).await?;
             let (store, homeserver) = (&self.store, &self.homeserver);
             let executor = Executor {
                 homeserver,
@@ -276,7 +277,7 @@ impl Reconciler {
                     }
                 }
                 Tried::Wrote(written) => {
-                    state_echoes::put(&mut self.world, &written);
+                    own_state::put(&mut self.world, &written);
                     self.ears.states.wrote(written, now);
                     self.note_success(change, now);
                     report.done += 1;
@@ -395,7 +396,7 @@ impl Reconciler {
     /// `number` is the plan's, where it is the planner's own.
     fn report(&mut self, plan: &Plan, number: Option<u64>) -> PassReport {
         let told = self.told.take().filter(|(its, _)| Some(*its) == number).map(|(_, report)| report);
-        let mut report = told.unwrap_or_else(|| record::report(&self.world, plan));
+        let mut report = told.unwrap_or_else(|| gauges::report(&self.world, plan));
         self.told = number.map(|number| (number, report.clone()));
         report.errors.extend(self.approval.refusals.iter().cloned());
         report.errors.extend(self.trouble.roster.clone());

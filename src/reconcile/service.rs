@@ -14,7 +14,7 @@ use tracing::{debug, info};
 use super::reconciler::Reconciler;
 use super::report::PassReport;
 use super::wakes::{Wakes, Woken};
-use super::window::Inside;
+use crate::reconcile::handle::Inside;
 use crate::store::{PassId, Store};
 
 /// What cannot be read is tried again after this, doubled up to the longest.

@@ -3,13 +3,13 @@
 use provisioner_policy::Plan;
 
 use super::Failure;
-use crate::commands::desk::Desk;
-use crate::commands::reply::{Reply, code, strong, text};
+use crate::commands::room::desk::Desk;
+use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::reconcile::{Freshness, Hold, Reconciler};
 
 impl Desk {
     /// Approves the held plan called `id`.
-    pub(in crate::commands) async fn apply(&self, id: &str, by: &str) -> Result<Reply, Failure> {
+    pub(crate) async fn apply(&self, id: &str, by: &str) -> Result<Reply, Failure> {
         let hold = self.still_held(id).await?;
         let report = self.approve(id, by, Some(hold)).await?;
         self.report(&report)

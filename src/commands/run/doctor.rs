@@ -1,14 +1,14 @@
 //! `doctor`: whether everything the service needs is there.
 
 use super::Failure;
-use crate::commands::desk::Desk;
-use crate::commands::reply::{Reply, code, strong, text};
+use crate::commands::room::desk::Desk;
+use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::doctor::{self, Finding, Status};
 use crate::reconcile::{Freshness, Reconciler};
 
 impl Desk {
     /// What the doctor finds, and what the service itself knows to be wrong.
-    pub(super) async fn doctor(&self) -> Result<Reply, Failure> {
+    pub(crate) async fn doctor(&self) -> Result<Reply, Failure> {
         let findings = doctor::examine(&self.staff.config).await;
         let look = |reconciler: &Reconciler| {
             let trouble = reconciler.homeserver_trouble().map(str::to_owned);

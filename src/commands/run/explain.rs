@@ -4,19 +4,19 @@ use anyhow::Context;
 use provisioner_policy::{Explanation, RoomExplanation};
 
 use super::Failure;
-use crate::commands::desk::Desk;
-use crate::commands::reply::{Reply, Table, code, text};
+use crate::commands::room::desk::Desk;
+use crate::commands::text::reply::{Reply, Table, code, text};
 use crate::reconcile::Freshness;
 
 impl Desk {
     /// Answers for one MXID.
-    pub(super) async fn explain(&self, mxid: &str) -> Result<Reply, Failure> {
+    pub(crate) async fn explain(&self, mxid: &str) -> Result<Reply, Failure> {
         let explanation = self.explanation(mxid).await?.ok_or_else(|| nobody(mxid))?;
         self.show_explanation(explanation).await
     }
 
     /// What the world says of somebody; nothing where nobody knows them.
-    pub(super) async fn explanation(&self, mxid: &str) -> Result<Option<Explanation>, Failure> {
+    pub(crate) async fn explanation(&self, mxid: &str) -> Result<Option<Explanation>, Failure> {
         let user = mxid.to_owned();
         let look = move |reconciler: &crate::reconcile::Reconciler| {
             let world = reconciler.world();
@@ -26,7 +26,7 @@ impl Desk {
         Ok(self.window.look(Freshness::Now, look).await?)
     }
 
-    pub(super) async fn show_explanation(&self, explanation: Explanation) -> Result<Reply, Failure> {
+    pub(crate) async fn show_explanation(&self, explanation: Explanation) -> Result<Reply, Failure> {
         let Explanation { user, subject: _, account, server_admin, rooms } = explanation;
         let mut table = Table::new(["room", "state", "power", "because"]).plain_without([1]);
         for RoomExplanation { room, desired, observed, power, because } in rooms {
@@ -61,7 +61,7 @@ impl Desk {
 }
 
 /// What is said of somebody of whom there is no trace.
-pub(super) fn nobody(mxid: &str) -> Failure {
+pub(crate) fn nobody(mxid: &str) -> Failure {
     Failure::Refused {
         reply: Reply::line([
             text("Nobody knows "),

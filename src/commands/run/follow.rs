@@ -6,13 +6,13 @@ use anyhow::Context;
 use provisioner_policy::Policy;
 
 use super::Failure;
-use crate::commands::desk::Desk;
-use crate::commands::reply::{Reply, code, strong, text};
+use crate::commands::room::desk::Desk;
+use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::reconcile::{self, FollowError, Moved};
 
 impl Desk {
     /// Moves it, or says why not. What is to be done in the new room is for the next pass.
-    pub(super) async fn follow(&self, key: &str, by: &str) -> Result<Reply, Failure> {
+    pub(crate) async fn follow(&self, key: &str, by: &str) -> Result<Reply, Failure> {
         let policy = self.policy_in_force().await?;
         let Moved { from, to } = reconcile::follow(&self.homeserver, &self.store, &policy, key, by)
             .await
@@ -34,7 +34,7 @@ impl Desk {
     }
 
     /// The policy with the rooms that are followed.
-    pub(in crate::commands) async fn policy_in_force(&self) -> anyhow::Result<Policy> {
+    pub(crate) async fn policy_in_force(&self) -> anyhow::Result<Policy> {
         let follows = self.store.follows().await.context("read which rooms are followed")?;
         let mut policy = self.staff.policy.clone();
         policy.follow(reconcile::followed(follows));

@@ -1,14 +1,14 @@
 //! `help`, and what is said to somebody whose words could not be read. Both come from the table.
 
 use super::listed;
-use crate::commands::desk::Desk;
-use crate::commands::parse::Misread;
-use crate::commands::reply::{Reply, Table, code, text};
+use crate::commands::room::desk::Desk;
 use crate::commands::table::{Argument, COMMANDS, Command};
+use crate::commands::text::parse::Misread;
+use crate::commands::text::reply::{Reply, Table, code, text};
 
 impl Desk {
     /// Every command.
-    pub(super) fn help(&self) -> Reply {
+    pub(crate) fn help(&self) -> Reply {
         let mut table = Table::new(["command", "does"]).plain_without([1]);
         for command in &COMMANDS {
             table.row([code(self.typed(&command.usage())), text(command.help)]);
@@ -21,7 +21,7 @@ impl Desk {
     }
 
     /// What is wrong with what was said. Nothing of it is repeated: it may be anything.
-    pub(in crate::commands) fn what_is_wrong(&self, misread: Misread) -> Reply {
+    pub(crate) fn what_is_wrong(&self, misread: Misread) -> Reply {
         match misread {
             Misread::Unknown(Some(nearest)) => Reply::line([
                 text("There is no such command. Did you mean "),

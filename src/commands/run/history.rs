@@ -3,8 +3,8 @@
 use anyhow::Context;
 
 use super::Failure;
-use crate::commands::desk::Desk;
-use crate::commands::reply::{Reply, Table, code, text};
+use crate::commands::room::desk::Desk;
+use crate::commands::text::reply::{Reply, Table, code, text};
 use crate::store::HistoryFilter;
 
 /// Lines of an answer.
@@ -12,7 +12,7 @@ const LINES: usize = 15;
 
 impl Desk {
     /// Of one MXID, or of all.
-    pub(super) async fn history(&self, mxid: Option<&str>) -> Result<Reply, Failure> {
+    pub(crate) async fn history(&self, mxid: Option<&str>) -> Result<Reply, Failure> {
         let limit = i64::try_from(LINES + 5).unwrap_or(i64::MAX);
         let filter = HistoryFilter { user_id: mxid.map(str::to_owned), room_key: None, limit };
         let mut lines = self.store.history(&filter).await.context("read the ledger")?;

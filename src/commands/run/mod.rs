@@ -15,17 +15,17 @@ mod provision;
 mod rejoin;
 mod status;
 
-use super::desk::Desk;
-use super::reply::{Piece, Reply, text};
-use super::table::Request;
+use crate::commands::room::desk::Desk;
+use crate::commands::table::Request;
+use crate::commands::text::reply::{Piece, Reply, text};
 use crate::reconcile::{Closed, Hold};
 
-pub(super) use pass::{counts, outcome};
-pub(super) use plan::{count_table, entries};
+pub(crate) use pass::{counts, outcome};
+pub(crate) use plan::{count_table, entries};
 
 /// Why a command did not do what was asked.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// It may not or need not be done, as the reply says; the detail is for the ledger.
     Refused { reply: Reply, detail: String },
     /// This replica stopped reconciling: the next one goes on.
@@ -38,7 +38,7 @@ impl Failure {
     /// A refusal whose reply and ledger line say the same.
     fn refused(words: impl AsRef<str>) -> Self {
         let reply = Reply::line([text(words.as_ref())]);
-        Self::Refused { reply, detail: format!("refused: {}", super::inert::inert(words.as_ref())) }
+        Self::Refused { reply, detail: format!("refused: {}", crate::commands::text::inert::inert(words.as_ref())) }
     }
 }
 
@@ -57,7 +57,7 @@ impl From<anyhow::Error> for Failure {
 impl Desk {
     /// Runs a request of `by`; `about` is the MXID of whom it is about. While `hold` is there, nothing is done for what was
     /// read to admit it.
-    pub(super) async fn run(
+    pub(crate) async fn run(
         &self,
         request: &Request,
         about: Option<&str>,

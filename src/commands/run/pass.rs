@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow};
 
 use super::Failure;
-use crate::commands::desk::Desk;
-use crate::commands::reply::{Reply, code, strong, text};
+use crate::commands::room::desk::Desk;
+use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::reconcile::{Hold, PassReport};
 
 /// How often the report is looked for.
@@ -20,13 +20,13 @@ const SHOWN: usize = 10;
 
 impl Desk {
     /// Reads everything again and does what is due.
-    pub(super) async fn sync(&self, by: &str, hold: Option<Hold>) -> Result<Reply, Failure> {
+    pub(crate) async fn sync(&self, by: &str, hold: Option<Hold>) -> Result<Reply, Failure> {
         let report = self.ask_for_pass(None, by, hold).await?;
         self.report(&report)
     }
 
     /// Has a pass done, and waits for its report. `hold` is kept until it is asked for, so that the report has it all.
-    pub(in crate::commands) async fn ask_for_pass(
+    pub(crate) async fn ask_for_pass(
         &self,
         approve: Option<&str>,
         by: &str,
@@ -54,7 +54,7 @@ impl Desk {
     }
 
     /// The report as an answer; a failure where the pass could not do its work.
-    pub(in crate::commands) fn report(&self, report: &PassReport) -> Result<Reply, Failure> {
+    pub(crate) fn report(&self, report: &PassReport) -> Result<Reply, Failure> {
         let mut reply = Reply::line([strong(outcome(report)), text(counts(report))]);
         let failed = report.failed.iter().take(SHOWN).map(|one| {
             let (room, user) = (one.room.as_deref().unwrap_or_default(), one.user.as_deref().unwrap_or_default());
@@ -75,7 +75,7 @@ impl Desk {
 }
 
 /// One word, or a few, for what came of a pass.
-pub(in crate::commands) fn outcome(report: &PassReport) -> &'static str {
+pub(crate) fn outcome(report: &PassReport) -> &'static str {
     match report.outcome() {
         "done" => "Done",
         "held" => "Done, but for what is held",
@@ -85,7 +85,7 @@ pub(in crate::commands) fn outcome(report: &PassReport) -> &'static str {
 }
 
 /// `: 3 changes made, 2 held.`, of what there was any.
-pub(in crate::commands) fn counts(report: &PassReport) -> String {
+pub(crate) fn counts(report: &PassReport) -> String {
     let counts = [
         (report.done, if report.done == 1 { "change made" } else { "changes made" }),
         (report.already_so, "already so"),

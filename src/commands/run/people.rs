@@ -6,14 +6,14 @@ use tracing::warn;
 
 use super::Failure;
 use crate::accounts::EmailError;
-use crate::commands::desk::Desk;
+use crate::commands::room::desk::Desk;
 
 /// How long the pool may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Desk {
     /// The MXID of the account with this address.
-    pub(in crate::commands) async fn find_by_email(&self, email: &str) -> Result<String, Failure> {
+    pub(crate) async fn find_by_email(&self, email: &str) -> Result<String, Failure> {
         let found = tokio::time::timeout(PATIENCE, self.accounts.mxid_of_email(email)).await;
         let found = found.map_err(|_| Failure::refused("Not found: the pool does not answer. Say it again later."))?;
         found.map_err(|error| {

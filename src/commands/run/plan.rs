@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use provisioner_policy::{Action, BlockedView, Mode, Plan, Quarrel, World};
 
 use super::Failure;
-use crate::commands::desk::Desk;
-use crate::commands::reply::{Reply, Table, code, strong, text};
+use crate::commands::room::desk::Desk;
+use crate::commands::text::reply::{Reply, Table, code, strong, text};
 use crate::reconcile::Freshness;
 
 /// Lines of a short answer, and of a long one.
@@ -15,20 +15,20 @@ const LONG: usize = 200;
 
 /// One action in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::commands) struct Entry {
-    pub(in crate::commands) room: String,
-    pub(in crate::commands) kind: &'static str,
-    pub(in crate::commands) user: String,
-    pub(in crate::commands) state: &'static str,
-    pub(in crate::commands) because: String,
-    pub(in crate::commands) held_because: Option<String>,
+pub(crate) struct Entry {
+    pub(crate) room: String,
+    pub(crate) kind: &'static str,
+    pub(crate) user: String,
+    pub(crate) state: &'static str,
+    pub(crate) because: String,
+    pub(crate) held_because: Option<String>,
 }
 
 /// How many actions of each room, kind and state there are.
-pub(in crate::commands) type Counts = BTreeMap<(String, &'static str, &'static str), usize>;
+pub(crate) type Counts = BTreeMap<(String, &'static str, &'static str), usize>;
 
 /// At most so many of `actions` in words, and how many there are of each room, kind and state.
-pub(in crate::commands) fn entries<'a>(
+pub(crate) fn entries<'a>(
     world: &World,
     actions: impl Iterator<Item = &'a Action>,
     limit: usize,
@@ -59,7 +59,7 @@ pub(in crate::commands) fn entries<'a>(
 }
 
 /// The counts, a room and kind a row.
-pub(in crate::commands) fn count_table(counts: &Counts) -> Table {
+pub(crate) fn count_table(counts: &Counts) -> Table {
     let mut table = Table::new(["room", "change", "state"]).plain_without([1, 2]);
     for ((room, kind, state), count) in counts {
         let room = if room.is_empty() { text("(server)") } else { code(room) };
@@ -101,7 +101,7 @@ fn stuck(world: &World, plan: &Plan, limit: usize) -> Vec<Stuck> {
 
 impl Desk {
     /// The plan for the world as it is now.
-    pub(super) async fn plan(&self, all: bool) -> Result<Reply, Failure> {
+    pub(crate) async fn plan(&self, all: bool) -> Result<Reply, Failure> {
         let limit = if all { LONG } else { SHORT };
         let look = move |reconciler: &crate::reconcile::Reconciler, plan: &Plan| {
             let world = reconciler.world();

@@ -7,8 +7,8 @@ use tracing::warn;
 
 use super::{Failure, counts, explain, outcome};
 use crate::accounts::Confirmed;
-use crate::commands::desk::Desk;
-use crate::commands::reply::{Reply, code, strong, text};
+use crate::commands::room::desk::Desk;
+use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::reconcile::{Freshness, Reconciler};
 use crate::store::{AccountSource, Place};
 
@@ -58,7 +58,7 @@ impl Desk {
     }
 
     /// Has a pass done for one MXID, and says how they stand after it.
-    pub(super) async fn provision(&self, mxid: &str, by: &str) -> Result<Reply, Failure> {
+    pub(crate) async fn provision(&self, mxid: &str, by: &str) -> Result<Reply, Failure> {
         let upstream = self.ask_the_pool(mxid).await;
         let user = mxid.to_owned();
         let is_active = move |reconciler: &Reconciler| {

@@ -4,8 +4,8 @@ use anyhow::Context;
 use provisioner_policy::{Entitlement, Membership};
 
 use super::Failure;
-use crate::commands::desk::Desk;
-use crate::commands::reply::{Reply, code, strong, text};
+use crate::commands::room::desk::Desk;
+use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::reconcile::{Freshness, Reconciler};
 use crate::store::Pardoned;
 
@@ -20,7 +20,7 @@ struct Stand {
 
 impl Desk {
     /// Forgets the leave, and has a pass done.
-    pub(super) async fn rejoin(&self, mxid: &str, room: &str, by: &str) -> Result<Reply, Failure> {
+    pub(crate) async fn rejoin(&self, mxid: &str, room: &str, by: &str) -> Result<Reply, Failure> {
         let stand = self.stand(mxid, room).await?;
         let refused = |why: &str| Failure::Refused {
             reply: Reply::line([code(mxid), text(format!(" {why} ")), code(room)]),

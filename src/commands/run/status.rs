@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use provisioner_policy::{Class, Entitlement, Membership, Mode, Plan, Standing, World};
 
 use super::{Failure, counts};
-use crate::commands::desk::Desk;
-use crate::commands::reply::{Reply, Table, code, strong, text};
+use crate::commands::room::desk::Desk;
+use crate::commands::text::reply::{Reply, Table, code, strong, text};
 use crate::reconcile::{Freshness, QueueHealth, Reconciler};
 use crate::store::HeldPlan;
 
@@ -72,7 +72,7 @@ fn heads(world: &World, room: provisioner_policy::RoomIx) -> (usize, usize) {
 
 impl Desk {
     /// How everything stands.
-    pub(super) async fn status(&self) -> Result<Reply, Failure> {
+    pub(crate) async fn status(&self) -> Result<Reply, Failure> {
         let seen = self.window.look_at_plan(Freshness::Now, see).await?;
         let paused = self.store.paused().await.context("look at the brake")?;
         let mut reply = match paused {

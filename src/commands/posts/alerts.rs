@@ -1,0 +1,236 @@
+//! Alerts: one message for each thing that lasts and that a person must act on, edited while it lasts and closed when it is
+//! over. Which those are is [`Condition`]'s business.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::commands::posts::message;
+use crate::commands::posts::send::Parcel;
+use crate::commands::room::desk::Desk;
+use crate::commands::text::reply::{Reply, code, strong, text};
+use crate::reconcile::Condition;
+use crate::store::AlertRow;
+
+/// One thing to do about the messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Change {
+    /// Raise this, or send what was raised and not sent.
+    Raise {
+        key: String,
+        text: String,
+    },
+    /// The same trouble, in other words.
+    Update {
+        key: String,
+        text: String,
+    },
+    Close {
+        key: String,
+    },
+}
+
+/// Since when each condition lasts. A restart forgets it, and what was raised stays raised.
+#[derive(Debug, Default)]
+pub(crate) struct Lasting(BTreeMap<String, Instant>);
+
+impl Lasting {
+    /// Takes what lasts at `now`. Answers with what has lasted for its patience, and when the next one will have.
+    fn note<'a>(&mut self, current: &'a [Condition], now: Instant) -> (Vec<&'a Condition>, Option<Duration>) {
+        self.0.retain(|key, _| current.iter().any(|condition| condition.key == *key));
+        let (mut due, mut next) = (Vec::new(), None::<Duration>);
+        for condition in current {
+            let since = *self.0.entry(condition.key.clone()).or_insert(now);
+            match condition.patience.checked_sub(now - since).filter(|wait| !wait.is_zero()) {
+                None => due.push(condition),
+                Some(wait) => next = Some(next.map_or(wait, |next| next.min(wait))),
+            }
+        }
+        (due, next)
+    }
+}
+
+/// What leads from the alerts that were raised to those that should be. `due` have lasted for their patience; a condition
+/// of `current` that has not keeps its alert if there is one, and so does one that nobody knows to be over.
+fn changes(raised: &[AlertRow], due: &[&Condition], current: &[Condition], unknown: &[String]) -> Vec<Change> {
+    let lasts = |alert: &AlertRow| current.iter().any(|condition| condition.key == alert.key);
+    let mut changes: Vec<Change> = raised
+        .iter()
+        .filter(|alert| !lasts(alert) && !unknown.contains(&alert.key))
+        .map(|alert| Change::Close { key: alert.key.clone() })
+        .collect();
+    for condition in current {
+        let (key, text) = (condition.key.clone(), condition.text.clone());
+        match raised.iter().find(|alert| alert.key == key) {
+            Some(AlertRow { event_id: None, .. }) => changes.push(Change::Raise { key, text }),
+            Some(alert) if alert.text != text => changes.push(Change::Update { key, text }),
+            None if due.contains(&condition) => changes.push(Change::Raise { key, text }),
+            Some(_) | None => {}
+        }
+    }
+    changes
+}
+
+impl Desk {
+    /// Brings the alerts up to date with what lasts; of the `unknown` ones nobody can say. Answers when to look again, where
+    /// something may become an alert by lasting.
+    pub(crate) async fn keep_alerts(
+        &self,
+        current: &[Condition],
+        unknown: &[String],
+        lasting: &mut Lasting,
+    ) -> Result<Option<Duration>> {
+        let here = &self.staff.room_id;
+        let (due, next) = lasting.note(current, Instant::now());
+        let raised = self.store.alerts().await.context("read the alerts")?;
+        let raised = self.bring_alerts_along(raised, current).await?;
+        for change in changes(&raised, &due, current, unknown) {
+            match change {
+                Change::Raise { key, text: words } => {
+                    let perhaps_sent = raised.iter().any(|row| row.key == key);
+                    self.store.set_alert(&key, &words, here).await.context("note an alert")?;
+                    let row =
+                        self.store.alerts().await.context("read the alert")?.into_iter().find(|row| row.key == key);
+                    let Some(row) = row else { continue };
+                    let reply = self.alert(&key, &words);
+                    let content = &message::notice(&reply.render());
+                    let transaction_id = &transaction(&row, "raise");
+                    let kind = "m.room.message";
+                    let parcel = Parcel { room_id: here, kind, transaction_id, content, perhaps_sent };
+                    let event_id = self.send(parcel).await?;
+                    self.store.note_alert_sent(&key, &event_id).await.context("note that an alert was sent")?;
+                }
+                Change::Update { key, text: words } => {
+                    self.store.set_alert(&key, &words, here).await.context("note an alert's new words")?;
+                    let reply = self.alert(&key, &words);
+                    self.edit_alert(&raised, &key, &words, &reply).await;
+                }
+                Change::Close { key } => {
+                    let Some(row) = raised.iter().find(|row| row.key == key) else { continue };
+                    let reply = Reply::line([strong("Over: "), text(&row.text)]);
+                    self.edit_alert(&raised, &key, "over", &reply).await;
+                    self.store.remove_alert(&key).await.context("forget an alert")?;
+                }
+            }
+        }
+        Ok(next)
+    }
+
+    /// An alert as it is shown. What is to be said in the room is said as it is typed there.
+    fn alert(&self, key: &str, words: &str) -> Reply {
+        let typed = ["follow ", "plan`"].into_iter().fold(words.to_owned(), |words, command| {
+            words.replace(&format!("`{command}"), &format!("`{}", self.typed(command)))
+        });
+        let reply = Reply::line([strong("⚠️ "), text(typed)]);
+        if key != format!("tombstone {}", self.staff.key) {
+            return reply;
+        }
+        reply.and([
+            text("An upgrade leaves a voice here only to whoever has a level of 50 or more. Otherwise, on the command line: "),
+            code(format!("phenom-provisioner follow {}", self.staff.key)),
+        ])
+    }
+
+    /// What lasts and was raised in a room that the Staff room has left is raised again in the one that it is now.
+    async fn bring_alerts_along(&self, mut raised: Vec<AlertRow>, current: &[Condition]) -> Result<Vec<AlertRow>> {
+        let here = &self.staff.room_id;
+        for row in &mut raised {
+            if row.room_id == *here || !current.iter().any(|condition| condition.key == row.key) {
+                continue;
+            }
+            let reply = Reply::line([strong("Told in the new room from now on: "), text(&row.text)]);
+            if let Some(event_id) = &row.event_id {
+                self.edit(&row.room_id, event_id, &transaction(row, "moved"), &reply).await;
+            }
+            self.store.move_alert(&row.key, here).await.context("move an alert to the new room")?;
+            (row.room_id, row.event_id) = (here.clone(), None);
+        }
+        Ok(raised)
+    }
+
+    async fn edit_alert(&self, raised: &[AlertRow], key: &str, state: &str, reply: &Reply) {
+        let row = raised.iter().find(|row| row.key == key);
+        if let Some((row, event_id)) = row.and_then(|row| Some((row, row.event_id.as_deref()?))) {
+            self.edit(&row.room_id, event_id, &transaction(row, state), reply).await;
+        }
+    }
+}
+
+/// The same for the same message, so that nothing is sent twice; short, whatever the words are.
+fn transaction(row: &AlertRow, state: &str) -> String {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    (&row.key, row.raised_ms, state).hash(&mut hasher);
+    format!("alert-{:016x}", hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn condition(key: &str, text: &str, patience: u64) -> Condition {
+        Condition { key: key.to_owned(), text: text.to_owned(), patience: Duration::from_secs(patience) }
+    }
+
+    fn row(key: &str, text: &str) -> AlertRow {
+        let [key, text, room_id] = [key, text, "!here"].map(str::to_owned);
+        AlertRow { key, text, room_id, event_id: Some("$it".to_owned()), raised_ms: 1 }
+    }
+
+    fn raise(key: &str, text: &str) -> Change {
+        Change::Raise { key: key.to_owned(), text: text.to_owned() }
+    }
+
+    #[test]
+    fn an_alert_is_raised_once_edited_while_it_lasts_and_closed() {
+        let lasts = [condition("room staff", "the bot is out", 0)];
+        let due: Vec<_> = lasts.iter().collect();
+        assert_eq!(changes(&[], &due, &lasts, &[]), [raise("room staff", "the bot is out")]);
+        assert_eq!(changes(&[row("room staff", "the bot is out")], &due, &lasts, &[]), []);
+        assert_eq!(
+            changes(&[row("room staff", "it was otherwise")], &due, &lasts, &[]),
+            [Change::Update { key: "room staff".to_owned(), text: "the bot is out".to_owned() }]
+        );
+        assert_eq!(
+            changes(&[row("room staff", "the bot is out")], &[], &[], &[]),
+            [Change::Close { key: "room staff".to_owned() }]
+        );
+    }
+
+    #[test]
+    fn what_was_raised_and_not_sent_is_sent() {
+        let lasts = [condition("room staff", "out", 0)];
+        let unsent = AlertRow { event_id: None, ..row("room staff", "out") };
+        assert_eq!(changes(&[unsent], &[], &lasts, &[]), [raise("room staff", "out")]);
+    }
+
+    #[test]
+    fn a_short_failure_of_a_source_is_no_alert_and_a_long_one_is() {
+        let (mut lasting, now) = (Lasting::default(), Instant::now());
+        let lasts = [condition("source roster", "it is gone", 900)];
+        let (due, next) = lasting.note(&lasts, now);
+        assert_eq!((due.len(), next), (0, Some(Duration::from_secs(900))));
+        assert_eq!(lasting.note(&[], now + Duration::from_secs(600)).1, None, "it was over");
+        lasting.note(&lasts, now + Duration::from_secs(600));
+        assert_eq!(lasting.note(&lasts, now + Duration::from_secs(1000)).0.len(), 0, "and began anew");
+        let (due, _) = lasting.note(&lasts, now + Duration::from_secs(1500));
+        assert_eq!(changes(&[], &due, &lasts, &[]), [raise("source roster", "it is gone")]);
+    }
+
+    #[test]
+    fn a_restart_closes_no_alert_that_still_lasts() {
+        let lasts = [condition("source roster", "it is gone", 900)];
+        assert_eq!(changes(&[row("source roster", "it is gone")], &[], &lasts, &[]), []);
+    }
+
+    #[test]
+    fn what_nobody_can_say_of_is_neither_over_nor_new() {
+        let told = [row("dead letters", "1 message"), row("room staff", "out")];
+        assert_eq!(
+            changes(&told, &[], &[], &["dead letters".to_owned()]),
+            [Change::Close { key: "room staff".to_owned() }]
+        );
+        assert_eq!(changes(&[], &[], &[], &["dead letters".to_owned()]), []);
+    }
+}

@@ -1,0 +1,218 @@
+//! Keeps what the bot posted by itself up to date: the held plan and the alerts, by the pulse of the service.
+
+use std::convert::Infallible;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use tracing::warn;
+
+use crate::commands::posts::alerts::Lasting;
+use crate::commands::room::desk::Desk;
+use crate::commands::room::encryption::{self, Encryption};
+use crate::reconcile::{Conditions, Pulse};
+use crate::store::HeldPost;
+
+/// A held plan is posted when it has been the same for so long: rows are often changed one by one.
+const SETTLED: Duration = Duration::from_secs(2);
+
+/// The same while something could not be read: what is held may only seem to change.
+const SETTLED_IN_TROUBLE: Duration = Duration::from_secs(60);
+
+/// Between two looks where nothing is heard.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// What is to be done about the held plan's post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Nothing,
+    /// Send what was noted and not sent, or not all of it.
+    Resend,
+    /// Nothing is held any more.
+    Gone,
+    /// Post what is held, in the place of the newest post where that is undecided.
+    Post,
+}
+
+/// Compares the newest post with what is held; `here` is the Staff room.
+fn step(newest: Option<&HeldPost>, held: Option<&str>, here: &str) -> Step {
+    let undecided = newest.filter(|post| ["open", "dismissed"].contains(&post.state.as_str()));
+    match (undecided, held) {
+        (Some(post), Some(held)) if post.held_id == held && post.room_id == here => {
+            if post.event_id.is_some() && post.reactions_sent { Step::Nothing } else { Step::Resend }
+        }
+        (Some(_), None) => Step::Gone,
+        (None, None) => Step::Nothing,
+        // Somebody decides just now: what is left is seen at the next beat.
+        (None, Some(_)) if newest.is_some_and(|post| post.state == "deciding") => Step::Nothing,
+        (_, Some(_)) => Step::Post,
+    }
+}
+
+/// What is held, and since when it is the same.
+struct Settling {
+    held: Option<String>,
+    since: Instant,
+    /// The post whose reactions were asked for again. Where Synapse refuses them, once is enough.
+    completed: Option<i64>,
+}
+
+impl Desk {
+    /// Works for as long as the service reconciles.
+    pub(crate) async fn keep_posts(&self) -> Infallible {
+        let mut window = self.window.clone();
+        let mut settling = Settling { held: None, since: Instant::now(), completed: None };
+        let (mut since, mut encryption) = (Lasting::default(), Encryption::default());
+        self.reopen().await;
+        loop {
+            let pulse = window.pulse();
+            let mut wake = LOOK;
+            if pulse.last_pass.is_some() {
+                match self.keep_held(&pulse, &mut settling).await {
+                    Ok(again) => wake = again.unwrap_or(LOOK),
+                    Err(error) => warn!("the message about the held plan is not up to date: {error:#}"),
+                }
+            }
+            if let Some(Conditions { mut lasting, mut unknown }) = pulse.all_conditions() {
+                self.keep_encryption(&pulse, &mut encryption).await;
+                lasting.extend(encryption.condition());
+                unknown.extend(encryption.is_unknown().then(|| encryption::KEY.to_owned()));
+                match self.keep_alerts(&lasting, &unknown, &mut since).await {
+                    Ok(again) => wake = wake.min(again.unwrap_or(LOOK)),
+                    Err(error) => warn!("the alerts in the Staff room are not up to date: {error:#}"),
+                }
+            }
+            tokio::select! {
+                beat = window.beat() => {
+                    if beat.is_err() {
+                        // The service has ended, and so will this.
+                        std::future::pending::<()>().await;
+                    }
+                }
+                () = tokio::time::sleep(wake) => {}
+            }
+        }
+    }
+
+    /// A decision that a restart cut short: its pass may have ended or not, and the next beat shows what is still held.
+    async fn reopen(&self) {
+        let cut_short = async {
+            let Some(post) = self.store.newest_held_post().await? else { return Ok(None) };
+            let is_cut_short = self.store.change_held_post(post.id, &["deciding"], "decided").await?;
+            let by = self.approved_by(&post).await?;
+            anyhow::Ok(is_cut_short.then_some((post, by)))
+        };
+        match cut_short.await {
+            Ok(Some((post, by))) => self.show_cut_short(&post, by.as_deref()).await,
+            Ok(None) => {}
+            Err(error) => warn!("the newest message about a held plan cannot be looked at: {error:#}"),
+        }
+    }
+
+    /// Who approved what a post shows, also elsewhere than here.
+    async fn approved_by(&self, post: &HeldPost) -> Result<Option<String>> {
+        let kept = self.store.held_plan_called(&post.held_id).await.context("look for who approved it")?;
+        Ok(kept.filter(|kept| kept.state == "approved").and_then(|kept| kept.decided_by))
+    }
+
+    /// Answers when to look again, where that is soon.
+    async fn keep_held(&self, pulse: &Pulse, settling: &mut Settling) -> Result<Option<Duration>> {
+        let Some((_, report)) = &pulse.last_pass else { return Ok(None) };
+        if settling.held != report.held_id {
+            (settling.held, settling.since) = (report.held_id.clone(), Instant::now());
+        }
+        let newest = self.store.newest_held_post().await.context("look for the newest post")?;
+        let step = step(newest.as_ref(), settling.held.as_deref(), &self.staff.room_id);
+        if step == Step::Nothing {
+            return Ok(None);
+        }
+        let settled = if report.errors.is_empty() { SETTLED } else { SETTLED_IN_TROUBLE };
+        if let Some(wait) = settled.checked_sub(settling.since.elapsed()).filter(|wait| !wait.is_zero()) {
+            return Ok(Some(wait));
+        }
+        match (step, &newest, &settling.held) {
+            (Step::Resend, Some(post), _) => {
+                let again = settling.completed.replace(post.id) == Some(post.id);
+                if post.event_id.is_none() || !again {
+                    self.send_held(post, true).await?;
+                }
+            }
+            (Step::Gone, Some(post), _) => {
+                let words = self.approved_by(post).await?.map_or_else(
+                    || "Not held any more.".to_owned(),
+                    |by| format!("Approved by {by}; the history says what came of it."),
+                );
+                self.close_held(post, "gone", &words).await?;
+            }
+            (Step::Post, newest, Some(held)) => {
+                // First the new one, so that there is one to point to.
+                if self.post_held(held).await?.is_some()
+                    && let Some(old) = newest
+                {
+                    let words = match old.room_id == self.staff.room_id {
+                        true => format!("It has changed: see the newer message about plan {held}."),
+                        false => format!("See the message about plan {held} in the new room."),
+                    };
+                    self.close_held(old, "superseded", &words).await?;
+                }
+            }
+            _ => {}
+        }
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn step(newest: Option<&HeldPost>, held: Option<&str>) -> Step {
+        super::step(newest, held, "!here")
+    }
+
+    fn post(held_id: &str, state: &str, sent: bool) -> HeldPost {
+        HeldPost {
+            id: 1,
+            held_id: held_id.to_owned(),
+            room_id: "!here".to_owned(),
+            event_id: sent.then(|| "$it".to_owned()),
+            reactions_sent: sent,
+            shown: Value::Null,
+            state: state.to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_is_held_is_posted_once_until_it_changes() {
+        assert_eq!(step(None, None), Step::Nothing);
+        assert_eq!(step(None, Some("a")), Step::Post);
+        assert_eq!(step(Some(&post("a", "open", true)), Some("a")), Step::Nothing);
+        assert_eq!(step(Some(&post("a", "open", false)), Some("a")), Step::Resend);
+        let without_reactions = HeldPost { reactions_sent: false, ..post("a", "open", true) };
+        assert_eq!(step(Some(&without_reactions), Some("a")), Step::Resend);
+        assert_eq!(step(Some(&post("a", "open", true)), Some("b")), Step::Post);
+        assert_eq!(step(Some(&post("a", "open", true)), None), Step::Gone);
+    }
+
+    #[test]
+    fn what_was_posted_in_a_room_that_was_left_is_posted_anew() {
+        assert_eq!(super::step(Some(&post("a", "open", true)), Some("a"), "!there"), Step::Post);
+        assert_eq!(super::step(Some(&post("a", "open", true)), None, "!there"), Step::Gone);
+    }
+
+    #[test]
+    fn a_dismissed_plan_is_quiet_until_it_changes() {
+        assert_eq!(step(Some(&post("a", "dismissed", true)), Some("a")), Step::Nothing);
+        assert_eq!(step(Some(&post("a", "dismissed", true)), Some("b")), Step::Post);
+        assert_eq!(step(Some(&post("a", "dismissed", true)), None), Step::Gone);
+    }
+
+    #[test]
+    fn a_decided_plan_is_over_and_what_is_held_after_it_is_new() {
+        assert_eq!(step(Some(&post("a", "deciding", true)), Some("a")), Step::Nothing);
+        assert_eq!(step(Some(&post("a", "decided", true)), None), Step::Nothing);
+        assert_eq!(step(Some(&post("a", "decided", true)), Some("b")), Step::Post);
+        assert_eq!(step(Some(&post("a", "gone", true)), Some("a")), Step::Post);
+    }
+}

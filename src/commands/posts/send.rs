@@ -1,0 +1,70 @@
+//! How events get into the Staff room, each once.
+//!
+//! Synapse keeps the transaction ids of an application service in memory only, for half an hour: after a restart of Synapse
+//! the same request makes a second event. So each event of ours carries its transaction id, and where it may be there
+//! already it is looked for before it is sent.
+
+use serde_json::{Value, json};
+use tracing::warn;
+
+use crate::commands::posts::message;
+use crate::commands::room::desk::{Desk, RETRY};
+use crate::commands::text::reply::Reply;
+use crate::homeserver::CallError;
+
+/// The key of an event's content that holds its transaction id.
+const MARK: &str = "io.phenom.provisioner.transaction";
+
+/// An event to be sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parcel<'a> {
+    pub(crate) room_id: &'a str,
+    pub(crate) kind: &'a str,
+    /// The same for the same event, whenever it is sent.
+    pub(crate) transaction_id: &'a str,
+    pub(crate) content: &'a Value,
+    /// It may have been sent before, and nobody heard the answer.
+    pub(crate) perhaps_sent: bool,
+}
+
+impl Desk {
+    /// Sends an event, waiting for as long as Synapse does not answer. What is there already is not sent again.
+    pub(crate) async fn send(&self, parcel: Parcel<'_>) -> Result<String, CallError> {
+        let content = marked(parcel.content, parcel.transaction_id);
+        let mut parcel = Parcel { content: &content, ..parcel };
+        loop {
+            match self.send_unless_there(parcel).await {
+                Err(error) if error.is_transport() || error.retry_after().is_some() => {
+                    parcel.perhaps_sent |= error.is_transport();
+                    tokio::time::sleep(error.retry_after().unwrap_or_default().max(RETRY)).await;
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    async fn send_unless_there(&self, parcel: Parcel<'_>) -> Result<String, CallError> {
+        let Parcel { room_id, kind, transaction_id, content, perhaps_sent } = parcel;
+        let is_it = |content: &Value| content[MARK] == transaction_id;
+        if perhaps_sent && let Some(event_id) = self.homeserver.own_event(room_id, kind, is_it).await? {
+            return Ok(event_id);
+        }
+        // One that is under way while we look is caught by Synapse itself: it has not restarted since.
+        self.homeserver.send_message_event(room_id, kind, transaction_id, message::raw(content)).await
+    }
+
+    /// Replaces a message by another.
+    pub(crate) async fn edit(&self, room_id: &str, event_id: &str, transaction_id: &str, reply: &Reply) {
+        let content = &message::edit(event_id, &reply.render());
+        let parcel = Parcel { room_id, kind: "m.room.message", transaction_id, content, perhaps_sent: false };
+        if let Err(error) = self.send(parcel).await {
+            warn!(event.id = event_id, "a message in the Staff room cannot be edited: {error}");
+        }
+    }
+}
+
+fn marked(content: &Value, transaction_id: &str) -> Value {
+    let mut content = content.clone();
+    content[MARK] = json!(transaction_id);
+    content
+}

@@ -1,0 +1,68 @@
+//! Who may give commands, asked anew for each: on our server, joined to the room, and matched by `commands.allow` by
+//! sources read for the question.
+
+use provisioner_policy::{Membership, Permission};
+
+use crate::commands::room::desk::Desk;
+use crate::reconcile::{Closed, Freshness, Hold};
+
+/// Why somebody may not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Denied {
+    /// Not one of those whom the configuration allows.
+    NotAllowed,
+    /// Not in the room.
+    NotJoined,
+    /// What allows them cannot be read now.
+    Unsure(String),
+}
+
+impl Denied {
+    /// For the one who asked.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::NotAllowed => {
+                "You may not give me commands: commands.allow in the configuration does not name you.".to_owned()
+            }
+            Self::NotJoined => "Only members of this room may give me commands.".to_owned(),
+            // Why is for those who may know: it is in the ledger.
+            Self::Unsure(_) => {
+                "Whether you may give me commands cannot be checked now, because a source does not answer. \
+                                The command line works meanwhile."
+                    .to_owned()
+            }
+        }
+    }
+
+    /// For the ledger.
+    pub(crate) fn detail(&self) -> String {
+        match self {
+            Self::NotAllowed => "refused: commands.allow does not match the sender".to_owned(),
+            Self::NotJoined => "refused: the sender is not in the room".to_owned(),
+            Self::Unsure(why) => format!("refused: {why}"),
+        }
+    }
+}
+
+impl Desk {
+    /// Whether `sender` may give commands now. While the hold is kept, nothing is done for what was read to know it.
+    pub(crate) async fn admits(&self, sender: &str) -> Result<(Result<(), Denied>, Hold), Closed> {
+        let refreshed = self.refresh_groups().await.map_err(|error| Denied::Unsure(format!("{error:#}")));
+        let (sender, staff) = (sender.to_owned(), self.staff.room_id.clone());
+        self.window
+            .look_and_hold(Freshness::Now, move |reconciler| {
+                refreshed?;
+                let world = reconciler.world();
+                let user = world.users.get(&sender).ok_or(Denied::NotAllowed)?;
+                match world.may_command(user) {
+                    Permission::Granted => {}
+                    Permission::Denied => return Err(Denied::NotAllowed),
+                    Permission::Unsure(freeze) => return Err(Denied::Unsure(freeze.to_string())),
+                }
+                let joined =
+                    world.room_by_id(&staff).is_some_and(|room| world.room(room).membership(user) == Membership::Join);
+                if joined { Ok(()) } else { Err(Denied::NotJoined) }
+            })
+            .await
+    }
+}

@@ -1,0 +1,116 @@
+//! The desk: works on what was said in the Staff room, each thing at most once, and keeps what the bot posted there up to
+//! date. One replica has it, the one that reconciles.
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join3;
+use provisioner_policy::Policy;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tracing::{error, info, warn};
+
+use crate::accounts::Accounts;
+use crate::commands::room::groups::Groups;
+use crate::commands::room::pace::Pace;
+use crate::homeserver::Homeserver;
+use crate::reconcile::Window;
+use crate::store::{CommandRow, Store};
+
+/// A lost notification costs at most this.
+const FALLBACK: Duration = Duration::from_secs(5);
+
+/// Between attempts while the database or Synapse does not answer.
+pub(crate) const RETRY: Duration = Duration::from_secs(2);
+
+/// The room that takes commands, and how it is spoken to.
+#[derive(Clone, Debug)]
+pub struct StaffRoom {
+    /// Its key in the configuration.
+    pub key: String,
+    pub room_id: String,
+    pub prefix: String,
+    pub bot: String,
+    pub server_name: String,
+    /// Keys of all managed rooms.
+    pub rooms: Vec<String>,
+    /// The policy of the configuration, without the rooms that are followed.
+    pub policy: Policy,
+    /// The configuration itself, for the doctor.
+    pub config: PathBuf,
+}
+
+/// Everything that answering needs.
+#[derive(Debug)]
+pub struct Desk {
+    pub(crate) staff: StaffRoom,
+    pub(crate) store: Store,
+    /// The account store with the pool behind it, where there is one.
+    pub(crate) accounts: Accounts,
+    pub(crate) homeserver: Homeserver,
+    pub(crate) window: Window,
+    pub(crate) pace: Mutex<Pace>,
+    pub(crate) groups: Groups,
+}
+
+impl Desk {
+    /// A desk for the room. It looks at the world through `window`.
+    pub fn new(staff: StaffRoom, accounts: Accounts, homeserver: Homeserver, window: Window) -> Self {
+        let groups = Groups::of(&staff.policy.operators);
+        Self { staff, store: accounts.store.clone(), accounts, homeserver, window, pace: Mutex::default(), groups }
+    }
+
+    /// Works until it is dropped. `heard` is notified when something was said.
+    pub async fn work(self, heard: &Notify) -> Infallible {
+        let desk = Arc::new(self);
+        match join3(Arc::clone(&desk).answer_all(heard), desk.keep_posts(), desk.introduce()).await {}
+    }
+
+    async fn answer_all(self: Arc<Self>, heard: &Notify) -> Infallible {
+        // Tasks of their own: each goes on while this one waits for the database. They end with this one.
+        let mut running = JoinSet::new();
+        let mut begun = HashSet::new();
+        loop {
+            let but: Vec<String> = begun.iter().cloned().collect();
+            match self.store.open_commands(&but).await {
+                Ok(rows) => {
+                    for row in rows {
+                        begun.insert(row.event_id.clone());
+                        running.spawn(Arc::clone(&self).handle_one(row));
+                    }
+                }
+                Err(error) => warn!("commands cannot be read from the database: {error}"),
+            }
+            tokio::select! {
+                () = heard.notified() => {}
+                () = tokio::time::sleep(FALLBACK) => {}
+                Some(ended) = running.join_next() => match ended {
+                    Ok(event_id) => drop(begun.remove(&event_id)),
+                    Err(error) => error!("a command ended in a way that it must not: {error}"),
+                },
+            }
+        }
+    }
+
+    async fn handle_one(self: Arc<Self>, row: CommandRow) -> String {
+        let event_id = row.event_id.clone();
+        if let Err(error) = self.handle(row).await {
+            info!(event.id = event_id, "a command waits: {error:#}");
+            tokio::time::sleep(RETRY).await;
+        }
+        event_id
+    }
+
+    /// Runs `with` on who said how much.
+    pub(crate) fn with_pace<T>(&self, with: impl FnOnce(&mut Pace) -> T) -> T {
+        with(&mut self.pace.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What somebody types to give this command, prefix and all.
+    pub(crate) fn typed(&self, command: &str) -> String {
+        format!("{} {command}", self.staff.prefix)
+    }
+}

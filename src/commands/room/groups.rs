@@ -1,0 +1,79 @@
+//! Groups of the pool that `commands.allow` names, read again before it is judged: who left one a minute ago may not
+//! command any more.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use provisioner_policy::Selector;
+use tokio::sync::Mutex;
+
+use crate::accounts::read_groups;
+use crate::commands::room::desk::Desk;
+
+/// A reading that is younger is good enough: several commands in a row cost one.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// How long the pool may take to answer; a group that was not read then lets nobody command.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The groups, and when they were last asked for.
+#[derive(Debug)]
+pub(crate) struct Groups {
+    names: Vec<String>,
+    asked: Mutex<Option<Instant>>,
+}
+
+impl Groups {
+    /// Those that these selectors name, each once.
+    pub(crate) fn of(selectors: &[Selector]) -> Self {
+        let mut names: Vec<String> = selectors
+            .iter()
+            .filter_map(|selector| match selector {
+                Selector::Group(group) => Some(group.clone()),
+                _ => None,
+            })
+            .collect();
+        names.sort();
+        names.dedup();
+        Self { names, asked: Mutex::default() }
+    }
+}
+
+impl Desk {
+    /// Reads the groups again unless that was just done. Those that cannot be read are marked so in the store.
+    pub(crate) async fn refresh_groups(&self) -> Result<()> {
+        let Groups { names, asked } = &self.groups;
+        let Some(directory) = self.accounts.directory.as_ref().filter(|_| !names.is_empty()) else { return Ok(()) };
+        // Whoever asks meanwhile waits for this reading.
+        let mut asked = asked.lock().await;
+        if asked.is_some_and(|at| at.elapsed() < FRESH) {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let reading = read_groups(&self.store, directory, &self.accounts.server, names);
+        match tokio::time::timeout(PATIENCE, reading).await {
+            Ok(read) => read?,
+            Err(_) => {
+                for group in names {
+                    let trouble = format!("the pool did not answer within {} s", PATIENCE.as_secs());
+                    self.store.trouble_group(group, &trouble).await.context("note the trouble with a group")?;
+                }
+            }
+        }
+        *asked = Some(began);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_groups_are_read_and_each_once() {
+        let group = |name: &str| Selector::Group(name.to_owned());
+        let selectors = [group("b"), Selector::Everyone, group("a"), Selector::Subject("c".to_owned()), group("b")];
+        assert_eq!(Groups::of(&selectors).names, ["a", "b"]);
+        assert!(Groups::of(&selectors[1..2]).names.is_empty());
+    }
+}

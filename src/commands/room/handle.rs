@@ -1,0 +1,230 @@
+//! One thing that was said, from the row to the answer. Each step is durable before the next, so that a kill anywhere loses
+//! nothing and does nothing twice.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use tracing::{info, warn};
+
+use crate::commands::posts::message::{self, Place};
+use crate::commands::posts::send::Parcel;
+use crate::commands::room::desk::Desk;
+use crate::commands::run::Failure;
+use crate::commands::table::command;
+use crate::commands::text::heard::{Heard, Verdict, What, hear};
+use crate::commands::text::reply::{Reply, text};
+use crate::reconcile::Hold;
+use crate::store::{CommandEntry, CommandRow};
+
+/// Older than this when we come to it, a command is not run: whoever said it may no longer mean it.
+const TOO_OLD_SECONDS: f64 = 600.0;
+
+/// Something said, with what answering it takes.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) event_id: String,
+    /// Where it was said.
+    pub(crate) room_id: String,
+    pub(crate) sender: String,
+    pub(crate) place: Place,
+    /// It was begun before a restart, and only reads.
+    pub(crate) again: bool,
+}
+
+/// What is answered, and to what.
+struct Answer<'a> {
+    room_id: &'a str,
+    event_id: &'a str,
+    content: &'a Value,
+    /// An earlier life may have sent it.
+    perhaps_sent: bool,
+}
+
+impl Desk {
+    /// Brings one row as far as it goes. An error leaves it for another try.
+    pub(crate) async fn handle(&self, row: CommandRow) -> Result<()> {
+        if let (Some(content), "ended") = (&row.answer, row.state.as_str()) {
+            let (room_id, event_id) = (&row.room_id, &row.event_id);
+            return self.deliver(Answer { room_id, event_id, content, perhaps_sent: true }).await;
+        }
+        if row.room_id != self.staff.room_id && row.state == "heard" {
+            return self.said_elsewhere(&row).await;
+        }
+        let event = row.event.as_deref().unwrap_or_default();
+        let Some(heard) = hear(&row.event_id, event, &self.staff.prefix, &self.staff.bot) else {
+            return self.ignore(&row.event_id).await;
+        };
+        let age = age_when_received(&heard, row.waited);
+        if row.after_start < age {
+            // From before there was a service to hear it.
+            return self.ignore(&row.event_id).await;
+        }
+        let Heard { sender, what, .. } = heard;
+        match what {
+            What::Command { spoken, thread } => {
+                let place = Place { thread, to: row.event_id.clone() };
+                let (event_id, room_id) = (row.event_id, row.room_id);
+                let task = Task { event_id, room_id, sender, place, again: row.state == "taken" };
+                if task.again && row.command.as_deref().and_then(command).is_none_or(|command| command.acts) {
+                    return self.interrupted(&task).await;
+                }
+                let too_old = age + row.waited > TOO_OLD_SECONDS;
+                self.take_command(&task, &spoken, too_old).await
+            }
+            What::Reaction { to, verdict } => {
+                let place = Place { thread: Some(to.clone()), to };
+                let (event_id, room_id) = (row.event_id, row.room_id);
+                let task = Task { event_id, room_id, sender, place, again: row.state == "taken" };
+                let Some(post) = self.store.held_post(&task.place.to).await.context("look for the post")? else {
+                    return self.ignore(&task.event_id).await;
+                };
+                if task.again {
+                    return self.interrupted(&task).await;
+                }
+                self.take_verdict(&task, &post, verdict).await
+            }
+        }
+    }
+
+    /// Something said in another room than this desk's: the successor, to which the desk is about to move, or a room that
+    /// was left.
+    async fn said_elsewhere(&self, row: &CommandRow) -> Result<()> {
+        let policy = self.policy_in_force().await?;
+        let now = policy.rooms.iter().find(|room| room.key == self.staff.key);
+        if now.is_some_and(|now| now.id == row.room_id) {
+            bail!("the Staff room is another one now, and is listened to in a moment");
+        }
+        self.ignore(&row.event_id).await
+    }
+
+    async fn ignore(&self, event_id: &str) -> Result<()> {
+        self.store.ignore_command(event_id).await.context("note that something is not for us")
+    }
+
+    /// Lets in whoever may give commands. Nobody else: too fast or not allowed, they are refused, and the task is done.
+    pub(crate) async fn let_in(&self, task: &Task, name: &'static str) -> Result<Option<Hold>> {
+        let now = Instant::now();
+        if !task.again && !self.with_pace(|pace| pace.allows(&task.sender, now)) {
+            let told = self.with_pace(|pace| pace.tells(&task.sender, "pace", now));
+            let reply =
+                told.then(|| Reply::line([text("That is more than I answer in a minute. Say it again later.")]));
+            self.refuse(task, name, reply, "refused: too many commands in a minute").await?;
+            return Ok(None);
+        }
+        let (admitted, hold) = self.admits(&task.sender).await?;
+        let Err(denied) = admitted else { return Ok(Some(hold)) };
+        drop(hold);
+        let told = self.with_pace(|pace| pace.tells(&task.sender, "denied", now));
+        self.refuse(task, name, told.then(|| Reply::line([text(denied.words())])), &denied.detail()).await?;
+        Ok(None)
+    }
+
+    /// Writes a refusal to the ledger and says so, where there is something to say.
+    pub(crate) async fn refuse(
+        &self,
+        task: &Task,
+        name: &'static str,
+        reply: Option<Reply>,
+        detail: &str,
+    ) -> Result<()> {
+        if !task.again && !self.begin(task, name, name, None, None).await? {
+            return Ok(());
+        }
+        self.end(task, name, reply, "failed", Some(detail)).await
+    }
+
+    /// Marks a task as taken. False where it was taken before. `words` are the command's for the ledger.
+    pub(crate) async fn begin(
+        &self,
+        task: &Task,
+        name: &'static str,
+        words: &str,
+        user_id: Option<String>,
+        room_key: Option<String>,
+    ) -> Result<bool> {
+        let entry = CommandEntry {
+            event_id: task.event_id.clone(),
+            sender: task.sender.clone(),
+            command: name,
+            cause: format!("{words} by {} in the Staff room ({})", task.sender, task.event_id),
+            user_id,
+            room_key,
+        };
+        self.store.take_command(&entry).await.context("take a command")
+    }
+
+    /// Writes what came of a task, and answers.
+    pub(crate) async fn end(
+        &self,
+        task: &Task,
+        name: &'static str,
+        reply: Option<Reply>,
+        outcome: &'static str,
+        detail: Option<&str>,
+    ) -> Result<()> {
+        metrics::counter!("provisioner_commands_total", "command" => name, "outcome" => outcome).increment(1);
+        info!(command = name, user.id = task.sender, event.id = task.event_id, outcome, "command");
+        let answer = reply.map(|reply| message::answer(&reply.render(), &task.place));
+        let ended = self.store.end_command(&task.event_id, outcome, detail, answer.as_ref()).await;
+        ended.context("end a command")?;
+        let Some(content) = &answer else { return Ok(()) };
+        let Task { room_id, event_id, .. } = task;
+        self.deliver(Answer { room_id, event_id, content, perhaps_sent: false }).await
+    }
+
+    async fn deliver(&self, answer: Answer<'_>) -> Result<()> {
+        let Answer { room_id, event_id, content, perhaps_sent } = answer;
+        let transaction_id = &format!("answer-{event_id}");
+        let sent = self.send(Parcel { room_id, kind: "m.room.message", transaction_id, content, perhaps_sent }).await;
+        if let Err(error) = &sent {
+            warn!(event.id = event_id, "a command cannot be answered: {error}");
+        }
+        let reply = sent.ok();
+        self.store.note_answered(event_id, reply.as_deref()).await.context("note that a command is answered")
+    }
+
+    /// A command that changes something was begun in an earlier life, and nobody knows how far it came.
+    async fn interrupted(&self, task: &Task) -> Result<()> {
+        let reply = Reply::line([
+            text("Interrupted: the service stopped before this ended, and it is not run twice. See "),
+            crate::commands::text::reply::code(self.typed("history")),
+            text(" for what was done, and say it again if it was not."),
+        ]);
+        self.end(task, "interrupted", Some(reply), "failed", Some("interrupted by a restart; not run twice")).await
+    }
+
+    /// Ends a task by how its command came out.
+    pub(crate) async fn end_by(&self, task: &Task, name: &'static str, ran: Result<Reply, Failure>) -> Result<()> {
+        match ran {
+            Ok(reply) => self.end(task, name, Some(reply), "done", None).await,
+            Err(Failure::Refused { reply, detail }) => self.end(task, name, Some(reply), "failed", Some(&detail)).await,
+            Err(Failure::Closed(closed)) => Err(closed.into()),
+            Err(Failure::Broken(error)) => {
+                warn!(command = name, event.id = task.event_id, "a command failed: {error:#}");
+                let reply = Reply::line([text(format!("That failed: could not {error}. The log says more."))]);
+                self.end(task, name, Some(reply), "failed", Some(&format!("{error:#}"))).await
+            }
+        }
+    }
+}
+
+/// Seconds between the event and its reception.
+fn age_when_received(heard: &Heard, waited: f64) -> f64 {
+    let by_the_push = heard.age_ms.map(|age| age as f64 / 1000.0);
+    let by_the_clock = || {
+        let sent = heard.sent_ms? as f64 / 1000.0;
+        Some(chrono::Utc::now().timestamp() as f64 - sent - waited)
+    };
+    by_the_push.or_else(by_the_clock).unwrap_or_default().max(0.0)
+}
+
+impl Verdict {
+    /// As the ledger names it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Dismiss => "dismiss",
+        }
+    }
+}

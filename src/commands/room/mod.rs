@@ -1,0 +1,10 @@
+//! The desk: who may command, and that each command is handled at most once.
+
+pub(crate) mod admit;
+pub(crate) mod desk;
+pub(crate) mod encryption;
+pub(crate) mod groups;
+pub(crate) mod handle;
+pub(crate) mod introduce;
+pub(crate) mod pace;
+pub(crate) mod take;

@@ -1,0 +1,70 @@
+//! How much one person may say: so many commands a minute, and one refusal an hour.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+/// Commands within [`MINUTE`].
+const COMMANDS: usize = 20;
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Whoever may not command is told so once within this.
+const REFUSAL: Duration = Duration::from_secs(3600);
+
+/// What was said lately, by sender. Restarts forget it: nothing depends on it but quiet.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    commands: HashMap<String, VecDeque<Instant>>,
+    told: HashMap<(String, &'static str), Instant>,
+}
+
+impl Pace {
+    /// Counts a command. False where its sender is too fast.
+    pub(crate) fn allows(&mut self, sender: &str, now: Instant) -> bool {
+        self.commands.retain(|_, times| times.back().is_some_and(|last| now - *last < MINUTE));
+        let times = self.commands.entry(sender.to_owned()).or_default();
+        while times.front().is_some_and(|first| now - *first >= MINUTE) {
+            times.pop_front();
+        }
+        if times.len() >= COMMANDS {
+            return false;
+        }
+        times.push_back(now);
+        true
+    }
+
+    /// Whether the sender is to be told of this now, or was told within the hour.
+    pub(crate) fn tells(&mut self, sender: &str, of: &'static str, now: Instant) -> bool {
+        self.told.retain(|_, told| now - *told < REFUSAL);
+        let key = (sender.to_owned(), of);
+        let new = !self.told.contains_key(&key);
+        if new {
+            self.told.insert(key, now);
+        }
+        new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn twenty_commands_a_minute_pass_and_each_sender_has_their_own() {
+        let (mut pace, now) = (Pace::default(), Instant::now());
+        for _ in 0..COMMANDS {
+            assert!(pace.allows("@ada:a", now));
+        }
+        assert!(!pace.allows("@ada:a", now + MINUTE / 2));
+        assert!(pace.allows("@bob:a", now));
+        assert!(pace.allows("@ada:a", now + MINUTE));
+    }
+
+    #[test]
+    fn a_refusal_is_said_once_an_hour() {
+        let (mut pace, now) = (Pace::default(), Instant::now());
+        assert!(pace.tells("@ada:a", "allow", now));
+        assert!(!pace.tells("@ada:a", "allow", now + REFUSAL / 2));
+        assert!(pace.tells("@ada:a", "pace", now));
+        assert!(pace.tells("@ada:a", "allow", now + REFUSAL));
+    }
+}

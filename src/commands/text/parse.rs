@@ -1,0 +1,228 @@
+//! From what somebody typed to a [`Request`], by the table. No input is echoed: what is wrong is said in our own words.
+
+use crate::commands::table::{Argument, COMMANDS, Command, Given, Request, command};
+use crate::commands::text::nearest;
+use crate::commands::text::who::Who;
+use crate::commands::text::words;
+
+/// A message to us, as it was typed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Spoken {
+    pub(crate) text: String,
+    /// The one user whom the message mentions by the client's own means, where that says whom it is about.
+    pub(crate) mention: Option<String>,
+}
+
+/// What the words are read against.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Grammar<'a> {
+    pub(crate) prefix: &'a str,
+    pub(crate) server_name: &'a str,
+    /// Keys of the rooms.
+    pub(crate) rooms: &'a [String],
+}
+
+/// Why the words make no request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Misread {
+    /// There is no such command; the nearest, where one is near.
+    Unknown(Option<&'static str>),
+    /// This argument is missing.
+    Missing(&'static Command, Argument),
+    /// This argument is not what it should be.
+    Wrong(&'static Command, Argument),
+    /// There is no such room; the position of the nearest in [`Grammar::rooms`].
+    NoSuchRoom(&'static Command, Option<usize>),
+    /// More words than the command takes.
+    TooMany(&'static Command),
+}
+
+impl PartialEq for Command {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Command {}
+
+/// Whether this is meant for us at all.
+pub(crate) fn is_for_us(text: &str, prefix: &str) -> bool {
+    words::after_prefix(text, prefix).is_some()
+}
+
+/// Reads a message. Nothing comes back where it is not meant for us.
+pub(crate) fn parse(spoken: &Spoken, grammar: Grammar<'_>) -> Option<Result<Request, Misread>> {
+    let words = words::after_prefix(&spoken.text, grammar.prefix)?;
+    let Some((name, arguments)) = words.split_first() else { return Some(Ok(Request::Help)) };
+    let name = name.to_lowercase();
+    let Some(command) = command(&name) else {
+        let names = COMMANDS.iter().map(|command| command.name);
+        return Some(Err(Misread::Unknown(nearest::alike(&name, names))));
+    };
+    Some(read_arguments(command, arguments.to_vec(), spoken.mention.as_deref(), grammar))
+}
+
+fn read_arguments(
+    command: &'static Command,
+    mut words: Vec<String>,
+    mention: Option<&str>,
+    grammar: Grammar<'_>,
+) -> Result<Request, Misread> {
+    let takes_user = command.arguments.first().is_some_and(|one| one.shown().contains("user"));
+    if let (true, Some(mention)) = (takes_user, mention)
+        && words.first().is_some_and(|word| Who::is_bare_word(word))
+    {
+        // The client wrote a display name, of any number of words, where the mention stands.
+        let rest = command.arguments.len() - 1;
+        let kept = words.split_off(words.len().saturating_sub(rest).max(1));
+        words = std::iter::once(mention.to_owned()).chain(kept).collect();
+    }
+    let (mut given, mut words) = (Given::default(), words.iter());
+    for argument in command.arguments {
+        match words.next() {
+            Some(word) => read_argument(command, *argument, word, &mut given, grammar)?,
+            None if argument.is_optional() => {}
+            None => return Err(Misread::Missing(command, *argument)),
+        }
+    }
+    if words.next().is_some() {
+        return Err(Misread::TooMany(command));
+    }
+    (command.make)(given).ok_or(Misread::Unknown(Some(command.name)))
+}
+
+fn read_argument(
+    command: &'static Command,
+    argument: Argument,
+    word: &str,
+    given: &mut Given,
+    grammar: Grammar<'_>,
+) -> Result<(), Misread> {
+    let wrong = Misread::Wrong(command, argument);
+    match argument {
+        Argument::User | Argument::OptionalUser => {
+            given.who = Some(Who::parse(word, grammar.server_name).ok_or(wrong)?);
+        }
+        Argument::Room => {
+            let key = word.trim_start_matches('#').to_lowercase();
+            if !grammar.rooms.contains(&key) {
+                let near = nearest::alike(&key, grammar.rooms.iter().map(String::as_str));
+                let near = near.and_then(|near| grammar.rooms.iter().position(|room| room == near));
+                return Err(Misread::NoSuchRoom(command, near));
+            }
+            given.room = Some(key);
+        }
+        Argument::HeldId => {
+            let id = word.to_lowercase();
+            let is_id = (4..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+            given.id = Some(is_id.then_some(id).ok_or(wrong)?);
+        }
+        Argument::OptionalAll => {
+            given.all = word.eq_ignore_ascii_case("all");
+            if !given.all {
+                return Err(wrong);
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::commands::text::heard::hear;
+
+    fn rooms() -> Vec<String> {
+        ["red-room", "staff", "analysts"].map(str::to_owned).to_vec()
+    }
+
+    fn read(text: &str, mention: Option<&str>) -> Option<Result<Request, Misread>> {
+        let spoken = Spoken { text: text.to_owned(), mention: mention.map(str::to_owned) };
+        parse(&spoken, Grammar { prefix: "!provisioner", server_name: "a.org", rooms: &rooms() })
+    }
+
+    fn say(text: &str) -> Result<Request, Misread> {
+        read(&format!("!provisioner {text}"), None).expect("it has the prefix")
+    }
+
+    fn mxid(mxid: &str) -> Who {
+        Who::Mxid(mxid.to_owned())
+    }
+
+    #[test]
+    fn every_command_reads_its_own_example() {
+        for command in &COMMANDS {
+            let read = say(command.example);
+            assert!(read.is_ok(), "{}: {read:?}", command.name);
+            assert!(command.example.starts_with(command.name));
+        }
+    }
+
+    #[test]
+    fn the_prefix_alone_asks_for_help() {
+        assert_eq!(read("!provisioner", None), Some(Ok(Request::Help)));
+        assert_eq!(read("provisioner", None), None);
+    }
+
+    #[test]
+    fn a_typo_gets_the_nearest_command_and_nonsense_none() {
+        assert_eq!(say("stauts"), Err(Misread::Unknown(Some("status"))));
+        assert_eq!(say("hlep me"), Err(Misread::Unknown(Some("help"))));
+        assert_eq!(say("rejion @a:b staff"), Err(Misread::Unknown(Some("rejoin"))));
+        assert_eq!(say("somebody@example.org"), Err(Misread::Unknown(None)));
+    }
+
+    #[test]
+    fn a_room_is_a_key_and_a_typo_gets_the_nearest() {
+        assert_eq!(say("follow Staff"), Ok(Request::Follow { room: "staff".to_owned() }));
+        assert_eq!(say("follow #red-room"), Ok(Request::Follow { room: "red-room".to_owned() }));
+        assert!(matches!(say("follow red-rom"), Err(Misread::NoSuchRoom(_, Some(0)))));
+        assert!(matches!(say("follow !abc:a.org"), Err(Misread::NoSuchRoom(_, None))));
+    }
+
+    #[test]
+    fn wrong_arguments_are_told_apart() {
+        assert!(matches!(say("explain"), Err(Misread::Missing(_, Argument::User))));
+        assert!(matches!(say("rejoin ada"), Err(Misread::Missing(_, Argument::Room))));
+        assert!(matches!(say("apply yes"), Err(Misread::Wrong(_, Argument::HeldId))));
+        assert!(matches!(say("explain @"), Err(Misread::Wrong(_, Argument::User))));
+        assert!(matches!(say("plan some"), Err(Misread::Wrong(_, Argument::OptionalAll))));
+        assert!(matches!(say("pause now"), Err(Misread::TooMany(_))));
+        assert_eq!(say("History"), Ok(Request::History(None)));
+    }
+
+    #[test]
+    fn a_mention_stands_for_a_name_of_any_length() {
+        let read = |text: &str| read(&format!("!provisioner {text}"), Some("@ada:a.org")).unwrap();
+        assert_eq!(read("explain Ada"), Ok(Request::Explain(mxid("@ada:a.org"))));
+        assert_eq!(read("explain Ada the First"), Ok(Request::Explain(mxid("@ada:a.org"))));
+        assert_eq!(
+            read("rejoin Ada the First staff"),
+            Ok(Request::Rejoin { who: mxid("@ada:a.org"), room: "staff".to_owned() })
+        );
+        assert!(matches!(read("rejoin Ada"), Err(Misread::Missing(..))), "a name is no room");
+        assert_eq!(read("explain @bob:a.org"), Ok(Request::Explain(mxid("@bob:a.org"))), "an MXID says more");
+        assert_eq!(read("status"), Ok(Request::Status));
+    }
+
+    proptest! {
+        #[test]
+        fn no_message_makes_us_panic(text in any::<String>(), mention in proptest::option::of(".*")) {
+            let _ = read(&text, mention.as_deref());
+            let _ = read(&format!("!provisioner {text}"), mention.as_deref());
+            for command in &COMMANDS {
+                let _ = read(&format!("!provisioner {} {text}", command.name), mention.as_deref());
+            }
+        }
+
+        #[test]
+        fn no_event_makes_us_panic(event in any::<String>(), html in "(<(/?(a|br|mx-reply|p)( href=['\"]?)?)?>?|[a-z&;é]|https://matrix.to/#/@a:b)*") {
+            let _ = hear("$it", &event, "!provisioner", "@bot:a");
+            let content = serde_json::json!({"msgtype": "m.text", "body": event, "format": "org.matrix.custom.html", "formatted_body": html});
+            let event = serde_json::json!({"type": "m.room.message", "sender": "@ada:a", "content": content});
+            let _ = hear("$it", &event.to_string(), "!provisioner", "@bot:a");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What is no longer repeated because somebody keeps undoing it: learnt once at the start, told to a person, and written to
+//! the ledger.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use provisioner_policy::{ChangeKey, Plan};
+use tracing::error;
+
+use crate::reconcile::act::entry;
+use crate::reconcile::brakes::fights::WINDOW;
+use crate::reconcile::brakes::reverter;
+use crate::reconcile::reconciler::Reconciler;
+use crate::store::{Entry, Line, Outcome, PassId, Store};
+
+/// A change that is no longer repeated, to be written to the ledger.
+pub(crate) struct Stopped {
+    entry: Entry,
+    detail: String,
+}
+
+impl Reconciler {
+    /// Learns once what was done lately, and what is no longer repeated.
+    pub(crate) async fn read_quarrels(&mut self) -> Result<()> {
+        if self.quarrels.read {
+            return Ok(());
+        }
+        let lines = self.store.done_lately(WINDOW.as_secs_f64()).await.context("read what was done lately")?;
+        self.quarrels.inherit(&mut self.world, lines, Instant::now());
+        let keys: Vec<ChangeKey> = self.world.quarrels.keys().copied().collect();
+        for key in keys {
+            self.name_culprit(&key).await?;
+        }
+        Ok(())
+    }
+
+    /// What became a quarrel since the last pass: a person must act. Answers with the lines for the ledger.
+    pub(crate) async fn stopped(&mut self, plan: &Plan) -> Result<Vec<Stopped>> {
+        let mut stopped = Vec::new();
+        for action in &plan.undone {
+            let Some(key) = action.change.counted().into_iter().next() else { continue };
+            if !self.quarrels.told.insert(key) {
+                continue;
+            }
+            self.name_culprit(&key).await?;
+            let Some(quarrel) = self.world.quarrels.get(&key) else { continue };
+            let (detail, entry) = (quarrel.text(), entry(&self.world, action, 0));
+            error!(
+                user.id = entry.user_id,
+                room.key = entry.room_key,
+                sender = quarrel.by,
+                "{} is no longer repeated: {detail}",
+                entry.kind
+            );
+            stopped.push(Stopped { entry: Entry { taken: 0, ..entry }, detail });
+        }
+        Ok(stopped)
+    }
+
+    async fn name_culprit(&mut self, key: &ChangeKey) -> Result<()> {
+        let by = reverter::find(&self.store, &self.world, key).await?;
+        self.world.name_culprit(key, by);
+        Ok(())
+    }
+}
+
+/// Writes what is no longer repeated, and counts it.
+pub(crate) async fn write(store: &Store, pass: PassId, seq: &mut i32, mut stopped: Vec<Stopped>) -> Result<()> {
+    for one in &mut stopped {
+        one.entry.seq = *seq;
+        *seq += 1;
+        metrics::counter!(
+            "provisioner_actions_total",
+            "kind" => one.entry.kind, "mode" => one.entry.mode, "outcome" => Outcome::Held.as_str()
+        )
+        .increment(1);
+    }
+    let lines: Vec<Line<'_>> = stopped
+        .iter()
+        .map(|one| Line { entry: &one.entry, outcome: Outcome::Held, detail: Some(one.detail.clone()) })
+        .collect();
+    store.append_ledger(pass, &lines).await.context("write what is no longer repeated to the ledger")
+}

@@ -1,0 +1,203 @@
+//! Quarrels: what is done and undone again and again within ten minutes is done ever more slowly, then not at all, and a
+//! person is told who undoes it. What was done lately is in the ledger, so a restart does not begin the count anew.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use provisioner_policy::{Change, ChangeKey, Kind, Plan, Quarrel, RoomIx, Setting, World};
+use serde_json::Value;
+
+use crate::store::Lately;
+
+/// Done so often within [`WINDOW`], a change is not done again when it is undone once more.
+const MOST: usize = 5;
+/// The same for a level that was lost and not undone: whoever read before our write and wrote after it meant something else,
+/// and so did Synapse where it had to choose between two events. By then it was done for more than a minute.
+const MOST_LOST: usize = 8;
+/// What is done more often than this within [`WINDOW`] waits before it is done again: two who disagree do not fill a room.
+const AT_ONCE: usize = 2;
+/// Left alone for so long, the quarrel is over.
+pub(crate) const WINDOW: Duration = Duration::from_secs(600);
+const FIRST_WAIT: Duration = Duration::from_secs(2);
+
+/// What was done lately, and how often.
+#[derive(Debug, Default)]
+pub(crate) struct Quarrels {
+    done: HashMap<ChangeKey, VecDeque<Instant>>,
+    /// Of the levels among them, when somebody else changed them and meant to.
+    undone: HashMap<ChangeKey, VecDeque<Instant>>,
+    pub(crate) told: HashSet<ChangeKey>,
+    pub(crate) read: bool,
+    tidied: Option<Instant>,
+}
+
+impl Quarrels {
+    /// Takes over what earlier processes did.
+    pub(crate) fn inherit(&mut self, world: &mut World, lines: Vec<Lately>, now: Instant) {
+        self.read = true;
+        for line in lines {
+            let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.as_str() == line.kind) else { continue };
+            let Some(at) = now.checked_sub(Duration::from_secs_f64(line.seconds_ago.max(0.0))) else { continue };
+            let room = match line.room_id {
+                None => None,
+                Some(id) => match world.room_by_id(&id) {
+                    None => continue,
+                    room => room,
+                },
+            };
+            for key in keys(world, kind, room, line.user_id.as_deref(), &line.after) {
+                if line.withheld {
+                    self.told.insert(key);
+                } else {
+                    self.done.entry(key).or_default().push_back(at);
+                    // How it was undone is forgotten: in doubt it was meant.
+                    self.undone.entry(key).or_default().push_back(at);
+                }
+            }
+        }
+        let often: Vec<ChangeKey> =
+            self.done.iter().filter(|(_, times)| times.len() >= MOST).map(|(key, _)| *key).collect();
+        often.into_iter().for_each(|key| self.begin(world, key, now));
+    }
+
+    /// A change was done.
+    pub(crate) fn done(&mut self, world: &mut World, change: &Change, now: Instant) {
+        if self.tidied.is_none_or(|tidied| now - tidied > WINDOW) {
+            self.done.retain(|_, times| times.back().is_some_and(|last| now - *last < WINDOW));
+            self.undone.retain(|key, _| self.done.contains_key(key));
+            self.tidied = Some(now);
+        }
+        for key in change.counted() {
+            if self.count(key, now) >= self.most(&key, now) {
+                self.begin(world, key, now);
+            }
+        }
+        // What is restored of others' only slows down: whoever sets it back without meaning to has seen it in the end.
+        for key in change.restored() {
+            self.count(key, now);
+        }
+    }
+
+    /// Somebody else changed these levels, and meant to.
+    pub(crate) fn undone(&mut self, changed: Vec<ChangeKey>, now: Instant) {
+        for key in changed.into_iter().filter(|key| self.done.contains_key(key)) {
+            self.undone.entry(key).or_default().push_back(now);
+        }
+    }
+
+    /// How often a change may be done before it is left as it is.
+    fn most(&self, key: &ChangeKey, now: Instant) -> usize {
+        let lately = |times: &VecDeque<Instant>| times.iter().filter(|at| now - **at < WINDOW).count();
+        let undone = self.undone.get(key).map_or(0, lately);
+        if key.kind == Kind::SetPowerLevels && undone + 1 < MOST { MOST_LOST } else { MOST }
+    }
+
+    fn count(&mut self, key: ChangeKey, now: Instant) -> usize {
+        let times = self.done.entry(key).or_default();
+        times.retain(|at| now - *at < WINDOW);
+        times.push_back(now);
+        times.len()
+    }
+
+    /// From here on the change is not planned: if it is undone once more, it stays so until it was left alone.
+    fn begin(&mut self, world: &mut World, key: ChangeKey, now: Instant) {
+        let Some(times) = self.done.get(&key) else { return };
+        let again = self.until(&key).map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
+        let quarrel = Quarrel {
+            times: u32::try_from(times.len()).unwrap_or(u32::MAX),
+            window_minutes: WINDOW.as_secs() / 60,
+            by: None,
+            again_at: (Utc::now() + again).format("%H:%M:%S UTC").to_string(),
+        };
+        world.begin_quarrel(key, quarrel);
+    }
+
+    /// Whether a change was undone once more since it stopped, so that a person was told.
+    pub(crate) fn is_told(&self, key: &ChangeKey) -> bool {
+        self.told.contains(key)
+    }
+
+    fn until(&self, key: &ChangeKey) -> Option<Instant> {
+        self.done.get(key)?.back().map(|last| *last + WINDOW)
+    }
+
+    /// Ends the quarrels that were left alone for long enough.
+    pub(crate) fn end(&mut self, world: &mut World, now: Instant) {
+        let over = |key: &ChangeKey| self.until(key).is_none_or(|until| until <= now);
+        let ended: Vec<ChangeKey> = world.quarrels.keys().copied().filter(over).collect();
+        for key in ended {
+            world.end_quarrel(&key);
+            self.done.remove(&key);
+            self.undone.remove(&key);
+            self.told.remove(&key);
+        }
+    }
+
+    /// Whether a change may be done again already.
+    pub(crate) fn is_due(&self, change: &Change, now: Instant) -> bool {
+        change.counted().iter().chain(&change.restored()).all(|key| self.may(key, now))
+    }
+
+    /// Leaves out of an event of levels what is not to be done again yet: the others in it do not wait. Says whether
+    /// anything is left out.
+    pub(crate) fn narrow(&self, world: &World, plan: &mut Arc<Plan>, now: Instant) -> bool {
+        let may = |key: &ChangeKey| self.may(key, now);
+        let levels = world.rooms().flat_map(|room| plan.of(Some(room), Kind::SetPowerLevels));
+        let mut due = levels.filter(|action| action.is_due()).map(|action| &action.change);
+        if self.done.is_empty() || due.all(|change| change.counted().iter().chain(&change.restored()).all(may)) {
+            return false;
+        }
+        let actions = &mut Arc::make_mut(plan).actions;
+        let of_levels = actions.iter_mut().filter(|action| action.change.kind() == Kind::SetPowerLevels);
+        for action in of_levels.filter(|action| action.is_due()) {
+            if let (Some(now_due), _) = action.change.clone().part(may) {
+                action.change = now_due;
+            }
+        }
+        true
+    }
+
+    fn may(&self, key: &ChangeKey, now: Instant) -> bool {
+        self.waits(key).is_none_or(|until| until <= now)
+    }
+
+    fn waits(&self, key: &ChangeKey) -> Option<Instant> {
+        let times = self.done.get(key)?;
+        let waits = times.len().checked_sub(AT_ONCE + 1)?;
+        Some(*times.back()? + FIRST_WAIT * (1 << waits.min(8)))
+    }
+
+    /// When something may be done again.
+    pub(crate) fn next(&self, world: &World, now: Instant) -> Option<Instant> {
+        let ends = world.quarrels.keys().filter_map(|key| self.until(key));
+        let waits = self.done.keys().filter_map(|key| self.waits(key));
+        ends.chain(waits).filter(|until| *until > now).min()
+    }
+}
+
+/// What a line of the ledger counts for. A line about a room itself names what it set, and no user.
+fn keys(world: &mut World, kind: Kind, room: Option<RoomIx>, user: Option<&str>, after: &Value) -> Vec<ChangeKey> {
+    match (kind, room) {
+        (Kind::SetPowerLevels, Some(room)) => {
+            let levels = after.as_object().into_iter().flatten().filter(|(mxid, _)| mxid.starts_with('@'));
+            levels.map(|(mxid, level)| ChangeKey::of_level(room, world.intern(mxid), level.as_i64())).collect()
+        }
+        (Kind::SetRoomState, Some(room)) => {
+            let set = |setting: Setting, after: &str| Change::SetRoomState {
+                room,
+                setting,
+                before: None,
+                after: after.to_owned(),
+            };
+            let settings = &world.policy.rooms[room.index()].settings;
+            let wanted = Setting::ALL.into_iter().filter_map(|one| Some((one, one.wanted(settings)?)));
+            wanted.filter(|(_, wanted)| after == wanted).map(|(setting, wanted)| set(setting, wanted).key()).collect()
+        }
+        _ => user.map(|user| ChangeKey { kind, room, user: Some(world.intern(user)), detail: 0 }).into_iter().collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

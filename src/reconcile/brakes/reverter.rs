@@ -1,0 +1,54 @@
+//! Who undoes what we do: the sender of the events that undid it, as Synapse pushed them.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use provisioner_policy::{ChangeKey, Class, World};
+use serde::Deserialize;
+
+use crate::reconcile::brakes::fights::WINDOW;
+use crate::store::Store;
+
+#[derive(Deserialize)]
+struct Pushed {
+    sender: String,
+    #[serde(default)]
+    state_key: Option<String>,
+}
+
+/// The one who undid the change most often lately. Nothing is pushed about accounts and their flags.
+pub(crate) async fn find(store: &Store, world: &World, key: &ChangeKey) -> Result<Option<String>> {
+    let Some(room) = key.room else { return Ok(None) };
+    let types = types(world, key);
+    let id = &world.policy.rooms[room.index()].id;
+    let events = store.events_lately(id, &types, WINDOW.as_secs_f64()).await.context("look who undoes our changes")?;
+    // Levels of people are in one event of the room.
+    let user = key.user.filter(|_| key.kind.class() != Class::PowerLevels).map(|user| world.users.mxid(user));
+    let foreign = events
+        .iter()
+        .filter_map(|event| serde_json::from_str::<Pushed>(event).ok())
+        .filter(|event| event.sender != world.policy.bot && (user.is_none() || event.state_key == user));
+    let mut senders: BTreeMap<String, usize> = BTreeMap::new();
+    foreign.for_each(|event| *senders.entry(event.sender).or_default() += 1);
+    // Whoever is invited back accepts it themselves: the one who invites is meant, where there is one.
+    let others = senders.iter().filter(|(sender, _)| Some(*sender) != user.as_ref()).max_by_key(|(_, times)| **times);
+    let pushed = others.or_else(|| senders.iter().next()).map(|(sender, _)| sender.clone());
+    let in_state = || {
+        let state = types.iter().find_map(|kind| world.room(room).state(kind))?;
+        Some(state.sender.clone()).filter(|sender| *sender != world.policy.bot)
+    };
+    Ok(pushed.or_else(in_state))
+}
+
+/// The events that can undo such a change.
+fn types(world: &World, key: &ChangeKey) -> Vec<String> {
+    let types: Vec<&str> = match key.kind.class() {
+        Class::Joins | Class::Removals => vec!["m.room.member"],
+        Class::PowerLevels => vec!["m.room.power_levels"],
+        Class::RoomState => {
+            world.setting_of(key).map(|setting| setting.event().0).into_iter().chain(["m.room.redaction"]).collect()
+        }
+        Class::Accounts | Class::ServerAdmins => vec![],
+    };
+    types.into_iter().map(str::to_owned).collect()
+}

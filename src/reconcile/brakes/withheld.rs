@@ -1,0 +1,169 @@
+//! What is planned and not carried out, on observe or held by the guard: one line in the ledger a change, not one a pass,
+//! also across restarts. The database is written only when something begins or ends to be withheld.
+
+use std::collections::{HashMap, HashSet};
+
+use anyhow::{Context, Result};
+use provisioner_policy::{Action, ChangeKey, Kind, Mode, Plan, RoomIx, Standing, UserIx, World};
+
+use crate::reconcile::act::entry;
+use crate::store::{Digest, Entry, Line, Outcome, PassId, Store};
+
+/// Ledger lines a statement. Postgres takes many more; this keeps one statement small.
+const BATCH: usize = 1000;
+
+type Key = (ChangeKey, Mode);
+
+/// Withheld changes that have their line already.
+#[derive(Debug, Default)]
+pub(crate) struct Withheld {
+    written: HashMap<Key, Digest>,
+    /// Those of an earlier process that no plan of this one has named yet; not read where `None`.
+    inherited: Option<HashSet<Digest>>,
+    /// How the last plan was compared, where one was.
+    compared_whole: Option<bool>,
+}
+
+/// What changed since the last pass.
+pub(crate) struct Changes {
+    begun: Vec<Begun>,
+    /// No longer withheld.
+    ended: Vec<Digest>,
+}
+
+struct Begun {
+    entry: Entry,
+    outcome: Outcome,
+    detail: Option<String>,
+    digest: Digest,
+}
+
+impl Changes {
+    /// Whether there are lines to write.
+    pub(crate) fn has_lines(&self) -> bool {
+        !self.begun.is_empty()
+    }
+}
+
+impl Withheld {
+    /// Compares what is withheld now with what has its line. While something cannot be read (not `whole`) the plan is poorer
+    /// than the truth, and nothing counts as ended. `is_known` is a plan that was compared before.
+    pub(crate) async fn compare(
+        &mut self,
+        store: &Store,
+        world: &World,
+        plan: &Plan,
+        whole: bool,
+        is_known: bool,
+    ) -> Result<Changes> {
+        if is_known && self.compared_whole == Some(whole) {
+            return Ok(Changes { begun: Vec::new(), ended: Vec::new() });
+        }
+        self.compared_whole = Some(whole);
+        let inherited = match &mut self.inherited {
+            Some(inherited) => inherited,
+            unread => unread.insert(store.withheld().await.context("read what is withheld")?.into_iter().collect()),
+        };
+        let (mut known, mut begun) = (0, Vec::new());
+        for action in plan.actions.iter().filter(|action| !action.is_due()) {
+            let key = (action.change.key(), action.mode);
+            if self.written.contains_key(&key) {
+                known += 1;
+                continue;
+            }
+            let digest = action.digest(world);
+            self.written.insert(key, digest);
+            known += 1;
+            if !inherited.remove(&digest) {
+                begun.push(begin(world, action, digest));
+            }
+        }
+        let mut ended = Vec::new();
+        if whole && known < self.written.len() {
+            let there = Seen::of(world, plan);
+            self.written.retain(|key, digest| {
+                let stays = there.still(key);
+                if !stays {
+                    ended.push(*digest);
+                }
+                stays
+            });
+        }
+        if whole && !inherited.is_empty() && Seen::of(world, plan).all {
+            ended.extend(inherited.drain());
+        }
+        Ok(Changes { begun, ended })
+    }
+}
+
+/// What a plan speaks of, and what it could not.
+struct Seen {
+    withheld: HashSet<Key>,
+    blocked: HashSet<(Kind, Option<RoomIx>, Option<UserIx>)>,
+    unread: HashSet<RoomIx>,
+    accounts_listed: bool,
+    /// Nothing was left out for want of a reading.
+    all: bool,
+}
+
+impl Seen {
+    fn of(world: &World, plan: &Plan) -> Self {
+        let withheld = plan.actions.iter().filter(|action| !action.is_due());
+        let unread: HashSet<RoomIx> =
+            plan.idle_rooms.iter().copied().filter(|room| world.room(*room).standing != Standing::Ready).collect();
+        let accounts_listed = world.mirror.accounts_listed;
+        let blocked = plan.blocked.iter().map(|one| (one.kind, one.room, Some(one.user)));
+        let undone = plan.undone.iter().map(|one| (one.change.kind(), one.change.room(), one.change.user()));
+        Self {
+            withheld: withheld.map(|action| (action.change.key(), action.mode)).collect(),
+            blocked: blocked.chain(undone).collect(),
+            all: unread.is_empty() && accounts_listed,
+            unread,
+            accounts_listed,
+        }
+    }
+
+    /// Whether the change is withheld still, or would be if what is in its way were not.
+    fn still(&self, key: &Key) -> bool {
+        let ChangeKey { kind, room, user, .. } = key.0;
+        self.withheld.contains(key)
+            || self.blocked.contains(&(kind, room, user))
+            || room.map_or(!self.accounts_listed, |room| self.unread.contains(&room))
+    }
+}
+
+fn begin(world: &World, action: &Action, digest: Digest) -> Begun {
+    let outcome = if action.mode == Mode::Observe { Outcome::Observed } else { Outcome::Held };
+    let detail = action.held.map(|hold| hold.text(world));
+    Begun { entry: entry(world, action, 0), outcome, detail, digest }
+}
+
+/// Writes what changed, and counts it. `seq` numbers the lines within the pass.
+pub(crate) async fn write(store: &Store, pass: PassId, seq: &mut i32, mut changes: Changes) -> Result<()> {
+    for one in &mut changes.begun {
+        one.entry.seq = *seq;
+        *seq += 1;
+        metrics::counter!(
+            "provisioner_actions_total",
+            "kind" => one.entry.kind, "mode" => one.entry.mode, "outcome" => one.outcome.as_str()
+        )
+        .increment(1);
+    }
+    for batch in changes.begun.chunks(BATCH) {
+        let lines: Vec<Line<'_>> = batch
+            .iter()
+            .map(|one| Line { entry: &one.entry, outcome: one.outcome, detail: one.detail.clone() })
+            .collect();
+        let digests: Vec<Digest> = batch.iter().map(|one| one.digest).collect();
+        store.append_withheld(pass, &lines, &digests).await.context("write withheld actions to the ledger")?;
+    }
+    forget(store, &changes).await
+}
+
+/// Forgets what is no longer withheld.
+pub(crate) async fn forget(store: &Store, changes: &Changes) -> Result<()> {
+    if !changes.ended.is_empty() {
+        store.forget_withheld(&changes.ended).await.context("forget what is no longer withheld")?;
+    }
+    Ok(())
+}

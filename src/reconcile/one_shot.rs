@@ -1,0 +1,54 @@
+//! One pass from nothing: for `plan`, which writes nothing at all, and for `apply` where no service is running.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use provisioner_policy::Plan;
+use tokio_util::sync::CancellationToken;
+
+use crate::reconcile::reconciler::Reconciler;
+use crate::reconcile::report::PassReport;
+
+/// Reads everything and plans. The inbox is left to the replica that reconciles. Answers with what could not be read.
+pub async fn plan_once(reconciler: &mut Reconciler) -> Result<(Arc<Plan>, Vec<String>)> {
+    reconciler.read_accounts().await?;
+    reconciler.read_follows().await?;
+    reconciler.read_roster().await;
+    reconciler.read_mirror(true).await?;
+    let plan = reconciler.plan().await?;
+    let report = crate::reconcile::tell::gauges::report(reconciler.world(), &plan);
+    let trouble = &reconciler.trouble;
+    let errors = trouble.roster.iter().chain(&trouble.homeserver).cloned().chain(report.errors).collect();
+    Ok((plan, errors))
+}
+
+/// Reads everything, plans, and works until nothing more can be done now. The caller holds leadership.
+/// `approve` is the id of a held part and who approves it. `progress` gets how many are ended and how many there were to begin with.
+pub async fn apply_once(
+    reconciler: &mut Reconciler,
+    stop: &CancellationToken,
+    approve: Option<(&str, &str)>,
+    progress: impl Fn(usize, usize),
+) -> Result<PassReport> {
+    reconciler.store.close_interrupted().await.context("close interrupted attempts in the ledger")?;
+    reconciler.read_follows().await?;
+    reconciler.read_inbox().await?;
+    reconciler.read_accounts().await?;
+    reconciler.read_roster().await;
+    reconciler.read_mirror(true).await?;
+    if let Some((id, by)) = approve {
+        reconciler.approve(id, by).await?;
+    }
+    let of = reconciler.plan().await?.due().count();
+    let (mut pass, mut total) = (None, PassReport::default());
+    loop {
+        let slice = reconciler.slice(&mut pass, stop).await?;
+        total.add(slice.report);
+        progress(total.ended(), of);
+        if !slice.more {
+            return Ok(total);
+        }
+        reconciler.read_inbox().await?;
+        reconciler.read_mirror(false).await?;
+    }
+}

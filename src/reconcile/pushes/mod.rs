@@ -1,0 +1,231 @@
+//! Feeding the mirror from the inbox: one pushed event at a time, read leniently.
+
+pub(crate) mod age;
+pub(crate) mod own_members;
+pub(crate) mod own_state;
+pub(crate) mod state;
+
+use std::time::Instant;
+
+use provisioner_policy::{ChangeKey, Membership, RoomIx, Standing, World};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tracing::debug;
+
+use crate::reconcile::act::state_writes::Written;
+use crate::reconcile::pushes::age::{Age, Readings};
+use crate::reconcile::pushes::own_members::{Echoes, Hearing};
+use crate::reconcile::pushes::own_state::StateEchoes;
+use crate::reconcile::read::rooms::distrust;
+use crate::store::InboxRow;
+
+/// What the mirror needs of an event. Everything else in it is skipped unread, however strange.
+#[derive(Deserialize)]
+pub(crate) struct Pushed<'a> {
+    pub(crate) sender: String,
+    #[serde(default)]
+    pub(crate) state_key: Option<String>,
+    #[serde(borrow)]
+    pub(crate) content: &'a RawValue,
+    #[serde(default, borrow)]
+    pub(crate) unsigned: Unsigned<'a>,
+}
+
+/// What Synapse adds as it sends.
+#[derive(Default, Deserialize)]
+pub(crate) struct Unsigned<'a> {
+    /// Milliseconds since the event, by Synapse's clock.
+    #[serde(default)]
+    age: Option<i64>,
+    /// What a state event replaced.
+    #[serde(default, borrow)]
+    pub(crate) prev_content: Option<&'a RawValue>,
+    /// Its event; the content is left out where Synapse repeats a transaction.
+    #[serde(default)]
+    pub(crate) replaces_state: Option<String>,
+}
+
+/// What tells news from what is known.
+#[derive(Debug, Default)]
+pub(crate) struct Ears {
+    pub(crate) echoes: Echoes,
+    pub(crate) states: StateEchoes,
+    /// Own state events that came back without the content of the event they replaced, which is named.
+    pub(crate) unverified: Vec<(Written, String)>,
+    /// Levels that somebody else changed and meant to.
+    pub(crate) changed: Vec<ChangeKey>,
+    pub(crate) readings: Readings,
+}
+
+#[derive(Deserialize)]
+struct MemberContent {
+    membership: String,
+}
+
+/// Applies one event. An event that cannot be read, or whose place in time is unclear, makes its room be read again.
+pub(crate) fn feed(world: &mut World, ears: &mut Ears, row: &InboxRow) {
+    let Some(room) = world.room_by_id(&row.room_id) else {
+        return;
+    };
+    let event: Option<Pushed<'_>> = serde_json::from_str(&row.event).ok();
+    // Also where the room is to be read again: that would not tell what others lost to us.
+    let own = event.as_ref().filter(|event| event.state_key.as_deref() == Some(""));
+    let heard = own.and_then(|event| state::hear(world, ears, room, row, event));
+    if world.room(room).standing != Standing::Ready {
+        return;
+    }
+    if !heard.unwrap_or_else(|| event.and_then(|event| apply(world, ears, room, row, event)).is_some()) {
+        debug!(event.id = row.event_id, event.kind = row.event_type, "the room is read again for this event");
+        distrust(world, room);
+    }
+}
+
+fn apply(world: &mut World, ears: &mut Ears, room: RoomIx, row: &InboxRow, event: Pushed<'_>) -> Option<()> {
+    let age = ears.readings.age(room, row.received_at, event.unsigned.age);
+    match row.event_type.as_str() {
+        _ if age == Age::Known => Some(()),
+        // A redacted state event changes the state and pushes nothing else: which one it was is in the room.
+        "m.room.redaction" => None,
+        "m.room.member" => apply_member(world, &mut ears.echoes, room, row, event, age),
+        _ => state::apply(world, room, row, event, age),
+    }
+}
+
+fn apply_member(
+    world: &mut World,
+    echoes: &mut Echoes,
+    room: RoomIx,
+    row: &InboxRow,
+    event: Pushed<'_>,
+    age: Age,
+) -> Option<()> {
+    let content: MemberContent = serde_json::from_str(event.content.get()).ok()?;
+    let user = event.state_key?;
+    let membership = Membership::of_event(&content.membership, user == event.sender)?;
+    if user == world.policy.bot && membership != Membership::Join {
+        // The bot lost its place: only a reading tells what is left.
+        return None;
+    }
+    let known = world.intern(&user);
+    match echoes.hear(room, known, membership, event.sender == world.policy.bot, Instant::now()) {
+        Hearing::Echo => return Some(()),
+        Hearing::News if age == Age::News => {}
+        Hearing::News | Hearing::Unclear => return None,
+    }
+    world.set_member(room, known, membership, Some(&row.event_id));
+    if membership == Membership::Join {
+        world.set_present(known);
+    }
+    Some(())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use chrono::{DateTime, Utc};
+    use provisioner_policy::{Modes, OnLeave, Policy, RoomPolicy, RoomSettings, Selector, Unlisted};
+    use serde_json::json;
+
+    use super::*;
+
+    pub(in crate::reconcile) fn world() -> (World, RoomIx) {
+        world_in(Modes::default())
+    }
+
+    pub(in crate::reconcile) fn world_in(modes: Modes) -> (World, RoomIx) {
+        let room = RoomPolicy {
+            key: "staff".into(),
+            id: "!r:a".into(),
+            members: vec![Selector::Everyone],
+            unlisted: Unlisted::Keep,
+            on_leave: OnLeave::Respect,
+            power: vec![],
+            settings: RoomSettings::default(),
+        };
+        let mut world = World::new(Policy {
+            server_name: "a".into(),
+            bot: "@bot:a".into(),
+            rooms: vec![room],
+            modes,
+            ..Policy::default()
+        });
+        let room = world.room_by_key("staff").unwrap();
+        world.set_standing(room, Standing::Ready);
+        (world, room)
+    }
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_000_000 + seconds, 0).unwrap()
+    }
+
+    /// Pushes what happened `age` seconds before second 100, into rooms read in second 50.
+    fn push_aged(world: &mut World, event_type: &str, event: &serde_json::Value, age: i64) {
+        let mut event = event.clone();
+        event["unsigned"] = json!({"age": age * 1000, "prev_content": {}});
+        let row = row("!r:a", event_type, &event);
+        let mut ears = Ears::default();
+        ears.readings.read(world.room_by_key("staff").unwrap(), at(50), at(51));
+        feed(world, &mut ears, &row);
+    }
+
+    fn push(world: &mut World, event_type: &str, event: &serde_json::Value) {
+        push_aged(world, event_type, event, 1);
+    }
+
+    fn row(room_id: &str, event_type: &str, event: &serde_json::Value) -> InboxRow {
+        InboxRow {
+            id: 1,
+            event_id: "$e".into(),
+            room_id: room_id.into(),
+            event_type: event_type.into(),
+            event: event.to_string(),
+            received_at: at(100),
+        }
+    }
+
+    fn member(user: &str, sender: &str, membership: &str) -> serde_json::Value {
+        json!({"sender": sender, "state_key": user, "content": {"membership": membership, "displayname": 7}})
+    }
+
+    #[test]
+    fn a_leave_by_the_user_is_a_choice_and_a_kick_is_not() {
+        let (mut world, room) = world();
+        push(&mut world, "m.room.member", &member("@u:a", "@u:a", "leave"));
+        let user = world.users.get("@u:a").unwrap();
+        assert_eq!(world.room(room).membership(user), Membership::Left);
+        push(&mut world, "m.room.member", &member("@u:a", "@admin:a", "leave"));
+        assert_eq!(world.room(room).membership(user), Membership::Removed);
+        assert_eq!(world.room(room).standing, Standing::Ready);
+    }
+
+    #[test]
+    fn a_push_from_before_the_reading_changes_nothing_and_one_from_its_time_asks_for_another() {
+        let (mut world, room) = world();
+        push_aged(&mut world, "m.room.member", &member("@u:a", "@admin:a", "leave"), 60);
+        push_aged(&mut world, "m.room.redaction", &json!({"sender": "@u:a", "content": {}}), 60);
+        assert_eq!(world.users.get("@u:a"), None);
+        assert_eq!(world.room(room).standing, Standing::Ready);
+        push_aged(&mut world, "m.room.member", &member("@u:a", "@admin:a", "leave"), 49);
+        assert_eq!(world.room(room).standing, Standing::Unread);
+    }
+
+    #[test]
+    fn what_cannot_be_read_and_what_hides_a_change_make_the_room_be_read_again() {
+        for (event_type, event) in [
+            ("m.room.member", json!({"sender": "@u:a", "state_key": "@u:a", "content": {"membership": 7}})),
+            ("m.room.member", member("@bot:a", "@admin:a", "leave")),
+            ("m.room.redaction", json!({"sender": "@u:a", "content": {}, "redacts": "$x"})),
+        ] {
+            let (mut world, room) = world();
+            push(&mut world, event_type, &event);
+            assert_eq!(world.room(room).standing, Standing::Unread, "{event}");
+        }
+    }
+
+    #[test]
+    fn another_room_changes_nothing() {
+        let (mut world, room) = world();
+        let row = row("!other:a", "m.room.redaction", &json!({}));
+        feed(&mut world, &mut Ears::default(), &row);
+        assert_eq!(world.room(room).standing, Standing::Ready);
+    }
+}

@@ -1,0 +1,68 @@
+//! Leaves by choice that are respected no longer. A reading and a push tell who left; that it is pardoned is only in the
+//! database.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, Result};
+use provisioner_policy::World;
+
+use crate::reconcile::reconciler::Reconciler;
+use crate::store::{InboxRow, Pardoned};
+
+/// Every pardon, by the event that is pardoned.
+#[derive(Debug, Default)]
+pub(crate) struct Pardons(HashMap<String, Vec<Pardoned>>);
+
+impl Pardons {
+    pub(crate) fn add(&mut self, pardon: Pardoned) {
+        self.0.entry(pardon.event_id.clone()).or_default().push(pardon);
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Pardoned> {
+        self.0.values().flatten()
+    }
+
+    fn of<'a>(&'a self, rows: &'a [InboxRow]) -> impl Iterator<Item = &'a Pardoned> {
+        rows.iter().filter_map(|row| self.0.get(&row.event_id)).flatten()
+    }
+}
+
+fn apply<'a>(world: &mut World, pardons: impl Iterator<Item = &'a Pardoned>) {
+    for pardon in pardons {
+        let room = world.room_by_id(&pardon.room_id);
+        if let (Some(room), Some(user)) = (room, world.users.get(&pardon.user_id)) {
+            world.pardon(room, user, &pardon.event_id);
+        }
+    }
+}
+
+impl Reconciler {
+    /// Somebody may have asked for a rejoin.
+    pub async fn read_pardons(&mut self) -> Result<()> {
+        self.pardons = None;
+        self.apply_pardons().await
+    }
+
+    /// After a reading of rooms.
+    pub(crate) async fn apply_pardons(&mut self) -> Result<()> {
+        self.know_pardons().await?;
+        apply(&mut self.world, self.pardons.iter().flat_map(Pardons::all));
+        Ok(())
+    }
+
+    /// A leave may be heard of after somebody asked for it to be forgotten.
+    pub(crate) async fn apply_pardons_to(&mut self, rows: &[InboxRow]) -> Result<()> {
+        self.know_pardons().await?;
+        apply(&mut self.world, self.pardons.iter().flat_map(|pardons| pardons.of(rows)));
+        Ok(())
+    }
+
+    async fn know_pardons(&mut self) -> Result<()> {
+        if self.pardons.is_none() {
+            let mut pardons = Pardons::default();
+            self.store.pardons().await.context("read the pardons")?.into_iter().for_each(|one| pardons.add(one));
+            self.pardons = Some(pardons);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,62 @@
+//! After writes, a cheap count of each room: pushes are lost when Synapse restarts, and the first request after it is the
+//! first chance to notice.
+
+use std::time::{Duration, Instant};
+
+use provisioner_policy::{Standing, World};
+use tracing::info;
+
+use crate::homeserver::{CallError, Homeserver};
+use crate::reconcile::read::rooms::distrust;
+
+/// Synapse counts members in the background, a moment after a join.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// Counts that differ at first are given this long before the room is read again.
+const SECOND_LOOK: Duration = Duration::from_secs(2);
+
+/// When to count next, and whether a difference was seen already.
+#[derive(Debug, Default)]
+pub(crate) struct Verify {
+    due: Option<Instant>,
+    second: bool,
+}
+
+impl Verify {
+    /// Something was written: count soon. A count that is due already is put off, so that a long pass counts at its end.
+    pub(crate) fn after_writes(&mut self, now: Instant) {
+        *self = Self { due: Some(now + SETTLE), second: false };
+    }
+
+    /// When the next count is due.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Compares what Synapse counts with the mirror. A difference that stays makes the room be read again, once: a count
+    /// that is wrong for good must not make us read for ever.
+    pub(crate) async fn look(&mut self, homeserver: &Homeserver, world: &mut World) -> Result<(), CallError> {
+        let second = std::mem::take(&mut self.second);
+        self.due = None;
+        let rooms: Vec<_> = world.rooms().filter(|room| world.room(*room).standing == Standing::Ready).collect();
+        for room in rooms {
+            let summary = homeserver.room_summary(&world.policy.rooms[room.index()].id).await?;
+            let joined = u64::from(world.room(room).joined());
+            if summary.joined_members.is_none_or(|counted| counted == joined) {
+                continue;
+            }
+            if second {
+                info!(
+                    room.key = room.key(world),
+                    joined,
+                    counted = summary.joined_members,
+                    "the mirror missed something"
+                );
+                distrust(world, room);
+            } else {
+                *self = Self { due: Some(Instant::now() + SECOND_LOOK), second: true };
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,242 @@
+//! Reading Synapse into the mirror: rooms whole, and the listing of accounts. Requests are O(rooms), never per member.
+
+use std::collections::HashSet;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use provisioner_policy::{
+    Column, Membership, OnServer, POWER_LEVELS, RoomIx, RoomSettings, Setting, Standing, StateEvent, UserIx, World,
+    room_version,
+};
+use serde_json::Value;
+use tracing::{debug, warn};
+
+use crate::reconcile::read::state_sender::{self, Known};
+
+use crate::homeserver::{CallError, Homeserver, MemberEvent, UserEntry};
+
+const CREATE: &str = "m.room.create";
+
+/// What is read of every room besides how it was created.
+const ALWAYS: [&str; 3] = [POWER_LEVELS, "m.room.join_rules", "m.room.tombstone"];
+
+/// The state that policy looks at in a room with these settings, besides how it was created.
+fn read_types(settings: &RoomSettings) -> impl Iterator<Item = &'static str> {
+    let wanted = Setting::ALL.into_iter().filter(|setting| setting.wanted(settings).is_some());
+    let others = wanted.map(|setting| setting.event().0).filter(|kind| !ALWAYS.contains(kind));
+    ALWAYS.into_iter().chain(others)
+}
+
+/// Whether a reading of such a room tells this state.
+pub(crate) fn is_read(settings: &RoomSettings, event_type: &str) -> bool {
+    event_type == CREATE || read_types(settings).any(|one| one == event_type)
+}
+
+/// How much is asked for at once: a start does not wait for one answer after another, and a hundred rooms are not asked for
+/// in one breath.
+const ROOMS_AT_ONCE: usize = 8;
+const STATES_AT_ONCE: usize = 4;
+
+/// Accounts a page. Synapse answers 20,000 in about a quarter of a second.
+const PAGE: u64 = 20_000;
+
+/// One room as Synapse answered it.
+struct Reading {
+    version: String,
+    others: Vec<MemberEvent>,
+    joined: Vec<Box<str>>,
+    state: Vec<(&'static str, StateEvent)>,
+}
+
+/// Reads these rooms. Returns the first transport error, after which more reading is pointless.
+pub async fn observe_rooms(homeserver: &Homeserver, world: &mut World, rooms: &[RoomIx]) -> Result<(), CallError> {
+    let ids: Vec<String> = rooms.iter().map(|room| world.policy.rooms[room.index()].id.clone()).collect();
+    let known: Vec<Known> = rooms.iter().map(|room| Known::of(world, *room)).collect();
+    let reads = ids.iter().zip(&known).map(|(id, known)| read_room(homeserver, id, known));
+    let readings: Vec<_> = stream::iter(reads).buffered(ROOMS_AT_ONCE).collect().await;
+    let mut unreachable = None;
+    for (&room, reading) in rooms.iter().zip(readings) {
+        match reading {
+            Ok(reading) => take_reading(world, room, reading),
+            Err(error) => {
+                let mend = unreadable(&error, &world.policy.bot);
+                note_unreadable(world, room, mend);
+                if error.is_transport() {
+                    unreachable = Some(error);
+                }
+            }
+        }
+    }
+    unreachable.map_or(Ok(()), Err)
+}
+
+fn note_unreadable(world: &mut World, room: RoomIx, why: String) {
+    let standing = Standing::Unreadable(why);
+    if world.room(room).standing != standing {
+        if let Standing::Unreadable(why) = &standing {
+            warn!(room.key = room.key(world), "room cannot be read: {why}");
+        }
+        world.set_standing(room, standing);
+    }
+}
+
+async fn read_room(homeserver: &Homeserver, id: &str, known: &Known) -> Result<Reading, CallError> {
+    // Before the joined ones: somebody admitted in between is then in both lists rather than in neither.
+    let others = match homeserver.other_members(id).await {
+        // Only the admin API tells a room that is not there from one that the bot is not in.
+        Err(CallError::BotNotInRoom) => {
+            return Err(homeserver.room_summary(id).await.err().unwrap_or(CallError::BotNotInRoom));
+        }
+        others => others?,
+    };
+    let joined = homeserver.joined_members(id).await?;
+    // A bot that left reads the room's past with 200: everything below would be stale.
+    if !joined.iter().any(|member| **member == *homeserver.user_id()) {
+        return Err(CallError::BotNotInRoom);
+    }
+    let reads = read_types(&known.settings).map(|event_type| read_state(homeserver, id, known, event_type));
+    let (created, state) = tokio::join!(
+        homeserver.state_event(id, CREATE, ""),
+        stream::iter(reads).buffered(STATES_AT_ONCE).try_collect::<Vec<_>>(),
+    );
+    let mut state: Vec<_> = state?.into_iter().flatten().collect();
+    let mut version = String::new();
+    if let Some(created) = created? {
+        let content: Value = serde_json::from_str(created.content.get()).unwrap_or_default();
+        room_version(&content).clone_into(&mut version);
+        let event_id = created.event_id.unwrap_or_default();
+        state.push((CREATE, StateEvent { content, sender: created.sender, event_id }));
+    }
+    Ok(Reading { version, others, joined, state })
+}
+
+async fn read_state(
+    homeserver: &Homeserver,
+    id: &str,
+    known: &Known,
+    event_type: &'static str,
+) -> Result<Option<(&'static str, StateEvent)>, CallError> {
+    let Some(content) = homeserver.state_content(id, event_type, "").await? else { return Ok(None) };
+    let event = state_sender::of(homeserver, id, known, event_type, content).await?;
+    Ok(Some((event_type, event)))
+}
+
+fn take_reading(world: &mut World, room: RoomIx, reading: Reading) {
+    // Each name is looked up once: of a million members that is most of the work.
+    let others: Vec<UserIx> = reading.others.iter().map(|member| world.intern(&member.user_id)).collect();
+    let joined: Vec<UserIx> = reading.joined.into_iter().map(|member| world.intern(&member)).collect();
+    let missing = missing(world, room, joined.iter().chain(&others));
+    if missing > 0 {
+        let why = format!(
+            "Synapse's answer lacks {missing} people who have a membership there, and memberships do not vanish: it is not \
+             believed, and asked for again (if it is right all the same, restart this service)"
+        );
+        return note_unreadable(world, room, why);
+    }
+    let mut anew = world.room_anew(room, reading.version);
+    for (&user, member) in others.iter().zip(&reading.others) {
+        let by_the_user = member.sender == member.user_id;
+        let Some(membership) = Membership::of_event(&member.membership, by_the_user) else { continue };
+        anew.take_membership(user, membership, Some(&member.event_id));
+    }
+    for user in joined {
+        anew.take_membership(user, Membership::Join, None);
+        world.set_present(user);
+    }
+    for (event_type, event) in reading.state {
+        world.take_state(&mut anew, event_type, event);
+    }
+    anew.standing = Standing::Ready;
+    world.set_room(room, anew);
+    debug!(room.key = room.key(world), members = world.room(room).joined(), "room read");
+}
+
+/// How many of those who had a membership are not `there`, in neither list of the answer: whoever leaves keeps a membership,
+/// `leave`. A list that is empty or cut short, with 200, would make us forget who left by choice.
+fn missing<'a>(world: &World, room: RoomIx, there: impl Iterator<Item = &'a UserIx>) -> usize {
+    if world.room(room).members().next().is_none() {
+        return 0;
+    }
+    let mut listed = Column::<bool>::default();
+    for &user in there {
+        listed.set(user, true);
+    }
+    // Who left the room that this one replaced never was in this one.
+    let followed = world.policy.followed(&world.policy.rooms[room.index()].id);
+    let strangers: HashSet<UserIx> =
+        followed.into_iter().flat_map(|one| &one.departures).filter_map(|(mxid, _)| world.users.get(mxid)).collect();
+    world.room(room).members().filter(|(user, _)| !listed.get(*user) && !strangers.contains(user)).count()
+}
+
+fn unreadable(error: &CallError, bot: &str) -> String {
+    match error {
+        CallError::BotNotInRoom => format!(
+            "the bot {bot} is not in the room, or there is no such room; check the id, and run `phenom-provisioner bootstrap` to let the bot in"
+        ),
+        CallError::RoomUnknown => "Synapse knows no such room; check its id (a room ID, never an alias)".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Reads the listing of accounts, if their number is not the one it was, and else only who is a server admin: that changes
+/// without a push and without a new account. Returns the number.
+pub(crate) async fn observe_accounts(
+    homeserver: &Homeserver,
+    world: &mut World,
+    known_total: Option<u64>,
+) -> Result<Option<u64>, CallError> {
+    if let (true, Some(known)) = (world.mirror.accounts_listed, known_total) {
+        let total = homeserver.list_users(0, 1).await?.total;
+        if total == Some(known) {
+            observe_admins(homeserver, world).await?;
+            return Ok(total);
+        }
+    }
+    let (mut from, mut total, mut unreadable) = (Some(0), None, 0);
+    while let Some(start) = from {
+        let page = homeserver.list_users(start, PAGE).await?;
+        for entry in &page.users {
+            world.set_on_server(&entry.name, on_server(entry));
+        }
+        unreadable += page.unreadable;
+        (from, total) = (page.next, page.total);
+    }
+    if unreadable > 0 {
+        warn!(entries = unreadable, "some accounts in Synapse's listing could not be read and count as absent");
+    }
+    world.set_accounts_listed(true);
+    Ok(total)
+}
+
+/// Takes over who is a server admin. From an answer that is not the whole truth only what is in it is taken: nobody
+/// counts as no admin because they were left out.
+async fn observe_admins(homeserver: &Homeserver, world: &mut World) -> Result<(), CallError> {
+    let answer = homeserver.server_admins().await?;
+    for entry in &answer.users {
+        world.set_on_server(&entry.name, on_server(entry));
+    }
+    if !answer.complete {
+        warn!(
+            admins = answer.users.len(),
+            "Synapse's list of server admins is incomplete or lacks the bot: nobody counts as no admin for its sake"
+        );
+        return Ok(());
+    }
+    let listed: HashSet<UserIx> = answer.users.iter().filter_map(|entry| world.users.get(&entry.name)).collect();
+    let no_longer: Vec<_> =
+        world.mirror.accounts.iter().filter(|(user, there)| there.admin && !listed.contains(user)).collect();
+    for (user, there) in no_longer {
+        world.set_there(user, OnServer { admin: false, ..there });
+    }
+    Ok(())
+}
+
+fn on_server(entry: &UserEntry) -> OnServer {
+    OnServer { present: true, deactivated: entry.deactivated, locked: entry.locked, admin: entry.admin }
+}
+
+/// A room whose mirror is no longer trusted: read again before the next plan.
+pub(crate) fn distrust(world: &mut World, room: RoomIx) {
+    if world.room(room).standing == Standing::Ready {
+        world.set_standing(room, Standing::Unread);
+    }
+}

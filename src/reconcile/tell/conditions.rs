@@ -1,0 +1,232 @@
+//! Conditions that a person must act on, for as long as they last. The Staff room is told of each.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use provisioner_policy::{ChangeKey, SourceState, Standing, World};
+
+use crate::reconcile::reconciler::Reconciler;
+use crate::reconcile::tell::bot_power;
+
+/// A source that fails for less is left to itself.
+const SOURCE_PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+/// A room that cannot be read is looked at again within this.
+const ROOM_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The key of what the dead-letter queue holds.
+const DEAD_LETTERS: &str = "dead letters";
+
+/// What the queue is called.
+const QUEUE: &str = "the queue";
+
+/// Something that lasts and that somebody must act on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// The same for as long as it is the same trouble.
+    pub key: String,
+    /// What it is, and the mend.
+    pub text: String,
+    /// How long it must last before anybody is told.
+    pub patience: Duration,
+}
+
+/// Everything that lasts, and what nobody can say yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Conditions {
+    pub lasting: Vec<Condition>,
+    /// Keys of conditions about what was not read since the start: they may last or be over.
+    pub unknown: Vec<String>,
+}
+
+impl Reconciler {
+    /// What lasts now.
+    pub(crate) fn conditions(&self) -> Conditions {
+        let world = self.world();
+        let (mut conditions, mut unknown) = (Vec::new(), Vec::new());
+        for room in world.rooms() {
+            let key = room.key(world);
+            match &world.room(room).standing {
+                Standing::Ready => {
+                    if let Some(successor) = world.room(room).successor() {
+                        conditions.push(Condition {
+                            key: format!("tombstone {key}"),
+                            text: format!(
+                                "{key} was replaced by {successor}, and nothing is enforced in it any more. `follow {key}` moves \
+                                 its policy to the new room; or put the new id into the configuration"
+                            ),
+                            patience: Duration::ZERO,
+                        });
+                    } else if let Some(lacks) = bot_power::lacks(world, room) {
+                        conditions.push(Condition {
+                            key: format!("power {key}"),
+                            text: lacks,
+                            patience: ROOM_PATIENCE,
+                        });
+                    }
+                }
+                // While Synapse does not answer at all, every room is unreadable, and none of them is the trouble.
+                Standing::Unreadable(why) if self.homeserver_trouble().is_none() => conditions.push(Condition {
+                    key: format!("room {key}"),
+                    text: format!("{key} cannot be read, and nothing is planned in it: {why}"),
+                    patience: ROOM_PATIENCE,
+                }),
+                Standing::Unread | Standing::Unreadable(_) => {
+                    unknown.extend(["room", "tombstone", "power"].map(|what| format!("{what} {key}")));
+                }
+            }
+        }
+        let facts = &world.facts;
+        let mut states = vec![("the roster".to_owned(), &facts.roster), ("the pool".to_owned(), &facts.pool)];
+        states.extend(
+            facts.group_states.iter().map(|(name, state)| (format!("group {:?}", world.names.text(*name)), state)),
+        );
+        states.sort_by(|one, other| one.0.cmp(&other.0));
+        for (source, state) in states {
+            match state {
+                SourceState::Failing(why) => conditions.push(failing(&source, why)),
+                SourceState::Unread => unknown.push(source_key(&source)),
+                SourceState::Good => {}
+            }
+        }
+        conditions.extend(fighting(world, |key| self.quarrels.is_told(key)));
+        Conditions { lasting: conditions, unknown }
+    }
+}
+
+fn source_key(source: &str) -> String {
+    format!("source {source}")
+}
+
+/// A source fails now and then; one that fails for long keeps people in rooms, or out of them.
+fn failing(source: &str, why: &str) -> Condition {
+    Condition {
+        key: source_key(source),
+        text: format!("{source} cannot be read, and nobody is removed for its sake: {why}"),
+        patience: SOURCE_PATIENCE,
+    }
+}
+
+/// One condition for each kind of change in each room that somebody keeps undoing. Who keeps it up is named for one of
+/// them; `plan` has them all.
+fn fighting(world: &World, is_told: impl Fn(&ChangeKey) -> bool) -> Vec<Condition> {
+    let mut fights: BTreeMap<(&str, &str), Vec<(String, String)>> = BTreeMap::new();
+    for (key, quarrel) in world.quarrels.iter().filter(|(key, _)| is_told(key)) {
+        let room = key.room.map_or("", |room| room.key(world));
+        let subject = world.subject_of(key).unwrap_or_default();
+        fights.entry((room, key.kind.as_str())).or_default().push((subject, quarrel.text()));
+    }
+    let condition = |((room, kind), mut whose): ((&str, &str), Vec<(String, String)>)| {
+        whose.sort();
+        let (subject, why) = &whose[0];
+        let place = if room.is_empty() { String::new() } else { format!(" in {room}") };
+        let about = if subject.is_empty() { String::new() } else { format!(" of {subject}") };
+        let more = match whose.len() {
+            1 => String::new(),
+            count => format!(" ({count} such changes; `plan` has them all)"),
+        };
+        Condition {
+            key: format!("quarrel {kind} {room}"),
+            text: format!("{kind}{place}{about} is not repeated any more: {why}{more}"),
+            patience: Duration::ZERO,
+        }
+    };
+    fights.into_iter().map(condition).collect()
+}
+
+/// How the queue of sign-ups fares.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueueHealth {
+    /// Age of the oldest message in hand.
+    pub oldest: Duration,
+    /// Messages in hand.
+    pub in_hand: usize,
+    /// Why messages are not received, or not worked on.
+    pub trouble: Option<String>,
+    /// Why no message can be received.
+    pub not_received: Option<String>,
+    /// Messages in the dead-letter queue, where there is one and it answered.
+    pub dead_letters: Option<u64>,
+    /// The dead-letter queue was asked, or there is none.
+    pub is_asked: bool,
+}
+
+impl QueueHealth {
+    /// What lasts of the queue.
+    pub fn conditions(&self) -> Conditions {
+        let not_received = self.not_received.as_ref().map(|why| Condition {
+            key: source_key(QUEUE),
+            text: format!("{QUEUE} cannot be read, and who has confirmed their sign-up waits: {why}"),
+            patience: SOURCE_PATIENCE,
+        });
+        let unknown = if self.is_asked { Vec::new() } else { vec![DEAD_LETTERS.to_owned(), source_key(QUEUE)] };
+        Conditions { lasting: self.dead_letters().into_iter().chain(not_received).collect(), unknown }
+    }
+
+    /// Dead letters are sign-ups that nobody will work on by themselves.
+    fn dead_letters(&self) -> Option<Condition> {
+        let count = self.dead_letters.filter(|count| *count > 0)?;
+        let messages = if count == 1 { "1 message lies".to_owned() } else { format!("{count} messages lie") };
+        Some(Condition {
+            key: DEAD_LETTERS.to_owned(),
+            text: format!(
+                "{messages} in the dead-letter queue. The log says why each was refused or failed; when that is mended, move \
+                 them back to the queue (SQS: start a redrive), or delete them if they are not ours"
+            ),
+            patience: Duration::ZERO,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use provisioner_policy::{Kind, Quarrel};
+
+    use super::*;
+    use crate::reconcile::pushes::tests::world as small_world;
+
+    #[test]
+    fn dead_letters_are_told_of_until_there_are_none() {
+        let text = |dead_letters| {
+            QueueHealth { dead_letters, ..QueueHealth::default() }.dead_letters().map(|condition| condition.text)
+        };
+        assert_eq!((text(None), text(Some(0))), (None, None));
+        assert!(text(Some(1)).unwrap().starts_with("1 message lies in the dead-letter queue."));
+        assert!(text(Some(7)).unwrap().starts_with("7 messages lie in the dead-letter queue."));
+    }
+
+    #[test]
+    fn a_queue_that_answers_nothing_is_a_source_that_fails_and_one_that_was_not_asked_says_nothing() {
+        let deaf =
+            QueueHealth { not_received: Some("it is gone".to_owned()), is_asked: true, ..QueueHealth::default() };
+        let Conditions { lasting, unknown } = deaf.conditions();
+        assert_eq!((lasting.len(), lasting[0].patience, unknown.len()), (1, SOURCE_PATIENCE, 0));
+        assert_eq!(lasting[0].key, "source the queue");
+        let unasked = QueueHealth::default().conditions();
+        assert_eq!((unasked.lasting.len(), unasked.unknown.len()), (0, 2));
+    }
+
+    #[test]
+    fn those_who_undo_one_kind_of_thing_in_one_room_are_one_alert() {
+        let (mut world, room) = small_world();
+        for (name, by) in [("@b:a", Some("@eve:a")), ("@a:a", None)] {
+            let user = Some(world.intern(name));
+            let key = ChangeKey { kind: Kind::Remove, room: Some(room), user, detail: 0 };
+            let by = by.map(str::to_owned);
+            let quarrel = Quarrel { times: 5, window_minutes: 10, by, again_at: "12:00:00 UTC".to_owned() };
+            world.begin_quarrel(key, quarrel);
+        }
+        let fights = fighting(&world, |_| true);
+        let name = room.key(&world);
+        assert_eq!(fights.len(), 1, "{fights:?}");
+        assert_eq!(fights[0].key, format!("quarrel remove {name}"));
+        assert_eq!(
+            fights[0].text,
+            format!(
+                "remove in {name} of @a:a is not repeated any more: undone 5 times in 10 minutes by somebody; ask them why, or \
+                 take their power to do it; it is tried again at 12:00:00 UTC (2 such changes; `plan` has them all)"
+            )
+        );
+        assert_eq!(fighting(&world, |_| false), [], "nobody has undone it again");
+    }
+}

@@ -1,0 +1,71 @@
+//! What a plan leaves behind without being carried out: gauges, and the report's counts.
+
+use provisioner_policy::{Kind, Mode, Plan, Quarrel, Standing, World};
+
+use crate::reconcile::report::PassReport;
+
+/// What our metrics mean, for `/metrics`.
+pub fn describe_metrics() {
+    metrics::describe_counter!("provisioner_actions_total", "Actions attempted or withheld, by kind, mode and outcome");
+    metrics::describe_gauge!("provisioner_drift", "Planned actions by kind and room: what is not as it should be");
+    metrics::describe_gauge!("provisioner_members", "Joined members of a managed room");
+    metrics::describe_counter!(
+        "provisioner_passes_total",
+        "Passes, by outcome: done, held by the guard in part, failed, paused"
+    );
+    metrics::describe_gauge!("provisioner_held_plans", "Held plans that wait for somebody to decide: 0 or 1");
+    metrics::describe_gauge!("provisioner_paused", "1 while somebody has paused every write");
+    metrics::describe_histogram!("provisioner_pass_seconds", metrics::Unit::Seconds, "How long a pass took");
+}
+
+/// Sets the gauges `drift` and `members`.
+pub(crate) fn measure(world: &World, plan: &Plan) {
+    let undone = |kind, room| {
+        let undone = plan.undone.iter().map(|action| &action.change);
+        undone.filter(|change| (change.kind(), change.room()) == (kind, room)).count()
+    };
+    let drift = |kind, room| (plan.of(room, kind).len() + undone(kind, room)) as f64;
+    for kind in Kind::ALL {
+        if !kind.is_of_a_room() {
+            metrics::gauge!("provisioner_drift", "kind" => kind.as_str(), "room" => "").set(drift(kind, None));
+            continue;
+        }
+        for room in world.rooms() {
+            metrics::gauge!("provisioner_drift", "kind" => kind.as_str(), "room" => room.key(world).to_owned())
+                .set(drift(kind, Some(room)));
+        }
+    }
+    for room in world.rooms().filter(|room| world.room(*room).standing == Standing::Ready) {
+        metrics::gauge!("provisioner_members", "room" => room.key(world).to_owned())
+            .set(f64::from(world.room(room).joined()));
+    }
+}
+
+/// The counts of a plan, before anything is carried out.
+pub(crate) fn report(world: &World, plan: &Plan) -> PassReport {
+    let held = plan.held_part(world);
+    let unreadable = plan.idle_rooms.iter().filter_map(|room| match &world.room(*room).standing {
+        Standing::Ready => None,
+        Standing::Unread => Some(format!("room {} has not been read", room.key(world))),
+        Standing::Unreadable(why) => Some(format!("room {}: {why}", room.key(world))),
+    });
+    let undone = plan.undone.iter().map(|action| {
+        let change = &action.change;
+        let about = change.counted().first().and_then(|key| world.subject_of(key));
+        let words: Vec<String> =
+            change.room().map(|room| room.key(world).to_owned()).into_iter().chain(about).collect();
+        let why = world.quarrel(change).map(Quarrel::text).unwrap_or_default();
+        format!("{} {}: {why}", change.kind().as_str(), words.join(" "))
+    });
+    PassReport {
+        plan_id: plan.id(world),
+        observed: plan.actions.iter().filter(|action| action.mode == Mode::Observe).count(),
+        held: plan.held().count(),
+        held_id: held.as_ref().map(|part| part.id.clone()),
+        held_because: held.map(|part| part.reasons).unwrap_or_default(),
+        blocked: plan.blocked.len() + plan.undone.len(),
+        errors: unreadable.collect(),
+        notices: plan.notices(world).into_iter().chain(undone).collect(),
+        ..PassReport::default()
+    }
+}
