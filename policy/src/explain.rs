@@ -4,12 +4,12 @@ use serde::Serialize;
 
 use crate::entitlement::Entitlement;
 use crate::facts::Account;
+use crate::fight::Fight;
 use crate::mirror::{Membership, Standing};
 use crate::obstacle::Obstacle;
 use crate::plan::Because;
 use crate::planner::{AdminVerdict, Verdict, judge, judge_admin, why_not};
 use crate::power::{Judged, PowerVerdict};
-use crate::quarrel::Quarrel;
 use crate::users::UserIx;
 use crate::world::{RoomIx, World};
 
@@ -86,8 +86,8 @@ impl World {
         let by = self.admin_selector(user).filter(|_| self.users.is_local(user) && self.may_belong(user));
         let text = |because: Because| because.text(self, None, Some(user));
         let because = match judge_admin(self, user, self.admins_freeze().is_some()) {
-            AdminVerdict::Do(change, _) if self.quarrel(&change).is_some() => {
-                self.quarrel(&change).map(Quarrel::text).unwrap_or_default()
+            AdminVerdict::Do(change, _) if self.fight(&change).is_some() => {
+                self.fight(&change).map(Fight::text).unwrap_or_default()
             }
             AdminVerdict::Do(change, because) if change.takes() > 0 => format!("will be revoked: {}", text(because)),
             AdminVerdict::Do(_, because) => format!("will be granted: {}", text(because)),
@@ -140,8 +140,8 @@ impl World {
         }
         let text = |because: Because| because.text(self, Some(room), Some(user));
         match judge(self, room, user, self.freeze(room).is_some()) {
-            Verdict::Do(change, _) if self.quarrel(&change).is_some() => {
-                self.quarrel(&change).map(Quarrel::text).unwrap_or_default()
+            Verdict::Do(change, _) if self.fight(&change).is_some() => {
+                self.fight(&change).map(Fight::text).unwrap_or_default()
             }
             Verdict::Do(change, because) if change.takes() > 0 => {
                 format!("will be removed: {}", text(because))
@@ -192,8 +192,8 @@ impl World {
                 format!("{}, and a level below the room's default is left alone", words())
             }
             PowerVerdict::Right => words(),
-            PowerVerdict::Edit(edit) if self.level_quarrel(room, edit).is_some() => {
-                self.level_quarrel(room, edit).map(Quarrel::text).unwrap_or_default()
+            PowerVerdict::Edit(edit) if self.level_fight(room, edit).is_some() => {
+                self.level_fight(room, edit).map(Fight::text).unwrap_or_default()
             }
             PowerVerdict::Edit(edit) if edit.lowers => format!("to be lowered: {}", words()),
             PowerVerdict::Edit(_) => format!("to be raised: {}", words()),

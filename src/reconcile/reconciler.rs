@@ -20,7 +20,7 @@ use crate::reconcile::act::backoff::Backoff;
 use crate::reconcile::act::{Executor, Tried};
 use crate::reconcile::brakes::approval::Approval;
 use crate::reconcile::brakes::fight_report;
-use crate::reconcile::brakes::fights::Quarrels;
+use crate::reconcile::brakes::fights::Fights;
 use crate::reconcile::brakes::held::HeldPlans;
 use crate::reconcile::brakes::withheld::{self, Withheld};
 use crate::reconcile::pushes::Ears;
@@ -44,7 +44,7 @@ pub struct Reconciler {
     pub(crate) homeserver: Homeserver,
     pub(crate) roster: Option<Roster>,
     pub(crate) backoff: Backoff,
-    pub(crate) quarrels: Quarrels,
+    pub(crate) fights: Fights,
     pub(crate) verify: Verify,
     withheld: Withheld,
     held: HeldPlans,
@@ -99,7 +99,7 @@ impl Reconciler {
             homeserver,
             roster,
             backoff: Backoff::default(),
-            quarrels: Quarrels::default(),
+            fights: Fights::default(),
             verify: Verify::default(),
             withheld: Withheld::default(),
             held: HeldPlans::default(),
@@ -134,7 +134,7 @@ impl Reconciler {
     /// When something is due by itself: a failed action's next try, or a count.
     pub fn next_due(&self) -> Option<Instant> {
         let now = Instant::now();
-        let due = [self.backoff.next(now), self.quarrels.next(&self.world, now), self.verify.due()];
+        let due = [self.backoff.next(now), self.fights.next(&self.world, now), self.verify.due()];
         due.into_iter().flatten().min()
     }
 
@@ -202,11 +202,11 @@ impl Reconciler {
     #[instrument(name = "reconcile.pass", skip_all)]
     pub async fn slice(&mut self, pass: &mut Option<(PassId, i32)>, stop: &CancellationToken) -> Result<Slice> {
         let now = Instant::now();
-        self.quarrels.undone(std::mem::take(&mut self.ears.changed), now);
-        self.quarrels.end(&mut self.world, now);
+        self.fights.undone(std::mem::take(&mut self.ears.changed), now);
+        self.fights.end(&mut self.world, now);
         let mut plan = self.plan().await?;
         let released = self.approval.release(&mut plan);
-        let narrowed = self.quarrels.narrow(&self.world, &mut plan, now);
+        let narrowed = self.fights.narrow(&self.world, &mut plan, now);
         // A plan that was dealt with is known by its number, whatever woke us.
         let number = self.planner.version().filter(|_| !released && !narrowed);
         let is_known = number.is_some() && self.told.as_ref().map(|(number, _)| *number) == number;
@@ -349,12 +349,12 @@ impl Reconciler {
     }
 
     fn may_try(&self, change: &Change, now: Instant) -> bool {
-        self.backoff.is_due(change, now) && self.quarrels.is_due(change, now)
+        self.backoff.is_due(change, now) && self.fights.is_due(change, now)
     }
 
     fn note_success(&mut self, change: &Change, now: Instant) {
         self.backoff.succeeded(change);
-        self.quarrels.done(&mut self.world, change, now);
+        self.fights.done(&mut self.world, change, now);
     }
 
     fn on_server(&mut self, user: UserIx, change: impl FnOnce(OnServer) -> OnServer) {

@@ -67,7 +67,7 @@ impl Planner {
             Some(last) => last.version + 1,
             None => 0,
         };
-        let is_decided = !self.judged.takes(world) && world.quarrels.is_empty();
+        let is_decided = !self.judged.takes(world) && world.fights.is_empty();
         let plan = (!is_decided).then(|| {
             let mut plan = Plan::clone(&self.judged);
             finish(world, recent, &mut plan);

@@ -16,11 +16,11 @@ pub use self::incremental::Planner;
 pub(crate) use self::membership::{Verdict, judge, why_not};
 use self::order::sort;
 use self::power::Levelled;
+use crate::fight::withdraw;
 use crate::guard::{Recent, guard};
 use crate::mirror::Standing;
 use crate::plan::{Action, Because, Change, Plan};
 use crate::pool_move::pool_move;
-use crate::quarrel::withdraw;
 use crate::world::{RoomIx, World};
 
 /// The whole plan. `recent` is what was taken away within the guard's window.

@@ -15,11 +15,11 @@ use hashbrown::{HashMap, HashSet};
 use self::changes::Changes;
 pub(crate) use self::changes::Touched;
 use crate::facts::Facts;
+use crate::fight::Fight;
 use crate::mirror::{Mirror, RoomMirror};
 use crate::names::{NameIx, Names};
 use crate::plan::ChangeKey;
 use crate::policy::{Policy, RoomPolicy};
-use crate::quarrel::Quarrel;
 use crate::selector::Selector;
 use crate::users::{UserIx, Users};
 
@@ -68,7 +68,7 @@ pub struct Known {
     pub facts: Facts,
     pub mirror: Mirror,
     /// What somebody keeps undoing.
-    pub quarrels: HashMap<ChangeKey, Quarrel>,
+    pub fights: HashMap<ChangeKey, Fight>,
     pub(crate) members: Vec<Vec<Matcher>>,
     /// Grants of each room, with their levels.
     pub(crate) power: Vec<Vec<(i64, Vec<Matcher>)>>,
@@ -97,9 +97,9 @@ impl World {
         let mirror =
             Mirror { rooms: policy.rooms.iter().map(|_| RoomMirror::default()).collect(), ..Mirror::default() };
         let changes = Changes::of_rooms(policy.rooms.len());
-        let (facts, quarrels) = (Facts::default(), HashMap::new());
+        let (facts, fights) = (Facts::default(), HashMap::new());
         let known =
-            Known { policy, users, names, facts, mirror, quarrels, members, power, admins, operators, exempt, bot };
+            Known { policy, users, names, facts, mirror, fights, members, power, admins, operators, exempt, bot };
         Self { known, changes }
     }
 
@@ -120,23 +120,23 @@ impl World {
     }
 
     /// Notes that somebody keeps undoing a change, or what is known of it by now.
-    pub fn begin_quarrel(&mut self, key: ChangeKey, quarrel: Quarrel) {
+    pub fn begin_fight(&mut self, key: ChangeKey, fight: Fight) {
         self.changes.something();
-        self.known.quarrels.insert(key, quarrel);
+        self.known.fights.insert(key, fight);
     }
 
     /// Notes who undoes a change.
-    pub fn name_culprit(&mut self, key: &ChangeKey, by: Option<String>) {
+    pub fn name_reverter(&mut self, key: &ChangeKey, by: Option<String>) {
         self.changes.something();
-        if let Some(quarrel) = self.known.quarrels.get_mut(key) {
-            quarrel.by = by;
+        if let Some(fight) = self.known.fights.get_mut(key) {
+            fight.by = by;
         }
     }
 
-    /// A quarrel is over.
-    pub fn end_quarrel(&mut self, key: &ChangeKey) {
+    /// A fight is over.
+    pub fn end_fight(&mut self, key: &ChangeKey) {
         self.changes.something();
-        self.known.quarrels.remove(key);
+        self.known.fights.remove(key);
     }
 }
 

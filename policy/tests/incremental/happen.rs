@@ -73,21 +73,21 @@ pub(crate) fn happen(world: &mut World, recent: &mut Recent, step: Step) {
             world.follow(moved.map(one).into_iter().collect());
             world.inherit_departures();
         }
-        Step::Quarrel(which) => {
+        Step::Fight(which) => {
             let plan = plan(world, recent);
             let change = plan.actions.get(which % plan.actions.len().max(1)).map(|action| &action.change);
             if let Some(key) = change.and_then(|change| change.counted().into_iter().next()) {
-                let quarrel = Quarrel { times: 5, window_minutes: 10, by: None, again_at: "later".into() };
-                world.begin_quarrel(key, quarrel);
+                let fight = Fight { times: 5, window_minutes: 10, by: None, again_at: "later".into() };
+                world.begin_fight(key, fight);
             }
         }
-        Step::Culprit(which) => {
-            let key = world.quarrels.keys().nth(which % world.quarrels.len().max(1)).copied();
-            key.iter().for_each(|key| world.name_culprit(key, Some(mxid(2))));
+        Step::Reverter(which) => {
+            let key = world.fights.keys().nth(which % world.fights.len().max(1)).copied();
+            key.iter().for_each(|key| world.name_reverter(key, Some(mxid(2))));
         }
-        Step::QuarrelsEnd => {
-            let keys: Vec<ChangeKey> = world.quarrels.keys().copied().collect();
-            keys.iter().for_each(|key| world.end_quarrel(key));
+        Step::FightsEnd => {
+            let keys: Vec<ChangeKey> = world.fights.keys().copied().collect();
+            keys.iter().for_each(|key| world.end_fight(key));
         }
         Step::Adjusted(modes) => world.adjust(|policy| policy.modes = modes),
         Step::Seen(user) => drop(world.intern(&mxid(user))),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use provisioner_policy::{Action, BlockedView, Mode, Plan, Quarrel, World};
+use provisioner_policy::{Action, BlockedView, Fight, Mode, Plan, World};
 
 use super::Failure;
 use crate::commands::room::desk::Desk;
@@ -89,7 +89,7 @@ struct Stuck {
 fn stuck(world: &World, plan: &Plan, limit: usize) -> Vec<Stuck> {
     let undone = plan.undone.iter().map(|action| {
         let (kind, view) = (action.change.kind().as_str(), action.view(world));
-        let because = world.quarrel(&action.change).map(Quarrel::text).unwrap_or_default();
+        let because = world.fight(&action.change).map(Fight::text).unwrap_or_default();
         Stuck { kind, room: view.room.unwrap_or_default(), user: view.user.unwrap_or_default(), because }
     });
     let blocked = plan.blocked.iter().map(|blocked| {

@@ -21,34 +21,34 @@ pub(crate) struct Stopped {
 
 impl Reconciler {
     /// Learns once what was done lately, and what is no longer repeated.
-    pub(crate) async fn read_quarrels(&mut self) -> Result<()> {
-        if self.quarrels.read {
+    pub(crate) async fn read_fights(&mut self) -> Result<()> {
+        if self.fights.read {
             return Ok(());
         }
         let lines = self.store.done_lately(WINDOW.as_secs_f64()).await.context("read what was done lately")?;
-        self.quarrels.inherit(&mut self.world, lines, Instant::now());
-        let keys: Vec<ChangeKey> = self.world.quarrels.keys().copied().collect();
+        self.fights.inherit(&mut self.world, lines, Instant::now());
+        let keys: Vec<ChangeKey> = self.world.fights.keys().copied().collect();
         for key in keys {
-            self.name_culprit(&key).await?;
+            self.name_reverter(&key).await?;
         }
         Ok(())
     }
 
-    /// What became a quarrel since the last pass: a person must act. Answers with the lines for the ledger.
+    /// What became a fight since the last pass: a person must act. Answers with the lines for the ledger.
     pub(crate) async fn stopped(&mut self, plan: &Plan) -> Result<Vec<Stopped>> {
         let mut stopped = Vec::new();
         for action in &plan.undone {
             let Some(key) = action.change.counted().into_iter().next() else { continue };
-            if !self.quarrels.told.insert(key) {
+            if !self.fights.told.insert(key) {
                 continue;
             }
-            self.name_culprit(&key).await?;
-            let Some(quarrel) = self.world.quarrels.get(&key) else { continue };
-            let (detail, entry) = (quarrel.text(), entry(&self.world, action, 0));
+            self.name_reverter(&key).await?;
+            let Some(fight) = self.world.fights.get(&key) else { continue };
+            let (detail, entry) = (fight.text(), entry(&self.world, action, 0));
             error!(
                 user.id = entry.user_id,
                 room.key = entry.room_key,
-                sender = quarrel.by,
+                sender = fight.by,
                 "{} is no longer repeated: {detail}",
                 entry.kind
             );
@@ -57,9 +57,9 @@ impl Reconciler {
         Ok(stopped)
     }
 
-    async fn name_culprit(&mut self, key: &ChangeKey) -> Result<()> {
+    async fn name_reverter(&mut self, key: &ChangeKey) -> Result<()> {
         let by = reverter::find(&self.store, &self.world, key).await?;
-        self.world.name_culprit(key, by);
+        self.world.name_reverter(key, by);
         Ok(())
     }
 }

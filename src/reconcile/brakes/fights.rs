@@ -1,4 +1,4 @@
-//! Quarrels: what is done and undone again and again within ten minutes is done ever more slowly, then not at all, and a
+//! Fights: what is done and undone again and again within ten minutes is done ever more slowly, then not at all, and a
 //! person is told who undoes it. What was done lately is in the ledger, so a restart does not begin the count anew.
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use provisioner_policy::{Change, ChangeKey, Kind, Plan, Quarrel, RoomIx, Setting, World};
+use provisioner_policy::{Change, ChangeKey, Fight, Kind, Plan, RoomIx, Setting, World};
 use serde_json::Value;
 
 use crate::store::Lately;
@@ -18,13 +18,13 @@ const MOST: usize = 5;
 const MOST_LOST: usize = 8;
 /// What is done more often than this within [`WINDOW`] waits before it is done again: two who disagree do not fill a room.
 const AT_ONCE: usize = 2;
-/// Left alone for so long, the quarrel is over.
+/// Left alone for so long, the fight is over.
 pub(crate) const WINDOW: Duration = Duration::from_secs(600);
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 
 /// What was done lately, and how often.
 #[derive(Debug, Default)]
-pub(crate) struct Quarrels {
+pub(crate) struct Fights {
     done: HashMap<ChangeKey, VecDeque<Instant>>,
     /// Of the levels among them, when somebody else changed them and meant to.
     undone: HashMap<ChangeKey, VecDeque<Instant>>,
@@ -33,7 +33,7 @@ pub(crate) struct Quarrels {
     tidied: Option<Instant>,
 }
 
-impl Quarrels {
+impl Fights {
     /// Takes over what earlier processes did.
     pub(crate) fn inherit(&mut self, world: &mut World, lines: Vec<Lately>, now: Instant) {
         self.read = true;
@@ -105,13 +105,13 @@ impl Quarrels {
     fn begin(&mut self, world: &mut World, key: ChangeKey, now: Instant) {
         let Some(times) = self.done.get(&key) else { return };
         let again = self.until(&key).map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
-        let quarrel = Quarrel {
+        let fight = Fight {
             times: u32::try_from(times.len()).unwrap_or(u32::MAX),
             window_minutes: WINDOW.as_secs() / 60,
             by: None,
             again_at: (Utc::now() + again).format("%H:%M:%S UTC").to_string(),
         };
-        world.begin_quarrel(key, quarrel);
+        world.begin_fight(key, fight);
     }
 
     /// Whether a change was undone once more since it stopped, so that a person was told.
@@ -123,12 +123,12 @@ impl Quarrels {
         self.done.get(key)?.back().map(|last| *last + WINDOW)
     }
 
-    /// Ends the quarrels that were left alone for long enough.
+    /// Ends the fights that were left alone for long enough.
     pub(crate) fn end(&mut self, world: &mut World, now: Instant) {
         let over = |key: &ChangeKey| self.until(key).is_none_or(|until| until <= now);
-        let ended: Vec<ChangeKey> = world.quarrels.keys().copied().filter(over).collect();
+        let ended: Vec<ChangeKey> = world.fights.keys().copied().filter(over).collect();
         for key in ended {
-            world.end_quarrel(&key);
+            world.end_fight(&key);
             self.done.remove(&key);
             self.undone.remove(&key);
             self.told.remove(&key);
@@ -171,7 +171,7 @@ impl Quarrels {
 
     /// When something may be done again.
     pub(crate) fn next(&self, world: &World, now: Instant) -> Option<Instant> {
-        let ends = world.quarrels.keys().filter_map(|key| self.until(key));
+        let ends = world.fights.keys().filter_map(|key| self.until(key));
         let waits = self.done.keys().filter_map(|key| self.waits(key));
         ends.chain(waits).filter(|until| *until > now).min()
     }

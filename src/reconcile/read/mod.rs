@@ -140,7 +140,7 @@ impl Reconciler {
         }
         self.world.inherit_departures();
         self.apply_pardons().await?;
-        self.read_quarrels().await?;
+        self.read_fights().await?;
         self.note_homeserver(answer.err());
         Ok(())
     }

@@ -89,7 +89,7 @@ impl Reconciler {
                 SourceState::Good => {}
             }
         }
-        conditions.extend(fighting(world, |key| self.quarrels.is_told(key)));
+        conditions.extend(fighting(world, |key| self.fights.is_told(key)));
         Conditions { lasting: conditions, unknown }
     }
 }
@@ -111,10 +111,10 @@ fn failing(source: &str, why: &str) -> Condition {
 /// them; `plan` has them all.
 fn fighting(world: &World, is_told: impl Fn(&ChangeKey) -> bool) -> Vec<Condition> {
     let mut fights: BTreeMap<(&str, &str), Vec<(String, String)>> = BTreeMap::new();
-    for (key, quarrel) in world.quarrels.iter().filter(|(key, _)| is_told(key)) {
+    for (key, fight) in world.fights.iter().filter(|(key, _)| is_told(key)) {
         let room = key.room.map_or("", |room| room.key(world));
         let subject = world.subject_of(key).unwrap_or_default();
-        fights.entry((room, key.kind.as_str())).or_default().push((subject, quarrel.text()));
+        fights.entry((room, key.kind.as_str())).or_default().push((subject, fight.text()));
     }
     let condition = |((room, kind), mut whose): ((&str, &str), Vec<(String, String)>)| {
         whose.sort();
@@ -126,7 +126,7 @@ fn fighting(world: &World, is_told: impl Fn(&ChangeKey) -> bool) -> Vec<Conditio
             count => format!(" ({count} such changes; `plan` has them all)"),
         };
         Condition {
-            key: format!("quarrel {kind} {room}"),
+            key: format!("fight {kind} {room}"),
             text: format!("{kind}{place}{about} is not repeated any more: {why}{more}"),
             patience: Duration::ZERO,
         }
@@ -180,7 +180,7 @@ impl QueueHealth {
 
 #[cfg(test)]
 mod tests {
-    use provisioner_policy::{Kind, Quarrel};
+    use provisioner_policy::{Fight, Kind};
 
     use super::*;
     use crate::reconcile::pushes::tests::world as small_world;
@@ -213,13 +213,13 @@ mod tests {
             let user = Some(world.intern(name));
             let key = ChangeKey { kind: Kind::Remove, room: Some(room), user, detail: 0 };
             let by = by.map(str::to_owned);
-            let quarrel = Quarrel { times: 5, window_minutes: 10, by, again_at: "12:00:00 UTC".to_owned() };
-            world.begin_quarrel(key, quarrel);
+            let fight = Fight { times: 5, window_minutes: 10, by, again_at: "12:00:00 UTC".to_owned() };
+            world.begin_fight(key, fight);
         }
         let fights = fighting(&world, |_| true);
         let name = room.key(&world);
         assert_eq!(fights.len(), 1, "{fights:?}");
-        assert_eq!(fights[0].key, format!("quarrel remove {name}"));
+        assert_eq!(fights[0].key, format!("fight remove {name}"));
         assert_eq!(
             fights[0].text,
             format!(

@@ -1,6 +1,6 @@
 //! What a plan leaves behind without being carried out: gauges, and the report's counts.
 
-use provisioner_policy::{Kind, Mode, Plan, Quarrel, Standing, World};
+use provisioner_policy::{Fight, Kind, Mode, Plan, Standing, World};
 
 use crate::reconcile::report::PassReport;
 
@@ -54,7 +54,7 @@ pub(crate) fn report(world: &World, plan: &Plan) -> PassReport {
         let about = change.counted().first().and_then(|key| world.subject_of(key));
         let words: Vec<String> =
             change.room().map(|room| room.key(world).to_owned()).into_iter().chain(about).collect();
-        let why = world.quarrel(change).map(Quarrel::text).unwrap_or_default();
+        let why = world.fight(change).map(Fight::text).unwrap_or_default();
         format!("{} {}: {why}", change.kind().as_str(), words.join(" "))
     });
     PassReport {

@@ -1,4 +1,4 @@
-//! How quarrels are counted.
+//! How fights are counted.
 
 use provisioner_policy::{
     Mode, Modes, OnServer, POWER_LEVELS, PowerEdit, PowerGrant, Recent, Selector, Standing, StateEvent, plan,
@@ -26,16 +26,16 @@ fn second() -> Duration {
 #[test]
 fn what_keeps_being_undone_slows_down_stops_and_begins_again_when_left_alone() {
     let ((mut world, change), start) = (world(), Instant::now());
-    let mut quarrels = Quarrels::default();
+    let mut fights = Fights::default();
     let mut now = start;
     for (time, wait) in [0, 0, 2, 4].into_iter().enumerate() {
-        quarrels.done(&mut world, &change, now);
-        assert_eq!(quarrels.is_due(&change, now), wait == 0, "{time}: an accident is mended at once, and once more");
+        fights.done(&mut world, &change, now);
+        assert_eq!(fights.is_due(&change, now), wait == 0, "{time}: an accident is mended at once, and once more");
         now += second() * wait;
-        assert!(quarrels.is_due(&change, now));
+        assert!(fights.is_due(&change, now));
         assert_eq!(plan(&world, &Recent::default()).due().count(), 1);
     }
-    quarrels.done(&mut world, &change, now);
+    fights.done(&mut world, &change, now);
     let stopped = plan(&world, &Recent::default());
     assert_eq!((stopped.actions.len(), stopped.undone.len()), (0, 1));
     let view = stopped.view(&world);
@@ -43,22 +43,22 @@ fn what_keeps_being_undone_slows_down_stops_and_begins_again_when_left_alone() {
     let user = world.users.get("@u:a").unwrap();
     assert!(world.explain(user).rooms[0].because.starts_with("undone 5 times"));
     let over = now + WINDOW;
-    assert_eq!(quarrels.next(&world, now + second() * 60), Some(over));
-    quarrels.end(&mut world, over - second());
+    assert_eq!(fights.next(&world, now + second() * 60), Some(over));
+    fights.end(&mut world, over - second());
     assert_eq!(plan(&world, &Recent::default()).due().count(), 0);
-    quarrels.end(&mut world, over);
+    fights.end(&mut world, over);
     assert_eq!(plan(&world, &Recent::default()).due().count(), 1);
-    assert!(quarrels.is_due(&change, over), "it begins afresh");
+    assert!(fights.is_due(&change, over), "it begins afresh");
 }
 
 #[test]
-fn the_same_change_now_and_then_is_no_quarrel() {
+fn the_same_change_now_and_then_is_no_fight() {
     let ((mut world, change), start) = (world(), Instant::now());
-    let mut quarrels = Quarrels::default();
+    let mut fights = Fights::default();
     for time in 0..20 {
-        quarrels.done(&mut world, &change, start + second() * 200 * time);
+        fights.done(&mut world, &change, start + second() * 200 * time);
     }
-    assert!(world.quarrels.is_empty());
+    assert!(world.fights.is_empty());
 }
 
 #[test]
@@ -73,17 +73,17 @@ fn a_restart_does_not_begin_the_count_anew() {
         withheld,
     };
     let now = Instant::now() + WINDOW;
-    let mut quarrels = Quarrels::default();
-    quarrels.inherit(&mut world, (0..4).map(|time| line(500.0 - f64::from(time), false)).collect(), now);
-    assert!(world.quarrels.is_empty());
-    quarrels.done(&mut world, &change, now);
-    assert_eq!(world.quarrel(&change).map(|quarrel| quarrel.times), Some(5));
+    let mut fights = Fights::default();
+    fights.inherit(&mut world, (0..4).map(|time| line(500.0 - f64::from(time), false)).collect(), now);
+    assert!(world.fights.is_empty());
+    fights.done(&mut world, &change, now);
+    assert_eq!(world.fight(&change).map(|fight| fight.times), Some(5));
 
-    let mut again = Quarrels::default();
-    world.end_quarrel(&change.key());
+    let mut again = Fights::default();
+    world.end_fight(&change.key());
     let lines = (0..5).map(|time| line(300.0 - f64::from(time), false)).chain([line(290.0, true)]);
     again.inherit(&mut world, lines.collect(), now);
-    assert!(world.quarrel(&change).is_some() && again.told.contains(&change.key()));
+    assert!(world.fight(&change).is_some() && again.told.contains(&change.key()));
     let left = again.next(&world, now).unwrap() - now;
     assert!((left.as_secs_f64() - 304.0).abs() < 1.0, "{left:?}");
 }
@@ -109,18 +109,18 @@ fn room_with_levels() -> (World, RoomIx) {
 #[test]
 fn a_level_is_counted_by_itself_whatever_else_its_event_changes() {
     let ((mut world, room), now) = (room_with_levels(), Instant::now());
-    let mut quarrels = Quarrels::default();
+    let mut fights = Fights::default();
     let hand = world.users.get("@hand:a").unwrap();
     let edit = |user, after| PowerEdit { user, before: 60, after, lowers: after.is_none() };
     let key = ChangeKey::of_level(room, hand, None);
     for other in 0..5 {
-        quarrels.undone(vec![key], now);
-        assert!(world.quarrels.is_empty());
+        fights.undone(vec![key], now);
+        assert!(world.fights.is_empty());
         let somebody = world.intern(&format!("@somebody{other}:a"));
         let edits = [edit(hand, None), edit(somebody, Some(50))].into();
-        quarrels.done(&mut world, &Change::SetPowerLevels { room, edits, restores: Box::default() }, now);
+        fights.done(&mut world, &Change::SetPowerLevels { room, edits, restores: Box::default() }, now);
     }
-    assert_eq!(world.quarrels.keys().collect::<Vec<_>>(), [&key]);
+    assert_eq!(world.fights.keys().collect::<Vec<_>>(), [&key]);
     let plan = plan(&world, &Recent::default());
     assert_eq!(plan.undone.iter().map(|action| action.change.counted()).collect::<Vec<_>>(), [[key]]);
 }
@@ -128,30 +128,30 @@ fn a_level_is_counted_by_itself_whatever_else_its_event_changes() {
 #[test]
 fn a_level_that_is_lost_and_not_undone_is_set_for_longer() {
     let ((mut world, room), now) = (room_with_levels(), Instant::now());
-    let mut quarrels = Quarrels::default();
+    let mut fights = Fights::default();
     let hand = world.users.get("@hand:a").unwrap();
     let edits = [PowerEdit { user: hand, before: 60, after: None, lowers: true }];
     let change = Change::SetPowerLevels { room, edits: edits.into(), restores: Box::default() };
     for _ in 1..MOST_LOST {
-        quarrels.done(&mut world, &change, now);
-        assert!(world.quarrels.is_empty());
+        fights.done(&mut world, &change, now);
+        assert!(world.fights.is_empty());
     }
-    quarrels.done(&mut world, &change, now);
-    assert_eq!(world.quarrels.len(), 1);
+    fights.done(&mut world, &change, now);
+    assert_eq!(world.fights.len(), 1);
 }
 
 #[test]
 fn a_level_that_waits_keeps_no_other_waiting() {
     let ((mut world, room), now) = (room_with_levels(), Instant::now());
-    let mut quarrels = Quarrels::default();
+    let mut fights = Fights::default();
     let hand = world.users.get("@hand:a").unwrap();
     let edits = [PowerEdit { user: hand, before: 60, after: None, lowers: true }];
     let change = Change::SetPowerLevels { room, edits: edits.into(), restores: Box::default() };
-    (0..3).for_each(|_| quarrels.done(&mut world, &change, now));
+    (0..3).for_each(|_| fights.done(&mut world, &change, now));
     let users = |now: Instant| -> Vec<String> {
         let mut plan = Arc::new(plan(&world, &Recent::default()));
-        quarrels.narrow(&world, &mut plan, now);
-        let due = plan.due().filter(|action| quarrels.is_due(&action.change, now));
+        fights.narrow(&world, &mut plan, now);
+        let due = plan.due().filter(|action| fights.is_due(&action.change, now));
         let keys = due.flat_map(|action| action.change.counted());
         keys.filter_map(|key| Some(world.users.mxid(key.user?))).collect()
     };
@@ -174,11 +174,11 @@ fn levels_and_settings_are_counted_on_over_a_restart() {
     let settings = (0..5).map(|_| line("set_room_state", json!("Staff"), false));
     let lines = settings.chain([line("set_room_state", json!("Staff"), true)]);
     let lines = lines.chain((0..4).map(|_| line("set_power_levels", levels(), false)));
-    let mut quarrels = Quarrels::default();
-    quarrels.inherit(&mut world, lines.collect(), now);
+    let mut fights = Fights::default();
+    fights.inherit(&mut world, lines.collect(), now);
     let name = Change::SetRoomState { room, setting: Setting::Name, before: None, after: "Staff".into() }.key();
-    assert_eq!(world.quarrels.keys().collect::<Vec<_>>(), [&name]);
-    assert!(quarrels.is_told(&name), "a person was told");
+    assert_eq!(world.fights.keys().collect::<Vec<_>>(), [&name]);
+    assert!(fights.is_told(&name), "a person was told");
     let hand = world.users.get("@hand:a").unwrap();
-    assert_eq!(quarrels.done[&ChangeKey::of_level(room, hand, None)].len(), 4);
+    assert_eq!(fights.done[&ChangeKey::of_level(room, hand, None)].len(), 4);
 }

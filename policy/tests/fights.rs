@@ -1,4 +1,4 @@
-//! Quarrels about a room's levels and settings: each level and each setting by itself, while the others go on.
+//! Fights about a room's levels and settings: each level and each setting by itself, while the others go on.
 
 use provisioner_policy::*;
 use serde_json::json;
@@ -41,9 +41,9 @@ fn world() -> (World, RoomIx) {
     (world, room)
 }
 
-fn quarrel() -> Quarrel {
+fn fight() -> Fight {
     let by = Some("@admin:phenom.test".to_owned());
-    Quarrel { times: 5, window_minutes: 10, by, again_at: "12:00:00 UTC".to_owned() }
+    Fight { times: 5, window_minutes: 10, by, again_at: "12:00:00 UTC".to_owned() }
 }
 
 /// What of a kind is due, as the plan shows it.
@@ -56,17 +56,17 @@ fn due(world: &World, kind: Kind) -> Vec<serde_json::Value> {
 fn one_level_that_somebody_keeps_undoing_keeps_no_other_waiting() {
     let (mut world, room) = world();
     let hand = world.users.get("@hand:phenom.test").unwrap();
-    world.begin_quarrel(ChangeKey::of_level(room, hand, None), quarrel());
+    world.begin_fight(ChangeKey::of_level(room, hand, None), fight());
     let others = json!({"@lead:phenom.test": 50, "@other:phenom.test": null});
     assert_eq!(due(&world, Kind::SetPowerLevels), [others]);
     let view = plan(&world, &Recent::default()).view(&world);
     let told: Vec<_> = view.blocked.iter().map(|one| (one.kind, one.user.as_str(), one.because.as_str())).collect();
-    let text = quarrel().text();
+    let text = fight().text();
     assert_eq!(told, [(Kind::SetPowerLevels, "@hand:phenom.test", text.as_str())]);
     assert_eq!(world.explain(hand).rooms[0].power.because, text);
     // Another level for the same person is another matter.
-    world.end_quarrel(&ChangeKey::of_level(room, hand, None));
-    world.begin_quarrel(ChangeKey::of_level(room, hand, Some(50)), quarrel());
+    world.end_fight(&ChangeKey::of_level(room, hand, None));
+    world.begin_fight(ChangeKey::of_level(room, hand, Some(50)), fight());
     assert_eq!(due(&world, Kind::SetPowerLevels)[0].as_object().unwrap().len(), 3);
 }
 
@@ -75,9 +75,9 @@ fn the_setting_that_somebody_keeps_undoing_is_named_and_the_others_are_set() {
     let (mut world, room) = world();
     let topic =
         Change::SetRoomState { room, setting: Setting::Topic, before: None, after: "About us".to_owned() }.key();
-    world.begin_quarrel(topic, quarrel());
+    world.begin_fight(topic, fight());
     assert_eq!(due(&world, Kind::SetRoomState), [json!("Staff")]);
     let view = plan(&world, &Recent::default()).view(&world);
-    assert_eq!(view.blocked[0].because, format!("topic: {}", quarrel().text()));
+    assert_eq!(view.blocked[0].because, format!("topic: {}", fight().text()));
     assert_eq!(world.subject_of(&topic).as_deref(), Some("topic"));
 }

@@ -11,7 +11,7 @@ use crate::support::{SOON, Settings, Stage, subject};
 crate::on_both_versions!(
     a_setting_that_is_undone_each_time_is_set_five_times_and_staff_is_told_who_undoes_it,
     a_level_that_is_undone_each_time_is_set_five_times_while_the_others_in_its_event_go_on,
-    what_others_lose_to_our_writes_is_restored_while_somebody_quarrels,
+    what_others_lose_to_our_writes_is_restored_while_somebody_fights,
 );
 
 const NAME: &str = "m.room.name";
@@ -138,7 +138,7 @@ async fn a_level_that_is_undone_each_time_is_set_five_times_while_the_others_in_
     }
 }
 
-async fn what_others_lose_to_our_writes_is_restored_while_somebody_quarrels(version: SynapseVersion) {
+async fn what_others_lose_to_our_writes_is_restored_while_somebody_fights(version: SynapseVersion) {
     for room_version in room_versions(version) {
         let settings = Settings { notify: true, ..Settings::default() };
         let stage = power::stage(version, room_version, settings, "enforce", GRANTS).await;

@@ -1,4 +1,4 @@
-//! Quarrels: what somebody keeps undoing is not done again for a while, and the plan says who that is.
+//! Fights: what somebody keeps undoing is not done again for a while, and the plan says who that is.
 
 use crate::overwritten::Overwritten;
 use crate::plan::{Action, Change, ChangeKey, Kind, Plan, PowerEdit};
@@ -8,7 +8,7 @@ use crate::world::{RoomIx, World};
 
 /// A change that was done, and undone by somebody else, too often.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quarrel {
+pub struct Fight {
     /// How often it was done, and undone, within the window.
     pub times: u32,
     pub window_minutes: u64,
@@ -18,8 +18,8 @@ pub struct Quarrel {
     pub again_at: String,
 }
 
-impl Quarrel {
-    /// The quarrel as a clause that reads alone.
+impl Fight {
+    /// The fight as a clause that reads alone.
     pub fn text(&self) -> String {
         let Self { times, window_minutes, by, again_at } = self;
         let by = by.as_deref().unwrap_or("somebody");
@@ -31,16 +31,16 @@ impl Quarrel {
 }
 
 impl World {
-    /// The quarrel about a change, where there is one. Of several levels in one event each is counted by itself.
-    pub fn quarrel(&self, change: &Change) -> Option<&Quarrel> {
-        if self.quarrels.is_empty() {
+    /// The fight about a change, where there is one. Of several levels in one event each is counted by itself.
+    pub fn fight(&self, change: &Change) -> Option<&Fight> {
+        if self.fights.is_empty() {
             return None;
         }
-        change.counted().into_iter().find_map(|key| self.quarrels.get(&key))
+        change.counted().into_iter().find_map(|key| self.fights.get(&key))
     }
 
-    pub(crate) fn level_quarrel(&self, room: RoomIx, edit: PowerEdit) -> Option<&Quarrel> {
-        self.quarrels.get(&ChangeKey::of_level(room, edit.user, edit.after))
+    pub(crate) fn level_fight(&self, room: RoomIx, edit: PowerEdit) -> Option<&Fight> {
+        self.fights.get(&ChangeKey::of_level(room, edit.user, edit.after))
     }
 
     /// Which setting a change of a room sets, where it sets one that the policy wants.
@@ -101,12 +101,12 @@ impl Change {
 
 /// Takes what somebody keeps undoing out of what is done, into [`Plan::undone`].
 pub(crate) fn withdraw(world: &World, plan: &mut Plan) {
-    if world.quarrels.is_empty() {
+    if world.fights.is_empty() {
         return;
     }
     for action in std::mem::take(&mut plan.actions) {
         let Action { mode, held, because, .. } = action;
-        let (kept, undone) = action.change.part(|key| !world.quarrels.contains_key(key));
+        let (kept, undone) = action.change.part(|key| !world.fights.contains_key(key));
         let again = |change| Action { change, mode, held, because };
         plan.actions.extend(kept.map(again));
         plan.undone.extend(undone.into_iter().map(again));
@@ -119,7 +119,7 @@ impl Plan {
         self.undone.iter().map(|Action { change, .. }| {
             let key = change.counted().into_iter().next().unwrap_or_else(|| change.key());
             let setting = world.setting_of(&key).map(|setting| format!("{}: ", setting.key())).unwrap_or_default();
-            let why = world.quarrel(change).map(Quarrel::text).unwrap_or_default();
+            let why = world.fight(change).map(Fight::text).unwrap_or_default();
             BlockedView {
                 kind: change.kind(),
                 room: change.room().map(|room| room.key(world).to_owned()),
