@@ -10,6 +10,7 @@ pub mod accounts;
 pub mod commands;
 pub mod doctor;
 pub mod intake;
+pub mod operations;
 pub mod reconcile;
 
 pub mod homeserver;

@@ -12,7 +12,8 @@ use crate::accounts::{Accounts, Server};
 use crate::commands::StaffRoom;
 use crate::config::{self, Config, Registration, RoomIds};
 use crate::homeserver::{Homeserver, Timeouts};
-use crate::reconcile::{self, Reconciler};
+use crate::operations;
+use crate::reconcile::Reconciler;
 use crate::sources::{Directory, Roster};
 use crate::store::{Stamp, Store};
 
@@ -53,10 +54,7 @@ impl Settings {
 
     /// The policy in force: the file's, with the rooms that are followed to their successors.
     pub async fn current_policy(&self, store: &Store) -> Result<Policy> {
-        let follows = store.follows().await.context("read which rooms are followed")?;
-        let mut policy = self.policy.clone();
-        policy.follow(reconcile::followed(follows));
-        Ok(policy)
+        operations::policy_in_force(store, &self.policy).await
     }
 
     /// Opens the database, migrated and ours.

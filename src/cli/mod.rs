@@ -21,10 +21,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
-use provisioner_policy::{Policy, RoomPolicy};
+use provisioner_policy::{Policy, RoomPolicy, mxid_of_subject};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::Settings;
+use crate::reconcile::{Reconciler, plan_once};
 use crate::store::Store;
 
 /// Provisioning and room policy for Matrix: an application service registered with Synapse
@@ -144,8 +145,19 @@ async fn mxid(user: &str, settings: &Settings, store: &Store) -> Result<String> 
     match user.strip_prefix('@') {
         Some(_) => Ok(user.to_owned()),
         None if user.contains('@') => settings.accounts(store).await.mxid_of_email(user).await.context("find the user"),
-        None => Ok(format!("@{}:{}", user.to_lowercase(), settings.policy.server_name)),
+        None => mxid_of_subject(user, &settings.policy.server_name, "")
+            .with_context(|| format!("{user:?} is neither an MXID nor a subject nor an e-mail address")),
     }
+}
+
+/// A reconciler that has read everything; what could not be read is printed.
+async fn read_all(settings: &Settings, store: &Store) -> Result<Reconciler> {
+    let mut reconciler = settings.reconciler(store).await?;
+    let (_, errors) = plan_once(&mut reconciler).await?;
+    for error in &errors {
+        eprintln!("error: {error}");
+    }
+    Ok(reconciler)
 }
 
 /// Stops a command that works in steps, when somebody presses Ctrl-C.

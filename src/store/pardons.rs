@@ -3,7 +3,7 @@
 use super::Store;
 
 /// One pardon.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pardoned {
     pub room_id: String,
     pub user_id: String,

@@ -14,6 +14,7 @@ use crate::commands::run::CommandFailure;
 use crate::commands::table::command;
 use crate::commands::text::incoming::{Decision, IncomingEvent, IncomingKind, parse_incoming};
 use crate::commands::text::reply::{Reply, text};
+use crate::operations;
 use crate::reconcile::Hold;
 use crate::store::{CommandEntry, CommandRow};
 
@@ -90,7 +91,7 @@ impl Desk {
     /// Something said in another room than this desk's: the successor, to which the desk is about to move, or a room that
     /// was left.
     async fn said_elsewhere(&self, row: &CommandRow) -> Result<()> {
-        let policy = self.policy_in_force().await?;
+        let policy = operations::policy_in_force(&self.store, &self.staff.policy).await?;
         let now = policy.rooms.iter().find(|room| room.key == self.staff.key);
         if now.is_some_and(|now| now.id == row.room_id) {
             bail!("the Staff room is another one now, and is listened to in a moment");

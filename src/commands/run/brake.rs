@@ -1,16 +1,15 @@
 //! `pause` and `resume`: the brake on every write to the homeserver.
 
-use anyhow::Context;
-
 use super::CommandFailure;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
+use crate::operations;
 use crate::reconcile::Hold;
 
 impl Desk {
     /// Puts the brake on, before anything is done that the roster says now.
     pub(crate) async fn pause(&self, by: &str, hold: Option<Hold>) -> Result<Reply, CommandFailure> {
-        let paused_now = self.store.pause(by).await.context("put the brake on")?;
+        let paused_now = operations::pause(&self.store, by).await?;
         drop(hold);
         let lead = if paused_now { strong("Paused.") } else { strong("It was paused already.") };
         let until =
@@ -20,7 +19,7 @@ impl Desk {
 
     /// Takes the brake off.
     pub(crate) async fn resume(&self, by: &str) -> Result<Reply, CommandFailure> {
-        let was_paused = self.store.resume(by).await.context("take the brake off")?;
+        let was_paused = operations::resume(&self.store, by).await?;
         Ok(Reply::line([strong(if was_paused { "Resumed." } else { "Nothing was paused." })]))
     }
 }

@@ -1,11 +1,9 @@
 //! `history [user]`: the newest lines of the ledger.
 
-use anyhow::Context;
-
 use super::CommandFailure;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, Table, code, text};
-use crate::store::HistoryFilter;
+use crate::operations;
 
 /// Lines of an answer.
 const LINES: usize = 15;
@@ -13,9 +11,7 @@ const LINES: usize = 15;
 impl Desk {
     /// Of one MXID, or of all.
     pub(crate) async fn history(&self, mxid: Option<&str>) -> Result<Reply, CommandFailure> {
-        let limit = i64::try_from(LINES + 5).unwrap_or(i64::MAX);
-        let filter = HistoryFilter { user_id: mxid.map(str::to_owned), room_key: None, limit };
-        let mut lines = self.store.history(&filter).await.context("read the ledger")?;
+        let mut lines = operations::history(&self.store, mxid.map(str::to_owned), None, LINES as u32 + 5).await?;
         // This question itself, among others.
         lines.retain(|line| line.kind != "command" || line.outcome != "started");
         if lines.is_empty() {
