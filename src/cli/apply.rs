@@ -50,7 +50,8 @@ async fn ask(store: &Store, bar: &ProgressBar, approve: Option<&str>, by: &str) 
     let id = operations::request_pass(store, approve, by).await?;
     let report = operations::wait_for_report(store, id, |done, of| show_progress(bar, done, of)).await?;
     let patience = operations::PATIENCE.as_secs();
-    report.with_context(|| format!("the running service has not answered for {patience} s; look at its log and /readyz"))
+    report
+        .with_context(|| format!("the running service has not answered for {patience} s; look at its log and /readyz"))
 }
 
 /// Drawn on a terminal only.

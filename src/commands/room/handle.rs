@@ -10,8 +10,7 @@ use tracing::{info, warn};
 use crate::commands::posts::message::{self, ReplyTarget};
 use crate::commands::posts::send::OutgoingEvent;
 use crate::commands::room::desk::Desk;
-use crate::commands::run::CommandFailure;
-use crate::commands::table::command;
+use crate::commands::run::{CommandFailure, CommandResult, Effect, command};
 use crate::commands::text::incoming::{Decision, IncomingEvent, IncomingKind, parse_incoming};
 use crate::commands::text::reply::{Reply, text};
 use crate::operations;
@@ -67,7 +66,9 @@ impl Desk {
                 let target = ReplyTarget { thread, to: row.event_id.clone() };
                 let (event_id, room_id) = (row.event_id, row.room_id);
                 let task = DeskTask { event_id, room_id, sender, target, again: row.state == "taken" };
-                if task.again && row.command.as_deref().and_then(command).is_none_or(|command| command.acts) {
+                if task.again
+                    && row.command.as_deref().and_then(command).is_none_or(|command| command.effect != Effect::Reads)
+                {
                     return self.interrupted(&task).await;
                 }
                 let too_old = age + row.waited > TOO_OLD_SECONDS;
@@ -197,12 +198,7 @@ impl Desk {
     }
 
     /// Ends a task by how its command came out.
-    pub(crate) async fn end_by(
-        &self,
-        task: &DeskTask,
-        name: &'static str,
-        ran: Result<Reply, CommandFailure>,
-    ) -> Result<()> {
+    pub(crate) async fn end_by(&self, task: &DeskTask, name: &'static str, ran: CommandResult) -> Result<()> {
         match ran {
             Ok(reply) => self.end(task, name, Some(reply), "done", None).await,
             Err(CommandFailure::Refused { reply, detail }) => {

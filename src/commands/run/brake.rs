@@ -1,6 +1,6 @@
 //! `pause` and `resume`: the brake on every write to the homeserver.
 
-use super::CommandFailure;
+use super::CommandResult;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::operations;
@@ -8,7 +8,7 @@ use crate::reconcile::Hold;
 
 impl Desk {
     /// Puts the brake on, before anything is done that the roster says now.
-    pub(crate) async fn pause(&self, by: &str, hold: Option<Hold>) -> Result<Reply, CommandFailure> {
+    pub(crate) async fn pause(&self, by: &str, hold: Option<Hold>) -> CommandResult {
         let paused_now = operations::pause(&self.store, by).await?;
         drop(hold);
         let lead = if paused_now { strong("Paused.") } else { strong("It was paused already.") };
@@ -18,7 +18,7 @@ impl Desk {
     }
 
     /// Takes the brake off.
-    pub(crate) async fn resume(&self, by: &str) -> Result<Reply, CommandFailure> {
+    pub(crate) async fn resume(&self, by: &str) -> CommandResult {
         let was_paused = operations::resume(&self.store, by).await?;
         Ok(Reply::line([strong(if was_paused { "Resumed." } else { "Nothing was paused." })]))
     }

@@ -2,7 +2,7 @@
 
 use provisioner_policy::{Explanation, RoomExplanation};
 
-use super::CommandFailure;
+use super::{CommandFailure, CommandResult};
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, Table, code, text};
 use crate::operations;
@@ -10,7 +10,7 @@ use crate::reconcile::{Freshness, Reconciler};
 
 impl Desk {
     /// Answers for one MXID.
-    pub(crate) async fn explain(&self, mxid: &str) -> Result<Reply, CommandFailure> {
+    pub(crate) async fn explain(&self, mxid: &str) -> CommandResult {
         let explanation = self.explanation(mxid).await?.ok_or_else(|| nobody(mxid))?;
         self.show_explanation(explanation).await
     }
@@ -22,7 +22,7 @@ impl Desk {
         Ok(self.window.look(Freshness::Now, look).await?)
     }
 
-    pub(crate) async fn show_explanation(&self, explanation: Explanation) -> Result<Reply, CommandFailure> {
+    pub(crate) async fn show_explanation(&self, explanation: Explanation) -> CommandResult {
         let joined = operations::joined_by_us(&self.store, &explanation).await?;
         let Explanation { user, subject: _, account, server_admin, rooms } = explanation;
         let mut table = Table::new(["room", "state", "power", "because"]).plain_without([1]);
@@ -41,7 +41,12 @@ impl Desk {
                 ("join", false) => format!("{} (should be {})", power.observed, power.desired),
                 _ => String::new(),
             };
-            table.row([code(&room), text(state), text(power), text(format!("{because}{}", joined.unwrap_or_default()))]);
+            table.row([
+                code(&room),
+                text(state),
+                text(power),
+                text(format!("{because}{}", joined.unwrap_or_default())),
+            ]);
         }
         let admin = if server_admin.observed { "Is a server admin" } else { "Is no server admin" };
         Ok(Reply::line([code(&user), text(format!(" — account: {account}"))])

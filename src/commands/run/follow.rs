@@ -2,14 +2,14 @@
 
 use std::error::Error;
 
-use super::CommandFailure;
+use super::{CommandFailure, CommandResult};
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::operations::{self, FollowError, Moved};
 
 impl Desk {
     /// Moves it, or says why not. What is to be done in the new room is for the next pass.
-    pub(crate) async fn follow(&self, key: &str, by: &str) -> Result<Reply, CommandFailure> {
+    pub(crate) async fn follow(&self, key: &str, by: &str) -> CommandResult {
         let policy = operations::policy_in_force(&self.store, &self.staff.policy).await?;
         let Moved { from, to } = operations::follow(&self.homeserver, &self.store, &policy, key, by)
             .await

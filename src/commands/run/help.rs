@@ -1,16 +1,15 @@
 //! `help`, and what is said to somebody whose words could not be read. Both come from the table.
 
-use super::listed;
 use crate::commands::room::desk::Desk;
-use crate::commands::table::{Argument, COMMANDS, StaffCommand};
-use crate::commands::text::parse::Misread;
-use crate::commands::text::reply::{Reply, Table, code, text};
+use crate::commands::run::{COMMANDS, StaffCommand};
+use crate::commands::text::parse::{Argument, Misread};
+use crate::commands::text::reply::{Piece, Reply, Table, code, text};
 
 impl Desk {
     /// Every command.
     pub(crate) fn help(&self) -> Reply {
         let mut table = Table::new(["command", "does"]).plain_without([1]);
-        for command in &COMMANDS {
+        for command in COMMANDS {
             table.row([code(self.typed(&command.usage())), text(command.help)]);
         }
         let users = "A user is a Matrix id, a subject, an e-mail address, a mention or a link to them.";
@@ -72,4 +71,16 @@ impl Desk {
         }
         Reply::default().and_pieces(line)
     }
+}
+
+/// `a, b and c`, each as it is made.
+fn listed(pieces: impl IntoIterator<Item = Piece>) -> Vec<Piece> {
+    let mut listed = Vec::new();
+    for piece in pieces {
+        if !listed.is_empty() {
+            listed.push(text(", "));
+        }
+        listed.push(piece);
+    }
+    listed
 }

@@ -1,6 +1,6 @@
 //! `history [user]`: the newest lines of the ledger.
 
-use super::CommandFailure;
+use super::CommandResult;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, Table, code, text};
 use crate::operations;
@@ -9,9 +9,10 @@ use crate::operations;
 const LINES: usize = 15;
 
 impl Desk {
-    /// Of one MXID, or of all.
-    pub(crate) async fn history(&self, mxid: Option<&str>) -> Result<Reply, CommandFailure> {
-        let mut lines = operations::history(&self.store, mxid.map(str::to_owned), None, LINES as u32 + 5).await?;
+    /// Of one MXID, or of all where it is empty.
+    pub(crate) async fn history(&self, mxid: &str) -> CommandResult {
+        let user = (!mxid.is_empty()).then(|| mxid.to_owned());
+        let mut lines = operations::history(&self.store, user, None, LINES as u32 + 5).await?;
         // This question itself, among others.
         lines.retain(|line| line.kind != "command" || line.outcome != "started");
         if lines.is_empty() {
@@ -36,7 +37,7 @@ impl Desk {
         if lines.len() <= LINES {
             return Ok(reply);
         }
-        let all = format!("phenom-provisioner history {}", mxid.unwrap_or("--limit 1000"));
+        let all = format!("phenom-provisioner history {}", if mxid.is_empty() { "--limit 1000" } else { mxid });
         Ok(reply.and([text("There is more: "), code(all)]))
     }
 }

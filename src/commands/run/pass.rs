@@ -1,6 +1,6 @@
 //! Asking for a pass, as `apply` on the command line does, and waiting for its report. `sync` is no more than that.
 
-use super::CommandFailure;
+use super::{CommandFailure, CommandResult};
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::operations;
@@ -11,7 +11,7 @@ const SHOWN: usize = 10;
 
 impl Desk {
     /// Reads everything again and does what is due.
-    pub(crate) async fn sync(&self, by: &str, hold: Option<Hold>) -> Result<Reply, CommandFailure> {
+    pub(crate) async fn sync(&self, by: &str, hold: Option<Hold>) -> CommandResult {
         let report = self.ask_for_pass(None, by, hold).await?;
         self.report(&report)
     }
@@ -27,13 +27,12 @@ impl Desk {
         self.window.ask_for_pass();
         drop(hold);
         let report = operations::wait_for_report(&self.store, id, |_, _| {}).await?;
-        report.ok_or_else(|| {
-            CommandFailure::refused("the pass makes no progress; look at the service's log and /readyz")
-        })
+        report
+            .ok_or_else(|| CommandFailure::refused("the pass makes no progress; look at the service's log and /readyz"))
     }
 
     /// The report as an answer; a failure where the pass could not do its work.
-    pub(crate) fn report(&self, report: &PassReport) -> Result<Reply, CommandFailure> {
+    pub(crate) fn report(&self, report: &PassReport) -> CommandResult {
         let mut reply = Reply::line([strong(outcome(report)), text(counts(report))]);
         let failed = report.failed.iter().take(SHOWN).map(|one| {
             let (room, user) = (one.room.as_deref().unwrap_or_default(), one.user.as_deref().unwrap_or_default());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use provisioner_policy::{Action, BlockedView, Fight, Mode, Plan, World};
 
-use super::CommandFailure;
+use super::CommandResult;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, Table, code, strong, text};
 use crate::reconcile::Freshness;
@@ -101,7 +101,7 @@ fn stuck(world: &World, plan: &Plan, limit: usize) -> Vec<Stuck> {
 
 impl Desk {
     /// The plan for the world as it is now.
-    pub(crate) async fn plan(&self, all: bool) -> Result<Reply, CommandFailure> {
+    pub(crate) async fn plan(&self, all: bool) -> CommandResult {
         let limit = if all { LONG } else { SHORT };
         let look = move |reconciler: &crate::reconcile::Reconciler, plan: &Plan| {
             let world = reconciler.world();

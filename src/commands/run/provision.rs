@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use super::{CommandFailure, counts, explain, outcome};
+use super::{CommandFailure, CommandResult, counts, explain, outcome};
 use crate::accounts::Confirmed;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
@@ -58,7 +58,7 @@ impl Desk {
     }
 
     /// Has a pass done for one MXID, and says how they stand after it.
-    pub(crate) async fn provision(&self, mxid: &str, by: &str) -> Result<Reply, CommandFailure> {
+    pub(crate) async fn provision(&self, mxid: &str, by: &str) -> CommandResult {
         let upstream = self.ask_the_pool(mxid).await;
         let user = mxid.to_owned();
         let is_active = move |reconciler: &Reconciler| {

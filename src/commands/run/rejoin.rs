@@ -1,6 +1,6 @@
 //! `rejoin <user> <room>`: a user who left by choice is joined again, if they belong there.
 
-use super::CommandFailure;
+use super::{CommandFailure, CommandResult};
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::operations::{self, NotRejoined};
@@ -9,7 +9,7 @@ use crate::store::Pardoned;
 
 impl Desk {
     /// Clears the leave, and has a pass done.
-    pub(crate) async fn rejoin(&self, mxid: &str, room: &str, by: &str) -> Result<Reply, CommandFailure> {
+    pub(crate) async fn rejoin(&self, mxid: &str, room: &str, by: &str) -> CommandResult {
         let leave = match self.rejoinable(mxid, room).await? {
             Ok(leave) => leave,
             Err(NotRejoined::NoSuchRoom) => return Err(CommandFailure::refused("There is no such room.")),

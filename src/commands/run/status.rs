@@ -4,7 +4,7 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use provisioner_policy::{Class, Entitlement, Membership, Mode, Plan, Standing, World};
 
-use super::{CommandFailure, counts};
+use super::{CommandResult, counts};
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, Table, code, strong, text};
 use crate::reconcile::{Freshness, QueueHealth, Reconciler};
@@ -72,7 +72,7 @@ fn heads(world: &World, room: provisioner_policy::RoomIx) -> (usize, usize) {
 
 impl Desk {
     /// How everything stands.
-    pub(crate) async fn status(&self) -> Result<Reply, CommandFailure> {
+    pub(crate) async fn status(&self) -> CommandResult {
         let seen = self.window.look_at_plan(Freshness::Now, summarize).await?;
         let paused = self.store.paused().await.context("look at the brake")?;
         let mut reply = match paused {
