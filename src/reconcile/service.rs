@@ -169,7 +169,7 @@ impl Service {
     async fn slice(&mut self, pass: &mut Pass, stop: &CancellationToken) -> Result<bool> {
         let began = *pass.began.get_or_insert_with(Instant::now);
         for (id, by) in std::mem::take(&mut pass.approvals) {
-            self.reconciler.approve(&id, &by).await?;
+            self.reconciler.approve_held(&id, &by).await?;
         }
         let brake = stop.child_token();
         let slice = {

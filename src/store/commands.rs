@@ -5,6 +5,21 @@ use serde_json::Value;
 
 use super::Store;
 
+text_enum! {
+    /// How far something said in the Staff room is.
+    pub enum CommandState {
+        /// Received.
+        Heard = "heard",
+        /// Begun: its line is in the ledger.
+        Taken = "taken",
+        /// Its outcome is in the ledger, and the answer waits to be sent.
+        Ended = "ended",
+        Answered = "answered",
+        /// It was not for us.
+        Ignored = "ignored",
+    }
+}
+
 /// Something said that is not answered yet.
 #[derive(Clone, Debug)]
 pub struct CommandRow {
@@ -16,7 +31,7 @@ pub struct CommandRow {
     pub waited: f64,
     /// Seconds between the database's first start and its reception.
     pub after_start: f64,
-    pub state: String,
+    pub state: CommandState,
     pub command: Option<String>,
     pub answer: Option<Value>,
 }
@@ -38,7 +53,7 @@ impl Store {
     pub async fn open_commands(&self, but: &[String]) -> sqlx::Result<Vec<CommandRow>> {
         sqlx::query_as!(
             CommandRow,
-            r#"SELECT event_id, room_id, event, state, command, answer,
+            r#"SELECT event_id, room_id, event, state AS "state: CommandState", command, answer,
                       extract(epoch FROM clock_timestamp() - received_at)::float8 AS "waited!",
                       extract(epoch FROM received_at - stamped_at)::float8 AS "after_start!"
                FROM provisioner.commands CROSS JOIN provisioner.stamp

@@ -1,6 +1,9 @@
 //! Everything in Postgres that is ours: connections, migrations, and one function a statement in the files below.
 //! No decision is taken here.
 
+#[macro_use]
+mod text_enum;
+
 mod accounts;
 mod commands;
 mod follows;
@@ -28,10 +31,10 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgPool};
 
 pub use accounts::{AccountRow, AccountSource, AccountsRead, Origin, Place, SeenAccount};
-pub use commands::{CommandEntry, CommandRow};
+pub use commands::{CommandEntry, CommandRow, CommandState};
 pub use follows::{Follow, NewFollow};
 pub use groups::GroupRow;
-pub use held::HeldPlan;
+pub use held::{HeldPlan, HeldPlanState};
 pub use history::{HistoryFilter, HistoryLine, Joined};
 pub use inbox::InboxRow;
 pub use leadership::Leadership;
@@ -40,7 +43,7 @@ pub use listings::{Listing, ListingLock};
 pub use pardons::Pardoned;
 pub use pause::Paused;
 pub use requests::{Asked, PassRequest};
-pub use staff_posts::{AlertRow, HeldPost};
+pub use staff_posts::{AlertRow, HeldPost, HeldPostState};
 pub use stamp::{Stamp, StampError};
 pub use withheld::Digest;
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
 
 use crate::commands::posts::message;
 use crate::commands::posts::send::OutgoingEvent;
@@ -94,27 +95,21 @@ impl Desk {
             match change {
                 AlertChange::Raise { key, text: words } => {
                     let perhaps_sent = raised.iter().any(|row| row.key == key);
-                    self.store.set_alert(&key, &words, here).await.context("note an alert")?;
-                    let row =
-                        self.store.alerts().await.context("read the alert")?.into_iter().find(|row| row.key == key);
-                    let Some(row) = row else { continue };
-                    let reply = self.alert(&key, &words);
-                    let content = &message::notice(&reply.render());
-                    let transaction_id = &transaction(&row, "raise");
-                    let kind = "m.room.message";
+                    let row = self.store.set_alert(&key, &words, here).await.context("note an alert")?;
+                    let content = &message::notice(&self.alert(&key, &words).render());
+                    let (kind, transaction_id) = ("m.room.message", &transaction(&row, "raise"));
                     let event = OutgoingEvent { room_id: here, kind, transaction_id, content, perhaps_sent };
                     let event_id = self.send(event).await?;
                     self.store.note_alert_sent(&key, &event_id).await.context("note that an alert was sent")?;
                 }
                 AlertChange::Update { key, text: words } => {
-                    self.store.set_alert(&key, &words, here).await.context("note an alert's new words")?;
-                    let reply = self.alert(&key, &words);
-                    self.edit_alert(&raised, &key, &words, &reply).await;
+                    let row = self.store.set_alert(&key, &words, here).await.context("note an alert's new words")?;
+                    self.edit_alert(&row, &format!("edit {}", row.edits), &self.alert(&key, &words)).await;
                 }
                 AlertChange::Close { key } => {
                     let Some(row) = raised.iter().find(|row| row.key == key) else { continue };
                     let reply = Reply::line([strong("Over: "), text(&row.text)]);
-                    self.edit_alert(&raised, &key, "over", &reply).await;
+                    self.edit_alert(row, "over", &reply).await;
                     self.store.remove_alert(&key).await.context("forget an alert")?;
                 }
             }
@@ -145,29 +140,25 @@ impl Desk {
                 continue;
             }
             let reply = Reply::line([strong("Told in the new room from now on: "), text(&row.text)]);
-            if let Some(event_id) = &row.event_id {
-                self.edit(&row.room_id, event_id, &transaction(row, "moved"), &reply).await;
-            }
+            self.edit_alert(row, "moved", &reply).await;
             self.store.move_alert(&row.key, here).await.context("move an alert to the new room")?;
             (row.room_id, row.event_id) = (here.clone(), None);
         }
         Ok(raised)
     }
 
-    async fn edit_alert(&self, raised: &[AlertRow], key: &str, state: &str, reply: &Reply) {
-        let row = raised.iter().find(|row| row.key == key);
-        if let Some((row, event_id)) = row.and_then(|row| Some((row, row.event_id.as_deref()?))) {
-            self.edit(&row.room_id, event_id, &transaction(row, state), reply).await;
+    async fn edit_alert(&self, row: &AlertRow, event: &str, reply: &Reply) {
+        if let Some(event_id) = &row.event_id {
+            self.edit(&row.room_id, event_id, &transaction(row, event), reply).await;
         }
     }
 }
 
-/// The same for the same message, so that nothing is sent twice; short, whatever the words are.
-fn transaction(row: &AlertRow, state: &str) -> String {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    (&row.key, row.raised_ms, state).hash(&mut hasher);
-    format!("alert-{:016x}", hasher.finish())
+/// The transaction id of an event about an alert: the same for the same event, also after a restart of another release, so
+/// that nothing is sent twice.
+fn transaction(row: &AlertRow, event: &str) -> String {
+    let digest = Sha256::new().chain_update(format!("{}\n{}\n{event}", row.key, row.raised_ms)).finalize();
+    format!("alert-{}", hex::encode(&digest[..8]))
 }
 
 #[cfg(test)]
@@ -180,7 +171,7 @@ mod tests {
 
     fn row(key: &str, text: &str) -> AlertRow {
         let [key, text, room_id] = [key, text, "!here"].map(str::to_owned);
-        AlertRow { key, text, room_id, event_id: Some("$it".to_owned()), raised_ms: 1 }
+        AlertRow { key, text, room_id, event_id: Some("$it".to_owned()), raised_ms: 1, edits: 0 }
     }
 
     fn raise(key: &str, text: &str) -> AlertChange {
@@ -237,5 +228,11 @@ mod tests {
             [AlertChange::Close { key: "room staff".to_owned() }]
         );
         assert_eq!(alert_changes(&[], &[], &[], &["dead letters".to_owned()]), []);
+    }
+
+    #[test]
+    fn a_transaction_id_is_the_same_in_every_release() {
+        assert_eq!(transaction(&row("room staff", "out"), "raise"), "alert-aa38a6a5174d49f7");
+        assert_ne!(transaction(&row("room staff", "out"), "edit 1"), transaction(&row("room staff", "out"), "edit 2"));
     }
 }

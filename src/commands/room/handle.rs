@@ -15,7 +15,7 @@ use crate::commands::text::incoming::{Decision, IncomingEvent, IncomingKind, par
 use crate::commands::text::reply::{Reply, text};
 use crate::operations;
 use crate::reconcile::Hold;
-use crate::store::{CommandEntry, CommandRow};
+use crate::store::{CommandEntry, CommandRow, CommandState};
 
 /// Older than this when we come to it, a command is not run: whoever said it may no longer mean it.
 const TOO_OLD_SECONDS: f64 = 600.0;
@@ -44,11 +44,11 @@ struct Delivery<'a> {
 impl Desk {
     /// Brings one row as far as it goes. An error leaves it for another try.
     pub(crate) async fn handle(&self, row: CommandRow) -> Result<()> {
-        if let (Some(content), "ended") = (&row.answer, row.state.as_str()) {
+        if let (Some(content), CommandState::Ended) = (&row.answer, row.state) {
             let (room_id, event_id) = (&row.room_id, &row.event_id);
             return self.deliver(Delivery { room_id, event_id, content, perhaps_sent: true }).await;
         }
-        if row.room_id != self.staff.room_id && row.state == "heard" {
+        if row.room_id != self.staff.room_id && row.state == CommandState::Heard {
             return self.said_elsewhere(&row).await;
         }
         let event = row.event.as_deref().unwrap_or_default();
@@ -65,7 +65,7 @@ impl Desk {
             IncomingKind::Command { spoken, thread } => {
                 let target = ReplyTarget { thread, to: row.event_id.clone() };
                 let (event_id, room_id) = (row.event_id, row.room_id);
-                let task = DeskTask { event_id, room_id, sender, target, again: row.state == "taken" };
+                let task = DeskTask { event_id, room_id, sender, target, again: row.state == CommandState::Taken };
                 if task.again
                     && row.command.as_deref().and_then(command).is_none_or(|command| command.effect != Effect::Reads)
                 {
@@ -77,7 +77,7 @@ impl Desk {
             IncomingKind::Reaction { to, decision } => {
                 let target = ReplyTarget { thread: Some(to.clone()), to };
                 let (event_id, room_id) = (row.event_id, row.room_id);
-                let task = DeskTask { event_id, room_id, sender, target, again: row.state == "taken" };
+                let task = DeskTask { event_id, room_id, sender, target, again: row.state == CommandState::Taken };
                 let Some(post) = self.store.held_post(&task.target.to).await.context("look for the post")? else {
                     return self.ignore(&task.event_id).await;
                 };

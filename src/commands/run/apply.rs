@@ -11,7 +11,7 @@ impl Desk {
     /// Approves the held plan called `id`.
     pub(crate) async fn apply(&self, id: &str, by: &str) -> CommandResult {
         let hold = self.still_held(id).await?;
-        let report = self.approve(id, by, Some(hold)).await?;
+        let report = self.carry_out_held(id, by, Some(hold)).await?;
         self.report(&report)
     }
 

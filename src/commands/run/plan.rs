@@ -106,7 +106,7 @@ impl Desk {
         let look = move |reconciler: &crate::reconcile::Reconciler, plan: &Plan| {
             let world = reconciler.world();
             let (entries, counts) = plan_lines(world, plan.actions.iter(), limit);
-            let (held_id, notices) = (plan.held_id(world), world.notices());
+            let (held_id, notices) = (plan.held_id(world), plan.notices(world));
             let (stuck, blocked) = (stuck(world, plan, limit), plan.blocked.len() + plan.undone.len());
             PlanSummary { entries, counts, stuck, blocked, held_id, notices }
         };

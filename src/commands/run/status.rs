@@ -58,7 +58,7 @@ fn summarize(reconciler: &Reconciler, plan: &Plan) -> StatusSummary {
         held: plan.held().count(),
         held_id: plan.held_id(world),
         trouble: reconciler.homeserver_trouble().map(str::to_owned),
-        notices: world.notices(),
+        notices: plan.notices(world),
     }
 }
 
