@@ -18,7 +18,7 @@ mod status;
 use crate::commands::room::desk::Desk;
 use crate::commands::table::Request;
 use crate::commands::text::reply::{Piece, Reply, text};
-use crate::reconcile::{Closed, Hold};
+use crate::reconcile::{ActionGate, NotLeader};
 
 pub(crate) use pass::{counts, outcome};
 pub(crate) use plan::{count_table, entries};
@@ -29,7 +29,7 @@ pub(crate) enum Failure {
     /// It may not or need not be done, as the reply says; the detail is for the ledger.
     Refused { reply: Reply, detail: String },
     /// This replica stopped reconciling: the next one goes on.
-    Closed(Closed),
+    NotLeader(NotLeader),
     /// The database failed.
     Broken(anyhow::Error),
 }
@@ -42,9 +42,9 @@ impl Failure {
     }
 }
 
-impl From<Closed> for Failure {
-    fn from(closed: Closed) -> Self {
-        Self::Closed(closed)
+impl From<NotLeader> for Failure {
+    fn from(closed: NotLeader) -> Self {
+        Self::NotLeader(closed)
     }
 }
 
@@ -55,14 +55,14 @@ impl From<anyhow::Error> for Failure {
 }
 
 impl Desk {
-    /// Runs a request of `by`; `about` is the MXID of whom it is about. While `hold` is there, nothing is done for what was
+    /// Runs a request of `by`; `about` is the MXID of whom it is about. While `gate` is there, nothing is done for what was
     /// read to admit it.
     pub(crate) async fn run(
         &self,
         request: &Request,
         about: Option<&str>,
         by: &str,
-        hold: Option<Hold>,
+        gate: Option<ActionGate>,
     ) -> Result<Reply, Failure> {
         let about = about.unwrap_or_default();
         match request {
@@ -73,10 +73,10 @@ impl Desk {
             Request::Explain(_) => self.explain(about).await,
             Request::History(who) => self.history(who.as_ref().map(|_| about)).await,
             Request::Provision(_) => self.provision(about, by).await,
-            Request::Sync => self.sync(by, hold).await,
+            Request::Sync => self.sync(by, gate).await,
             Request::Rejoin { room, .. } => self.rejoin(about, room, by).await,
             Request::Follow { room } => self.follow(room, by).await,
-            Request::Pause => self.pause(by, hold).await,
+            Request::Pause => self.pause(by, gate).await,
             Request::Resume => self.resume(by).await,
             Request::Doctor => self.doctor().await,
         }
