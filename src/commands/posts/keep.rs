@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use tracing::warn;
 
-use crate::commands::posts::alerts::Lasting;
+use crate::commands::posts::alerts::AlertTimers;
 use crate::commands::room::desk::Desk;
 use crate::commands::room::encryption::{self, Encryption};
 use crate::reconcile::{Conditions, StatusSnapshot};
@@ -42,7 +42,7 @@ fn step(newest: Option<&HeldPost>, held: Option<&str>, here: &str) -> Step {
         }
         (Some(_), None) => Step::Gone,
         (None, None) => Step::Nothing,
-        // Somebody decides just now: what is left is seen at the next beat.
+        // Somebody decides just now: what is left is seen at the next snapshot.
         (None, Some(_)) if newest.is_some_and(|post| post.state == "deciding") => Step::Nothing,
         (_, Some(_)) => Step::Post,
     }
@@ -61,7 +61,7 @@ impl Desk {
     pub(crate) async fn keep_posts(&self) -> Infallible {
         let mut reconciler = self.reconciler.clone();
         let mut settling = Settling { held: None, since: Instant::now(), completed: None };
-        let (mut since, mut encryption) = (Lasting::default(), Encryption::default());
+        let (mut since, mut encryption) = (AlertTimers::default(), Encryption::default());
         self.reopen().await;
         loop {
             let snapshot = reconciler.snapshot();
@@ -93,7 +93,7 @@ impl Desk {
         }
     }
 
-    /// A decision that a restart cut short: its pass may have ended or not, and the next beat shows what is still held.
+    /// A decision that a restart cut short: its pass may have ended or not, and the next snapshot shows what is still held.
     async fn reopen(&self) {
         let cut_short = async {
             let Some(post) = self.store.newest_held_post().await? else { return Ok(None) };

@@ -2,21 +2,21 @@
 
 use provisioner_policy::Plan;
 
-use super::Failure;
+use super::CommandFailure;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::reconcile::{ActionGate, Freshness, Reconciler};
 
 impl Desk {
     /// Approves the held plan called `id`.
-    pub(crate) async fn apply(&self, id: &str, by: &str) -> Result<Reply, Failure> {
+    pub(crate) async fn apply(&self, id: &str, by: &str) -> Result<Reply, CommandFailure> {
         let gate = self.still_held(id).await?;
         let report = self.approve(id, by, Some(gate)).await?;
         self.report(&report)
     }
 
     /// Refuses what is not held now. While the gate is kept, it stays so.
-    async fn still_held(&self, id: &str) -> Result<ActionGate, Failure> {
+    async fn still_held(&self, id: &str) -> Result<ActionGate, CommandFailure> {
         let held_id = |reconciler: &Reconciler, plan: &Plan| plan.held_id(reconciler.world());
         let (held, gate) = self.reconciler.query_plan_gated(Freshness::Now, held_id).await?;
         let reply = match held {
@@ -31,6 +31,6 @@ impl Desk {
             ]),
             None => Reply::line([strong("Not done: "), text("nothing is held now. See "), code(self.typed("plan"))]),
         };
-        Err(Failure::Refused { reply, detail: "refused: that is not what is held now".to_owned() })
+        Err(CommandFailure::Refused { reply, detail: "refused: that is not what is held now".to_owned() })
     }
 }
