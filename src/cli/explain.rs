@@ -20,9 +20,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
-    let (settings, store) = super::open(path).await?;
-    let mxid = super::mxid(&arguments.user, &settings, &store).await?;
-    let reconciler = super::read_all(&settings, &store).await?;
+    let (context, store) = super::open(path).await?;
+    let mxid = super::mxid(&arguments.user, &context, &store).await?;
+    let reconciler = super::read_all(&context, &store).await?;
     let Some(mut explanation) = operations::explain(reconciler.world(), &mxid) else {
         bail!("nobody knows {mxid}: no row, no account and no room has this user");
     };

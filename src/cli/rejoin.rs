@@ -17,10 +17,10 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
-    let (settings, store) = super::open(path).await?;
-    let user = super::mxid(&arguments.user, &settings, &store).await?;
-    let key = &super::room(&settings.policy, &arguments.room)?.key;
-    let reconciler = super::read_all(&settings, &store).await?;
+    let (context, store) = super::open(path).await?;
+    let user = super::mxid(&arguments.user, &context, &store).await?;
+    let key = &super::room(&context.policy, &arguments.room)?.key;
+    let reconciler = super::read_all(&context, &store).await?;
     let leave = match operations::rejoinable(reconciler.world(), &user, key) {
         Ok(leave) => leave,
         Err(why) => bail!("{user} {why} {key}; `explain {user}` says how they stand there"),

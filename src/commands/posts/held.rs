@@ -13,7 +13,7 @@ use crate::commands::room::handle::DeskTask;
 use crate::commands::run::{CommandFailure, count_table, counts, outcome, plan_lines};
 use crate::commands::text::incoming::Decision;
 use crate::commands::text::reply::{Reply, Table, code, strong, text};
-use crate::reconcile::{Closed, Freshness, Hold, PassReport, Reconciler};
+use crate::reconcile::{ActionGate, Freshness, NotLeader, PassReport, Reconciler};
 use crate::store::{HeldPost, HeldPostState};
 
 /// Actions that a post names.
@@ -25,7 +25,7 @@ impl Desk {
         &self,
         id: &str,
         by: &str,
-        hold: Option<Hold>,
+        gate: Option<ActionGate>,
     ) -> Result<PassReport, CommandFailure> {
         let newest = self.store.newest_held_post().await.context("look for the post")?;
         let mut post = newest.filter(|post| post.held_id == id);
@@ -42,7 +42,7 @@ impl Desk {
             let reply = shown(post).and([strong("Approved"), text(" by "), code(by), text("; working on it …")]);
             self.edit_post(post, "deciding", &reply).await;
         }
-        let report = self.ask_for_pass(Some(id), by, hold).await;
+        let report = self.ask_for_pass(Some(id), by, gate).await;
         if let Some(post) = &post {
             let (from, to) = ([HeldPostState::Deciding], HeldPostState::Decided);
             self.store.change_held_post(post.id, &from, to).await.context("mark the post")?;
@@ -186,7 +186,7 @@ impl Desk {
         }
     }
 
-    async fn describe_held(&self, id: &str) -> Result<Option<Reply>, Closed> {
+    async fn describe_held(&self, id: &str) -> Result<Option<Reply>, NotLeader> {
         let id = id.to_owned();
         let describe = move |reconciler: &Reconciler, plan: &Plan| {
             let world = reconciler.world();
@@ -212,7 +212,7 @@ impl Desk {
                 }
             })
         };
-        self.window.look_at_plan(Freshness::AsKnown, describe).await
+        self.reconciler.query_plan(Freshness::AsKnown, describe).await
     }
 }
 

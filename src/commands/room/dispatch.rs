@@ -19,9 +19,9 @@ impl Desk {
             Grammar { prefix: &self.staff.prefix, server_name: &self.staff.server_name, rooms: &self.staff.rooms };
         let Some(read) = parse(spoken, grammar) else { return Ok(()) };
         let name = read.as_ref().map_or_else(Misread::name, |request| request.command.name);
-        let Some(hold) = self.let_in(task, name).await? else { return Ok(()) };
+        let Some(gate) = self.let_in(task, name).await? else { return Ok(()) };
         let acts_first = |request: &StaffRequest| request.command.effect == Effect::ActsFirst;
-        let hold = Some(hold).filter(|_| read.as_ref().is_ok_and(acts_first));
+        let gate = Some(gate).filter(|_| read.as_ref().is_ok_and(acts_first));
         if too_old {
             let reply = Reply::line([text(
                 "That is too old: I heard it more than ten minutes after it was said. Say it again.",
@@ -40,7 +40,7 @@ impl Desk {
             Err(CommandFailure::Refused { reply, detail }) => {
                 return self.refuse(task, name, Some(reply), &detail).await;
             }
-            Err(CommandFailure::Closed(closed)) => return Err(closed.into()),
+            Err(CommandFailure::NotLeader(closed)) => return Err(closed.into()),
             Err(CommandFailure::Broken(error)) => return Err(error),
         };
         let words = held_id.as_ref().map_or_else(|| name.to_owned(), |id| format!("{name} {id}"));
@@ -48,7 +48,7 @@ impl Desk {
             return Ok(());
         }
         let [user, room, held_id] = [&user, &room, &held_id].map(|given| given.as_deref().unwrap_or_default());
-        let ran = (command.run)(Call { desk: self, user, room, held_id, all, by: &task.sender, hold }).await;
+        let ran = (command.run)(Call { desk: self, user, room, held_id, all, by: &task.sender, gate }).await;
         self.end_by(task, name, ran).await
     }
 

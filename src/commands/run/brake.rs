@@ -4,13 +4,13 @@ use super::CommandResult;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::operations;
-use crate::reconcile::Hold;
+use crate::reconcile::ActionGate;
 
 impl Desk {
     /// Puts the brake on, before anything is done that the roster says now.
-    pub(crate) async fn pause(&self, by: &str, hold: Option<Hold>) -> CommandResult {
+    pub(crate) async fn pause(&self, by: &str, gate: Option<ActionGate>) -> CommandResult {
         let paused_now = operations::pause(&self.store, by).await?;
-        drop(hold);
+        drop(gate);
         let lead = if paused_now { strong("Paused.") } else { strong("It was paused already.") };
         let until =
             text(" What is in flight ends, and nothing more is written to any room, also after a restart, until ");

@@ -10,11 +10,11 @@ impl Desk {
     /// What the doctor finds, and what the service itself knows to be wrong.
     pub(crate) async fn doctor(&self) -> CommandResult {
         let findings = doctor::examine(&self.staff.config).await;
-        let look = |reconciler: &Reconciler| {
+        let query = |reconciler: &Reconciler| {
             let trouble = reconciler.homeserver_trouble().map(str::to_owned);
             trouble.into_iter().chain(reconciler.world().notices()).collect::<Vec<_>>()
         };
-        Ok(show(&findings, &self.window.look(Freshness::AsKnown, look).await?))
+        Ok(show(&findings, &self.reconciler.query(Freshness::AsKnown, query).await?))
     }
 }
 

@@ -18,8 +18,8 @@ impl Desk {
     /// What the world says of somebody; nothing where nobody knows them.
     pub(crate) async fn explanation(&self, mxid: &str) -> Result<Option<Explanation>, CommandFailure> {
         let user = mxid.to_owned();
-        let look = move |reconciler: &Reconciler| operations::explain(reconciler.world(), &user);
-        Ok(self.window.look(Freshness::Now, look).await?)
+        let query = move |reconciler: &Reconciler| operations::explain(reconciler.world(), &user);
+        Ok(self.reconciler.query(Freshness::Now, query).await?)
     }
 
     pub(crate) async fn show_explanation(&self, explanation: Explanation) -> CommandResult {

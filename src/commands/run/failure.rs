@@ -2,7 +2,7 @@
 
 use crate::commands::text::reply::{Reply, text};
 use crate::commands::text::sanitize::sanitize;
-use crate::reconcile::Closed;
+use crate::reconcile::NotLeader;
 
 /// What came of a command.
 pub(crate) type CommandResult = Result<Reply, CommandFailure>;
@@ -13,7 +13,7 @@ pub(crate) enum CommandFailure {
     /// It may not or need not be done, as the reply says; the detail is for the ledger.
     Refused { reply: Reply, detail: String },
     /// This replica stopped reconciling: the next one goes on.
-    Closed(Closed),
+    NotLeader(NotLeader),
     /// The database failed.
     Broken(anyhow::Error),
 }
@@ -26,9 +26,9 @@ impl CommandFailure {
     }
 }
 
-impl From<Closed> for CommandFailure {
-    fn from(closed: Closed) -> Self {
-        Self::Closed(closed)
+impl From<NotLeader> for CommandFailure {
+    fn from(closed: NotLeader) -> Self {
+        Self::NotLeader(closed)
     }
 }
 

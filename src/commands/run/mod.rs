@@ -1,5 +1,5 @@
 //! The one table of commands, and what each does: one file a command, or a pair. Parser, help and "did you mean" come from the
-//! table. A handler reads the world through the window or asks for a pass, and returns a reply; it writes nothing to the
+//! table. A handler reads the world through the reconciler or asks for a pass, and returns a reply; it writes nothing to the
 //! homeserver.
 
 mod apply;
@@ -21,7 +21,7 @@ use futures_util::future::BoxFuture;
 
 use crate::commands::room::desk::Desk;
 use crate::commands::text::parse::Argument;
-use crate::reconcile::Hold;
+use crate::reconcile::ActionGate;
 
 pub(crate) use failure::{CommandFailure, CommandResult};
 pub(crate) use pass::{counts, outcome};
@@ -63,7 +63,7 @@ pub(crate) struct Call<'a> {
     /// The sender.
     pub(crate) by: &'a str,
     /// There for [`Effect::ActsFirst`].
-    pub(crate) hold: Option<Hold>,
+    pub(crate) gate: Option<ActionGate>,
 }
 
 impl StaffCommand {
@@ -142,7 +142,7 @@ pub(crate) static COMMANDS: &[StaffCommand] = &[
         help: "read everything again and do what is due, now",
         example: "sync",
         effect: Effect::ActsFirst,
-        run: |call| Box::pin(call.desk.sync(call.by, call.hold)),
+        run: |call| Box::pin(call.desk.sync(call.by, call.gate)),
     },
     StaffCommand {
         name: "rejoin",
@@ -166,7 +166,7 @@ pub(crate) static COMMANDS: &[StaffCommand] = &[
         help: "stop every write at once, until resume",
         example: "pause",
         effect: Effect::ActsFirst,
-        run: |call| Box::pin(call.desk.pause(call.by, call.hold)),
+        run: |call| Box::pin(call.desk.pause(call.by, call.gate)),
     },
     StaffCommand {
         name: "resume",

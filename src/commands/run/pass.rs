@@ -4,28 +4,28 @@ use super::{CommandFailure, CommandResult};
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::operations;
-use crate::reconcile::{Hold, PassReport};
+use crate::reconcile::{ActionGate, PassReport};
 
 /// Failures that are shown; the ledger has them all.
 const SHOWN: usize = 10;
 
 impl Desk {
     /// Reads everything again and does what is due.
-    pub(crate) async fn sync(&self, by: &str, hold: Option<Hold>) -> CommandResult {
-        let report = self.ask_for_pass(None, by, hold).await?;
+    pub(crate) async fn sync(&self, by: &str, gate: Option<ActionGate>) -> CommandResult {
+        let report = self.ask_for_pass(None, by, gate).await?;
         self.report(&report)
     }
 
-    /// Has a pass done, and waits for its report. `hold` is kept until it is asked for, so that the report has it all.
+    /// Has a pass done, and waits for its report. `gate` is kept until it is asked for, so that the report has it all.
     pub(crate) async fn ask_for_pass(
         &self,
         approve: Option<&str>,
         by: &str,
-        hold: Option<Hold>,
+        gate: Option<ActionGate>,
     ) -> Result<PassReport, CommandFailure> {
         let id = operations::request_pass(&self.store, approve, by).await?;
-        self.window.ask_for_pass();
-        drop(hold);
+        self.reconciler.ask_for_pass();
+        drop(gate);
         let report = operations::wait_for_report(&self.store, id, |_, _| {}).await?;
         report
             .ok_or_else(|| CommandFailure::refused("the pass makes no progress; look at the service's log and /readyz"))

@@ -103,14 +103,14 @@ impl Desk {
     /// The plan for the world as it is now.
     pub(crate) async fn plan(&self, all: bool) -> CommandResult {
         let limit = if all { LONG } else { SHORT };
-        let look = move |reconciler: &crate::reconcile::Reconciler, plan: &Plan| {
+        let query = move |reconciler: &crate::reconcile::Reconciler, plan: &Plan| {
             let world = reconciler.world();
             let (entries, counts) = plan_lines(world, plan.actions.iter(), limit);
             let (held_id, notices) = (plan.held_id(world), plan.notices(world));
             let (stuck, blocked) = (stuck(world, plan, limit), plan.blocked.len() + plan.undone.len());
             PlanSummary { entries, counts, stuck, blocked, held_id, notices }
         };
-        let shown = self.window.look_at_plan(Freshness::Now, look).await?;
+        let shown = self.reconciler.query_plan(Freshness::Now, query).await?;
         Ok(self.show_plan(&shown, limit, all))
     }
 

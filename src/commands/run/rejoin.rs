@@ -38,7 +38,7 @@ impl Desk {
 
     async fn rejoinable(&self, mxid: &str, room: &str) -> Result<Result<Pardoned, NotRejoined>, CommandFailure> {
         let (mxid, room) = (mxid.to_owned(), room.to_owned());
-        let look = move |reconciler: &Reconciler| operations::rejoinable(reconciler.world(), &mxid, &room);
-        Ok(self.window.look(Freshness::Now, look).await?)
+        let query = move |reconciler: &Reconciler| operations::rejoinable(reconciler.world(), &mxid, &room);
+        Ok(self.reconciler.query(Freshness::Now, query).await?)
     }
 }
