@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testbed::{Effect, Matching, Person, SynapseVersion, wait_until};
 
-use crate::staff_support::{StaffStage, open};
+use crate::staff_support::{A_WHILE, StaffStage, closed, open};
 use crate::support::{SOON, Settings, subject};
 
 crate::on_both_versions!(
@@ -15,6 +15,7 @@ crate::on_both_versions!(
     a_replica_that_stands_by_takes_what_is_said_and_the_leader_answers,
     whoever_says_too_much_is_told_once,
     a_restart_between_a_command_and_its_answer_runs_nothing_twice,
+    observing_in_the_staff_room_writes_nothing_at_all,
 );
 
 async fn what_only_looks_like_a_command_is_none(version: SynapseVersion) {
@@ -268,4 +269,15 @@ async fn insert_begun(staff: &StaffStage, event_id: &str, command: &str) {
     .execute(&mut database)
     .await
     .unwrap();
+}
+
+async fn observing_in_the_staff_room_writes_nothing_at_all(version: SynapseVersion) {
+    let staff = closed(version, Settings { mode: "observe", ..Settings::default() }).await;
+    let outsider = subject();
+    staff.stage.member(&staff.stage.staff, &outsider).await;
+    staff.stage.start().await;
+    staff.stage.quiet().await;
+    tokio::time::sleep(A_WHILE).await;
+    assert_eq!(staff.stage.plan().await.0, 2, "there would be something to do");
+    assert_eq!(staff.stage.writes(), 0, "{:#?}", staff.stage.proxy.requests());
 }
