@@ -90,7 +90,7 @@ enum ConfigCommand {
     Schema,
 }
 
-/// Runs the command line and answers with the exit code.
+/// Runs the command line and returns the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
     let Arguments { config: path, command } = match Arguments::try_parse() {
@@ -132,7 +132,7 @@ fn start(command: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
     runtime.block_on(command)
 }
 
-/// What a command that answers and ends begins with: its logs, the configuration, and our database.
+/// Starts a command that ends by itself: its logs, the configuration, and our database.
 async fn open(path: &Path) -> Result<(Context, Store)> {
     logs::for_command();
     let context = Context::load(path)?;
@@ -140,7 +140,7 @@ async fn open(path: &Path) -> Result<(Context, Store)> {
     Ok((context, store))
 }
 
-/// The MXID that somebody means by an MXID, a subject or an e-mail address.
+/// The MXID of a user named by MXID, subject or e-mail address.
 async fn mxid(user: &str, context: &Context, store: &Store) -> Result<String> {
     match user.strip_prefix('@') {
         Some(_) => Ok(user.to_owned()),
@@ -160,14 +160,14 @@ async fn read_all(context: &Context, store: &Store) -> Result<Reconciler> {
     Ok(reconciler)
 }
 
-/// Stops a command that works in steps, when somebody presses Ctrl-C.
+/// Stops a command that works in steps, on Ctrl-C.
 async fn stop_at_ctrl_c(stop: CancellationToken) {
     if tokio::signal::ctrl_c().await.is_ok() {
         stop.cancel();
     }
 }
 
-/// Who is at the command line, for the ledger.
+/// The name of the caller, for the ledger.
 fn caller() -> String {
     let user = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     format!("{} on the command line", user.as_deref().unwrap_or("somebody"))

@@ -10,7 +10,7 @@ use crate::homeserver::{CallError, Homeserver, MemberEvent, StateEvent};
 use crate::reconcile::followed;
 use crate::store::{NewFollow, Paused, Store};
 
-/// A room that was upgraded more often than this since it was last followed is not believed.
+/// Upgrades since the room was last followed; a longer chain is not believed.
 const LONGEST_CHAIN: usize = 20;
 
 /// A room whose policy was moved.
@@ -61,7 +61,7 @@ pub async fn follow(
 ) -> Result<Moved, FollowError> {
     let room =
         policy.rooms.iter().find(|room| room.key == key).ok_or_else(|| FollowError::NoSuchRoom(key.to_owned()))?;
-    // Getting the bot into the room writes to the homeserver.
+    // Entering the successor is a write to the homeserver.
     if let Some(paused) = store.paused().await? {
         return Err(FollowError::Paused(paused));
     }
@@ -133,7 +133,7 @@ fn text(event: &StateEvent, of: fn(&Value) -> &Value) -> String {
     of(&content).as_str().unwrap_or_default().to_owned()
 }
 
-/// Who has left `from` by choice, is still to be respected, and would otherwise be a stranger in the successor.
+/// Leaves by choice in `from` that are still respected. In the successor these users are strangers, and would be joined.
 async fn departures(homeserver: &Homeserver, store: &Store, policy: &Policy, from: &str) -> Result<Value, FollowError> {
     let others = homeserver.other_members(from).await?;
     let pardons = store.pardons().await?;

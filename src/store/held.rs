@@ -1,4 +1,4 @@
-//! Held plans: what the guard holds, kept from when it is first seen until it is decided or gone.
+//! Held plans: what the guard holds, stored from when it is first seen until it is decided or gone.
 
 use std::fmt;
 

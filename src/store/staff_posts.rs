@@ -113,7 +113,7 @@ impl Store {
             .map(drop)
     }
 
-    /// Moves a post from one of these states to another. False where it was in none of them: somebody else was faster.
+    /// Moves a post from one of these states to another. False where it was in none of them: it was decided meanwhile.
     pub async fn change_held_post(&self, id: i64, from: &[HeldPostState], to: HeldPostState) -> sqlx::Result<bool> {
         let from: Vec<String> = from.iter().map(|state| state.as_str().to_owned()).collect();
         let changed = sqlx::query!(
@@ -153,7 +153,7 @@ impl Store {
         .await
     }
 
-    /// An alert that lasts is to be sent again, to another room.
+    /// Notes that an alert is to be sent again, to another room.
     pub async fn move_alert(&self, key: &str, room_id: &str) -> sqlx::Result<()> {
         sqlx::query!("UPDATE provisioner.alerts SET room_id = $2, event_id = NULL WHERE key = $1", key, room_id)
             .execute(&self.pool)

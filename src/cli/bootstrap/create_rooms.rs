@@ -1,7 +1,7 @@
 //! `bootstrap --create-rooms`: makes the configured rooms that have no id, each once, and prints their ids for the file.
 //!
-//! A room that was made before is found by its mark and never made again. That one is being made is noted on Synapse
-//! first, so that a run that follows an interrupted one waits for what Synapse may still be doing.
+//! A room that was made before is found by its mark and never made again. A room about to be made is first noted on Synapse, so
+//! that a run after an interrupted one waits for what Synapse may still be doing.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,11 +14,11 @@ use crate::app::Context;
 use crate::config::Room;
 use crate::homeserver::{CallError, Homeserver, MadeRoom, NewRoom, RoomVersions};
 
-/// Synapse finishes what it began for a caller that is gone. Making a room takes it a moment: what is not there after so
+/// Synapse finishes a request although its caller is gone. Making a room takes it a moment: a room that is not there after so
 /// long was never begun, or was cut off.
 const UNDER_WAY: Duration = Duration::from_secs(60);
 
-/// How often it is looked whether a room that may be under way is there.
+/// How often to look for a room that may be under way.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// From this room version on the creator stands above all levels and must not be named among the users.
@@ -99,7 +99,7 @@ impl Maker<'_> {
         }
     }
 
-    /// A note that stays behind all the same costs a later run a minute at the worst.
+    /// Removes the note. Where that fails, a later run waits a minute at the worst.
     async fn forget(&mut self, key: &str) {
         if self.noted.remove(key).is_some() {
             let _ = self.homeserver.note_rooms_being_made(&self.noted).await;
@@ -169,7 +169,7 @@ fn may_be_under_way(error: &CallError) -> bool {
     error.is_transport() || matches!(error, CallError::ServerError { .. } | CallError::Unreadable(_))
 }
 
-/// A note from the future is of a clock that was wrong; it says nothing.
+/// A note from the future is of a wrong clock, and is ignored.
 fn is_recent(since: u64) -> bool {
     now().checked_sub(since).is_some_and(|age| u128::from(age) < UNDER_WAY.as_millis())
 }

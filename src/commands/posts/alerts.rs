@@ -1,5 +1,5 @@
-//! Alerts: one message for each thing that lasts and that a person must act on, edited while it lasts and closed when it is
-//! over. Which those are is [`Condition`]'s business.
+//! Alerts: one message for each [`Condition`] that lasts and that a person must act on. It is edited while the condition lasts,
+//! and closed when it is over.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -14,15 +14,15 @@ use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::reconcile::Condition;
 use crate::store::AlertRow;
 
-/// One thing to do about the messages.
+/// One change to the messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum AlertChange {
-    /// Raise this, or send what was raised and not sent.
+    /// Send a new alert, or one that was noted and not sent.
     Raise {
         key: String,
         text: String,
     },
-    /// The same trouble, in other words.
+    /// The same condition has other words.
     Update {
         key: String,
         text: String,
@@ -32,12 +32,13 @@ enum AlertChange {
     },
 }
 
-/// Since when each condition lasts. A restart forgets it, and what was raised stays raised.
+/// Since when each condition lasts. A restart forgets it; an alert that was raised stays raised.
 #[derive(Debug, Default)]
 pub(crate) struct AlertTimers(BTreeMap<String, Instant>);
 
 impl AlertTimers {
-    /// Takes what lasts at `now`. Answers with what has lasted for its patience, and when the next one will have.
+    /// Notes what lasts at `now`. Returns the conditions that have lasted for their patience, and in how long the next one will
+    /// have.
     fn note<'a>(&mut self, current: &'a [Condition], now: Instant) -> (Vec<&'a Condition>, Option<Duration>) {
         self.0.retain(|key, _| current.iter().any(|condition| condition.key == *key));
         let (mut due, mut next) = (Vec::new(), None::<Duration>);
@@ -52,8 +53,8 @@ impl AlertTimers {
     }
 }
 
-/// What leads from the alerts that were raised to those that should be. `due` have lasted for their patience; a condition
-/// of `current` that has not keeps its alert if there is one, and so does one that nobody knows to be over.
+/// The changes from the alerts that were raised to those that should be. Conditions in `due` have lasted for their patience.
+/// Another one of `current` keeps its alert if it has one, and so does an `unknown` one, which may be over or not.
 fn alert_changes(
     raised: &[AlertRow],
     due: &[&Condition],
@@ -79,8 +80,8 @@ fn alert_changes(
 }
 
 impl Desk {
-    /// Brings the alerts up to date with what lasts; of the `unknown` ones nobody can say. Answers when to look again, where
-    /// something may become an alert by lasting.
+    /// Brings the alerts up to date with the conditions that last; `unknown` ones may or may not. Returns in how long to look
+    /// again, where a condition becomes an alert by lasting.
     pub(crate) async fn keep_alerts(
         &self,
         current: &[Condition],
@@ -117,7 +118,7 @@ impl Desk {
         Ok(next)
     }
 
-    /// An alert as it is shown. What is to be said in the room is said as it is typed there.
+    /// An alert as it is shown, its commands with the prefix as they are typed in the room.
     fn alert(&self, key: &str, words: &str) -> Reply {
         let typed = ["follow ", "plan`"].into_iter().fold(words.to_owned(), |words, command| {
             words.replace(&format!("`{command}"), &format!("`{}", self.typed(command)))
@@ -132,7 +133,7 @@ impl Desk {
         ])
     }
 
-    /// What lasts and was raised in a room that the Staff room has left is raised again in the one that it is now.
+    /// After a follow: an alert that lasts is raised again in the new Staff room.
     async fn bring_alerts_along(&self, mut raised: Vec<AlertRow>, current: &[Condition]) -> Result<Vec<AlertRow>> {
         let here = &self.staff.room_id;
         for row in &mut raised {

@@ -1,5 +1,5 @@
-//! Held plans in the Staff room: what the guard holds is posted with counts and reasons, decided by reaction or `apply`, and
-//! the message says what came of it.
+//! Posts of held plans: what the guard holds, with counts and reasons. A reaction or `apply` decides it, and the message is
+//! edited to say what came of it.
 
 use anyhow::{Context, Result};
 use provisioner_policy::Plan;
@@ -85,7 +85,7 @@ impl Desk {
             Decision::Dismiss => {
                 let (from, to) = ([HeldPostState::Open], HeldPostState::Dismissed);
                 if self.store.change_held_post(post.id, &from, to).await.context("mark the post")? {
-                    // Nobody waits for it any more: `status`, the metric and the command line say so too.
+                    // `status`, the metric and the command line say so too.
                     let (id, by) = (&post.held_id, &task.sender);
                     self.store.dismiss_held_plan(id, by).await.context("dismiss the plan")?;
                     let reply = shown(post).and([
@@ -101,7 +101,7 @@ impl Desk {
         }
     }
 
-    /// What is said to somebody who reacts to what cannot be decided any more.
+    /// The reply to a reaction to a post that cannot be decided any more.
     async fn already(&self, post: &HeldPost) -> Result<Reply> {
         let lead = match post.state {
             HeldPostState::Superseded => "Nothing was done: that plan has changed since.",
@@ -122,7 +122,7 @@ impl Desk {
         })
     }
 
-    /// Posts what is held now, if it still is called `id`.
+    /// Posts the held plan `id`, if it is still what is held.
     pub(crate) async fn post_held(&self, id: &str) -> Result<Option<HeldPost>> {
         let Some(description) = self.describe_held(id).await? else { return Ok(None) };
         let description = serde_json::to_value(description).context("write the post")?;
@@ -131,7 +131,7 @@ impl Desk {
         Ok(Some(post))
     }
 
-    /// Sends a post that is noted, with the two reactions to tap on.
+    /// Sends a post that was noted, with the two reactions to tap on.
     pub(crate) async fn send_held(&self, post: &HeldPost, perhaps_sent: bool) -> Result<()> {
         let reply = shown(post)
             .and([

@@ -1,4 +1,4 @@
-//! Keeps what the bot posted by itself up to date: the held plan and the alerts, by the snapshot of the service.
+//! Keeps what the bot posted by itself up to date with the status snapshot of the service: the held plan and the alerts.
 
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
@@ -12,24 +12,24 @@ use crate::commands::room::encryption::{self, Encryption};
 use crate::reconcile::{Conditions, StatusSnapshot};
 use crate::store::{HeldPlanState, HeldPost, HeldPostState};
 
-/// A held plan is posted when it has been the same for so long: rows are often changed one by one.
+/// Debounce: a held plan is posted when it has been the same for so long, because rows are often changed one by one.
 const SETTLED: Duration = Duration::from_secs(2);
 
-/// The same while something could not be read: what is held may only seem to change.
+/// Debounce while something cannot be read: what is held may only seem to change.
 const SETTLED_IN_TROUBLE: Duration = Duration::from_secs(60);
 
-/// Between two looks where nothing is heard.
+/// Between two looks where no snapshot comes.
 const LOOK: Duration = Duration::from_secs(30);
 
 /// What is to be done about the held plan's post.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Nothing,
-    /// Send what was noted and not sent, or not all of it.
+    /// Send a post that was noted and not sent, or not all of it.
     Resend,
     /// Nothing is held any more.
     Gone,
-    /// Post what is held, in the place of the newest post where that is undecided.
+    /// Post what is held. It replaces the newest post where that is undecided.
     Post,
 }
 
@@ -57,7 +57,7 @@ struct Settling {
 }
 
 impl Desk {
-    /// Works for as long as the service reconciles.
+    /// Runs for as long as the service reconciles.
     pub(crate) async fn keep_posts(&self) -> Infallible {
         let mut reconciler = self.reconciler.clone();
         let mut settling = Settling { held: None, since: Instant::now(), completed: None };
@@ -109,13 +109,13 @@ impl Desk {
         }
     }
 
-    /// Who approved what a post shows, also elsewhere than here.
+    /// Who approved what a post shows, in this room or on the command line.
     async fn approved_by(&self, post: &HeldPost) -> Result<Option<String>> {
         let kept = self.store.held_plan_called(&post.held_id).await.context("look for who approved it")?;
         Ok(kept.filter(|kept| kept.state == HeldPlanState::Approved).and_then(|kept| kept.decided_by))
     }
 
-    /// Answers when to look again, where that is soon.
+    /// Brings the post up to date. Returns in how long to look again, where that is soon.
     async fn keep_held(&self, snapshot: &StatusSnapshot, settling: &mut Settling) -> Result<Option<Duration>> {
         let Some((_, report)) = &snapshot.last_pass else { return Ok(None) };
         if settling.held != report.held_id {

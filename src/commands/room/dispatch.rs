@@ -9,11 +9,11 @@ use crate::commands::text::parse::{GivenArguments, Grammar, Misread, Spoken, Sta
 use crate::commands::text::reply::{Reply, code, text};
 use crate::commands::text::who::Who;
 
-/// What cannot be read has no name of its own.
+/// The name of a command that cannot be read, for the ledger and the metric.
 const UNREAD: &str = "unreadable";
 
 impl Desk {
-    /// Brings a command to its end.
+    /// Handles a command from its words to its end.
     pub(crate) async fn handle_command(&self, task: &DeskTask, spoken: &Spoken, too_old: bool) -> Result<()> {
         let grammar =
             Grammar { prefix: &self.staff.prefix, server_name: &self.staff.server_name, rooms: &self.staff.rooms };
@@ -74,7 +74,7 @@ impl Misread {
     }
 }
 
-/// What a reply says where it points to a command.
+/// A line that points to a command.
 pub(crate) fn see(lead: &str, command: String) -> Reply {
     Reply::line([text(lead), code(command)])
 }

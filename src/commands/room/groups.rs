@@ -1,5 +1,5 @@
-//! Groups of the pool that `commands.allow` names, read again before it is judged: who left one a minute ago may not
-//! command any more.
+//! Groups of the pool that `commands.allow` names, read again before a sender is checked: a user who left one a minute ago may
+//! not command any more.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ pub(crate) struct Groups {
 }
 
 impl Groups {
-    /// Those that these selectors name, each once.
+    /// The groups that these selectors name, each once.
     pub(crate) fn of(selectors: &[Selector]) -> Self {
         let mut names: Vec<String> = selectors
             .iter()
@@ -44,7 +44,7 @@ impl Desk {
     pub(crate) async fn refresh_groups(&self) -> Result<()> {
         let Groups { names, asked } = &self.groups;
         let Some(directory) = self.accounts.directory.as_ref().filter(|_| !names.is_empty()) else { return Ok(()) };
-        // Whoever asks meanwhile waits for this reading.
+        // A second command waits here for this reading.
         let mut asked = asked.lock().await;
         if asked.is_some_and(|at| at.elapsed() < FRESH) {
             return Ok(());

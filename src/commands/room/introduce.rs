@@ -15,7 +15,7 @@ const NAME: &str = "Provisioner";
 const AVATAR: &[u8] = include_bytes!("avatar.png");
 
 impl Desk {
-    /// Gives the bot its name and picture, once. That it cannot is no reason not to work.
+    /// Gives the bot its name and picture, once. The service works without them too.
     pub(crate) async fn introduce(&self) -> Infallible {
         let modes = &self.staff.policy.modes;
         while Kind::ALL.iter().any(|kind| kind.class().mode(modes) == Mode::Enforce) {

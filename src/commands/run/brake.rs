@@ -7,7 +7,7 @@ use crate::operations;
 use crate::reconcile::ActionGate;
 
 impl Desk {
-    /// Puts the brake on, before anything is done that the roster says now.
+    /// Puts the brake on, before the service acts on what was read to admit the sender.
     pub(crate) async fn pause(&self, by: &str, gate: Option<ActionGate>) -> CommandResult {
         let paused_now = operations::pause(&self.store, by).await?;
         drop(gate);

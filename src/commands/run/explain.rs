@@ -9,13 +9,13 @@ use crate::operations;
 use crate::reconcile::{Freshness, Reconciler};
 
 impl Desk {
-    /// Answers for one MXID.
+    /// The reply for one MXID.
     pub(crate) async fn explain(&self, mxid: &str) -> CommandResult {
         let explanation = self.explanation(mxid).await?.ok_or_else(|| nobody(mxid))?;
         self.show_explanation(explanation).await
     }
 
-    /// What the world says of somebody; nothing where nobody knows them.
+    /// What the world says of a user; `None` where nobody knows them.
     pub(crate) async fn explanation(&self, mxid: &str) -> Result<Option<Explanation>, CommandFailure> {
         let user = mxid.to_owned();
         let query = move |reconciler: &Reconciler| operations::explain(reconciler.world(), &user);
@@ -55,7 +55,7 @@ impl Desk {
     }
 }
 
-/// What is said of somebody of whom there is no trace.
+/// The refusal for a user that nobody knows.
 pub(crate) fn nobody(mxid: &str) -> CommandFailure {
     CommandFailure::Refused {
         reply: Reply::line([

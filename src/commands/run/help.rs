@@ -1,4 +1,4 @@
-//! `help`, and what is said to somebody whose words could not be read. Both come from the table.
+//! `help`, and the reply to words that could not be parsed. Both come from the table.
 
 use crate::commands::room::desk::Desk;
 use crate::commands::run::{COMMANDS, StaffCommand};
@@ -19,7 +19,7 @@ impl Desk {
             .and_pieces([text("The rooms are ")].into_iter().chain(listed(self.staff.rooms.iter().map(code))).collect())
     }
 
-    /// What is wrong with what was said. Nothing of it is repeated: it may be anything.
+    /// Says what is wrong with the words. None of them is repeated: they may be anything.
     pub(crate) fn what_is_wrong(&self, misread: Misread) -> Reply {
         match misread {
             Misread::Unknown(Some(nearest)) => Reply::line([

@@ -13,7 +13,7 @@ impl Desk {
     pub(crate) async fn history(&self, mxid: &str) -> CommandResult {
         let user = (!mxid.is_empty()).then(|| mxid.to_owned());
         let mut lines = operations::history(&self.store, user, None, LINES as u32 + 5).await?;
-        // This question itself, among others.
+        // Among others the line of this very command.
         lines.retain(|line| line.kind != "command" || line.outcome != "started");
         if lines.is_empty() {
             return Ok(Reply::line([text("The ledger has no such line.")]));

@@ -71,7 +71,7 @@ pub(crate) fn count_table(counts: &Counts) -> Table {
 struct PlanSummary {
     entries: Vec<PlanLine>,
     counts: Counts,
-    /// What should be so and cannot be made so: some of it in words, and how many there are.
+    /// Changes that cannot be made: some in words, and how many there are.
     stuck: Vec<Stuck>,
     blocked: usize,
     held_id: Option<String>,
@@ -85,7 +85,7 @@ struct Stuck {
     because: String,
 }
 
-/// At most so many of what is in the way, what somebody keeps undoing first.
+/// At most `limit` changes that cannot be made; those that somebody keeps undoing come first.
 fn stuck(world: &World, plan: &Plan, limit: usize) -> Vec<Stuck> {
     let undone = plan.undone.iter().map(|action| {
         let (kind, view) = (action.change.kind().as_str(), action.view(world));

@@ -1,5 +1,5 @@
-//! `provision <user>`: sees to it that somebody whom a source names has their account and their rooms, now. It gives nobody
-//! anything that the policy does not.
+//! `provision <user>`: gives a user that a source names their account and their rooms now. It gives nobody more than the policy
+//! does.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::store::{AccountSource, Place};
 /// How long the pool may take to answer.
 const POOL_PATIENCE: Duration = Duration::from_secs(10);
 
-/// What the pool said of somebody.
+/// What the pool says of a user.
 enum PoolAnswer {
     /// No pool is read.
     NotAsked,
@@ -39,7 +39,7 @@ impl PoolAnswer {
 }
 
 impl Desk {
-    /// Asks the pool for somebody whom no listing may have named yet, and records them if it has them.
+    /// Asks the pool for a user that no listing may have named yet, and records them if it has them.
     async fn ask_the_pool(&self, mxid: &str) -> PoolAnswer {
         if self.accounts.directory.is_none() {
             return PoolAnswer::NotAsked;
@@ -57,7 +57,7 @@ impl Desk {
         }
     }
 
-    /// Has a pass done for one MXID, and says how they stand after it.
+    /// Has a pass done, and explains the user after it.
     pub(crate) async fn provision(&self, mxid: &str, by: &str) -> CommandResult {
         let upstream = self.ask_the_pool(mxid).await;
         let user = mxid.to_owned();

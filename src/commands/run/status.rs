@@ -62,7 +62,7 @@ fn summarize(reconciler: &Reconciler, plan: &Plan) -> StatusSummary {
     }
 }
 
-/// How many belong in a room, and how many are in it. The bot and others whom no action touches count nowhere.
+/// How many users belong in a room, and how many are in it. The bot and other exempt users are not counted.
 fn heads(world: &World, room: provisioner_policy::RoomIx) -> (usize, usize) {
     let touched = || world.users.iter().filter(|user| !world.is_exempt(*user));
     let wanted = touched().filter(|user| matches!(world.entitlement(room, *user), Entitlement::By(_)));
@@ -71,7 +71,7 @@ fn heads(world: &World, room: provisioner_policy::RoomIx) -> (usize, usize) {
 }
 
 impl Desk {
-    /// How everything stands.
+    /// The reply to `status`.
     pub(crate) async fn status(&self) -> CommandResult {
         let seen = self.reconciler.query_plan(Freshness::Now, summarize).await?;
         let paused = self.store.paused().await.context("look at the brake")?;
@@ -124,7 +124,7 @@ impl Desk {
     }
 }
 
-/// How the queue fares, here: other replicas have messages of their own in hand.
+/// The state of the queue, as far as this replica knows: others have messages of their own in flight.
 fn queue_line(queue: &QueueHealth) -> String {
     let QueueHealth { oldest, in_hand, trouble, dead_letters, not_received: _, is_asked: _ } = queue;
     let mut line = match in_hand {

@@ -1,4 +1,4 @@
-//! Text in and out, pure: what is said is parsed, what is answered is rendered.
+//! Text in and out, pure: parses messages and renders replies.
 
 pub(crate) mod formatted;
 pub(crate) mod incoming;

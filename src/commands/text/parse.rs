@@ -1,4 +1,5 @@
-//! From what somebody typed to a [`StaffRequest`], by the table. No input is echoed: what is wrong is said in our own words.
+//! Parses what somebody typed to a [`StaffRequest`], by the table of commands. No input is echoed: errors are said in our own
+//! words.
 
 use crate::commands::run::{COMMANDS, StaffCommand, command};
 use crate::commands::text::nearest;
@@ -9,11 +10,11 @@ use crate::commands::text::words;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Spoken {
     pub(crate) text: String,
-    /// The one user whom the message mentions by the client's own means, where that says whom it is about.
+    /// The one user in `m.mentions`, where that names the user that the command is about.
     pub(crate) mention: Option<String>,
 }
 
-/// What the words are read against.
+/// What the words are parsed against.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Grammar<'a> {
     pub(crate) prefix: &'a str,
@@ -94,7 +95,7 @@ pub(crate) fn is_for_us(text: &str, prefix: &str) -> bool {
     words::after_prefix(text, prefix).is_some()
 }
 
-/// Reads a message. Nothing comes back where it is not meant for us.
+/// Parses a message. Returns `None` where it is not meant for us.
 pub(crate) fn parse(spoken: &Spoken, grammar: Grammar<'_>) -> Option<Result<StaffRequest, Misread>> {
     let words = words::after_prefix(&spoken.text, grammar.prefix)?;
     let (name, arguments) =
