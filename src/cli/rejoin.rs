@@ -26,7 +26,7 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     let left =
         others.into_iter().find(|one| one.user_id == user_id && one.membership == "leave" && one.sender == user_id);
     // Who left the room that this one replaced is kept away by that leave.
-    let mut before = policy.followed(&room.id).into_iter().flat_map(|followed| &followed.departures);
+    let mut before = policy.followed(&room.id).into_iter().flat_map(|followed| &followed.voluntary_leaves);
     let before = before.find(|(user, _)| *user == user_id).map(|(_, event_id)| event_id.clone());
     let Some(event_id) = left.map(|left| left.event_id).or(before) else {
         bail!("{user_id} has not left {} by choice; `explain {user_id}` says how they stand there", room.key);

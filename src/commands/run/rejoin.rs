@@ -62,7 +62,7 @@ impl Desk {
                 room_id,
                 belongs: matches!(world.entitlement(room, user), Entitlement::By(_)),
                 membership: world.room(room).membership(user),
-                left: world.room(room).departure(user).map(|left| left.event_id.to_string()),
+                left: world.room(room).voluntary_leave(user).map(|left| left.event_id.to_string()),
             })
         };
         let stand = self.window.look(Freshness::Now, look).await?;

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use provisioner_policy::{Class, Entitlement, Membership, Mode, Plan, Standing, World};
+use provisioner_policy::{Class, Entitlement, Membership, Mode, Plan, RoomStatus, World};
 
 use super::{CommandFailure, counts};
 use crate::commands::room::desk::Desk;
@@ -43,11 +43,11 @@ fn summarize(reconciler: &Reconciler, plan: &Plan) -> StatusSummary {
     let drift = |room| plan.actions.iter().filter(|action| action.change.room() == room).count();
     let rooms = world.rooms().map(|room| {
         let (wanted, present) = heads(world, room);
-        let state = match &world.room(room).standing {
-            Standing::Ready if world.room(room).successor().is_some() => "replaced",
-            Standing::Ready => "",
-            Standing::Unread => "not read yet",
-            Standing::Unreadable(_) => "cannot be read",
+        let state = match &world.room(room).status {
+            RoomStatus::Ready if world.room(room).successor().is_some() => "replaced",
+            RoomStatus::Ready => "",
+            RoomStatus::Unread => "not read yet",
+            RoomStatus::Unreadable(_) => "cannot be read",
         };
         RoomLine { key: room.key(world).to_owned(), wanted, present, drift: drift(Some(room)), state }
     });

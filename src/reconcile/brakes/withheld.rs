@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context, Result};
-use provisioner_policy::{Action, ChangeKey, Kind, Mode, Plan, RoomIx, Standing, UserIx, World};
+use provisioner_policy::{Action, ChangeKey, Kind, Mode, Plan, RoomIx, RoomStatus, UserIx, World};
 
 use crate::reconcile::act::entry;
 use crate::store::{Digest, Entry, Line, Outcome, PassId, Store};
@@ -110,10 +110,10 @@ impl Seen {
     fn of(world: &World, plan: &Plan) -> Self {
         let withheld = plan.actions.iter().filter(|action| !action.is_due());
         let unread: HashSet<RoomIx> =
-            plan.idle_rooms.iter().copied().filter(|room| world.room(*room).standing != Standing::Ready).collect();
+            plan.idle_rooms.iter().copied().filter(|room| world.room(*room).status != RoomStatus::Ready).collect();
         let accounts_listed = world.mirror.accounts_listed;
         let blocked = plan.blocked.iter().map(|one| (one.kind, one.room, Some(one.user)));
-        let undone = plan.undone.iter().map(|one| (one.change.kind(), one.change.room(), one.change.user()));
+        let undone = plan.fought_over.iter().map(|one| (one.change.kind(), one.change.room(), one.change.user()));
         Self {
             withheld: withheld.map(|action| (action.change.key(), action.mode)).collect(),
             blocked: blocked.chain(undone).collect(),

@@ -31,7 +31,7 @@ fn apply<'a>(world: &mut World, pardons: impl Iterator<Item = &'a Pardoned>) {
     for pardon in pardons {
         let room = world.room_by_id(&pardon.room_id);
         if let (Some(room), Some(user)) = (room, world.users.get(&pardon.user_id)) {
-            world.pardon(room, user, &pardon.event_id);
+            world.clear_leave(room, user, &pardon.event_id);
         }
     }
 }
