@@ -25,7 +25,7 @@ pub(super) async fn run(path: &Path) -> Result<ExitCode> {
     let directory =
         settings.directory().await.context("backfill lists the user pool, and [cognito] is not configured")?;
     let store = settings.open_store().await?;
-    let mut shown = Shown::new();
+    let mut shown = ListingProgress::new();
     let Some(lock) = store.try_list().await.context("ask for the right to list the pool")? else {
         eprintln!("the running service is listing the pool already; this is how far it is");
         return follow(&store, &mut shown).await;
@@ -53,7 +53,7 @@ pub(super) async fn run(path: &Path) -> Result<ExitCode> {
 }
 
 /// Shows somebody else's listing until it ends.
-async fn follow(store: &Store, shown: &mut Shown) -> Result<ExitCode> {
+async fn follow(store: &Store, shown: &mut ListingProgress) -> Result<ExitCode> {
     let expected = store.last_whole_listing().await.context("look at the last whole listing")?;
     let expected = expected.and_then(|listing| u64::try_from(listing.users).ok());
     loop {
@@ -79,14 +79,14 @@ async fn follow(store: &Store, shown: &mut Shown) -> Result<ExitCode> {
 }
 
 /// Progress on a terminal as a bar, elsewhere as a line now and then.
-struct Shown {
+struct ListingProgress {
     bar: ProgressBar,
     lines: bool,
     first: Option<(Instant, u64)>,
     said: Option<Instant>,
 }
 
-impl Shown {
+impl ListingProgress {
     fn new() -> Self {
         let terminal = std::io::stderr().is_terminal();
         let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };

@@ -18,7 +18,7 @@ pub(super) struct Arguments {
 }
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct DoctorReport<'a> {
     /// Whether nothing fails.
     ok: bool,
     findings: &'a [Finding],
@@ -29,7 +29,7 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     let findings = doctor::examine(path).await;
     let ok = findings.iter().all(|finding| finding.status != FindingStatus::Fail);
     if arguments.json {
-        let report = Report { ok, findings: &findings };
+        let report = DoctorReport { ok, findings: &findings };
         println!("{}", serde_json::to_string_pretty(&report).context("write the findings")?);
     } else {
         print!("{}", show(&findings));

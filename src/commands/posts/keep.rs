@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use tracing::warn;
 
-use crate::commands::posts::alerts::Lasting;
+use crate::commands::posts::alerts::AlertTimers;
 use crate::commands::room::desk::Desk;
 use crate::commands::room::encryption::{self, Encryption};
 use crate::reconcile::{Conditions, Pulse};
@@ -61,7 +61,7 @@ impl Desk {
     pub(crate) async fn keep_posts(&self) -> Infallible {
         let mut window = self.window.clone();
         let mut settling = Settling { held: None, since: Instant::now(), completed: None };
-        let (mut since, mut encryption) = (Lasting::default(), Encryption::default());
+        let (mut since, mut encryption) = (AlertTimers::default(), Encryption::default());
         self.reopen().await;
         loop {
             let pulse = window.pulse();

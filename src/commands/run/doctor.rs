@@ -1,6 +1,6 @@
 //! `doctor`: whether everything the service needs is there.
 
-use super::Failure;
+use super::CommandFailure;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::doctor::{self, Finding, FindingStatus};
@@ -8,7 +8,7 @@ use crate::reconcile::{Freshness, Reconciler};
 
 impl Desk {
     /// What the doctor finds, and what the service itself knows to be wrong.
-    pub(crate) async fn doctor(&self) -> Result<Reply, Failure> {
+    pub(crate) async fn doctor(&self) -> Result<Reply, CommandFailure> {
         let findings = doctor::examine(&self.staff.config).await;
         let look = |reconciler: &Reconciler| {
             let trouble = reconciler.homeserver_trouble().map(str::to_owned);

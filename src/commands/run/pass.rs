@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 
-use super::Failure;
+use super::CommandFailure;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::reconcile::{Hold, PassReport};
@@ -20,7 +20,7 @@ const SHOWN: usize = 10;
 
 impl Desk {
     /// Reads everything again and does what is due.
-    pub(crate) async fn sync(&self, by: &str, hold: Option<Hold>) -> Result<Reply, Failure> {
+    pub(crate) async fn sync(&self, by: &str, hold: Option<Hold>) -> Result<Reply, CommandFailure> {
         let report = self.ask_for_pass(None, by, hold).await?;
         self.report(&report)
     }
@@ -31,7 +31,7 @@ impl Desk {
         approve: Option<&str>,
         by: &str,
         hold: Option<Hold>,
-    ) -> Result<PassReport, Failure> {
+    ) -> Result<PassReport, CommandFailure> {
         let id = self.store.request_pass(approve, by).await.context("ask for a pass")?;
         self.window.ask_for_pass();
         drop(hold);
@@ -47,14 +47,16 @@ impl Desk {
             }
             if since.elapsed() > PATIENCE {
                 self.store.withdraw_pass_request(id).await.context("take the request for a pass back")?;
-                return Err(Failure::refused("the pass makes no progress; look at the service's log and /readyz"));
+                return Err(CommandFailure::refused(
+                    "the pass makes no progress; look at the service's log and /readyz",
+                ));
             }
             tokio::time::sleep(LOOK).await;
         }
     }
 
     /// The report as an answer; a failure where the pass could not do its work.
-    pub(crate) fn report(&self, report: &PassReport) -> Result<Reply, Failure> {
+    pub(crate) fn report(&self, report: &PassReport) -> Result<Reply, CommandFailure> {
         let mut reply = Reply::line([strong(outcome(report)), text(counts(report))]);
         let failed = report.failed.iter().take(SHOWN).map(|one| {
             let (room, user) = (one.room.as_deref().unwrap_or_default(), one.user.as_deref().unwrap_or_default());
@@ -68,7 +70,7 @@ impl Desk {
             reply = reply.and([text("Everything is paused, and nothing was written. "), code(self.typed("resume"))]);
         }
         if report.exit_code() == 1 {
-            return Err(Failure::Refused { reply, detail: format!("{}{}", outcome(report), counts(report)) });
+            return Err(CommandFailure::Refused { reply, detail: format!("{}{}", outcome(report), counts(report)) });
         }
         Ok(reply)
     }

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use provisioner_policy::{Entitlement, Membership};
 
-use super::Failure;
+use super::CommandFailure;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::reconcile::{Freshness, Reconciler};
@@ -20,9 +20,9 @@ struct Stand {
 
 impl Desk {
     /// Forgets the leave, and has a pass done.
-    pub(crate) async fn rejoin(&self, mxid: &str, room: &str, by: &str) -> Result<Reply, Failure> {
+    pub(crate) async fn rejoin(&self, mxid: &str, room: &str, by: &str) -> Result<Reply, CommandFailure> {
         let stand = self.stand(mxid, room).await?;
-        let refused = |why: &str| Failure::Refused {
+        let refused = |why: &str| CommandFailure::Refused {
             reply: Reply::line([code(mxid), text(format!(" {why} ")), code(room)]),
             detail: format!("refused: {why} {room}"),
         };
@@ -46,10 +46,10 @@ impl Desk {
             text(" says why."),
         ]);
         let detail = "they are not in the room yet".to_owned();
-        Err(Failure::Refused { reply: whatever.and_reply(self.report(&report).unwrap_or_default()), detail })
+        Err(CommandFailure::Refused { reply: whatever.and_reply(self.report(&report).unwrap_or_default()), detail })
     }
 
-    async fn stand(&self, mxid: &str, room: &str) -> Result<Stand, Failure> {
+    async fn stand(&self, mxid: &str, room: &str) -> Result<Stand, CommandFailure> {
         let (mxid, room) = (mxid.to_owned(), room.to_owned());
         let look = move |reconciler: &Reconciler| {
             let world = reconciler.world();
@@ -66,6 +66,6 @@ impl Desk {
             })
         };
         let stand = self.window.look(Freshness::Now, look).await?;
-        stand.ok_or_else(|| Failure::refused("There is no such room."))
+        stand.ok_or_else(|| CommandFailure::refused("There is no such room."))
     }
 }

@@ -4,7 +4,7 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use provisioner_policy::{Class, Entitlement, Membership, Mode, Plan, Standing, World};
 
-use super::{Failure, counts};
+use super::{CommandFailure, counts};
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, Table, code, strong, text};
 use crate::reconcile::{Freshness, QueueHealth, Reconciler};
@@ -28,7 +28,7 @@ struct RoomLine {
     state: &'static str,
 }
 
-struct Seen {
+struct StatusSummary {
     modes: Vec<(&'static str, Mode)>,
     rooms: Vec<RoomLine>,
     server_drift: usize,
@@ -38,7 +38,7 @@ struct Seen {
     notices: Vec<String>,
 }
 
-fn see(reconciler: &Reconciler, plan: &Plan) -> Seen {
+fn summarize(reconciler: &Reconciler, plan: &Plan) -> StatusSummary {
     let world = reconciler.world();
     let drift = |room| plan.actions.iter().filter(|action| action.change.room() == room).count();
     let rooms = world.rooms().map(|room| {
@@ -51,7 +51,7 @@ fn see(reconciler: &Reconciler, plan: &Plan) -> Seen {
         };
         RoomLine { key: room.key(world).to_owned(), wanted, present, drift: drift(Some(room)), state }
     });
-    Seen {
+    StatusSummary {
         modes: CLASSES.map(|(class, name)| (name, class.mode(&world.policy.modes))).to_vec(),
         rooms: rooms.collect(),
         server_drift: drift(None),
@@ -72,8 +72,8 @@ fn heads(world: &World, room: provisioner_policy::RoomIx) -> (usize, usize) {
 
 impl Desk {
     /// How everything stands.
-    pub(crate) async fn status(&self) -> Result<Reply, Failure> {
-        let seen = self.window.look_at_plan(Freshness::Now, see).await?;
+    pub(crate) async fn status(&self) -> Result<Reply, CommandFailure> {
+        let seen = self.window.look_at_plan(Freshness::Now, summarize).await?;
         let paused = self.store.paused().await.context("look at the brake")?;
         let mut reply = match paused {
             Some(paused) => Reply::line([
