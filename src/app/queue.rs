@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::Settings;
-use crate::intake::queue::{Consumer, Ours, Queue, QueueSnapshot, QueueStatus};
+use crate::intake::queue::{Consumer, Expected, Queue, QueueSnapshot, QueueStatus};
 use crate::reconcile::{QueueHealth, QueueTeller};
 use crate::store::Store;
 
@@ -26,7 +26,7 @@ pub(super) async fn consume(settings: &Settings, store: &Store, status: QueueSta
         timing: queue.timing(),
         queue,
         confirmations: settings.accounts(store).await,
-        ours: Ours {
+        expected: Expected {
             environment: settings.config.environment.clone(),
             user_pool_id: cognito.map(|cognito| cognito.user_pool_id.clone()),
             server_name: settings.policy.server_name.clone(),
@@ -67,7 +67,7 @@ pub(super) async fn watch(settings: &Settings, status: &QueueStatus, teller: &Qu
 }
 
 fn health(snapshot: QueueSnapshot, dead_letters: Option<u64>, is_asked: bool) -> QueueHealth {
-    let QueueSnapshot { last_error, trouble, oldest, in_hand, .. } = snapshot;
+    let QueueSnapshot { last_error, trouble, oldest, in_flight, .. } = snapshot;
     let not_received = last_error.clone();
-    QueueHealth { oldest, in_hand, trouble: last_error.or(trouble), not_received, dead_letters, is_asked }
+    QueueHealth { oldest, in_flight, trouble: last_error.or(trouble), not_received, dead_letters, is_asked }
 }
