@@ -17,11 +17,11 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
-    let (settings, store) = super::open(path).await?;
-    let user_id = super::mxid(&arguments.user, &settings, &store).await?;
-    let policy = settings.current_policy(&store).await?;
+    let (context, store) = super::open(path).await?;
+    let user_id = super::mxid(&arguments.user, &context, &store).await?;
+    let policy = context.current_policy(&store).await?;
     let room = super::room(&policy, &arguments.room)?;
-    let homeserver = settings.homeserver().await?;
+    let homeserver = context.homeserver().await?;
     let others = homeserver.other_members(&room.id).await?;
     let left =
         others.into_iter().find(|one| one.user_id == user_id && one.membership == "leave" && one.sender == user_id);

@@ -110,7 +110,7 @@ impl Desk {
             let (stuck, blocked) = (stuck(world, plan, limit), plan.blocked.len() + plan.fought_over.len());
             PlanSummary { entries, counts, stuck, blocked, held_id, notices }
         };
-        let shown = self.window.look_at_plan(Freshness::Now, look).await?;
+        let shown = self.reconciler.query_plan(Freshness::Now, look).await?;
         Ok(self.show_plan(&shown, limit, all))
     }
 

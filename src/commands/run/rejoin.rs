@@ -65,7 +65,7 @@ impl Desk {
                 left: world.room(room).voluntary_leave(user).map(|left| left.event_id.to_string()),
             })
         };
-        let stand = self.window.look(Freshness::Now, look).await?;
+        let stand = self.reconciler.query(Freshness::Now, look).await?;
         stand.ok_or_else(|| CommandFailure::refused("There is no such room."))
     }
 }

@@ -73,7 +73,7 @@ fn heads(world: &World, room: provisioner_policy::RoomIx) -> (usize, usize) {
 impl Desk {
     /// How everything stands.
     pub(crate) async fn status(&self) -> Result<Reply, CommandFailure> {
-        let seen = self.window.look_at_plan(Freshness::Now, summarize).await?;
+        let seen = self.reconciler.query_plan(Freshness::Now, summarize).await?;
         let paused = self.store.paused().await.context("look at the brake")?;
         let mut reply = match paused {
             Some(paused) => Reply::line([
@@ -98,14 +98,14 @@ impl Desk {
             table.row([text("(server)"), text(""), text(""), text(seen.server_drift.to_string()), text("")]);
         }
         reply = reply.and_table(table);
-        let pulse = self.window.pulse();
-        if let Some((at, report)) = &pulse.last_pass {
+        let snapshot = self.reconciler.snapshot();
+        if let Some((at, report)) = &snapshot.last_pass {
             reply = reply.and([text(format!("Last pass: {}{}", when(*at), counts(report)))]);
         }
-        if let Some(at) = pulse.last_resync {
+        if let Some(at) = snapshot.last_resync {
             reply = reply.and([text(format!("All rooms were read again: {}.", when(at)))]);
         }
-        if let Some(queue) = &pulse.queue {
+        if let Some(queue) = &snapshot.queue {
             reply = reply.and([text(queue_line(queue))]);
         }
         let kept = self.store.held_plan().await.context("look at the held plan")?;

@@ -17,12 +17,12 @@ const SECOND_LOOK: Duration = Duration::from_secs(2);
 
 /// When to count next, and whether a difference was seen already.
 #[derive(Debug, Default)]
-pub(crate) struct Verify {
+pub(crate) struct MemberCount {
     due: Option<Instant>,
     second: bool,
 }
 
-impl Verify {
+impl MemberCount {
     /// Something was written: count soon. A count that is due already is put off, so that a long pass counts at its end.
     pub(crate) fn after_writes(&mut self, now: Instant) {
         *self = Self { due: Some(now + SETTLE), second: false };

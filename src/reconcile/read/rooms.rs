@@ -10,7 +10,7 @@ use provisioner_policy::{
 use serde_json::Value;
 use tracing::{debug, warn};
 
-use crate::reconcile::read::state_sender::{self, Known};
+use crate::reconcile::read::state_sender::{self, KnownState};
 
 use crate::homeserver::{CallError, Homeserver, MemberEvent, UserEntry};
 
@@ -40,7 +40,7 @@ const STATES_AT_ONCE: usize = 4;
 const PAGE: u64 = 20_000;
 
 /// One room as Synapse answered it.
-struct Reading {
+struct RoomReading {
     version: String,
     others: Vec<MemberEvent>,
     joined: Vec<Box<str>>,
@@ -50,13 +50,13 @@ struct Reading {
 /// Reads these rooms. Returns the first transport error, after which more reading is pointless.
 pub async fn observe_rooms(homeserver: &Homeserver, world: &mut World, rooms: &[RoomIx]) -> Result<(), CallError> {
     let ids: Vec<String> = rooms.iter().map(|room| world.policy.rooms[room.index()].id.clone()).collect();
-    let known: Vec<Known> = rooms.iter().map(|room| Known::of(world, *room)).collect();
+    let known: Vec<KnownState> = rooms.iter().map(|room| KnownState::of(world, *room)).collect();
     let reads = ids.iter().zip(&known).map(|(id, known)| read_room(homeserver, id, known));
     let readings: Vec<_> = stream::iter(reads).buffered(ROOMS_AT_ONCE).collect().await;
     let mut unreachable = None;
     for (&room, reading) in rooms.iter().zip(readings) {
         match reading {
-            Ok(reading) => take_reading(world, room, reading),
+            Ok(reading) => apply_reading(world, room, reading),
             Err(error) => {
                 let mend = unreadable(&error, &world.policy.bot);
                 note_unreadable(world, room, mend);
@@ -79,7 +79,7 @@ fn note_unreadable(world: &mut World, room: RoomIx, why: String) {
     }
 }
 
-async fn read_room(homeserver: &Homeserver, id: &str, known: &Known) -> Result<Reading, CallError> {
+async fn read_room(homeserver: &Homeserver, id: &str, known: &KnownState) -> Result<RoomReading, CallError> {
     // Before the joined ones: somebody admitted in between is then in both lists rather than in neither.
     let others = match homeserver.other_members(id).await {
         // Only the admin API tells a room that is not there from one that the bot is not in.
@@ -106,13 +106,13 @@ async fn read_room(homeserver: &Homeserver, id: &str, known: &Known) -> Result<R
         let event_id = created.event_id.unwrap_or_default();
         state.push((CREATE, StateEntry { content, sender: created.sender, event_id }));
     }
-    Ok(Reading { version, others, joined, state })
+    Ok(RoomReading { version, others, joined, state })
 }
 
 async fn read_state(
     homeserver: &Homeserver,
     id: &str,
-    known: &Known,
+    known: &KnownState,
     event_type: &'static str,
 ) -> Result<Option<(&'static str, StateEntry)>, CallError> {
     let Some(content) = homeserver.state_content(id, event_type, "").await? else { return Ok(None) };
@@ -120,7 +120,7 @@ async fn read_state(
     Ok(Some((event_type, event)))
 }
 
-fn take_reading(world: &mut World, room: RoomIx, reading: Reading) {
+fn apply_reading(world: &mut World, room: RoomIx, reading: RoomReading) {
     // Each name is looked up once: of a million members that is most of the work.
     let others: Vec<UserIx> = reading.others.iter().map(|member| world.intern(&member.user_id)).collect();
     let joined: Vec<UserIx> = reading.joined.into_iter().map(|member| world.intern(&member)).collect();

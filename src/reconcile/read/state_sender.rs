@@ -9,12 +9,12 @@ use serde_json::Value;
 use crate::homeserver::{CallError, Homeserver};
 
 /// What is known of a room before it is read.
-pub(crate) struct Known {
+pub(crate) struct KnownState {
     state: HashMap<Box<str>, StateEntry>,
     pub(crate) settings: RoomSettings,
 }
 
-impl Known {
+impl KnownState {
     pub(crate) fn of(world: &World, room: RoomIx) -> Self {
         Self {
             state: world.room(room).states().map(|(kind, event)| (kind.into(), event.clone())).collect(),
@@ -36,7 +36,7 @@ impl Known {
 pub(crate) async fn of(
     homeserver: &Homeserver,
     room: &str,
-    known: &Known,
+    known: &KnownState,
     event_type: &str,
     content: Value,
 ) -> Result<StateEntry, CallError> {
