@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use provisioner_policy::{Explanation, World};
 
-use crate::store::{Joined, Store};
+use crate::store::{JoinedAt, Store};
 
 /// What the world says of a user; `None` where no row, no account and no room has them.
 pub fn explain(world: &World, mxid: &str) -> Option<Explanation> {
@@ -12,7 +12,7 @@ pub fn explain(world: &World, mxid: &str) -> Option<Explanation> {
 }
 
 /// For each room of an explanation: when the service itself joined the user, if they are in it and it did.
-pub async fn joined_by_us(store: &Store, explanation: &Explanation) -> Result<Vec<Option<Joined>>> {
+pub async fn joined_by_us(store: &Store, explanation: &Explanation) -> Result<Vec<Option<JoinedAt>>> {
     let mut joined = Vec::with_capacity(explanation.rooms.len());
     for room in &explanation.rooms {
         joined.push(match room.observed {

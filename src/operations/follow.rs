@@ -136,19 +136,19 @@ fn text(event: &StateEvent, of: fn(&Value) -> &Value) -> String {
 /// Leaves by choice in `from` that are still respected. In the successor these users are strangers, and would be joined.
 async fn departures(homeserver: &Homeserver, store: &Store, policy: &Policy, from: &str) -> Result<Value, FollowError> {
     let others = homeserver.other_members(from).await?;
-    let pardons = store.pardons().await?;
+    let cleared = store.cleared_leaves().await?;
     let respected = |user: &str, event: &str| {
-        !pardons.iter().any(|one| one.room_id == from && one.user_id == user && one.event_id == event)
+        !cleared.iter().any(|one| one.room_id == from && one.user_id == user && one.event_id == event)
     };
     let left = |one: &&MemberEvent| one.membership == "leave" && one.sender == one.user_id;
     let mut departures: Vec<(String, String)> =
         others.iter().filter(left).map(|one| (one.user_id.clone(), one.event_id.clone())).collect();
     // A user who had left an older room of the chain, and never was in this one, is a stranger here.
-    if let Some(followed) = policy.followed(from).filter(|followed| !followed.departures.is_empty()) {
+    if let Some(followed) = policy.followed(from).filter(|followed| !followed.voluntary_leaves.is_empty()) {
         let joined = homeserver.joined_members(from).await?;
         let is_here =
             |user: &str| joined.iter().any(|one| **one == *user) || others.iter().any(|one| one.user_id == user);
-        departures.extend(followed.departures.iter().filter(|(user, _)| !is_here(user)).cloned());
+        departures.extend(followed.voluntary_leaves.iter().filter(|(user, _)| !is_here(user)).cloned());
     }
     departures.retain(|(user, event)| respected(user, event));
     Ok(json!(departures))

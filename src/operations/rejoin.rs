@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use provisioner_policy::{Entitlement, Membership, World};
 use thiserror::Error;
 
-use crate::store::{Pardoned, Store};
+use crate::store::{ClearedLeaveRow, Store};
 
 /// Why a user is not joined again: what stands between the user and the room in a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -21,7 +21,7 @@ pub enum NotRejoined {
 }
 
 /// The leave by choice that keeps a user who belongs in the room out of it.
-pub fn rejoinable(world: &World, mxid: &str, room_key: &str) -> Result<Pardoned, NotRejoined> {
+pub fn rejoinable(world: &World, mxid: &str, room_key: &str) -> Result<ClearedLeaveRow, NotRejoined> {
     let room = world.room_by_key(room_key).ok_or(NotRejoined::NoSuchRoom)?;
     let user = world.users.get(mxid).ok_or(NotRejoined::DoesNotBelong)?;
     if world.room(room).membership(user) == Membership::Join {
@@ -30,12 +30,12 @@ pub fn rejoinable(world: &World, mxid: &str, room_key: &str) -> Result<Pardoned,
     if !matches!(world.entitlement(room, user), Entitlement::By(_)) {
         return Err(NotRejoined::DoesNotBelong);
     }
-    let left = world.room(room).departure(user).ok_or(NotRejoined::NeverLeft)?;
+    let left = world.room(room).voluntary_leave(user).ok_or(NotRejoined::NeverLeft)?;
     let room_id = world.policy.rooms[room.index()].id.clone();
-    Ok(Pardoned { room_id, user_id: mxid.to_owned(), event_id: left.event_id.to_string() })
+    Ok(ClearedLeaveRow { room_id, user_id: mxid.to_owned(), event_id: left.event_id.to_string() })
 }
 
 /// Clears the leave; the next pass joins the user.
-pub async fn rejoin(store: &Store, leave: &Pardoned, room_key: &str, by: &str) -> Result<()> {
+pub async fn rejoin(store: &Store, leave: &ClearedLeaveRow, room_key: &str, by: &str) -> Result<()> {
     store.ask_rejoin(leave, room_key, by).await.context("record that they are to be joined again")
 }

@@ -14,7 +14,7 @@ pub fn followed(rows: Vec<Follow>) -> Vec<Followed> {
         id: row.followed_id,
         by: row.followed_by,
         at: row.followed_at.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
-        departures: serde_json::from_value(row.departures).unwrap_or_default(),
+        voluntary_leaves: serde_json::from_value(row.departures).unwrap_or_default(),
     };
     rows.into_iter().map(one).collect()
 }

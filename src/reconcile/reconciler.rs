@@ -31,7 +31,7 @@ use crate::reconcile::read::member_count::MemberCount;
 use crate::reconcile::read::rooms::distrust;
 use crate::reconcile::tell::gauges;
 use crate::sources::Roster;
-use crate::store::{AccountsRead, Pardoned, PassId, Store};
+use crate::store::{AccountsRead, ClearedLeaveRow, PassId, Store};
 
 /// Everything a pass needs.
 #[derive(Debug)]
@@ -145,12 +145,12 @@ impl Reconciler {
 
     /// The plan for the world as it is known. The ledger is only asked where something might be removed.
     pub async fn plan(&mut self) -> Result<Arc<Plan>> {
-        self.planner.judge(&mut self.world);
+        self.planner.evaluate(&mut self.world);
         let mut recent = Recent::default();
-        if self.planner.judged().takes(&self.world) {
+        if self.planner.evaluated().takes(&self.world) {
             recent = self.recent().await?;
         }
-        if self.planner.judged().may_be_pool_move(&self.world) {
+        if self.planner.evaluated().may_be_pool_move(&self.world) {
             recent.joined = self.arrivals_read.arrivals(&self.store, &self.world).await?;
         } else {
             self.arrivals_read = ArrivalsRead::default();
@@ -382,12 +382,12 @@ impl Reconciler {
     }
 
     async fn pardon(&mut self, plan: &Plan) -> Result<()> {
-        for pardon in &plan.pardons {
+        for pardon in &plan.cleared_leaves {
             let room_id = self.world.policy.rooms[pardon.room.index()].id.clone();
             let user_id = self.world.users.mxid(pardon.user);
-            let row = Pardoned { room_id, user_id, event_id: pardon.event_id.to_string() };
-            self.store.pardon(&row).await.context("record a pardon")?;
-            self.world.pardon(pardon.room, pardon.user, &pardon.event_id);
+            let row = ClearedLeaveRow { room_id, user_id, event_id: pardon.event_id.to_string() };
+            self.store.clear_leave(&row).await.context("record a pardon")?;
+            self.world.clear_leave(pardon.room, pardon.user, &pardon.event_id);
             self.cleared_leaves.get_or_insert_default().add(row);
         }
         Ok(())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use provisioner_policy::Standing;
+use provisioner_policy::RoomStatus;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
@@ -225,8 +225,8 @@ impl Service {
         let world = self.reconciler.world();
         let trouble = &self.reconciler.trouble;
         self.readiness.set("roster", trouble.roster.clone());
-        let unread = world.rooms().find_map(|room| match &world.room(room).standing {
-            Standing::Unreadable(why) => Some(format!("{}: {why}", room.key(world))),
+        let unread = world.rooms().find_map(|room| match &world.room(room).status {
+            RoomStatus::Unreadable(why) => Some(format!("{}: {why}", room.key(world))),
             _ => None,
         });
         let waiting = || (!world.mirror.accounts_listed).then(|| "Synapse has not been read yet".to_owned());

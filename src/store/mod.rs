@@ -5,6 +5,7 @@
 mod text_enum;
 
 mod accounts;
+mod cleared_leaves;
 mod commands;
 mod follows;
 mod groups;
@@ -14,7 +15,6 @@ mod inbox;
 mod leadership;
 mod ledger;
 mod listings;
-mod pardons;
 mod pause;
 mod requests;
 mod staff_posts;
@@ -30,17 +30,17 @@ use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgPool};
 
-pub use accounts::{AccountRow, AccountSource, AccountsRead, Origin, Place, SeenAccount};
+pub use accounts::{AccountOrigin, AccountRow, AccountSource, AccountsRead, SeenAccount, SeenIn};
+pub use cleared_leaves::ClearedLeaveRow;
 pub use commands::{CommandEntry, CommandRow, CommandState};
 pub use follows::{Follow, NewFollow};
 pub use groups::GroupRow;
 pub use held::{HeldPlan, HeldPlanState};
-pub use history::{HistoryFilter, HistoryLine, Joined};
+pub use history::{HistoryFilter, HistoryLine, JoinedAt};
 pub use inbox::InboxRow;
 pub use leadership::Leadership;
-pub use ledger::{Entry, Lately, Line, Outcome, PassId, Taken};
+pub use ledger::{LedgerEntry, LedgerLine, LedgerOutcome, PassId, RecentAction, TakenAway};
 pub use listings::{Listing, ListingLock};
-pub use pardons::Pardoned;
 pub use pause::Paused;
 pub use requests::{Asked, PassRequest};
 pub use staff_posts::{AlertRow, HeldPost, HeldPostState};

@@ -5,7 +5,7 @@ use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::operations::{self, NotRejoined};
 use crate::reconcile::{Freshness, Reconciler};
-use crate::store::Pardoned;
+use crate::store::ClearedLeaveRow;
 
 impl Desk {
     /// Clears the leave, and has a pass done.
@@ -36,7 +36,7 @@ impl Desk {
         Err(CommandFailure::Refused { reply: reply.and_reply(self.report(&report).unwrap_or_default()), detail })
     }
 
-    async fn rejoinable(&self, mxid: &str, room: &str) -> Result<Result<Pardoned, NotRejoined>, CommandFailure> {
+    async fn rejoinable(&self, mxid: &str, room: &str) -> Result<Result<ClearedLeaveRow, NotRejoined>, CommandFailure> {
         let (mxid, room) = (mxid.to_owned(), room.to_owned());
         let query = move |reconciler: &Reconciler| operations::rejoinable(reconciler.world(), &mxid, &room);
         Ok(self.reconciler.query(Freshness::Now, query).await?)

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use provisioner_policy::{Class, Entitlement, Membership, Mode, Plan, Standing, World};
+use provisioner_policy::{Class, Entitlement, Membership, Mode, Plan, RoomStatus, World};
 
 use super::{CommandResult, counts};
 use crate::commands::room::desk::Desk;
@@ -43,11 +43,11 @@ fn summarize(reconciler: &Reconciler, plan: &Plan) -> StatusSummary {
     let drift = |room| plan.actions.iter().filter(|action| action.change.room() == room).count();
     let rooms = world.rooms().map(|room| {
         let (wanted, present) = heads(world, room);
-        let state = match &world.room(room).standing {
-            Standing::Ready if world.room(room).successor().is_some() => "replaced",
-            Standing::Ready => "",
-            Standing::Unread => "not read yet",
-            Standing::Unreadable(_) => "cannot be read",
+        let state = match &world.room(room).status {
+            RoomStatus::Ready if world.room(room).successor().is_some() => "replaced",
+            RoomStatus::Ready => "",
+            RoomStatus::Unread => "not read yet",
+            RoomStatus::Unreadable(_) => "cannot be read",
         };
         RoomLine { key: room.key(world).to_owned(), wanted, present, drift: drift(Some(room)), state }
     });
@@ -126,10 +126,10 @@ impl Desk {
 
 /// The state of the queue, as far as this replica knows: others have messages of their own in flight.
 fn queue_line(queue: &QueueHealth) -> String {
-    let QueueHealth { oldest, in_hand, trouble, dead_letters, not_received: _, is_asked: _ } = queue;
-    let mut line = match in_hand {
+    let QueueHealth { oldest, in_flight, trouble, dead_letters, not_received: _, is_asked: _ } = queue;
+    let mut line = match in_flight {
         0 => "Queue: no message in hand here.".to_owned(),
-        _ => format!("Queue: {in_hand} in hand here, the oldest for {} s.", oldest.as_secs()),
+        _ => format!("Queue: {in_flight} in hand here, the oldest for {} s.", oldest.as_secs()),
     };
     if let Some(dead) = dead_letters {
         line.push_str(&format!(" Dead letters: {dead}."));

@@ -7,7 +7,7 @@ pub(crate) mod state;
 
 use std::time::Instant;
 
-use provisioner_policy::{ChangeKey, Membership, RoomIx, Standing, World};
+use provisioner_policy::{ChangeKey, Membership, RoomIx, RoomStatus, World};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tracing::debug;
@@ -71,7 +71,7 @@ pub(crate) fn apply(world: &mut World, pushes: &mut PushClassifier, row: &InboxR
     // Also where the room is to be read again: that would not tell what others lost to us.
     let own = event.as_ref().filter(|event| event.state_key.as_deref() == Some(""));
     let classified = own.and_then(|event| state::classify_own(world, pushes, room, row, event));
-    if world.room(room).standing != Standing::Ready {
+    if world.room(room).status != RoomStatus::Ready {
         return;
     }
     if !classified.unwrap_or_else(|| event.and_then(|event| apply_event(world, pushes, room, row, event)).is_some()) {
@@ -155,7 +155,7 @@ pub(crate) mod tests {
             ..Policy::default()
         });
         let room = world.room_by_key("staff").unwrap();
-        world.set_standing(room, Standing::Ready);
+        world.set_room_status(room, RoomStatus::Ready);
         (world, room)
     }
 
@@ -200,7 +200,7 @@ pub(crate) mod tests {
         assert_eq!(world.room(room).membership(user), Membership::Left);
         push(&mut world, "m.room.member", &member("@u:a", "@admin:a", "leave"));
         assert_eq!(world.room(room).membership(user), Membership::Removed);
-        assert_eq!(world.room(room).standing, Standing::Ready);
+        assert_eq!(world.room(room).status, RoomStatus::Ready);
     }
 
     #[test]
@@ -209,9 +209,9 @@ pub(crate) mod tests {
         push_aged(&mut world, "m.room.member", &member("@u:a", "@admin:a", "leave"), 60);
         push_aged(&mut world, "m.room.redaction", &json!({"sender": "@u:a", "content": {}}), 60);
         assert_eq!(world.users.get("@u:a"), None);
-        assert_eq!(world.room(room).standing, Standing::Ready);
+        assert_eq!(world.room(room).status, RoomStatus::Ready);
         push_aged(&mut world, "m.room.member", &member("@u:a", "@admin:a", "leave"), 49);
-        assert_eq!(world.room(room).standing, Standing::Unread);
+        assert_eq!(world.room(room).status, RoomStatus::Unread);
     }
 
     #[test]
@@ -223,7 +223,7 @@ pub(crate) mod tests {
         ] {
             let (mut world, room) = world();
             push(&mut world, event_type, &event);
-            assert_eq!(world.room(room).standing, Standing::Unread, "{event}");
+            assert_eq!(world.room(room).status, RoomStatus::Unread, "{event}");
         }
     }
 
@@ -232,6 +232,6 @@ pub(crate) mod tests {
         let (mut world, room) = world();
         let row = row("!other:a", "m.room.redaction", &json!({}));
         apply(&mut world, &mut PushClassifier::default(), &row);
-        assert_eq!(world.room(room).standing, Standing::Ready);
+        assert_eq!(world.room(room).status, RoomStatus::Ready);
     }
 }

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use provisioner_policy::{POWER_LEVELS, RoomIx, StateEvent, World};
+use provisioner_policy::{POWER_LEVELS, RoomIx, StateEntry, World};
 use serde_json::Value;
 
 use crate::reconcile::act::state_writes::Written;
@@ -96,7 +96,7 @@ impl OwnStateWrites {
 /// Puts what we wrote into the mirror, as the push will.
 pub(crate) fn put(world: &mut World, written: &Written) {
     let sender = world.policy.bot.clone();
-    let state = StateEvent { content: written.content.clone(), sender, event_id: written.event_id.clone() };
+    let state = StateEntry { content: written.content.clone(), sender, event_id: written.event_id.clone() };
     world.set_state(written.room, written.event_type, state);
 }
 

@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use provisioner_policy::{POWER_LEVELS, RoomIx, StateEvent, World};
+use provisioner_policy::{POWER_LEVELS, RoomIx, StateEntry, World};
 use serde_json::Value;
 
 use crate::reconcile::pushes::age::Age;
@@ -59,7 +59,7 @@ pub(crate) fn apply(world: &mut World, room: RoomIx, row: &InboxRow, event: Push
         // A message: of no concern to the mirror.
         return Some(());
     };
-    let state = StateEvent { content, sender: event.sender, event_id: row.event_id.clone() };
+    let state = StateEntry { content, sender: event.sender, event_id: row.event_id.clone() };
     let settings = &world.policy.rooms[room.index()].settings;
     if !state_key.is_empty() || !is_read(settings, &row.event_type) {
         world.set_other_state(room, &row.event_type, &state_key, state);

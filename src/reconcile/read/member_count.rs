@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use provisioner_policy::{Standing, World};
+use provisioner_policy::{RoomStatus, World};
 use tracing::info;
 
 use crate::homeserver::{CallError, Homeserver};
@@ -38,7 +38,7 @@ impl MemberCount {
     pub(crate) async fn look(&mut self, homeserver: &Homeserver, world: &mut World) -> Result<(), CallError> {
         let second = std::mem::take(&mut self.second);
         self.due = None;
-        let rooms: Vec<_> = world.rooms().filter(|room| world.room(*room).standing == Standing::Ready).collect();
+        let rooms: Vec<_> = world.rooms().filter(|room| world.room(*room).status == RoomStatus::Ready).collect();
         for room in rooms {
             let summary = homeserver.room_summary(&world.policy.rooms[room.index()].id).await?;
             let joined = u64::from(world.room(room).joined());

@@ -11,7 +11,7 @@ pub(crate) mod state_sender;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use provisioner_policy::{AccountsFrom, RoomIx, Standing, read_roster, trouble_words};
+use provisioner_policy::{AccountsFrom, RoomIx, RoomStatus, read_roster, trouble_words};
 use tracing::{info, instrument, warn};
 
 use crate::homeserver::CallError;
@@ -63,7 +63,7 @@ impl Reconciler {
 
     /// Rooms that are to be read before the next plan.
     pub fn unread_rooms(&self) -> impl Iterator<Item = RoomIx> + '_ {
-        self.world.rooms().filter(|room| self.world.room(*room).standing != Standing::Ready)
+        self.world.rooms().filter(|room| self.world.room(*room).status != RoomStatus::Ready)
     }
 
     /// Feeds the mirror from the inbox.
@@ -138,7 +138,7 @@ impl Reconciler {
                 Err(error) => answer = Err(error),
             }
         }
-        self.world.inherit_departures();
+        self.world.inherit_voluntary_leaves();
         self.apply_cleared_leaves().await?;
         self.read_fights().await?;
         self.note_homeserver(answer.err());
