@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use provisioner_policy::{AccountsFrom, Policy, Selector};
 use tokio::sync::OnceCell;
 
-use crate::accounts::{Accounts, Server};
+use crate::accounts::{Confirmer, Server};
 use crate::commands::StaffRoom;
 use crate::config::{self, Config, Registration, RoomIds};
 use crate::homeserver::{Homeserver, Timeouts};
@@ -96,8 +96,8 @@ impl Context {
     }
 
     /// The account store with the pool behind it, where there is one.
-    pub async fn accounts(&self, store: &Store) -> Accounts {
-        Accounts { store: store.clone(), directory: self.directory().await, server: self.server() }
+    pub async fn accounts(&self, store: &Store) -> Confirmer {
+        Confirmer { store: store.clone(), directory: self.directory().await, server: self.server() }
     }
 
     /// Groups that selectors name, each once.

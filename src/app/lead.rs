@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{Context, pause, queue};
-use crate::accounts::Keeper;
+use crate::accounts::PoolSync;
 use crate::commands::Desk;
 use crate::intake::admin::Readiness;
 use crate::intake::queue::QueueStatus;
@@ -93,14 +93,14 @@ async fn reconcile(
     // Keeping the account store up to date ends with leadership.
     let _keeping = either.clone().drop_guard();
     if let (Some(cognito), Some(directory)) = (&config.cognito, context.directory().await) {
-        let keeper = Keeper {
+        let pool_sync = PoolSync {
             accounts: context.accounts(store).await,
             directory,
             groups: context.groups(),
             listing_interval: cognito.listing_interval,
             unknown: reconciler.unknown(),
         };
-        tokio::spawn(keeper.run(either.clone()));
+        tokio::spawn(pool_sync.run(either.clone()));
     }
     let Signals { wakes, heard, queue: queue_status } = signals;
     let (handle, queries) = ReconcilerHandle::new(wakes.clone());

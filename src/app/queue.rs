@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::Context;
-use crate::intake::queue::{Consumer, Ours, Queue, QueueSnapshot, QueueStatus};
+use crate::intake::queue::{Consumer, Expected, Queue, QueueSnapshot, QueueStatus};
 use crate::reconcile::{QueueHealth, QueueTeller};
 use crate::store::Store;
 
@@ -26,7 +26,7 @@ pub(super) async fn consume(context: &Context, store: &Store, status: QueueStatu
         timing: queue.timing(),
         queue,
         confirmations: context.accounts(store).await,
-        ours: Ours {
+        expected: Expected {
             environment: context.config.environment.clone(),
             user_pool_id: cognito.map(|cognito| cognito.user_pool_id.clone()),
             server_name: context.policy.server_name.clone(),
@@ -67,7 +67,7 @@ pub(super) async fn watch(context: &Context, status: &QueueStatus, teller: &Queu
 }
 
 fn health(snapshot: QueueSnapshot, dead_letters: Option<u64>, is_asked: bool) -> QueueHealth {
-    let QueueSnapshot { last_error, trouble, oldest, in_hand, .. } = snapshot;
+    let QueueSnapshot { last_error, trouble, oldest, in_flight, .. } = snapshot;
     let not_received = last_error.clone();
-    QueueHealth { oldest, in_hand, trouble: last_error.or(trouble), not_received, dead_letters, is_asked }
+    QueueHealth { oldest, in_flight, trouble: last_error.or(trouble), not_received, dead_letters, is_asked }
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::store::Pardoned;
+use crate::store::ClearedLeaveRow;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -31,7 +31,7 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     let Some(event_id) = left.map(|left| left.event_id).or(before) else {
         bail!("{user_id} has not left {} by choice; `explain {user_id}` says how they stand there", room.key);
     };
-    let pardon = Pardoned { room_id: room.id.clone(), user_id: user_id.clone(), event_id };
+    let pardon = ClearedLeaveRow { room_id: room.id.clone(), user_id: user_id.clone(), event_id };
     store.ask_rejoin(&pardon, &room.key, &super::caller()).await.context("record that they are to be joined again")?;
     println!("{user_id} is joined to {} by the next pass, if they belong there", room.key);
     Ok(ExitCode::SUCCESS)

@@ -136,7 +136,7 @@ fn text(event: &StateEvent, of: fn(&Value) -> &Value) -> String {
 /// Who has left `from` by choice, is still to be respected, and would otherwise be a stranger in the successor.
 async fn departures(homeserver: &Homeserver, store: &Store, policy: &Policy, from: &str) -> Result<Value, FollowError> {
     let others = homeserver.other_members(from).await?;
-    let pardons = store.pardons().await?;
+    let pardons = store.cleared_leaves().await?;
     let respected = |user: &str, event: &str| {
         !pardons.iter().any(|one| one.room_id == from && one.user_id == user && one.event_id == event)
     };

@@ -31,7 +31,7 @@ use crate::reconcile::read::member_count::MemberCount;
 use crate::reconcile::read::rooms::distrust;
 use crate::reconcile::tell::gauges;
 use crate::sources::Roster;
-use crate::store::{AccountsRead, Pardoned, PassId, Store};
+use crate::store::{AccountsRead, ClearedLeaveRow, PassId, Store};
 
 /// Everything a pass needs.
 #[derive(Debug)]
@@ -385,8 +385,8 @@ impl Reconciler {
         for pardon in &plan.cleared_leaves {
             let room_id = self.world.policy.rooms[pardon.room.index()].id.clone();
             let user_id = self.world.users.mxid(pardon.user);
-            let row = Pardoned { room_id, user_id, event_id: pardon.event_id.to_string() };
-            self.store.pardon(&row).await.context("record a pardon")?;
+            let row = ClearedLeaveRow { room_id, user_id, event_id: pardon.event_id.to_string() };
+            self.store.clear_leave(&row).await.context("record a pardon")?;
             self.world.clear_leave(pardon.room, pardon.user, &pardon.event_id);
             self.cleared_leaves.get_or_insert_default().add(row);
         }

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
-use crate::accounts::Accounts;
+use crate::accounts::Confirmer;
 use crate::commands::room::groups::Groups;
 use crate::commands::room::rate_limits::RateLimits;
 use crate::homeserver::Homeserver;
@@ -49,7 +49,7 @@ pub struct Desk {
     pub(crate) staff: StaffRoom,
     pub(crate) store: Store,
     /// The account store with the pool behind it, where there is one.
-    pub(crate) accounts: Accounts,
+    pub(crate) accounts: Confirmer,
     pub(crate) homeserver: Homeserver,
     pub(crate) reconciler: ReconcilerHandle,
     pub(crate) rate_limits: Mutex<RateLimits>,
@@ -58,7 +58,7 @@ pub struct Desk {
 
 impl Desk {
     /// A desk for the room. It looks at the world through `reconciler`.
-    pub fn new(staff: StaffRoom, accounts: Accounts, homeserver: Homeserver, reconciler: ReconcilerHandle) -> Self {
+    pub fn new(staff: StaffRoom, accounts: Confirmer, homeserver: Homeserver, reconciler: ReconcilerHandle) -> Self {
         let groups = Groups::of(&staff.policy.operators);
         Self {
             staff,

@@ -10,7 +10,7 @@ use crate::accounts::Confirmed;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::reconcile::{Freshness, Reconciler};
-use crate::store::{AccountSource, Place};
+use crate::store::{AccountSource, SeenIn};
 
 /// How long the pool may take to answer.
 const POOL_PATIENCE: Duration = Duration::from_secs(10);
@@ -45,7 +45,7 @@ impl Desk {
             return PoolAnswer::NotAsked;
         }
         let Some(subject) = subject(mxid, &self.staff.server_name) else { return PoolAnswer::Absent };
-        let confirmed = self.accounts.confirm(subject, AccountSource::Command, Place::default());
+        let confirmed = self.accounts.confirm(subject, AccountSource::Command, SeenIn::default());
         match tokio::time::timeout(POOL_PATIENCE, confirmed).await {
             Ok(Ok(Confirmed::Recorded)) => PoolAnswer::Named,
             Ok(Ok(Confirmed::Absent | Confirmed::Impossible(_))) => PoolAnswer::Absent,

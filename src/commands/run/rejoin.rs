@@ -7,7 +7,7 @@ use super::CommandFailure;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::reconcile::{Freshness, Reconciler};
-use crate::store::Pardoned;
+use crate::store::ClearedLeaveRow;
 
 /// How somebody stands in a room.
 struct Stand {
@@ -32,7 +32,7 @@ impl Desk {
             Stand { left: None, .. } => return Err(refused("has not left by choice the room")),
             Stand { left: Some(event_id), .. } => event_id,
         };
-        let pardon = Pardoned { room_id: stand.room_id, user_id: mxid.to_owned(), event_id };
+        let pardon = ClearedLeaveRow { room_id: stand.room_id, user_id: mxid.to_owned(), event_id };
         self.store.ask_rejoin(&pardon, room, by).await.context("record that they are to be joined again")?;
         let report = self.ask_for_pass(None, by, None).await?;
         if self.stand(mxid, room).await?.membership == Membership::Join {

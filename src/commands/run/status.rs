@@ -126,10 +126,10 @@ impl Desk {
 
 /// How the queue fares, here: other replicas have messages of their own in hand.
 fn queue_line(queue: &QueueHealth) -> String {
-    let QueueHealth { oldest, in_hand, trouble, dead_letters, not_received: _, is_asked: _ } = queue;
-    let mut line = match in_hand {
+    let QueueHealth { oldest, in_flight, trouble, dead_letters, not_received: _, is_asked: _ } = queue;
+    let mut line = match in_flight {
         0 => "Queue: no message in hand here.".to_owned(),
-        _ => format!("Queue: {in_hand} in hand here, the oldest for {} s.", oldest.as_secs()),
+        _ => format!("Queue: {in_flight} in hand here, the oldest for {} s.", oldest.as_secs()),
     };
     if let Some(dead) = dead_letters {
         line.push_str(&format!(" Dead letters: {dead}."));

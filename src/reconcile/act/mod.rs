@@ -17,11 +17,11 @@ use provisioner_policy::{Action, Change, Closed, RoomIx, UserIx, World};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::homeserver::{AccountCreation, CallError, Homeserver, Outcome as CallOutcome};
+use crate::homeserver::{AccountCreation, CallError, Homeserver, WriteOutcome};
 use crate::reconcile::act::creations::{Creation, Creations};
 use crate::reconcile::act::state_writes::Written;
 use crate::reconcile::brakes::approval::Approval;
-use crate::store::{Entry, Line, Origin, Outcome, PassId, Store};
+use crate::store::{AccountOrigin, LedgerEntry, LedgerLine, LedgerOutcome, PassId, Store};
 
 /// How long a slice starts new work before the next one plans again from fresh state. A change waits no longer than this
 /// and a call behind any amount of other work, and so does a request to stop.
@@ -62,7 +62,7 @@ pub(crate) struct Executor<'a> {
     pub(crate) pass: PassId,
     pub(crate) approval: &'a Approval,
     /// Where accounts that are made came from, with their display names.
-    pub(crate) origins: HashMap<UserIx, Origin>,
+    pub(crate) origins: HashMap<UserIx, AccountOrigin>,
     /// Cancelled: nothing new is started.
     pub(crate) stop: &'a CancellationToken,
 }
@@ -71,7 +71,7 @@ pub(crate) struct Executor<'a> {
 struct Attempt<'a> {
     index: usize,
     action: &'a Action,
-    entry: Entry,
+    entry: LedgerEntry,
 }
 
 impl Executor<'_> {
@@ -205,8 +205,8 @@ impl Executor<'_> {
             &Change::CreateAccount { user } => {
                 let name = self.origins.get(&user).and_then(|origin| origin.display_name.as_deref());
                 self.homeserver.create_account(&mxid(user), name).await.map(|creation| match creation {
-                    AccountCreation::Created => CallOutcome::Done,
-                    AccountCreation::Existed(_) => CallOutcome::AlreadySo,
+                    AccountCreation::Created => WriteOutcome::Done,
+                    AccountCreation::Existed(_) => WriteOutcome::AlreadySo,
                 })
             }
             &Change::RestoreAccount { user, before: Closed::Locked } => self.homeserver.lock(&mxid(user), false).await,
@@ -221,10 +221,10 @@ impl Executor<'_> {
             }
             &Change::DeactivateAccount { user } => self.homeserver.deactivate(&mxid(user)).await,
             &Change::GrantServerAdmin { user } => {
-                self.homeserver.set_admin(&mxid(user), true).await.map(|()| CallOutcome::Done)
+                self.homeserver.set_admin(&mxid(user), true).await.map(|()| WriteOutcome::Done)
             }
             &Change::RevokeServerAdmin { user } => {
-                self.homeserver.set_admin(&mxid(user), false).await.map(|()| CallOutcome::Done)
+                self.homeserver.set_admin(&mxid(user), false).await.map(|()| WriteOutcome::Done)
             }
             &Change::Join { room, user, .. } => self.homeserver.join(id(room), &mxid(user)).await,
             &Change::Remove { room, user, .. } => {
@@ -239,8 +239,8 @@ impl Executor<'_> {
             }
         };
         outcome.map(|outcome| match outcome {
-            CallOutcome::Done => Tried::Done,
-            CallOutcome::AlreadySo => Tried::AlreadySo,
+            WriteOutcome::Done => Tried::Done,
+            WriteOutcome::AlreadySo => Tried::AlreadySo,
         })
     }
 
@@ -249,13 +249,13 @@ impl Executor<'_> {
         for attempt in begun {
             self.before_call(&attempt.action.change).await?;
         }
-        let mut lines: Vec<Line<'_>> = ended.iter().map(|(attempt, tried)| line(attempt, tried)).collect();
+        let mut lines: Vec<LedgerLine<'_>> = ended.iter().map(|(attempt, tried)| line(attempt, tried)).collect();
         for ((attempt, _), line) in ended.iter().zip(&lines) {
             tell(attempt, line);
         }
-        lines.extend(begun.iter().map(|attempt| Line {
+        lines.extend(begun.iter().map(|attempt| LedgerLine {
             entry: &attempt.entry,
-            outcome: Outcome::Started,
+            outcome: LedgerOutcome::Started,
             detail: None,
         }));
         self.store.append_ledger(self.pass, &lines).await
@@ -263,31 +263,35 @@ impl Executor<'_> {
 }
 
 /// Counts an ended attempt, and says so when it failed.
-fn tell(attempt: &Attempt<'_>, line: &Line<'_>) {
+fn tell(attempt: &Attempt<'_>, line: &LedgerLine<'_>) {
     metrics::counter!(
         "provisioner_actions_total",
         "kind" => attempt.entry.kind, "mode" => attempt.entry.mode, "outcome" => line.outcome.as_str()
     )
     .increment(1);
-    if line.outcome == Outcome::Failed {
+    if line.outcome == LedgerOutcome::Failed {
         let (user, room) = (attempt.entry.user_id.as_deref(), attempt.entry.room_key.as_deref());
         let why = line.detail.as_deref().unwrap_or("");
         warn!(user.id = user, room.key = room, "{} failed: {why}", attempt.entry.kind);
     }
 }
 
-fn line<'a>(attempt: &'a Attempt<'_>, tried: &Tried) -> Line<'a> {
+fn line<'a>(attempt: &'a Attempt<'_>, tried: &Tried) -> LedgerLine<'a> {
     let (outcome, detail) = match tried {
-        Tried::Done => (Outcome::Done, None),
-        Tried::Wrote(written) => (Outcome::Done, Some(format!("event {}", written.event_id))),
-        Tried::AlreadySo => (Outcome::AlreadySo, None),
-        Tried::Failed(error) => (Outcome::Failed, Some(error.to_string())),
-        Tried::Refused(why) => (Outcome::Failed, Some(why.clone())),
-        Tried::Outdated => (Outcome::Left, Some("not sent: somebody changed it meanwhile; planned anew".to_owned())),
-        Tried::NoAccount => (Outcome::Failed, Some("the account could not be made, see its own line".to_owned())),
-        Tried::Left => (Outcome::Left, Some("not tried: the pass was stopped, or Synapse was unreachable".to_owned())),
+        Tried::Done => (LedgerOutcome::Done, None),
+        Tried::Wrote(written) => (LedgerOutcome::Done, Some(format!("event {}", written.event_id))),
+        Tried::AlreadySo => (LedgerOutcome::AlreadySo, None),
+        Tried::Failed(error) => (LedgerOutcome::Failed, Some(error.to_string())),
+        Tried::Refused(why) => (LedgerOutcome::Failed, Some(why.clone())),
+        Tried::Outdated => {
+            (LedgerOutcome::Left, Some("not sent: somebody changed it meanwhile; planned anew".to_owned()))
+        }
+        Tried::NoAccount => (LedgerOutcome::Failed, Some("the account could not be made, see its own line".to_owned())),
+        Tried::Left => {
+            (LedgerOutcome::Left, Some("not tried: the pass was stopped, or Synapse was unreachable".to_owned()))
+        }
     };
-    Line { entry: &attempt.entry, outcome, detail }
+    LedgerLine { entry: &attempt.entry, outcome, detail }
 }
 
 /// Whose account the change makes usable: their joins, and the admin flag, wait for it.
@@ -299,10 +303,10 @@ fn opens_account(change: &Change) -> Option<UserIx> {
 }
 
 /// The ledger's words for an action.
-pub(crate) fn entry(world: &World, action: &Action, seq: i32) -> Entry {
+pub(crate) fn entry(world: &World, action: &Action, seq: i32) -> LedgerEntry {
     let room = action.change.room();
     let (before, after) = action.change.before_and_after(world);
-    Entry {
+    LedgerEntry {
         seq,
         kind: action.change.kind().as_str(),
         user_id: action.change.user().map(|user| world.users.mxid(user)),

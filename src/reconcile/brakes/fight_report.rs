@@ -11,12 +11,12 @@ use crate::reconcile::act::entry;
 use crate::reconcile::brakes::fights::WINDOW;
 use crate::reconcile::brakes::reverter;
 use crate::reconcile::reconciler::Reconciler;
-use crate::store::{Entry, Line, Outcome, PassId, Store};
+use crate::store::{LedgerEntry, LedgerLine, LedgerOutcome, PassId, Store};
 
 /// A line for the ledger about something that this pass does not do: a person must act.
 pub(crate) struct Report {
-    pub(crate) entry: Entry,
-    pub(crate) outcome: Outcome,
+    pub(crate) entry: LedgerEntry,
+    pub(crate) outcome: LedgerOutcome,
     pub(crate) detail: String,
 }
 
@@ -53,7 +53,7 @@ impl Reconciler {
                 "{} is no longer repeated: {detail}",
                 entry.kind
             );
-            stopped.push(Report { entry: Entry { taken: 0, ..entry }, outcome: Outcome::Held, detail });
+            stopped.push(Report { entry: LedgerEntry { taken: 0, ..entry }, outcome: LedgerOutcome::Held, detail });
         }
         Ok(stopped)
     }
@@ -76,9 +76,9 @@ pub(crate) async fn write(store: &Store, pass: PassId, seq: &mut i32, mut report
         )
         .increment(1);
     }
-    let lines: Vec<Line<'_>> = reports
+    let lines: Vec<LedgerLine<'_>> = reports
         .iter()
-        .map(|one| Line { entry: &one.entry, outcome: one.outcome, detail: Some(one.detail.clone()) })
+        .map(|one| LedgerLine { entry: &one.entry, outcome: one.outcome, detail: Some(one.detail.clone()) })
         .collect();
     store.append_ledger(pass, &lines).await.context("write to the ledger what a person must act on")
 }

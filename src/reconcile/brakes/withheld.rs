@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use provisioner_policy::{Action, ChangeKey, Kind, Mode, Plan, RoomIx, RoomStatus, UserIx, World};
 
 use crate::reconcile::act::entry;
-use crate::store::{Digest, Entry, Line, Outcome, PassId, Store};
+use crate::store::{Digest, LedgerEntry, LedgerLine, LedgerOutcome, PassId, Store};
 
 /// Ledger lines a statement. Postgres takes many more; this keeps one statement small.
 const BATCH: usize = 1000;
@@ -32,8 +32,8 @@ pub(crate) struct WithheldDiff {
 }
 
 struct Begun {
-    entry: Entry,
-    outcome: Outcome,
+    entry: LedgerEntry,
+    outcome: LedgerOutcome,
     detail: Option<String>,
     digest: Digest,
 }
@@ -133,7 +133,7 @@ impl PlanCoverage {
 }
 
 fn begin(world: &World, action: &Action, digest: Digest) -> Begun {
-    let outcome = if action.mode == Mode::Observe { Outcome::Observed } else { Outcome::Held };
+    let outcome = if action.mode == Mode::Observe { LedgerOutcome::Observed } else { LedgerOutcome::Held };
     let detail = action.held.map(|hold| hold.text(world));
     Begun { entry: entry(world, action, 0), outcome, detail, digest }
 }
@@ -150,9 +150,9 @@ pub(crate) async fn write(store: &Store, pass: PassId, seq: &mut i32, mut change
         .increment(1);
     }
     for batch in changes.begun.chunks(BATCH) {
-        let lines: Vec<Line<'_>> = batch
+        let lines: Vec<LedgerLine<'_>> = batch
             .iter()
-            .map(|one| Line { entry: &one.entry, outcome: one.outcome, detail: one.detail.clone() })
+            .map(|one| LedgerLine { entry: &one.entry, outcome: one.outcome, detail: one.detail.clone() })
             .collect();
         let digests: Vec<Digest> = batch.iter().map(|one| one.digest).collect();
         store.append_withheld(pass, &lines, &digests).await.context("write withheld actions to the ledger")?;

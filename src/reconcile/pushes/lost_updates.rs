@@ -13,7 +13,7 @@ use crate::reconcile::brakes::fight_report::Report;
 use crate::reconcile::pushes::own_state::OwnWrite;
 use crate::reconcile::reconciler::Reconciler;
 use crate::reconcile::tell::conditions::Condition;
-use crate::store::{Entry, Outcome};
+use crate::store::{LedgerEntry, LedgerOutcome};
 
 /// How long the Staff room shows it as something to act on.
 const SHOWN: Duration = Duration::from_secs(600);
@@ -64,7 +64,7 @@ impl LostUpdate {
             let values = self.edits.iter().map(|edit| (edit.name(), of(edit).clone().unwrap_or_default()));
             values.collect::<serde_json::Map<_, _>>().into()
         };
-        let entry = Entry {
+        let entry = LedgerEntry {
             seq: 0,
             kind: Kind::SetPowerLevels.as_str(),
             user_id: None,
@@ -76,7 +76,7 @@ impl LostUpdate {
             mode: Mode::Enforce.as_str(),
             taken: 0,
         };
-        Report { entry, outcome: Outcome::Failed, detail: format!("event {} overwrote it", self.event_id) }
+        Report { entry, outcome: LedgerOutcome::Failed, detail: format!("event {} overwrote it", self.event_id) }
     }
 }
 
@@ -137,7 +137,7 @@ mod tests {
         let cause = "an edit of @admin:a in the moment of our own write was lost: events.x, kick; make it again";
         assert_eq!(
             (entry.cause.as_str(), outcome, detail.as_str()),
-            (cause, Outcome::Failed, "event $ours overwrote it")
+            (cause, LedgerOutcome::Failed, "event $ours overwrote it")
         );
         let alert = lost.condition(&world);
         assert_eq!(alert.key, "lost update staff $ours");

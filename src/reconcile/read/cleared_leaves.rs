@@ -7,27 +7,27 @@ use anyhow::{Context, Result};
 use provisioner_policy::World;
 
 use crate::reconcile::reconciler::Reconciler;
-use crate::store::{InboxRow, Pardoned};
+use crate::store::{ClearedLeaveRow, InboxRow};
 
 /// Every pardon, by the event that is pardoned.
 #[derive(Debug, Default)]
-pub(crate) struct ClearedLeaves(HashMap<String, Vec<Pardoned>>);
+pub(crate) struct ClearedLeaves(HashMap<String, Vec<ClearedLeaveRow>>);
 
 impl ClearedLeaves {
-    pub(crate) fn add(&mut self, pardon: Pardoned) {
+    pub(crate) fn add(&mut self, pardon: ClearedLeaveRow) {
         self.0.entry(pardon.event_id.clone()).or_default().push(pardon);
     }
 
-    fn all(&self) -> impl Iterator<Item = &Pardoned> {
+    fn all(&self) -> impl Iterator<Item = &ClearedLeaveRow> {
         self.0.values().flatten()
     }
 
-    fn of<'a>(&'a self, rows: &'a [InboxRow]) -> impl Iterator<Item = &'a Pardoned> {
+    fn of<'a>(&'a self, rows: &'a [InboxRow]) -> impl Iterator<Item = &'a ClearedLeaveRow> {
         rows.iter().filter_map(|row| self.0.get(&row.event_id)).flatten()
     }
 }
 
-fn apply<'a>(world: &mut World, pardons: impl Iterator<Item = &'a Pardoned>) {
+fn apply<'a>(world: &mut World, pardons: impl Iterator<Item = &'a ClearedLeaveRow>) {
     for pardon in pardons {
         let room = world.room_by_id(&pardon.room_id);
         if let (Some(room), Some(user)) = (room, world.users.get(&pardon.user_id)) {
@@ -60,7 +60,7 @@ impl Reconciler {
     async fn know_cleared_leaves(&mut self) -> Result<()> {
         if self.cleared_leaves.is_none() {
             let mut pardons = ClearedLeaves::default();
-            self.store.pardons().await.context("read the pardons")?.into_iter().for_each(|one| pardons.add(one));
+            self.store.cleared_leaves().await.context("read the pardons")?.into_iter().for_each(|one| pardons.add(one));
             self.cleared_leaves = Some(pardons);
         }
         Ok(())

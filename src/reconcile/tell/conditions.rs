@@ -141,7 +141,7 @@ pub struct QueueHealth {
     /// Age of the oldest message in hand.
     pub oldest: Duration,
     /// Messages in hand.
-    pub in_hand: usize,
+    pub in_flight: usize,
     /// Why messages are not received, or not worked on.
     pub trouble: Option<String>,
     /// Why no message can be received.

@@ -64,7 +64,7 @@ fn the_same_change_now_and_then_is_no_fight() {
 #[test]
 fn a_restart_does_not_begin_the_count_anew() {
     let (mut world, change) = world();
-    let line = |seconds_ago: f64, withheld| Lately {
+    let line = |seconds_ago: f64, withheld| RecentAction {
         kind: "join".into(),
         room_id: Some("!r:a".into()),
         user_id: Some("@u:a".into()),
@@ -146,7 +146,7 @@ fn a_level_that_waits_keeps_no_other_waiting() {
 #[test]
 fn levels_and_settings_are_counted_on_over_a_restart() {
     let ((mut world, room), now) = (room_with_levels(), Instant::now() + WINDOW);
-    let line = |kind: &str, after: Value, withheld| Lately {
+    let line = |kind: &str, after: Value, withheld| RecentAction {
         kind: kind.into(),
         room_id: Some("!r:a".into()),
         user_id: None,
