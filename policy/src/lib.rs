@@ -12,12 +12,11 @@ mod guard;
 mod held;
 mod ids;
 mod levels;
-mod mending;
+mod lost_update;
 mod mirror;
 mod names;
 mod obstacle;
 mod operators;
-mod overwritten;
 mod plan;
 mod planner;
 mod policy;
@@ -44,11 +43,11 @@ pub use guard::{Bucket, Recent};
 pub use held::{HeldCount, HeldPart};
 pub use ids::{SubjectError, mxid_of_subject};
 pub use levels::{ABOVE_ALL, Creators, Levels, POWER_LEVELS, room_version};
+pub use lost_update::LostEdit;
 pub use mirror::{Accounts, Membership, Mirror, OnServer, RoomMirror, RoomStatus, StateEntry, VoluntaryLeave};
 pub use names::{NameIx, Names};
 pub use obstacle::Obstacle;
 pub use operators::Permission;
-pub use overwritten::{Overwritten, overwritten};
 pub use plan::{
     Action, Because, Blocked, Change, ChangeKey, Class, ClearedLeave, Closed, HoldReason, Kind, Plan, PowerEdit,
 };
