@@ -19,12 +19,12 @@ mod show;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
 use provisioner_policy::{Policy, RoomPolicy};
 use tokio_util::sync::CancellationToken;
 
-use crate::app::Settings;
+use crate::app::Context;
 use crate::store::Store;
 
 /// Provisioning and room policy for Matrix: an application service registered with Synapse
@@ -132,19 +132,19 @@ fn start(command: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
 }
 
 /// What a command that answers and ends begins with: its logs, the configuration, and our database.
-async fn open(path: &Path) -> Result<(Settings, Store)> {
+async fn open(path: &Path) -> Result<(Context, Store)> {
     logs::for_command();
-    let settings = Settings::load(path)?;
-    let store = settings.open_store().await?;
-    Ok((settings, store))
+    let context = Context::load(path)?;
+    let store = context.open_store().await?;
+    Ok((context, store))
 }
 
 /// The MXID that somebody means by an MXID, a subject or an e-mail address.
-async fn mxid(user: &str, settings: &Settings, store: &Store) -> Result<String> {
+async fn mxid(user: &str, context: &Context, store: &Store) -> Result<String> {
     match user.strip_prefix('@') {
         Some(_) => Ok(user.to_owned()),
-        None if user.contains('@') => settings.accounts(store).await.mxid_of_email(user).await.context("find the user"),
-        None => Ok(format!("@{}:{}", user.to_lowercase(), settings.policy.server_name)),
+        None if user.contains('@') => context.accounts(store).await.mxid_of_email(user).await.context("find the user"),
+        None => Ok(format!("@{}:{}", user.to_lowercase(), context.policy.server_name)),
     }
 }
 

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
-use crate::app::Settings;
+use crate::app::Context;
 use crate::config::RoomSection;
 use crate::homeserver::{CallError, Homeserver, MadeRoom, NewRoom, RoomVersions};
 
@@ -27,11 +27,11 @@ const CREATORS_ABOVE_LEVELS: u32 = 12;
 /// Makes and finds the rooms without an id, and prints the lines for the file. False when one could be neither made nor found.
 pub(super) async fn create(
     homeserver: &Homeserver,
-    settings: &Settings,
+    context: &Context,
     path: &Path,
     version: Option<&str>,
 ) -> Result<bool> {
-    let rooms: Vec<&RoomSection> = settings.config.rooms.iter().filter(|room| room.id.is_none()).collect();
+    let rooms: Vec<&RoomSection> = context.config.rooms.iter().filter(|room| room.id.is_none()).collect();
     if rooms.is_empty() {
         println!("every configured room has its id: there is none to make");
         return Ok(true);
@@ -39,7 +39,7 @@ pub(super) async fn create(
     let versions = homeserver.room_versions().await.context("ask Synapse for its room versions")?;
     let version = checked(version, &versions)?;
     let noted = homeserver.rooms_being_made().await.context("look for what an earlier run began")?;
-    let mut maker = Maker { homeserver, environment: &settings.config.environment, version, noted };
+    let mut maker = Maker { homeserver, environment: &context.config.environment, version, noted };
     let (mut lines, mut complete) = (String::new(), true);
     for room in rooms {
         match maker.find_or_make(room).await {

@@ -6,11 +6,11 @@ mod create_rooms;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use provisioner_policy::RoomPolicy;
 
-use crate::app::Settings;
+use crate::app::Context;
 use crate::config::RoomIds;
 use crate::doctor;
 use crate::homeserver::{CallError, Homeserver, WriteOutcome};
@@ -34,16 +34,16 @@ pub(super) struct Arguments {
 pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     super::logs::for_command();
     let room_ids = if arguments.create_rooms { RoomIds::Optional } else { RoomIds::Required };
-    let settings = Settings::load_with(path, room_ids)?;
-    let homeserver = settings.homeserver().await?;
-    let bot = &settings.policy.bot;
-    match homeserver.register_sender(&settings.registration.sender_localpart).await? {
+    let context = Context::load_with(path, room_ids)?;
+    let homeserver = context.homeserver().await?;
+    let bot = &context.policy.bot;
+    match homeserver.register_sender(&context.registration.sender_localpart).await? {
         WriteOutcome::Done => println!("registered {bot}"),
         WriteOutcome::AlreadySo => println!("{bot} is registered"),
     }
     promote(&homeserver, bot, &arguments).await?;
     let mut failed = false;
-    for room in &settings.policy.rooms {
+    for room in &context.policy.rooms {
         match homeserver.enter(&room.id).await {
             Ok(WriteOutcome::Done) => println!("{}: {bot} joined {}", room.key, room.id),
             Ok(WriteOutcome::AlreadySo) => match empower(&homeserver, room, bot).await {
@@ -61,7 +61,7 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
         }
     }
     if arguments.create_rooms {
-        failed |= !create_rooms::create(&homeserver, &settings, path, arguments.room_version.as_deref()).await?;
+        failed |= !create_rooms::create(&homeserver, &context, path, arguments.room_version.as_deref()).await?;
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -13,7 +13,7 @@ use crate::commands::room::handle::DeskTask;
 use crate::commands::run::{CommandFailure, count_table, counts, outcome, plan_lines};
 use crate::commands::text::incoming::Decision;
 use crate::commands::text::reply::{Reply, Table, code, strong, text};
-use crate::reconcile::{Closed, Freshness, Hold, PassReport, Reconciler};
+use crate::reconcile::{ActionGate, Freshness, NotLeader, PassReport, Reconciler};
 use crate::store::HeldPost;
 
 /// Actions that a post names.
@@ -24,7 +24,12 @@ const UNDECIDED: [&str; 2] = ["open", "dismissed"];
 
 impl Desk {
     /// Approves the held plan called `id`, for `by`; its post says so.
-    pub(crate) async fn approve(&self, id: &str, by: &str, hold: Option<Hold>) -> Result<PassReport, CommandFailure> {
+    pub(crate) async fn approve(
+        &self,
+        id: &str,
+        by: &str,
+        gate: Option<ActionGate>,
+    ) -> Result<PassReport, CommandFailure> {
         let newest = self.store.newest_held_post().await.context("look for the post")?;
         let mut post = newest.filter(|post| post.held_id == id);
         if let Some(there) = &post
@@ -36,7 +41,7 @@ impl Desk {
             let reply = shown(post).and([strong("Approved"), text(" by "), code(by), text("; working on it …")]);
             self.edit_post(post, "deciding", &reply).await;
         }
-        let report = self.ask_for_pass(Some(id), by, hold).await;
+        let report = self.ask_for_pass(Some(id), by, gate).await;
         if let Some(post) = &post {
             self.store.change_held_post(post.id, &["deciding"], "decided").await.context("mark the post")?;
             let what = match &report {
@@ -176,7 +181,7 @@ impl Desk {
         }
     }
 
-    async fn describe_held(&self, id: &str) -> Result<Option<Reply>, Closed> {
+    async fn describe_held(&self, id: &str) -> Result<Option<Reply>, NotLeader> {
         let id = id.to_owned();
         let describe = move |reconciler: &Reconciler, plan: &Plan| {
             let world = reconciler.world();
@@ -202,7 +207,7 @@ impl Desk {
                 }
             })
         };
-        self.window.look_at_plan(Freshness::AsKnown, describe).await
+        self.reconciler.query_plan(Freshness::AsKnown, describe).await
     }
 }
 

@@ -4,7 +4,7 @@
 use provisioner_policy::{Membership, Permission};
 
 use crate::commands::room::desk::Desk;
-use crate::reconcile::{Closed, Freshness, Hold};
+use crate::reconcile::{ActionGate, Freshness, NotLeader};
 
 /// Why somebody may not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,12 +45,12 @@ impl NotAdmitted {
 }
 
 impl Desk {
-    /// Whether `sender` may give commands now. While the hold is kept, nothing is done for what was read to know it.
-    pub(crate) async fn admits(&self, sender: &str) -> Result<(Result<(), NotAdmitted>, Hold), Closed> {
+    /// Whether `sender` may give commands now. While the gate is kept, nothing is done for what was read to know it.
+    pub(crate) async fn admits(&self, sender: &str) -> Result<(Result<(), NotAdmitted>, ActionGate), NotLeader> {
         let refreshed = self.refresh_groups().await.map_err(|error| NotAdmitted::Unsure(format!("{error:#}")));
         let (sender, staff) = (sender.to_owned(), self.staff.room_id.clone());
-        self.window
-            .look_and_hold(Freshness::Now, move |reconciler| {
+        self.reconciler
+            .query_gated(Freshness::Now, move |reconciler| {
                 refreshed?;
                 let world = reconciler.world();
                 let user = world.users.get(&sender).ok_or(NotAdmitted::NotAllowed)?;

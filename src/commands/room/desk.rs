@@ -17,7 +17,7 @@ use crate::accounts::Confirmer;
 use crate::commands::room::groups::Groups;
 use crate::commands::room::rate_limits::RateLimits;
 use crate::homeserver::Homeserver;
-use crate::reconcile::Window;
+use crate::reconcile::ReconcilerHandle;
 use crate::store::{CommandRow, Store};
 
 /// A lost notification costs at most this.
@@ -51,21 +51,21 @@ pub struct Desk {
     /// The account store with the pool behind it, where there is one.
     pub(crate) accounts: Confirmer,
     pub(crate) homeserver: Homeserver,
-    pub(crate) window: Window,
+    pub(crate) reconciler: ReconcilerHandle,
     pub(crate) rate_limits: Mutex<RateLimits>,
     pub(crate) groups: Groups,
 }
 
 impl Desk {
-    /// A desk for the room. It looks at the world through `window`.
-    pub fn new(staff: StaffRoom, accounts: Confirmer, homeserver: Homeserver, window: Window) -> Self {
+    /// A desk for the room. It looks at the world through `reconciler`.
+    pub fn new(staff: StaffRoom, accounts: Confirmer, homeserver: Homeserver, reconciler: ReconcilerHandle) -> Self {
         let groups = Groups::of(&staff.policy.operators);
         Self {
             staff,
             store: accounts.store.clone(),
             accounts,
             homeserver,
-            window,
+            reconciler,
             rate_limits: Mutex::default(),
             groups,
         }

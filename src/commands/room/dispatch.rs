@@ -20,9 +20,9 @@ impl Desk {
             Grammar { prefix: &self.staff.prefix, server_name: &self.staff.server_name, rooms: &self.staff.rooms };
         let Some(read) = parse(spoken, grammar) else { return Ok(()) };
         let name = read.as_ref().map_or_else(Misread::name, StaffRequest::name);
-        let Some(hold) = self.let_in(task, name).await? else { return Ok(()) };
+        let Some(gate) = self.let_in(task, name).await? else { return Ok(()) };
         // Only these two do something about what was read that must come before anything else.
-        let hold = Some(hold).filter(|_| matches!(read, Ok(StaffRequest::Pause | StaffRequest::Sync)));
+        let gate = Some(gate).filter(|_| matches!(read, Ok(StaffRequest::Pause | StaffRequest::Sync)));
         if too_old {
             let reply = Reply::line([text(
                 "That is too old: I heard it more than ten minutes after it was said. Say it again.",
@@ -41,7 +41,7 @@ impl Desk {
             Err(CommandFailure::Refused { reply, detail }) => {
                 return self.refuse(task, name, Some(reply), &detail).await;
             }
-            Err(CommandFailure::Closed(closed)) => return Err(closed.into()),
+            Err(CommandFailure::NotLeader(closed)) => return Err(closed.into()),
             Err(CommandFailure::Broken(error)) => return Err(error),
         };
         let room = match &request {
@@ -55,7 +55,7 @@ impl Desk {
         if !task.again && !self.begin(task, name, &words, about.clone(), room).await? {
             return Ok(());
         }
-        let ran = self.run(&request, about.as_deref(), &task.sender, hold).await;
+        let ran = self.run(&request, about.as_deref(), &task.sender, gate).await;
         self.end_by(task, name, ran).await
     }
 

@@ -14,7 +14,7 @@ use crate::commands::run::CommandFailure;
 use crate::commands::table::command;
 use crate::commands::text::incoming::{Decision, IncomingEvent, IncomingKind, parse_incoming};
 use crate::commands::text::reply::{Reply, text};
-use crate::reconcile::Hold;
+use crate::reconcile::ActionGate;
 use crate::store::{CommandEntry, CommandRow};
 
 /// Older than this when we come to it, a command is not run: whoever said it may no longer mean it.
@@ -103,7 +103,7 @@ impl Desk {
     }
 
     /// Lets in whoever may give commands. Nobody else: too fast or not allowed, they are refused, and the task is done.
-    pub(crate) async fn let_in(&self, task: &DeskTask, name: &'static str) -> Result<Option<Hold>> {
+    pub(crate) async fn let_in(&self, task: &DeskTask, name: &'static str) -> Result<Option<ActionGate>> {
         let now = Instant::now();
         if !task.again && !self.with_rate_limits(|limits| limits.allows(&task.sender, now)) {
             let told = self.with_rate_limits(|limits| limits.tells(&task.sender, "pace", now));
@@ -112,9 +112,9 @@ impl Desk {
             self.refuse(task, name, reply, "refused: too many commands in a minute").await?;
             return Ok(None);
         }
-        let (admitted, hold) = self.admits(&task.sender).await?;
-        let Err(denied) = admitted else { return Ok(Some(hold)) };
-        drop(hold);
+        let (admitted, gate) = self.admits(&task.sender).await?;
+        let Err(denied) = admitted else { return Ok(Some(gate)) };
+        drop(gate);
         let told = self.with_rate_limits(|limits| limits.tells(&task.sender, "denied", now));
         self.refuse(task, name, told.then(|| Reply::line([text(denied.words())])), &denied.detail()).await?;
         Ok(None)
@@ -207,7 +207,7 @@ impl Desk {
             Err(CommandFailure::Refused { reply, detail }) => {
                 self.end(task, name, Some(reply), "failed", Some(&detail)).await
             }
-            Err(CommandFailure::Closed(closed)) => Err(closed.into()),
+            Err(CommandFailure::NotLeader(closed)) => Err(closed.into()),
             Err(CommandFailure::Broken(error)) => {
                 warn!(command = name, event.id = task.event_id, "a command failed: {error:#}");
                 let reply = Reply::line([text(format!("That failed: could not {error}. The log says more."))]);

@@ -5,13 +5,13 @@ use anyhow::Context;
 use super::CommandFailure;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
-use crate::reconcile::Hold;
+use crate::reconcile::ActionGate;
 
 impl Desk {
     /// Puts the brake on, before anything is done that the roster says now.
-    pub(crate) async fn pause(&self, by: &str, hold: Option<Hold>) -> Result<Reply, CommandFailure> {
+    pub(crate) async fn pause(&self, by: &str, gate: Option<ActionGate>) -> Result<Reply, CommandFailure> {
         let paused_now = self.store.pause(by).await.context("put the brake on")?;
-        drop(hold);
+        drop(gate);
         let lead = if paused_now { strong("Paused.") } else { strong("It was paused already.") };
         let until =
             text(" What is in flight ends, and nothing more is written to any room, also after a restart, until ");

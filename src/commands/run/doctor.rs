@@ -14,7 +14,7 @@ impl Desk {
             let trouble = reconciler.homeserver_trouble().map(str::to_owned);
             trouble.into_iter().chain(reconciler.world().notices()).collect::<Vec<_>>()
         };
-        Ok(show(&findings, &self.window.look(Freshness::AsKnown, look).await?))
+        Ok(show(&findings, &self.reconciler.query(Freshness::AsKnown, look).await?))
     }
 }
 

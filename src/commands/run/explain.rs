@@ -23,7 +23,7 @@ impl Desk {
             let user = world.users.get(&user).filter(|user| world.is_known(*user))?;
             Some(world.explain(user))
         };
-        Ok(self.window.look(Freshness::Now, look).await?)
+        Ok(self.reconciler.query(Freshness::Now, look).await?)
     }
 
     pub(crate) async fn show_explanation(&self, explanation: Explanation) -> Result<Reply, CommandFailure> {

@@ -1,4 +1,4 @@
-//! What each command does: one file a command. A handler reads the world through the window or asks for a pass, and
+//! What each command does: one file a command. A handler reads the world through the handle or asks for a pass, and
 //! answers with a [`Reply`]; it writes nothing to the homeserver.
 
 mod apply;
@@ -18,7 +18,7 @@ mod status;
 use crate::commands::room::desk::Desk;
 use crate::commands::table::StaffRequest;
 use crate::commands::text::reply::{Piece, Reply, text};
-use crate::reconcile::{Closed, Hold};
+use crate::reconcile::{ActionGate, NotLeader};
 
 pub(crate) use pass::{counts, outcome};
 pub(crate) use plan::{count_table, plan_lines};
@@ -29,7 +29,7 @@ pub(crate) enum CommandFailure {
     /// It may not or need not be done, as the reply says; the detail is for the ledger.
     Refused { reply: Reply, detail: String },
     /// This replica stopped reconciling: the next one goes on.
-    Closed(Closed),
+    NotLeader(NotLeader),
     /// The database failed.
     Broken(anyhow::Error),
 }
@@ -45,9 +45,9 @@ impl CommandFailure {
     }
 }
 
-impl From<Closed> for CommandFailure {
-    fn from(closed: Closed) -> Self {
-        Self::Closed(closed)
+impl From<NotLeader> for CommandFailure {
+    fn from(error: NotLeader) -> Self {
+        Self::NotLeader(error)
     }
 }
 
@@ -58,14 +58,14 @@ impl From<anyhow::Error> for CommandFailure {
 }
 
 impl Desk {
-    /// Runs a request of `by`; `about` is the MXID of whom it is about. While `hold` is there, nothing is done for what was
+    /// Runs a request of `by`; `about` is the MXID of whom it is about. While `gate` is there, nothing is done for what was
     /// read to admit it.
     pub(crate) async fn run(
         &self,
         request: &StaffRequest,
         about: Option<&str>,
         by: &str,
-        hold: Option<Hold>,
+        gate: Option<ActionGate>,
     ) -> Result<Reply, CommandFailure> {
         let about = about.unwrap_or_default();
         match request {
@@ -76,10 +76,10 @@ impl Desk {
             StaffRequest::Explain(_) => self.explain(about).await,
             StaffRequest::History(who) => self.history(who.as_ref().map(|_| about)).await,
             StaffRequest::Provision(_) => self.provision(about, by).await,
-            StaffRequest::Sync => self.sync(by, hold).await,
+            StaffRequest::Sync => self.sync(by, gate).await,
             StaffRequest::Rejoin { room, .. } => self.rejoin(about, room, by).await,
             StaffRequest::Follow { room } => self.follow(room, by).await,
-            StaffRequest::Pause => self.pause(by, hold).await,
+            StaffRequest::Pause => self.pause(by, gate).await,
             StaffRequest::Resume => self.resume(by).await,
             StaffRequest::Doctor => self.doctor().await,
         }

@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow};
 use super::CommandFailure;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
-use crate::reconcile::{Hold, PassReport};
+use crate::reconcile::{ActionGate, PassReport};
 
 /// How often the report is looked for.
 const LOOK: Duration = Duration::from_millis(200);
@@ -20,21 +20,21 @@ const SHOWN: usize = 10;
 
 impl Desk {
     /// Reads everything again and does what is due.
-    pub(crate) async fn sync(&self, by: &str, hold: Option<Hold>) -> Result<Reply, CommandFailure> {
-        let report = self.ask_for_pass(None, by, hold).await?;
+    pub(crate) async fn sync(&self, by: &str, gate: Option<ActionGate>) -> Result<Reply, CommandFailure> {
+        let report = self.ask_for_pass(None, by, gate).await?;
         self.report(&report)
     }
 
-    /// Has a pass done, and waits for its report. `hold` is kept until it is asked for, so that the report has it all.
+    /// Has a pass done, and waits for its report. `gate` is kept until it is asked for, so that the report has it all.
     pub(crate) async fn ask_for_pass(
         &self,
         approve: Option<&str>,
         by: &str,
-        hold: Option<Hold>,
+        gate: Option<ActionGate>,
     ) -> Result<PassReport, CommandFailure> {
         let id = self.store.request_pass(approve, by).await.context("ask for a pass")?;
-        self.window.ask_for_pass();
-        drop(hold);
+        self.reconciler.ask_for_pass();
+        drop(gate);
         let (mut progress, mut since) = (None, Instant::now());
         loop {
             let request = self.store.pass_request(id).await.context("look for the report of the pass")?;

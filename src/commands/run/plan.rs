@@ -87,7 +87,7 @@ struct Stuck {
 
 /// At most so many of what is in the way, what somebody keeps undoing first.
 fn stuck(world: &World, plan: &Plan, limit: usize) -> Vec<Stuck> {
-    let undone = plan.undone.iter().map(|action| {
+    let undone = plan.fought_over.iter().map(|action| {
         let (kind, view) = (action.change.kind().as_str(), action.view(world));
         let because = world.fight(&action.change).map(Fight::text).unwrap_or_default();
         Stuck { kind, room: view.room.unwrap_or_default(), user: view.user.unwrap_or_default(), because }
@@ -107,10 +107,10 @@ impl Desk {
             let world = reconciler.world();
             let (entries, counts) = plan_lines(world, plan.actions.iter(), limit);
             let (held_id, notices) = (plan.held_id(world), world.notices());
-            let (stuck, blocked) = (stuck(world, plan, limit), plan.blocked.len() + plan.undone.len());
+            let (stuck, blocked) = (stuck(world, plan, limit), plan.blocked.len() + plan.fought_over.len());
             PlanSummary { entries, counts, stuck, blocked, held_id, notices }
         };
-        let shown = self.window.look_at_plan(Freshness::Now, look).await?;
+        let shown = self.reconciler.query_plan(Freshness::Now, look).await?;
         Ok(self.show_plan(&shown, limit, all))
     }
 

@@ -65,7 +65,7 @@ impl Desk {
             let world = reconciler.world();
             world.users.get(&user).is_some_and(|user| world.users.is_local(user) && world.facts.is_active(user))
         };
-        let (is_active, hold) = self.window.look_and_hold(Freshness::Now, is_active).await?;
+        let (is_active, gate) = self.reconciler.query_gated(Freshness::Now, is_active).await?;
         if !is_active {
             return Err(CommandFailure::Refused {
                 reply: Reply::line([
@@ -78,7 +78,7 @@ impl Desk {
                 detail: "refused: no source names this user as active".to_owned(),
             });
         }
-        let report = self.ask_for_pass(None, by, Some(hold)).await?;
+        let report = self.ask_for_pass(None, by, Some(gate)).await?;
         let explanation = self.explanation(mxid).await?.ok_or_else(|| explain::nobody(mxid))?;
         let mut reply = self.show_explanation(explanation).await?;
         if report.exit_code() == 1 {

@@ -62,10 +62,10 @@ impl Desk {
                 room_id,
                 belongs: matches!(world.entitlement(room, user), Entitlement::By(_)),
                 membership: world.room(room).membership(user),
-                left: world.room(room).departure(user).map(|left| left.event_id.to_string()),
+                left: world.room(room).voluntary_leave(user).map(|left| left.event_id.to_string()),
             })
         };
-        let stand = self.window.look(Freshness::Now, look).await?;
+        let stand = self.reconciler.query(Freshness::Now, look).await?;
         stand.ok_or_else(|| CommandFailure::refused("There is no such room."))
     }
 }

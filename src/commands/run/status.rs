@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use provisioner_policy::{Class, Entitlement, Membership, Mode, Plan, Standing, World};
+use provisioner_policy::{Class, Entitlement, Membership, Mode, Plan, RoomStatus, World};
 
 use super::{CommandFailure, counts};
 use crate::commands::room::desk::Desk;
@@ -43,11 +43,11 @@ fn summarize(reconciler: &Reconciler, plan: &Plan) -> StatusSummary {
     let drift = |room| plan.actions.iter().filter(|action| action.change.room() == room).count();
     let rooms = world.rooms().map(|room| {
         let (wanted, present) = heads(world, room);
-        let state = match &world.room(room).standing {
-            Standing::Ready if world.room(room).successor().is_some() => "replaced",
-            Standing::Ready => "",
-            Standing::Unread => "not read yet",
-            Standing::Unreadable(_) => "cannot be read",
+        let state = match &world.room(room).status {
+            RoomStatus::Ready if world.room(room).successor().is_some() => "replaced",
+            RoomStatus::Ready => "",
+            RoomStatus::Unread => "not read yet",
+            RoomStatus::Unreadable(_) => "cannot be read",
         };
         RoomLine { key: room.key(world).to_owned(), wanted, present, drift: drift(Some(room)), state }
     });
@@ -73,7 +73,7 @@ fn heads(world: &World, room: provisioner_policy::RoomIx) -> (usize, usize) {
 impl Desk {
     /// How everything stands.
     pub(crate) async fn status(&self) -> Result<Reply, CommandFailure> {
-        let seen = self.window.look_at_plan(Freshness::Now, summarize).await?;
+        let seen = self.reconciler.query_plan(Freshness::Now, summarize).await?;
         let paused = self.store.paused().await.context("look at the brake")?;
         let mut reply = match paused {
             Some(paused) => Reply::line([
@@ -98,14 +98,14 @@ impl Desk {
             table.row([text("(server)"), text(""), text(""), text(seen.server_drift.to_string()), text("")]);
         }
         reply = reply.and_table(table);
-        let pulse = self.window.pulse();
-        if let Some((at, report)) = &pulse.last_pass {
+        let snapshot = self.reconciler.snapshot();
+        if let Some((at, report)) = &snapshot.last_pass {
             reply = reply.and([text(format!("Last pass: {}{}", when(*at), counts(report)))]);
         }
-        if let Some(at) = pulse.last_resync {
+        if let Some(at) = snapshot.last_resync {
             reply = reply.and([text(format!("All rooms were read again: {}.", when(at)))]);
         }
-        if let Some(queue) = &pulse.queue {
+        if let Some(queue) = &snapshot.queue {
             reply = reply.and([text(queue_line(queue))]);
         }
         let kept = self.store.held_plan().await.context("look at the held plan")?;

@@ -68,7 +68,7 @@ pub(crate) struct Executor<'a> {
 }
 
 /// An action with its place in the ledger.
-struct Task<'a> {
+struct Attempt<'a> {
     index: usize,
     action: &'a Action,
     entry: LedgerEntry,
@@ -84,7 +84,7 @@ impl Executor<'_> {
                 None => accounts.push(index),
             }
         }
-        let task = |index: usize| {
+        let attempt = |index: usize| {
             let seq = first_seq + i32::try_from(index).expect("a pass has fewer than 2^31 actions");
             let mut entry = entry(self.world, due[index], seq);
             if let Some(approver) = self.approval.by(due[index]) {
@@ -95,7 +95,7 @@ impl Executor<'_> {
             {
                 entry.cause = format!("{}; {}", origin.words(), entry.cause);
             }
-            Task { index, action: due[index], entry }
+            Attempt { index, action: due[index], entry }
         };
         let lanes = Lanes {
             until: Instant::now() + SLICE,
@@ -103,8 +103,8 @@ impl Executor<'_> {
             creations: Creations::awaiting(accounts.iter().filter_map(|index| opens_account(&due[*index].change))),
         };
         let rooms = rooms.iter().filter(|lane| !lane.is_empty());
-        let room_lanes = rooms.map(|lane| self.lane(lane, 1, &task, &lanes));
-        let account_lane = self.account_lane(&accounts, &task, &lanes);
+        let room_lanes = rooms.map(|lane| self.lane(lane, 1, &attempt, &lanes));
+        let account_lane = self.account_lane(&accounts, &attempt, &lanes);
         let (of_accounts, of_rooms) = join(account_lane, join_all(room_lanes)).await;
         let mut tried = of_accounts?;
         for lane in of_rooms {
@@ -116,12 +116,12 @@ impl Executor<'_> {
     async fn account_lane<'a>(
         &self,
         lane: &[usize],
-        task: &impl Fn(usize) -> Task<'a>,
+        attempt: &impl Fn(usize) -> Attempt<'a>,
         lanes: &Lanes,
     ) -> sqlx::Result<Vec<(usize, Tried)>> {
         // Whatever ends this lane, those who wait for its accounts are told.
         let _closed = lanes.creations.close_at_the_end();
-        self.lane(lane, ACCOUNTS_AT_ONCE, task, lanes).await
+        self.lane(lane, ACCOUNTS_AT_ONCE, attempt, lanes).await
     }
 
     /// Words for the ledger are made for what a slice comes to, not for all that is due.
@@ -129,7 +129,7 @@ impl Executor<'_> {
         &self,
         lane: &[usize],
         at_once: usize,
-        task: &impl Fn(usize) -> Task<'a>,
+        attempt: &impl Fn(usize) -> Attempt<'a>,
         lanes: &Lanes,
     ) -> sqlx::Result<Vec<(usize, Tried)>> {
         let (mut tried, mut ended) = (Vec::new(), Vec::new());
@@ -137,14 +137,14 @@ impl Executor<'_> {
             if !lanes.go_on(self.stop) {
                 break;
             }
-            let chunk: Vec<Task<'_>> = chunk.iter().map(|index| task(*index)).collect();
+            let chunk: Vec<Attempt<'_>> = chunk.iter().map(|index| attempt(*index)).collect();
             // Synapse waits for it: one statement says how the last ones ended and that these begin.
             self.note(&ended, &chunk).await?;
-            tried.extend(ended.drain(..).map(|(task, tried): (Task<'_>, Tried)| (task.index, tried)));
+            tried.extend(ended.drain(..).map(|(attempt, tried): (Attempt<'_>, Tried)| (attempt.index, tried)));
             let outcomes: Vec<Tried> = stream::iter(&chunk)
-                .map(|task| async {
+                .map(|attempt| async {
                     if lanes.go_on_within_chunk(self.stop) {
-                        self.try_one(task.action, lanes).await
+                        self.try_one(attempt.action, lanes).await
                     } else {
                         Tried::Left
                     }
@@ -155,7 +155,7 @@ impl Executor<'_> {
             ended.extend(chunk.into_iter().zip(outcomes));
         }
         self.note(&ended, &[]).await?;
-        tried.extend(ended.into_iter().map(|(task, tried)| (task.index, tried)));
+        tried.extend(ended.into_iter().map(|(attempt, tried)| (attempt.index, tried)));
         Ok(tried)
     }
 
@@ -245,16 +245,16 @@ impl Executor<'_> {
     }
 
     /// Writes into the ledger how these ended and that those begin.
-    async fn note(&self, ended: &[(Task<'_>, Tried)], begun: &[Task<'_>]) -> sqlx::Result<()> {
-        for task in begun {
-            self.before_call(&task.action.change).await?;
+    async fn note(&self, ended: &[(Attempt<'_>, Tried)], begun: &[Attempt<'_>]) -> sqlx::Result<()> {
+        for attempt in begun {
+            self.before_call(&attempt.action.change).await?;
         }
-        let mut lines: Vec<LedgerLine<'_>> = ended.iter().map(|(task, tried)| line(task, tried)).collect();
-        for ((task, _), line) in ended.iter().zip(&lines) {
-            tell(task, line);
+        let mut lines: Vec<LedgerLine<'_>> = ended.iter().map(|(attempt, tried)| line(attempt, tried)).collect();
+        for ((attempt, _), line) in ended.iter().zip(&lines) {
+            tell(attempt, line);
         }
-        lines.extend(begun.iter().map(|task| LedgerLine {
-            entry: &task.entry,
+        lines.extend(begun.iter().map(|attempt| LedgerLine {
+            entry: &attempt.entry,
             outcome: LedgerOutcome::Started,
             detail: None,
         }));
@@ -263,20 +263,20 @@ impl Executor<'_> {
 }
 
 /// Counts an ended attempt, and says so when it failed.
-fn tell(task: &Task<'_>, line: &LedgerLine<'_>) {
+fn tell(attempt: &Attempt<'_>, line: &LedgerLine<'_>) {
     metrics::counter!(
         "provisioner_actions_total",
-        "kind" => task.entry.kind, "mode" => task.entry.mode, "outcome" => line.outcome.as_str()
+        "kind" => attempt.entry.kind, "mode" => attempt.entry.mode, "outcome" => line.outcome.as_str()
     )
     .increment(1);
     if line.outcome == LedgerOutcome::Failed {
-        let (user, room) = (task.entry.user_id.as_deref(), task.entry.room_key.as_deref());
+        let (user, room) = (attempt.entry.user_id.as_deref(), attempt.entry.room_key.as_deref());
         let why = line.detail.as_deref().unwrap_or("");
-        warn!(user.id = user, room.key = room, "{} failed: {why}", task.entry.kind);
+        warn!(user.id = user, room.key = room, "{} failed: {why}", attempt.entry.kind);
     }
 }
 
-fn line<'a>(task: &'a Task<'_>, tried: &Tried) -> LedgerLine<'a> {
+fn line<'a>(attempt: &'a Attempt<'_>, tried: &Tried) -> LedgerLine<'a> {
     let (outcome, detail) = match tried {
         Tried::Done => (LedgerOutcome::Done, None),
         Tried::Wrote(written) => (LedgerOutcome::Done, Some(format!("event {}", written.event_id))),
@@ -291,7 +291,7 @@ fn line<'a>(task: &'a Task<'_>, tried: &Tried) -> LedgerLine<'a> {
             (LedgerOutcome::Left, Some("not tried: the pass was stopped, or Synapse was unreachable".to_owned()))
         }
     };
-    LedgerLine { entry: &task.entry, outcome, detail }
+    LedgerLine { entry: &attempt.entry, outcome, detail }
 }
 
 /// Whose account the change makes usable: their joins, and the admin flag, wait for it.

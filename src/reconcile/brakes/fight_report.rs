@@ -37,7 +37,7 @@ impl Reconciler {
     /// What became a fight since the last pass: a person must act. Answers with the lines for the ledger.
     pub(crate) async fn stopped(&mut self, plan: &Plan) -> Result<Vec<Stopped>> {
         let mut stopped = Vec::new();
-        for action in &plan.undone {
+        for action in &plan.fought_over {
             let Some(key) = action.change.counted().into_iter().next() else { continue };
             if !self.fights.told.insert(key) {
                 continue;

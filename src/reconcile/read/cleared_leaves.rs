@@ -11,9 +11,9 @@ use crate::store::{ClearedLeaveRow, InboxRow};
 
 /// Every pardon, by the event that is pardoned.
 #[derive(Debug, Default)]
-pub(crate) struct Pardons(HashMap<String, Vec<ClearedLeaveRow>>);
+pub(crate) struct ClearedLeaves(HashMap<String, Vec<ClearedLeaveRow>>);
 
-impl Pardons {
+impl ClearedLeaves {
     pub(crate) fn add(&mut self, pardon: ClearedLeaveRow) {
         self.0.entry(pardon.event_id.clone()).or_default().push(pardon);
     }
@@ -31,37 +31,37 @@ fn apply<'a>(world: &mut World, pardons: impl Iterator<Item = &'a ClearedLeaveRo
     for pardon in pardons {
         let room = world.room_by_id(&pardon.room_id);
         if let (Some(room), Some(user)) = (room, world.users.get(&pardon.user_id)) {
-            world.pardon(room, user, &pardon.event_id);
+            world.clear_leave(room, user, &pardon.event_id);
         }
     }
 }
 
 impl Reconciler {
     /// Somebody may have asked for a rejoin.
-    pub async fn read_pardons(&mut self) -> Result<()> {
-        self.pardons = None;
-        self.apply_pardons().await
+    pub async fn read_cleared_leaves(&mut self) -> Result<()> {
+        self.cleared_leaves = None;
+        self.apply_cleared_leaves().await
     }
 
     /// After a reading of rooms.
-    pub(crate) async fn apply_pardons(&mut self) -> Result<()> {
-        self.know_pardons().await?;
-        apply(&mut self.world, self.pardons.iter().flat_map(Pardons::all));
+    pub(crate) async fn apply_cleared_leaves(&mut self) -> Result<()> {
+        self.know_cleared_leaves().await?;
+        apply(&mut self.world, self.cleared_leaves.iter().flat_map(ClearedLeaves::all));
         Ok(())
     }
 
     /// A leave may be heard of after somebody asked for it to be forgotten.
-    pub(crate) async fn apply_pardons_to(&mut self, rows: &[InboxRow]) -> Result<()> {
-        self.know_pardons().await?;
-        apply(&mut self.world, self.pardons.iter().flat_map(|pardons| pardons.of(rows)));
+    pub(crate) async fn apply_cleared_leaves_to(&mut self, rows: &[InboxRow]) -> Result<()> {
+        self.know_cleared_leaves().await?;
+        apply(&mut self.world, self.cleared_leaves.iter().flat_map(|pardons| pardons.of(rows)));
         Ok(())
     }
 
-    async fn know_pardons(&mut self) -> Result<()> {
-        if self.pardons.is_none() {
-            let mut pardons = Pardons::default();
+    async fn know_cleared_leaves(&mut self) -> Result<()> {
+        if self.cleared_leaves.is_none() {
+            let mut pardons = ClearedLeaves::default();
             self.store.cleared_leaves().await.context("read the pardons")?.into_iter().for_each(|one| pardons.add(one));
-            self.pardons = Some(pardons);
+            self.cleared_leaves = Some(pardons);
         }
         Ok(())
     }

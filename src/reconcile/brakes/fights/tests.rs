@@ -1,7 +1,7 @@
 //! How fights are counted.
 
 use provisioner_policy::{
-    Mode, Modes, OnServer, POWER_LEVELS, PowerEdit, PowerGrant, Recent, Selector, Standing, StateEvent, plan,
+    Mode, Modes, OnServer, POWER_LEVELS, PowerEdit, PowerGrant, Recent, RoomStatus, Selector, StateEntry, plan,
 };
 use serde_json::json;
 
@@ -37,7 +37,7 @@ fn what_keeps_being_undone_slows_down_stops_and_begins_again_when_left_alone() {
     }
     fights.done(&mut world, &change, now);
     let stopped = plan(&world, &Recent::default());
-    assert_eq!((stopped.actions.len(), stopped.undone.len()), (0, 1));
+    assert_eq!((stopped.actions.len(), stopped.fought_over.len()), (0, 1));
     let view = stopped.view(&world);
     assert!(view.blocked[0].because.starts_with("undone 5 times in 10 minutes by somebody"), "{view:?}");
     let user = world.users.get("@u:a").unwrap();
@@ -99,9 +99,9 @@ fn room_with_levels() -> (World, RoomIx) {
     policy.rooms[0].settings.name = Some("Staff".to_owned());
     let mut world = World::new(policy);
     let room = world.rooms().next().unwrap();
-    world.set_standing(room, Standing::Ready);
+    world.set_room_status(room, RoomStatus::Ready);
     let content = json!({"users": {"@bot:a": 100, "@hand:a": 60}});
-    let state = StateEvent { content, sender: "@admin:a".to_owned(), event_id: "$e".to_owned() };
+    let state = StateEntry { content, sender: "@admin:a".to_owned(), event_id: "$e".to_owned() };
     world.set_state(room, POWER_LEVELS, state);
     (world, room)
 }
@@ -122,7 +122,7 @@ fn a_level_is_counted_by_itself_whatever_else_its_event_changes() {
     }
     assert_eq!(world.fights.keys().collect::<Vec<_>>(), [&key]);
     let plan = plan(&world, &Recent::default());
-    assert_eq!(plan.undone.iter().map(|action| action.change.counted()).collect::<Vec<_>>(), [[key]]);
+    assert_eq!(plan.fought_over.iter().map(|action| action.change.counted()).collect::<Vec<_>>(), [[key]]);
 }
 
 #[test]
