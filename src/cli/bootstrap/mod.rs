@@ -68,7 +68,7 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
 
 async fn promote(homeserver: &Homeserver, bot: &str, arguments: &Arguments) -> Result<()> {
     match homeserver.server_version().await {
-        // Any admin call answers this way to one who is none.
+        // Synapse answers any admin call this way to a user who is no admin.
         Ok(_) if homeserver.list_users(0, 1).await.is_ok() => {
             println!("{bot} is a server admin");
             return Ok(());
@@ -89,7 +89,7 @@ async fn promote(homeserver: &Homeserver, bot: &str, arguments: &Arguments) -> R
     Ok(())
 }
 
-/// Has the strongest local member share their power with a bot that lacks what the policy of the room needs.
+/// Makes the strongest local member share their power with the bot, where the bot lacks what the policy of the room needs.
 async fn empower(homeserver: &Homeserver, room: &RoomPolicy, bot: &str) -> Result<WriteOutcome> {
     if !doctor::lacks_power(homeserver, room).await.context("look at the bot's power")? {
         return Ok(WriteOutcome::AlreadySo);
