@@ -19,3 +19,6 @@ pub mod store;
 pub mod aws;
 pub mod config;
 pub mod postgres;
+
+pub mod delays;
+pub mod nearest;

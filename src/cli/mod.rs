@@ -144,7 +144,7 @@ async fn mxid(user: &str, context: &Context, store: &Store) -> Result<String> {
     match user.strip_prefix('@') {
         Some(_) => Ok(user.to_owned()),
         None if user.contains('@') => context.accounts(store).await.mxid_of_email(user).await.context("find the user"),
-        None => Ok(format!("@{}:{}", user.to_lowercase(), context.policy.server_name)),
+        None => context.server().mxid(user).with_context(|| format!("{user:?} is neither an MXID nor a subject")),
     }
 }
 
