@@ -20,3 +20,6 @@ pub mod store;
 pub mod aws;
 pub mod config;
 pub mod postgres;
+
+pub mod delays;
+pub mod nearest;

@@ -1,11 +1,10 @@
 //! What a command works with: the configuration, its registration and policy, and the parts built from them.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result};
-use provisioner_policy::{AccountsFrom, Policy, Selector};
+use provisioner_policy::{AccountsFrom, Policy, groups};
 use tokio::sync::OnceCell;
 
 use crate::accounts::{Confirmer, Server};
@@ -100,17 +99,7 @@ impl Context {
 
     /// Groups that selectors name, each once.
     pub fn groups(&self) -> Vec<String> {
-        let rooms = self.policy.rooms.iter();
-        let of_rooms = rooms.flat_map(|room| room.members.iter().chain(room.power.iter().flat_map(|one| &one.grant)));
-        let of_commands = self.config.commands.iter().flat_map(|commands| &commands.allow);
-        let selectors = of_rooms.chain(&self.policy.server_admins).chain(of_commands);
-        let groups: BTreeSet<String> = selectors
-            .filter_map(|selector| match selector {
-                Selector::Group(group) => Some(group.clone()),
-                _ => None,
-            })
-            .collect();
-        groups.into_iter().collect()
+        groups(self.policy.selectors().map(|(_, selector)| selector)).into_iter().map(str::to_owned).collect()
     }
 
     /// The roster, where one is configured.

@@ -68,7 +68,7 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
 
 async fn promote(homeserver: &Homeserver, bot: &str, arguments: &Arguments) -> Result<()> {
     match homeserver.server_version().await {
-        // Synapse refuses any admin call of a bot that is no admin.
+        // Synapse answers any admin call this way to a user who is no admin.
         Ok(_) if homeserver.list_users(0, 1).await.is_ok() => {
             println!("{bot} is a server admin");
             return Ok(());

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use provisioner_policy::Selector;
+use provisioner_policy::{Selector, groups};
 use tokio::sync::Mutex;
 
 use crate::accounts::read_groups;
@@ -26,16 +26,7 @@ pub(crate) struct Groups {
 impl Groups {
     /// The groups that these selectors name, each once.
     pub(crate) fn of(selectors: &[Selector]) -> Self {
-        let mut names: Vec<String> = selectors
-            .iter()
-            .filter_map(|selector| match selector {
-                Selector::Group(group) => Some(group.clone()),
-                _ => None,
-            })
-            .collect();
-        names.sort();
-        names.dedup();
-        Self { names, asked: Mutex::default() }
+        Self { names: groups(selectors).into_iter().map(str::to_owned).collect(), asked: Mutex::default() }
     }
 }
 

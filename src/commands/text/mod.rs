@@ -2,7 +2,6 @@
 
 pub(crate) mod formatted;
 pub(crate) mod incoming;
-pub(crate) mod nearest;
 pub(crate) mod parse;
 pub(crate) mod reply;
 pub(crate) mod sanitize;

@@ -2,9 +2,9 @@
 //! words.
 
 use crate::commands::run::{COMMANDS, StaffCommand, command};
-use crate::commands::text::nearest;
 use crate::commands::text::who::Who;
 use crate::commands::text::words;
+use crate::nearest::meant;
 
 /// A message to us, as it was typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -102,7 +102,7 @@ pub(crate) fn parse(spoken: &Spoken, grammar: Grammar<'_>) -> Option<Result<Staf
         words.split_first().map_or(("help".to_owned(), &[][..]), |(name, rest)| (name.to_lowercase(), rest));
     let Some(command) = command(&name) else {
         let names = COMMANDS.iter().map(|command| command.name);
-        return Some(Err(Misread::Unknown(nearest::alike(&name, names))));
+        return Some(Err(Misread::Unknown(meant(&name, names))));
     };
     Some(read_arguments(command, arguments.to_vec(), spoken.mention.as_deref(), grammar))
 }
@@ -151,7 +151,7 @@ fn read_argument(
         Argument::Room => {
             let key = word.trim_start_matches('#').to_lowercase();
             if !grammar.rooms.contains(&key) {
-                let near = nearest::alike(&key, grammar.rooms.iter().map(String::as_str));
+                let near = meant(&key, grammar.rooms.iter().map(String::as_str));
                 let near = near.and_then(|near| grammar.rooms.iter().position(|room| room == near));
                 return Err(Misread::NoSuchRoom(command, near));
             }

@@ -39,9 +39,8 @@ pub(crate) async fn set_setting(
     }
     let mut content = now.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
     content.insert(key.to_owned(), json!(wanted));
-    // The topic in other formats would go on saying what it said.
-    if setting == Setting::Topic {
-        content.remove("m.topic");
+    for key in setting.other_formats() {
+        content.remove(*key);
     }
     write(homeserver, world, room, event_type, content.into(), now).await
 }
