@@ -82,7 +82,7 @@ async fn whoever_may_not_is_refused_once_and_nothing_is_done(version: SynapseVer
         assert_eq!(line["detail"], "refused: commands.allow does not match the sender", "{line:#}");
     }
     assert_eq!(staff.stage.metric("provisioner_paused").await, 0.0);
-    // Whoever may, and is of another server or not in the room, may not either.
+    // A user who may command is refused when they are of another server, or not in the room.
     let outside = subject();
     staff.stage.hasura.add(&outside, "staff", "lead").await.unwrap();
     for (sender, why) in [
