@@ -92,7 +92,7 @@ async fn a_deleted_row_removes_and_a_moved_one_moves(version: SynapseVersion) {
     stage.until(&stage.staff, &moves, "leave", SOON).await;
     stage.until(&stage.analysts, &moves, "join", SOON).await;
     assert_eq!(stage.membership(&stage.staff, &stays).await, "join");
-    // The Red Room keeps whoever is in it.
+    // The Red Room keeps its members.
     assert_eq!(stage.membership(&stage.red, &goes).await, "join");
     stage.nothing_left().await;
 }

@@ -17,7 +17,7 @@ crate::on_both_versions!(
     a_decision_that_a_kill_cuts_short_says_so_and_takes_nothing_that_was_not_shown,
 );
 
-/// Six analysts, all in the room; three are to go: more than the guard lets go by itself.
+/// Six analysts are in the room and three of them are to go: more removals than the guard lets through by itself.
 async fn held(version: SynapseVersion) -> (StaffStage, Vec<String>) {
     held_behind(version, None).await
 }

@@ -83,7 +83,7 @@ async fn a_sender_who_may_not_command_is_refused_once_and_nothing_is_done(versio
         assert_eq!(line["detail"], "refused: commands.allow does not match the sender", "{line:#}");
     }
     assert_eq!(staff.stage.metric("provisioner_paused").await, 0.0);
-    // A user that commands.allow matches, of another server or not in the room, may not either.
+    // A user who may command is refused when they are of another server, or not in the room.
     let outside = subject();
     staff.stage.hasura.add(&outside, "staff", "lead").await.unwrap();
     for (sender, why) in [
