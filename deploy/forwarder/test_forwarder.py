@@ -92,6 +92,8 @@ class FakeLambdaRequest(BaseHTTPRequestHandler):
             return self.answer(200, self.server.functions[name](payload), {})
         except Denied:
             return self.answer(403, {"Message": EMAIL}, {"x-amzn-ErrorType": "AccessDeniedException"})
+        except Unwell:
+            return self.answer(500, {"message": "unwell"}, {"x-amzn-ErrorType": "ServiceException"})
         except Exception as error:  # As the runtimes of Lambda tell it.
             told = {"errorMessage": str(error), "errorType": type(error).__name__, "stackTrace": []}
             return self.answer(200, told, {"X-Amz-Function-Error": "Unhandled"})
@@ -110,6 +112,10 @@ class FakeLambdaRequest(BaseHTTPRequestHandler):
 
 class Denied(Exception):
     """The role may not call the function."""
+
+
+class Unwell(Exception):
+    """Lambda itself has trouble; a client may try again."""
 
 
 class UserNotWanted(Exception):
@@ -315,8 +321,13 @@ class ChainTest(unittest.TestCase):
         self.assertEqual(len(self.queued()), 1)
 
     def test_it_is_called_once_whatever_it_answers(self):
-        self.returns(self.chained(self.fails), event())
-        self.assertEqual(len(self.functions.calls), 1)
+        def unwell(_):
+            raise Unwell
+
+        for function in (self.fails, unwell):
+            self.functions.calls.clear()
+            self.returns(self.chained(function), event())
+            self.assertEqual(len(self.functions.calls), 1)
 
     def test_an_answer_that_is_no_event_keeps_nobody_out_unless_that_is_wanted(self):
         self.assertEqual(self.returns(self.chained(lambda _: None), event())[0], event())
