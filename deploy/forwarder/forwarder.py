@@ -15,7 +15,8 @@ Environment:
                     went wrong
     NEXT_FUNCTION   name or ARN of the function that is called too, with `:ALIAS` where it has one
     NEXT_FAIL_OPEN  `true` (default): when that function fails, log that and let the person in. `false`: fail with its
-                    own error, as if it were the trigger itself. That it could not be called at all never fails a sign-up
+                    own error, as if it were the trigger itself. That it could not be called at all never fails a
+                    sign-up
 """
 
 import json
@@ -64,7 +65,10 @@ def queue_problem():
     if not QUEUE_URL:
         return "QUEUE_URL is not set"
     if QUEUE_URL.endswith(".fifo"):
-        return f"QUEUE_URL names a FIFO queue ({QUEUE_URL}), which holds everybody up behind one message: make a standard queue"
+        return (
+            f"QUEUE_URL names a FIFO queue ({QUEUE_URL}), which holds everybody up behind one message: "
+            "make a standard queue"
+        )
     return None
 
 
@@ -113,7 +117,8 @@ def reason(error):
     if "kms" in code.lower():
         return f"{code}; the role lacks kms:GenerateDataKey and kms:Decrypt on the queue's key (policy-key.json)"
     if "AccessDenied" in code:
-        return f"{code}; the role lacks {'lambda:InvokeFunction' if error.operation_name == 'Invoke' else 'sqs:SendMessage'}"
+        lacks = "lambda:InvokeFunction" if error.operation_name == "Invoke" else "sqs:SendMessage"
+        return f"{code}; the role lacks {lacks}"
     return f"{type(error).__name__} {code}".rstrip()
 
 
