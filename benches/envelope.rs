@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use phenom_provisioner::intake::queue::{Ours, envelope};
+use phenom_provisioner::intake::queue::{Expected, envelope};
 use serde_json::{Value, json};
 
 fn event() -> Value {
@@ -58,7 +58,7 @@ fn in_event_bridge(inner: Value) -> Value {
 }
 
 fn envelopes(criterion: &mut Criterion) {
-    let ours = Ours {
+    let expected = Expected {
         environment: "production".to_owned(),
         user_pool_id: Some("us-east-1_knEL7cqS3".to_owned()),
         server_name: "thephenom.app".to_owned(),
@@ -70,12 +70,12 @@ fn envelopes(criterion: &mut Criterion) {
         ("in EventBridge in SNS", in_sns(&in_event_bridge(event()))),
     ] {
         let body = message.to_string().into_bytes();
-        let confirmed = envelope::read(&body, Some("production"), &ours);
+        let confirmed = envelope::read(&body, Some("production"), &expected);
         assert!(confirmed.is_ok(), "{what}: {confirmed:?}");
         let mut group = criterion.benchmark_group(format!("envelope: {what}"));
         group.throughput(Throughput::Bytes(body.len().try_into().unwrap_or(u64::MAX)));
         group.bench_function("read", |bencher| {
-            bencher.iter(|| envelope::read(black_box(&body), Some("production"), &ours));
+            bencher.iter(|| envelope::read(black_box(&body), Some("production"), &expected));
         });
         group.bench_function("serde_json::Value of the outermost", |bencher| {
             bencher.iter(|| serde_json::from_slice::<Value>(black_box(&body)));

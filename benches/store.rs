@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use phenom_provisioner::store::{
-    AccountSource, AccountsRead, Entry, HistoryFilter, Line, Outcome, Place, SeenAccount, Store,
+    AccountSource, AccountsRead, HistoryFilter, LedgerEntry, LedgerLine, LedgerOutcome, SeenAccount, SeenIn, Store,
 };
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -103,7 +103,7 @@ fn accounts(group: &mut BenchmarkGroup<'_, WallTime>, runtime: &Runtime, of: &Fi
         vec![SeenAccount { subject, user_id: user_id.to_owned(), disabled, display_name: None }]
     };
     let record = async |person: &str, disabled| {
-        store.record_accounts(&seen(person, disabled), AccountSource::Queue, Place::default()).await.unwrap()
+        store.record_accounts(&seen(person, disabled), AccountSource::Queue, SeenIn::default()).await.unwrap()
     };
     measure(group, runtime, of, "look up one", async |person| drop(store.origins(&[person.to_owned()]).await.unwrap()));
     measure(group, runtime, of, "change one, twice", async |person| {
@@ -122,8 +122,8 @@ fn accounts(group: &mut BenchmarkGroup<'_, WallTime>, runtime: &Runtime, of: &Fi
     measure(group, runtime, of, "look for changes", async |_| drop(store.accounts_since(&read, 10_000).await.unwrap()));
 }
 
-fn entry(seq: i32, person: &str) -> Entry {
-    Entry {
+fn entry(seq: i32, person: &str) -> LedgerEntry {
+    LedgerEntry {
         seq,
         kind: "join",
         user_id: Some(person.to_owned()),
@@ -146,9 +146,10 @@ fn ledger(group: &mut BenchmarkGroup<'_, WallTime>, runtime: &Runtime, of: &Fill
     };
     let attempt = async |person: &str, actions| {
         let pass = store.new_pass().await.unwrap();
-        let entries: Vec<Entry> = (0..actions).map(|seq| entry(seq, person)).collect();
-        for outcome in [Outcome::Started, Outcome::Done] {
-            let lines: Vec<Line<'_>> = entries.iter().map(|entry| Line { entry, outcome, detail: None }).collect();
+        let entries: Vec<LedgerEntry> = (0..actions).map(|seq| entry(seq, person)).collect();
+        for outcome in [LedgerOutcome::Started, LedgerOutcome::Done] {
+            let lines: Vec<LedgerLine<'_>> =
+                entries.iter().map(|entry| LedgerLine { entry, outcome, detail: None }).collect();
             store.append_ledger(pass, &lines).await.unwrap();
         }
     };

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use phenom_provisioner::homeserver::{Homeserver, MemberEvent, Timeouts};
 use phenom_provisioner::reconcile::observe_rooms;
-use provisioner_policy::{OnLeave, Policy, RoomIx, RoomPolicy, RoomSettings, Selector, Standing, Unlisted, World};
+use provisioner_policy::{OnLeave, Policy, RoomIx, RoomPolicy, RoomSettings, RoomStatus, Selector, Unlisted, World};
 use tokio::runtime::Runtime;
 
 use crate::answers::{BOT, ROOM, SERVER};
@@ -54,6 +54,6 @@ impl Reader {
     pub(crate) fn observe(&self, world: &mut World) {
         let rooms: Vec<RoomIx> = world.rooms().collect();
         self.runtime.block_on(observe_rooms(&self.homeserver, world, &rooms)).expect("Synapse answers");
-        assert_eq!(world.room(rooms[0]).standing, Standing::Ready);
+        assert_eq!(world.room(rooms[0]).status, RoomStatus::Ready);
     }
 }

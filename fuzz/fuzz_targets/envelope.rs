@@ -5,11 +5,11 @@
 #[path = "../../src/intake/queue/envelope.rs"]
 mod envelope;
 
-use envelope::Ours;
+use envelope::Expected;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &[u8]| {
-    let ours = |pool: Option<&str>| Ours {
+    let ours = |pool: Option<&str>| Expected {
         environment: "production".to_owned(),
         user_pool_id: pool.map(str::to_owned),
         server_name: "phenom.test".to_owned(),

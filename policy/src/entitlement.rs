@@ -6,7 +6,7 @@ use crate::facts::{Account, AccountsFrom, SourceState};
 use crate::names::NameIx;
 use crate::policy::Unlisted;
 use crate::users::UserIx;
-use crate::world::{Known, Matcher, RoomIx};
+use crate::world::{Matcher, RoomIx, WorldState};
 
 /// Whether somebody belongs in a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,9 +40,9 @@ impl fmt::Display for Freeze {
     }
 }
 
-impl Known {
+impl WorldState {
     pub(crate) fn matches(&self, matcher: Matcher, user: UserIx) -> bool {
-        let places = || self.facts.places.get(user).unwrap_or_default();
+        let places = || self.facts.teams.get(user).unwrap_or_default();
         match matcher {
             Matcher::Everyone => self.facts.is_active(user),
             Matcher::Team(team) => places().iter().any(|(its, _)| *its == team),
@@ -80,7 +80,7 @@ impl Known {
     pub(crate) fn is_unconfirmed(&self, user: UserIx) -> bool {
         self.facts.accounts_from == AccountsFrom::Pool
             && self.facts.accounts.get(user) == Account::Unknown
-            && (self.facts.places.contains(user)
+            && (self.facts.teams.contains(user)
                 || self.facts.groups.values().any(|group| group.contains(&user))
                 || self.is_selected(user))
     }

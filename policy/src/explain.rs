@@ -1,15 +1,15 @@
-//! Why somebody is, or is not, where they are: source row, selector, rule, state. The planner's own judgement, in words.
+//! Why somebody is, or is not, where they are: source row, selector, rule, state. The planner's own evaluation, in words.
 
 use serde::Serialize;
 
 use crate::entitlement::Entitlement;
 use crate::facts::Account;
 use crate::fight::Fight;
-use crate::mirror::{Membership, Standing};
+use crate::mirror::{Membership, RoomStatus};
 use crate::obstacle::Obstacle;
 use crate::plan::Because;
-use crate::planner::{AdminVerdict, Verdict, judge, judge_admin, why_not};
-use crate::power::{Judged, PowerVerdict};
+use crate::planner::{AdminVerdict, MembershipVerdict, evaluate, evaluate_admin, why_not};
+use crate::power::{Evaluated, PowerVerdict};
 use crate::users::UserIx;
 use crate::world::{RoomIx, World};
 
@@ -53,7 +53,7 @@ pub struct PowerExplanation {
 impl World {
     /// Whether any source, account or room has heard of the user.
     pub fn is_known(&self, user: UserIx) -> bool {
-        self.facts.places.contains(user)
+        self.facts.teams.contains(user)
             || self.facts.is_folded(user)
             || self.facts.accounts.get(user) != Account::Unknown
             || self.mirror.accounts.get(user).present
@@ -85,7 +85,7 @@ impl World {
         }
         let by = self.admin_selector(user).filter(|_| self.users.is_local(user) && self.may_belong(user));
         let text = |because: Because| because.text(self, None, Some(user));
-        let because = match judge_admin(self, user, self.admins_freeze().is_some()) {
+        let because = match evaluate_admin(self, user, self.admins_freeze().is_some()) {
             AdminVerdict::Do(change, _) if self.fight(&change).is_some() => {
                 self.fight(&change).map(Fight::text).unwrap_or_default()
             }
@@ -127,10 +127,10 @@ impl World {
 
     fn why(&self, room: RoomIx, user: UserIx) -> String {
         let mirror = self.room(room);
-        match &mirror.standing {
-            Standing::Ready => {}
-            Standing::Unread => return "the room has not been read".to_owned(),
-            Standing::Unreadable(why) => return why.clone(),
+        match &mirror.status {
+            RoomStatus::Ready => {}
+            RoomStatus::Unread => return "the room has not been read".to_owned(),
+            RoomStatus::Unreadable(why) => return why.clone(),
         }
         if let Some(successor) = mirror.successor() {
             return format!("nothing is enforced: the room was replaced by {successor}");
@@ -139,16 +139,16 @@ impl World {
             return "never touched: the bot, or named by guard.exempt".to_owned();
         }
         let text = |because: Because| because.text(self, Some(room), Some(user));
-        match judge(self, room, user, self.freeze(room).is_some()) {
-            Verdict::Do(change, _) if self.fight(&change).is_some() => {
+        match evaluate(self, room, user, self.freeze(room).is_some()) {
+            MembershipVerdict::Do(change, _) if self.fight(&change).is_some() => {
                 self.fight(&change).map(Fight::text).unwrap_or_default()
             }
-            Verdict::Do(change, because) if change.takes() > 0 => {
+            MembershipVerdict::Do(change, because) if change.takes() > 0 => {
                 format!("will be removed: {}", text(because))
             }
-            Verdict::Do(_, because) => format!("will be joined: {}", text(because)),
-            Verdict::Blocked(_, because) => text(because),
-            Verdict::Nothing | Verdict::Pardon(_) => match self.entitlement(room, user) {
+            MembershipVerdict::Do(_, because) => format!("will be joined: {}", text(because)),
+            MembershipVerdict::Blocked(_, because) => text(because),
+            MembershipVerdict::Nothing | MembershipVerdict::ClearedLeave(_) => match self.entitlement(room, user) {
                 Entitlement::By(selector) => text(Because::Selector(selector)),
                 Entitlement::InDoubt => text(Because::Folded),
                 Entitlement::Not if mirror.membership(user) == Membership::Join => {
@@ -170,7 +170,7 @@ impl World {
             }
         };
         let mxid = self.users.mxid(user);
-        let Judged { desired, observed, verdict } = self.judge_power(room, user, &levels);
+        let Evaluated { desired, observed, verdict } = self.evaluate_power(room, user, &levels);
         let words = || self.power_words(room, user);
         let because = match verdict {
             _ if levels.is_above_all(&mxid) => {

@@ -4,8 +4,8 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::column::Column;
 use crate::names::NameIx;
-use crate::places::Places;
 use crate::plan::Closed;
+use crate::team_memberships::TeamMemberships;
 use crate::trouble::RowTrouble;
 use crate::users::UserIx;
 
@@ -106,7 +106,7 @@ pub struct Facts {
     /// MXIDs that two subjects of the pool fold to.
     pub folded_accounts: HashSet<UserIx>,
     /// Who belongs to which teams.
-    pub places: Places,
+    pub teams: TeamMemberships,
     /// State of each listed group.
     pub group_states: HashMap<NameIx, SourceState>,
     /// Members of each listed group.
@@ -124,7 +124,7 @@ impl Facts {
     pub fn is_active(&self, user: UserIx) -> bool {
         match self.accounts.get(user) {
             Account::Active => true,
-            Account::Unknown => self.accounts_from == AccountsFrom::Named && self.places.contains(user),
+            Account::Unknown => self.accounts_from == AccountsFrom::Named && self.teams.contains(user),
             Account::Disabled | Account::Deleted | Account::Refused => false,
         }
     }

@@ -99,7 +99,7 @@ impl Change {
     }
 }
 
-/// Takes what somebody keeps undoing out of what is done, into [`Plan::undone`].
+/// Takes what somebody keeps undoing out of what is done, into [`Plan::fought_over`].
 pub(crate) fn withdraw(world: &World, plan: &mut Plan) {
     if world.fights.is_empty() {
         return;
@@ -109,14 +109,14 @@ pub(crate) fn withdraw(world: &World, plan: &mut Plan) {
         let (kept, undone) = action.change.part(|key| !world.fights.contains_key(key));
         let again = |change| Action { change, mode, held, because };
         plan.actions.extend(kept.map(again));
-        plan.undone.extend(undone.into_iter().map(again));
+        plan.fought_over.extend(undone.into_iter().map(again));
     }
 }
 
 impl Plan {
     /// What somebody keeps undoing, in words. A setting of the room is blocked for the bot.
-    pub(crate) fn undone_views(&self, world: &World) -> impl Iterator<Item = BlockedView> {
-        self.undone.iter().map(|Action { change, .. }| {
+    pub(crate) fn fought_over_views(&self, world: &World) -> impl Iterator<Item = BlockedView> {
+        self.fought_over.iter().map(|Action { change, .. }| {
             let key = change.counted().into_iter().next().unwrap_or_else(|| change.key());
             let setting = world.setting_of(&key).map(|setting| format!("{}: ", setting.key())).unwrap_or_default();
             let why = world.fight(change).map(Fight::text).unwrap_or_default();

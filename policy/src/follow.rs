@@ -14,7 +14,7 @@ pub struct Followed {
     /// When, for people to read.
     pub at: String,
     /// Who had left the old room by choice, and the event: they are not joined to the new one either.
-    pub departures: Vec<(String, String)>,
+    pub voluntary_leaves: Vec<(String, String)>,
 }
 
 impl Policy {
@@ -62,7 +62,7 @@ impl World {
     pub(crate) fn follow_notices(&self) -> impl Iterator<Item = String> + '_ {
         self.policy.followed.iter().filter_map(|moved| {
             let room = self.policy.rooms.iter().find(|room| room.id == moved.id)?;
-            let Followed { configured, id, by, at, departures: _ } = moved;
+            let Followed { configured, id, by, at, voluntary_leaves: _ } = moved;
             Some(format!(
                 "room {} is followed from {configured} to {id} (by {by}, {at}): write id = \"{id}\" into the configuration",
                 room.key

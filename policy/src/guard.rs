@@ -7,7 +7,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::facts::SourceState;
 use crate::overwritten::Overwritten;
-use crate::plan::{Action, Change, Class, Hold, Plan, PowerEdit};
+use crate::plan::{Action, Change, Class, HoldReason, Plan, PowerEdit};
 use crate::pool_move::Arrivals;
 use crate::world::{Matcher, RoomIx, World};
 
@@ -47,10 +47,10 @@ impl World {
     }
 
     /// The empty answer, if there is one, that nothing of this bucket should be taken away for without asking.
-    fn empty_answer(&self, (class, room): Bucket) -> Option<Hold> {
+    fn empty_answer(&self, (class, room): Bucket) -> Option<HoldReason> {
         let of = |selectors: &[Matcher]| match () {
-            () if self.is_suspect(selectors) => Some(Hold::EmptyRoster),
-            () if self.has_empty_group(selectors) => Some(Hold::EmptyGroup),
+            () if self.is_suspect(selectors) => Some(HoldReason::EmptyRoster),
+            () if self.has_empty_group(selectors) => Some(HoldReason::EmptyGroup),
             () => None,
         };
         match (class, room) {
@@ -86,13 +86,13 @@ pub(crate) fn guard(world: &World, recent: &Recent, plan: &mut Plan) {
     for ((class, _), taken) in planned.iter().chain(&recent.taken) {
         *totals.entry(*class).or_default() += taken;
     }
-    let holds: HashMap<Bucket, Hold> = planned
+    let holds: HashMap<Bucket, HoldReason> = planned
         .iter()
         .filter_map(|(&bucket, &taken)| Some((bucket, hold(world, recent, bucket, taken, totals[&bucket.0])?)))
         .collect();
     // Whoever is held to be kept may be named again tomorrow, and so may whoever left by choice: their leave still counts.
     if holds.keys().any(|(class, _)| *class == Class::Removals) {
-        plan.pardons.clear();
+        plan.cleared_leaves.clear();
     }
     let held = |change: &Change| holds.get(&(change.class(), change.room())).copied().filter(|_| change.takes() > 0);
     plan.actions = std::mem::take(&mut plan.actions)
@@ -105,7 +105,7 @@ pub(crate) fn guard(world: &World, recent: &Recent, plan: &mut Plan) {
         .collect();
 }
 
-fn hold(world: &World, recent: &Recent, bucket: Bucket, planned: u32, total: u32) -> Option<Hold> {
+fn hold(world: &World, recent: &Recent, bucket: Bucket, planned: u32, total: u32) -> Option<HoldReason> {
     let limits = &world.policy.guard;
     if let Some(empty) = world.empty_answer(bucket) {
         return Some(empty);
@@ -118,13 +118,13 @@ fn hold(world: &World, recent: &Recent, bucket: Bucket, planned: u32, total: u32
     let now = world.population(bucket) + gone;
     let of = recent.of.get(&bucket).map_or(now, |first| now.min(*first));
     if taken > limits.free_removals && f64::from(taken) > limits.max_fraction * f64::from(of) {
-        return Some(Hold::Fraction { class, taken, of });
+        return Some(HoldReason::Fraction { class, taken, of });
     }
-    (total > limits.max_removals).then_some(Hold::Total { class, taken: total })
+    (total > limits.max_removals).then_some(HoldReason::Total { class, taken: total })
 }
 
 /// The action withheld; of a change of levels only what takes power away, while what gives goes on.
-fn withhold(action: Action, hold: Hold) -> [Option<Action>; 2] {
+fn withhold(action: Action, hold: HoldReason) -> [Option<Action>; 2] {
     let Change::SetPowerLevels { room, edits, restores } = &action.change else {
         return [Some(Action { held: Some(hold), ..action }), None];
     };

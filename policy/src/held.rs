@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::guard::Recent;
-use crate::plan::{Class, Hold, Kind, Plan};
+use crate::plan::{Class, HoldReason, Kind, Plan};
 use crate::world::{RoomIx, World};
 
 /// What waits for approval.
@@ -56,7 +56,7 @@ impl Plan {
             let change = &action.change;
             let (count, of) = counts.entry((change.room(), change.class())).or_default();
             *count += change.takes();
-            if let Some(Hold::Fraction { of: members, .. }) = action.held {
+            if let Some(HoldReason::Fraction { of: members, .. }) = action.held {
                 *of = Some(members);
             }
             let why = action.held.map(|hold| hold.text(world));

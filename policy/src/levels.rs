@@ -158,12 +158,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::mirror::StateEvent;
+    use crate::mirror::StateEntry;
 
     fn room(version: &str, levels: Option<Value>) -> RoomMirror {
         let mut room = RoomMirror::default();
         version.clone_into(&mut room.version);
-        let event = |content| StateEvent { content, sender: "@maker:a".to_owned(), event_id: "$e".to_owned() };
+        let event = |content| StateEntry { content, sender: "@maker:a".to_owned(), event_id: "$e".to_owned() };
         let create = event(json!({"additional_creators": ["@second:a"]}));
         room.state.insert(("m.room.create".into(), "".into()), create);
         if let Some(levels) = levels {

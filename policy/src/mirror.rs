@@ -1,4 +1,4 @@
-//! The mirror: what Synapse has, as last seen. Reading it and applying what was pushed; no judgement here.
+//! The mirror: what Synapse has, as last seen. Reading it and applying what was pushed; no evaluation here.
 
 use hashbrown::HashMap;
 use serde_json::Value;
@@ -55,16 +55,16 @@ impl Membership {
 
 /// A leave by choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Departure {
+pub struct VoluntaryLeave {
     /// The leave event.
     pub event_id: Box<str>,
     /// The entitlement was lost since, or somebody asked: the next entitlement joins again.
-    pub pardoned: bool,
+    pub cleared: bool,
 }
 
 /// Whether a room can be worked on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Standing {
+pub enum RoomStatus {
     /// Not read yet, or to be read again before the next plan.
     #[default]
     Unread,
@@ -76,7 +76,7 @@ pub enum Standing {
 
 /// A state event of a room.
 #[derive(Clone, Debug, PartialEq)]
-pub struct StateEvent {
+pub struct StateEntry {
     pub content: Value,
     pub sender: String,
     pub event_id: String,
@@ -85,11 +85,11 @@ pub struct StateEvent {
 /// What is known of one managed room on Synapse.
 #[derive(Debug, Default)]
 pub struct RoomMirror {
-    pub standing: Standing,
+    pub status: RoomStatus,
     members: Column<Membership>,
-    departures: HashMap<UserIx, Departure>,
+    voluntary_leaves: HashMap<UserIx, VoluntaryLeave>,
     /// State events by (type, state key), members excepted.
-    pub(crate) state: HashMap<(Box<str>, Box<str>), StateEvent>,
+    pub(crate) state: HashMap<(Box<str>, Box<str>), StateEntry>,
     /// Version of the room, as its create event says.
     pub version: String,
     /// What a write of ours set back in the power levels.
@@ -119,30 +119,30 @@ impl RoomMirror {
             *count = *count + u32::from(membership == counted) - u32::from(before == counted);
         }
         if membership != Membership::Left {
-            self.departures.remove(&user);
+            self.voluntary_leaves.remove(&user);
         }
         before
     }
 
-    /// Records a leave by choice. A departure already known by this event keeps its pardon. False where it was known.
+    /// Records a leave by choice. A voluntary leave already known by this event stays cleared. False where it was known.
     fn set_left(&mut self, user: UserIx, event_id: &str) -> bool {
         self.set_membership(user, Membership::Left);
-        let known = self.departures.get(&user).is_some_and(|known| &*known.event_id == event_id);
+        let known = self.voluntary_leaves.get(&user).is_some_and(|known| &*known.event_id == event_id);
         if !known {
-            self.departures.insert(user, Departure { event_id: event_id.into(), pardoned: false });
+            self.voluntary_leaves.insert(user, VoluntaryLeave { event_id: event_id.into(), cleared: false });
         }
         !known
     }
 
-    /// Pardons a departure, if it is still the one meant. False where nothing was to be pardoned.
-    pub(crate) fn pardon(&mut self, user: UserIx, event_id: &str) -> bool {
-        let departure = self.departures.get_mut(&user).filter(|known| &*known.event_id == event_id);
-        departure.is_some_and(|departure| !std::mem::replace(&mut departure.pardoned, true))
+    /// Clears a voluntary leave, if it is still the one meant. False where nothing was to be cleared.
+    pub(crate) fn clear_leave(&mut self, user: UserIx, event_id: &str) -> bool {
+        let voluntary_leave = self.voluntary_leaves.get_mut(&user).filter(|known| &*known.event_id == event_id);
+        voluntary_leave.is_some_and(|voluntary_leave| !std::mem::replace(&mut voluntary_leave.cleared, true))
     }
 
-    /// The departure of `user`, if they left by choice.
-    pub fn departure(&self, user: UserIx) -> Option<&Departure> {
-        self.departures.get(&user)
+    /// The voluntary leave of `user`, if they left by choice.
+    pub fn voluntary_leave(&self, user: UserIx) -> Option<&VoluntaryLeave> {
+        self.voluntary_leaves.get(&user)
     }
 
     /// Everyone with any membership.
@@ -161,7 +161,7 @@ impl RoomMirror {
     }
 
     /// Every state event with an empty state key, by its type.
-    pub fn states(&self) -> impl Iterator<Item = (&str, &StateEvent)> {
+    pub fn states(&self) -> impl Iterator<Item = (&str, &StateEntry)> {
         self.state.iter().filter(|((_, key), _)| key.is_empty()).map(|((kind, _), event)| (&**kind, event))
     }
 
@@ -171,12 +171,12 @@ impl RoomMirror {
     }
 
     /// A state event with an empty state key.
-    pub fn state(&self, event_type: &str) -> Option<&StateEvent> {
+    pub fn state(&self, event_type: &str) -> Option<&StateEntry> {
         self.state.get(&(event_type.into(), "".into()))
     }
 
     /// Takes a state event, as read, pushed or written; `ours` where the bot sent it.
-    pub(crate) fn set_state(&mut self, event_type: &str, state_key: &str, event: StateEvent, ours: bool) {
+    pub(crate) fn set_state(&mut self, event_type: &str, state_key: &str, event: StateEntry, ours: bool) {
         if event_type == POWER_LEVELS && state_key.is_empty() {
             self.mending.take(&event.content, ours);
         }
@@ -209,8 +209,8 @@ impl RoomMirror {
         self.mending.age(content);
     }
 
-    /// The room to be read anew: nothing is known of it but what is still to be restored.
-    pub(crate) fn anew(&self, version: String) -> Self {
+    /// The room to be read again: nothing is known of it but what is still to be restored.
+    pub(crate) fn fresh(&self, version: String) -> Self {
         Self { mending: self.mending.clone(), version, ..Self::default() }
     }
 
@@ -218,9 +218,9 @@ impl RoomMirror {
     pub(crate) fn members_unlike(&self, other: &Self, mut unlike: impl FnMut(UserIx)) {
         self.members.differences(&other.members, &mut unlike);
         for (one, another) in [(self, other), (other, self)] {
-            let departures = one.departures.iter();
-            departures
-                .filter(|(user, its)| another.departures.get(*user) != Some(its))
+            let voluntary_leaves = one.voluntary_leaves.iter();
+            voluntary_leaves
+                .filter(|(user, its)| another.voluntary_leaves.get(*user) != Some(its))
                 .for_each(|(user, _)| unlike(*user));
         }
     }

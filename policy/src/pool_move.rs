@@ -44,12 +44,12 @@ impl Arrivals {
 /// approval, so whoever was joined after the last of those counts as arriving still.
 pub(crate) fn pool_move(world: &World, recent: &Recent, plan: &Plan) -> Option<PoolMove> {
     let going = plan.going(world)?;
-    let roster = world.facts.places.len();
+    let roster = world.facts.teams.len();
     let is_in = |user: UserIx| world.rooms().any(|room| world.room(room).membership(user) == Membership::Join);
     let joined = |user: &UserIx| recent.joined.of(*user);
     let last_old = going.iter().filter_map(joined).max();
     let is_new = |user: &UserIx| !is_in(*user) || joined(user).is_some_and(|its| last_old.is_none_or(|old| its > old));
-    let arriving = world.facts.places.people().filter(is_new).count();
+    let arriving = world.facts.teams.people().filter(is_new).count();
     (arriving >= FEWEST && arriving * 2 > roster).then_some(PoolMove { roster, arriving, going: going.len() })
 }
 
@@ -64,8 +64,8 @@ impl Plan {
     fn going(&self, world: &World) -> Option<HashSet<UserIx>> {
         let removals = world.rooms().flat_map(|room| self.of(Some(room), Kind::Remove));
         let going = removals.filter_map(|action| action.change.user());
-        let going: HashSet<UserIx> = going.filter(|user| !world.facts.places.contains(*user)).collect();
-        (going.len() >= FEWEST && going.len() * 2 >= world.facts.places.len()).then_some(going)
+        let going: HashSet<UserIx> = going.filter(|user| !world.facts.teams.contains(*user)).collect();
+        (going.len() >= FEWEST && going.len() * 2 >= world.facts.teams.len()).then_some(going)
     }
 }
 

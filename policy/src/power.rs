@@ -35,7 +35,7 @@ pub(crate) enum PowerVerdict {
 
 /// One person's level beside what it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Judged {
+pub(crate) struct Evaluated {
     pub(crate) desired: i64,
     pub(crate) observed: i64,
     pub(crate) verdict: PowerVerdict,
@@ -77,10 +77,10 @@ impl World {
     }
 
     /// Compares one person's level with what the grants say.
-    pub(crate) fn judge_power(&self, room: RoomIx, user: UserIx, levels: &Levels<'_>) -> Judged {
+    pub(crate) fn evaluate_power(&self, room: RoomIx, user: UserIx, levels: &Levels<'_>) -> Evaluated {
         let mxid = self.users.mxid(user);
         let (observed, default) = (levels.of(&mxid), levels.default_level());
-        let as_it_is = |verdict| Judged { desired: observed, observed, verdict };
+        let as_it_is = |verdict| Evaluated { desired: observed, observed, verdict };
         if self.is_exempt(user) || levels.is_above_all(&mxid) || self.facts.is_folded(user) {
             return as_it_is(PowerVerdict::LeftAlone);
         }
@@ -95,10 +95,10 @@ impl World {
         }
         let after = (desired != default).then_some(desired);
         let edit = PowerEdit { user, before: observed, after, lowers: desired < observed };
-        Judged { desired, observed, verdict: self.judge_edit(room, edit, desired, levels.of(&self.policy.bot)) }
+        Evaluated { desired, observed, verdict: self.evaluate_edit(room, edit, desired, levels.of(&self.policy.bot)) }
     }
 
-    fn judge_edit(&self, room: RoomIx, edit: PowerEdit, desired: i64, bot: i64) -> PowerVerdict {
+    fn evaluate_edit(&self, room: RoomIx, edit: PowerEdit, desired: i64, bot: i64) -> PowerVerdict {
         if edit.lowers && self.power_freeze(room, edit.user).is_some() {
             PowerVerdict::Blocked(Obstacle::Frozen { from: edit.before, to: desired })
         } else if edit.before >= bot {

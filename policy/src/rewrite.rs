@@ -1,4 +1,4 @@
-//! A room's power levels written anew: what changes is edited in the content as it is, and everything else in it stays,
+//! A room's power levels written again: what changes is edited in the content as it is, and everything else in it stays,
 //! known or not. What would be refused or regretted is found here, before it is sent.
 
 use serde_json::{Map, Value};
@@ -20,7 +20,7 @@ pub enum Rewrite {
     Write(Value),
     /// It is so already.
     AlreadySo,
-    /// It is neither what the plan was made from nor what the plan wants: plan anew.
+    /// It is neither what the plan was made from nor what the plan wants: plan again.
     Outdated,
     /// Not to be sent, now or later, until somebody mends it.
     Refused(Obstacle),

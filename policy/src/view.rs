@@ -5,8 +5,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::facts::{AccountsFrom, SourceState};
-use crate::mirror::Standing;
-use crate::plan::{Action, Because, Blocked, Change, Class, Hold, Kind, Plan};
+use crate::mirror::RoomStatus;
+use crate::plan::{Action, Because, Blocked, Change, Class, HoldReason, Kind, Plan};
 use crate::policy::Mode;
 use crate::pool_move::PoolMove;
 use crate::setting::Setting;
@@ -58,7 +58,12 @@ impl Plan {
             plan_id: self.id(world),
             held_id: self.held_id(world),
             actions: self.actions.iter().map(|action| action.view(world)).collect(),
-            blocked: self.blocked.iter().map(|blocked| blocked.view(world)).chain(self.undone_views(world)).collect(),
+            blocked: self
+                .blocked
+                .iter()
+                .map(|blocked| blocked.view(world))
+                .chain(self.fought_over_views(world))
+                .collect(),
             notices: self.notices(world),
         }
     }
@@ -211,7 +216,7 @@ impl Because {
     }
 }
 
-impl Hold {
+impl HoldReason {
     /// The guard's reason.
     pub fn text(self, world: &World) -> String {
         let limits = &world.policy.guard;
@@ -259,7 +264,7 @@ impl World {
 
     /// What the roster says of a user, or `None` where it says nothing.
     pub fn roster_words(&self, user: UserIx) -> Option<String> {
-        let places = self.facts.places.get(user)?;
+        let places = self.facts.teams.get(user)?;
         let words: Vec<String> = places
             .iter()
             .map(|(team, role)| match role {
@@ -306,15 +311,15 @@ impl World {
         notices.extend(world.pool_notices());
         notices.extend(world.follow_notices());
         for room in world.rooms() {
-            match &world.room(room).standing {
-                Standing::Ready => {
+            match &world.room(room).status {
+                RoomStatus::Ready => {
                     notices.extend(world.join_rule_notice(room));
                     notices.extend(world.tombstone_notice(room));
                 }
-                Standing::Unread => {
+                RoomStatus::Unread => {
                     notices.push(format!("room {} has not been read: nothing is planned in it", room.key(world)))
                 }
-                Standing::Unreadable(why) => {
+                RoomStatus::Unreadable(why) => {
                     notices.push(format!("nothing is planned in room {}: {why}", room.key(world)))
                 }
             }

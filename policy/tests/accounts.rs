@@ -42,7 +42,7 @@ fn world(offboarding: Offboarding, members: &[&str]) -> World {
     let rows = members.iter().map(|subject| row(subject));
     world.set_roster(read_roster(rows, SERVER, &mxid("bot")));
     for room in world.rooms() {
-        world.set_standing(room, Standing::Ready);
+        world.set_room_status(room, RoomStatus::Ready);
         for subject in members {
             world.set_membership(room, &mxid(subject), Membership::Join, None);
         }

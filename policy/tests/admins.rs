@@ -172,7 +172,7 @@ proptest! {
                             given.listing == Listing::Good && given.group.iter().any(|one| mxid(*one) == world.users.mxid(user))
                         }
                         Selector::Team(_) | Selector::TeamRole { .. } => {
-                            !given.roster_fails && world.facts.places.contains(user)
+                            !given.roster_fails && world.facts.teams.contains(user)
                         }
                         Selector::Subject(subject) => subject == world.users.key(user),
                         Selector::Everyone => false,
@@ -276,5 +276,7 @@ fn revoking_many_at_once_is_held_and_granting_goes_on() {
     let plan = plan(&world, &Recent::default());
     assert_eq!(plan.due().map(|one| one.change.kind()).collect::<Vec<_>>(), [Kind::GrantServerAdmin]);
     assert_eq!(plan.held().count(), 5);
-    assert!(plan.held().all(|one| one.held == Some(Hold::Fraction { class: Class::ServerAdmins, taken: 5, of: 6 })));
+    assert!(
+        plan.held().all(|one| one.held == Some(HoldReason::Fraction { class: Class::ServerAdmins, taken: 5, of: 6 }))
+    );
 }

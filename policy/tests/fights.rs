@@ -34,9 +34,9 @@ fn world() -> (World, RoomIx) {
     world.set_accounts_listed(true);
     world.set_on_server("@lead:phenom.test", OnServer { present: true, ..OnServer::default() });
     world.set_membership(room, "@lead:phenom.test", Membership::Join, None);
-    world.set_standing(room, Standing::Ready);
+    world.set_room_status(room, RoomStatus::Ready);
     let users = json!({BOT: 100, "@hand:phenom.test": 60, "@other:phenom.test": 40});
-    let event = |content| StateEvent { content, sender: "@admin:phenom.test".to_owned(), event_id: "$e".to_owned() };
+    let event = |content| StateEntry { content, sender: "@admin:phenom.test".to_owned(), event_id: "$e".to_owned() };
     world.set_state(room, POWER_LEVELS, event(json!({"users": users})));
     (world, room)
 }

@@ -36,7 +36,7 @@ fn followed(configured: &str, id: &str) -> Followed {
         id: id.into(),
         by: "somebody".into(),
         at: "today".into(),
-        departures: vec![("@u2:a".into(), "$left".into())],
+        voluntary_leaves: vec![("@u2:a".into(), "$left".into())],
     }
 }
 
@@ -48,11 +48,11 @@ fn id_of(world: &World) -> &str {
 fn the_policy_moves_and_only_the_moved_room_is_read_again() {
     let mut world = world("!old:a");
     for room in world.rooms() {
-        world.set_standing(room, Standing::Ready);
+        world.set_room_status(room, RoomStatus::Ready);
     }
     let moved = world.follow(vec![followed("!old:a", "!new:a")]);
     assert_eq!(moved, [world.room_by_key("staff").unwrap()]);
-    assert_eq!((id_of(&world), &world.room(moved[0]).standing), ("!new:a", &Standing::Unread));
+    assert_eq!((id_of(&world), &world.room(moved[0]).status), ("!new:a", &RoomStatus::Unread));
     assert!(world.follow(vec![followed("!old:a", "!new:a")]).is_empty(), "hearing it again changes nothing");
     assert!(world.notices().iter().any(|notice| notice.contains("write id = \"!new:a\"")), "{:?}", world.notices());
 }
@@ -88,18 +88,18 @@ fn chains_are_followed_to_their_end_and_circles_end() {
 fn who_had_left_by_choice_is_not_joined_to_the_successor() {
     let mut world = world("!old:a");
     let room = world.follow(vec![followed("!old:a", "!new:a")])[0];
-    world.set_standing(room, Standing::Ready);
-    world.inherit_departures();
+    world.set_room_status(room, RoomStatus::Ready);
+    world.inherit_voluntary_leaves();
     let before = plan(&world, &Recent::default());
     let joined: Vec<_> = before.actions.iter().map(|action| action.change.user()).collect();
     assert_eq!(joined, [world.users.get("@u1:a")]);
     assert_eq!(before.blocked[0].because, Because::LeftByChoice);
     // Asked for, they are joined there as anywhere.
     let user = world.users.get("@u2:a").unwrap();
-    world.pardon(room, user, "$left");
+    world.clear_leave(room, user, "$left");
     assert_eq!(plan(&world, &Recent::default()).actions.len(), 2);
     // Whoever is in the new room by now has left nothing.
     world.set_member(room, user, Membership::Join, None);
-    world.inherit_departures();
+    world.inherit_voluntary_leaves();
     assert_eq!(world.room(room).membership(user), Membership::Join);
 }

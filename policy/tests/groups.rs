@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use provisioner_policy::{
     Membership, Mode, Modes, OnLeave, OnServer, POWER_LEVELS, Planner, Policy, PowerGrant, Recent, RoomPolicy,
-    RoomSettings, Selector, SourceState, Standing, StateEvent, Unlisted, World, plan,
+    RoomSettings, RoomStatus, Selector, SourceState, StateEntry, Unlisted, World, plan,
 };
 use serde_json::json;
 
@@ -44,7 +44,7 @@ fn world() -> World {
     });
     world.set_accounts_listed(true);
     let Some(room) = world.rooms().next() else { return world };
-    world.set_standing(room, Standing::Ready);
+    world.set_room_status(room, RoomStatus::Ready);
     let mut levels = json!({ "@bot:phenom.test": 100 });
     for number in 0..5 {
         levels[mxid(number)] = json!(50);
@@ -52,7 +52,7 @@ fn world() -> World {
         world.set_membership(room, &mxid(number), Membership::Join, None);
     }
     let content = json!({ "users": levels });
-    let event = StateEvent { content, sender: "@bot:phenom.test".into(), event_id: "$levels".into() };
+    let event = StateEntry { content, sender: "@bot:phenom.test".into(), event_id: "$levels".into() };
     world.set_state(room, POWER_LEVELS, event);
     world
 }

@@ -28,7 +28,7 @@ fn world(teams: &[usize], limits: GuardLimits) -> World {
     });
     for (number, count) in teams.iter().enumerate() {
         let room = world.rooms().nth(number).expect("a room of the policy");
-        world.set_standing(room, Standing::Ready);
+        world.set_room_status(room, RoomStatus::Ready);
         for user in 0..*count {
             let mxid = format!("@{}:{SERVER}", subject(number, user));
             world.set_on_server(&mxid, OnServer { present: true, ..OnServer::default() });
@@ -111,9 +111,9 @@ fn a_leave_by_choice_is_not_forgotten_for_an_answer_that_the_guard_does_not_beli
     world.set_membership(room, &format!("@t0u9:{SERVER}"), Membership::Left, Some("$left"));
     read(&mut world, (0..3).map(|user| (0, user)));
     let doubtful = plan(&world, &Recent::default());
-    assert_eq!((doubtful.held().count(), doubtful.pardons.len()), (6, 0));
+    assert_eq!((doubtful.held().count(), doubtful.cleared_leaves.len()), (6, 0));
     read(&mut world, (0..9).map(|user| (0, user)));
-    assert_eq!(plan(&world, &Recent::default()).pardons.len(), 1, "one row that goes is believed");
+    assert_eq!(plan(&world, &Recent::default()).cleared_leaves.len(), 1, "one row that goes is believed");
 }
 
 #[test]

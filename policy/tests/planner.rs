@@ -65,7 +65,7 @@ fn guarded_world(given: &Given, guard: GuardLimits) -> World {
         world.fail_roster("connection refused");
     }
     for room in world.rooms() {
-        world.set_standing(room, Standing::Ready);
+        world.set_room_status(room, RoomStatus::Ready);
     }
     for (room, user, membership) in &given.members {
         let room = world.rooms().nth(*room).expect("a room of the policy");
@@ -108,8 +108,8 @@ fn carry_out(world: &mut World, plan: &Plan) {
             | Change::SetPowerLevels { .. } => unreachable!("these worlds have no such policy"),
         }
     }
-    for pardon in &plan.pardons {
-        world.pardon(pardon.room, pardon.user, &pardon.event_id);
+    for pardon in &plan.cleared_leaves {
+        world.clear_leave(pardon.room, pardon.user, &pardon.event_id);
     }
 }
 
@@ -166,7 +166,7 @@ proptest! {
         carry_out(&mut world, &first);
         let second = plan(&world, &Recent::default());
         prop_assert_eq!(second.due().collect::<Vec<_>>(), Vec::<&Action>::new());
-        prop_assert_eq!(second.pardons, vec![]);
+        prop_assert_eq!(second.cleared_leaves, vec![]);
     }
 
     #[test]
@@ -207,7 +207,7 @@ proptest! {
         for action in plan(&world, &Recent::default()).due() {
             if let Change::Join { room, user, before } = action.change {
                 prop_assert_ne!(before, Membership::Ban);
-                prop_assert!(given.rejoin || world.room(room).departure(user).is_none());
+                prop_assert!(given.rejoin || world.room(room).voluntary_leave(user).is_none());
                 prop_assert!(matches!(world.entitlement(room, user), Entitlement::By(_)));
             }
         }
@@ -253,7 +253,7 @@ fn nothing_is_enforced_in_a_room_that_was_replaced_and_the_reader_is_told() {
     let of_staff = |plan: &Plan| plan.actions.iter().filter(|action| action.change.room() == Some(staff)).count();
     assert_eq!(of_staff(&plan(&world, &Recent::default())), 2, "one to join, one to remove");
     let content = serde_json::json!({"replacement_room": "!new:phenom.test"});
-    let event = StateEvent { content, sender: EXEMPT.to_owned(), event_id: "$t".to_owned() };
+    let event = StateEntry { content, sender: EXEMPT.to_owned(), event_id: "$t".to_owned() };
     world.set_state(staff, "m.room.tombstone", event);
     let after = plan(&world, &Recent::default());
     assert_eq!(of_staff(&after), 0);

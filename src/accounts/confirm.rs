@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 
 use super::Server;
 use crate::sources::{Directory, DirectoryError};
-use crate::store::{AccountSource, Place, SeenAccount, Store};
+use crate::store::{AccountSource, SeenAccount, SeenIn, Store};
 
 /// What came of asking for one account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,16 +19,16 @@ pub enum Confirmed {
 
 /// The account store with the pool behind it, where there is one.
 #[derive(Clone, Debug)]
-pub struct Accounts {
+pub struct Confirmer {
     pub store: Store,
     pub directory: Option<Directory>,
     pub server: Server,
 }
 
-impl Accounts {
+impl Confirmer {
     /// Records the account of `subject` if the pool confirms it; without a pool, whoever names it is believed. An error is
     /// trouble on our side or the pool's, and the same may well succeed later.
-    pub async fn confirm(&self, subject: &str, source: AccountSource, place: Place<'_>) -> Result<Confirmed> {
+    pub async fn confirm(&self, subject: &str, source: AccountSource, seen_in: SeenIn<'_>) -> Result<Confirmed> {
         let user_id = match self.server.mxid(subject) {
             Ok(user_id) => user_id,
             Err(error) => return Ok(Confirmed::Impossible(error.to_string())),
@@ -48,7 +48,7 @@ impl Accounts {
                 Err(error) => return Err(error).context("ask the pool for the account"),
             },
         };
-        self.store.record_accounts(&[seen], source, place).await.context("record the account")?;
+        self.store.record_accounts(&[seen], source, seen_in).await.context("record the account")?;
         Ok(Confirmed::Recorded)
     }
 

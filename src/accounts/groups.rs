@@ -5,7 +5,7 @@ use tracing::{instrument, warn};
 
 use super::Server;
 use crate::sources::Directory;
-use crate::store::{AccountSource, Place, SeenAccount, Store};
+use crate::store::{AccountSource, SeenAccount, SeenIn, Store};
 
 /// Reads every group that selectors name, and forgets the others.
 pub async fn keep_groups(store: &Store, directory: &Directory, server: &Server, groups: &[String]) -> Result<()> {
@@ -44,7 +44,7 @@ async fn members(
         };
         let seen: Vec<SeenAccount> = page.users.iter().filter_map(|user| server.seen(user)).collect();
         store
-            .record_accounts(&seen, AccountSource::Pool, Place::default())
+            .record_accounts(&seen, AccountSource::Pool, SeenIn::default())
             .await
             .context("record members of a group")?;
         user_ids.extend(page.users.iter().filter_map(|user| server.mxid(&user.subject).ok()));

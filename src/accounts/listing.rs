@@ -11,7 +11,7 @@ use tracing::{info, instrument, warn};
 
 use super::Server;
 use crate::sources::{Directory, DirectoryError};
-use crate::store::{AccountSource, Listing, Place, SeenAccount, Store};
+use crate::store::{AccountSource, Listing, SeenAccount, SeenIn, Store};
 
 /// A place in the listing that is older is not gone on from: Cognito's tokens live for a limited time, and what the first
 /// pages said is old by then.
@@ -70,34 +70,34 @@ pub async fn list_pool(
 ) -> Result<Listed, ListingError> {
     let expected = store.last_whole_listing().await.context("look at the last whole listing")?;
     let expected = expected.and_then(|listing| u64::try_from(listing.users).ok());
-    let mut place = begin(store).await?;
+    let mut listing = begin(store).await?;
     let (mut changed, mut pause) = (0, FIRST_PAUSE);
     loop {
         let page = tokio::select! {
             () = stop.cancelled() => return Err(ListingError::Stopped),
-            page = directory.page(place.next_token.as_deref()) => page,
+            page = directory.page(listing.next_token.as_deref()) => page,
         };
         let page = match page {
             Ok(page) if page.unreadable == 0 => page,
             Ok(page) => {
                 // Who they are is not known, so nobody may be called missing for it.
                 let trouble = format!("{} users on a page of the pool's listing cannot be read", page.unreadable);
-                stumble(store, &place, &trouble, pause, stop).await?;
+                stumble(store, &listing, &trouble, pause, stop).await?;
                 pause = (pause * 2).min(LONGEST_PAUSE);
                 continue;
             }
             Err(DirectoryError::BadToken(_)) => {
                 info!("the pool does not go on where the listing was; it begins anew");
-                store.abandon_listing(place.id).await.context("give the listing up")?;
-                place = begin(store).await?;
+                store.abandon_listing(listing.id).await.context("give the listing up")?;
+                listing = begin(store).await?;
                 continue;
             }
             Err(error) if error.is_misconfigured() => {
-                store.trouble_listing(place.id, &error.chain()).await.context("note the trouble")?;
+                store.trouble_listing(listing.id, &error.chain()).await.context("note the trouble")?;
                 return Err(ListingError::Pool(error));
             }
             Err(error) => {
-                stumble(store, &place, &error.chain(), pause, stop).await?;
+                stumble(store, &listing, &error.chain(), pause, stop).await?;
                 pause = (pause * 2).min(LONGEST_PAUSE);
                 continue;
             }
@@ -105,19 +105,19 @@ pub async fn list_pool(
         pause = FIRST_PAUSE;
         let seen: Vec<SeenAccount> = page.users.iter().filter_map(|user| server.seen(user)).collect();
         changed += store
-            .record_accounts(&seen, AccountSource::Pool, Place { listing: Some(place.id), ..Place::default() })
+            .record_accounts(&seen, AccountSource::Pool, SeenIn { listing: Some(listing.id), ..SeenIn::default() })
             .await
             .context("record a page of the pool's listing")?;
         let users = i64::try_from(page.users.len()).unwrap_or(i64::MAX);
-        store.advance_listing(place.id, users, page.next.as_deref()).await.context("note how far the listing is")?;
-        place.pages += 1;
-        place.users += users;
-        place.next_token = page.next;
-        let (pages, users) = (u64::try_from(place.pages).unwrap_or(0), u64::try_from(place.users).unwrap_or(0));
+        store.advance_listing(listing.id, users, page.next.as_deref()).await.context("note how far the listing is")?;
+        listing.pages += 1;
+        listing.users += users;
+        listing.next_token = page.next;
+        let (pages, users) = (u64::try_from(listing.pages).unwrap_or(0), u64::try_from(listing.users).unwrap_or(0));
         progress(Progress { pages, users, expected });
-        if place.next_token.is_none() {
-            refuse_if_empty(store, &place).await?;
-            let (missed, deleted) = store.complete_listing(place.id).await.context("end the listing")?;
+        if listing.next_token.is_none() {
+            refuse_if_empty(store, &listing).await?;
+            let (missed, deleted) = store.complete_listing(listing.id).await.context("end the listing")?;
             return Ok(Listed { pages, users, changed, missed, deleted });
         }
     }
@@ -137,13 +137,13 @@ async fn begin(store: &Store) -> Result<Listing> {
 
 async fn stumble(
     store: &Store,
-    place: &Listing,
+    listing: &Listing,
     trouble: &str,
     pause: Duration,
     stop: &CancellationToken,
 ) -> Result<(), ListingError> {
-    warn!(pages = place.pages, "the pool's listing waits {} s: {trouble}", pause.as_secs());
-    store.trouble_listing(place.id, trouble).await.context("note the trouble")?;
+    warn!(pages = listing.pages, "the pool's listing waits {} s: {trouble}", pause.as_secs());
+    store.trouble_listing(listing.id, trouble).await.context("note the trouble")?;
     let until = Instant::now() + pause;
     tokio::select! {
         () = stop.cancelled() => Err(ListingError::Stopped),
@@ -152,8 +152,8 @@ async fn stumble(
 }
 
 /// Nobody at all is an answer that would end every account.
-async fn refuse_if_empty(store: &Store, place: &Listing) -> Result<(), ListingError> {
-    if place.users > 0 {
+async fn refuse_if_empty(store: &Store, listing: &Listing) -> Result<(), ListingError> {
+    if listing.users > 0 {
         return Ok(());
     }
     let known = store.count_open_accounts().await.context("count the accounts")?;
@@ -161,6 +161,6 @@ async fn refuse_if_empty(store: &Store, place: &Listing) -> Result<(), ListingEr
         return Ok(());
     }
     let error = ListingError::Empty { known };
-    store.trouble_listing(place.id, &error.to_string()).await.context("note the trouble")?;
+    store.trouble_listing(listing.id, &error.to_string()).await.context("note the trouble")?;
     Err(error)
 }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
-use super::confirm::{Accounts, Confirmed};
-use crate::store::{AccountSource, Place};
+use super::confirm::{Confirmed, Confirmer};
+use crate::store::{AccountSource, SeenIn};
 
 /// Whoever the pool did not know is asked for again after this, doubled each time up to the longest.
 const FIRST_AGAIN: Duration = Duration::from_secs(15);
@@ -18,15 +18,15 @@ const LONGEST_AGAIN: Duration = Duration::from_secs(3600);
 const ASKED_ENOUGH: u32 = 3;
 
 /// When a subject was asked for last, and how long not to ask again.
-struct Asked {
+struct Lookup {
     at: Instant,
     rest: Duration,
     absent: u32,
 }
 
 /// Asks for whoever is unknown, for ever.
-pub(super) async fn look_up(accounts: &Accounts, mut unknown: watch::Receiver<Vec<String>>) {
-    let mut asked: HashMap<String, Asked> = HashMap::new();
+pub(super) async fn look_up(accounts: &Confirmer, mut unknown: watch::Receiver<Vec<String>>) {
+    let mut asked: HashMap<String, Lookup> = HashMap::new();
     loop {
         let subjects = unknown.borrow_and_update().clone();
         asked.retain(|subject, _| subjects.binary_search(subject).is_ok());
@@ -34,7 +34,7 @@ pub(super) async fn look_up(accounts: &Accounts, mut unknown: watch::Receiver<Ve
             if asked.get(subject).is_some_and(|asked| asked.at.elapsed() < asked.rest) {
                 continue;
             }
-            match accounts.confirm(subject, AccountSource::Roster, Place::default()).await {
+            match accounts.confirm(subject, AccountSource::Roster, SeenIn::default()).await {
                 Ok(Confirmed::Recorded) => {
                     asked.remove(subject);
                     continue;
@@ -44,7 +44,7 @@ pub(super) async fn look_up(accounts: &Accounts, mut unknown: watch::Receiver<Ve
                     let known = asked.get(subject);
                     let rest = known.map_or(FIRST_AGAIN, |asked| (asked.rest * 2).min(LONGEST_AGAIN));
                     let absent = known.map_or(1, |asked| asked.absent + 1);
-                    asked.insert(subject.clone(), Asked { at: Instant::now(), rest, absent });
+                    asked.insert(subject.clone(), Lookup { at: Instant::now(), rest, absent });
                     // A refused account is one no more as soon as a listing or a message names it.
                     if absent >= ASKED_ENOUGH
                         && let Err(error) = accounts.refuse(subject, AccountSource::Roster).await
@@ -55,7 +55,7 @@ pub(super) async fn look_up(accounts: &Accounts, mut unknown: watch::Receiver<Ve
                 Err(error) => {
                     warn!("somebody whom the roster names cannot be looked up in the pool: {error:#}");
                     let absent = asked.get(subject).map_or(0, |asked| asked.absent);
-                    asked.insert(subject.clone(), Asked { at: Instant::now(), rest: FIRST_AGAIN, absent });
+                    asked.insert(subject.clone(), Lookup { at: Instant::now(), rest: FIRST_AGAIN, absent });
                 }
             }
         }

@@ -4,18 +4,18 @@
 
 mod confirm;
 mod groups;
-mod keeper;
 mod listing;
 mod lookups;
 mod people;
+mod pool_sync;
 
 use provisioner_policy::{SubjectError, mxid_of_subject};
 
-pub use self::confirm::{Accounts, Confirmed};
+pub use self::confirm::{Confirmed, Confirmer};
 pub use self::groups::{keep_groups, read_groups};
-pub use self::keeper::Keeper;
 pub use self::listing::{Listed, ListingError, Progress, list_pool};
 pub use self::people::EmailError;
+pub use self::pool_sync::PoolSync;
 use crate::sources::PoolUser;
 use crate::store::SeenAccount;
 

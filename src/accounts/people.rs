@@ -3,7 +3,7 @@
 use provisioner_policy::SubjectError;
 use thiserror::Error;
 
-use super::confirm::Accounts;
+use super::confirm::Confirmer;
 use crate::sources::DirectoryError;
 
 /// Why an address names nobody in particular. The texts are for whoever gave it.
@@ -26,7 +26,7 @@ pub enum EmailError {
     Pool(#[from] DirectoryError),
 }
 
-impl Accounts {
+impl Confirmer {
     /// The MXID of the one person with this e-mail address.
     pub async fn mxid_of_email(&self, email: &str) -> Result<String, EmailError> {
         if self.directory.is_none() {

@@ -2,23 +2,23 @@
 
 use std::time::Duration;
 
-use crate::accounts::{Accounts, Confirmed};
-use crate::intake::queue::{Answer, Confirmation, Confirmations, MessageRef};
-use crate::store::{AccountSource, Place};
+use crate::accounts::{Confirmed, Confirmer};
+use crate::intake::queue::{ConfirmOutcome, Confirmation, Confirmations, MessageRef};
+use crate::store::{AccountSource, SeenIn};
 
 /// Longer than the pool and the database together need; who waits longer leaves the message for redelivery.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(20);
 
-impl Confirmations for Accounts {
-    async fn confirm(&self, confirmation: &Confirmation, message: &MessageRef) -> Answer {
-        let place = Place { message_id: Some(&message.message_id), ..Place::default() };
-        let confirmed = Self::confirm(self, &confirmation.subject, AccountSource::Queue, place);
+impl Confirmations for Confirmer {
+    async fn confirm(&self, confirmation: &Confirmation, message: &MessageRef) -> ConfirmOutcome {
+        let seen_in = SeenIn { message_id: Some(&message.message_id), ..SeenIn::default() };
+        let confirmed = Self::confirm(self, &confirmation.subject, AccountSource::Queue, seen_in);
         match tokio::time::timeout(CONFIRM_TIMEOUT, confirmed).await {
-            Ok(Ok(Confirmed::Recorded)) => Answer::Recorded,
-            Ok(Ok(Confirmed::Absent)) => Answer::Absent,
-            Ok(Ok(Confirmed::Impossible(reason))) => Answer::Refused(reason),
-            Ok(Err(error)) => Answer::Trouble(format!("{error:#}")),
-            Err(elapsed) => Answer::Trouble(elapsed.to_string()),
+            Ok(Ok(Confirmed::Recorded)) => ConfirmOutcome::Recorded,
+            Ok(Ok(Confirmed::Absent)) => ConfirmOutcome::Absent,
+            Ok(Ok(Confirmed::Impossible(reason))) => ConfirmOutcome::Refused(reason),
+            Ok(Err(error)) => ConfirmOutcome::Trouble(format!("{error:#}")),
+            Err(elapsed) => ConfirmOutcome::Trouble(elapsed.to_string()),
         }
     }
 

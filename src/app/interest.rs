@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::Settings;
+use super::Context;
 use crate::intake::appservice::SharedInterest;
 use crate::store::Store;
 
@@ -16,14 +16,14 @@ const POLL: Duration = Duration::from_secs(30);
 
 /// Follows what the database says until `stop`. `moved` is notified when somebody follows a room.
 pub(super) async fn keep(
-    settings: Arc<Settings>,
+    context: Arc<Context>,
     store: Store,
     interest: SharedInterest,
     moved: Arc<Notify>,
     stop: CancellationToken,
 ) {
     while !stop.is_cancelled() {
-        match settings.current_policy(&store).await.and_then(|policy| super::interest(&settings, &policy)) {
+        match context.current_policy(&store).await.and_then(|policy| super::interest(&context, &policy)) {
             Ok(now) => interest.replace(now),
             // The reconciler says so too, and louder.
             Err(error) => warn!("which rooms are followed cannot be read: {error:#}"),

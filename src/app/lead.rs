@@ -8,12 +8,12 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Settings, pause, queue};
-use crate::accounts::Keeper;
+use super::{Context, pause, queue};
+use crate::accounts::PoolSync;
 use crate::commands::Desk;
 use crate::intake::admin::Readiness;
 use crate::intake::queue::QueueStatus;
-use crate::reconcile::{Service, Status, Wakes, Window};
+use crate::reconcile::{ReadinessReporter, ReconcilerHandle, Service, Wakes};
 use crate::store::Store;
 
 /// How soon the desk moves to the successor of a Staff room that was followed.
@@ -30,7 +30,7 @@ pub(super) struct Signals<'a> {
 
 /// Reconciles whenever this replica leads, and stands by when another does.
 pub(super) async fn lead(
-    settings: &Settings,
+    context: &Context,
     store: &Store,
     signals: Signals<'_>,
     readiness: &Readiness,
@@ -42,7 +42,7 @@ pub(super) async fn lead(
             Ok(Some(leadership)) => {
                 standing_by = false;
                 readiness.clear("database");
-                if let Err(error) = reconcile(settings, store, signals, readiness, leadership.lost(), stop).await {
+                if let Err(error) = reconcile(context, store, signals, readiness, leadership.lost(), stop).await {
                     warn!("reconciling stopped and begins anew: {error:#}");
                     readiness.set("database", Err(format!("{error:#}")));
                 }
@@ -62,14 +62,14 @@ pub(super) async fn lead(
 }
 
 /// Waits until the Staff room is another one than it was: somebody followed it to its successor, and the desk moves too.
-async fn staff_room_moved(settings: &Settings, store: &Store, was: Option<String>) {
+async fn staff_room_moved(context: &Context, store: &Store, was: Option<String>) {
     if was.is_none() {
         std::future::pending::<()>().await;
     }
     loop {
         tokio::time::sleep(STAFF_ROOM_POLL).await;
-        if let Ok(policy) = settings.current_policy(store).await
-            && settings.staff_room(&policy).map(|staff| staff.room_id) != was
+        if let Ok(policy) = context.current_policy(store).await
+            && context.staff_room(&policy).map(|staff| staff.room_id) != was
         {
             return;
         }
@@ -78,7 +78,7 @@ async fn staff_room_moved(settings: &Settings, store: &Store, was: Option<String
 
 /// Reconciles until stopped, or until leadership is lost.
 async fn reconcile(
-    settings: &Settings,
+    context: &Context,
     store: &Store,
     signals: Signals<'_>,
     readiness: &Readiness,
@@ -86,38 +86,38 @@ async fn reconcile(
     stop: &CancellationToken,
 ) -> Result<()> {
     let readiness = readiness.clone();
-    let status = Status::new(move |name, reason| readiness.set(name, reason.map_or(Ok(()), Err)));
-    let config = &settings.config;
-    let reconciler = settings.reconciler(store).await?;
+    let reporter = ReadinessReporter::new(move |name, reason| readiness.set(name, reason.map_or(Ok(()), Err)));
+    let config = &context.config;
+    let reconciler = context.reconciler(store).await?;
     let either = stop.child_token();
     // Keeping the account store up to date ends with leadership.
     let _keeping = either.clone().drop_guard();
-    if let (Some(cognito), Some(directory)) = (&config.cognito, settings.directory().await) {
-        let keeper = Keeper {
-            accounts: settings.accounts(store).await,
+    if let (Some(cognito), Some(directory)) = (&config.cognito, context.directory().await) {
+        let pool_sync = PoolSync {
+            accounts: context.accounts(store).await,
             directory,
-            groups: settings.groups(),
+            groups: context.groups(),
             listing_interval: cognito.listing_interval,
             unknown: reconciler.unknown(),
         };
-        tokio::spawn(keeper.run(either.clone()));
+        tokio::spawn(pool_sync.run(either.clone()));
     }
     let Signals { wakes, heard, queue: queue_status } = signals;
-    let (window, inside) = Window::new(wakes.clone());
-    let teller = inside.queue_teller();
-    let staff = settings.staff_room(&settings.current_policy(store).await?);
+    let (handle, queries) = ReconcilerHandle::new(wakes.clone());
+    let teller = queries.queue_teller();
+    let staff = context.staff_room(&context.current_policy(store).await?);
     let staff_room = staff.as_ref().map(|staff| staff.room_id.clone());
     let desk = match staff {
-        Some(staff) => Some(Desk::new(staff, settings.accounts(store).await, settings.homeserver().await?, window)),
+        Some(staff) => Some(Desk::new(staff, context.accounts(store).await, context.homeserver().await?, handle)),
         None => None,
     };
     let service = Service {
         reconciler,
         wakes: wakes.clone(),
-        status,
+        readiness: reporter,
         poll_interval: config.roster.as_ref().map_or(Duration::from_secs(3600), |roster| roster.poll_interval),
         resync_interval: config.mirror.resync_interval,
-        inside,
+        queries,
     };
     let watch = async {
         lost.cancelled().await;
@@ -127,7 +127,7 @@ async fn reconcile(
     let working = async {
         let Some(desk) = desk else { return std::future::pending().await };
         let watching = async {
-            queue::watch(settings, queue_status, &teller).await;
+            queue::watch(context, queue_status, &teller).await;
             std::future::pending::<Infallible>().await
         };
         tokio::select! {
@@ -138,7 +138,7 @@ async fn reconcile(
     tokio::pin!(running);
     tokio::select! {
         ended = &mut running => ended,
-        () = staff_room_moved(settings, store, staff_room) => {
+        () = staff_room_moved(context, store, staff_room) => {
             either.cancel();
             running.await
         }

@@ -1,17 +1,18 @@
 //! The composition root: builds every part from the configuration, connects them, and shuts them down.
 
 mod confirmations;
+mod context;
 mod inbox;
 mod interest;
 mod lead;
 mod queue;
-mod settings;
+
 mod startup;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use provisioner_policy::Policy;
 use ruma::{OwnedRoomId, RoomId, UserId};
 use tokio::sync::Notify;
@@ -19,9 +20,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+pub use self::context::Context;
 pub use self::inbox::Inbox;
 use self::lead::Signals;
-pub use self::settings::Settings;
 use crate::commands;
 use crate::homeserver::Homeserver;
 use crate::intake::admin::{self, Admin, Readiness};
@@ -41,13 +42,13 @@ const RETRY: Duration = Duration::from_secs(2);
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
 /// Runs the service until `stop`.
-pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
-    let settings = Arc::new(settings);
-    let config = &settings.config;
+pub async fn run(context: Context, stop: CancellationToken) -> Result<()> {
+    let context = Arc::new(context);
+    let config = &context.config;
     // Reading the certificates takes a while, and nobody needs it before the database is there.
     tokio::spawn({
-        let settings = Arc::clone(&settings);
-        async move { settings.homeserver().await.map(drop) }
+        let context = Arc::clone(&context);
+        async move { context.homeserver().await.map(drop) }
     });
     let metrics =
         metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder().context("install metrics")?;
@@ -55,7 +56,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     reconcile::describe_metrics();
     intake::queue::describe_metrics();
     commands::describe_metrics();
-    for warning in settings.registration.warnings() {
+    for warning in context.registration.warnings() {
         warn!("{}: {warning}", config.appservice.registration.display());
     }
     let readiness = Readiness::waiting_for([
@@ -77,9 +78,9 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     tasks.spawn(server::serve(admin_listener, admin, stop.clone(), DRAIN));
 
     let inbox = Inbox::default();
-    let interesting = SharedInterest::new(interest(&settings, &settings.policy)?);
+    let interesting = SharedInterest::new(interest(&context, &context.policy)?);
     let service = appservice::router(AppService {
-        hs_token: SharedSecret::new(settings.registration.hs_token.expose()),
+        hs_token: SharedSecret::new(context.registration.hs_token.expose()),
         interest: interesting.clone(),
         inbox: inbox.clone(),
         wake: waker(&wakes, Woken::INBOX),
@@ -87,28 +88,28 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     tasks.spawn(server::serve(listener, service, stop.clone(), DRAIN));
     info!(listen = %config.appservice.listen, admin = %config.admin.listen, environment = config.environment, "listening");
 
-    let store = startup::open_store(&settings, &readiness, &stop);
-    let ((), store) = tokio::try_join!(startup::check_roster(&settings), store)?;
+    let store = startup::open_store(&context, &readiness, &stop);
+    let ((), store) = tokio::try_join!(startup::check_roster(&context), store)?;
     let Some(store) = store else { return Ok(()) };
     inbox.open(store.clone());
-    tasks.spawn(ping(settings.homeserver().await?, settings.registration.id.clone()));
+    tasks.spawn(ping(context.homeserver().await?, context.registration.id.clone()));
     let queue_status = intake::queue::QueueStatus::default();
     tasks.spawn({
-        let (settings, store, stop) = (Arc::clone(&settings), store.clone(), stop.clone());
+        let (context, store, stop) = (Arc::clone(&context), store.clone(), stop.clone());
         let status = queue_status.clone();
-        async move { queue::consume(&settings, &store, status, stop).await }
+        async move { queue::consume(&context, &store, status, stop).await }
     });
     let moved = Arc::new(Notify::new());
     tasks.spawn(listen_to_database(store.clone(), wakes.clone(), Arc::clone(&moved), Arc::clone(&heard), stop.clone()));
-    tasks.spawn(interest::keep(Arc::clone(&settings), store.clone(), interesting, moved, stop.clone()));
-    if let (Some(roster), Some(source)) = (&config.roster, settings.another_roster()?)
+    tasks.spawn(interest::keep(Arc::clone(&context), store.clone(), interesting, moved, stop.clone()));
+    if let (Some(roster), Some(source)) = (&config.roster, context.another_roster()?)
         && let Some(channel) = &roster.notify_channel
     {
         let wakes = wakes.clone();
         let wake = move |_: &str| wakes.wake(Woken::ROSTER);
         tasks.spawn(sources::listen(source.pool().clone(), vec![channel.clone()], wake, stop.clone()));
     }
-    lead::lead(&settings, &store, Signals { wakes: &wakes, heard: &heard, queue: &queue_status }, &readiness, &stop)
+    lead::lead(&context, &store, Signals { wakes: &wakes, heard: &heard, queue: &queue_status }, &readiness, &stop)
         .await;
     tasks.close();
     if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
@@ -119,11 +120,11 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
 }
 
 /// Which events matter, by the policy in force.
-fn interest(settings: &Settings, policy: &Policy) -> Result<Interest> {
+fn interest(context: &Context, policy: &Policy) -> Result<Interest> {
     let bot = UserId::parse(&policy.bot).context("read the bot's MXID")?;
     let rooms: Result<Vec<OwnedRoomId>, _> = policy.rooms.iter().map(|room| room.id.as_str().try_into()).collect();
     let interest = Interest::new(&bot, rooms.context("read the ids of the rooms")?);
-    let Some(staff) = settings.staff_room(policy) else { return Ok(interest) };
+    let Some(staff) = context.staff_room(policy) else { return Ok(interest) };
     let room = RoomId::parse(&staff.room_id).context("read the id of the room that takes commands")?;
     Ok(interest.with_commands(&room, &staff.prefix))
 }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::Settings;
-use crate::intake::queue::{Consumer, Ours, Queue, QueueSnapshot, QueueStatus};
+use super::Context;
+use crate::intake::queue::{Consumer, Expected, Queue, QueueSnapshot, QueueStatus};
 use crate::reconcile::{QueueHealth, QueueTeller};
 use crate::store::Store;
 
@@ -17,20 +17,20 @@ const LOOK: Duration = Duration::from_secs(5);
 const DEAD_LETTERS: Duration = Duration::from_secs(60);
 
 /// Consumes the queue until `stop`, where one is configured.
-pub(super) async fn consume(settings: &Settings, store: &Store, status: QueueStatus, stop: CancellationToken) {
-    let Some(configured) = &settings.config.queue else { return };
-    let cognito = settings.config.cognito.as_ref();
+pub(super) async fn consume(context: &Context, store: &Store, status: QueueStatus, stop: CancellationToken) {
+    let Some(configured) = &context.config.queue else { return };
+    let cognito = context.config.cognito.as_ref();
     let region = cognito.map(|cognito| cognito.region.as_str());
     let queue = Queue::connect(&configured.url, configured.endpoint_url.as_deref(), region).await;
     let consumer = Consumer {
         timing: queue.timing(),
         queue,
-        confirmations: settings.accounts(store).await,
-        ours: Ours {
-            environment: settings.config.environment.clone(),
+        confirmations: context.accounts(store).await,
+        expected: Expected {
+            environment: context.config.environment.clone(),
             user_pool_id: cognito.map(|cognito| cognito.user_pool_id.clone()),
-            server_name: settings.policy.server_name.clone(),
-            bot: settings.policy.bot.clone(),
+            server_name: context.policy.server_name.clone(),
+            bot: context.policy.bot.clone(),
         },
         concurrency: configured.concurrency,
         visibility_timeout: configured.visibility_timeout,
@@ -40,9 +40,9 @@ pub(super) async fn consume(settings: &Settings, store: &Store, status: QueueSta
 }
 
 /// Tells how the queue fares, where one is configured; the replica that reconciles does it. Ends when it is dropped.
-pub(super) async fn watch(settings: &Settings, status: &QueueStatus, teller: &QueueTeller) {
-    let Some(configured) = &settings.config.queue else { return };
-    let region = settings.config.cognito.as_ref().map(|cognito| cognito.region.as_str());
+pub(super) async fn watch(context: &Context, status: &QueueStatus, teller: &QueueTeller) {
+    let Some(configured) = &context.config.queue else { return };
+    let region = context.config.cognito.as_ref().map(|cognito| cognito.region.as_str());
     let queue = Queue::connect(&configured.url, configured.endpoint_url.as_deref(), region).await;
     let (mut dead_letters, mut asked, mut failing) = (None, None::<Instant>, false);
     let mut is_asked = false;
@@ -67,7 +67,7 @@ pub(super) async fn watch(settings: &Settings, status: &QueueStatus, teller: &Qu
 }
 
 fn health(snapshot: QueueSnapshot, dead_letters: Option<u64>, is_asked: bool) -> QueueHealth {
-    let QueueSnapshot { last_error, trouble, oldest, in_hand, .. } = snapshot;
+    let QueueSnapshot { last_error, trouble, oldest, in_flight, .. } = snapshot;
     let not_received = last_error.clone();
-    QueueHealth { oldest, in_hand, trouble: last_error.or(trouble), not_received, dead_letters, is_asked }
+    QueueHealth { oldest, in_flight, trouble: last_error.or(trouble), not_received, dead_letters, is_asked }
 }

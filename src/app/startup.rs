@@ -4,13 +4,13 @@ use anyhow::Result;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{Settings, pause};
+use super::{Context, pause};
 use crate::intake::admin::Readiness;
 use crate::store::{StampError, Store};
 
 /// A query with other columns can never be right: better not to start than to run without a roster.
-pub(super) async fn check_roster(settings: &Settings) -> Result<()> {
-    let Some(roster) = settings.roster()? else { return Ok(()) };
+pub(super) async fn check_roster(context: &Context) -> Result<()> {
+    let Some(roster) = context.roster()? else { return Ok(()) };
     match roster.check().await {
         Err(error) if error.is_misconfigured() => Err(error.into()),
         // Anything else may pass, and is reported by /readyz and the log until it does.
@@ -20,13 +20,13 @@ pub(super) async fn check_roster(settings: &Settings) -> Result<()> {
 
 /// Opens the database, waiting for it as long as it takes. Nothing comes back when the service is stopped meanwhile.
 pub(super) async fn open_store(
-    settings: &Settings,
+    context: &Context,
     readiness: &Readiness,
     stop: &CancellationToken,
 ) -> Result<Option<Store>> {
     let mut said = String::new();
     while !stop.is_cancelled() {
-        match settings.open_store().await {
+        match context.open_store().await {
             Ok(store) => {
                 readiness.clear("database");
                 return Ok(Some(store));

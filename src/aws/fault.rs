@@ -38,7 +38,7 @@ const DENIED: [&str; 14] = [
 
 /// What kind of failure it was, as far as it decides what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FaultKind {
+pub enum AwsFaultKind {
     /// No answer, or the service itself is in trouble. Waiting may help.
     Unreachable,
     /// Too many requests. When the service said how long to wait, that is it.
@@ -51,29 +51,29 @@ pub enum FaultKind {
 
 /// A failed call: its kind, the code of the service if it answered, and the whole chain of causes in one line.
 #[derive(Clone, Debug)]
-pub struct Fault {
+pub struct AwsFault {
     /// What to make of it.
-    pub kind: FaultKind,
+    pub kind: AwsFaultKind,
     code: Option<String>,
     text: String,
 }
 
-impl Fault {
+impl AwsFault {
     /// The error code without its namespace, such as `ResourceNotFoundException`.
     pub fn code(&self) -> &str {
         self.code.as_deref().unwrap_or_default()
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for AwsFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-impl Error for Fault {}
+impl Error for AwsFault {}
 
-impl<E> From<SdkError<E, HttpResponse>> for Fault
+impl<E> From<SdkError<E, HttpResponse>> for AwsFault
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
@@ -89,27 +89,27 @@ where
     }
 }
 
-fn kind<E>(error: &SdkError<E, HttpResponse>, code: Option<&str>) -> FaultKind
+fn kind<E>(error: &SdkError<E, HttpResponse>, code: Option<&str>) -> AwsFaultKind
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
     match causes(error).find_map(|cause| cause.downcast_ref()) {
         // Whoever hands them out does not answer.
         Some(CredentialsError::ProviderTimedOut(_) | CredentialsError::ProviderError(_)) => {
-            return FaultKind::Unreachable;
+            return AwsFaultKind::Unreachable;
         }
-        Some(_) => return FaultKind::Credentials,
+        Some(_) => return AwsFaultKind::Credentials,
         None => {}
     }
-    let Some(answer) = error.raw_response() else { return FaultKind::Unreachable };
+    let Some(answer) = error.raw_response() else { return AwsFaultKind::Unreachable };
     let status = answer.status().as_u16();
     match code {
-        Some(code) if THROTTLED.contains(&code) => FaultKind::Throttled(retry_after(answer)),
-        _ if status == 429 => FaultKind::Throttled(retry_after(answer)),
+        Some(code) if THROTTLED.contains(&code) => AwsFaultKind::Throttled(retry_after(answer)),
+        _ if status == 429 => AwsFaultKind::Throttled(retry_after(answer)),
         // A half-read answer (`ResponseError`) has a good status and is worth asking for again.
-        _ if !(400..500).contains(&status) => FaultKind::Unreachable,
-        Some(code) if DENIED.contains(&code) => FaultKind::Credentials,
-        _ => FaultKind::Refused,
+        _ if !(400..500).contains(&status) => AwsFaultKind::Unreachable,
+        Some(code) if DENIED.contains(&code) => AwsFaultKind::Credentials,
+        _ => AwsFaultKind::Refused,
     }
 }
 

@@ -16,7 +16,7 @@ use aws_credential_types::Credentials;
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
 
-pub use fault::{Fault, FaultKind};
+pub use fault::{AwsFault, AwsFaultKind};
 
 /// A connection that takes longer is as good as refused.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);

@@ -30,13 +30,13 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
-    let (settings, store) = super::open(path).await?;
+    let (context, store) = super::open(path).await?;
     let (bar, by) = (bar(), super::caller());
     let report = match store.try_lead().await? {
         Some(leadership) => {
             let stop = leadership.lost().child_token();
             tokio::spawn(super::stop_at_ctrl_c(stop.clone()));
-            let mut reconciler = settings.reconciler(&store).await?;
+            let mut reconciler = context.reconciler(&store).await?;
             let approve = arguments.approve.as_deref().map(|id| (id, by.as_str()));
             apply_once(&mut reconciler, &stop, approve, |done, of| show_progress(&bar, done, of)).await?
         }

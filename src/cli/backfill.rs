@@ -5,12 +5,12 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::{ListingError, Progress, keep_groups, list_pool};
-use crate::app::Settings;
+use crate::app::Context;
 use crate::store::{Listing, Store};
 
 /// How often another's listing is looked at.
@@ -21,21 +21,21 @@ const SAY: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(path: &Path) -> Result<ExitCode> {
     super::logs::for_command();
-    let settings = Settings::load(path)?;
+    let context = Context::load(path)?;
     let directory =
-        settings.directory().await.context("backfill lists the user pool, and [cognito] is not configured")?;
-    let store = settings.open_store().await?;
-    let mut shown = Shown::new();
+        context.directory().await.context("backfill lists the user pool, and [cognito] is not configured")?;
+    let store = context.open_store().await?;
+    let mut shown = ListingProgress::new();
     let Some(lock) = store.try_list().await.context("ask for the right to list the pool")? else {
         eprintln!("the running service is listing the pool already; this is how far it is");
         return follow(&store, &mut shown).await;
     };
     let stop = CancellationToken::new();
     tokio::spawn(super::stop_at_ctrl_c(stop.clone()));
-    let listed = list_pool(&store, &directory, &settings.server(), &stop, |progress| shown.show(progress)).await;
+    let listed = list_pool(&store, &directory, &context.server(), &stop, |progress| shown.show(progress)).await;
     lock.release().await;
     shown.end();
-    keep_groups(&store, &directory, &settings.server(), &settings.groups()).await?;
+    keep_groups(&store, &directory, &context.server(), &context.groups()).await?;
     match listed {
         Ok(listed) => {
             println!(
@@ -53,7 +53,7 @@ pub(super) async fn run(path: &Path) -> Result<ExitCode> {
 }
 
 /// Shows somebody else's listing until it ends.
-async fn follow(store: &Store, shown: &mut Shown) -> Result<ExitCode> {
+async fn follow(store: &Store, shown: &mut ListingProgress) -> Result<ExitCode> {
     let expected = store.last_whole_listing().await.context("look at the last whole listing")?;
     let expected = expected.and_then(|listing| u64::try_from(listing.users).ok());
     loop {
@@ -79,14 +79,14 @@ async fn follow(store: &Store, shown: &mut Shown) -> Result<ExitCode> {
 }
 
 /// Progress on a terminal as a bar, elsewhere as a line now and then.
-struct Shown {
+struct ListingProgress {
     bar: ProgressBar,
     lines: bool,
     first: Option<(Instant, u64)>,
     said: Option<Instant>,
 }
 
-impl Shown {
+impl ListingProgress {
     fn new() -> Self {
         let terminal = std::io::stderr().is_terminal();
         let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };

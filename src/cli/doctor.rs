@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
 
-use crate::doctor::{self, Finding, Status};
+use crate::doctor::{self, Finding, FindingStatus};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -18,7 +18,7 @@ pub(super) struct Arguments {
 }
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct DoctorReport<'a> {
     /// Whether nothing fails.
     ok: bool,
     findings: &'a [Finding],
@@ -27,9 +27,9 @@ struct Report<'a> {
 pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     super::logs::for_command();
     let findings = doctor::examine(path).await;
-    let ok = findings.iter().all(|finding| finding.status != Status::Fail);
+    let ok = findings.iter().all(|finding| finding.status != FindingStatus::Fail);
     if arguments.json {
-        let report = Report { ok, findings: &findings };
+        let report = DoctorReport { ok, findings: &findings };
         println!("{}", serde_json::to_string_pretty(&report).context("write the findings")?);
     } else {
         print!("{}", show(&findings));
@@ -42,10 +42,10 @@ fn show(findings: &[Finding]) -> String {
     let (mut text, mut counts) = (String::new(), [0_usize; 4]);
     for Finding { check, status, text: what, mend } in findings {
         let word = match status {
-            Status::Pass => "pass",
-            Status::Warn => "WARN",
-            Status::Fail => "FAIL",
-            Status::Skip => "skip",
+            FindingStatus::Pass => "pass",
+            FindingStatus::Warn => "WARN",
+            FindingStatus::Fail => "FAIL",
+            FindingStatus::Skip => "skip",
         };
         counts[*status as usize] += 1;
         let _ = writeln!(text, "{word}  {check:width$}  {what}");
@@ -71,9 +71,9 @@ mod tests {
             mend: mend.map(str::to_owned),
         };
         let findings = [
-            finding("config", Status::Pass, "fine", None),
-            finding("server_admin", Status::Fail, "the bot is no admin", Some("make it one")),
-            finding("room", Status::Skip, "needs the token", None),
+            finding("config", FindingStatus::Pass, "fine", None),
+            finding("server_admin", FindingStatus::Fail, "the bot is no admin", Some("make it one")),
+            finding("room", FindingStatus::Skip, "needs the token", None),
         ];
         insta::assert_snapshot!(show(&findings), @r"
         pass  config        fine

@@ -21,9 +21,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
-    let (settings, store) = super::open(path).await?;
-    let mxid = super::mxid(&arguments.user, &settings, &store).await?;
-    let mut reconciler = settings.reconciler(&store).await?;
+    let (context, store) = super::open(path).await?;
+    let mxid = super::mxid(&arguments.user, &context, &store).await?;
+    let mut reconciler = context.reconciler(&store).await?;
     let (_, errors) = plan_once(&mut reconciler).await?;
     for error in &errors {
         eprintln!("error: {error}");

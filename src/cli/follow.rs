@@ -15,10 +15,10 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
-    let (settings, store) = super::open(path).await?;
-    let policy = settings.current_policy(&store).await?;
+    let (context, store) = super::open(path).await?;
+    let policy = context.current_policy(&store).await?;
     let key = &super::room(&policy, &arguments.room)?.key;
-    let homeserver = settings.homeserver().await?;
+    let homeserver = context.homeserver().await?;
     let moved = reconcile::follow(&homeserver, &store, &policy, key, &super::caller()).await?;
     println!("{key} is followed from {} to {}; the next pass joins everyone who belongs there", moved.from, moved.to);
     println!("write this into the configuration: id = \"{}\"", moved.to);

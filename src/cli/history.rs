@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use clap::Args;
 
 use super::show;
-use crate::app::Settings;
+use crate::app::Context;
 use crate::store::HistoryFilter;
 
 #[derive(Debug, Args)]
@@ -27,13 +27,13 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     super::logs::for_command();
-    let settings = Settings::load(path)?;
+    let context = Context::load(path)?;
     if let Some(key) = &arguments.room {
-        super::room(&settings.policy, key)?;
+        super::room(&context.policy, key)?;
     }
-    let store = settings.open_store().await?;
+    let store = context.open_store().await?;
     let user_id = match &arguments.user {
-        Some(user) => Some(super::mxid(user, &settings, &store).await?),
+        Some(user) => Some(super::mxid(user, &context, &store).await?),
         None => None,
     };
     let filter = HistoryFilter { user_id, room_key: arguments.room, limit: i64::from(arguments.limit) };

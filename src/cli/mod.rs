@@ -19,12 +19,12 @@ mod show;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
 use provisioner_policy::{Policy, RoomPolicy};
 use tokio_util::sync::CancellationToken;
 
-use crate::app::Settings;
+use crate::app::Context;
 use crate::store::Store;
 
 /// Provisioning and room policy for Matrix: an application service registered with Synapse
@@ -35,11 +35,11 @@ struct Arguments {
     #[arg(long, global = true, env = "PHENOM_PROVISIONER_CONFIG", default_value = "provisioner.toml")]
     config: PathBuf,
     #[command(subcommand)]
-    command: Command,
+    command: CliCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum CliCommand {
     /// Run the service
     Run,
     /// Compute and print the plan; changes nothing. Exits 0 with nothing to do, 2 with changes, 1 on errors
@@ -65,14 +65,14 @@ enum Command {
     /// Register the bot, make it server admin and let it into the configured rooms
     Bootstrap(bootstrap::Arguments),
     /// Print a registration.yaml with fresh random tokens
-    Registration(Registration),
+    Registration(RegistrationArguments),
     /// Check the configuration, or print its JSON schema
     #[command(subcommand)]
-    Config(Config),
+    Config(ConfigCommand),
 }
 
 #[derive(Debug, Args)]
-struct Registration {
+struct RegistrationArguments {
     /// Where Synapse reaches this service; derived from appservice.listen when left out
     #[arg(long)]
     url: Option<String>,
@@ -82,7 +82,7 @@ struct Registration {
 }
 
 #[derive(Debug, Subcommand)]
-enum Config {
+enum ConfigCommand {
     /// Check the configuration and the registration; needs no network
     Check,
     /// Print the JSON schema of the configuration
@@ -102,23 +102,23 @@ pub fn main() -> ExitCode {
         }
     };
     let ended = match command {
-        Command::Run => start(run::run(&path)),
-        Command::Plan(arguments) => start(plan::run(&path, arguments)),
-        Command::Apply(arguments) => start(apply::run(&path, arguments)),
-        Command::Explain(arguments) => start(explain::run(&path, arguments)),
-        Command::History(arguments) => start(history::run(&path, arguments)),
-        Command::Rejoin(arguments) => start(rejoin::run(&path, arguments)),
-        Command::Follow(arguments) => start(follow::run(&path, arguments)),
-        Command::Pause => start(pause::pause(&path)),
-        Command::Resume => start(pause::resume(&path)),
-        Command::Backfill => start(backfill::run(&path)),
-        Command::Doctor(arguments) => start(doctor::run(&path, arguments)),
-        Command::Bootstrap(arguments) => start(bootstrap::run(&path, arguments)),
-        Command::Registration(Registration { url, sender_localpart }) => {
+        CliCommand::Run => start(run::run(&path)),
+        CliCommand::Plan(arguments) => start(plan::run(&path, arguments)),
+        CliCommand::Apply(arguments) => start(apply::run(&path, arguments)),
+        CliCommand::Explain(arguments) => start(explain::run(&path, arguments)),
+        CliCommand::History(arguments) => start(history::run(&path, arguments)),
+        CliCommand::Rejoin(arguments) => start(rejoin::run(&path, arguments)),
+        CliCommand::Follow(arguments) => start(follow::run(&path, arguments)),
+        CliCommand::Pause => start(pause::pause(&path)),
+        CliCommand::Resume => start(pause::resume(&path)),
+        CliCommand::Backfill => start(backfill::run(&path)),
+        CliCommand::Doctor(arguments) => start(doctor::run(&path, arguments)),
+        CliCommand::Bootstrap(arguments) => start(bootstrap::run(&path, arguments)),
+        CliCommand::Registration(RegistrationArguments { url, sender_localpart }) => {
             return registration::print(&path, &registration::Options { url, sender_localpart });
         }
-        Command::Config(Config::Check) => return config::check(&path),
-        Command::Config(Config::Schema) => return config::schema(),
+        CliCommand::Config(ConfigCommand::Check) => return config::check(&path),
+        CliCommand::Config(ConfigCommand::Schema) => return config::schema(),
     };
     ended.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
@@ -132,19 +132,19 @@ fn start(command: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
 }
 
 /// What a command that answers and ends begins with: its logs, the configuration, and our database.
-async fn open(path: &Path) -> Result<(Settings, Store)> {
+async fn open(path: &Path) -> Result<(Context, Store)> {
     logs::for_command();
-    let settings = Settings::load(path)?;
-    let store = settings.open_store().await?;
-    Ok((settings, store))
+    let context = Context::load(path)?;
+    let store = context.open_store().await?;
+    Ok((context, store))
 }
 
 /// The MXID that somebody means by an MXID, a subject or an e-mail address.
-async fn mxid(user: &str, settings: &Settings, store: &Store) -> Result<String> {
+async fn mxid(user: &str, context: &Context, store: &Store) -> Result<String> {
     match user.strip_prefix('@') {
         Some(_) => Ok(user.to_owned()),
-        None if user.contains('@') => settings.accounts(store).await.mxid_of_email(user).await.context("find the user"),
-        None => Ok(format!("@{}:{}", user.to_lowercase(), settings.policy.server_name)),
+        None if user.contains('@') => context.accounts(store).await.mxid_of_email(user).await.context("find the user"),
+        None => Ok(format!("@{}:{}", user.to_lowercase(), context.policy.server_name)),
     }
 }
 

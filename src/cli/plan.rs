@@ -17,8 +17,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
-    let (settings, store) = super::open(path).await?;
-    let mut reconciler = settings.reconciler(&store).await?;
+    let (context, store) = super::open(path).await?;
+    let mut reconciler = context.reconciler(&store).await?;
     let (plan, errors) = plan_once(&mut reconciler).await?;
     let mut view = plan.view(reconciler.world());
     let held = store.held_plan().await.context("look at what is held")?;

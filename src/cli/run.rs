@@ -3,16 +3,16 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::app::{self, Settings};
+use crate::app::{self, Context};
 
 pub(super) async fn run(path: &Path) -> Result<ExitCode> {
     super::logs::for_service();
-    let settings = Settings::load(path)?;
+    let context = Context::load(path)?;
     let stop = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
@@ -32,6 +32,6 @@ pub(super) async fn run(path: &Path) -> Result<ExitCode> {
             }
         }
     });
-    app::run(settings, stop).await?;
+    app::run(context, stop).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -4,7 +4,7 @@ use super::text::who::Who;
 
 /// What somebody asks for, understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Request {
+pub(crate) enum StaffRequest {
     Help,
     Status,
     Plan { all: bool },
@@ -50,7 +50,7 @@ impl Argument {
 
 /// The arguments that were given, read.
 #[derive(Debug, Default)]
-pub(crate) struct Given {
+pub(crate) struct GivenArguments {
     pub(crate) who: Option<Who>,
     pub(crate) room: Option<String>,
     pub(crate) id: Option<String>,
@@ -59,7 +59,7 @@ pub(crate) struct Given {
 
 /// One command.
 #[derive(Debug)]
-pub(crate) struct Command {
+pub(crate) struct StaffCommand {
     pub(crate) name: &'static str,
     pub(crate) arguments: &'static [Argument],
     /// One line, after the name.
@@ -69,10 +69,10 @@ pub(crate) struct Command {
     /// Whether it changes something: such a command is never run a second time.
     pub(crate) acts: bool,
     /// Nothing where an argument that is not optional is missing.
-    pub(crate) make: fn(Given) -> Option<Request>,
+    pub(crate) make: fn(GivenArguments) -> Option<StaffRequest>,
 }
 
-impl Command {
+impl StaffCommand {
     /// Name and arguments, as they are typed.
     pub(crate) fn usage(&self) -> String {
         self.arguments.iter().fold(self.name.to_owned(), |usage, argument| format!("{usage} {}", argument.shown()))
@@ -80,114 +80,114 @@ impl Command {
 }
 
 /// The command with this name.
-pub(crate) fn command(name: &str) -> Option<&'static Command> {
+pub(crate) fn command(name: &str) -> Option<&'static StaffCommand> {
     COMMANDS.iter().find(|command| command.name == name)
 }
 
 /// Every command, in the order of the help.
-pub(crate) static COMMANDS: [Command; 13] = [
-    Command {
+pub(crate) static COMMANDS: [StaffCommand; 13] = [
+    StaffCommand {
         name: "help",
         arguments: &[],
         help: "this list",
         example: "help",
         acts: false,
-        make: |_| Some(Request::Help),
+        make: |_| Some(StaffRequest::Help),
     },
-    Command {
+    StaffCommand {
         name: "status",
         arguments: &[],
         help: "modes, rooms, last pass, and what is held",
         example: "status",
         acts: false,
-        make: |_| Some(Request::Status),
+        make: |_| Some(StaffRequest::Status),
     },
-    Command {
+    StaffCommand {
         name: "plan",
         arguments: &[Argument::OptionalAll],
         help: "what would be done now, and why",
         example: "plan all",
         acts: false,
-        make: |given| Some(Request::Plan { all: given.all }),
+        make: |given| Some(StaffRequest::Plan { all: given.all }),
     },
-    Command {
+    StaffCommand {
         name: "apply",
         arguments: &[Argument::HeldId],
         help: "carry out what the guard holds, exactly as it was shown",
         example: "apply 3f9c01ab",
         acts: true,
-        make: |given| Some(Request::Apply { id: given.id? }),
+        make: |given| Some(StaffRequest::Apply { id: given.id? }),
     },
-    Command {
+    StaffCommand {
         name: "explain",
         arguments: &[Argument::User],
         help: "why somebody is, or is not, in each room",
         example: "explain 8f2c1d4e-0b7a-4c55-9d5e-2f1f6c1a7b90",
         acts: false,
-        make: |given| Some(Request::Explain(given.who?)),
+        make: |given| Some(StaffRequest::Explain(given.who?)),
     },
-    Command {
+    StaffCommand {
         name: "history",
         arguments: &[Argument::OptionalUser],
         help: "what was done, newest first",
         example: "history @8f2c1d4e-0b7a-4c55-9d5e-2f1f6c1a7b90:example.org",
         acts: false,
-        make: |given| Some(Request::History(given.who)),
+        make: |given| Some(StaffRequest::History(given.who)),
     },
-    Command {
+    StaffCommand {
         name: "provision",
         arguments: &[Argument::User],
         help: "make sure that somebody who belongs here has an account and their rooms",
         example: "provision somebody@example.org",
         acts: true,
-        make: |given| Some(Request::Provision(given.who?)),
+        make: |given| Some(StaffRequest::Provision(given.who?)),
     },
-    Command {
+    StaffCommand {
         name: "sync",
         arguments: &[],
         help: "read everything again and do what is due, now",
         example: "sync",
         acts: true,
-        make: |_| Some(Request::Sync),
+        make: |_| Some(StaffRequest::Sync),
     },
-    Command {
+    StaffCommand {
         name: "rejoin",
         arguments: &[Argument::User, Argument::Room],
         help: "join somebody again who left a room by choice",
         example: "rejoin 8f2c1d4e-0b7a-4c55-9d5e-2f1f6c1a7b90 staff",
         acts: true,
-        make: |given| Some(Request::Rejoin { who: given.who?, room: given.room? }),
+        make: |given| Some(StaffRequest::Rejoin { who: given.who?, room: given.room? }),
     },
-    Command {
+    StaffCommand {
         name: "follow",
         arguments: &[Argument::Room],
         help: "move a room's policy to the room that replaced it",
         example: "follow staff",
         acts: true,
-        make: |given| Some(Request::Follow { room: given.room? }),
+        make: |given| Some(StaffRequest::Follow { room: given.room? }),
     },
-    Command {
+    StaffCommand {
         name: "pause",
         arguments: &[],
         help: "stop every write at once, until resume",
         example: "pause",
         acts: true,
-        make: |_| Some(Request::Pause),
+        make: |_| Some(StaffRequest::Pause),
     },
-    Command {
+    StaffCommand {
         name: "resume",
         arguments: &[],
         help: "go on after pause",
         example: "resume",
         acts: true,
-        make: |_| Some(Request::Resume),
+        make: |_| Some(StaffRequest::Resume),
     },
-    Command {
+    StaffCommand {
         name: "doctor",
         arguments: &[],
         help: "check that everything the service needs is there",
         example: "doctor",
         acts: false,
-        make: |_| Some(Request::Doctor),
+        make: |_| Some(StaffRequest::Doctor),
     },
 ];

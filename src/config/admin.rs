@@ -5,12 +5,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Config, Secret, grammar, report::Report};
+use super::{Config, Secret, grammar, report::ProblemReport};
 
 /// The internal listener.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Admin {
+pub struct AdminSection {
     /// Where probes, metrics and hooks are answered.
     #[schemars(schema_with = "grammar::listen")]
     pub listen: SocketAddr,
@@ -19,14 +19,14 @@ pub struct Admin {
     pub hook_secret: Option<Secret>,
 }
 
-impl Default for Admin {
+impl Default for AdminSection {
     fn default() -> Self {
         Self { listen: (Ipv4Addr::LOCALHOST, 9090).into(), hook_secret: None }
     }
 }
 
 /// The two listeners cannot share a port. Port 0 means any free one and never clashes.
-pub(super) fn check(config: &Config, report: &mut Report<'_>) {
+pub(super) fn check(config: &Config, report: &mut ProblemReport<'_>) {
     let (appservice, admin) = (config.appservice.listen, config.admin.listen);
     let same_address = appservice.ip() == admin.ip() || appservice.ip().is_unspecified() || admin.ip().is_unspecified();
     if report.sound("/appservice/listen") && admin.port() != 0 && appservice.port() == admin.port() && same_address {

@@ -13,7 +13,7 @@ use super::grammar;
 /// The application service side.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Appservice {
+pub struct AppserviceSection {
     /// The registration file, the same that Synapse loads. A relative path starts at the folder of this file.
     #[schemars(schema_with = "grammar::text")]
     pub registration: PathBuf,
@@ -22,7 +22,7 @@ pub struct Appservice {
     pub listen: SocketAddr,
 }
 
-impl Default for Appservice {
+impl Default for AppserviceSection {
     fn default() -> Self {
         Self { registration: PathBuf::from("registration.yaml"), listen: (Ipv4Addr::UNSPECIFIED, 8090).into() }
     }

@@ -6,12 +6,12 @@ use provisioner_policy::Offboarding;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Config, grammar, grammar::duration, report::Report};
+use super::{Config, grammar, grammar::duration, report::ProblemReport};
 
 /// The user pool. Without it the accounts are those that the queue and the roster name.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Cognito {
+pub struct CognitoSection {
     /// The AWS region of the pool.
     #[schemars(schema_with = "grammar::region")]
     pub region: String,
@@ -37,7 +37,7 @@ fn six_hours() -> Duration {
 }
 
 /// A pool's id begins with its region. Emulators need not keep to that.
-pub(super) fn check(config: &Config, report: &mut Report<'_>) {
+pub(super) fn check(config: &Config, report: &mut ProblemReport<'_>) {
     let Some(cognito) = &config.cognito else { return };
     let pool_region = cognito.user_pool_id.split('_').next().unwrap_or_default();
     if cognito.endpoint_url.is_none() && pool_region != cognito.region && report.sound("/cognito/region") {

@@ -8,13 +8,13 @@ use super::{
     Config, grammar,
     grammar::selector,
     nearest::{listed, nearest},
-    report::Report,
+    report::ProblemReport,
 };
 
 /// The Staff room.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Commands {
+pub struct CommandsSection {
     /// The key of a room in `[[rooms]]`.
     #[schemars(schema_with = "grammar::key")]
     pub room: String,
@@ -33,7 +33,7 @@ fn provisioner() -> String {
 }
 
 /// The room must be one of the file's.
-pub(super) fn check(config: &Config, report: &mut Report<'_>) {
+pub(super) fn check(config: &Config, report: &mut ProblemReport<'_>) {
     let Some(commands) = &config.commands else { return };
     let keys: Vec<String> = config.rooms.iter().map(|room| room.key.clone()).collect();
     let all_read = report.sound("/rooms") && (0..keys.len()).all(|index| report.sound(&format!("/rooms/{index}/key")));

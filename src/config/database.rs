@@ -8,7 +8,7 @@ use super::{Secret, grammar};
 /// The service's own database; its tables live in the schema `provisioner` and are migrated at start.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Database {
+pub struct DatabaseSection {
     /// A Postgres URL.
     #[schemars(schema_with = "grammar::postgres_url")]
     pub url: Secret,

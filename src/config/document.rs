@@ -5,19 +5,19 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use toml_edit::{Item, Table, Value as TomlValue};
 
-use super::problem::{Origin, Problem};
+use super::problem::{Problem, ValueOrigin};
 
 /// The merged configuration. Places are addressed by JSON pointer.
 #[derive(Clone, Debug)]
 pub(super) struct Document {
     pub(super) value: Value,
-    pub(super) places: Places,
+    pub(super) places: SourceMap,
 }
 
 /// Where values came from, and how a pointer is written for people.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Places {
-    origins: BTreeMap<String, Origin>,
+pub(super) struct SourceMap {
+    origins: BTreeMap<String, ValueOrigin>,
     /// The `key` of each room, so that a message can say `rooms[staff]`.
     room_keys: Vec<Option<String>>,
 }
@@ -37,16 +37,16 @@ impl Document {
                         .to_owned(),
             }
         })?;
-        let mut reader = Reader { text, origins: BTreeMap::new() };
+        let mut reader = TomlReader { text, origins: BTreeMap::new() };
         let value = reader.table(parsed.as_table(), "");
-        let mut document = Self { value, places: Places { origins: reader.origins, room_keys: Vec::new() } };
+        let mut document = Self { value, places: SourceMap { origins: reader.origins, room_keys: Vec::new() } };
         document.name_rooms();
         Ok(document)
     }
 
     /// Puts a value at `path`, making sections on the way; it hides whatever the file had there. Where something on the
     /// way is not a section nothing is set: that something is reported anyway.
-    pub(super) fn set(&mut self, path: &[String], value: Value, origin: Origin) {
+    pub(super) fn set(&mut self, path: &[String], value: Value, origin: ValueOrigin) {
         let Some((last, parents)) = path.split_last() else { return };
         let mut here = &mut self.value;
         for parent in parents {
@@ -70,9 +70,9 @@ impl Document {
     }
 }
 
-impl Places {
+impl SourceMap {
     /// Where the value at `pointer` came from, or the nearest thing around it.
-    pub(super) fn origin(&self, pointer: &str) -> Origin {
+    pub(super) fn origin(&self, pointer: &str) -> ValueOrigin {
         let mut at = pointer;
         loop {
             if let Some(origin) = self.origins.get(at) {
@@ -80,7 +80,7 @@ impl Places {
             }
             match at.rfind('/') {
                 Some(end) => at = &at[..end],
-                None => return Origin::Absent,
+                None => return ValueOrigin::Absent,
             }
         }
     }
@@ -88,8 +88,8 @@ impl Places {
     /// The line of the file at `pointer` itself.
     pub(super) fn line(&self, pointer: &str) -> Option<usize> {
         match self.origins.get(pointer)? {
-            Origin::File { line, .. } => Some(*line),
-            Origin::Absent | Origin::Variable(_) => None,
+            ValueOrigin::File { line, .. } => Some(*line),
+            ValueOrigin::Absent | ValueOrigin::Variable(_) => None,
         }
     }
 
@@ -121,22 +121,22 @@ pub(super) fn child(at: &str, step: impl std::fmt::Display) -> String {
 pub(super) fn parse_value(text: &str) -> Result<Value, String> {
     let value: TomlValue =
         text.trim().parse().map_err(|error: toml_edit::TomlError| error.message().replace('\n', ", "))?;
-    Ok(Reader { text: "", origins: BTreeMap::new() }.value(&value, ""))
+    Ok(TomlReader { text: "", origins: BTreeMap::new() }.value(&value, ""))
 }
 
 /// The place of a byte offset.
-pub(super) fn origin(text: &str, offset: usize) -> Origin {
+pub(super) fn origin(text: &str, offset: usize) -> ValueOrigin {
     let before = text.as_bytes().iter().take(offset);
-    Origin::File { offset, line: 1 + before.filter(|byte| **byte == b'\n').count() }
+    ValueOrigin::File { offset, line: 1 + before.filter(|byte| **byte == b'\n').count() }
 }
 
 /// Turns TOML into plain values and notes where they stand.
-struct Reader<'a> {
+struct TomlReader<'a> {
     text: &'a str,
-    origins: BTreeMap<String, Origin>,
+    origins: BTreeMap<String, ValueOrigin>,
 }
 
-impl Reader<'_> {
+impl TomlReader<'_> {
     fn note(&mut self, at: &str, span: Option<std::ops::Range<usize>>) {
         if let Some(span) = span {
             self.origins.insert(at.to_owned(), origin(self.text, span.start));

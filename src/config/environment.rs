@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{
     document::{Document, parse_value},
     nearest::nearest,
-    problem::{Origin, Problem},
+    problem::{Problem, ValueOrigin},
     schema,
 };
 
@@ -31,19 +31,19 @@ pub(super) fn apply(
     for (name, text) in variables {
         let result = locate(&name, schema).and_then(|(path, schema)| Ok((path, read(&text, schema)?)));
         match result {
-            Ok((path, value)) => document.set(&path, value, Origin::Variable(name)),
+            Ok((path, value)) => document.set(&path, value, ValueOrigin::Variable(name)),
             Err((text, mend)) => {
-                problems.push(Problem { origin: Origin::Variable(name), key: String::new(), text, mend });
+                problems.push(Problem { origin: ValueOrigin::Variable(name), key: String::new(), text, mend });
             }
         }
     }
     problems
 }
 
-type Refusal = (String, String);
+type VariableFault = (String, String);
 
 /// The path that a variable's name spells, and the schema there.
-fn locate<'a>(name: &str, schema: &'a Value) -> Result<(Vec<String>, &'a Value), Refusal> {
+fn locate<'a>(name: &str, schema: &'a Value) -> Result<(Vec<String>, &'a Value), VariableFault> {
     let mut here = schema;
     let mut path = Vec::new();
     for step in name.strip_prefix(PREFIX).unwrap_or_default().split("__").map(str::to_lowercase) {
@@ -85,7 +85,7 @@ fn here_is_section(schema: Option<&Value>) -> bool {
     schema.is_some_and(|schema| schema.get("properties").is_some())
 }
 
-fn read(text: &str, schema: &Value) -> Result<Value, Refusal> {
+fn read(text: &str, schema: &Value) -> Result<Value, VariableFault> {
     if text.contains(char::REPLACEMENT_CHARACTER) {
         return Err(("the value is not UTF-8".to_owned(), "set it to UTF-8 text".to_owned()));
     }

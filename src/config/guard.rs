@@ -8,12 +8,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Config, grammar, grammar::duration, report::Report, schema};
+use super::{Config, grammar, grammar::duration, report::ProblemReport, schema};
 
 /// Limits of removals, revocations, lowered power and locked accounts, counted per class over a sliding window.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Guard {
+pub struct GuardSection {
     /// How far back is counted.
     #[serde(with = "duration")]
     #[schemars(schema_with = "duration::between::<60, 2_592_000>")]
@@ -32,7 +32,7 @@ pub struct Guard {
     pub exempt: Vec<OwnedUserId>,
 }
 
-impl Default for Guard {
+impl Default for GuardSection {
     fn default() -> Self {
         let GuardLimits { window_seconds, free_removals, max_removals, max_fraction } = GuardLimits::default();
         Self {
@@ -45,7 +45,7 @@ impl Default for Guard {
     }
 }
 
-impl Guard {
+impl GuardSection {
     pub(super) fn limits(&self) -> GuardLimits {
         let Self { window, free_removals, max_removals, max_fraction, exempt: _ } = self;
         GuardLimits {
@@ -62,8 +62,8 @@ fn user_ids(generator: &mut SchemaGenerator) -> Schema {
 }
 
 /// What never asks must not be more than what is always held.
-pub(super) fn check(config: &Config, report: &mut Report<'_>) {
-    let Guard { free_removals, max_removals, .. } = config.guard;
+pub(super) fn check(config: &Config, report: &mut ProblemReport<'_>) {
+    let GuardSection { free_removals, max_removals, .. } = config.guard;
     if free_removals > max_removals && report.sound("/guard/max_removals") {
         report.add(
             "/guard/free_removals",

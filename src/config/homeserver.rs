@@ -9,7 +9,7 @@ use super::grammar;
 /// The homeserver this service provisions.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Homeserver {
+pub struct HomeserverSection {
     /// Where Synapse's client-server and admin API are reached; an internal address.
     #[schemars(schema_with = "grammar::homeserver_url")]
     pub url: String,

@@ -10,14 +10,14 @@ use super::grammar::duration;
 /// The mirror of the managed rooms.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Mirror {
+pub struct MirrorSection {
     /// How often each room is read again, in case a push was lost.
     #[serde(with = "duration")]
     #[schemars(schema_with = "duration::between::<1, 86_400>")]
     pub resync_interval: Duration,
 }
 
-impl Default for Mirror {
+impl Default for MirrorSection {
     fn default() -> Self {
         Self { resync_interval: Duration::from_secs(5 * 60) }
     }

@@ -37,26 +37,26 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use self::{
-    admin::Admin,
-    appservice::Appservice,
-    cognito::Cognito,
-    commands::Commands,
-    database::Database,
+    admin::AdminSection,
+    appservice::AppserviceSection,
+    cognito::CognitoSection,
+    commands::CommandsSection,
+    database::DatabaseSection,
     environment::{PREFIX, variables},
-    guard::Guard,
-    homeserver::Homeserver,
-    mirror::Mirror,
-    modes::Modes,
-    problem::{ConfigErrors, Origin, Problem},
-    queue::Queue,
+    guard::GuardSection,
+    homeserver::HomeserverSection,
+    mirror::MirrorSection,
+    modes::ModesSection,
+    problem::{ConfigErrors, Problem, ValueOrigin},
+    queue::QueueSection,
     registration::{Namespace, Namespaces, Registration},
-    rooms::{Power, Room},
-    roster::Roster,
+    rooms::{PowerEntry, RoomSection},
+    roster::RosterSection,
     schema::schema,
     secret::Secret,
-    server_admins::ServerAdmins,
+    server_admins::ServerAdminsSection,
 };
-use self::{document::Document, grammar::Facts, report::Report};
+use self::{document::Document, grammar::GrammarContext, report::ProblemReport};
 
 /// The whole configuration, valid.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -65,30 +65,30 @@ pub struct Config {
     /// The stack this is, for example production. It is stamped into the database; another one refuses to start.
     #[schemars(schema_with = "grammar::environment")]
     pub environment: String,
-    pub homeserver: Homeserver,
+    pub homeserver: HomeserverSection,
     #[serde(default)]
-    pub appservice: Appservice,
+    pub appservice: AppserviceSection,
     #[serde(default)]
-    pub admin: Admin,
-    pub database: Database,
+    pub admin: AdminSection,
+    pub database: DatabaseSection,
     #[serde(default)]
-    pub roster: Option<Roster>,
+    pub roster: Option<RosterSection>,
     #[serde(default)]
-    pub cognito: Option<Cognito>,
+    pub cognito: Option<CognitoSection>,
     #[serde(default)]
-    pub queue: Option<Queue>,
+    pub queue: Option<QueueSection>,
     #[serde(default)]
-    pub mirror: Mirror,
+    pub mirror: MirrorSection,
     #[serde(default)]
-    pub commands: Option<Commands>,
+    pub commands: Option<CommandsSection>,
     #[serde(default)]
-    pub modes: Modes,
+    pub modes: ModesSection,
     #[serde(default)]
-    pub guard: Guard,
+    pub guard: GuardSection,
     #[serde(default)]
-    pub server_admins: Option<ServerAdmins>,
+    pub server_admins: Option<ServerAdminsSection>,
     #[serde(default)]
-    pub rooms: Vec<Room>,
+    pub rooms: Vec<RoomSection>,
 }
 
 /// Whether every room must have its id.
@@ -109,7 +109,7 @@ impl Config {
     ) -> Result<Self, ConfigErrors> {
         let text = std::fs::read_to_string(path).map_err(|error| {
             let problem = Problem {
-                origin: Origin::Absent,
+                origin: ValueOrigin::Absent,
                 key: String::new(),
                 text: format!("the file cannot be read: {error}"),
                 mend: "give the path of the configuration file; provisioner.example.toml is one to start from"
@@ -132,9 +132,9 @@ impl Config {
         let mut problems = environment::apply(&mut document, &schema(), variables);
 
         let schema = schema::resolved();
-        let mut report = Report::new(&document.places);
+        let mut report = ProblemReport::new(&document.places);
         let mut value = secret::read_secret_files(&document, &schema, base, &mut report);
-        let facts = Facts::of(&value);
+        let facts = GrammarContext::of(&value);
         structure::check(&mut value, &schema, &facts, &mut report);
         match serde_json::from_value::<Self>(value) {
             Ok(config) => {
@@ -166,7 +166,7 @@ impl Config {
             server_name: self.homeserver.server_name.to_string(),
             bot: bot_mxid.to_owned(),
             exempt: self.guard.exempt.iter().map(ToString::to_string).collect(),
-            rooms: self.rooms.iter().filter_map(Room::policy).collect(),
+            rooms: self.rooms.iter().filter_map(RoomSection::policy).collect(),
             server_admins: self.server_admins.as_ref().map(|admins| admins.grant.clone()).unwrap_or_default(),
             modes: self.modes.into(),
             guard: self.guard.limits(),

@@ -10,7 +10,7 @@ use super::schema;
 /// The mode of each class of action. Everything left out is observe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Modes {
+pub struct ModesSection {
     /// Accounts are created, locked and deactivated.
     #[schemars(schema_with = "mode")]
     pub accounts: Mode,
@@ -31,7 +31,7 @@ pub struct Modes {
     pub server_admins: Mode,
 }
 
-impl Modes {
+impl ModesSection {
     /// Each class by its key, in the order of the file.
     pub fn classes(&self) -> [(&'static str, Mode); 6] {
         let Self { accounts, joins, removals, power_levels, room_state, server_admins } = *self;
@@ -46,9 +46,9 @@ impl Modes {
     }
 }
 
-impl From<Modes> for provisioner_policy::Modes {
-    fn from(modes: Modes) -> Self {
-        let Modes { accounts, joins, removals, power_levels, room_state, server_admins } = modes;
+impl From<ModesSection> for provisioner_policy::Modes {
+    fn from(modes: ModesSection) -> Self {
+        let ModesSection { accounts, joins, removals, power_levels, room_state, server_admins } = modes;
         Self { accounts, joins, removals, power_levels, room_state, server_admins }
     }
 }

@@ -8,10 +8,10 @@ use serde_yaml_ng::Value;
 use super::{Namespace, Namespaces};
 
 /// Takes a problem: the key or value it is about, what is wrong, and the mend.
-pub(super) type Refuse<'a> = dyn FnMut(&str, String, String) + 'a;
+pub(super) type RefuseNamespace<'a> = dyn FnMut(&str, String, String) + 'a;
 
 /// Reads `namespaces` and reports what is wrong with them.
-pub(super) fn read(value: Option<&Value>, server_name: &ServerName, refuse: &mut Refuse<'_>) -> Namespaces {
+pub(super) fn read(value: Option<&Value>, server_name: &ServerName, refuse: &mut RefuseNamespace<'_>) -> Namespaces {
     let Some(value @ Value::Mapping(_)) = value else {
         refuse(
             "namespaces",
@@ -31,7 +31,7 @@ pub(super) fn read(value: Option<&Value>, server_name: &ServerName, refuse: &mut
     Namespaces { users: list("users"), rooms: list("rooms"), aliases: list("aliases") }
 }
 
-fn parse_list(kind: &str, value: Option<&Value>, refuse: &mut Refuse<'_>) -> Vec<Namespace> {
+fn parse_list(kind: &str, value: Option<&Value>, refuse: &mut RefuseNamespace<'_>) -> Vec<Namespace> {
     let entries = match value {
         None | Some(Value::Null) => return Vec::new(),
         Some(Value::Sequence(entries)) => entries.as_slice(),
@@ -59,7 +59,7 @@ fn parse_list(kind: &str, value: Option<&Value>, refuse: &mut Refuse<'_>) -> Vec
     namespaces
 }
 
-fn check(name: &str, kind: &str, namespace: &Namespace, server: &ServerName, refuse: &mut Refuse<'_>) {
+fn check(name: &str, kind: &str, namespace: &Namespace, server: &ServerName, refuse: &mut RefuseNamespace<'_>) {
     // Synapse matches from the start, as Python's `re.match` does.
     let Ok(regex) = Regex::new(&format!("^(?:{})", namespace.regex)) else {
         refuse(

@@ -8,7 +8,7 @@ use std::{
 
 /// Where a value came from. The order is that of the report: the file from top to bottom, what the file lacks, variables.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Origin {
+pub enum ValueOrigin {
     /// A place in the file: byte offset and line number (from 1).
     File { offset: usize, line: usize },
     /// Nowhere: a section or key that should be in the file.
@@ -20,7 +20,7 @@ pub enum Origin {
 /// One thing to mend. Never holds the value of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    pub origin: Origin,
+    pub origin: ValueOrigin,
     /// The key in dotted form, for example `rooms[staff].id`. Empty when the whole file is meant.
     pub key: String,
     /// What is wrong, a sentence that reads alone.
@@ -31,12 +31,12 @@ pub struct Problem {
 
 /// What a grammar says about a value it refuses. `text` continues the sentence `key = "value" …`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(super) struct ValueFault {
     pub(super) text: String,
     pub(super) mend: String,
 }
 
-impl Fault {
+impl ValueFault {
     pub(super) fn new(text: impl Into<String>, mend: impl Into<String>) -> Self {
         Self { text: text.into(), mend: mend.into() }
     }
@@ -73,9 +73,9 @@ impl fmt::Display for ConfigErrors {
         for (index, problem) in self.problems.iter().enumerate() {
             write!(f, "\n{:>3}. ", index + 1)?;
             match &problem.origin {
-                Origin::File { line, .. } => write!(f, "{name}:{line}: ")?,
-                Origin::Absent => write!(f, "{name}: ")?,
-                Origin::Variable(variable) => write!(f, "{variable}: ")?,
+                ValueOrigin::File { line, .. } => write!(f, "{name}:{line}: ")?,
+                ValueOrigin::Absent => write!(f, "{name}: ")?,
+                ValueOrigin::Variable(variable) => write!(f, "{variable}: ")?,
             }
             write!(f, "{}\n     → {}", problem.text, problem.mend)?;
         }

@@ -10,7 +10,7 @@ use super::{grammar, grammar::duration};
 /// The queue of confirmed sign-ups.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Queue {
+pub struct QueueSection {
     /// The URL of the queue.
     #[schemars(schema_with = "grammar::http_url")]
     pub url: String,

@@ -11,7 +11,7 @@ use super::{
     ConfigErrors, Problem, Secret,
     grammar::{check_http_url, looks_like_subject},
     namespaces,
-    problem::Origin,
+    problem::ValueOrigin,
     report::without_passwords,
 };
 
@@ -55,8 +55,9 @@ pub struct Namespace {
 impl Registration {
     /// Reads and checks the registration at `path` for a homeserver of the given name.
     pub fn load(path: &Path, server_name: &ServerName) -> Result<Self, ConfigErrors> {
-        let read = std::fs::read_to_string(path)
-            .map_err(|error| vec![problem(Origin::Absent, "", format!("the file cannot be read: {error}"), MAKE_ONE)]);
+        let read = std::fs::read_to_string(path).map_err(|error| {
+            vec![problem(ValueOrigin::Absent, "", format!("the file cannot be read: {error}"), MAKE_ONE)]
+        });
         read.and_then(|text| Self::read(&text, server_name)).map_err(|problems| ConfigErrors::new(path, problems))
     }
 
@@ -80,11 +81,12 @@ impl Registration {
     fn read(text: &str, server_name: &ServerName) -> Result<Self, Vec<Problem>> {
         let mapping = match serde_yaml_ng::from_str::<Value>(text) {
             Ok(Value::Mapping(mapping)) => mapping,
-            Ok(_) => return Err(vec![problem(Origin::Absent, "", "this is not a registration", MAKE_ONE)]),
+            Ok(_) => return Err(vec![problem(ValueOrigin::Absent, "", "this is not a registration", MAKE_ONE)]),
             Err(error) => {
-                let origin = error
-                    .location()
-                    .map_or(Origin::Absent, |place| Origin::File { offset: place.index(), line: place.line() });
+                let origin = error.location().map_or(ValueOrigin::Absent, |place| ValueOrigin::File {
+                    offset: place.index(),
+                    line: place.line(),
+                });
                 return Err(vec![problem(
                     origin,
                     "",
@@ -93,23 +95,23 @@ impl Registration {
                 )]);
             }
         };
-        let mut reader = Reader { text, mapping: &mapping, problems: Vec::new() };
+        let mut reader = RegistrationReader { text, mapping: &mapping, problems: Vec::new() };
         let registration = reader.registration(server_name);
         if reader.problems.is_empty() { Ok(registration) } else { Err(reader.problems) }
     }
 }
 
-fn problem(origin: Origin, key: &str, text: impl Into<String>, mend: impl Into<String>) -> Problem {
+fn problem(origin: ValueOrigin, key: &str, text: impl Into<String>, mend: impl Into<String>) -> Problem {
     Problem { origin, key: key.to_owned(), text: text.into(), mend: mend.into() }
 }
 
-struct Reader<'a> {
+struct RegistrationReader<'a> {
     text: &'a str,
     mapping: &'a Mapping,
     problems: Vec<Problem>,
 }
 
-impl Reader<'_> {
+impl RegistrationReader<'_> {
     fn registration(&mut self, server_name: &ServerName) -> Registration {
         let id = self.string("id", "any name, for example phenom-provisioner");
         let url = self.url();
@@ -220,15 +222,15 @@ fn in_localpart(byte: u8) -> bool {
 
 /// The first line with a key, or with a value. The parser does not keep places, and the lines of a registration are
 /// distinct enough; without a match the place is the whole file.
-fn line_of(text: &str, place: &str) -> Origin {
+fn line_of(text: &str, place: &str) -> ValueOrigin {
     let mut offset = 0;
     for (index, line) in text.split_inclusive('\n').enumerate() {
         let content = line.split(" #").next().unwrap_or_default().trim_matches(|c: char| c.is_whitespace() || c == '-');
         let (key, value) = content.split_once(':').unwrap_or((content, ""));
         if [key, value.trim()].iter().any(|part| part.trim_matches(['"', '\'']) == place) {
-            return Origin::File { offset, line: index + 1 };
+            return ValueOrigin::File { offset, line: index + 1 };
         }
         offset += line.len();
     }
-    Origin::Absent
+    ValueOrigin::Absent
 }

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, btree_map::Entry};
 
 use provisioner_policy::Selector;
 
-use super::{Config, Room, RoomIds, admin, cognito, commands, document::child, guard, report::Report};
+use super::{Config, RoomIds, RoomSection, admin, cognito, commands, document::child, guard, report::ProblemReport};
 
 /// Every rule that needs more than one value.
-pub(super) fn check(config: &Config, room_ids: RoomIds, report: &mut Report<'_>) {
+pub(super) fn check(config: &Config, room_ids: RoomIds, report: &mut ProblemReport<'_>) {
     check_sources(config, report);
     admin::check(config, report);
     cognito::check(config, report);
@@ -17,7 +17,7 @@ pub(super) fn check(config: &Config, room_ids: RoomIds, report: &mut Report<'_>)
     check_rooms(&config.rooms, room_ids, report);
 }
 
-fn check_sources(config: &Config, report: &mut Report<'_>) {
+fn check_sources(config: &Config, report: &mut ProblemReport<'_>) {
     if config.roster.is_none() && config.cognito.is_none() && config.queue.is_none() {
         report.add(
             "/roster",
@@ -28,7 +28,7 @@ fn check_sources(config: &Config, report: &mut Report<'_>) {
 }
 
 /// A selector that no source can answer would empty its rooms.
-fn check_selectors(config: &Config, report: &mut Report<'_>) {
+fn check_selectors(config: &Config, report: &mut ProblemReport<'_>) {
     let roster = config.roster.is_some() || !report.sound("/roster");
     let cognito = config.cognito.is_some() || !report.sound("/cognito");
     for (at, selectors) in selector_lists(config) {
@@ -67,7 +67,7 @@ fn selector_lists(config: &Config) -> Vec<(String, &[Selector])> {
     lists
 }
 
-fn check_rooms(rooms: &[Room], room_ids: RoomIds, report: &mut Report<'_>) {
+fn check_rooms(rooms: &[RoomSection], room_ids: RoomIds, report: &mut ProblemReport<'_>) {
     check_distinct(
         rooms.iter().enumerate().map(|(index, room)| (format!("/rooms/{index}/key"), room.key.as_str())),
         "key",
@@ -94,7 +94,7 @@ fn check_rooms(rooms: &[Room], room_ids: RoomIds, report: &mut Report<'_>) {
 }
 
 /// Two rooms with one key or one id would be steered by two policies.
-fn check_distinct<'a>(values: impl Iterator<Item = (String, &'a str)>, key: &str, report: &mut Report<'_>) {
+fn check_distinct<'a>(values: impl Iterator<Item = (String, &'a str)>, key: &str, report: &mut ProblemReport<'_>) {
     let mut first: BTreeMap<&str, String> = BTreeMap::new();
     for (at, value) in values {
         if !report.sound(&at) {
@@ -116,7 +116,7 @@ fn check_distinct<'a>(values: impl Iterator<Item = (String, &'a str)>, key: &str
     }
 }
 
-fn check_levels(room: &Room, room_at: &str, report: &mut Report<'_>) {
+fn check_levels(room: &RoomSection, room_at: &str, report: &mut ProblemReport<'_>) {
     let mut seen = Vec::new();
     for (number, power) in room.power.iter().enumerate() {
         let at = format!("{room_at}/power/{number}/level");

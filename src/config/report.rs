@@ -9,22 +9,22 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::{
-    document::Places,
-    problem::{Fault, Problem},
+    document::SourceMap,
+    problem::{Problem, ValueFault},
 };
 
 /// The problems so far, and which places have one.
 #[derive(Debug)]
-pub(super) struct Report<'a> {
-    pub(super) places: &'a Places,
+pub(super) struct ProblemReport<'a> {
+    pub(super) places: &'a SourceMap,
     problems: Vec<Problem>,
     unsound: BTreeSet<String>,
     /// Secrets read from a file, with the key that named the file.
     named_by: BTreeMap<String, String>,
 }
 
-impl<'a> Report<'a> {
-    pub(super) fn new(places: &'a Places) -> Self {
+impl<'a> ProblemReport<'a> {
+    pub(super) fn new(places: &'a SourceMap) -> Self {
         Self { places, problems: Vec::new(), unsound: BTreeSet::new(), named_by: BTreeMap::new() }
     }
 
@@ -63,7 +63,7 @@ impl<'a> Report<'a> {
     }
 
     /// Reports a value that some rule refuses. `shown` is the value where it may be shown.
-    pub(super) fn refuse(&mut self, pointer: &str, shown: Option<&Value>, fault: Fault) {
+    pub(super) fn refuse(&mut self, pointer: &str, shown: Option<&Value>, fault: ValueFault) {
         let name = self.places.name(pointer);
         let subject = match shown {
             Some(value) => format!("{name} = {}", shown_value(value)),

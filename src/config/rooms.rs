@@ -10,7 +10,7 @@ use super::{grammar, grammar::selector};
 /// One managed room.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Room {
+pub struct RoomSection {
     /// The short name used in plans, metrics and commands.
     #[schemars(schema_with = "grammar::key")]
     pub key: String,
@@ -32,7 +32,7 @@ pub struct Room {
     pub on_leave: OnLeave,
     /// Power levels; the highest that matches counts. Left out, power levels are left alone.
     #[serde(default)]
-    pub power: Vec<Power>,
+    pub power: Vec<PowerEntry>,
     /// The room's name. This and the following settings are enforced only if given.
     #[serde(default)]
     #[schemars(schema_with = "grammar::text")]
@@ -57,7 +57,7 @@ pub struct Room {
 /// A power level for the people that any of the selectors names.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Power {
+pub struct PowerEntry {
     /// The level. The bot can only take away levels below its own, which is normally 100.
     #[schemars(
         range(min = 0, max = 99),
@@ -74,7 +74,7 @@ fn respect() -> OnLeave {
     OnLeave::Respect
 }
 
-impl Room {
+impl RoomSection {
     /// What happens to people in the room who do not belong.
     pub fn unlisted(&self) -> Unlisted {
         match self.unlisted {
@@ -96,7 +96,7 @@ impl Room {
             on_leave: *on_leave,
             power: power
                 .iter()
-                .map(|Power { level, grant }| PowerGrant { level: *level, grant: grant.clone() })
+                .map(|PowerEntry { level, grant }| PowerGrant { level: *level, grant: grant.clone() })
                 .collect(),
             settings: RoomSettings { name, topic, join_rule, history_visibility, guest_access },
         })

@@ -14,7 +14,7 @@ const DEFAULT_QUERY: &str = "SELECT u.id::text AS subject, t.name AS team, tm.ro
 /// The database where teams live. A read-only role is enough.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Roster {
+pub struct RosterSection {
     /// A Postgres URL; without one it is that of `[database]`.
     #[schemars(schema_with = "grammar::postgres_url")]
     pub url: Secret,
@@ -30,7 +30,7 @@ pub struct Roster {
     pub notify_channel: Option<String>,
 }
 
-impl Default for Roster {
+impl Default for RosterSection {
     fn default() -> Self {
         Self {
             url: Secret::default(),

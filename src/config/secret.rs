@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{
     document::{Document, child},
-    report::{Report, without_passwords},
+    report::{ProblemReport, without_passwords},
     schema,
 };
 
@@ -50,7 +50,12 @@ impl JsonSchema for Secret {
 
 /// Puts the content of every secret's file in the place of the secret, so that everything after sees only `KEY`.
 /// Relative paths start at `base`. Returns the changed tree.
-pub(super) fn read_secret_files(document: &Document, schema: &Value, base: &Path, report: &mut Report<'_>) -> Value {
+pub(super) fn read_secret_files(
+    document: &Document,
+    schema: &Value,
+    base: &Path,
+    report: &mut ProblemReport<'_>,
+) -> Value {
     let mut value = document.value.clone();
     if let Some(sections) = value.as_object_mut() {
         for (name, section) in sections {
@@ -64,7 +69,13 @@ pub(super) fn read_secret_files(document: &Document, schema: &Value, base: &Path
     value
 }
 
-fn read_secret_file(section: &mut Map<String, Value>, at: &str, key: &str, base: &Path, report: &mut Report<'_>) {
+fn read_secret_file(
+    section: &mut Map<String, Value>,
+    at: &str,
+    key: &str,
+    base: &Path,
+    report: &mut ProblemReport<'_>,
+) {
     let file_key = schema::file_key(key);
     let Some(file) = section.remove(&file_key) else { return };
     let (secret, named_by) = (child(at, key), child(at, &file_key));
@@ -104,11 +115,11 @@ fn read_secret_file(section: &mut Map<String, Value>, at: &str, key: &str, base:
     }
 }
 
-fn describe_place(report: &Report<'_>, pointer: &str) -> String {
-    use super::problem::Origin;
+fn describe_place(report: &ProblemReport<'_>, pointer: &str) -> String {
+    use super::problem::ValueOrigin;
     match report.places.origin(pointer) {
-        Origin::File { line, .. } => format!("line {line}"),
-        Origin::Variable(name) => name,
-        Origin::Absent => "elsewhere".to_owned(),
+        ValueOrigin::File { line, .. } => format!("line {line}"),
+        ValueOrigin::Variable(name) => name,
+        ValueOrigin::Absent => "elsewhere".to_owned(),
     }
 }

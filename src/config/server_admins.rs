@@ -9,7 +9,7 @@ use super::grammar::selector;
 /// Server admins. Without this section the admin flag is left alone.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ServerAdmins {
+pub struct ServerAdminsSection {
     /// Who is a server admin; everybody else, not exempt, is not.
     #[serde(deserialize_with = "selector::deserialize")]
     #[schemars(schema_with = "selector::list")]

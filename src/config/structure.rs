@@ -5,22 +5,22 @@ use serde_json::{Map, Value};
 
 use super::{
     document::child,
-    grammar::{self, Facts},
+    grammar::{self, GrammarContext},
     nearest::{alike, choice, listed, nearest},
-    problem::Fault,
-    report::{Report, shown_value},
+    problem::ValueFault,
+    report::{ProblemReport, shown_value},
     schema::{self, GRAMMAR, MEND},
 };
 
 /// Checks and repairs `value`. Afterwards the value has the form the schema asks for.
-pub(super) fn check(value: &mut Value, schema: &Value, facts: &Facts, report: &mut Report<'_>) {
+pub(super) fn check(value: &mut Value, schema: &Value, facts: &GrammarContext, report: &mut ProblemReport<'_>) {
     Structure { root: schema, facts, report }.value(value, schema, "");
 }
 
 struct Structure<'a, 'b> {
     root: &'a Value,
-    facts: &'a Facts,
-    report: &'a mut Report<'b>,
+    facts: &'a GrammarContext,
+    report: &'a mut ProblemReport<'b>,
 }
 
 impl Structure<'_, '_> {
@@ -136,7 +136,7 @@ fn line(key: &str, schema: &Value) -> String {
     }
 }
 
-fn wrong_type(value: &Value, schema: &Value) -> Option<Fault> {
+fn wrong_type(value: &Value, schema: &Value) -> Option<ValueFault> {
     let expected = schema.get("type").and_then(Value::as_str)?;
     let fits = match expected {
         "string" => value.is_string(),
@@ -162,7 +162,7 @@ fn wrong_type(value: &Value, schema: &Value) -> Option<Fault> {
             ("string", _) => "write a text in quotes".to_owned(),
             _ => format!("write for example {example}"),
         };
-        Fault::new(format!("is not {}", type_name(expected)), mend)
+        ValueFault::new(format!("is not {}", type_name(expected)), mend)
     })
 }
 
@@ -177,23 +177,23 @@ fn type_name(name: &str) -> &'static str {
     }
 }
 
-fn out_of_range(value: &Value, schema: &Value) -> Option<Fault> {
+fn out_of_range(value: &Value, schema: &Value) -> Option<ValueFault> {
     if let Some(options) = schema.get("enum").and_then(Value::as_array)
         && !options.contains(value)
     {
         let names: Vec<&str> = options.iter().filter_map(Value::as_str).collect();
         let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
         let mend = choice(value.as_str().unwrap_or_default(), names.iter().copied());
-        return Some(Fault::new(format!("is not one of {}", listed(&quoted, "and")), mend));
+        return Some(ValueFault::new(format!("is not one of {}", listed(&quoted, "and")), mend));
     }
     if let Some(text) = value.as_str() {
         let blank = schema.get("minLength").is_some() && text.trim().is_empty();
-        return blank.then(|| Fault::new("is empty", "give it a value, or leave the key out if it is optional"));
+        return blank.then(|| ValueFault::new("is empty", "give it a value, or leave the key out if it is optional"));
     }
     if let Some(values) = value.as_array() {
         let empty = schema.get("minItems").is_some() && values.is_empty();
         return empty
-            .then(|| Fault::new("is an empty list", "list at least one, or leave the key out if it is optional"));
+            .then(|| ValueFault::new("is an empty list", "list at least one, or leave the key out if it is optional"));
     }
     let number = value.as_f64()?;
     let bound = |keyword: &str| schema.get(keyword).and_then(Value::as_f64);
@@ -204,7 +204,7 @@ fn out_of_range(value: &Value, schema: &Value) -> Option<Fault> {
             (Some(low), None) => format!("is less than {low}"),
             (None, high) => format!("is more than {}", high.unwrap_or_default()),
         };
-        return Some(Fault::new(text, "write a number within the bounds"));
+        return Some(ValueFault::new(text, "write a number within the bounds"));
     }
     None
 }

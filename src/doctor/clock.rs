@@ -51,7 +51,7 @@ pub(super) fn compare(database: Option<Ahead>, synapse: Option<Ahead>) -> Vec<Fi
 
 #[cfg(test)]
 mod tests {
-    use super::super::Status;
+    use super::super::FindingStatus;
     use super::*;
 
     fn ahead(seconds: i64) -> Ahead {
@@ -77,12 +77,12 @@ mod tests {
                 "the clock of Synapse is 6 s ahead of this machine's"
             ]
         );
-        assert!(findings.iter().all(|finding| finding.status == Status::Warn));
+        assert!(findings.iter().all(|finding| finding.status == FindingStatus::Warn));
     }
 
     #[test]
     fn clocks_that_agree_pass_and_those_that_are_not_known_are_skipped() {
-        assert_eq!(compare(Some(ahead(2)), None)[0].status, Status::Pass);
-        assert_eq!(compare(None, None)[0].status, Status::Skip);
+        assert_eq!(compare(Some(ahead(2)), None)[0].status, FindingStatus::Pass);
+        assert_eq!(compare(None, None)[0].status, FindingStatus::Skip);
     }
 }

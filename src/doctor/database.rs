@@ -16,7 +16,7 @@ use crate::postgres;
 
 /// What was found, and what the database's clock said.
 #[derive(Default)]
-pub(super) struct Examined {
+pub(super) struct DatabaseExamined {
     pub(super) findings: Vec<Finding>,
     /// Of the pool, as the database knows it.
     pub(super) listing: Option<Finding>,
@@ -24,8 +24,8 @@ pub(super) struct Examined {
 }
 
 /// Looks at the database of `database.url`.
-pub(super) async fn examine(config: &Config) -> Examined {
-    let mut examined = Examined::default();
+pub(super) async fn examine(config: &Config) -> DatabaseExamined {
+    let mut examined = DatabaseExamined::default();
     match connect(config.database.url.expose()).await {
         Ok(connection) => match tokio::time::timeout(PATIENCE, look(connection, config, &mut examined)).await {
             Ok(Ok(())) => {}
@@ -71,7 +71,7 @@ pub(super) fn plain(error: &sqlx::Error) -> String {
     }
 }
 
-async fn look(mut connection: PgConnection, config: &Config, examined: &mut Examined) -> sqlx::Result<()> {
+async fn look(mut connection: PgConnection, config: &Config, examined: &mut DatabaseExamined) -> sqlx::Result<()> {
     let asked = SystemTime::now();
     let now = sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#).fetch_one(&mut connection).await?;
     examined.clock = Some(Ahead::of(now, asked, SystemTime::now()));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::PgConnection;
 
 use super::Finding;
-use crate::config::{Cognito, Config};
+use crate::config::{CognitoSection, Config};
 
 const CHECK: &str = "listing";
 
@@ -17,7 +17,7 @@ const SOON: Duration = Duration::from_secs(10 * 60);
 
 /// What the database knows of listings.
 #[derive(sqlx::FromRow)]
-struct Known {
+struct KnownListing {
     /// Age in seconds of the last one that was whole, and how many users it had.
     age: Option<i64>,
     users: Option<i64>,
@@ -32,7 +32,7 @@ pub(super) async fn examine(connection: &mut PgConnection, config: &Config) -> s
     if !sqlx::query_scalar::<_, bool>(there).fetch_one(&mut *connection).await? {
         return Ok(None);
     }
-    let known = sqlx::query_as::<_, Known>(
+    let known = sqlx::query_as::<_, KnownListing>(
         "SELECT whole.age, whole.users, newest.trouble
          FROM (SELECT 1) AS one
          LEFT JOIN (SELECT extract(epoch FROM clock_timestamp() - completed_at)::bigint AS age, users
@@ -48,7 +48,7 @@ pub(super) fn skipped(config: &Config) -> Option<Finding> {
     config.cognito.is_some().then(|| Finding::skip(CHECK, "needs the database, migrated"))
 }
 
-fn judge(known: &Known, cognito: &Cognito) -> Finding {
+fn judge(known: &KnownListing, cognito: &CognitoSection) -> Finding {
     let stumbles = known.trouble.as_ref().map(|trouble| format!("; the newest one stumbles: {trouble}"));
     let stumbles = stumbles.unwrap_or_default();
     let Some(age) = known.age.and_then(|age| u64::try_from(age.max(0)).ok()).map(Duration::from_secs) else {
@@ -80,18 +80,18 @@ fn ago(time: Duration) -> String {
 mod tests {
     use provisioner_policy::Offboarding;
 
-    use super::super::Status;
+    use super::super::FindingStatus;
     use super::*;
 
-    fn judged(age: Option<i64>, trouble: Option<&str>) -> (Status, String) {
-        let cognito = Cognito {
+    fn judged(age: Option<i64>, trouble: Option<&str>) -> (FindingStatus, String) {
+        let cognito = CognitoSection {
             region: "us-east-1".to_owned(),
             user_pool_id: "us-east-1_x".to_owned(),
             listing_interval: Duration::from_secs(6 * 3600),
             endpoint_url: None,
             offboarding: Offboarding::default(),
         };
-        let known = Known { age, users: age.map(|_| 7), trouble: trouble.map(str::to_owned) };
+        let known = KnownListing { age, users: age.map(|_| 7), trouble: trouble.map(str::to_owned) };
         let finding = judge(&known, &cognito);
         (finding.status, finding.text)
     }
@@ -99,9 +99,9 @@ mod tests {
     #[test]
     fn a_listing_is_late_after_two_intervals_and_says_what_it_stumbles_over() {
         let text = "the pool was last listed whole 11 h ago, 7 users";
-        assert_eq!(judged(Some(11 * 3600), None), (Status::Pass, text.to_owned()));
+        assert_eq!(judged(Some(11 * 3600), None), (FindingStatus::Pass, text.to_owned()));
         let text = "the pool was last listed whole 3 days ago, 7 users, and should be every 6 h; the newest one stumbles: slow";
-        assert_eq!(judged(Some(3 * 86_400), Some("slow")), (Status::Warn, text.to_owned()));
-        assert_eq!(judged(None, None), (Status::Warn, "the pool was never listed whole".to_owned()));
+        assert_eq!(judged(Some(3 * 86_400), Some("slow")), (FindingStatus::Warn, text.to_owned()));
+        assert_eq!(judged(None, None), (FindingStatus::Warn, "the pool was never listed whole".to_owned()));
     }
 }

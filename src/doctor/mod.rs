@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Finding {
     /// The kind of thing, a name that stays the same.
     pub check: &'static str,
-    pub status: Status,
+    pub status: FindingStatus,
     /// What is so, a sentence that reads alone.
     pub text: String,
     /// What to do about it.
@@ -44,7 +44,7 @@ pub struct Finding {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Status {
+pub enum FindingStatus {
     Pass,
     /// Works, and somebody should know.
     Warn,
@@ -55,19 +55,19 @@ pub enum Status {
 
 impl Finding {
     fn pass(check: &'static str, text: impl Into<String>) -> Self {
-        Self { check, status: Status::Pass, text: text.into(), mend: None }
+        Self { check, status: FindingStatus::Pass, text: text.into(), mend: None }
     }
 
     fn warn(check: &'static str, text: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { check, status: Status::Warn, text: text.into(), mend: Some(mend.into()) }
+        Self { check, status: FindingStatus::Warn, text: text.into(), mend: Some(mend.into()) }
     }
 
     fn fail(check: &'static str, text: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { check, status: Status::Fail, text: text.into(), mend: Some(mend.into()) }
+        Self { check, status: FindingStatus::Fail, text: text.into(), mend: Some(mend.into()) }
     }
 
     fn skip(check: &'static str, text: impl Into<String>) -> Self {
-        Self { check, status: Status::Skip, text: text.into(), mend: None }
+        Self { check, status: FindingStatus::Skip, text: text.into(), mend: None }
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::selectors::selectors;
 use super::{Finding, PATIENCE};
-use crate::config::{Cognito, Config};
+use crate::config::{CognitoSection, Config};
 use crate::sources::{Directory, DirectoryError, PoolPage};
 
 const CHECK: &str = "pool";
@@ -94,11 +94,11 @@ fn alone(finding: Finding, groups: &BTreeMap<&str, Vec<String>>) -> Vec<Finding>
     [finding].into_iter().chain(skipped).collect()
 }
 
-fn silent(check: &'static str, what: &str, cognito: &Cognito, bound: Duration) -> Finding {
+fn silent(check: &'static str, what: &str, cognito: &CognitoSection, bound: Duration) -> Finding {
     Finding::fail(check, format!("{what}: no answer within {bound:?}"), way_to(cognito))
 }
 
-fn way_to(cognito: &Cognito) -> &'static str {
+fn way_to(cognito: &CognitoSection) -> &'static str {
     if cognito.endpoint_url.is_some() {
         "start what is at cognito.endpoint_url, or mend or remove that key: it is for emulators"
     } else {
@@ -107,7 +107,7 @@ fn way_to(cognito: &Cognito) -> &'static str {
     }
 }
 
-fn failed(check: &'static str, error: &DirectoryError, cognito: &Cognito) -> Finding {
+fn failed(check: &'static str, error: &DirectoryError, cognito: &CognitoSection) -> Finding {
     match error {
         DirectoryError::Unreachable(fault) => {
             Finding::fail(check, format!("the user pool cannot be reached: {fault}"), way_to(cognito))

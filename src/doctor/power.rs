@@ -127,7 +127,7 @@ mod tests {
     use provisioner_policy::{OnLeave, PowerGrant, RoomSettings, Selector};
     use serde_json::{Value, json, value::to_raw_value};
 
-    use super::super::Status;
+    use super::super::FindingStatus;
     use super::*;
     use crate::homeserver::StateEvent;
 
@@ -154,7 +154,7 @@ mod tests {
         Levels::read(&event(json!({ "room_version": version })), Some(power))
     }
 
-    fn found(room: &RoomPolicy, modes: Modes, levels: &Levels) -> (Status, String) {
+    fn found(room: &RoomPolicy, modes: Modes, levels: &Levels) -> (FindingStatus, String) {
         let exempt = ["@exempt:x".to_owned()];
         let finding = examine(room, modes, &exempt, BOT, levels, "invite").remove(0);
         (finding.status, finding.text)
@@ -174,14 +174,14 @@ mod tests {
         let (room, levels) = (room(Unlisted::Remove, &[50, 20]), levels("10", json!({ BOT: 20 })));
         let text = "staff: the bot has level 20, and needs 30 to join people, 50 to remove people, 100 to set power levels, 51 to \
                     grant level 50, 50 to set the topic";
-        assert_eq!(found(&room, REMOVALS, &levels), (Status::Fail, text.to_owned()));
-        assert_eq!(found(&room, Modes::default(), &levels).0, Status::Warn);
+        assert_eq!(found(&room, REMOVALS, &levels), (FindingStatus::Fail, text.to_owned()));
+        assert_eq!(found(&room, Modes::default(), &levels).0, FindingStatus::Warn);
     }
 
     #[test]
     fn a_room_asks_only_for_what_its_policy_may_do() {
         let room = room(Unlisted::Keep, &[]);
-        assert_eq!(found(&room, REMOVALS, &levels("10", json!({ BOT: 50, "@other:x": 100 }))).0, Status::Pass);
+        assert_eq!(found(&room, REMOVALS, &levels("10", json!({ BOT: 50, "@other:x": 100 }))).0, FindingStatus::Pass);
     }
 
     #[test]
@@ -189,14 +189,14 @@ mod tests {
         let room = room(Unlisted::Remove, &[]);
         let both = json!({ BOT: 100, "@other:x": 100, "@exempt:x": 100 });
         let (status, text) = found(&room, REMOVALS, &levels("10", both.clone()));
-        assert!(status == Status::Fail && text.ends_with("as much: @other:x (level 100)"), "{text}");
-        assert_eq!(found(&room, Modes::default(), &levels("10", both)).0, Status::Warn);
+        assert!(status == FindingStatus::Fail && text.ends_with("as much: @other:x (level 100)"), "{text}");
+        assert_eq!(found(&room, Modes::default(), &levels("10", both)).0, FindingStatus::Warn);
     }
 
     #[test]
     fn a_creator_of_version_12_stands_above_a_bot_that_is_none_whatever_its_level() {
         let room = room(Unlisted::Remove, &[50]);
         let (status, text) = found(&room, REMOVALS, &levels("12", json!({ BOT: 100 })));
-        assert!(status == Status::Fail && text.ends_with("@maker:x (a creator's power)"), "{text}");
+        assert!(status == FindingStatus::Fail && text.ends_with("@maker:x (a creator's power)"), "{text}");
     }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{Finding, PATIENCE};
-use crate::config::{Config, Queue as Configured};
+use crate::config::{Config, QueueSection};
 use crate::intake::queue::{Queue, QueueError, region_in};
 
 const CHECK: &str = "queue";
@@ -101,11 +101,11 @@ fn dead_letters_failed(error: &QueueError) -> Finding {
     }
 }
 
-fn silent(check: &'static str, configured: &Configured) -> Finding {
+fn silent(check: &'static str, configured: &QueueSection) -> Finding {
     Finding::fail(check, format!("SQS does not answer within {BOUND:?}"), way_to(configured))
 }
 
-fn way_to(configured: &Configured) -> &'static str {
+fn way_to(configured: &QueueSection) -> &'static str {
     if configured.endpoint_url.is_some() {
         "start what is at queue.endpoint_url, or mend or remove that key: it is for emulators"
     } else {
@@ -114,7 +114,7 @@ fn way_to(configured: &Configured) -> &'static str {
     }
 }
 
-fn failed(error: &QueueError, configured: &Configured, elsewhere: Option<(String, &str)>) -> Finding {
+fn failed(error: &QueueError, configured: &QueueSection, elsewhere: Option<(String, &str)>) -> Finding {
     match error {
         QueueError::Unreachable(fault) => {
             Finding::fail(CHECK, format!("the queue cannot be reached: {fault}"), way_to(configured))

@@ -11,29 +11,29 @@ const NAMED: usize = 10;
 
 /// What was found, and the roster itself.
 #[derive(Default)]
-pub(super) struct Examined {
+pub(super) struct RosterExamined {
     pub(super) findings: Vec<Finding>,
     pub(super) reading: Option<RosterReading>,
 }
 
 /// Asks the roster query once.
-pub(super) async fn examine(setup: &Setup) -> Examined {
-    let Some(configured) = &setup.config.roster else { return Examined::default() };
+pub(super) async fn examine(setup: &Setup) -> RosterExamined {
+    let Some(configured) = &setup.config.roster else { return RosterExamined::default() };
     if let Err(why) = database::connect(configured.url.expose()).await {
-        return Examined { findings: vec![unreachable(&why)], reading: None };
+        return RosterExamined { findings: vec![unreachable(&why)], reading: None };
     }
     let read = async { Roster::new(configured.url.expose(), &configured.query)?.read().await };
     // The pool connects anew, and then asks twice: for the columns, and for the rows.
     match tokio::time::timeout(2 * PATIENCE, read).await {
         Ok(Ok(rows)) => {
             let reading = read_roster(rows, &setup.policy.server_name, &setup.policy.bot);
-            Examined { findings: described(&reading), reading: Some(reading) }
+            RosterExamined { findings: described(&reading), reading: Some(reading) }
         }
-        Ok(Err(error)) => Examined { findings: vec![failed(&error)], reading: None },
+        Ok(Err(error)) => RosterExamined { findings: vec![failed(&error)], reading: None },
         Err(_) => {
             let text = format!("roster.query does not answer within {:?}", 2 * PATIENCE);
             let mend = "look at the load of that database, or make the query cheaper";
-            Examined { findings: vec![Finding::fail("roster", text, mend)], reading: None }
+            RosterExamined { findings: vec![Finding::fail("roster", text, mend)], reading: None }
         }
     }
 }
@@ -88,7 +88,7 @@ fn failed(error: &RosterError) -> Finding {
 mod tests {
     use provisioner_policy::RosterRow;
 
-    use super::super::Status;
+    use super::super::FindingStatus;
     use super::*;
 
     #[test]
@@ -97,6 +97,6 @@ mod tests {
         let findings = described(&read_roster((0..13).map(bad), "x", "@bot:x"));
         assert_eq!(findings.len(), 1 + NAMED + 1);
         assert_eq!(findings[0].text, "roster.query answers 13 rows of 0 people");
-        assert!(findings[11].text.starts_with("3 further rows") && findings[11].status == Status::Warn);
+        assert!(findings[11].text.starts_with("3 further rows") && findings[11].status == FindingStatus::Warn);
     }
 }

@@ -97,10 +97,10 @@ fn missing<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::Status;
+    use super::super::FindingStatus;
     use super::*;
 
-    fn said(selector: &Selector) -> Option<(Status, String)> {
+    fn said(selector: &Selector) -> Option<(FindingStatus, String)> {
         let teams = [("staff", BTreeSet::from(["lead", "member"])), ("analysts", BTreeSet::new())].into();
         unknown("members of staff", selector, &teams).map(|finding| (finding.status, finding.mend.unwrap_or_default()))
     }
@@ -118,15 +118,15 @@ mod tests {
     #[test]
     fn a_typo_fails_with_the_nearest_name() {
         let team = said(&Selector::Team("Stafff".to_owned()));
-        assert_eq!(team, Some((Status::Fail, "did you mean \"staff\"?".to_owned())));
-        assert_eq!(said(&role("staff", "leed")), Some((Status::Fail, "did you mean \"lead\"?".to_owned())));
+        assert_eq!(team, Some((FindingStatus::Fail, "did you mean \"staff\"?".to_owned())));
+        assert_eq!(said(&role("staff", "leed")), Some((FindingStatus::Fail, "did you mean \"lead\"?".to_owned())));
     }
 
     #[test]
     fn a_name_without_anybody_may_be_right_and_is_only_warned_of() {
         let (status, mend) = said(&Selector::Team("experiencers".to_owned())).unwrap();
-        assert!(status == Status::Warn && mend.ends_with("the teams in the roster: analysts, staff"), "{mend}");
+        assert!(status == FindingStatus::Warn && mend.ends_with("the teams in the roster: analysts, staff"), "{mend}");
         let (status, mend) = said(&role("analysts", "lead")).unwrap();
-        assert!(status == Status::Warn && mend.ends_with("the roles in the roster: none"), "{mend}");
+        assert!(status == FindingStatus::Warn && mend.ends_with("the roles in the roster: none"), "{mend}");
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use provisioner_policy::{Mode, Policy};
 
 use super::Finding;
-use crate::config::{self, Config, ConfigErrors, Origin, Registration, RoomIds};
+use crate::config::{self, Config, ConfigErrors, Registration, RoomIds, ValueOrigin};
 
 /// What the other checks work with.
 pub(super) struct Setup {
@@ -80,9 +80,9 @@ fn problems(check: &'static str, file: &Path, errors: &ConfigErrors) -> Vec<Find
     let file = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
     let finding = |problem: &config::Problem| {
         let place = match &problem.origin {
-            Origin::File { line, .. } => format!("{file}:{line}"),
-            Origin::Absent => file.to_string(),
-            Origin::Variable(variable) => variable.clone(),
+            ValueOrigin::File { line, .. } => format!("{file}:{line}"),
+            ValueOrigin::Absent => file.to_string(),
+            ValueOrigin::Variable(variable) => variable.clone(),
         };
         Finding::fail(check, format!("{place}: {}", problem.text), problem.mend.clone())
     };

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use super::clock::Ahead;
 use super::setup::Setup;
-use super::{Finding, PATIENCE, Status, answers, listener, room, staff};
+use super::{Finding, FindingStatus, PATIENCE, answers, listener, room, staff};
 use crate::homeserver::{CallError, Homeserver, Timeouts, UserEntry};
 
 /// The oldest version that this program was tried with, production's.
@@ -17,12 +17,12 @@ const ROOM_PATIENCE: Duration = PATIENCE.saturating_mul(2);
 
 /// What was found, and what Synapse's clock said.
 #[derive(Default)]
-pub(super) struct Examined {
+pub(super) struct SynapseExamined {
     pub(super) findings: Vec<Finding>,
     pub(super) clock: Option<Ahead>,
 }
 
-impl Examined {
+impl SynapseExamined {
     /// What hangs on Synapse's answers, in the order in which it is told.
     fn without(mut self, what: &str) -> Self {
         let told: Vec<&str> = self.findings.iter().map(|finding| finding.check).collect();
@@ -35,8 +35,8 @@ impl Examined {
 }
 
 /// Looks at the Synapse of `homeserver.url`.
-pub(super) async fn examine(setup: &Setup) -> Examined {
-    let mut examined = Examined::default();
+pub(super) async fn examine(setup: &Setup) -> SynapseExamined {
+    let mut examined = SynapseExamined::default();
     let Some(registration) = &setup.registration else { return examined.without("the registration") };
     let timeouts = Timeouts { call: PATIENCE, bulk_read: PATIENCE };
     let (url, token) = (&setup.config.homeserver.url, registration.as_token.expose());
@@ -69,13 +69,13 @@ pub(super) async fn examine(setup: &Setup) -> Examined {
         }
     }
     let token = accepted(whoami, homeserver.user_id());
-    let works = token.status == Status::Pass;
+    let works = token.status == FindingStatus::Pass;
     findings.push(token);
     if !works {
         return examined.without("a token that Synapse takes for the bot's");
     }
     let admin = server_admin(account);
-    let is_admin = admin.status == Status::Pass;
+    let is_admin = admin.status == FindingStatus::Pass;
     findings.push(admin);
     findings.push(listener::examine(ping, registration, setup.config.appservice.listen).await);
     match rooms {
@@ -139,8 +139,8 @@ mod tests {
     #[test]
     fn a_synapse_older_than_production_fails_and_one_that_hides_its_version_is_warned_of() {
         let status = |version: &str| supported(version).status;
-        assert_eq!(["1.105.1", "1.163.2rc1 (b=develop)", "2.0"].map(status), [Status::Pass; 3]);
-        assert_eq!(["1.104.0", "0.99"].map(status), [Status::Fail; 2]);
-        assert_eq!(["unknown", ""].map(status), [Status::Warn; 2]);
+        assert_eq!(["1.105.1", "1.163.2rc1 (b=develop)", "2.0"].map(status), [FindingStatus::Pass; 3]);
+        assert_eq!(["1.104.0", "0.99"].map(status), [FindingStatus::Fail; 2]);
+        assert_eq!(["unknown", ""].map(status), [FindingStatus::Warn; 2]);
     }
 }

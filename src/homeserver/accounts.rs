@@ -4,7 +4,7 @@
 
 use tracing::instrument;
 
-use super::{CallError, Homeserver, Outcome, UserEntry, requests::users, user_segment};
+use super::{CallError, Homeserver, UserEntry, WriteOutcome, requests::users, user_segment};
 
 /// How [`Homeserver::create_account`] ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,37 +46,37 @@ impl Homeserver {
 
     /// Locks or unlocks: a locked user's requests answer 401 `M_USER_LOCKED`, rooms and devices stay.
     #[instrument(name = "homeserver.lock", skip_all, fields(user.id = %user, locked))]
-    pub async fn lock(&self, user: &str, locked: bool) -> Result<Outcome, CallError> {
+    pub async fn lock(&self, user: &str, locked: bool) -> Result<WriteOutcome, CallError> {
         if self.existing(user).await?.locked == locked {
-            return Ok(Outcome::AlreadySo);
+            return Ok(WriteOutcome::AlreadySo);
         }
         let request = users::modify::Request { locked: Some(locked), ..unchanged(user)? };
         self.call("lock", self.client().send(request)).await?;
-        Ok(Outcome::Done)
+        Ok(WriteOutcome::Done)
     }
 
     /// Deactivates, without erasing: logs out everywhere and, soon after, leaves every room.
     #[instrument(name = "homeserver.deactivate", skip_all, fields(user.id = %user))]
-    pub async fn deactivate(&self, user: &str) -> Result<Outcome, CallError> {
+    pub async fn deactivate(&self, user: &str) -> Result<WriteOutcome, CallError> {
         if self.existing(user).await?.deactivated {
-            return Ok(Outcome::AlreadySo);
+            return Ok(WriteOutcome::AlreadySo);
         }
         let request = users::deactivate::Request { user: user_segment(user)?, erase: false };
         self.call("deactivate", self.client().send(request)).await?;
-        Ok(Outcome::Done)
+        Ok(WriteOutcome::Done)
     }
 
     /// Reactivates, as an ordinary user: Synapse would keep the admin flag. A lock stays, and so does having left all rooms.
     ///
     /// 1.163 answers 500 until the background updates of a fresh database are done.
     #[instrument(name = "homeserver.reactivate", skip_all, fields(user.id = %user))]
-    pub async fn reactivate(&self, user: &str) -> Result<Outcome, CallError> {
+    pub async fn reactivate(&self, user: &str) -> Result<WriteOutcome, CallError> {
         if !self.existing(user).await?.deactivated {
-            return Ok(Outcome::AlreadySo);
+            return Ok(WriteOutcome::AlreadySo);
         }
         let request = users::modify::Request { deactivated: Some(false), admin: Some(false), ..unchanged(user)? };
         self.call("reactivate", self.client().send(request)).await?;
-        Ok(Outcome::Done)
+        Ok(WriteOutcome::Done)
     }
 
     /// Deletes every device of the user, which ends their sessions and forgets their device keys. Answers how many.

@@ -6,8 +6,8 @@ use sha1::Sha1;
 use tracing::instrument;
 
 use super::{
-    CallError, ConnectError, Homeserver, Outcome,
-    requests::{Secret, users},
+    CallError, ConnectError, Homeserver, WriteOutcome,
+    requests::{SecretField, users},
 };
 
 /// Why the bot could not be made server admin.
@@ -39,15 +39,15 @@ impl From<CallError> for PromoteError {
 impl Homeserver {
     /// Registers the application service's sender. Synapse accepts the `as_token` before, but the admin API needs the account.
     #[instrument(name = "homeserver.register_sender", skip_all)]
-    pub async fn register_sender(&self, localpart: &str) -> Result<Outcome, CallError> {
+    pub async fn register_sender(&self, localpart: &str) -> Result<WriteOutcome, CallError> {
         let request = users::register_sender::Request {
             login_type: "m.login.application_service".to_owned(),
             username: localpart.to_owned(),
             inhibit_login: true,
         };
         match self.call("register_sender", self.client().send(request)).await {
-            Ok(_) => Ok(Outcome::Done),
-            Err(failure) if failure.has_code("M_USER_IN_USE") => Ok(Outcome::AlreadySo),
+            Ok(_) => Ok(WriteOutcome::Done),
+            Err(failure) if failure.has_code("M_USER_IN_USE") => Ok(WriteOutcome::AlreadySo),
             Err(failure) => Err(failure.into()),
         }
     }
@@ -71,10 +71,10 @@ impl Homeserver {
         let nonce = self.call("register_nonce", self.client().send(users::nonce::Request {})).await;
         let nonce = nonce.map_err(CallError::from)?.body.nonce;
         let request = users::register_with_secret::Request {
-            mac: Secret(registration_mac(shared_secret, &nonce, &username, &password)),
+            mac: SecretField(registration_mac(shared_secret, &nonce, &username, &password)),
             nonce,
             username: username.clone(),
-            password: Secret(password),
+            password: SecretField(password),
             admin: true,
         };
         let answer = self.call("register_with_secret", self.client().send(request)).await.map_err(CallError::from)?;

@@ -14,7 +14,7 @@ use ruma::{
 
 /// How a write ended well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum WriteOutcome {
     /// Synapse did it.
     Done,
     /// There was nothing to do. The caller thought otherwise, so its mirror is behind.
@@ -121,31 +121,33 @@ fn retry_text(retry_after: Option<Duration>) -> String {
 
 /// An unhappy end before it is given a meaning; some calls look at the answer first.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum CallFailure {
     Unreachable(Box<HttpError>),
     TimedOut { after: Duration },
-    Answer(Answer),
+    Answer(ErrorAnswer),
     Unreadable(Box<HttpError>),
     NotSent(Box<HttpError>),
 }
 
 /// An error answer as Synapse, or a proxy before it, wrote it.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct ErrorAnswer {
     pub(super) status: u16,
     pub(super) errcode: String,
     pub(super) message: String,
     retry_after: Option<Duration>,
 }
 
-impl Failure {
+impl CallFailure {
     pub(super) fn from_http(error: HttpError, elapsed: Duration) -> Self {
         match error {
             HttpError::Reqwest(ref inner) if inner.is_timeout() => Self::TimedOut { after: elapsed },
             HttpError::Reqwest(_) => Self::Unreachable(Box::new(error)),
             HttpError::Api(ref inner) => match inner.as_ref() {
-                FromHttpResponseError::Server(UiaaResponse::MatrixError(error)) => Self::Answer(Answer::read(error)),
-                FromHttpResponseError::Server(UiaaResponse::AuthResponse(_)) => Self::Answer(Answer {
+                FromHttpResponseError::Server(UiaaResponse::MatrixError(error)) => {
+                    Self::Answer(ErrorAnswer::read(error))
+                }
+                FromHttpResponseError::Server(UiaaResponse::AuthResponse(_)) => Self::Answer(ErrorAnswer {
                     status: 401,
                     errcode: String::new(),
                     message: "interactive authentication is asked for".to_owned(),
@@ -179,7 +181,7 @@ impl Failure {
     }
 }
 
-impl Answer {
+impl ErrorAnswer {
     fn read(error: &MatrixError) -> Self {
         let status = error.status_code.as_u16();
         let (errcode, message) = match &error.body {
@@ -234,14 +236,14 @@ impl Answer {
     }
 }
 
-impl From<Failure> for CallError {
-    fn from(failure: Failure) -> Self {
+impl From<CallFailure> for CallError {
+    fn from(failure: CallFailure) -> Self {
         match failure {
-            Failure::Unreachable(source) => Self::Unreachable(source),
-            Failure::TimedOut { after } => Self::TimedOut { after },
-            Failure::Answer(answer) => answer.classify(),
-            Failure::Unreadable(source) => Self::Unreadable(source),
-            Failure::NotSent(source) => Self::NotSent(source),
+            CallFailure::Unreachable(source) => Self::Unreachable(source),
+            CallFailure::TimedOut { after } => Self::TimedOut { after },
+            CallFailure::Answer(answer) => answer.classify(),
+            CallFailure::Unreadable(source) => Self::Unreadable(source),
+            CallFailure::NotSent(source) => Self::NotSent(source),
         }
     }
 }

@@ -42,9 +42,9 @@ impl<T: DeserializeOwned> IncomingResponse for Answered<T> {
 
 /// An entry of a list: `None` where it does not have the shape it should.
 #[derive(Debug)]
-pub(crate) struct Entry<T>(pub(super) Option<T>);
+pub(crate) struct LenientEntry<T>(pub(super) Option<T>);
 
-impl<'de, T: DeserializeOwned> Deserialize<'de> for Entry<T> {
+impl<'de, T: DeserializeOwned> Deserialize<'de> for LenientEntry<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = <&RawValue>::deserialize(deserializer)?;
         Ok(Self(serde_json::from_str(raw.get()).ok()))
@@ -52,7 +52,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Entry<T> {
 }
 
 /// Separates what could be read from how many could not.
-pub(crate) fn readable<T>(entries: Vec<Entry<T>>) -> (Vec<T>, usize) {
+pub(crate) fn readable<T>(entries: Vec<LenientEntry<T>>) -> (Vec<T>, usize) {
     let total = entries.len();
     let read: Vec<T> = entries.into_iter().filter_map(|entry| entry.0).collect();
     let unreadable = total - read.len();

@@ -1,6 +1,6 @@
 //! What we ask of Synapse: one method a question (`read`, `users`) or a write (`write`, `accounts`, `bootstrap`, `made`).
 //!
-//! Every call is bounded in time, counted, and answered in terms a caller can act on ([`CallError`], [`Outcome`]). Nothing
+//! Every call is bounded in time, counted, and answered in terms a caller can act on ([`CallError`], [`WriteOutcome`]). Nothing
 //! here retries, remembers or decides: the next pass plans again. The wire formats live in `requests`, the meaning of
 //! Synapse's refusals in `error`.
 
@@ -29,14 +29,14 @@ use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId, api::MatrixVersion};
 pub use self::{
     accounts::AccountCreation,
     bootstrap::PromoteError,
-    error::{CallError, ConnectError, Outcome},
+    error::{CallError, ConnectError, WriteOutcome},
     made::{MadeRoom, RoomVersions},
     profile::Profile,
     read::{MemberEvent, NewestEvent, RoomSummary, StateEvent},
-    users::{ServerAdmins, UserEntry, UserPage},
+    users::{ServerAdminList, UserEntry, UserPage},
     write::NewRoom,
 };
-use self::{error::Failure, requests::PathSegment};
+use self::{error::CallFailure, requests::PathSegment};
 
 /// How long one call may take in all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,10 +56,10 @@ impl Default for Timeouts {
 /// Synapse, as the bot. Cheap to clone.
 #[derive(Clone)]
 pub struct Homeserver {
-    inner: Arc<Inner>,
+    inner: Arc<Connection>,
 }
 
-struct Inner {
+struct Connection {
     client: Client,
     url: String,
     user_id: OwnedUserId,
@@ -98,7 +98,7 @@ impl Homeserver {
             tokens: SessionTokens { access_token: access_token.to_owned(), refresh_token: None },
         };
         client.restore_session(session).await.map_err(|source| ConnectError::Session(Box::new(source)))?;
-        Ok(Self { inner: Arc::new(Inner { client, url: url.to_owned(), user_id, timeouts }) })
+        Ok(Self { inner: Arc::new(Connection { client, url: url.to_owned(), user_id, timeouts }) })
     }
 
     /// The bot's own MXID.
@@ -115,7 +115,7 @@ impl Homeserver {
         &self,
         endpoint: &'static str,
         sent: impl IntoFuture<Output = HttpResult<T>>,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, CallFailure> {
         measure(endpoint, self.inner.timeouts.call, sent).await
     }
 
@@ -124,7 +124,7 @@ impl Homeserver {
         &self,
         endpoint: &'static str,
         sent: impl IntoFuture<Output = HttpResult<T>>,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, CallFailure> {
         measure(endpoint, self.inner.timeouts.bulk_read, sent).await
     }
 }
@@ -134,13 +134,13 @@ async fn measure<T>(
     endpoint: &'static str,
     limit: Duration,
     sent: impl IntoFuture<Output = HttpResult<T>>,
-) -> Result<T, Failure> {
+) -> Result<T, CallFailure> {
     let started = Instant::now();
     let result = match tokio::time::timeout(limit, sent.into_future()).await {
-        Ok(answer) => answer.map_err(|error| Failure::from_http(error, started.elapsed())),
-        Err(_) => Err(Failure::TimedOut { after: limit }),
+        Ok(answer) => answer.map_err(|error| CallFailure::from_http(error, started.elapsed())),
+        Err(_) => Err(CallFailure::TimedOut { after: limit }),
     };
-    let status = result.as_ref().map_or_else(Failure::status_label, |_| "2xx".to_owned());
+    let status = result.as_ref().map_or_else(CallFailure::status_label, |_| "2xx".to_owned());
     metrics::histogram!("provisioner_homeserver_request_seconds", "endpoint" => endpoint)
         .record(started.elapsed().as_secs_f64());
     metrics::counter!("provisioner_homeserver_requests_total", "endpoint" => endpoint, "status" => status).increment(1);

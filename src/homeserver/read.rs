@@ -16,7 +16,7 @@ use tracing::{instrument, warn};
 
 use super::{
     CallError, Homeserver,
-    error::Failure,
+    error::CallFailure,
     lenient::{count, flag, readable, text},
     requests::{PathSegment, rooms, server},
     room_in_path, room_segment,
@@ -282,7 +282,7 @@ impl Homeserver {
         match self.call("ping_appservice", self.client().send(request)).await {
             Ok(answer) => Ok(answer.body.duration),
             // These two are about the way back to us, not about Synapse.
-            Err(Failure::Answer(answer))
+            Err(CallFailure::Answer(answer))
                 if matches!(
                     answer.errcode.as_str(),
                     "M_CONNECTION_FAILED" | "M_CONNECTION_TIMEOUT" | "M_BAD_STATUS" | "M_URL_NOT_SET"

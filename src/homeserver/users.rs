@@ -47,7 +47,7 @@ pub struct UserPage {
 
 /// Every account with the admin flag.
 #[derive(Clone, Debug)]
-pub struct ServerAdmins {
+pub struct ServerAdminList {
     pub users: Vec<UserEntry>,
     /// Whether the list can be taken for all of them: whoever is not in it is none.
     pub complete: bool,
@@ -66,7 +66,7 @@ impl Homeserver {
     ///
     /// The bot asks, so it is one of them: an answer without it is not the whole truth, whatever its status.
     #[instrument(name = "homeserver.server_admins", skip_all)]
-    pub async fn server_admins(&self) -> Result<ServerAdmins, CallError> {
+    pub async fn server_admins(&self) -> Result<ServerAdminList, CallError> {
         let (mut users, mut unreadable, mut total) = (Vec::new(), 0, None);
         let mut next = Some(0);
         while let Some(from) = next {
@@ -79,7 +79,7 @@ impl Homeserver {
         // A Synapse that ignored the filter would otherwise make everyone an admin.
         users.retain(|user| user.admin);
         let complete = all && unreadable == 0 && users.iter().any(|user| user.name == self.user_id());
-        Ok(ServerAdmins { users, complete })
+        Ok(ServerAdminList { users, complete })
     }
 
     /// One account, or `None` where Synapse has none of that name.

@@ -9,7 +9,7 @@ use ruma::{
 use serde_json::{Map, Value, json, value::RawValue};
 use tracing::instrument;
 
-use super::{CallError, Homeserver, Outcome, checked_user, requests::rooms, room_in_path, room_segment};
+use super::{CallError, Homeserver, WriteOutcome, checked_user, requests::rooms, room_in_path, room_segment};
 
 /// A room to be made. The bot becomes its creator and only member.
 #[derive(Clone, Debug, Default)]
@@ -37,27 +37,27 @@ impl Homeserver {
     /// deactivated, locked and shadow-banned users and into tombstoned rooms too. With the join rule `private` it invites,
     /// then fails: [`CallError::NotPermitted`], and the invitation stays.
     #[instrument(name = "homeserver.join", skip_all, fields(room.id = %room, user.id = %user))]
-    pub async fn join(&self, room: &str, user: &str) -> Result<Outcome, CallError> {
+    pub async fn join(&self, room: &str, user: &str) -> Result<WriteOutcome, CallError> {
         let request = rooms::admin_join::Request { room: room_segment(room)?, user_id: checked_user(user)? };
         match self.call("join", self.client().send(request)).await {
-            Ok(_) => Ok(Outcome::Done),
-            Err(failure) if failure.says("is already in the room") => Ok(Outcome::AlreadySo),
+            Ok(_) => Ok(WriteOutcome::Done),
+            Err(failure) if failure.says("is already in the room") => Ok(WriteOutcome::AlreadySo),
             Err(failure) => Err(failure.into()),
         }
     }
 
     /// Removes a member or takes an invitation back. Someone who left, never was there or is banned is already out.
     #[instrument(name = "homeserver.kick", skip_all, fields(room.id = %room, user.id = %user))]
-    pub async fn kick(&self, room: &str, user: &str, reason: Option<&str>) -> Result<Outcome, CallError> {
+    pub async fn kick(&self, room: &str, user: &str, reason: Option<&str>) -> Result<WriteOutcome, CallError> {
         let request = rooms::kick::Request {
             room: room_segment(room)?,
             user_id: checked_user(user)?,
             reason: reason.map(str::to_owned),
         };
         match self.call("kick", self.client().send(request)).await {
-            Ok(_) => Ok(Outcome::Done),
-            Err(failure) if failure.says("The target user is not in the room") => Ok(Outcome::AlreadySo),
-            Err(failure) if failure.says("Cannot kick user who was banned") => Ok(Outcome::AlreadySo),
+            Ok(_) => Ok(WriteOutcome::Done),
+            Err(failure) if failure.says("The target user is not in the room") => Ok(WriteOutcome::AlreadySo),
+            Err(failure) if failure.says("Cannot kick user who was banned") => Ok(WriteOutcome::AlreadySo),
             Err(failure) => Err(failure.into()),
         }
     }
@@ -133,13 +133,13 @@ impl Homeserver {
     }
 
     /// Lets the bot into a room by the power of its strongest local member, where it is not in it.
-    pub async fn enter(&self, room: &str) -> Result<Outcome, CallError> {
+    pub async fn enter(&self, room: &str) -> Result<WriteOutcome, CallError> {
         if self.joined_members(room).await?.iter().any(|member| **member == *self.user_id()) {
-            return Ok(Outcome::AlreadySo);
+            return Ok(WriteOutcome::AlreadySo);
         }
         self.make_room_admin(room, self.user_id()).await?;
         self.join_as_bot(room).await?;
-        Ok(Outcome::Done)
+        Ok(WriteOutcome::Done)
     }
 
     /// Joins the bot, as any client would. Already joined is fine.

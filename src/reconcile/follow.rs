@@ -136,7 +136,7 @@ fn text(event: &StateEvent, of: fn(&Value) -> &Value) -> String {
 /// Who has left `from` by choice, is still to be respected, and would otherwise be a stranger in the successor.
 async fn departures(homeserver: &Homeserver, store: &Store, policy: &Policy, from: &str) -> Result<Value, FollowError> {
     let others = homeserver.other_members(from).await?;
-    let pardons = store.pardons().await?;
+    let pardons = store.cleared_leaves().await?;
     let respected = |user: &str, event: &str| {
         !pardons.iter().any(|one| one.room_id == from && one.user_id == user && one.event_id == event)
     };
@@ -144,11 +144,11 @@ async fn departures(homeserver: &Homeserver, store: &Store, policy: &Policy, fro
     let mut departures: Vec<(String, String)> =
         others.iter().filter(left).map(|one| (one.user_id.clone(), one.event_id.clone())).collect();
     // Whoever had left an older room of the chain, and never was in this one, is a stranger here.
-    if let Some(followed) = policy.followed(from).filter(|followed| !followed.departures.is_empty()) {
+    if let Some(followed) = policy.followed(from).filter(|followed| !followed.voluntary_leaves.is_empty()) {
         let joined = homeserver.joined_members(from).await?;
         let is_here =
             |user: &str| joined.iter().any(|one| **one == *user) || others.iter().any(|one| one.user_id == user);
-        departures.extend(followed.departures.iter().filter(|(user, _)| !is_here(user)).cloned());
+        departures.extend(followed.voluntary_leaves.iter().filter(|(user, _)| !is_here(user)).cloned());
     }
     departures.retain(|(user, event)| respected(user, event));
     Ok(json!(departures))
@@ -161,7 +161,7 @@ pub fn followed(rows: Vec<Follow>) -> Vec<Followed> {
         id: row.followed_id,
         by: row.followed_by,
         at: row.followed_at.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
-        departures: serde_json::from_value(row.departures).unwrap_or_default(),
+        voluntary_leaves: serde_json::from_value(row.departures).unwrap_or_default(),
     };
     rows.into_iter().map(one).collect()
 }

@@ -1,7 +1,7 @@
-//! A window on the reconciler, for those who answer questions about the world and must not touch it.
+//! The handle on a running reconciler, for those who answer queries about the world and must not touch it.
 //!
-//! The service owns the world; a question is a function that it calls between two slices, so an answer takes as long as a
-//! slice at the most. What everybody may see at any time is in the [`Pulse`].
+//! The service owns the world; a query is a function that it calls between two slices, so an answer takes as long as a
+//! slice at the most. What everybody may see at any time is in the [`StatusSnapshot`].
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use crate::reconcile::tell::conditions::{Conditions, QueueHealth};
 use crate::reconcile::wakes::{Wakes, Woken};
 
 /// Questions that wait at once; who asks more waits to ask.
-const QUEUE: usize = 64;
+const MOST_WAITING: usize = 64;
 
-/// The longest that a [`Hold`] holds.
-const LONGEST_HOLD: Duration = Duration::from_secs(3);
+/// The longest that an [`ActionGate`] holds.
+const LONGEST_GATE: Duration = Duration::from_secs(3);
 
 type Look = Box<dyn FnOnce(&Reconciler, Option<&Plan>) + Send>;
 
@@ -29,32 +29,32 @@ type Look = Box<dyn FnOnce(&Reconciler, Option<&Plan>) + Send>;
 pub enum Freshness {
     /// As they were read last.
     AsKnown,
-    /// Read for this question.
+    /// Read for this query.
     Now,
 }
 
-struct Question {
+struct Query {
     freshness: Freshness,
     plan: bool,
     look: Look,
     held: oneshot::Receiver<()>,
 }
 
-/// While the asker keeps it, though not for long, the service begins nothing: what was read for the question is acted on
+/// While the asker keeps it, though not for long, the service begins nothing: what was read for the query is acted on
 /// only after what the asker does about it.
 #[derive(Debug)]
-pub struct Hold {
+pub struct ActionGate {
     _kept: oneshot::Sender<()>,
 }
 
 /// The reconciler does not reconcile any more: another replica does, or nobody for now.
 #[derive(Clone, Copy, Debug, Error)]
 #[error("this replica does not reconcile any more")]
-pub struct Closed;
+pub struct NotLeader;
 
 /// What everybody may see.
 #[derive(Clone, Debug, Default)]
-pub struct Pulse {
+pub struct StatusSnapshot {
     /// When the last pass ended, and what came of it.
     pub last_pass: Option<(DateTime<Utc>, PassReport)>,
     /// When all rooms were last read again.
@@ -65,7 +65,7 @@ pub struct Pulse {
     pub conditions: Option<Conditions>,
 }
 
-impl Pulse {
+impl StatusSnapshot {
     /// Everything that lasts, that of the queue too; nothing until Synapse has answered.
     pub fn all_conditions(&self) -> Option<Conditions> {
         let mut all = self.conditions.clone()?;
@@ -78,84 +78,84 @@ impl Pulse {
 
 /// Tells how the queue fares.
 #[derive(Clone, Debug)]
-pub struct QueueTeller(watch::Sender<Pulse>);
+pub struct QueueTeller(watch::Sender<StatusSnapshot>);
 
 impl QueueTeller {
-    /// Takes what is known now. Who waits for the pulse hears of it only where something becomes an alert by it.
+    /// Takes what is known now. Who waits for the snapshot hears of it only where something becomes an alert by it.
     pub fn tell(&self, health: QueueHealth) {
-        self.0.send_if_modified(|pulse| {
-            let changed = pulse.queue.as_ref().map(QueueHealth::conditions) != Some(health.conditions());
-            pulse.queue = Some(health);
+        self.0.send_if_modified(|snapshot| {
+            let changed = snapshot.queue.as_ref().map(QueueHealth::conditions) != Some(health.conditions());
+            snapshot.queue = Some(health);
             changed
         });
     }
 }
 
-/// Where questions are asked. Cheap to clone.
+/// Where queries are asked. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Window {
-    questions: mpsc::Sender<Question>,
-    pulse: watch::Receiver<Pulse>,
+pub struct ReconcilerHandle {
+    queries: mpsc::Sender<Query>,
+    snapshot: watch::Receiver<StatusSnapshot>,
     wakes: Wakes,
 }
 
-/// The service's side of the window.
+/// The service's side of the handle.
 #[derive(Debug)]
-pub struct Inside {
-    questions: mpsc::Receiver<Question>,
-    pulse: watch::Sender<Pulse>,
+pub struct QueryQueue {
+    queries: mpsc::Receiver<Query>,
+    snapshot: watch::Sender<StatusSnapshot>,
 }
 
-impl std::fmt::Debug for Question {
+impl std::fmt::Debug for Query {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Question").field("freshness", &self.freshness).field("plan", &self.plan).finish()
+        f.debug_struct("Query").field("freshness", &self.freshness).field("plan", &self.plan).finish()
     }
 }
 
-impl Window {
-    /// A window for a service that is woken by `wakes`.
-    pub fn new(wakes: Wakes) -> (Self, Inside) {
-        let (asked, questions) = mpsc::channel(QUEUE);
-        let (beat, pulse) = watch::channel(Pulse::default());
-        (Self { questions: asked, pulse, wakes }, Inside { questions, pulse: beat })
+impl ReconcilerHandle {
+    /// A handle on the service that is woken by `wakes`.
+    pub fn new(wakes: Wakes) -> (Self, QueryQueue) {
+        let (asked, queries) = mpsc::channel(MOST_WAITING);
+        let (changed, snapshot) = watch::channel(StatusSnapshot::default());
+        (Self { queries: asked, snapshot, wakes }, QueryQueue { queries, snapshot: changed })
     }
 
     /// Looks at the world.
-    pub async fn look<T: Send + 'static>(
+    pub async fn query<T: Send + 'static>(
         &self,
         freshness: Freshness,
         look: impl FnOnce(&Reconciler) -> T + Send + 'static,
-    ) -> Result<T, Closed> {
-        self.look_and_hold(freshness, look).await.map(|(answer, _)| answer)
+    ) -> Result<T, NotLeader> {
+        self.query_gated(freshness, look).await.map(|(answer, _)| answer)
     }
 
     /// Looks at the world, and keeps the service from acting on it for as long as the answer's second half is kept.
-    pub async fn look_and_hold<T: Send + 'static>(
+    pub async fn query_gated<T: Send + 'static>(
         &self,
         freshness: Freshness,
         look: impl FnOnce(&Reconciler) -> T + Send + 'static,
-    ) -> Result<(T, Hold), Closed> {
+    ) -> Result<(T, ActionGate), NotLeader> {
         self.ask(freshness, false, move |reconciler, _| look(reconciler)).await
     }
 
     /// Looks at the world and at the plan for it.
-    pub async fn look_at_plan<T: Send + 'static>(
+    pub async fn query_plan<T: Send + 'static>(
         &self,
         freshness: Freshness,
         look: impl FnOnce(&Reconciler, &Plan) -> T + Send + 'static,
-    ) -> Result<T, Closed> {
-        self.look_at_plan_and_hold(freshness, look).await.map(|(answer, _)| answer)
+    ) -> Result<T, NotLeader> {
+        self.query_plan_gated(freshness, look).await.map(|(answer, _)| answer)
     }
 
-    /// The same, and a hold as of [`Window::look_and_hold`].
-    pub async fn look_at_plan_and_hold<T: Send + 'static>(
+    /// The same, and a gate as of [`ReconcilerHandle::query_gated`].
+    pub async fn query_plan_gated<T: Send + 'static>(
         &self,
         freshness: Freshness,
         look: impl FnOnce(&Reconciler, &Plan) -> T + Send + 'static,
-    ) -> Result<(T, Hold), Closed> {
+    ) -> Result<(T, ActionGate), NotLeader> {
         let look = move |reconciler: &Reconciler, plan: Option<&Plan>| plan.map(|plan| look(reconciler, plan));
         let (answer, hold) = self.ask(freshness, true, look).await?;
-        Ok((answer.ok_or(Closed)?, hold))
+        Ok((answer.ok_or(NotLeader)?, hold))
     }
 
     async fn ask<T: Send + 'static>(
@@ -163,14 +163,14 @@ impl Window {
         freshness: Freshness,
         plan: bool,
         look: impl FnOnce(&Reconciler, Option<&Plan>) -> T + Send + 'static,
-    ) -> Result<(T, Hold), Closed> {
+    ) -> Result<(T, ActionGate), NotLeader> {
         let (answer, answered) = oneshot::channel();
         let (kept, held) = oneshot::channel();
         // Whoever asked may have gone meanwhile.
         let look: Look = Box::new(move |reconciler, plan| drop(answer.send(look(reconciler, plan))));
-        self.questions.send(Question { freshness, plan, look, held }).await.map_err(|_| Closed)?;
-        self.wakes.wake(Woken::QUESTIONS);
-        Ok((answered.await.map_err(|_| Closed)?, Hold { _kept: kept }))
+        self.queries.send(Query { freshness, plan, look, held }).await.map_err(|_| NotLeader)?;
+        self.wakes.wake(Woken::QUERIES);
+        Ok((answered.await.map_err(|_| NotLeader)?, ActionGate { _kept: kept }))
     }
 
     /// Has the service look at once for requests for a pass.
@@ -179,56 +179,56 @@ impl Window {
     }
 
     /// What everybody may see.
-    pub fn pulse(&self) -> Pulse {
-        self.pulse.borrow().clone()
+    pub fn snapshot(&self) -> StatusSnapshot {
+        self.snapshot.borrow().clone()
     }
 
-    /// Waits until the pulse has changed since the last call.
-    pub async fn beat(&mut self) -> Result<(), Closed> {
-        self.pulse.changed().await.map_err(|_| Closed)
+    /// Waits until the snapshot has changed since the last call.
+    pub async fn changed(&mut self) -> Result<(), NotLeader> {
+        self.snapshot.changed().await.map_err(|_| NotLeader)
     }
 }
 
-impl Inside {
+impl QueryQueue {
     /// For whoever watches the queue.
     pub fn queue_teller(&self) -> QueueTeller {
-        QueueTeller(self.pulse.clone())
+        QueueTeller(self.snapshot.clone())
     }
 
-    /// Answers every question that waits, and says whether there was one. Sources are read once for all of those that want
+    /// Answers every query that waits, and says whether there was one. Sources are read once for all of those that want
     /// them new.
     pub(crate) async fn answer(&mut self, reconciler: &mut Reconciler) -> anyhow::Result<bool> {
         let (mut read, mut holds) = (false, Vec::new());
-        while let Ok(question) = self.questions.try_recv() {
-            if question.freshness == Freshness::Now && !read {
+        while let Ok(query) = self.queries.try_recv() {
+            if query.freshness == Freshness::Now && !read {
                 reconciler.read_roster().await;
                 reconciler.read_accounts().await?;
                 reconciler.read_inbox().await?;
                 read = true;
             }
-            let plan = if question.plan { Some(reconciler.plan().await?) } else { None };
-            (question.look)(reconciler, plan.as_deref());
-            holds.push(question.held);
+            let plan = if query.plan { Some(reconciler.plan().await?) } else { None };
+            (query.look)(reconciler, plan.as_deref());
+            holds.push(query.held);
         }
         let asked = !holds.is_empty();
-        // An asker who keeps a hold for ever holds up nobody for longer than this.
-        let _ = tokio::time::timeout(LONGEST_HOLD, join_all(holds)).await;
+        // An asker who keeps a gate for ever holds up nobody for longer than this.
+        let _ = tokio::time::timeout(LONGEST_GATE, join_all(holds)).await;
         Ok(asked)
     }
 
     /// A pass has ended.
     pub(crate) fn pass_ended(&self, reconciler: &Reconciler, report: &PassReport) {
-        self.pulse.send_modify(|pulse| {
-            pulse.last_pass = Some((Utc::now(), report.clone()));
+        self.snapshot.send_modify(|snapshot| {
+            snapshot.last_pass = Some((Utc::now(), report.clone()));
             // While Synapse does not answer, what is known of rooms says nothing of how they are.
             if reconciler.homeserver_trouble().is_none() {
-                pulse.conditions = Some(reconciler.conditions());
+                snapshot.conditions = Some(reconciler.conditions());
             }
         });
     }
 
     /// All rooms have been read again.
     pub(crate) fn resynced(&self) {
-        self.pulse.send_modify(|pulse| pulse.last_resync = Some(Utc::now()));
+        self.snapshot.send_modify(|snapshot| snapshot.last_resync = Some(Utc::now()));
     }
 }

@@ -16,12 +16,12 @@ mod tell;
 mod wakes;
 
 pub use follow::{FollowError, Moved, follow, followed};
-pub use handle::{Closed, Freshness, Hold, Inside, Pulse, QueueTeller, Window};
+pub use handle::{ActionGate, Freshness, NotLeader, QueryQueue, QueueTeller, ReconcilerHandle, StatusSnapshot};
 pub use one_shot::{apply_once, plan_once};
 pub use read::rooms::observe_rooms;
 pub use reconciler::{Reconciler, Slice};
 pub use report::{Failed, PassReport};
-pub use service::{Service, Status};
+pub use service::{ReadinessReporter, Service};
 pub use tell::conditions::{Condition, Conditions, QueueHealth};
 pub use tell::gauges::describe_metrics;
 pub use wakes::{Wakes, Woken};

@@ -23,15 +23,15 @@ use crate::reconcile::brakes::fight_report;
 use crate::reconcile::brakes::fights::Fights;
 use crate::reconcile::brakes::held::HeldPlans;
 use crate::reconcile::brakes::withheld::{self, Withheld};
-use crate::reconcile::pushes::Ears;
+use crate::reconcile::pushes::PushClassifier;
 use crate::reconcile::pushes::own_state;
 use crate::reconcile::read::arrivals::ArrivalsRead;
-use crate::reconcile::read::cleared_leaves::Pardons;
-use crate::reconcile::read::member_count::Verify;
+use crate::reconcile::read::cleared_leaves::ClearedLeaves;
+use crate::reconcile::read::member_count::MemberCount;
 use crate::reconcile::read::rooms::distrust;
 use crate::reconcile::tell::gauges;
 use crate::sources::Roster;
-use crate::store::{AccountsRead, Pardoned, PassId, Store};
+use crate::store::{AccountsRead, ClearedLeaveRow, PassId, Store};
 
 /// Everything a pass needs.
 #[derive(Debug)]
@@ -45,15 +45,15 @@ pub struct Reconciler {
     pub(crate) roster: Option<Roster>,
     pub(crate) backoff: Backoff,
     pub(crate) fights: Fights,
-    pub(crate) verify: Verify,
+    pub(crate) member_count: MemberCount,
     withheld: Withheld,
     held: HeldPlans,
     approval: Approval,
-    pub(crate) ears: Ears,
+    pub(crate) pushes: PushClassifier,
     pub(crate) arrivals_read: ArrivalsRead,
     pub(crate) accounts_total: Option<u64>,
     /// Read once; later ones are made here, by the one replica that reconciles.
-    pub(crate) pardons: Option<Pardons>,
+    pub(crate) cleared_leaves: Option<ClearedLeaves>,
     pub(crate) trouble: Trouble,
     /// How far the account store was read.
     pub(crate) accounts_read: AccountsRead,
@@ -100,14 +100,14 @@ impl Reconciler {
             roster,
             backoff: Backoff::default(),
             fights: Fights::default(),
-            verify: Verify::default(),
+            member_count: MemberCount::default(),
             withheld: Withheld::default(),
             held: HeldPlans::default(),
             approval: Approval::default(),
-            ears: Ears::default(),
+            pushes: PushClassifier::default(),
             arrivals_read: ArrivalsRead::default(),
             accounts_total: None,
-            pardons: None,
+            cleared_leaves: None,
             trouble: Trouble::default(),
             accounts_read: AccountsRead::default(),
             groups_since: None,
@@ -134,7 +134,7 @@ impl Reconciler {
     /// When something is due by itself: a failed action's next try, or a count.
     pub fn next_due(&self) -> Option<Instant> {
         let now = Instant::now();
-        let due = [self.backoff.next(now), self.fights.next(&self.world, now), self.verify.due()];
+        let due = [self.backoff.next(now), self.fights.next(&self.world, now), self.member_count.due()];
         due.into_iter().flatten().min()
     }
 
@@ -145,12 +145,12 @@ impl Reconciler {
 
     /// The plan for the world as it is known. The ledger is only asked where something might be removed.
     pub async fn plan(&mut self) -> Result<Arc<Plan>> {
-        self.planner.judge(&mut self.world);
+        self.planner.evaluate(&mut self.world);
         let mut recent = Recent::default();
-        if self.planner.judged().takes(&self.world) {
+        if self.planner.evaluated().takes(&self.world) {
             recent = self.recent().await?;
         }
-        if self.planner.judged().may_be_pool_move(&self.world) {
+        if self.planner.evaluated().may_be_pool_move(&self.world) {
             recent.joined = self.arrivals_read.arrivals(&self.store, &self.world).await?;
         } else {
             self.arrivals_read = ArrivalsRead::default();
@@ -202,7 +202,7 @@ impl Reconciler {
     #[instrument(name = "reconcile.pass", skip_all)]
     pub async fn slice(&mut self, pass: &mut Option<(PassId, i32)>, stop: &CancellationToken) -> Result<Slice> {
         let now = Instant::now();
-        self.fights.undone(std::mem::take(&mut self.ears.changed), now);
+        self.fights.undone(std::mem::take(&mut self.pushes.meant_edits), now);
         self.fights.end(&mut self.world, now);
         let mut plan = self.plan().await?;
         let released = self.approval.release(&mut plan);
@@ -246,7 +246,7 @@ impl Reconciler {
             let tried = executor.execute(&due, *seq).await.context("write the ledger")?;
             *seq += i32::try_from(due.len()).unwrap_or(i32::MAX - *seq);
             report.waiting += due.len() - tried.len();
-            self.take_outcomes(&due, tried, &mut report);
+            self.apply_outcomes(&due, tried, &mut report);
         } else {
             withheld::forget(&self.store, &withheld).await?;
         }
@@ -256,7 +256,7 @@ impl Reconciler {
         Ok(Slice { more: more && !stop.is_cancelled() && self.trouble.homeserver.is_none(), report })
     }
 
-    fn take_outcomes(&mut self, due: &[&Action], tried: Vec<(usize, Tried)>, report: &mut PassReport) {
+    fn apply_outcomes(&mut self, due: &[&Action], tried: Vec<(usize, Tried)>, report: &mut PassReport) {
         let now = Instant::now();
         let (mut unreachable, mut moved) = (None, false);
         for (index, tried) in tried {
@@ -265,7 +265,7 @@ impl Reconciler {
                 Tried::Done | Tried::AlreadySo => {
                     self.took_effect(change);
                     if matches!(tried, Tried::Done) {
-                        self.await_echo(change, now);
+                        self.expect_echo(change, now);
                         self.note_success(change, now);
                         (moved, report.done) = (true, report.done + 1);
                     } else {
@@ -278,7 +278,7 @@ impl Reconciler {
                 }
                 Tried::Wrote(written) => {
                     own_state::put(&mut self.world, &written);
-                    self.ears.states.wrote(written, now);
+                    self.pushes.own_state.wrote(written, now);
                     self.note_success(change, now);
                     report.done += 1;
                 }
@@ -305,7 +305,7 @@ impl Reconciler {
         }
         // State events move nobody: there is nothing to count.
         if moved {
-            self.verify.after_writes(now);
+            self.member_count.after_writes(now);
         }
         if unreachable.is_some() {
             self.note_homeserver(unreachable);
@@ -363,10 +363,10 @@ impl Reconciler {
     }
 
     /// The push of a write says nothing new.
-    fn await_echo(&mut self, change: &Change, now: Instant) {
+    fn expect_echo(&mut self, change: &Change, now: Instant) {
         match *change {
-            Change::Join { room, user, .. } => self.ears.echoes.joined(room, user, now),
-            Change::Remove { room, user, .. } => self.ears.echoes.removed(room, user, now),
+            Change::Join { room, user, .. } => self.pushes.own_members.joined(room, user, now),
+            Change::Remove { room, user, .. } => self.pushes.own_members.removed(room, user, now),
             _ => {}
         }
     }
@@ -382,13 +382,13 @@ impl Reconciler {
     }
 
     async fn pardon(&mut self, plan: &Plan) -> Result<()> {
-        for pardon in &plan.pardons {
+        for pardon in &plan.cleared_leaves {
             let room_id = self.world.policy.rooms[pardon.room.index()].id.clone();
             let user_id = self.world.users.mxid(pardon.user);
-            let row = Pardoned { room_id, user_id, event_id: pardon.event_id.to_string() };
-            self.store.pardon(&row).await.context("record a pardon")?;
-            self.world.pardon(pardon.room, pardon.user, &pardon.event_id);
-            self.pardons.get_or_insert_default().add(row);
+            let row = ClearedLeaveRow { room_id, user_id, event_id: pardon.event_id.to_string() };
+            self.store.clear_leave(&row).await.context("record a pardon")?;
+            self.world.clear_leave(pardon.room, pardon.user, &pardon.event_id);
+            self.cleared_leaves.get_or_insert_default().add(row);
         }
         Ok(())
     }

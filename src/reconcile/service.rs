@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use provisioner_policy::Standing;
+use provisioner_policy::RoomStatus;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
@@ -14,7 +14,7 @@ use tracing::{debug, info};
 use super::reconciler::Reconciler;
 use super::report::PassReport;
 use super::wakes::{Wakes, Woken};
-use crate::reconcile::handle::Inside;
+use crate::reconcile::handle::QueryQueue;
 use crate::store::{PassId, Store};
 
 /// What cannot be read is tried again after this, doubled up to the longest.
@@ -30,9 +30,9 @@ const TRIM_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// Told what is ready and what is not: a name, and the reason why not.
 #[derive(Clone)]
-pub struct Status(Arc<dyn Fn(&'static str, Option<String>) + Send + Sync>);
+pub struct ReadinessReporter(Arc<dyn Fn(&'static str, Option<String>) + Send + Sync>);
 
-impl Status {
+impl ReadinessReporter {
     /// Calls `tell` with every change.
     pub fn new(tell: impl Fn(&'static str, Option<String>) + Send + Sync + 'static) -> Self {
         Self(Arc::new(tell))
@@ -44,9 +44,9 @@ impl Status {
     }
 }
 
-impl fmt::Debug for Status {
+impl fmt::Debug for ReadinessReporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Status")
+        f.write_str("ReadinessReporter")
     }
 }
 
@@ -55,10 +55,10 @@ impl fmt::Debug for Status {
 pub struct Service {
     pub reconciler: Reconciler,
     pub wakes: Wakes,
-    pub status: Status,
+    pub readiness: ReadinessReporter,
     pub poll_interval: Duration,
     pub resync_interval: Duration,
-    pub inside: Inside,
+    pub queries: QueryQueue,
 }
 
 /// When what is due next.
@@ -93,14 +93,14 @@ impl Service {
         let now = Instant::now();
         let mut clocks = Clocks { poll: now, resync: now, trim: now, retry: None, retry_delay: FIRST_RETRY };
         let mut pass = Pass::default();
-        let mut woken = self.wakes.take();
+        let mut woken = self.wakes.drain();
         woken.add(Woken::REQUESTS);
         woken.add(Woken::ACCOUNTS);
         while !stop.is_cancelled() {
             self.refresh(woken, &mut clocks, &mut pass).await?;
-            if self.inside.answer(&mut self.reconciler).await? && self.wakes.pending() {
+            if self.queries.answer(&mut self.reconciler).await? && self.wakes.pending() {
                 // Whoever asked may have asked for a pass, too: what is done now is then in its report.
-                woken = self.wakes.take();
+                woken = self.wakes.drain();
                 continue;
             }
             // Ready is who has read everything: the work that follows may take hours.
@@ -110,7 +110,7 @@ impl Service {
             if !more {
                 self.wait(&clocks, stop).await;
             }
-            woken = self.wakes.take();
+            woken = self.wakes.drain();
         }
         Ok(())
     }
@@ -120,8 +120,8 @@ impl Service {
         let mut read_roster = woken.contains(Woken::ROSTER) || clocks.poll <= now;
         if woken.contains(Woken::REQUESTS) {
             self.reconciler.read_follows().await?;
-            self.reconciler.read_pardons().await?;
-            let mut asked = self.reconciler.store.take_pass_requests().await.context("take requests for a pass")?;
+            self.reconciler.read_cleared_leaves().await?;
+            let mut asked = self.reconciler.store.claim_pass_requests().await.context("take requests for a pass")?;
             // Those that this pass answers already are unfinished too, and what they approve was approved.
             asked.retain(|one| !pass.asked.contains(&one.id));
             if !asked.is_empty() {
@@ -155,7 +155,7 @@ impl Service {
             self.reconciler.read_mirror(resync || clocks.retry.is_some()).await?;
             clocks.after_reading(self.has_unread_room());
             if resync {
-                self.inside.resynced();
+                self.queries.resynced();
             }
         }
         Ok(())
@@ -196,7 +196,7 @@ impl Service {
         }
         let done = std::mem::take(pass);
         self.reconciler.end_pass();
-        self.inside.pass_ended(&self.reconciler, &done.report);
+        self.queries.pass_ended(&self.reconciler, &done.report);
         metrics::counter!("provisioner_passes_total", "outcome" => done.report.outcome()).increment(1);
         metrics::histogram!("provisioner_pass_seconds").record(began.elapsed().as_secs_f64());
         if let Some(paused) = &done.report.paused {
@@ -224,13 +224,13 @@ impl Service {
     fn tell(&self) {
         let world = self.reconciler.world();
         let trouble = &self.reconciler.trouble;
-        self.status.set("roster", trouble.roster.clone());
-        let unread = world.rooms().find_map(|room| match &world.room(room).standing {
-            Standing::Unreadable(why) => Some(format!("{}: {why}", room.key(world))),
+        self.readiness.set("roster", trouble.roster.clone());
+        let unread = world.rooms().find_map(|room| match &world.room(room).status {
+            RoomStatus::Unreadable(why) => Some(format!("{}: {why}", room.key(world))),
             _ => None,
         });
         let waiting = || (!world.mirror.accounts_listed).then(|| "Synapse has not been read yet".to_owned());
-        self.status.set("homeserver", trouble.homeserver.clone().or(unread).or_else(waiting));
+        self.readiness.set("homeserver", trouble.homeserver.clone().or(unread).or_else(waiting));
     }
 
     async fn wait(&self, clocks: &Clocks, stop: &CancellationToken) {

@@ -18,8 +18,8 @@ impl Woken {
     pub const REQUESTS: Self = Self(4);
     /// The account store.
     pub const ACCOUNTS: Self = Self(8);
-    /// Somebody asks something at the window.
-    pub const QUESTIONS: Self = Self(16);
+    /// Somebody queries the world.
+    pub const QUERIES: Self = Self(16);
 
     /// Adds `other` to this set.
     pub fn add(&mut self, other: Self) {
@@ -49,18 +49,18 @@ impl Wakes {
         self.0.notify.notify_one();
     }
 
-    /// Whether something was said since the last [`Wakes::take`].
+    /// Whether something was said since the last [`Wakes::drain`].
     pub fn pending(&self) -> bool {
         self.0.flags.load(Ordering::Acquire) != 0
     }
 
-    /// Whether all of `what` was said since the last [`Wakes::take`].
+    /// Whether all of `what` was said since the last [`Wakes::drain`].
     pub fn said(&self, what: Woken) -> bool {
         Woken(self.0.flags.load(Ordering::Acquire)).contains(what)
     }
 
-    /// Takes what was said since the last call.
-    pub fn take(&self) -> Woken {
+    /// Drains what was said since the last call.
+    pub fn drain(&self) -> Woken {
         Woken(self.0.flags.swap(0, Ordering::AcqRel))
     }
 

@@ -36,9 +36,9 @@ pub struct SeenAccount {
     pub display_name: Option<String>,
 }
 
-/// Where an account was named.
+/// The listing or the message in which an account was seen.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Place<'a> {
+pub struct SeenIn<'a> {
     /// The listing of the pool.
     pub listing: Option<i64>,
     /// The message of the queue.
@@ -47,14 +47,14 @@ pub struct Place<'a> {
 
 /// What is known of an account that is about to be made.
 #[derive(Clone, Debug)]
-pub struct Origin {
+pub struct AccountOrigin {
     pub user_id: String,
     pub display_name: Option<String>,
     pub source: String,
     pub message_id: Option<String>,
 }
 
-impl Origin {
+impl AccountOrigin {
     /// Where the account came from, for the ledger.
     pub fn words(&self) -> String {
         match (self.source.as_str(), &self.message_id) {
@@ -106,13 +106,13 @@ pub struct AccountsRead {
 
 impl Store {
     /// Records accounts that were seen, and wakes the reconciling replica where anything is new. Answers how many are.
-    /// `place` is where they were named. The members of groups are seen every minute: a row is written where it says
+    /// `seen_in` is where they were named. The members of groups are seen every minute: a row is written where it says
     /// something else, or was seen before the newest listing began, which asks at its end who was seen since.
     pub async fn record_accounts(
         &self,
         seen: &[SeenAccount],
         source: AccountSource,
-        place: Place<'_>,
+        seen_in: SeenIn<'_>,
     ) -> sqlx::Result<u64> {
         let mut seen: Vec<&SeenAccount> = seen.iter().collect();
         // One statement cannot change a row twice.
@@ -155,8 +155,8 @@ impl Store {
             &states,
             &names as &[Option<String>],
             source.as_str(),
-            place.listing,
-            place.message_id,
+            seen_in.listing,
+            seen_in.message_id,
         )
         .fetch_one(&mut *transaction)
         .await?;
@@ -203,9 +203,9 @@ impl Store {
     }
 
     /// Where these accounts came from, for those that the store knows.
-    pub async fn origins(&self, user_ids: &[String]) -> sqlx::Result<Vec<Origin>> {
+    pub async fn origins(&self, user_ids: &[String]) -> sqlx::Result<Vec<AccountOrigin>> {
         sqlx::query_as!(
-            Origin,
+            AccountOrigin,
             "SELECT user_id, display_name, source, message_id FROM provisioner.accounts WHERE user_id = ANY($1)",
             user_ids,
         )

@@ -61,7 +61,7 @@ impl Store {
     }
 
     /// Begins a command, and writes so to the ledger. False where somebody has begun it before.
-    pub async fn take_command(&self, entry: &CommandEntry) -> sqlx::Result<bool> {
+    pub async fn claim_command(&self, entry: &CommandEntry) -> sqlx::Result<bool> {
         let taken = sqlx::query!(
             "WITH taken AS (
                  UPDATE provisioner.commands

@@ -34,7 +34,7 @@ pub struct HistoryLine {
 
 /// When somebody was joined to a room by this service.
 #[derive(Clone, Debug)]
-pub struct Joined {
+pub struct JoinedAt {
     pub at: DateTime<Utc>,
     pub pass: i64,
 }
@@ -119,9 +119,9 @@ impl Store {
     }
 
     /// When this service joined somebody to a room last, if it did.
-    pub async fn last_joined(&self, user_id: &str, room_key: &str) -> sqlx::Result<Option<Joined>> {
+    pub async fn last_joined(&self, user_id: &str, room_key: &str) -> sqlx::Result<Option<JoinedAt>> {
         sqlx::query_as!(
-            Joined,
+            JoinedAt,
             "SELECT at, pass FROM provisioner.ledger
              WHERE user_id = $1 AND room_key = $2 AND kind = 'join' AND outcome = 'done' ORDER BY id DESC LIMIT 1",
             user_id,

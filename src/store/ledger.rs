@@ -11,7 +11,7 @@ pub type PassId = i64;
 
 /// How an attempt ended, or that it was withheld.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Outcome {
+pub enum LedgerOutcome {
     Started,
     Done,
     AlreadySo,
@@ -24,7 +24,7 @@ pub enum Outcome {
     Observed,
 }
 
-impl Outcome {
+impl LedgerOutcome {
     /// As the table and the metrics spell it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -42,7 +42,7 @@ impl Outcome {
 
 /// What an entry is about: one action of one pass.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct LedgerEntry {
     pub seq: i32,
     pub kind: &'static str,
     pub user_id: Option<String>,
@@ -58,15 +58,15 @@ pub struct Entry {
 
 /// One line to write.
 #[derive(Clone, Debug)]
-pub struct Line<'a> {
-    pub entry: &'a Entry,
-    pub outcome: Outcome,
+pub struct LedgerLine<'a> {
+    pub entry: &'a LedgerEntry,
+    pub outcome: LedgerOutcome,
     pub detail: Option<String>,
 }
 
 /// What one kind of action took away in one room, or on the server.
 #[derive(Clone, Debug)]
-pub struct Taken {
+pub struct TakenAway {
     pub kind: String,
     pub room_id: Option<String>,
     pub taken: i64,
@@ -74,7 +74,7 @@ pub struct Taken {
 
 /// Something that was done lately, or that was no longer done (`withheld`) because somebody kept undoing it.
 #[derive(Clone, Debug)]
-pub struct Lately {
+pub struct RecentAction {
     pub kind: String,
     pub room_id: Option<String>,
     pub user_id: Option<String>,
@@ -84,11 +84,11 @@ pub struct Lately {
 }
 
 /// Appends lines in one statement, in a transaction of the caller's or alone.
-pub(super) async fn append(executor: impl PgExecutor<'_>, pass: PassId, lines: &[Line<'_>]) -> sqlx::Result<()> {
+pub(super) async fn append(executor: impl PgExecutor<'_>, pass: PassId, lines: &[LedgerLine<'_>]) -> sqlx::Result<()> {
     if lines.is_empty() {
         return Ok(());
     }
-    fn column<'a, T>(lines: &[Line<'a>], of: impl Fn(&Line<'a>) -> T) -> Vec<T> {
+    fn column<'a, T>(lines: &[LedgerLine<'a>], of: impl Fn(&LedgerLine<'a>) -> T) -> Vec<T> {
         lines.iter().map(of).collect()
     }
     sqlx::query!(
@@ -122,7 +122,7 @@ impl Store {
     }
 
     /// Appends lines in one statement.
-    pub async fn append_ledger(&self, pass: PassId, lines: &[Line<'_>]) -> sqlx::Result<()> {
+    pub async fn append_ledger(&self, pass: PassId, lines: &[LedgerLine<'_>]) -> sqlx::Result<()> {
         append(&self.pool, pass, lines).await
     }
 
@@ -155,9 +155,9 @@ impl Store {
     }
 
     /// What was taken away within the window, by kind and room: what was done, and what nobody knows the end of.
-    pub async fn recently_taken(&self, window_seconds: f64) -> sqlx::Result<Vec<Taken>> {
+    pub async fn recently_taken(&self, window_seconds: f64) -> sqlx::Result<Vec<TakenAway>> {
         sqlx::query_as!(
-            Taken,
+            TakenAway,
             r#"SELECT kind, room_id,
                       COALESCE(sum(taken) FILTER (WHERE outcome = 'started'), 0)
                       - COALESCE(sum(taken) FILTER (WHERE outcome IN ('failed', 'already_so', 'left')), 0) AS "taken!"
@@ -206,9 +206,9 @@ impl Store {
     }
 
     /// What was done within the window, and what was no longer repeated. Accounts that are made stay made.
-    pub async fn done_lately(&self, window_seconds: f64) -> sqlx::Result<Vec<Lately>> {
+    pub async fn done_lately(&self, window_seconds: f64) -> sqlx::Result<Vec<RecentAction>> {
         sqlx::query_as!(
-            Lately,
+            RecentAction,
             r#"SELECT kind, room_id, user_id, COALESCE(after, 'null') AS "after!",
                       EXTRACT(EPOCH FROM clock_timestamp() - at)::float8 AS "seconds_ago!",
                       outcome = 'held' AS "withheld!"

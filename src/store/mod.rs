@@ -2,6 +2,7 @@
 //! No decision is taken here.
 
 mod accounts;
+mod cleared_leaves;
 mod commands;
 mod follows;
 mod groups;
@@ -11,7 +12,6 @@ mod inbox;
 mod leadership;
 mod ledger;
 mod listings;
-mod pardons;
 mod pause;
 mod requests;
 mod staff_posts;
@@ -27,17 +27,17 @@ use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgPool};
 
-pub use accounts::{AccountRow, AccountSource, AccountsRead, Origin, Place, SeenAccount};
+pub use accounts::{AccountOrigin, AccountRow, AccountSource, AccountsRead, SeenAccount, SeenIn};
+pub use cleared_leaves::ClearedLeaveRow;
 pub use commands::{CommandEntry, CommandRow};
 pub use follows::{Follow, NewFollow};
 pub use groups::GroupRow;
 pub use held::HeldPlan;
-pub use history::{HistoryFilter, HistoryLine, Joined};
+pub use history::{HistoryFilter, HistoryLine, JoinedAt};
 pub use inbox::InboxRow;
 pub use leadership::Leadership;
-pub use ledger::{Entry, Lately, Line, Outcome, PassId, Taken};
+pub use ledger::{LedgerEntry, LedgerLine, LedgerOutcome, PassId, RecentAction, TakenAway};
 pub use listings::{Listing, ListingLock};
-pub use pardons::Pardoned;
 pub use pause::Paused;
 pub use requests::{Asked, PassRequest};
 pub use staff_posts::{AlertRow, HeldPost};

@@ -37,7 +37,7 @@ impl Store {
     }
 
     /// Takes every open request, to be answered by one pass. Those that a killed service took are taken again.
-    pub async fn take_pass_requests(&self) -> sqlx::Result<Vec<Asked>> {
+    pub async fn claim_pass_requests(&self) -> sqlx::Result<Vec<Asked>> {
         sqlx::query_as!(
             Asked,
             "UPDATE provisioner.pass_requests SET taken_at = now() WHERE finished_at IS NULL

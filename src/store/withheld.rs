@@ -3,7 +3,7 @@
 use sqlx::Acquire;
 
 use super::Store;
-use super::ledger::{Line, PassId, append};
+use super::ledger::{LedgerLine, PassId, append};
 
 /// Names a withheld change, see `Action::digest`.
 pub type Digest = [u8; 16];
@@ -16,7 +16,12 @@ impl Store {
     }
 
     /// Writes the lines of withheld changes and remembers that they have them, both or neither.
-    pub async fn append_withheld(&self, pass: PassId, lines: &[Line<'_>], digests: &[Digest]) -> sqlx::Result<()> {
+    pub async fn append_withheld(
+        &self,
+        pass: PassId,
+        lines: &[LedgerLine<'_>],
+        digests: &[Digest],
+    ) -> sqlx::Result<()> {
         let mut connection = self.pool.acquire().await?;
         let mut transaction = connection.begin().await?;
         append(&mut *transaction, pass, lines).await?;

@@ -1,6 +1,6 @@
 //! The first steps on a new homeserver.
 
-use phenom_provisioner::homeserver::{CallError, Outcome, PromoteError};
+use phenom_provisioner::homeserver::{CallError, PromoteError, WriteOutcome};
 use serde_json::json;
 use wiremock::{
     Mock, MockServer,
@@ -12,8 +12,8 @@ use super::*;
 #[tokio::test]
 async fn registering_the_sender_twice_is_fine() {
     for (answer, expected) in [
-        (ok(json!({ "user_id": BOT })), Outcome::Done),
-        (refused(400, "M_USER_IN_USE", "User ID already taken."), Outcome::AlreadySo),
+        (ok(json!({ "user_id": BOT })), WriteOutcome::Done),
+        (refused(400, "M_USER_IN_USE", "User ID already taken."), WriteOutcome::AlreadySo),
     ] {
         let server = MockServer::start().await;
         expect_once(&server, "POST", "/_matrix/client/v3/register", answer).await;

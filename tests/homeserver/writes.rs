@@ -1,6 +1,6 @@
 //! The shape of each write, and what counts as done.
 
-use phenom_provisioner::homeserver::{AccountCreation, CallError, NewRoom, Outcome};
+use phenom_provisioner::homeserver::{AccountCreation, CallError, NewRoom, WriteOutcome};
 use serde_json::{Value, json, value::to_raw_value};
 use wiremock::{
     Mock, MockServer, ResponseTemplate,
@@ -19,7 +19,7 @@ fn entry(fields: Value) -> Value {
 async fn join_is_one_request_with_encoded_ids() {
     let server = MockServer::start().await;
     expect_once(&server, "POST", &format!("/_synapse/admin/v1/join/{ROOM_PATH}"), ok(json!({ "room_id": ROOM }))).await;
-    assert_eq!(bot_at(&server).await.join(ROOM, USER).await.unwrap(), Outcome::Done);
+    assert_eq!(bot_at(&server).await.join(ROOM, USER).await.unwrap(), WriteOutcome::Done);
     assert_eq!(only_body(&server).await, json!({ "user_id": USER }));
 }
 
@@ -28,7 +28,7 @@ async fn room_version_12_id_without_server_part_is_sent() {
     let server = MockServer::start().await;
     let room = "!7o0rutpRfNSaaN4B1ACUJsDz4AU-unDVwDIZEHHpfKM";
     expect_once(&server, "POST", &format!("/_synapse/admin/v1/join/{room}"), ok(json!({}))).await;
-    assert_eq!(bot_at(&server).await.join(room, USER).await.unwrap(), Outcome::Done);
+    assert_eq!(bot_at(&server).await.join(room, USER).await.unwrap(), WriteOutcome::Done);
 }
 
 #[tokio::test]
@@ -49,14 +49,14 @@ async fn already_in_the_room_is_already_so() {
     let server = MockServer::start().await;
     let answer = refused(403, "M_FORBIDDEN", &format!("{USER} is already in the room."));
     expect_once(&server, "POST", &format!("/_synapse/admin/v1/join/{ROOM_PATH}"), answer).await;
-    assert_eq!(bot_at(&server).await.join(ROOM, USER).await.unwrap(), Outcome::AlreadySo);
+    assert_eq!(bot_at(&server).await.join(ROOM, USER).await.unwrap(), WriteOutcome::AlreadySo);
 }
 
 #[tokio::test]
 async fn kick_sends_the_reason() {
     let server = MockServer::start().await;
     expect_once(&server, "POST", &format!("/_matrix/client/v3/rooms/{ROOM_PATH}/kick"), ok(json!({}))).await;
-    assert_eq!(bot_at(&server).await.kick(ROOM, USER, Some("left the team")).await.unwrap(), Outcome::Done);
+    assert_eq!(bot_at(&server).await.kick(ROOM, USER, Some("left the team")).await.unwrap(), WriteOutcome::Done);
     assert_eq!(only_body(&server).await, json!({ "user_id": USER, "reason": "left the team" }));
 }
 
@@ -68,7 +68,7 @@ async fn kick_of_someone_who_is_out_is_already_so() {
         let server = MockServer::start().await;
         let answer = refused(403, errcode, message);
         expect_once(&server, "POST", &format!("/_matrix/client/v3/rooms/{ROOM_PATH}/kick"), answer).await;
-        assert_eq!(bot_at(&server).await.kick(ROOM, USER, None).await.unwrap(), Outcome::AlreadySo, "{message}");
+        assert_eq!(bot_at(&server).await.kick(ROOM, USER, None).await.unwrap(), WriteOutcome::AlreadySo, "{message}");
         assert_eq!(only_body(&server).await, json!({ "user_id": USER }));
     }
 }
@@ -179,7 +179,7 @@ async fn reactivation_takes_the_admin_flag_away_in_the_same_request() {
         .expect(1)
         .mount(&server)
         .await;
-    assert_eq!(bot_at(&server).await.reactivate(USER).await.unwrap(), Outcome::Done);
+    assert_eq!(bot_at(&server).await.reactivate(USER).await.unwrap(), WriteOutcome::Done);
 }
 
 #[tokio::test]
@@ -187,7 +187,7 @@ async fn locking_the_locked_writes_nothing() {
     let server = MockServer::start().await;
     expect_once(&server, "GET", &format!("/_synapse/admin/v2/users/{USER_PATH}"), ok(entry(json!({ "locked": 1 }))))
         .await;
-    assert_eq!(bot_at(&server).await.lock(USER, true).await.unwrap(), Outcome::AlreadySo);
+    assert_eq!(bot_at(&server).await.lock(USER, true).await.unwrap(), WriteOutcome::AlreadySo);
 }
 
 #[tokio::test]

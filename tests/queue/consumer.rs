@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusBuilder;
-use phenom_provisioner::intake::queue::Answer;
+use phenom_provisioner::intake::queue::ConfirmOutcome;
 
 use super::fake::Fake;
 use super::support::{Office, body, consume, event, quick, until};
@@ -29,7 +29,7 @@ async fn no_more_is_received_than_can_be_worked_on() {
     let gates: Vec<_> = (0..8).map(|n| office.hold(&format!("sub-{n}"))).collect();
     (0..8).for_each(|n| drop(fake.send(&body(&format!("sub-{n}")))));
     let running = consume(&fake.queue().await, &office, MINUTE, 3, quick());
-    until("three are worked on", async || running.status.snapshot().in_hand == 3).await;
+    until("three are worked on", async || running.status.snapshot().in_flight == 3).await;
     let asked: Vec<u64> =
         fake.calls("ReceiveMessage").iter().map(|call| call["MaxNumberOfMessages"].as_u64().unwrap()).collect();
     assert_eq!(asked, [3]);
@@ -94,7 +94,7 @@ async fn a_poisoned_message_is_recorded_once_goes_to_the_dead_letters_and_delays
 async fn without_dead_letters_a_refused_message_is_deleted_once_that_is_durable() {
     let (fake, office) = (Fake::start().await, Office::default());
     office.fail_to_refuse(Some("the database is gone"));
-    office.answer(|_, _| Answer::Refused("the pool says so".to_owned()));
+    office.answer(|_, _| ConfirmOutcome::Refused("the pool says so".to_owned()));
     let (refused, forged) = (fake.send(&body("sub")), fake.send(&event("sub", "us-east-1_other").to_string()));
     let elsewhere = fake.send_with(&body("sub"), [("environment", "staging")]);
     let running = consume(&fake.queue().await, &office, MINUTE, 4, quick());
@@ -114,14 +114,14 @@ async fn without_dead_letters_a_refused_message_is_deleted_once_that_is_durable(
 async fn who_is_absent_is_looked_for_again_and_refused_at_the_fourth_receive() {
     let (fake, office) = (Fake::start().await, Office::default());
     office.answer(|subject, receives| match (subject, receives) {
-        ("late", 2..) => Answer::Recorded,
-        _ => Answer::Absent,
+        ("late", 2..) => ConfirmOutcome::Recorded,
+        _ => ConfirmOutcome::Absent,
     });
     let (late, never) = (fake.send(&body("late")), fake.send(&body("never")));
     let running = consume(&fake.queue().await, &office, MINUTE, 4, quick());
     for receives in 1..4 {
         until("it is given back", async || {
-            fake.receives()[&never] == receives && running.status.snapshot().in_hand == 0
+            fake.receives()[&never] == receives && running.status.snapshot().in_flight == 0
         })
         .await;
         let (_, delay) = fake.hidden().into_iter().rfind(|(handle, _)| *handle == fake.handle(&never)).unwrap();
@@ -142,8 +142,8 @@ async fn outcomes_and_the_age_of_the_oldest_message_are_counted() {
     let _guard = metrics::set_default_local_recorder(&recorder);
     let (fake, office) = (Fake::start().await, Office::default());
     office.answer(|subject, receives| match (subject, receives) {
-        ("absent", 1) => Answer::Absent,
-        _ => Answer::Recorded,
+        ("absent", 1) => ConfirmOutcome::Absent,
+        _ => ConfirmOutcome::Recorded,
     });
     let gate = office.hold("slow");
     ["slow", "absent", "other"].iter().for_each(|subject| drop(fake.send(&body(subject))));

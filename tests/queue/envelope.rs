@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use phenom_provisioner::intake::queue::{Ours, Reading, Trigger, envelope::read};
+use phenom_provisioner::intake::queue::{Expected, ReadResult, Trigger, envelope::read};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -11,7 +11,7 @@ use super::support::{POOL, event, ours};
 const SUB: &str = "0a1b2c3d-4e5f-4678-9abc-def012345678";
 
 /// What a seed means, or that it is refused.
-fn meaning(reading: Reading) -> String {
+fn meaning(reading: ReadResult) -> String {
     match reading {
         Ok(confirmation) => {
             assert_eq!((confirmation.subject.as_str(), confirmation.user_pool_id.as_str()), (SUB, POOL));
@@ -87,7 +87,7 @@ fn every_seed_of_the_fuzz_target_means_what_it_should() {
 
 #[test]
 fn without_a_pool_of_ours_any_pool_is_taken() {
-    let ours = Ours { user_pool_id: None, ..ours() };
+    let ours = Expected { user_pool_id: None, ..ours() };
     let body = event(SUB, "us-east-1_another").to_string();
     assert_eq!(read(body.as_bytes(), None, &ours).unwrap().user_pool_id, "us-east-1_another");
 }
@@ -162,7 +162,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 }
 
 /// What may be logged of a reading.
-fn shown(reading: &Reading) -> String {
+fn shown(reading: &ReadResult) -> String {
     match reading {
         Ok(confirmation) => format!("{} {}", confirmation.subject, confirmation.user_pool_id),
         Err(refusal) => refusal.to_string(),

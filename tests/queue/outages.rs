@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use phenom_provisioner::intake::queue::Answer;
+use phenom_provisioner::intake::queue::ConfirmOutcome;
 use testbed::free_port;
 
 use super::fake::Fake;
@@ -15,7 +15,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 async fn an_outage_of_ours_costs_no_message_a_second_receive() {
     let (fake, office) = (Fake::start().await, Office::default());
     fake.redrive_after(2);
-    office.answer(|_, _| Answer::Trouble("the database is gone".to_owned()));
+    office.answer(|_, _| ConfirmOutcome::Trouble("the database is gone".to_owned()));
     let ids: Vec<_> = (0..20).map(|n| fake.send(&body(&format!("sub-{n}")))).collect();
     let running = consume(&fake.queue().await, &office, Duration::from_secs(1), 4, quick());
     until("every message in hand was tried often", async || (0..4).all(|n| office.attempts(&format!("sub-{n}")) >= 5))
@@ -23,7 +23,7 @@ async fn an_outage_of_ours_costs_no_message_a_second_receive() {
     assert_eq!(running.status.snapshot().trouble.as_deref(), Some("the database is gone"));
     let receives = fake.receives();
     assert_eq!(ids.iter().map(|id| receives[id]).collect::<Vec<_>>(), [vec![1; 4], vec![0; 16]].concat());
-    office.answer(|_, _| Answer::Recorded);
+    office.answer(|_, _| ConfirmOutcome::Recorded);
     until("all are through", async || office.confirmed().len() == 20 && fake.left() == 0).await;
     assert!(fake.dead().is_empty());
     assert_eq!(running.status.snapshot().trouble, None);
@@ -33,7 +33,7 @@ async fn an_outage_of_ours_costs_no_message_a_second_receive() {
 #[tokio::test]
 async fn receives_grow_rare_in_an_outage_and_ask_for_one_message() {
     let (fake, office) = (Fake::start().await, Office::default());
-    office.answer(|_, _| Answer::Trouble("the database is gone".to_owned()));
+    office.answer(|_, _| ConfirmOutcome::Trouble("the database is gone".to_owned()));
     fake.send(&body("first"));
     let running = consume(&fake.queue().await, &office, MINUTE, 100, quick());
     until("the trouble is seen", async || running.status.snapshot().trouble.is_some()).await;
@@ -44,7 +44,7 @@ async fn receives_grow_rare_in_an_outage_and_ask_for_one_message() {
     // The second receive was under way when the first message met trouble.
     assert!(asked[2..].iter().all(|most| *most == 1), "{asked:?}");
     assert!(fake.receives().values().sum::<u32>() <= 16, "{:?}", fake.receives());
-    office.answer(|_, _| Answer::Recorded);
+    office.answer(|_, _| ConfirmOutcome::Recorded);
     until("all are through", async || fake.left() == 0).await;
     running.end().await;
 }
@@ -53,8 +53,8 @@ async fn receives_grow_rare_in_an_outage_and_ask_for_one_message() {
 async fn a_message_that_fails_while_others_succeed_is_given_back_for_longer_each_time() {
     let (fake, office) = (Fake::start().await, Office::default());
     office.answer(|subject, _| match subject {
-        "odd" => Answer::Trouble("nobody knows".to_owned()),
-        _ => Answer::Recorded,
+        "odd" => ConfirmOutcome::Trouble("nobody knows".to_owned()),
+        _ => ConfirmOutcome::Recorded,
     });
     let odd = fake.send(&body("odd"));
     let (mut sent, running) = (0, consume(&fake.queue().await, &office, MINUTE, 2, quick()));

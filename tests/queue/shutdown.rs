@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use phenom_provisioner::intake::queue::{Answer, Timing};
+use phenom_provisioner::intake::queue::{ConfirmOutcome, Timing};
 
 use super::fake::Fake;
 use super::support::{Office, body, consume, quick, until};
@@ -24,13 +24,13 @@ async fn what_is_worked_on_ends_and_what_waits_out_trouble_is_given_back() {
     let (fake, office) = (Fake::start().await, Office::default());
     let gate = office.hold("slow");
     office.answer(|subject, _| match subject {
-        "slow" => Answer::Recorded,
-        _ => Answer::Trouble("the database is gone".to_owned()),
+        "slow" => ConfirmOutcome::Recorded,
+        _ => ConfirmOutcome::Trouble("the database is gone".to_owned()),
     });
     fake.send(&body("slow"));
     let waiting = fake.send(&body("waiting"));
     let running = consume(&fake.queue().await, &office, MINUTE, 4, quick());
-    until("both are in hand", async || running.status.snapshot().in_hand == 2).await;
+    until("both are in hand", async || running.status.snapshot().in_flight == 2).await;
     until("one is in trouble", async || office.attempts("waiting") >= 2).await;
     running.stop.cancel();
     until("what waited is shown again", async || fake.is_shown(&waiting)).await;
@@ -63,7 +63,7 @@ async fn what_takes_too_long_is_given_back_in_the_end() {
     let id = fake.send(&body("slow"));
     let timing = Timing { drain: Duration::from_millis(300), ..quick() };
     let running = consume(&fake.queue().await, &office, MINUTE, 4, timing);
-    until("it is in hand", async || running.status.snapshot().in_hand == 1).await;
+    until("it is in hand", async || running.status.snapshot().in_flight == 1).await;
     let took = running.end().await;
     assert!(took < Duration::from_secs(5), "{took:?}");
     assert!(fake.is_shown(&id));

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use phenom_provisioner::intake::queue::{
-    Answer, Confirmation, Confirmations, Consumer, MessageRef, Ours, Queue, QueueStatus, Timing,
+    ConfirmOutcome, Confirmation, Confirmations, Consumer, Expected, MessageRef, Queue, QueueStatus, Timing,
 };
 use serde_json::{Value, json};
 use testbed::wait_until;
@@ -17,8 +17,8 @@ pub(crate) const POOL: &str = "us-east-1_knEL7cqS3";
 /// What is awaited comes within this, or never.
 pub(crate) const BOUND: Duration = Duration::from_secs(20);
 
-pub(crate) fn ours() -> Ours {
-    Ours {
+pub(crate) fn ours() -> Expected {
+    Expected {
         environment: "production".to_owned(),
         user_pool_id: Some(POOL.to_owned()),
         server_name: "phenom.test".to_owned(),
@@ -40,7 +40,7 @@ pub(crate) fn body(subject: &str) -> String {
     event(subject, POOL).to_string()
 }
 
-type Decide = Box<dyn Fn(&str, u32) -> Answer + Send>;
+type Decide = Box<dyn Fn(&str, u32) -> ConfirmOutcome + Send>;
 
 /// Somebody who takes confirmations as the test says, and remembers what came.
 #[derive(Clone)]
@@ -59,7 +59,7 @@ struct Book {
 impl Default for Office {
     fn default() -> Self {
         Self(Arc::new(Mutex::new(Book {
-            decide: Box::new(|_, _| Answer::Recorded),
+            decide: Box::new(|_, _| ConfirmOutcome::Recorded),
             confirmed: HashMap::new(),
             refused: HashMap::new(),
             refusing_fails: None,
@@ -71,7 +71,7 @@ impl Default for Office {
 
 impl Office {
     /// Answers from now on by subject and receive count.
-    pub(crate) fn answer(&self, decide: impl Fn(&str, u32) -> Answer + Send + 'static) {
+    pub(crate) fn answer(&self, decide: impl Fn(&str, u32) -> ConfirmOutcome + Send + 'static) {
         self.0.lock().unwrap().decide = Box::new(decide);
     }
 
@@ -103,7 +103,7 @@ impl Office {
 }
 
 impl Confirmations for Office {
-    async fn confirm(&self, confirmation: &Confirmation, message: &MessageRef) -> Answer {
+    async fn confirm(&self, confirmation: &Confirmation, message: &MessageRef) -> ConfirmOutcome {
         let subject = &confirmation.subject;
         let gate = {
             let mut book = self.0.lock().unwrap();
@@ -115,7 +115,7 @@ impl Confirmations for Office {
         }
         let mut book = self.0.lock().unwrap();
         let answer = (book.decide)(subject, message.receive_count);
-        if answer == Answer::Recorded {
+        if answer == ConfirmOutcome::Recorded {
             *book.confirmed.entry(subject.clone()).or_default() += 1;
         }
         answer
@@ -156,7 +156,7 @@ pub(crate) fn consume(queue: &Queue, office: &Office, hidden: Duration, concurre
     let consumer = Consumer {
         queue: queue.clone(),
         confirmations: office.clone(),
-        ours: ours(),
+        expected: ours(),
         concurrency,
         visibility_timeout: hidden,
         timing,

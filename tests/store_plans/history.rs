@@ -1,6 +1,6 @@
 //! `history` finds what concerns somebody, also where they are one of several.
 
-use phenom_provisioner::store::{Entry, HistoryFilter, Line, Outcome, Store};
+use phenom_provisioner::store::{HistoryFilter, LedgerEntry, LedgerLine, LedgerOutcome, Store};
 use serde_json::{Value, json};
 
 use crate::fill::empty;
@@ -9,8 +9,8 @@ const ANNA: &str = "@anna:example.org";
 const BORIS: &str = "@boris:example.org";
 const CLARA: &str = "@clara:example.org";
 
-fn entry(seq: i32, kind: &'static str, user_id: Option<&str>, room: &str, after: Value) -> Entry {
-    Entry {
+fn entry(seq: i32, kind: &'static str, user_id: Option<&str>, room: &str, after: Value) -> LedgerEntry {
+    LedgerEntry {
         seq,
         kind,
         user_id: user_id.map(str::to_owned),
@@ -24,9 +24,9 @@ fn entry(seq: i32, kind: &'static str, user_id: Option<&str>, room: &str, after:
     }
 }
 
-async fn write(store: &Store, pass: i64, entry: &Entry, outcomes: &[Outcome]) {
+async fn write(store: &Store, pass: i64, entry: &LedgerEntry, outcomes: &[LedgerOutcome]) {
     for outcome in outcomes {
-        store.append_ledger(pass, &[Line { entry, outcome: *outcome, detail: None }]).await.unwrap();
+        store.append_ledger(pass, &[LedgerLine { entry, outcome: *outcome, detail: None }]).await.unwrap();
     }
 }
 
@@ -43,7 +43,7 @@ async fn history(store: &Store, user: Option<&str>, room: Option<&str>, limit: i
 async fn the_history_of_somebody_has_the_levels_they_were_given_with_others() {
     let (_, store) = empty("history").await;
     let pass = store.new_pass().await.unwrap();
-    let pair = [Outcome::Started, Outcome::Done];
+    let pair = [LedgerOutcome::Started, LedgerOutcome::Done];
     let join = |seq, user, room| entry(seq, "join", Some(user), room, json!("join"));
     write(&store, pass, &join(0, ANNA, "red"), &pair).await;
     write(&store, pass, &join(1, BORIS, "red"), &pair).await;
@@ -51,8 +51,8 @@ async fn the_history_of_somebody_has_the_levels_they_were_given_with_others() {
     write(&store, pass, &levels(2, "red", json!({ANNA: 50, BORIS: 0})), &pair).await;
     // What is restored is named by its path.
     let restored = format!("users.{ANNA}");
-    write(&store, pass, &levels(3, "blue", json!({restored: 90, "ban": 50})), &[Outcome::Observed]).await;
-    write(&store, pass, &levels(4, "blue", json!({CLARA: 50})), &[Outcome::Started]).await;
+    write(&store, pass, &levels(3, "blue", json!({restored: 90, "ban": 50})), &[LedgerOutcome::Observed]).await;
+    write(&store, pass, &levels(4, "blue", json!({CLARA: 50})), &[LedgerOutcome::Started]).await;
 
     let all = ["set_power_levels blue observed", "set_power_levels red done", "join red done"];
     assert_eq!(history(&store, Some(ANNA), None, 50).await, all);

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use phenom_provisioner::store::{Entry, Line, Outcome};
+use phenom_provisioner::store::{LedgerEntry, LedgerLine, LedgerOutcome};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 
 use crate::fill::{empty, run};
 use crate::rows::ledger;
 
-fn attempt(seq: i32, kind: &'static str) -> Entry {
-    Entry {
+fn attempt(seq: i32, kind: &'static str) -> LedgerEntry {
+    LedgerEntry {
         seq,
         kind,
         user_id: None,
@@ -31,11 +31,15 @@ async fn attempts_are_closed_once_whatever_came_after_them() {
     run(&mut connection, &ledger(30_000)).await;
     run(&mut connection, "SELECT setval('provisioner.pass', 100000)").await;
     let pass = store.new_pass().await.unwrap();
-    let attempts: Vec<Entry> = (0..4).map(|seq| attempt(seq, if seq == 3 { "command" } else { "join" })).collect();
-    let lines: Vec<Line<'_>> =
-        attempts.iter().map(|entry| Line { entry, outcome: Outcome::Started, detail: None }).collect();
+    let attempts: Vec<LedgerEntry> =
+        (0..4).map(|seq| attempt(seq, if seq == 3 { "command" } else { "join" })).collect();
+    let lines: Vec<LedgerLine<'_>> =
+        attempts.iter().map(|entry| LedgerLine { entry, outcome: LedgerOutcome::Started, detail: None }).collect();
     store.append_ledger(pass, &lines).await.unwrap();
-    store.append_ledger(pass, &[Line { entry: &attempts[1], outcome: Outcome::Failed, detail: None }]).await.unwrap();
+    store
+        .append_ledger(pass, &[LedgerLine { entry: &attempts[1], outcome: LedgerOutcome::Failed, detail: None }])
+        .await
+        .unwrap();
     // While nothing leads, people pause and resume, each a pass of its own.
     for _ in 0..100 {
         assert!(store.pause("somebody").await.unwrap());

@@ -1,6 +1,6 @@
 //! Accounts are seen over and over: who is in a group every minute. A row is written when that says something.
 
-use phenom_provisioner::store::{AccountSource, Place, SeenAccount, Store};
+use phenom_provisioner::store::{AccountSource, SeenAccount, SeenIn, Store};
 use sqlx::{Connection, PgConnection};
 
 use crate::fill::empty;
@@ -11,7 +11,7 @@ fn person(number: u32) -> SeenAccount {
 }
 
 async fn see(store: &Store, seen: &[SeenAccount], listing: Option<i64>) -> u64 {
-    let place = Place { listing, ..Place::default() };
+    let place = SeenIn { listing, ..SeenIn::default() };
     store.record_accounts(seen, AccountSource::Pool, place).await.unwrap()
 }
 

@@ -1,12 +1,12 @@
 //! How many statements the frequent ways take.
 
-use phenom_provisioner::store::{AccountSource, Entry, Line, Outcome, Place, SeenAccount, Store};
+use phenom_provisioner::store::{AccountSource, LedgerEntry, LedgerLine, LedgerOutcome, SeenAccount, SeenIn, Store};
 use serde_json::json;
 
 use crate::wire::counted;
 
-fn join(seq: i32) -> Entry {
-    Entry {
+fn join(seq: i32) -> LedgerEntry {
+    LedgerEntry {
         seq,
         kind: "join",
         user_id: Some(format!("@{seq}:example.org")),
@@ -26,7 +26,7 @@ fn confirmed(n: usize) -> Vec<SeenAccount> {
 }
 
 async fn record(store: &Store, n: usize) {
-    let place = Place { listing: None, message_id: Some("message") };
+    let place = SeenIn { listing: None, message_id: Some("message") };
     store.record_accounts(&confirmed(n), AccountSource::Queue, place).await.unwrap();
 }
 
@@ -37,9 +37,10 @@ async fn push(store: &Store, n: usize) {
     store.mark_inbox_handled(&ids).await.unwrap();
 }
 
-async fn attempt(store: &Store, pass: i64, entries: &[Entry]) {
-    for outcome in [Outcome::Started, Outcome::Done] {
-        let lines: Vec<Line<'_>> = entries.iter().map(|entry| Line { entry, outcome, detail: None }).collect();
+async fn attempt(store: &Store, pass: i64, entries: &[LedgerEntry]) {
+    for outcome in [LedgerOutcome::Started, LedgerOutcome::Done] {
+        let lines: Vec<LedgerLine<'_>> =
+            entries.iter().map(|entry| LedgerLine { entry, outcome, detail: None }).collect();
         store.append_ledger(pass, &lines).await.unwrap();
     }
 }
@@ -47,7 +48,7 @@ async fn attempt(store: &Store, pass: i64, entries: &[Entry]) {
 #[tokio::test]
 async fn a_batch_is_one_statement() {
     let (wire, _, store) = counted("trips").await;
-    let entries: Vec<Entry> = (0..8).map(join).collect();
+    let entries: Vec<LedgerEntry> = (0..8).map(join).collect();
 
     attempt(&store, 2, &entries).await;
     assert_eq!(wire.statements(), 2, "eight attempts and their ends");

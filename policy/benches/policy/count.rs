@@ -46,7 +46,7 @@ fn cold(mut world: World) -> Box<dyn FnMut()> {
     Box::new(move || drop(black_box(Planner::default().plan(&mut world, &Recent::default()))))
 }
 
-/// A planner that has judged everybody, and what changes before each further plan.
+/// A planner that has evaluated everybody, and what changes before each further plan.
 fn warm(mut change: impl FnMut(&mut World, UserIx)) -> impl FnMut() {
     let (mut world, mut planner) = (people::settled(PEOPLE, people::ROOMS), Planner::default());
     let one = world.intern(&people::mxid(PEOPLE / 2));

@@ -25,7 +25,7 @@ fn grown(accounts: usize, rooms: usize) {
     let began = memory::on_cpu();
     let plan = planner.plan(&mut world, &recent);
     println!(
-        "  everybody judged in {:.2} s of one core, {} actions",
+        "  everybody evaluated in {:.2} s of one core, {} actions",
         (memory::on_cpu() - began) / 1e3,
         plan.actions.len()
     );

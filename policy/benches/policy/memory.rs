@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::process::Command;
 
-use provisioner_policy::{Membership, Planner, Recent, Standing, World};
+use provisioner_policy::{Membership, Planner, Recent, RoomStatus, World};
 
 use crate::{growth, people, resident};
 
@@ -47,7 +47,7 @@ fn empty() -> World {
     let mut world = people::desired(PEOPLE, people::ROOMS);
     world.set_accounts_listed(true);
     for room in world.rooms() {
-        world.set_standing(room, Standing::Ready);
+        world.set_room_status(room, RoomStatus::Ready);
     }
     world
 }

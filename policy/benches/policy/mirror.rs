@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion};
-use provisioner_policy::{Membership, Standing, World};
+use provisioner_policy::{Membership, RoomStatus, World};
 
 use crate::{brief, people};
 
@@ -11,14 +11,14 @@ const MEMBERS: usize = 1_000_000;
 
 fn read(world: &mut World, members: &[Box<str>]) {
     let room = world.room_by_key("red-room").expect("the policy has it");
-    let mut anew = world.room_anew(room, "10".to_owned());
+    let mut fresh = world.fresh_room(room, "10".to_owned());
     for member in members {
         let user = world.intern(member);
-        anew.take_membership(user, Membership::Join, None);
+        fresh.take_membership(user, Membership::Join, None);
         world.set_present(user);
     }
-    anew.standing = Standing::Ready;
-    world.set_room(room, anew);
+    fresh.status = RoomStatus::Ready;
+    world.set_room(room, fresh);
 }
 
 pub(crate) fn load(criterion: &mut Criterion) {

@@ -97,12 +97,12 @@ pub(crate) fn with_accounts(people: usize, rooms: usize) -> World {
     }
     world.set_accounts_listed(true);
     for room in world.rooms() {
-        let state = |content| StateEvent { content, sender: BOT.into(), event_id: "$state".into() };
+        let state = |content| StateEntry { content, sender: BOT.into(), event_id: "$state".into() };
         let admins = (0..5).map(|number| (mxid(number), 50)).chain([(BOT.to_owned(), 100)]);
         let users: serde_json::Map<_, _> = admins.map(|(user, level)| (user, json!(level))).collect();
         world.set_state(room, POWER_LEVELS, state(json!({ "users": users })));
         world.set_state(room, "m.room.name", state(json!({ "name": world.policy.rooms[room.index()].settings.name })));
-        world.set_standing(room, Standing::Ready);
+        world.set_room_status(room, RoomStatus::Ready);
     }
     world
 }

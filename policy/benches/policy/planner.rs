@@ -1,4 +1,4 @@
-//! Planning: everybody judged, and one who changed judged among all others.
+//! Planning: everybody evaluated, and one who changed evaluated among all others.
 
 use std::hint::black_box;
 

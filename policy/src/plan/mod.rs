@@ -68,7 +68,7 @@ pub enum Because {
 
 /// Why the guard holds an action back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Hold {
+pub enum HoldReason {
     /// More in all of its class than `max_removals`: this many within the window, this pass included.
     Total { class: Class, taken: u32 },
     /// More than the free ones and more than `max_fraction` of the room (of the admins, of the accounts): this many of this many.
@@ -84,7 +84,7 @@ pub enum Hold {
 pub struct Action {
     pub change: Change,
     pub mode: Mode,
-    pub held: Option<Hold>,
+    pub held: Option<HoldReason>,
     pub because: Because,
 }
 
@@ -106,7 +106,7 @@ pub struct Blocked {
 
 /// A leave by choice that is no longer respected, because the entitlement was lost since.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Pardon {
+pub struct ClearedLeave {
     pub room: RoomIx,
     pub user: UserIx,
     pub event_id: Box<str>,
@@ -118,9 +118,9 @@ pub struct Plan {
     /// In the order of accounts, then rooms as configured; within them by kind and by user.
     pub actions: Vec<Action>,
     pub blocked: Vec<Blocked>,
-    pub pardons: Vec<Pardon>,
+    pub cleared_leaves: Vec<ClearedLeave>,
     /// What somebody keeps undoing: due, and not done again for now.
-    pub undone: Vec<Action>,
+    pub fought_over: Vec<Action>,
     /// Rooms in which nothing is planned: unread, unreadable, or replaced by another.
     pub idle_rooms: Vec<RoomIx>,
     /// What the plan looks like as a whole.

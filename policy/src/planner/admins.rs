@@ -32,7 +32,7 @@ pub(super) fn plan_admins(world: &World, plan: &mut Plan) {
 }
 
 pub(super) fn plan_admin(world: &World, user: UserIx, frozen: bool, plan: &mut Plan) {
-    match judge_admin(world, user, frozen) {
+    match evaluate_admin(world, user, frozen) {
         AdminVerdict::Nothing => {}
         AdminVerdict::Do(change, because) => plan.push(world, change, because),
         AdminVerdict::Blocked(kind, because) => plan.blocked.push(Blocked { kind, room: None, user, because }),
@@ -49,7 +49,7 @@ fn candidates(world: &World) -> HashSet<UserIx> {
                 users.insert(*user);
             }
             Matcher::Group(group) => users.extend(world.facts.groups.get(group).into_iter().flatten()),
-            Matcher::Team(_) | Matcher::TeamRole(..) => users.extend(world.facts.places.people()),
+            Matcher::Team(_) | Matcher::TeamRole(..) => users.extend(world.facts.teams.people()),
             Matcher::Everyone => users.extend(world.users.iter()),
         }
     }
@@ -58,7 +58,7 @@ fn candidates(world: &World) -> HashSet<UserIx> {
 }
 
 /// `frozen`: some source of some selector cannot be read, so nobody loses the flag.
-pub(crate) fn judge_admin(world: &World, user: UserIx, frozen: bool) -> AdminVerdict {
+pub(crate) fn evaluate_admin(world: &World, user: UserIx, frozen: bool) -> AdminVerdict {
     let there = world.mirror.accounts.get(user);
     if world.admins.is_empty() || world.is_exempt(user) || !world.users.is_local(user) {
         return AdminVerdict::Nothing;
@@ -72,7 +72,7 @@ pub(crate) fn judge_admin(world: &World, user: UserIx, frozen: bool) -> AdminVer
         };
     }
     match by.filter(|_| world.may_belong(user)) {
-        Some(position) => judge_granted(world, user, position),
+        Some(position) => evaluate_granted(world, user, position),
         None if !there.admin => AdminVerdict::Nothing,
         None if world.is_unconfirmed(user) => AdminVerdict::Blocked(Kind::RevokeServerAdmin, Because::Unconfirmed),
         None if frozen => AdminVerdict::Blocked(Kind::RevokeServerAdmin, Because::AdminsFrozen),
@@ -80,7 +80,7 @@ pub(crate) fn judge_admin(world: &World, user: UserIx, frozen: bool) -> AdminVer
     }
 }
 
-fn judge_granted(world: &World, user: UserIx, position: u16) -> AdminVerdict {
+fn evaluate_granted(world: &World, user: UserIx, position: u16) -> AdminVerdict {
     let there = world.mirror.accounts.get(user);
     let modes = &world.policy.modes;
     // What is only observed says what enforcing everything would do.
@@ -113,7 +113,7 @@ impl World {
         relied_on.or_else(|| matching().next()).map(|(position, _)| position)
     }
 
-    /// Why a selector names nobody anew for now. A single row that cannot be read takes no other row's word away.
+    /// Why a selector names nobody again for now. A single row that cannot be read takes no other row's word away.
     pub(crate) fn unreadable_source(&self, selector: Matcher) -> Option<Freeze> {
         let own = self.freeze_of(selector);
         let freeze = if selector == Matcher::Everyone { own.or_else(|| self.pool_freeze()) } else { own };

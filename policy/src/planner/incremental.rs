@@ -1,33 +1,33 @@
-//! The planner that remembers: it judges again only whom something has changed about, and the plan is the same as
+//! The planner that remembers: it evaluates again only whom something has changed about, and the plan is the same as
 //! [`super::plan`] would make it.
 
 use std::sync::Arc;
 
-use super::basis::{Basis, RoomBasis};
-use super::order::{Place, replace, replace_users, sort};
+use super::order::{Slot, replace, replace_users, sort};
 use super::power::{self, Levelled, Restored};
+use super::shared_inputs::{RoomInputs, SharedInputs};
 use super::{accounts, admins, finish, membership, plan_members, plan_room, settings};
 use crate::guard::Recent;
 use crate::plan::{Kind, Plan};
 use crate::user_set::UserSet;
 use crate::users::UserIx;
-use crate::world::{RoomIx, Touched, World};
+use crate::world::{DirtyUsers, RoomIx, World};
 
 /// What is planned for one world, kept between passes. It is of one world only.
 #[derive(Debug, Default)]
 pub struct Planner {
-    /// As judged: nothing held, nothing withdrawn.
-    judged: Arc<Plan>,
+    /// As evaluated: nothing held, nothing withdrawn.
+    evaluated: Arc<Plan>,
     /// What is planned for single levels, by room.
     levelled: Vec<Vec<Levelled>>,
-    /// Nothing where nobody was judged yet.
-    basis: Option<Basis>,
-    /// How many users were judged: whoever was seen first since then was not.
+    /// Nothing where nobody was evaluated yet.
+    shared: Option<SharedInputs>,
+    /// How many users were evaluated: whoever was seen first since then was not.
     users: usize,
     /// How far the world's marks were taken.
     taken: Option<u64>,
     finished: Option<Finished>,
-    judgements: u64,
+    evaluations: u64,
 }
 
 /// A plan that was decided upon as a whole.
@@ -35,20 +35,20 @@ pub struct Planner {
 struct Finished {
     revision: u64,
     recent: Recent,
-    /// Nothing where it is the one that was judged.
+    /// Nothing where it is the one that was evaluated.
     plan: Option<Arc<Plan>>,
     version: u64,
 }
 
-/// What is judged wholly anew.
+/// What is evaluated for everybody, not only for dirty users.
 #[derive(Debug)]
-struct Anew {
+struct Reevaluation {
     server: bool,
-    rooms: Vec<RoomAnew>,
+    rooms: Vec<RoomReevaluation>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct RoomAnew {
+struct RoomReevaluation {
     idle: bool,
     members: bool,
     settings: bool,
@@ -58,63 +58,63 @@ struct RoomAnew {
 impl Planner {
     /// The whole plan. `recent` is what was taken away within the guard's window.
     pub fn plan(&mut self, world: &mut World, recent: &Recent) -> Arc<Plan> {
-        self.judge(world);
+        self.evaluate(world);
         let revision = world.revision();
         let version = match &self.finished {
             Some(last) if last.revision == revision && last.recent == *recent => {
-                return Arc::clone(last.plan.as_ref().unwrap_or(&self.judged));
+                return Arc::clone(last.plan.as_ref().unwrap_or(&self.evaluated));
             }
             Some(last) => last.version + 1,
             None => 0,
         };
-        let is_decided = !self.judged.takes(world) && world.fights.is_empty();
+        let is_decided = !self.evaluated.takes(world) && world.fights.is_empty();
         let plan = (!is_decided).then(|| {
-            let mut plan = Plan::clone(&self.judged);
+            let mut plan = Plan::clone(&self.evaluated);
             finish(world, recent, &mut plan);
             Arc::new(plan)
         });
-        let answer = Arc::clone(plan.as_ref().unwrap_or(&self.judged));
+        let answer = Arc::clone(plan.as_ref().unwrap_or(&self.evaluated));
         self.finished = Some(Finished { revision, recent: recent.clone(), plan, version });
         answer
     }
 
     /// What is planned before anything is decided of the plan as a whole. It says what that decision must know.
-    pub fn judged(&self) -> &Plan {
-        &self.judged
+    pub fn evaluated(&self) -> &Plan {
+        &self.evaluated
     }
 
     /// Judges whom something has changed about.
-    pub fn judge(&mut self, world: &mut World) {
-        let Touched { taken, users } = world.take_touched(self.taken);
+    pub fn evaluate(&mut self, world: &mut World) {
+        let DirtyUsers { taken, users } = world.take_dirty(self.taken);
         self.taken = Some(taken);
         let world = &*world;
-        let basis = Basis::of(world);
+        let shared = SharedInputs::of(world);
         // Whoever took marks before us did not tell us.
-        let before = users.is_some().then(|| self.basis.take()).flatten();
+        let before = users.is_some().then(|| self.shared.take()).flatten();
         let mut users = users.unwrap_or_default();
         (self.users..world.users.len()).map(UserIx::from_index).for_each(|user| {
             users.insert(user);
         });
         self.users = world.users.len();
-        let anew = Anew::of(before.as_ref(), &basis);
+        let whole = Reevaluation::of(before.as_ref(), &shared);
         if before.is_none() {
-            self.judge_everybody(world);
-        } else if anew.is_anything() || users.len() > 0 {
-            self.judge_users(world, &users, &basis, &anew);
-            self.judge_anew(world, &users, &basis, &anew);
+            self.evaluate_all(world);
+        } else if whole.is_anything() || users.len() > 0 {
+            self.evaluate_users(world, &users, &shared, &whole);
+            self.reevaluate(world, &users, &shared, &whole);
         }
-        self.basis = Some(basis);
+        self.shared = Some(shared);
     }
 
-    /// Has everybody judged anew by the next call. Nothing that was kept outlives what is read again as a whole.
+    /// Has everybody evaluated again by the next call. Nothing that was kept outlives what is read again as a whole.
     pub fn forget(&mut self) {
-        self.basis = None;
+        self.shared = None;
         self.finished.iter_mut().for_each(|finished| finished.revision = u64::MAX);
     }
 
-    /// How many judgements were made since the beginning: of one user's account, flag, membership or level.
-    pub fn judgements(&self) -> u64 {
-        self.judgements
+    /// How many evaluations were made since the beginning: of one user's account, flag, membership or level.
+    pub fn evaluations(&self) -> u64 {
+        self.evaluations
     }
 
     /// Tells plans from each other: the same number means the same plan.
@@ -122,38 +122,38 @@ impl Planner {
         self.finished.as_ref().map(|finished| finished.version)
     }
 
-    /// Single users, wherever not everybody is judged anew.
-    fn judge_users(&mut self, world: &World, users: &UserSet, basis: &Basis, anew: &Anew) {
-        let (mut places, mut found): (Vec<Place>, _) = (Vec::new(), Plan::default());
-        if !anew.server && basis.server.listed {
-            places.extend(SERVER_KINDS.map(|kind| (None, kind)));
+    /// Single users, wherever not everybody is evaluated again.
+    fn evaluate_users(&mut self, world: &World, users: &UserSet, shared: &SharedInputs, whole: &Reevaluation) {
+        let (mut slots, mut found): (Vec<Slot>, _) = (Vec::new(), Plan::default());
+        if !whole.server && shared.server.listed {
+            slots.extend(SERVER_KINDS.map(|kind| (None, kind)));
             for user in users.iter() {
-                accounts::plan_account(world, user, basis.server.pool_frozen, &mut found);
-                self.judgements += 1;
+                accounts::plan_account(world, user, shared.server.pool_frozen, &mut found);
+                self.evaluations += 1;
             }
             for user in users.iter().filter(|_| !world.admins.is_empty()) {
-                admins::plan_admin(world, user, basis.server.admins_frozen, &mut found);
-                self.judgements += 1;
+                admins::plan_admin(world, user, shared.server.admins_frozen, &mut found);
+                self.evaluations += 1;
             }
         }
-        for (room, _) in anew.rooms(world).filter(|(_, anew)| !anew.members && !anew.idle) {
-            places.extend([Kind::Join, Kind::Remove].map(|kind| (Some(room), kind)));
+        for (room, _) in whole.rooms(world).filter(|(_, whole)| !whole.members && !whole.idle) {
+            slots.extend([Kind::Join, Kind::Remove].map(|kind| (Some(room), kind)));
             for user in users.iter() {
-                membership::plan_member(world, room, user, basis.members(room).frozen, &mut found);
-                self.judgements += 1;
+                membership::plan_member(world, room, user, shared.members(room).frozen, &mut found);
+                self.evaluations += 1;
             }
         }
-        if places.is_empty() || users.len() == 0 {
+        if slots.is_empty() || users.len() == 0 {
             return;
         }
-        let plan = Arc::make_mut(&mut self.judged);
-        replace_users(world, &mut plan.actions, users, &places, found.actions);
-        replace_users(world, &mut plan.blocked, users, &places, found.blocked);
-        replace_users(world, &mut plan.pardons, users, &places, found.pardons);
+        let plan = Arc::make_mut(&mut self.evaluated);
+        replace_users(world, &mut plan.actions, users, &slots, found.actions);
+        replace_users(world, &mut plan.blocked, users, &slots, found.blocked);
+        replace_users(world, &mut plan.cleared_leaves, users, &slots, found.cleared_leaves);
     }
 
     /// The first time, or after marks were lost: straight into one list, in the order of the plan.
-    fn judge_everybody(&mut self, world: &World) {
+    fn evaluate_all(&mut self, world: &World) {
         let mut plan = Plan::default();
         accounts::plan_accounts(world, &mut plan);
         admins::plan_admins(world, &mut plan);
@@ -166,100 +166,100 @@ impl Planner {
                 levelled
             })
             .collect();
-        self.judgements += (world.users.len() * (1 + self.levelled.len())) as u64;
-        self.judged = Arc::new(plan);
+        self.evaluations += (world.users.len() * (1 + self.levelled.len())) as u64;
+        self.evaluated = Arc::new(plan);
     }
 
-    fn judge_anew(&mut self, world: &World, users: &UserSet, basis: &Basis, anew: &Anew) {
-        if anew.server {
+    fn reevaluate(&mut self, world: &World, users: &UserSet, shared: &SharedInputs, whole: &Reevaluation) {
+        if whole.server {
             let mut found = Plan::default();
             accounts::plan_accounts(world, &mut found);
             admins::plan_admins(world, &mut found);
-            self.judgements += world.users.len() as u64;
+            self.evaluations += world.users.len() as u64;
             self.put(world, (None, Kind::CreateAccount, Kind::RevokeServerAdmin), found);
         }
-        for (room, anew) in anew.rooms(world) {
+        for (room, whole) in whole.rooms(world) {
             let (mut members, mut state) = (Plan::default(), Plan::default());
-            if anew.members {
-                if !basis.members(room).idle {
+            if whole.members {
+                if !shared.members(room).idle {
                     plan_members(world, room, &mut members);
-                    self.judgements += world.users.len() as u64;
+                    self.evaluations += world.users.len() as u64;
                 }
                 self.put(world, (Some(room), Kind::Join, Kind::Remove), members);
             }
-            if anew.settings {
-                if !anew.idle {
+            if whole.settings {
+                if !whole.idle {
                     settings::plan_settings(world, room, &mut state);
                 }
                 self.put(world, (Some(room), Kind::SetRoomState, Kind::SetRoomState), state);
             }
-            self.judge_power(world, room, anew, users);
+            self.evaluate_power(world, room, whole, users);
         }
-        let idle = || world.rooms().filter(|room| basis.members(*room).idle);
-        if !self.judged.idle_rooms.iter().copied().eq(idle()) {
-            Arc::make_mut(&mut self.judged).idle_rooms = idle().collect();
+        let idle = || world.rooms().filter(|room| shared.members(*room).idle);
+        if !self.evaluated.idle_rooms.iter().copied().eq(idle()) {
+            Arc::make_mut(&mut self.evaluated).idle_rooms = idle().collect();
         }
     }
 
     /// Levels of everybody, or of those who were touched.
-    fn judge_power(&mut self, world: &World, room: RoomIx, anew: RoomAnew, users: &UserSet) {
-        if world.power[room.index()].is_empty() || (anew.idle || users.len() == 0) && !anew.power {
+    fn evaluate_power(&mut self, world: &World, room: RoomIx, whole: RoomReevaluation, users: &UserSet) {
+        if world.power[room.index()].is_empty() || (whole.idle || users.len() == 0) && !whole.power {
             return;
         }
         let content = Restored::of(world, room);
-        let levels = content.levels(world, room).filter(|_| !anew.idle);
+        let levels = content.levels(world, room).filter(|_| !whole.idle);
         let levelled = &mut self.levelled[room.index()];
         let had = levelled.len();
-        if anew.power {
+        if whole.power {
             levelled.clear();
         }
         if let Some(levels) = &levels {
-            let all = anew.power.then(|| power::candidates(world, room, levels));
+            let all = whole.power.then(|| power::candidates(world, room, levels));
             let some = || users.iter().filter(|user| power::is_candidate(world, room, *user, levels)).collect();
             let candidates: Vec<UserIx> = all.unwrap_or_else(some);
-            self.judgements += candidates.len() as u64;
+            self.evaluations += candidates.len() as u64;
             let found = candidates.into_iter().filter_map(|user| power::level(world, room, user, levels)).collect();
             replace_users(world, levelled, users, &[(None, Kind::SetPowerLevels)], found);
         }
         // Nobody's level was to be changed, and nobody's is.
-        if !anew.power && had == 0 && levelled.is_empty() {
+        if !whole.power && had == 0 && levelled.is_empty() {
             return;
         }
         let mut found = Plan::default();
-        if !anew.idle {
+        if !whole.idle {
             power::plan_levels(world, room, &content, levelled, &mut found);
         }
         self.put(world, (Some(room), Kind::SetPowerLevels, Kind::SetPowerLevels), found);
     }
 
     fn put(&mut self, world: &World, kinds: (Option<RoomIx>, Kind, Kind), found: Plan) {
-        let plan = Arc::make_mut(&mut self.judged);
+        let plan = Arc::make_mut(&mut self.evaluated);
         replace(world, &mut plan.actions, kinds, found.actions);
         replace(world, &mut plan.blocked, kinds, found.blocked);
-        replace(world, &mut plan.pardons, kinds, found.pardons);
+        replace(world, &mut plan.cleared_leaves, kinds, found.cleared_leaves);
     }
 }
 
 /// Sorts what was added to a plan, all of which comes after what was there.
-fn sort_from(world: &World, plan: &mut Plan, [actions, blocked, pardons]: [usize; 3]) -> [usize; 3] {
+fn sort_from(world: &World, plan: &mut Plan, [actions, blocked, cleared_leaves]: [usize; 3]) -> [usize; 3] {
     sort(world, &mut plan.actions[actions..]);
     sort(world, &mut plan.blocked[blocked..]);
-    sort(world, &mut plan.pardons[pardons..]);
-    [plan.actions.len(), plan.blocked.len(), plan.pardons.len()]
+    sort(world, &mut plan.cleared_leaves[cleared_leaves..]);
+    [plan.actions.len(), plan.blocked.len(), plan.cleared_leaves.len()]
 }
 
 /// What a plan says of single users on the server.
 const SERVER_KINDS: [Kind; 5] =
     [Kind::CreateAccount, Kind::LockAccount, Kind::DeactivateAccount, Kind::GrantServerAdmin, Kind::RevokeServerAdmin];
 
-impl Anew {
-    fn of(before: Option<&Basis>, now: &Basis) -> Self {
-        let room = |(number, now): (usize, &RoomBasis)| {
+impl Reevaluation {
+    fn of(before: Option<&SharedInputs>, now: &SharedInputs) -> Self {
+        let room = |(number, now): (usize, &RoomInputs)| {
             let before = before.map(|before| &before.rooms[number]);
             let members = before.is_none_or(|before| before.members != now.members);
             let state = before.is_none_or(|before| before.state != now.state);
             let power_frozen = before.is_none_or(|before| before.power_frozen != now.power_frozen);
-            RoomAnew {
+            RoomReevaluation {
                 idle: now.members.idle,
                 members,
                 settings: members || state,
@@ -276,7 +276,7 @@ impl Anew {
         self.server || self.rooms.iter().any(|room| room.members || room.settings || room.power)
     }
 
-    fn rooms(&self, world: &World) -> impl Iterator<Item = (RoomIx, RoomAnew)> + use<'_> {
+    fn rooms(&self, world: &World) -> impl Iterator<Item = (RoomIx, RoomReevaluation)> + use<'_> {
         world.rooms().zip(self.rooms.iter().copied())
     }
 }

@@ -1,24 +1,24 @@
 //! The planner: a pure, deterministic function of the world. It leaves no choice to execution.
 //!
-//! [`plan`] is the definition; [`Planner`] gives the same plan without judging again what nothing has changed about.
+//! [`plan`] is the definition; [`Planner`] gives the same plan without evaluating again what nothing has changed about.
 
 mod accounts;
 mod admins;
-mod basis;
 mod incremental;
 mod membership;
 mod order;
 mod power;
 mod settings;
+mod shared_inputs;
 
-pub(crate) use self::admins::{AdminVerdict, judge_admin};
+pub(crate) use self::admins::{AdminVerdict, evaluate_admin};
 pub use self::incremental::Planner;
-pub(crate) use self::membership::{Verdict, judge, why_not};
+pub(crate) use self::membership::{MembershipVerdict, evaluate, why_not};
 use self::order::sort;
 use self::power::Levelled;
 use crate::fight::withdraw;
 use crate::guard::{Recent, guard};
-use crate::mirror::Standing;
+use crate::mirror::RoomStatus;
 use crate::plan::{Action, Because, Change, Plan};
 use crate::pool_move::pool_move;
 use crate::world::{RoomIx, World};
@@ -33,7 +33,7 @@ pub fn plan(world: &World, recent: &Recent) -> Plan {
     }
     sort(world, &mut plan.actions);
     sort(world, &mut plan.blocked);
-    sort(world, &mut plan.pardons);
+    sort(world, &mut plan.cleared_leaves);
     finish(world, recent, &mut plan);
     plan
 }
@@ -58,7 +58,7 @@ fn plan_room(world: &World, room: RoomIx, plan: &mut Plan) -> Vec<Levelled> {
 
 /// Nothing is enforced on a room that was replaced: its people are where its successor is.
 fn is_idle(world: &World, room: RoomIx) -> bool {
-    world.room(room).standing != Standing::Ready || world.room(room).successor().is_some()
+    world.room(room).status != RoomStatus::Ready || world.room(room).successor().is_some()
 }
 
 fn plan_members(world: &World, room: RoomIx, plan: &mut Plan) {

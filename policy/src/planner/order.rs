@@ -4,25 +4,25 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::power::Levelled;
-use crate::plan::{Action, Blocked, Kind, Pardon};
+use crate::plan::{Action, Blocked, ClearedLeave, Kind};
 use crate::user_set::UserSet;
 use crate::users::UserIx;
 use crate::world::{RoomIx, World};
 
 /// Where in a plan something stands: in which room, or in none, and by which kind.
-pub(super) type Place = (Option<RoomIx>, Kind);
+pub(super) type Slot = (Option<RoomIx>, Kind);
 
 /// So few are put into a list one by one; for more the list is made anew.
 const FEW: usize = 4;
 
 /// Something in a list of the plan.
-pub(super) trait Entry {
-    fn place(&self) -> Place;
+pub(super) trait Sorted {
+    fn slot(&self) -> Slot;
     fn user(&self) -> Option<UserIx>;
 }
 
-impl Entry for Action {
-    fn place(&self) -> Place {
+impl Sorted for Action {
+    fn slot(&self) -> Slot {
         (self.change.room(), self.change.kind())
     }
 
@@ -31,8 +31,8 @@ impl Entry for Action {
     }
 }
 
-impl Entry for Blocked {
-    fn place(&self) -> Place {
+impl Sorted for Blocked {
+    fn slot(&self) -> Slot {
         (self.room, self.kind)
     }
 
@@ -41,8 +41,8 @@ impl Entry for Blocked {
     }
 }
 
-impl Entry for Pardon {
-    fn place(&self) -> Place {
+impl Sorted for ClearedLeave {
+    fn slot(&self) -> Slot {
         (Some(self.room), Kind::Join)
     }
 
@@ -51,8 +51,8 @@ impl Entry for Pardon {
     }
 }
 
-impl Entry for Levelled {
-    fn place(&self) -> Place {
+impl Sorted for Levelled {
+    fn slot(&self) -> Slot {
         (None, Kind::SetPowerLevels)
     }
 
@@ -62,13 +62,13 @@ impl Entry for Levelled {
 }
 
 /// What an entry is ordered by. The beginning of a name nearly always tells, and then the name is not gone after.
-type Key = (Place, u64, u32);
+type SortKey = (Slot, u64, u32);
 
 /// Orders by words, not by numbers: numbers depend on what was seen first.
-pub(super) fn sort<T: Entry>(world: &World, list: &mut [T]) {
+pub(super) fn sort<T: Sorted>(world: &World, list: &mut [T]) {
     let name = |one: &T| one.user().map(|user| world.users.key(user));
-    let key = |(position, one): (u32, &T)| (one.place(), beginning(name(one).unwrap_or_default()), position);
-    let mut keys: Vec<Key> = (0..).zip(&*list).map(key).collect();
+    let key = |(position, one): (u32, &T)| (one.slot(), beginning(name(one).unwrap_or_default()), position);
+    let mut keys: Vec<SortKey> = (0..).zip(&*list).map(key).collect();
     keys.sort_unstable();
     for same in keys.chunk_by_mut(|a, b| (a.0, a.1) == (b.0, b.1)).filter(|same| same.len() > 1) {
         same.sort_by_key(|(.., position)| name(&list[*position as usize]));
@@ -93,14 +93,14 @@ fn beginning(name: &str) -> u64 {
 }
 
 /// Where in a list the entries of these kinds are.
-pub(super) fn range<T: Entry>(list: &[T], room: Option<RoomIx>, first: Kind, last: Kind) -> Range<usize> {
-    let start = list.partition_point(|one| one.place() < (room, first));
-    let end = list.partition_point(|one| one.place() <= (room, last));
+pub(super) fn range<T: Sorted>(list: &[T], room: Option<RoomIx>, first: Kind, last: Kind) -> Range<usize> {
+    let start = list.partition_point(|one| one.slot() < (room, first));
+    let end = list.partition_point(|one| one.slot() <= (room, last));
     start..end
 }
 
-/// Puts others in the place of all entries of these kinds.
-pub(super) fn replace<T: Entry>(
+/// Puts others in place of all entries of these kinds.
+pub(super) fn replace<T: Sorted>(
     world: &World,
     list: &mut Vec<T>,
     (room, first, last): (Option<RoomIx>, Kind, Kind),
@@ -115,19 +115,19 @@ pub(super) fn replace<T: Entry>(
     }
 }
 
-/// Puts others in the place of all entries of these users at these places.
-pub(super) fn replace_users<T: Entry>(
+/// Puts others in place of all entries of these users at these slots.
+pub(super) fn replace_users<T: Sorted>(
     world: &World,
     list: &mut Vec<T>,
     users: &UserSet,
-    places: &[Place],
+    slots: &[Slot],
     mut with: Vec<T>,
 ) {
-    remove(world, list, users, places);
+    remove(world, list, users, slots);
     sort(world, &mut with);
     let position = |list: &[T], one: &T| {
         let name = one.user().map(|user| world.users.key(user));
-        list.partition_point(|other| compare(world, other, one.place(), name).is_lt())
+        list.partition_point(|other| compare(world, other, one.slot(), name).is_lt())
     };
     if with.len() <= FEW {
         for one in with {
@@ -147,21 +147,21 @@ pub(super) fn replace_users<T: Entry>(
     list.extend(rest);
 }
 
-fn remove<T: Entry>(world: &World, list: &mut Vec<T>, users: &UserSet, places: &[Place]) {
+fn remove<T: Sorted>(world: &World, list: &mut Vec<T>, users: &UserSet, slots: &[Slot]) {
     if list.is_empty() {
         return;
     }
     // Searching takes about so many steps for each.
-    if users.len() * places.len() * 16 > list.len() {
-        list.retain(|one| one.user().is_none_or(|user| !users.contains(user)) || !places.contains(&one.place()));
+    if users.len() * slots.len() * 16 > list.len() {
+        list.retain(|one| one.user().is_none_or(|user| !users.contains(user)) || !slots.contains(&one.slot()));
         return;
     }
     let mut gone = Vec::new();
     for user in users.iter() {
         let name = Some(world.users.key(user));
-        for place in places {
-            let start = list.partition_point(|one| compare(world, one, *place, name).is_lt());
-            let same = list[start..].iter().take_while(|one| one.place() == *place && one.user() == Some(user));
+        for slot in slots {
+            let start = list.partition_point(|one| compare(world, one, *slot, name).is_lt());
+            let same = list[start..].iter().take_while(|one| one.slot() == *slot && one.user() == Some(user));
             gone.extend(start..start + same.count());
         }
     }
@@ -180,6 +180,6 @@ fn remove<T: Entry>(world: &World, list: &mut Vec<T>, users: &UserSet, places: &
     }
 }
 
-fn compare<T: Entry>(world: &World, one: &T, place: Place, name: Option<&str>) -> Ordering {
-    one.place().cmp(&place).then_with(|| one.user().map(|user| world.users.key(user)).cmp(&name))
+fn compare<T: Sorted>(world: &World, one: &T, slot: Slot, name: Option<&str>) -> Ordering {
+    one.slot().cmp(&slot).then_with(|| one.user().map(|user| world.users.key(user)).cmp(&name))
 }

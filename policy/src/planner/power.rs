@@ -36,7 +36,7 @@ pub(super) fn plan_power(world: &World, room: RoomIx, plan: &mut Plan) -> Vec<Le
     levelled
 }
 
-/// A room's power levels with what was overwritten put back: it counts as being there. Grants are judged beside it, and one
+/// A room's power levels with what was overwritten put back: it counts as being there. Grants are evaluated beside it, and one
 /// event does both.
 pub(super) struct Restored<'a> {
     content: Option<Cow<'a, Value>>,
@@ -62,7 +62,7 @@ impl<'a> Restored<'a> {
 /// Compares one person's level with what it should be. Only whoever the room names or a grant means has another than they
 /// should.
 pub(super) fn level(world: &World, room: RoomIx, user: UserIx, levels: &Levels<'_>) -> Option<Levelled> {
-    let verdict = match world.judge_power(room, user, levels).verdict {
+    let verdict = match world.evaluate_power(room, user, levels).verdict {
         PowerVerdict::LeftAlone | PowerVerdict::Right => return None,
         PowerVerdict::Edit(edit) => Ok(edit),
         PowerVerdict::Blocked(obstacle) => Err(obstacle),
@@ -131,7 +131,7 @@ pub(super) fn candidates(world: &World, room: RoomIx, levels: &Levels<'_>) -> Ve
         match selector {
             Matcher::Everyone => found.extend(world.users.iter().filter(|user| world.facts.is_active(*user))),
             Matcher::Team(_) | Matcher::TeamRole(..) => {
-                found.extend(world.facts.places.people().filter(|user| world.matches(*selector, *user)));
+                found.extend(world.facts.teams.people().filter(|user| world.matches(*selector, *user)));
             }
             Matcher::Group(group) => found.extend(world.facts.groups.get(group).into_iter().flatten()),
             Matcher::Subject(user) => drop(found.insert(*user)),

@@ -9,7 +9,7 @@ impl World {
     pub fn follow(&mut self, known: Vec<Followed>) -> Vec<RoomIx> {
         let ids = |world: &Self| -> Vec<String> { world.policy.rooms.iter().map(|room| room.id.clone()).collect() };
         let before = ids(self);
-        self.known.policy.follow(known);
+        self.state.policy.follow(known);
         let after = ids(self);
         let moved: Vec<RoomIx> = self.rooms().filter(|room| before[room.index()] != after[room.index()]).collect();
         for room in &moved {
@@ -19,10 +19,10 @@ impl World {
     }
 
     /// Takes leaves by choice over from the rooms that were replaced, for those who never were in the new one.
-    pub fn inherit_departures(&mut self) {
+    pub fn inherit_voluntary_leaves(&mut self) {
         for moved in self.policy.followed.clone() {
             let Some(room) = self.room_by_id(&moved.id) else { continue };
-            for (mxid, event_id) in &moved.departures {
+            for (mxid, event_id) in &moved.voluntary_leaves {
                 let user = self.intern(mxid);
                 if self.room(room).membership(user) == Membership::None {
                     self.set_member(room, user, Membership::Left, Some(event_id));

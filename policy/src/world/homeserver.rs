@@ -2,9 +2,9 @@
 
 use crate::levels::{Creators, Levels, POWER_LEVELS};
 use crate::mending::Mending;
-use crate::mirror::{Membership, OnServer, RoomMirror, Standing, StateEvent};
+use crate::mirror::{Membership, OnServer, RoomMirror, RoomStatus, StateEntry};
 use crate::users::UserIx;
-use crate::world::{Known, RoomIx, World};
+use crate::world::{RoomIx, World, WorldState};
 
 impl World {
     /// Takes what Synapse says of one account.
@@ -15,29 +15,29 @@ impl World {
 
     /// Takes what Synapse says of one account.
     pub fn set_there(&mut self, user: UserIx, state: OnServer) {
-        if self.known.mirror.accounts.set(user, state) != state {
-            self.touch(user);
+        if self.state.mirror.accounts.set(user, state) != state {
+            self.mark_dirty(user);
         }
     }
 
     /// Says whether the listing of accounts was read to its end.
     pub fn set_accounts_listed(&mut self, listed: bool) {
-        self.changes.something();
-        self.known.mirror.accounts_listed = listed;
+        self.dirty.something();
+        self.state.mirror.accounts_listed = listed;
     }
 
     /// Somebody in a room of ours has an account, whatever an older listing said.
     pub fn set_present(&mut self, user: UserIx) {
-        let known = self.known.mirror.accounts.get(user);
-        if !known.present && self.known.users.is_local(user) {
+        let known = self.state.mirror.accounts.get(user);
+        if !known.present && self.state.users.is_local(user) {
             self.set_there(user, OnServer { present: true, ..known });
         }
     }
 
     /// Says whether a room can be worked on.
-    pub fn set_standing(&mut self, room: RoomIx, standing: Standing) {
-        self.changes.something();
-        self.room_mut(room).standing = standing;
+    pub fn set_room_status(&mut self, room: RoomIx, status: RoomStatus) {
+        self.dirty.something();
+        self.room_mut(room).status = status;
     }
 
     /// Takes one membership, as read or pushed. `left_by` is the event of a leave by choice.
@@ -49,55 +49,55 @@ impl World {
     /// Takes one membership, as read, pushed or written. `left_by` is the event of a leave by choice.
     pub fn set_member(&mut self, room: RoomIx, user: UserIx, membership: Membership, left_by: Option<&str>) {
         if self.room_mut(room).take_membership(user, membership, left_by) {
-            self.touch(user);
+            self.mark_dirty(user);
         }
     }
 
-    /// Pardons a departure, if it is still the one meant.
-    pub fn pardon(&mut self, room: RoomIx, user: UserIx, event_id: &str) {
-        if self.room_mut(room).pardon(user, event_id) {
-            self.touch(user);
+    /// Clears a voluntary leave, if it is still the one meant.
+    pub fn clear_leave(&mut self, room: RoomIx, user: UserIx, event_id: &str) {
+        if self.room_mut(room).clear_leave(user, event_id) {
+            self.mark_dirty(user);
         }
     }
 
     /// Takes a state event with an empty state key. Whom power levels name is known from then on.
-    pub fn set_state(&mut self, room: RoomIx, event_type: &str, event: StateEvent) {
-        self.changes.state(room);
-        self.known.name_levelled(event_type, &event);
-        let ours = event.sender == self.known.policy.bot;
+    pub fn set_state(&mut self, room: RoomIx, event_type: &str, event: StateEntry) {
+        self.dirty.state(room);
+        self.state.name_levelled(event_type, &event);
+        let ours = event.sender == self.state.policy.bot;
         self.room_mut(room).set_state(event_type, "", event, ours);
     }
 
     /// Takes a state event of which no policy speaks.
-    pub fn set_other_state(&mut self, room: RoomIx, event_type: &str, state_key: &str, event: StateEvent) {
+    pub fn set_other_state(&mut self, room: RoomIx, event_type: &str, state_key: &str, event: StateEntry) {
         if state_key.is_empty() {
             return self.set_state(room, event_type, event);
         }
         self.room_mut(room).set_state(event_type, state_key, event, false);
     }
 
-    /// The room to be read anew, beside what is known of it until then.
-    pub fn room_anew(&self, room: RoomIx, version: String) -> RoomMirror {
-        self.room(room).anew(version)
+    /// The room to be read again, beside what is known of it until then.
+    pub fn fresh_room(&self, room: RoomIx, version: String) -> RoomMirror {
+        self.room(room).fresh(version)
     }
 
-    /// Takes a state event of a room that is read anew.
-    pub fn take_state(&mut self, anew: &mut RoomMirror, event_type: &str, event: StateEvent) {
-        self.known.name_levelled(event_type, &event);
-        let ours = event.sender == self.known.policy.bot;
-        anew.set_state(event_type, "", event, ours);
+    /// Takes a state event of a room that is read again.
+    pub fn take_state(&mut self, fresh: &mut RoomMirror, event_type: &str, event: StateEntry) {
+        self.state.name_levelled(event_type, &event);
+        let ours = event.sender == self.state.policy.bot;
+        fresh.set_state(event_type, "", event, ours);
     }
 
     /// Takes a room that was read whole. Only whoever has another membership there than was known is touched.
-    pub fn set_room(&mut self, room: RoomIx, anew: RoomMirror) {
-        let before = std::mem::replace(self.room_mut(room), anew);
-        let Self { known, changes } = self;
-        let now = known.room(room);
-        before.members_unlike(now, |user| changes.user(user));
+    pub fn set_room(&mut self, room: RoomIx, fresh: RoomMirror) {
+        let before = std::mem::replace(self.room_mut(room), fresh);
+        let Self { state, dirty } = self;
+        let now = state.room(room);
+        before.members_unlike(now, |user| dirty.user(user));
         if before.is_like(now) {
-            changes.something();
+            dirty.something();
         } else {
-            changes.state(room);
+            dirty.state(room);
         }
     }
 
@@ -106,23 +106,23 @@ impl World {
         let before = self.room(room).to_restore();
         self.room_mut(room).age_restorations();
         if self.room(room).to_restore() != before {
-            self.changes.state(room);
+            self.dirty.state(room);
         }
     }
 
-    /// Changes what is known of others' edits of the power levels.
+    /// DirtyLog what is known of others' edits of the power levels.
     pub(crate) fn mend(&mut self, room: RoomIx, change: impl FnOnce(&mut Mending)) {
-        self.changes.state(room);
+        self.dirty.state(room);
         change(self.room_mut(room).mending_mut());
     }
 
     fn room_mut(&mut self, room: RoomIx) -> &mut RoomMirror {
-        &mut self.known.mirror.rooms[room.index()]
+        &mut self.state.mirror.rooms[room.index()]
     }
 }
 
-impl Known {
-    fn name_levelled(&mut self, event_type: &str, event: &StateEvent) {
+impl WorldState {
+    fn name_levelled(&mut self, event_type: &str, event: &StateEntry) {
         if event_type == POWER_LEVELS
             && let Ok(levels) = Levels::read(Some(&event.content), Creators::default())
         {

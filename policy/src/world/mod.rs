@@ -3,7 +3,7 @@
 //! What is known is read freely and changed only here, by functions that note what was touched: a plan is kept up to date by
 //! that (see [`crate::Planner`]), so a change that went unnoticed would be a change that is never acted on.
 
-mod changes;
+mod dirty;
 mod follow;
 mod homeserver;
 mod sources;
@@ -12,8 +12,8 @@ use std::ops::Deref;
 
 use hashbrown::{HashMap, HashSet};
 
-use self::changes::Changes;
-pub(crate) use self::changes::Touched;
+use self::dirty::DirtyLog;
+pub(crate) use self::dirty::DirtyUsers;
 use crate::facts::Facts;
 use crate::fight::Fight;
 use crate::mirror::{Mirror, RoomMirror};
@@ -47,21 +47,21 @@ pub(crate) enum Matcher {
 /// Everything the planner looks at, and what of it was touched since it last looked.
 #[derive(Debug)]
 pub struct World {
-    known: Known,
-    changes: Changes,
+    state: WorldState,
+    dirty: DirtyLog,
 }
 
 impl Deref for World {
-    type Target = Known;
+    type Target = WorldState;
 
-    fn deref(&self) -> &Known {
-        &self.known
+    fn deref(&self) -> &WorldState {
+        &self.state
     }
 }
 
 /// What a [`World`] knows, to be read.
 #[derive(Debug)]
-pub struct Known {
+pub struct WorldState {
     pub policy: Policy,
     pub users: Users,
     pub names: Names,
@@ -96,51 +96,51 @@ impl World {
         let operators = compile(&policy.operators);
         let mirror =
             Mirror { rooms: policy.rooms.iter().map(|_| RoomMirror::default()).collect(), ..Mirror::default() };
-        let changes = Changes::of_rooms(policy.rooms.len());
+        let dirty = DirtyLog::of_rooms(policy.rooms.len());
         let (facts, fights) = (Facts::default(), HashMap::new());
-        let known =
-            Known { policy, users, names, facts, mirror, fights, members, power, admins, operators, exempt, bot };
-        Self { known, changes }
+        let state =
+            WorldState { policy, users, names, facts, mirror, fights, members, power, admins, operators, exempt, bot };
+        Self { state, dirty }
     }
 
     /// The number of an MXID, which is remembered if it is new.
     pub fn intern(&mut self, mxid: &str) -> UserIx {
-        let before = self.known.users.len();
-        let user = self.known.users.intern(mxid);
-        if self.known.users.len() > before {
-            self.changes.something();
+        let before = self.state.users.len();
+        let user = self.state.users.intern(mxid);
+        if self.state.users.len() > before {
+            self.dirty.something();
         }
         user
     }
 
-    /// Changes what was decided, selectors excepted: everybody is judged anew.
+    /// Changes what was decided, selectors excepted: everybody is evaluated again.
     pub fn adjust(&mut self, change: impl FnOnce(&mut Policy)) {
-        self.changes.everything();
-        change(&mut self.known.policy);
+        self.dirty.everything();
+        change(&mut self.state.policy);
     }
 
     /// Notes that somebody keeps undoing a change, or what is known of it by now.
     pub fn begin_fight(&mut self, key: ChangeKey, fight: Fight) {
-        self.changes.something();
-        self.known.fights.insert(key, fight);
+        self.dirty.something();
+        self.state.fights.insert(key, fight);
     }
 
     /// Notes who undoes a change.
     pub fn name_reverter(&mut self, key: &ChangeKey, by: Option<String>) {
-        self.changes.something();
-        if let Some(fight) = self.known.fights.get_mut(key) {
+        self.dirty.something();
+        if let Some(fight) = self.state.fights.get_mut(key) {
             fight.by = by;
         }
     }
 
     /// A fight is over.
     pub fn end_fight(&mut self, key: &ChangeKey) {
-        self.changes.something();
-        self.known.fights.remove(key);
+        self.dirty.something();
+        self.state.fights.remove(key);
     }
 }
 
-impl Known {
+impl WorldState {
     /// Every managed room.
     pub fn rooms(&self) -> impl Iterator<Item = RoomIx> + use<> {
         (0..self.policy.rooms.len()).map(|index| RoomIx(u16::try_from(index).expect("fewer than 65,536 rooms")))

@@ -3,38 +3,38 @@
 use hashbrown::HashSet;
 
 use crate::facts::{Account, AccountsFrom, Hiding, SourceState};
-use crate::places::Place;
 use crate::plan::Closed;
 use crate::roster::RosterReading;
+use crate::team_memberships::TeamMembership;
 use crate::trouble::trouble_words;
 use crate::user_set::UserSet;
 use crate::users::UserIx;
-use crate::world::{Known, World};
+use crate::world::{World, WorldState};
 
 impl World {
     /// Says where accounts come from.
     pub fn set_accounts_from(&mut self, accounts_from: AccountsFrom) {
-        self.changes.something();
-        self.known.facts.accounts_from = accounts_from;
-        let known = &self.known;
-        self.changes.unknown = known.named().filter(|user| known.is_unknown(*user)).collect();
-        self.changes.closed = known.facts.closed_by_us.keys().copied().collect();
+        self.dirty.something();
+        self.state.facts.accounts_from = accounts_from;
+        let known = &self.state;
+        self.dirty.unknown = known.named().filter(|user| known.is_unknown(*user)).collect();
+        self.dirty.closed = known.facts.closed_by_us.keys().copied().collect();
     }
 
     /// Says how far the pool's listing can be believed.
     pub fn set_pool(&mut self, state: SourceState) {
-        if self.known.facts.pool != state {
-            self.changes.something();
-            self.known.facts.pool = state;
+        if self.state.facts.pool != state {
+            self.dirty.something();
+            self.state.facts.pool = state;
         }
     }
 
     /// Takes a whole reading of the roster.
     pub fn set_roster(&mut self, reading: RosterReading) {
         let mut named = UserSet::default();
-        let mut places: Vec<Place> = Vec::new();
+        let mut places: Vec<TeamMembership> = Vec::new();
         for (mxid, belongings) in &reading.people {
-            let Known { users, names, facts, .. } = &mut self.known;
+            let WorldState { users, names, facts, .. } = &mut self.state;
             places.clear();
             places.extend(
                 belongings
@@ -43,25 +43,25 @@ impl World {
             );
             let user = users.intern(mxid);
             named.insert(user);
-            if facts.places.set(user, &places) {
-                self.touch_source(user);
+            if facts.teams.set(user, &places) {
+                self.mark_source_dirty(user);
             }
         }
-        for user in self.known.facts.places.keep_only(&named) {
-            self.touch_source(user);
+        for user in self.state.facts.teams.keep_only(&named) {
+            self.mark_source_dirty(user);
         }
-        let folded: HashSet<UserIx> = reading.folded.keys().map(|mxid| self.known.users.intern(mxid)).collect();
-        let before = std::mem::replace(&mut self.known.facts.folded, folded.clone());
+        let folded: HashSet<UserIx> = reading.folded.keys().map(|mxid| self.state.users.intern(mxid)).collect();
+        let before = std::mem::replace(&mut self.state.facts.folded, folded.clone());
         for user in folded.symmetric_difference(&before) {
-            self.touch_source(*user);
+            self.mark_source_dirty(*user);
         }
-        let Known { names, facts, .. } = &mut self.known;
+        let WorldState { names, facts, .. } = &mut self.state;
         facts.hiding = Hiding::of(&reading.trouble, |team| names.intern(team));
         facts.roster_rows = reading.rows;
         facts.roster_notices = trouble_words(&reading.trouble);
         facts.roster_trouble = reading.trouble;
         facts.roster = SourceState::Good;
-        self.changes.something();
+        self.dirty.something();
     }
 
     /// Notes that the roster could not be read. What was read before still stands.
@@ -71,101 +71,101 @@ impl World {
 
     /// Says how far the roster can be believed. What was read before still stands.
     pub fn set_roster_state(&mut self, state: SourceState) {
-        self.changes.something();
-        self.known.facts.roster = state;
+        self.dirty.something();
+        self.state.facts.roster = state;
     }
 
     /// Takes what the account store says of one account, and whether this service closed it on Synapse.
     pub fn set_account(&mut self, mxid: &str, account: Account, closed_by_us: Option<Closed>, folded: bool) {
         let user = self.intern(mxid);
-        let facts = &mut self.known.facts;
+        let facts = &mut self.state.facts;
         let before = facts.accounts.set(user, account);
         let was_folded = if folded { !facts.folded_accounts.insert(user) } else { facts.folded_accounts.remove(&user) };
         if (before, was_folded) != (account, folded) {
-            self.touch_source(user);
+            self.mark_source_dirty(user);
         }
         self.set_closed(user, closed_by_us);
     }
 
     /// Notes whether this service closed an account on Synapse.
     pub fn set_closed(&mut self, user: UserIx, closed: Option<Closed>) {
-        let by_us = &mut self.known.facts.closed_by_us;
+        let by_us = &mut self.state.facts.closed_by_us;
         let before = match closed {
             Some(closed) => by_us.insert(user, closed),
             None => by_us.remove(&user),
         };
         if before != closed {
-            self.touch_source(user);
+            self.mark_source_dirty(user);
         }
     }
 
     /// Takes a group of the pool: its members as last read whole, and whether that still stands.
     pub fn set_group(&mut self, name: &str, state: SourceState, members: impl Iterator<Item = impl AsRef<str>>) {
-        let group = self.known.names.intern(name);
-        let members: HashSet<UserIx> = members.map(|mxid| self.known.users.intern(mxid.as_ref())).collect();
-        let before = self.known.facts.groups.remove(&group).unwrap_or_default();
+        let group = self.state.names.intern(name);
+        let members: HashSet<UserIx> = members.map(|mxid| self.state.users.intern(mxid.as_ref())).collect();
+        let before = self.state.facts.groups.remove(&group).unwrap_or_default();
         for user in members.symmetric_difference(&before) {
-            self.touch_source(*user);
+            self.mark_source_dirty(*user);
         }
-        self.known.facts.groups.insert(group, members);
+        self.state.facts.groups.insert(group, members);
         self.set_group_state(name, state);
     }
 
     /// Says how far a group can be believed. Its members as last read whole still stand.
     pub fn set_group_state(&mut self, name: &str, state: SourceState) {
-        let group = self.known.names.intern(name);
-        if self.known.facts.group_states.get(&group) != Some(&state) {
-            self.changes.something();
-            self.known.facts.group_states.insert(group, state);
+        let group = self.state.names.intern(name);
+        if self.state.facts.group_states.get(&group) != Some(&state) {
+            self.dirty.something();
+            self.state.facts.group_states.insert(group, state);
         }
     }
 
     /// Something that a source says of a user changed.
-    fn touch_source(&mut self, user: UserIx) {
-        self.touch(user);
-        if self.known.is_unknown(user) {
-            self.changes.unknown.insert(user);
+    fn mark_source_dirty(&mut self, user: UserIx) {
+        self.mark_dirty(user);
+        if self.state.is_unknown(user) {
+            self.dirty.unknown.insert(user);
         } else {
-            self.changes.unknown.remove(&user);
+            self.dirty.unknown.remove(&user);
         }
     }
 
     /// Something changed that is known of a user.
-    pub(super) fn touch(&mut self, user: UserIx) {
-        self.changes.user(user);
-        if self.known.facts.closed_by_us.contains_key(&user) {
-            self.changes.closed.insert(user);
+    pub(super) fn mark_dirty(&mut self, user: UserIx) {
+        self.dirty.user(user);
+        if self.state.facts.closed_by_us.contains_key(&user) {
+            self.dirty.closed.insert(user);
         }
     }
 
     /// People whom the roster or a selector names and of whom the account store knows nothing: the pool is asked. Nobody
     /// where there is no pool.
     pub fn unknown_accounts(&self) -> impl Iterator<Item = UserIx> + '_ {
-        self.changes.unknown.iter().copied()
+        self.dirty.unknown.iter().copied()
     }
 
     /// Accounts that this service closed and that are called for and open again, of those that were touched since this was
     /// asked last.
     pub fn take_reopened(&mut self) -> Vec<UserIx> {
-        if !self.known.mirror.accounts_listed {
+        if !self.state.mirror.accounts_listed {
             return Vec::new();
         }
-        let touched = std::mem::take(&mut self.changes.closed);
-        touched.into_iter().filter(|user| self.known.is_reopened(*user)).collect()
+        let touched = std::mem::take(&mut self.dirty.closed);
+        touched.into_iter().filter(|user| self.state.is_reopened(*user)).collect()
     }
 }
 
-impl Known {
+impl WorldState {
     /// Everybody whom the roster or a selector names.
     fn named(&self) -> impl Iterator<Item = UserIx> + '_ {
-        self.facts.places.people().chain(self.selected_subjects())
+        self.facts.teams.people().chain(self.selected_subjects())
     }
 
     fn is_unknown(&self, user: UserIx) -> bool {
         self.facts.accounts_from == AccountsFrom::Pool
             && self.facts.accounts.get(user) == Account::Unknown
             && !self.is_exempt(user)
-            && (self.facts.places.contains(user) || self.is_selected(user))
+            && (self.facts.teams.contains(user) || self.is_selected(user))
     }
 
     fn is_reopened(&self, user: UserIx) -> bool {

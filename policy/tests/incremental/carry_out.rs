@@ -36,12 +36,12 @@ pub(crate) fn carry_out(world: &mut World, recent: &Recent) {
             Change::SetPowerLevels { room, edits, restores } => {
                 let now = world.room(*room).content(POWER_LEVELS).cloned();
                 if let Rewrite::Write(content) = world.rewrite_levels(*room, now.as_ref(), edits, restores) {
-                    world.set_state(*room, POWER_LEVELS, StateEvent { sender: BOT.into(), ..event(content) });
+                    world.set_state(*room, POWER_LEVELS, StateEntry { sender: BOT.into(), ..event(content) });
                 }
             }
         }
     }
-    for Pardon { room, user, event_id } in plan.pardons {
-        world.pardon(room, user, &event_id);
+    for ClearedLeave { room, user, event_id } in plan.cleared_leaves {
+        world.clear_leave(room, user, &event_id);
     }
 }

@@ -4,12 +4,12 @@ use provisioner_policy::*;
 use serde_json::Value;
 
 use crate::carry_out::carry_out;
-use crate::read_anew::read_anew;
+use crate::read_again::read_again;
 use crate::steps::Step;
 use crate::{BOT, SERVER, localpart, mxid};
 
-pub(crate) fn event(content: Value) -> StateEvent {
-    StateEvent { content, sender: mxid(2), event_id: "$e".into() }
+pub(crate) fn event(content: Value) -> StateEntry {
+    StateEntry { content, sender: mxid(2), event_id: "$e".into() }
 }
 
 pub(crate) fn happen(world: &mut World, recent: &mut Recent, step: Step) {
@@ -41,13 +41,13 @@ pub(crate) fn happen(world: &mut World, recent: &mut Recent, step: Step) {
             let user = world.intern(&mxid(user));
             world.set_present(user);
         }
-        Step::Standing(number, standing) => world.set_standing(room(world, number), standing),
+        Step::RoomStatus(number, status) => world.set_room_status(room(world, number), status),
         Step::Membership(number, user, membership, left_by) => {
             world.set_membership(room(world, number), &mxid(user), membership, left_by);
         }
-        Step::Pardon(number, user, event_id) => {
+        Step::ClearedLeave(number, user, event_id) => {
             let user = world.intern(&mxid(user));
-            world.pardon(room(world, number), user, event_id);
+            world.clear_leave(room(world, number), user, event_id);
         }
         Step::State(number, kind, content) => world.set_state(room(world, number), kind, event(content)),
         Step::Edited(number, before, after) => drop(world.note_edit(room(world, number), &before, &after, &[])),
@@ -58,9 +58,9 @@ pub(crate) fn happen(world: &mut World, recent: &mut Recent, step: Step) {
             world.age_restorations(room);
             assert_eq!(world.room(room).to_restore(), lost, "only what is not lost is let go");
         }
-        Step::ReadAnew(reading) => {
+        Step::ReadAgain(reading) => {
             let room = room(world, reading.room);
-            read_anew(world, room, reading);
+            read_again(world, room, reading);
         }
         Step::Follow(moved) => {
             let one = |(number, left): (usize, Vec<u8>)| Followed {
@@ -68,10 +68,10 @@ pub(crate) fn happen(world: &mut World, recent: &mut Recent, step: Step) {
                 id: format!("!next{number}:{SERVER}"),
                 by: "somebody".into(),
                 at: "today".into(),
-                departures: left.into_iter().map(|user| (mxid(user), "$left".into())).collect(),
+                voluntary_leaves: left.into_iter().map(|user| (mxid(user), "$left".into())).collect(),
             };
             world.follow(moved.map(one).into_iter().collect());
-            world.inherit_departures();
+            world.inherit_voluntary_leaves();
         }
         Step::Fight(which) => {
             let plan = plan(world, recent);

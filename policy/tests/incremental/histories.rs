@@ -15,7 +15,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn the_plan_is_the_same_whether_all_are_judged_or_only_those_who_changed(
+    fn the_plan_is_the_same_whether_all_are_evaluated_or_only_those_who_changed(
         policy in policy(),
         from in accounts_from(),
         steps in vec((step(), proptest::bool::weighted(0.8), proptest::bool::weighted(0.05)), 50..80),
@@ -61,7 +61,7 @@ proptest! {
         for step in steps {
             happen(&mut world, &mut recent, step);
             let facts = &world.facts;
-            let is_named = |user: UserIx| facts.places.contains(user) || subjects.contains(&world.users.mxid(user));
+            let is_named = |user: UserIx| facts.teams.contains(user) || subjects.contains(&world.users.mxid(user));
             let unknown = world.users.iter().filter(|user| {
                 facts.accounts_from == AccountsFrom::Pool
                     && facts.accounts.get(*user) == Account::Unknown

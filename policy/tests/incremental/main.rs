@@ -1,11 +1,11 @@
 //! The planner that remembers, beside the one that does not: over random histories both give the same plan, and only whom
-//! something has changed about is judged again.
+//! something has changed about is evaluated again.
 
 mod carry_out;
 mod happen;
 mod histories;
 mod policies;
-mod read_anew;
+mod read_again;
 mod settled;
 mod steps;
 mod values;

@@ -60,7 +60,7 @@ pub(crate) fn begin(policy: Policy) -> World {
     world.set_accounts_listed(true);
     world.set_pool(SourceState::Good);
     for room in world.rooms() {
-        world.set_standing(room, Standing::Ready);
+        world.set_room_status(room, RoomStatus::Ready);
     }
     world
 }

@@ -1,4 +1,4 @@
-//! Ten thousand people among whom one thing changes: who is judged for it.
+//! Ten thousand people among whom one thing changes: who is evaluated for it.
 
 use provisioner_policy::*;
 use serde_json::{Value, json};
@@ -62,56 +62,56 @@ fn settled(people: usize) -> World {
 }
 
 #[test]
-fn one_account_among_ten_thousand_is_judged_alone_and_nobody_where_nothing_changed() {
+fn one_account_among_ten_thousand_is_evaluated_alone_and_nobody_where_nothing_changed() {
     let (mut world, mut planner, recent) = (settled(10_000), Planner::default(), Recent::default());
     // Level 50 is granted in each room, and only whoever has a place there has it.
     let first = planner.plan(&mut world, &recent);
     assert!(first.actions.iter().all(|action| action.change.kind() == Kind::SetPowerLevels), "{:?}", first.actions);
-    let mut judged = planner.judgements();
-    let mut judgements = |planner: &mut Planner, world: &mut World| {
+    let mut evaluated = planner.evaluations();
+    let mut evaluations = |planner: &mut Planner, world: &mut World| {
         let remembered = planner.plan(world, &recent);
         assert_eq!(*remembered, plan(world, &recent));
-        let before = std::mem::replace(&mut judged, planner.judgements());
-        (judged - before, remembered)
+        let before = std::mem::replace(&mut evaluated, planner.evaluations());
+        (evaluated - before, remembered)
     };
-    let (nobody, same) = judgements(&mut planner, &mut world);
+    let (nobody, same) = evaluations(&mut planner, &mut world);
     assert_eq!(nobody, 0);
     // Their account and flag, and a membership and a level in each of the four rooms.
     let of_one = 1..=10;
     let rooms: Vec<RoomIx> = world.rooms().collect();
     world.set_membership(rooms[3], "@p700:phenom.test", Membership::Removed, None);
-    let (some, one) = judgements(&mut planner, &mut world);
+    let (some, one) = evaluations(&mut planner, &mut world);
     assert!(of_one.contains(&some) && one.actions.len() == same.actions.len() + 1, "{some}");
     world.set_on_server("@p701:phenom.test", OnServer { present: true, locked: true, ..OnServer::default() });
-    assert!(of_one.contains(&judgements(&mut planner, &mut world).0));
+    assert!(of_one.contains(&evaluations(&mut planner, &mut world).0));
     world.set_account("@p702:phenom.test", Account::Disabled, None, false);
-    assert!(of_one.contains(&judgements(&mut planner, &mut world).0));
+    assert!(of_one.contains(&evaluations(&mut planner, &mut world).0));
     world.set_account("@new:phenom.test", Account::Active, None, false);
-    assert!(of_one.contains(&judgements(&mut planner, &mut world).0));
+    assert!(of_one.contains(&evaluations(&mut planner, &mut world).0));
     world.set_group("admins", SourceState::Good, ["@p0:phenom.test", "@p1:phenom.test"].into_iter());
-    assert!(of_one.contains(&judgements(&mut planner, &mut world).0));
+    assert!(of_one.contains(&evaluations(&mut planner, &mut world).0));
     // What is read again and found as it was concerns nobody.
-    let mut anew = world.room_anew(rooms[0], String::new());
+    let mut fresh = world.fresh_room(rooms[0], String::new());
     world.room(rooms[0]).members().for_each(|(user, membership)| {
-        anew.take_membership(user, membership, None);
+        fresh.take_membership(user, membership, None);
     });
-    let states: Vec<(String, StateEvent)> =
+    let states: Vec<(String, StateEntry)> =
         world.room(rooms[0]).states().map(|(kind, event)| (kind.to_owned(), event.clone())).collect();
-    states.into_iter().for_each(|(kind, event)| world.take_state(&mut anew, &kind, event));
-    anew.standing = Standing::Ready;
-    world.set_standing(rooms[0], Standing::Unread);
-    world.set_room(rooms[0], anew);
-    assert_eq!(judgements(&mut planner, &mut world).0, 0);
-    // A setting is the room's own: nobody's membership is judged for it, and only levels beside it are.
+    states.into_iter().for_each(|(kind, event)| world.take_state(&mut fresh, &kind, event));
+    fresh.status = RoomStatus::Ready;
+    world.set_room_status(rooms[0], RoomStatus::Unread);
+    world.set_room(rooms[0], fresh);
+    assert_eq!(evaluations(&mut planner, &mut world).0, 0);
+    // A setting is the room's own: nobody's membership is evaluated for it, and only levels beside it are.
     world.set_state(rooms[1], "m.room.name", event(json!({"name": "another"})));
-    let (levels, renamed) = judgements(&mut planner, &mut world);
+    let (levels, renamed) = evaluations(&mut planner, &mut world);
     assert!(levels <= 21, "{levels}");
     assert_eq!(renamed.of(Some(rooms[1]), Kind::SetRoomState).len(), 1);
     planner.forget();
-    assert!(judgements(&mut planner, &mut world).0 > 10_000, "who forgets judges everybody");
+    assert!(evaluations(&mut planner, &mut world).0 > 10_000, "who forgets evaluates everybody");
 }
 
-/// Levels that are restored as a whole may name somebody who was never seen: they are judged when they are.
+/// Levels that are restored as a whole may name somebody who was never seen: they are evaluated when they are.
 #[test]
 fn whoever_is_seen_for_the_first_time_is_judged() {
     let (mut world, mut planner, recent) = (settled(1000), Planner::default(), Recent::default());

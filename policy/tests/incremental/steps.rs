@@ -6,7 +6,7 @@ use provisioner_policy::*;
 use serde_json::Value;
 
 use crate::USERS;
-use crate::read_anew::{ReadAnew, a_reading};
+use crate::read_again::{ReadAgain, a_reading};
 use crate::values::*;
 
 /// Something that happens to a world.
@@ -23,15 +23,15 @@ pub(crate) enum Step {
     Listed(bool),
     OnServer(u8, OnServer),
     Present(u8),
-    Standing(usize, Standing),
+    RoomStatus(usize, RoomStatus),
     /// With the event of a leave by choice, where that is known.
     Membership(usize, u8, Membership, Option<&'static str>),
-    Pardon(usize, u8, &'static str),
+    ClearedLeave(usize, u8, &'static str),
     State(usize, &'static str, Value),
     Edited(usize, Value, Value),
     Lost(usize, Value, Value, Value),
     Aged(usize),
-    ReadAnew(ReadAnew),
+    ReadAgain(ReadAgain),
     /// The one room that was replaced, and who had left it.
     Follow(Option<(usize, Vec<u8>)>),
     Fight(usize),
@@ -67,15 +67,15 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         1 => proptest::bool::weighted(0.8).prop_map(Step::Listed),
         4 => (user(), on_server()).prop_map(|(user, state)| Step::OnServer(user, state)),
         1 => user().prop_map(Step::Present),
-        1 => (room(), standing()).prop_map(|(room, standing)| Step::Standing(room, standing)),
-        8 => (room(), user(), membership(), departure())
+        1 => (room(), status()).prop_map(|(room, status)| Step::RoomStatus(room, status)),
+        8 => (room(), user(), membership(), voluntary_leave())
             .prop_map(|(room, user, membership, by)| Step::Membership(room, user, membership, by)),
-        2 => (room(), user(), leave()).prop_map(|(room, user, event)| Step::Pardon(room, user, event)),
+        2 => (room(), user(), leave()).prop_map(|(room, user, event)| Step::ClearedLeave(room, user, event)),
         5 => (room(), state()).prop_map(|(room, (kind, content))| Step::State(room, kind, content)),
         1 => (room(), levels(), levels()).prop_map(|(room, before, after)| Step::Edited(room, before, after)),
         1 => (room(), levels(), levels(), levels()).prop_map(|(room, from, was, is)| Step::Lost(room, from, was, is)),
         1 => room().prop_map(Step::Aged),
-        6 => a_reading().prop_map(Step::ReadAnew),
+        6 => a_reading().prop_map(Step::ReadAgain),
         2 => proptest::option::of((room(), vec(user(), 0..4))).prop_map(Step::Follow),
         1 => any::<usize>().prop_map(Step::Fight),
         1 => any::<usize>().prop_map(Step::Reverter),

@@ -40,7 +40,7 @@ pub(crate) fn leave() -> impl Strategy<Value = &'static str> {
     prop_oneof![3 => Just("$left"), 1 => Just("$other")]
 }
 
-pub(crate) fn departure() -> impl Strategy<Value = Option<&'static str>> {
+pub(crate) fn voluntary_leave() -> impl Strategy<Value = Option<&'static str>> {
     proptest::option::of(leave())
 }
 
@@ -69,8 +69,8 @@ pub(crate) fn modes() -> impl Strategy<Value = Modes> {
     })
 }
 
-pub(crate) fn standing() -> impl Strategy<Value = Standing> {
-    prop_oneof![1 => Just(Standing::Unread), 6 => Just(Standing::Ready), 1 => Just(Standing::Unreadable("no".into()))]
+pub(crate) fn status() -> impl Strategy<Value = RoomStatus> {
+    prop_oneof![1 => Just(RoomStatus::Unread), 6 => Just(RoomStatus::Ready), 1 => Just(RoomStatus::Unreadable("no".into()))]
 }
 
 /// Power levels, of the bot too, and now and then such that cannot be read.

@@ -62,8 +62,8 @@ fn source(listing: Listing) -> SourceState {
     }
 }
 
-pub(crate) fn state(content: Value, sender: &str) -> StateEvent {
-    StateEvent { content, sender: sender.to_owned(), event_id: "$state".to_owned() }
+pub(crate) fn state(content: Value, sender: &str) -> StateEntry {
+    StateEntry { content, sender: sender.to_owned(), event_id: "$state".to_owned() }
 }
 
 impl Given {
@@ -116,9 +116,9 @@ impl Given {
             }
         }
         let room = world.rooms().next().expect("the one room");
-        let mut anew = world.room_anew(room, self.version.to_string());
-        anew.standing = Standing::Ready;
-        world.set_room(room, anew);
+        let mut fresh = world.fresh_room(room, self.version.to_string());
+        fresh.status = RoomStatus::Ready;
+        world.set_room(room, fresh);
         for (user, membership) in &self.in_room {
             world.set_membership(room, &mxid(*user), *membership, Some("$left"));
             world.set_on_server(&mxid(*user), OnServer { present: true, ..OnServer::default() });

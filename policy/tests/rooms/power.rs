@@ -83,14 +83,14 @@ proptest! {
         let due: Vec<_> = of_the_room(&second).into_iter().filter(|action| action.is_due()).collect();
         prop_assert_eq!(due, Vec::<&Action>::new());
         // A process that starts now and reads what is there has nothing to do either.
-        let mut read_anew = given.clone();
-        read_anew.levels = levels(&world);
-        read_anew.state.clear();
+        let mut read_again = given.clone();
+        read_again.levels = levels(&world);
+        read_again.state.clear();
         for setting in Setting::ALL {
             let content = world.room(the_room(&world)).content(setting.event().0);
-            read_anew.state.extend(content.map(|content| (setting, content.clone())));
+            read_again.state.extend(content.map(|content| (setting, content.clone())));
         }
-        let world = read_anew.world();
+        let world = read_again.world();
         let third = plan(&world, &Recent::default());
         prop_assert_eq!(of_the_room(&third).into_iter().filter(|action| action.is_due()).count(), 0);
     }
@@ -241,7 +241,7 @@ proptest! {
     #[test]
     fn observing_counts_exactly_what_enforcing_would_do(given in given()) {
         let (enforced, observed) = (given.world(), given.world_with(|policy| policy.modes = Modes::default()));
-        let changes = |world: &World| -> Vec<(Change, Option<Hold>)> {
+        let changes = |world: &World| -> Vec<(Change, Option<HoldReason>)> {
             let plan = plan(world, &Recent::default());
             of_the_room(&plan).into_iter().map(|action| (action.change.clone(), action.held)).collect()
         };

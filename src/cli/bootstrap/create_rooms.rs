@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
-use crate::app::Settings;
-use crate::config::Room;
+use crate::app::Context;
+use crate::config::RoomSection;
 use crate::homeserver::{CallError, Homeserver, MadeRoom, NewRoom, RoomVersions};
 
 /// Synapse finishes what it began for a caller that is gone. Making a room takes it a moment: what is not there after so
@@ -27,11 +27,11 @@ const CREATORS_ABOVE_LEVELS: u32 = 12;
 /// Makes and finds the rooms without an id, and prints the lines for the file. False when one could be neither made nor found.
 pub(super) async fn create(
     homeserver: &Homeserver,
-    settings: &Settings,
+    context: &Context,
     path: &Path,
     version: Option<&str>,
 ) -> Result<bool> {
-    let rooms: Vec<&Room> = settings.config.rooms.iter().filter(|room| room.id.is_none()).collect();
+    let rooms: Vec<&RoomSection> = context.config.rooms.iter().filter(|room| room.id.is_none()).collect();
     if rooms.is_empty() {
         println!("every configured room has its id: there is none to make");
         return Ok(true);
@@ -39,7 +39,7 @@ pub(super) async fn create(
     let versions = homeserver.room_versions().await.context("ask Synapse for its room versions")?;
     let version = checked(version, &versions)?;
     let noted = homeserver.rooms_being_made().await.context("look for what an earlier run began")?;
-    let mut maker = Maker { homeserver, environment: &settings.config.environment, version, noted };
+    let mut maker = Maker { homeserver, environment: &context.config.environment, version, noted };
     let (mut lines, mut complete) = (String::new(), true);
     for room in rooms {
         match maker.find_or_make(room).await {
@@ -78,7 +78,7 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    async fn find_or_make(&mut self, room: &Room) -> Result<String> {
+    async fn find_or_make(&mut self, room: &RoomSection) -> Result<String> {
         let key = room.key.as_str();
         if let Some(found) = self.find(key).await.context("look at the rooms that the bot made before")? {
             self.forget(key).await;
@@ -141,7 +141,7 @@ fn usable(room: MadeRoom) -> Result<String> {
 }
 
 /// The room with its settings, and the bot above every level that the configuration can grant (at most 99).
-fn new_room(room: &Room, version: &str, bot: &str) -> NewRoom {
+fn new_room(room: &RoomSection, version: &str, bot: &str) -> NewRoom {
     let creators_above = version.parse().is_ok_and(|number: u32| number >= CREATORS_ABOVE_LEVELS);
     let users = if creators_above { json!({}) } else { json!({ bot: 100 }) };
     let state = [
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn the_bot_is_named_among_the_users_only_where_creators_are_not_above_all_levels() {
-        let room: Room = serde_json::from_value(json!({ "key": "k", "members": ["everyone"] })).unwrap();
+        let room: RoomSection = serde_json::from_value(json!({ "key": "k", "members": ["everyone"] })).unwrap();
         let users = |version: &str| new_room(&room, version, "@bot:x").power_levels.unwrap()["users"].clone();
         assert_eq!(users("11"), json!({ "@bot:x": 100 }));
         assert_eq!(users("12"), json!({}));

@@ -6,14 +6,14 @@ mod create_rooms;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use provisioner_policy::RoomPolicy;
 
-use crate::app::Settings;
+use crate::app::Context;
 use crate::config::RoomIds;
 use crate::doctor;
-use crate::homeserver::{CallError, Homeserver, Outcome};
+use crate::homeserver::{CallError, Homeserver, WriteOutcome};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -34,21 +34,21 @@ pub(super) struct Arguments {
 pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     super::logs::for_command();
     let room_ids = if arguments.create_rooms { RoomIds::Optional } else { RoomIds::Required };
-    let settings = Settings::load_with(path, room_ids)?;
-    let homeserver = settings.homeserver().await?;
-    let bot = &settings.policy.bot;
-    match homeserver.register_sender(&settings.registration.sender_localpart).await? {
-        Outcome::Done => println!("registered {bot}"),
-        Outcome::AlreadySo => println!("{bot} is registered"),
+    let context = Context::load_with(path, room_ids)?;
+    let homeserver = context.homeserver().await?;
+    let bot = &context.policy.bot;
+    match homeserver.register_sender(&context.registration.sender_localpart).await? {
+        WriteOutcome::Done => println!("registered {bot}"),
+        WriteOutcome::AlreadySo => println!("{bot} is registered"),
     }
     promote(&homeserver, bot, &arguments).await?;
     let mut failed = false;
-    for room in &settings.policy.rooms {
+    for room in &context.policy.rooms {
         match homeserver.enter(&room.id).await {
-            Ok(Outcome::Done) => println!("{}: {bot} joined {}", room.key, room.id),
-            Ok(Outcome::AlreadySo) => match empower(&homeserver, room, bot).await {
-                Ok(Outcome::Done) => println!("{}: raised the power of {bot} in {}", room.key, room.id),
-                Ok(Outcome::AlreadySo) => println!("{}: {bot} is in {}", room.key, room.id),
+            Ok(WriteOutcome::Done) => println!("{}: {bot} joined {}", room.key, room.id),
+            Ok(WriteOutcome::AlreadySo) => match empower(&homeserver, room, bot).await {
+                Ok(WriteOutcome::Done) => println!("{}: raised the power of {bot} in {}", room.key, room.id),
+                Ok(WriteOutcome::AlreadySo) => println!("{}: {bot} is in {}", room.key, room.id),
                 Err(error) => {
                     failed = true;
                     eprintln!("error: {}: {error:#}", room.key);
@@ -61,7 +61,7 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
         }
     }
     if arguments.create_rooms {
-        failed |= !create_rooms::create(&homeserver, &settings, path, arguments.room_version.as_deref()).await?;
+        failed |= !create_rooms::create(&homeserver, &context, path, arguments.room_version.as_deref()).await?;
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -90,15 +90,15 @@ async fn promote(homeserver: &Homeserver, bot: &str, arguments: &Arguments) -> R
 }
 
 /// Has the strongest local member share their power with a bot that lacks what the policy of the room needs.
-async fn empower(homeserver: &Homeserver, room: &RoomPolicy, bot: &str) -> Result<Outcome> {
+async fn empower(homeserver: &Homeserver, room: &RoomPolicy, bot: &str) -> Result<WriteOutcome> {
     if !doctor::lacks_power(homeserver, room).await.context("look at the bot's power")? {
-        return Ok(Outcome::AlreadySo);
+        return Ok(WriteOutcome::AlreadySo);
     }
     homeserver.make_room_admin(&room.id, bot).await.context("raise the bot's power")?;
     if doctor::lacks_power(homeserver, room).await.context("look at the bot's power")? {
         bail!("nobody on this server has the power that the bot needs; someone with level 100 must give it to the bot");
     }
-    Ok(Outcome::Done)
+    Ok(WriteOutcome::Done)
 }
 
 /// What to do about a room that is gone, and not only misspelt.

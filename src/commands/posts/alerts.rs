@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::commands::posts::message;
-use crate::commands::posts::send::Parcel;
+use crate::commands::posts::send::OutgoingEvent;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::reconcile::Condition;
@@ -15,7 +15,7 @@ use crate::store::AlertRow;
 
 /// One thing to do about the messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Change {
+enum AlertChange {
     /// Raise this, or send what was raised and not sent.
     Raise {
         key: String,
@@ -33,9 +33,9 @@ enum Change {
 
 /// Since when each condition lasts. A restart forgets it, and what was raised stays raised.
 #[derive(Debug, Default)]
-pub(crate) struct Lasting(BTreeMap<String, Instant>);
+pub(crate) struct AlertTimers(BTreeMap<String, Instant>);
 
-impl Lasting {
+impl AlertTimers {
     /// Takes what lasts at `now`. Answers with what has lasted for its patience, and when the next one will have.
     fn note<'a>(&mut self, current: &'a [Condition], now: Instant) -> (Vec<&'a Condition>, Option<Duration>) {
         self.0.retain(|key, _| current.iter().any(|condition| condition.key == *key));
@@ -53,19 +53,24 @@ impl Lasting {
 
 /// What leads from the alerts that were raised to those that should be. `due` have lasted for their patience; a condition
 /// of `current` that has not keeps its alert if there is one, and so does one that nobody knows to be over.
-fn changes(raised: &[AlertRow], due: &[&Condition], current: &[Condition], unknown: &[String]) -> Vec<Change> {
+fn alert_changes(
+    raised: &[AlertRow],
+    due: &[&Condition],
+    current: &[Condition],
+    unknown: &[String],
+) -> Vec<AlertChange> {
     let lasts = |alert: &AlertRow| current.iter().any(|condition| condition.key == alert.key);
-    let mut changes: Vec<Change> = raised
+    let mut changes: Vec<AlertChange> = raised
         .iter()
         .filter(|alert| !lasts(alert) && !unknown.contains(&alert.key))
-        .map(|alert| Change::Close { key: alert.key.clone() })
+        .map(|alert| AlertChange::Close { key: alert.key.clone() })
         .collect();
     for condition in current {
         let (key, text) = (condition.key.clone(), condition.text.clone());
         match raised.iter().find(|alert| alert.key == key) {
-            Some(AlertRow { event_id: None, .. }) => changes.push(Change::Raise { key, text }),
-            Some(alert) if alert.text != text => changes.push(Change::Update { key, text }),
-            None if due.contains(&condition) => changes.push(Change::Raise { key, text }),
+            Some(AlertRow { event_id: None, .. }) => changes.push(AlertChange::Raise { key, text }),
+            Some(alert) if alert.text != text => changes.push(AlertChange::Update { key, text }),
+            None if due.contains(&condition) => changes.push(AlertChange::Raise { key, text }),
             Some(_) | None => {}
         }
     }
@@ -79,15 +84,15 @@ impl Desk {
         &self,
         current: &[Condition],
         unknown: &[String],
-        lasting: &mut Lasting,
+        lasting: &mut AlertTimers,
     ) -> Result<Option<Duration>> {
         let here = &self.staff.room_id;
         let (due, next) = lasting.note(current, Instant::now());
         let raised = self.store.alerts().await.context("read the alerts")?;
         let raised = self.bring_alerts_along(raised, current).await?;
-        for change in changes(&raised, &due, current, unknown) {
+        for change in alert_changes(&raised, &due, current, unknown) {
             match change {
-                Change::Raise { key, text: words } => {
+                AlertChange::Raise { key, text: words } => {
                     let perhaps_sent = raised.iter().any(|row| row.key == key);
                     self.store.set_alert(&key, &words, here).await.context("note an alert")?;
                     let row =
@@ -97,16 +102,16 @@ impl Desk {
                     let content = &message::notice(&reply.render());
                     let transaction_id = &transaction(&row, "raise");
                     let kind = "m.room.message";
-                    let parcel = Parcel { room_id: here, kind, transaction_id, content, perhaps_sent };
-                    let event_id = self.send(parcel).await?;
+                    let event = OutgoingEvent { room_id: here, kind, transaction_id, content, perhaps_sent };
+                    let event_id = self.send(event).await?;
                     self.store.note_alert_sent(&key, &event_id).await.context("note that an alert was sent")?;
                 }
-                Change::Update { key, text: words } => {
+                AlertChange::Update { key, text: words } => {
                     self.store.set_alert(&key, &words, here).await.context("note an alert's new words")?;
                     let reply = self.alert(&key, &words);
                     self.edit_alert(&raised, &key, &words, &reply).await;
                 }
-                Change::Close { key } => {
+                AlertChange::Close { key } => {
                     let Some(row) = raised.iter().find(|row| row.key == key) else { continue };
                     let reply = Reply::line([strong("Over: "), text(&row.text)]);
                     self.edit_alert(&raised, &key, "over", &reply).await;
@@ -178,23 +183,23 @@ mod tests {
         AlertRow { key, text, room_id, event_id: Some("$it".to_owned()), raised_ms: 1 }
     }
 
-    fn raise(key: &str, text: &str) -> Change {
-        Change::Raise { key: key.to_owned(), text: text.to_owned() }
+    fn raise(key: &str, text: &str) -> AlertChange {
+        AlertChange::Raise { key: key.to_owned(), text: text.to_owned() }
     }
 
     #[test]
     fn an_alert_is_raised_once_edited_while_it_lasts_and_closed() {
         let lasts = [condition("room staff", "the bot is out", 0)];
         let due: Vec<_> = lasts.iter().collect();
-        assert_eq!(changes(&[], &due, &lasts, &[]), [raise("room staff", "the bot is out")]);
-        assert_eq!(changes(&[row("room staff", "the bot is out")], &due, &lasts, &[]), []);
+        assert_eq!(alert_changes(&[], &due, &lasts, &[]), [raise("room staff", "the bot is out")]);
+        assert_eq!(alert_changes(&[row("room staff", "the bot is out")], &due, &lasts, &[]), []);
         assert_eq!(
-            changes(&[row("room staff", "it was otherwise")], &due, &lasts, &[]),
-            [Change::Update { key: "room staff".to_owned(), text: "the bot is out".to_owned() }]
+            alert_changes(&[row("room staff", "it was otherwise")], &due, &lasts, &[]),
+            [AlertChange::Update { key: "room staff".to_owned(), text: "the bot is out".to_owned() }]
         );
         assert_eq!(
-            changes(&[row("room staff", "the bot is out")], &[], &[], &[]),
-            [Change::Close { key: "room staff".to_owned() }]
+            alert_changes(&[row("room staff", "the bot is out")], &[], &[], &[]),
+            [AlertChange::Close { key: "room staff".to_owned() }]
         );
     }
 
@@ -202,12 +207,12 @@ mod tests {
     fn what_was_raised_and_not_sent_is_sent() {
         let lasts = [condition("room staff", "out", 0)];
         let unsent = AlertRow { event_id: None, ..row("room staff", "out") };
-        assert_eq!(changes(&[unsent], &[], &lasts, &[]), [raise("room staff", "out")]);
+        assert_eq!(alert_changes(&[unsent], &[], &lasts, &[]), [raise("room staff", "out")]);
     }
 
     #[test]
     fn a_short_failure_of_a_source_is_no_alert_and_a_long_one_is() {
-        let (mut lasting, now) = (Lasting::default(), Instant::now());
+        let (mut lasting, now) = (AlertTimers::default(), Instant::now());
         let lasts = [condition("source roster", "it is gone", 900)];
         let (due, next) = lasting.note(&lasts, now);
         assert_eq!((due.len(), next), (0, Some(Duration::from_secs(900))));
@@ -215,22 +220,22 @@ mod tests {
         lasting.note(&lasts, now + Duration::from_secs(600));
         assert_eq!(lasting.note(&lasts, now + Duration::from_secs(1000)).0.len(), 0, "and began anew");
         let (due, _) = lasting.note(&lasts, now + Duration::from_secs(1500));
-        assert_eq!(changes(&[], &due, &lasts, &[]), [raise("source roster", "it is gone")]);
+        assert_eq!(alert_changes(&[], &due, &lasts, &[]), [raise("source roster", "it is gone")]);
     }
 
     #[test]
     fn a_restart_closes_no_alert_that_still_lasts() {
         let lasts = [condition("source roster", "it is gone", 900)];
-        assert_eq!(changes(&[row("source roster", "it is gone")], &[], &lasts, &[]), []);
+        assert_eq!(alert_changes(&[row("source roster", "it is gone")], &[], &lasts, &[]), []);
     }
 
     #[test]
     fn what_nobody_can_say_of_is_neither_over_nor_new() {
         let told = [row("dead letters", "1 message"), row("room staff", "out")];
         assert_eq!(
-            changes(&told, &[], &[], &["dead letters".to_owned()]),
-            [Change::Close { key: "room staff".to_owned() }]
+            alert_changes(&told, &[], &[], &["dead letters".to_owned()]),
+            [AlertChange::Close { key: "room staff".to_owned() }]
         );
-        assert_eq!(changes(&[], &[], &[], &["dead letters".to_owned()]), []);
+        assert_eq!(alert_changes(&[], &[], &[], &["dead letters".to_owned()]), []);
     }
 }

@@ -6,14 +6,14 @@ use provisioner_policy::Plan;
 use serde_json::Value;
 
 use crate::commands::posts::message;
-use crate::commands::posts::send::Parcel;
+use crate::commands::posts::send::OutgoingEvent;
 use crate::commands::room::desk::Desk;
-use crate::commands::room::handle::Task;
-use crate::commands::room::take::see;
-use crate::commands::run::{Failure, count_table, counts, entries, outcome};
-use crate::commands::text::heard::Verdict;
+use crate::commands::room::dispatch::see;
+use crate::commands::room::handle::DeskTask;
+use crate::commands::run::{CommandFailure, count_table, counts, outcome, plan_lines};
+use crate::commands::text::incoming::Decision;
 use crate::commands::text::reply::{Reply, Table, code, strong, text};
-use crate::reconcile::{Closed, Freshness, Hold, PassReport, Reconciler};
+use crate::reconcile::{ActionGate, Freshness, NotLeader, PassReport, Reconciler};
 use crate::store::HeldPost;
 
 /// Actions that a post names.
@@ -24,7 +24,12 @@ const UNDECIDED: [&str; 2] = ["open", "dismissed"];
 
 impl Desk {
     /// Approves the held plan called `id`, for `by`; its post says so.
-    pub(crate) async fn approve(&self, id: &str, by: &str, hold: Option<Hold>) -> Result<PassReport, Failure> {
+    pub(crate) async fn approve(
+        &self,
+        id: &str,
+        by: &str,
+        gate: Option<ActionGate>,
+    ) -> Result<PassReport, CommandFailure> {
         let newest = self.store.newest_held_post().await.context("look for the post")?;
         let mut post = newest.filter(|post| post.held_id == id);
         if let Some(there) = &post
@@ -36,7 +41,7 @@ impl Desk {
             let reply = shown(post).and([strong("Approved"), text(" by "), code(by), text("; working on it …")]);
             self.edit_post(post, "deciding", &reply).await;
         }
-        let report = self.ask_for_pass(Some(id), by, hold).await;
+        let report = self.ask_for_pass(Some(id), by, gate).await;
         if let Some(post) = &post {
             self.store.change_held_post(post.id, &["deciding"], "decided").await.context("mark the post")?;
             let what = match &report {
@@ -53,8 +58,8 @@ impl Desk {
     }
 
     /// Acts on a reaction to a post of ours.
-    pub(crate) async fn take_verdict(&self, task: &Task, post: &HeldPost, verdict: Verdict) -> Result<()> {
-        let name = verdict.name();
+    pub(crate) async fn handle_decision(&self, task: &DeskTask, post: &HeldPost, decision: Decision) -> Result<()> {
+        let name = decision.name();
         if self.let_in(task, name).await?.is_none() {
             return Ok(());
         }
@@ -65,15 +70,15 @@ impl Desk {
         if !self.begin(task, name, &format!("{name} {}", post.held_id), None, None).await? {
             return Ok(());
         }
-        match verdict {
-            Verdict::Approve => {
+        match decision {
+            Decision::Approve => {
                 match self.apply(&post.held_id, &task.sender).await {
                     // The post itself says what came of it.
                     Ok(_) => self.end(task, name, None, "done", None).await,
                     failed => self.end_by(task, name, failed).await,
                 }
             }
-            Verdict::Dismiss => {
+            Decision::Dismiss => {
                 if self.store.change_held_post(post.id, &["open"], "dismissed").await.context("mark the post")? {
                     // Nobody waits for it any more: `status`, the metric and the command line say so too.
                     let (id, by) = (&post.held_id, &task.sender);
@@ -132,20 +137,20 @@ impl Desk {
             ])
             .and_reply(see("Or: ", self.typed(&format!("apply {}", post.held_id))));
         let (content, transaction_id) = (message::notice(&reply.render()), format!("held-{}", post.id));
-        let parcel = Parcel {
+        let event = OutgoingEvent {
             room_id: &post.room_id,
             kind: "m.room.message",
             transaction_id: &transaction_id,
             content: &content,
             perhaps_sent,
         };
-        let event_id = self.send(parcel).await?;
+        let event_id = self.send(event).await?;
         self.store.note_held_post_sent(post.id, &event_id).await.context("note that the post was sent")?;
         for (name, key) in [("approve", "✅"), ("dismiss", "❌")] {
             let content = message::reaction(&event_id, key);
             let transaction_id = format!("held-{}-{name}", post.id);
             let (transaction_id, content) = (&*transaction_id, &content);
-            self.send(Parcel { kind: "m.reaction", transaction_id, content, ..parcel }).await?;
+            self.send(OutgoingEvent { kind: "m.reaction", transaction_id, content, ..event }).await?;
         }
         self.store.note_held_post_reactions(post.id).await.context("note that the reactions were sent")
     }
@@ -176,12 +181,12 @@ impl Desk {
         }
     }
 
-    async fn describe_held(&self, id: &str) -> Result<Option<Reply>, Closed> {
+    async fn describe_held(&self, id: &str) -> Result<Option<Reply>, NotLeader> {
         let id = id.to_owned();
         let describe = move |reconciler: &Reconciler, plan: &Plan| {
             let world = reconciler.world();
             (plan.held_id(world).as_deref() == Some(&id)).then(|| {
-                let (named, counted) = entries(world, plan.held(), NAMED);
+                let (named, counted) = plan_lines(world, plan.held(), NAMED);
                 let total: usize = counted.values().sum();
                 let counted = counted.into_iter().map(|((room, kind, _), count)| ((room, kind, ""), count)).collect();
                 let mut reasons: Vec<&str> = named.iter().filter_map(|one| one.held_because.as_deref()).collect();
@@ -202,7 +207,7 @@ impl Desk {
                 }
             })
         };
-        self.window.look_at_plan(Freshness::AsKnown, describe).await
+        self.reconciler.query_plan(Freshness::AsKnown, describe).await
     }
 }
 

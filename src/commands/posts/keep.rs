@@ -1,4 +1,4 @@
-//! Keeps what the bot posted by itself up to date: the held plan and the alerts, by the pulse of the service.
+//! Keeps what the bot posted by itself up to date: the held plan and the alerts, by the snapshot of the service.
 
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use tracing::warn;
 
-use crate::commands::posts::alerts::Lasting;
+use crate::commands::posts::alerts::AlertTimers;
 use crate::commands::room::desk::Desk;
 use crate::commands::room::encryption::{self, Encryption};
-use crate::reconcile::{Conditions, Pulse};
+use crate::reconcile::{Conditions, StatusSnapshot};
 use crate::store::HeldPost;
 
 /// A held plan is posted when it has been the same for so long: rows are often changed one by one.
@@ -42,7 +42,7 @@ fn step(newest: Option<&HeldPost>, held: Option<&str>, here: &str) -> Step {
         }
         (Some(_), None) => Step::Gone,
         (None, None) => Step::Nothing,
-        // Somebody decides just now: what is left is seen at the next beat.
+        // Somebody decides just now: what is left is seen at the next snapshot.
         (None, Some(_)) if newest.is_some_and(|post| post.state == "deciding") => Step::Nothing,
         (_, Some(_)) => Step::Post,
     }
@@ -59,21 +59,21 @@ struct Settling {
 impl Desk {
     /// Works for as long as the service reconciles.
     pub(crate) async fn keep_posts(&self) -> Infallible {
-        let mut window = self.window.clone();
+        let mut reconciler = self.reconciler.clone();
         let mut settling = Settling { held: None, since: Instant::now(), completed: None };
-        let (mut since, mut encryption) = (Lasting::default(), Encryption::default());
+        let (mut since, mut encryption) = (AlertTimers::default(), Encryption::default());
         self.reopen().await;
         loop {
-            let pulse = window.pulse();
+            let snapshot = reconciler.snapshot();
             let mut wake = LOOK;
-            if pulse.last_pass.is_some() {
-                match self.keep_held(&pulse, &mut settling).await {
+            if snapshot.last_pass.is_some() {
+                match self.keep_held(&snapshot, &mut settling).await {
                     Ok(again) => wake = again.unwrap_or(LOOK),
                     Err(error) => warn!("the message about the held plan is not up to date: {error:#}"),
                 }
             }
-            if let Some(Conditions { mut lasting, mut unknown }) = pulse.all_conditions() {
-                self.keep_encryption(&pulse, &mut encryption).await;
+            if let Some(Conditions { mut lasting, mut unknown }) = snapshot.all_conditions() {
+                self.keep_encryption(&snapshot, &mut encryption).await;
                 lasting.extend(encryption.condition());
                 unknown.extend(encryption.is_unknown().then(|| encryption::KEY.to_owned()));
                 match self.keep_alerts(&lasting, &unknown, &mut since).await {
@@ -82,8 +82,8 @@ impl Desk {
                 }
             }
             tokio::select! {
-                beat = window.beat() => {
-                    if beat.is_err() {
+                changed = reconciler.changed() => {
+                    if changed.is_err() {
                         // The service has ended, and so will this.
                         std::future::pending::<()>().await;
                     }
@@ -93,7 +93,7 @@ impl Desk {
         }
     }
 
-    /// A decision that a restart cut short: its pass may have ended or not, and the next beat shows what is still held.
+    /// A decision that a restart cut short: its pass may have ended or not, and the next snapshot shows what is still held.
     async fn reopen(&self) {
         let cut_short = async {
             let Some(post) = self.store.newest_held_post().await? else { return Ok(None) };
@@ -115,8 +115,8 @@ impl Desk {
     }
 
     /// Answers when to look again, where that is soon.
-    async fn keep_held(&self, pulse: &Pulse, settling: &mut Settling) -> Result<Option<Duration>> {
-        let Some((_, report)) = &pulse.last_pass else { return Ok(None) };
+    async fn keep_held(&self, snapshot: &StatusSnapshot, settling: &mut Settling) -> Result<Option<Duration>> {
+        let Some((_, report)) = &snapshot.last_pass else { return Ok(None) };
         if settling.held != report.held_id {
             (settling.held, settling.since) = (report.held_id.clone(), Instant::now());
         }

@@ -7,7 +7,7 @@ use crate::commands::text::reply::Rendered;
 
 /// Where an answer belongs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct ReplyTarget {
     /// The root of the thread; without one the answer is a plain reply.
     pub(crate) thread: Option<String>,
     /// What is answered.
@@ -20,10 +20,10 @@ pub(crate) fn notice(rendered: &Rendered) -> Value {
 }
 
 /// A notice that answers a message.
-pub(crate) fn answer(rendered: &Rendered, place: &Place) -> Value {
+pub(crate) fn answer(rendered: &Rendered, target: &ReplyTarget) -> Value {
     let mut content = text(rendered);
-    let reply = json!({ "event_id": place.to });
-    let relation = match &place.thread {
+    let reply = json!({ "event_id": target.to });
+    let relation = match &target.thread {
         Some(root) => {
             json!({ "rel_type": "m.thread", "event_id": root, "is_falling_back": true, "m.in_reply_to": reply })
         }

@@ -17,7 +17,7 @@ const MARK: &str = "io.phenom.provisioner.transaction";
 
 /// An event to be sent.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Parcel<'a> {
+pub(crate) struct OutgoingEvent<'a> {
     pub(crate) room_id: &'a str,
     pub(crate) kind: &'a str,
     /// The same for the same event, whenever it is sent.
@@ -29,13 +29,13 @@ pub(crate) struct Parcel<'a> {
 
 impl Desk {
     /// Sends an event, waiting for as long as Synapse does not answer. What is there already is not sent again.
-    pub(crate) async fn send(&self, parcel: Parcel<'_>) -> Result<String, CallError> {
-        let content = marked(parcel.content, parcel.transaction_id);
-        let mut parcel = Parcel { content: &content, ..parcel };
+    pub(crate) async fn send(&self, event: OutgoingEvent<'_>) -> Result<String, CallError> {
+        let content = marked(event.content, event.transaction_id);
+        let mut event = OutgoingEvent { content: &content, ..event };
         loop {
-            match self.send_unless_there(parcel).await {
+            match self.send_unless_there(event).await {
                 Err(error) if error.is_transport() || error.retry_after().is_some() => {
-                    parcel.perhaps_sent |= error.is_transport();
+                    event.perhaps_sent |= error.is_transport();
                     tokio::time::sleep(error.retry_after().unwrap_or_default().max(RETRY)).await;
                 }
                 ended => return ended,
@@ -43,8 +43,8 @@ impl Desk {
         }
     }
 
-    async fn send_unless_there(&self, parcel: Parcel<'_>) -> Result<String, CallError> {
-        let Parcel { room_id, kind, transaction_id, content, perhaps_sent } = parcel;
+    async fn send_unless_there(&self, event: OutgoingEvent<'_>) -> Result<String, CallError> {
+        let OutgoingEvent { room_id, kind, transaction_id, content, perhaps_sent } = event;
         let is_it = |content: &Value| content[MARK] == transaction_id;
         if perhaps_sent && let Some(event_id) = self.homeserver.own_event(room_id, kind, is_it).await? {
             return Ok(event_id);
@@ -56,8 +56,8 @@ impl Desk {
     /// Replaces a message by another.
     pub(crate) async fn edit(&self, room_id: &str, event_id: &str, transaction_id: &str, reply: &Reply) {
         let content = &message::edit(event_id, &reply.render());
-        let parcel = Parcel { room_id, kind: "m.room.message", transaction_id, content, perhaps_sent: false };
-        if let Err(error) = self.send(parcel).await {
+        let event = OutgoingEvent { room_id, kind: "m.room.message", transaction_id, content, perhaps_sent: false };
+        if let Err(error) = self.send(event).await {
             warn!(event.id = event_id, "a message in the Staff room cannot be edited: {error}");
         }
     }

@@ -4,11 +4,11 @@
 use provisioner_policy::{Membership, Permission};
 
 use crate::commands::room::desk::Desk;
-use crate::reconcile::{Closed, Freshness, Hold};
+use crate::reconcile::{ActionGate, Freshness, NotLeader};
 
 /// Why somebody may not.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Denied {
+pub(crate) enum NotAdmitted {
     /// Not one of those whom the configuration allows.
     NotAllowed,
     /// Not in the room.
@@ -17,7 +17,7 @@ pub(crate) enum Denied {
     Unsure(String),
 }
 
-impl Denied {
+impl NotAdmitted {
     /// For the one who asked.
     pub(crate) fn words(&self) -> String {
         match self {
@@ -45,23 +45,23 @@ impl Denied {
 }
 
 impl Desk {
-    /// Whether `sender` may give commands now. While the hold is kept, nothing is done for what was read to know it.
-    pub(crate) async fn admits(&self, sender: &str) -> Result<(Result<(), Denied>, Hold), Closed> {
-        let refreshed = self.refresh_groups().await.map_err(|error| Denied::Unsure(format!("{error:#}")));
+    /// Whether `sender` may give commands now. While the gate is kept, nothing is done for what was read to know it.
+    pub(crate) async fn admits(&self, sender: &str) -> Result<(Result<(), NotAdmitted>, ActionGate), NotLeader> {
+        let refreshed = self.refresh_groups().await.map_err(|error| NotAdmitted::Unsure(format!("{error:#}")));
         let (sender, staff) = (sender.to_owned(), self.staff.room_id.clone());
-        self.window
-            .look_and_hold(Freshness::Now, move |reconciler| {
+        self.reconciler
+            .query_gated(Freshness::Now, move |reconciler| {
                 refreshed?;
                 let world = reconciler.world();
-                let user = world.users.get(&sender).ok_or(Denied::NotAllowed)?;
+                let user = world.users.get(&sender).ok_or(NotAdmitted::NotAllowed)?;
                 match world.may_command(user) {
                     Permission::Granted => {}
-                    Permission::Denied => return Err(Denied::NotAllowed),
-                    Permission::Unsure(freeze) => return Err(Denied::Unsure(freeze.to_string())),
+                    Permission::Denied => return Err(NotAdmitted::NotAllowed),
+                    Permission::Unsure(freeze) => return Err(NotAdmitted::Unsure(freeze.to_string())),
                 }
                 let joined =
                     world.room_by_id(&staff).is_some_and(|room| world.room(room).membership(user) == Membership::Join);
-                if joined { Ok(()) } else { Err(Denied::NotJoined) }
+                if joined { Ok(()) } else { Err(NotAdmitted::NotJoined) }
             })
             .await
     }

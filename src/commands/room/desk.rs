@@ -13,11 +13,11 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
-use crate::accounts::Accounts;
+use crate::accounts::Confirmer;
 use crate::commands::room::groups::Groups;
-use crate::commands::room::pace::Pace;
+use crate::commands::room::rate_limits::RateLimits;
 use crate::homeserver::Homeserver;
-use crate::reconcile::Window;
+use crate::reconcile::ReconcilerHandle;
 use crate::store::{CommandRow, Store};
 
 /// A lost notification costs at most this.
@@ -49,18 +49,26 @@ pub struct Desk {
     pub(crate) staff: StaffRoom,
     pub(crate) store: Store,
     /// The account store with the pool behind it, where there is one.
-    pub(crate) accounts: Accounts,
+    pub(crate) accounts: Confirmer,
     pub(crate) homeserver: Homeserver,
-    pub(crate) window: Window,
-    pub(crate) pace: Mutex<Pace>,
+    pub(crate) reconciler: ReconcilerHandle,
+    pub(crate) rate_limits: Mutex<RateLimits>,
     pub(crate) groups: Groups,
 }
 
 impl Desk {
-    /// A desk for the room. It looks at the world through `window`.
-    pub fn new(staff: StaffRoom, accounts: Accounts, homeserver: Homeserver, window: Window) -> Self {
+    /// A desk for the room. It looks at the world through `reconciler`.
+    pub fn new(staff: StaffRoom, accounts: Confirmer, homeserver: Homeserver, reconciler: ReconcilerHandle) -> Self {
         let groups = Groups::of(&staff.policy.operators);
-        Self { staff, store: accounts.store.clone(), accounts, homeserver, window, pace: Mutex::default(), groups }
+        Self {
+            staff,
+            store: accounts.store.clone(),
+            accounts,
+            homeserver,
+            reconciler,
+            rate_limits: Mutex::default(),
+            groups,
+        }
     }
 
     /// Works until it is dropped. `heard` is notified when something was said.
@@ -105,8 +113,8 @@ impl Desk {
     }
 
     /// Runs `with` on who said how much.
-    pub(crate) fn with_pace<T>(&self, with: impl FnOnce(&mut Pace) -> T) -> T {
-        with(&mut self.pace.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn with_rate_limits<T>(&self, with: impl FnOnce(&mut RateLimits) -> T) -> T {
+        with(&mut self.rate_limits.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What somebody types to give this command, prefix and all.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use tracing::warn;
 
 use crate::commands::room::desk::Desk;
-use crate::reconcile::{Condition, Pulse};
+use crate::reconcile::{Condition, StatusSnapshot};
 
 /// The alert's key.
 pub(crate) const KEY: &str = "staff room encrypted";
@@ -40,13 +40,13 @@ impl Encryption {
 
 impl Desk {
     /// Asks Synapse once after each resync, until it is on.
-    pub(crate) async fn keep_encryption(&self, pulse: &Pulse, known: &mut Encryption) {
-        let is_asked = known.asked.is_some() && known.asked == pulse.last_resync;
-        if known.is_on == Some(true) || is_asked || pulse.last_resync.is_none() {
+    pub(crate) async fn keep_encryption(&self, snapshot: &StatusSnapshot, known: &mut Encryption) {
+        let is_asked = known.asked.is_some() && known.asked == snapshot.last_resync;
+        if known.is_on == Some(true) || is_asked || snapshot.last_resync.is_none() {
             return;
         }
         match self.homeserver.state_content(&self.staff.room_id, "m.room.encryption", "").await {
-            Ok(content) => *known = Encryption { is_on: Some(content.is_some()), asked: pulse.last_resync },
+            Ok(content) => *known = Encryption { is_on: Some(content.is_some()), asked: snapshot.last_resync },
             Err(error) => warn!("whether the Staff room is encrypted cannot be asked: {error}"),
         }
     }

@@ -7,14 +7,14 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use tracing::{info, warn};
 
-use crate::commands::posts::message::{self, Place};
-use crate::commands::posts::send::Parcel;
+use crate::commands::posts::message::{self, ReplyTarget};
+use crate::commands::posts::send::OutgoingEvent;
 use crate::commands::room::desk::Desk;
-use crate::commands::run::Failure;
+use crate::commands::run::CommandFailure;
 use crate::commands::table::command;
-use crate::commands::text::heard::{Heard, Verdict, What, hear};
+use crate::commands::text::incoming::{Decision, IncomingEvent, IncomingKind, parse_incoming};
 use crate::commands::text::reply::{Reply, text};
-use crate::reconcile::Hold;
+use crate::reconcile::ActionGate;
 use crate::store::{CommandEntry, CommandRow};
 
 /// Older than this when we come to it, a command is not run: whoever said it may no longer mean it.
@@ -22,18 +22,18 @@ const TOO_OLD_SECONDS: f64 = 600.0;
 
 /// Something said, with what answering it takes.
 #[derive(Debug)]
-pub(crate) struct Task {
+pub(crate) struct DeskTask {
     pub(crate) event_id: String,
     /// Where it was said.
     pub(crate) room_id: String,
     pub(crate) sender: String,
-    pub(crate) place: Place,
+    pub(crate) target: ReplyTarget,
     /// It was begun before a restart, and only reads.
     pub(crate) again: bool,
 }
 
 /// What is answered, and to what.
-struct Answer<'a> {
+struct Delivery<'a> {
     room_id: &'a str,
     event_id: &'a str,
     content: &'a Value,
@@ -46,13 +46,13 @@ impl Desk {
     pub(crate) async fn handle(&self, row: CommandRow) -> Result<()> {
         if let (Some(content), "ended") = (&row.answer, row.state.as_str()) {
             let (room_id, event_id) = (&row.room_id, &row.event_id);
-            return self.deliver(Answer { room_id, event_id, content, perhaps_sent: true }).await;
+            return self.deliver(Delivery { room_id, event_id, content, perhaps_sent: true }).await;
         }
         if row.room_id != self.staff.room_id && row.state == "heard" {
             return self.said_elsewhere(&row).await;
         }
         let event = row.event.as_deref().unwrap_or_default();
-        let Some(heard) = hear(&row.event_id, event, &self.staff.prefix, &self.staff.bot) else {
+        let Some(heard) = parse_incoming(&row.event_id, event, &self.staff.prefix, &self.staff.bot) else {
             return self.ignore(&row.event_id).await;
         };
         let age = age_when_received(&heard, row.waited);
@@ -60,29 +60,29 @@ impl Desk {
             // From before there was a service to hear it.
             return self.ignore(&row.event_id).await;
         }
-        let Heard { sender, what, .. } = heard;
+        let IncomingEvent { sender, what, .. } = heard;
         match what {
-            What::Command { spoken, thread } => {
-                let place = Place { thread, to: row.event_id.clone() };
+            IncomingKind::Command { spoken, thread } => {
+                let target = ReplyTarget { thread, to: row.event_id.clone() };
                 let (event_id, room_id) = (row.event_id, row.room_id);
-                let task = Task { event_id, room_id, sender, place, again: row.state == "taken" };
+                let task = DeskTask { event_id, room_id, sender, target, again: row.state == "taken" };
                 if task.again && row.command.as_deref().and_then(command).is_none_or(|command| command.acts) {
                     return self.interrupted(&task).await;
                 }
                 let too_old = age + row.waited > TOO_OLD_SECONDS;
-                self.take_command(&task, &spoken, too_old).await
+                self.handle_command(&task, &spoken, too_old).await
             }
-            What::Reaction { to, verdict } => {
-                let place = Place { thread: Some(to.clone()), to };
+            IncomingKind::Reaction { to, decision } => {
+                let target = ReplyTarget { thread: Some(to.clone()), to };
                 let (event_id, room_id) = (row.event_id, row.room_id);
-                let task = Task { event_id, room_id, sender, place, again: row.state == "taken" };
-                let Some(post) = self.store.held_post(&task.place.to).await.context("look for the post")? else {
+                let task = DeskTask { event_id, room_id, sender, target, again: row.state == "taken" };
+                let Some(post) = self.store.held_post(&task.target.to).await.context("look for the post")? else {
                     return self.ignore(&task.event_id).await;
                 };
                 if task.again {
                     return self.interrupted(&task).await;
                 }
-                self.take_verdict(&task, &post, verdict).await
+                self.handle_decision(&task, &post, decision).await
             }
         }
     }
@@ -103,19 +103,19 @@ impl Desk {
     }
 
     /// Lets in whoever may give commands. Nobody else: too fast or not allowed, they are refused, and the task is done.
-    pub(crate) async fn let_in(&self, task: &Task, name: &'static str) -> Result<Option<Hold>> {
+    pub(crate) async fn let_in(&self, task: &DeskTask, name: &'static str) -> Result<Option<ActionGate>> {
         let now = Instant::now();
-        if !task.again && !self.with_pace(|pace| pace.allows(&task.sender, now)) {
-            let told = self.with_pace(|pace| pace.tells(&task.sender, "pace", now));
+        if !task.again && !self.with_rate_limits(|limits| limits.allows(&task.sender, now)) {
+            let told = self.with_rate_limits(|limits| limits.tells(&task.sender, "pace", now));
             let reply =
                 told.then(|| Reply::line([text("That is more than I answer in a minute. Say it again later.")]));
             self.refuse(task, name, reply, "refused: too many commands in a minute").await?;
             return Ok(None);
         }
-        let (admitted, hold) = self.admits(&task.sender).await?;
-        let Err(denied) = admitted else { return Ok(Some(hold)) };
-        drop(hold);
-        let told = self.with_pace(|pace| pace.tells(&task.sender, "denied", now));
+        let (admitted, gate) = self.admits(&task.sender).await?;
+        let Err(denied) = admitted else { return Ok(Some(gate)) };
+        drop(gate);
+        let told = self.with_rate_limits(|limits| limits.tells(&task.sender, "denied", now));
         self.refuse(task, name, told.then(|| Reply::line([text(denied.words())])), &denied.detail()).await?;
         Ok(None)
     }
@@ -123,7 +123,7 @@ impl Desk {
     /// Writes a refusal to the ledger and says so, where there is something to say.
     pub(crate) async fn refuse(
         &self,
-        task: &Task,
+        task: &DeskTask,
         name: &'static str,
         reply: Option<Reply>,
         detail: &str,
@@ -137,7 +137,7 @@ impl Desk {
     /// Marks a task as taken. False where it was taken before. `words` are the command's for the ledger.
     pub(crate) async fn begin(
         &self,
-        task: &Task,
+        task: &DeskTask,
         name: &'static str,
         words: &str,
         user_id: Option<String>,
@@ -151,13 +151,13 @@ impl Desk {
             user_id,
             room_key,
         };
-        self.store.take_command(&entry).await.context("take a command")
+        self.store.claim_command(&entry).await.context("take a command")
     }
 
     /// Writes what came of a task, and answers.
     pub(crate) async fn end(
         &self,
-        task: &Task,
+        task: &DeskTask,
         name: &'static str,
         reply: Option<Reply>,
         outcome: &'static str,
@@ -165,18 +165,19 @@ impl Desk {
     ) -> Result<()> {
         metrics::counter!("provisioner_commands_total", "command" => name, "outcome" => outcome).increment(1);
         info!(command = name, user.id = task.sender, event.id = task.event_id, outcome, "command");
-        let answer = reply.map(|reply| message::answer(&reply.render(), &task.place));
+        let answer = reply.map(|reply| message::answer(&reply.render(), &task.target));
         let ended = self.store.end_command(&task.event_id, outcome, detail, answer.as_ref()).await;
         ended.context("end a command")?;
         let Some(content) = &answer else { return Ok(()) };
-        let Task { room_id, event_id, .. } = task;
-        self.deliver(Answer { room_id, event_id, content, perhaps_sent: false }).await
+        let DeskTask { room_id, event_id, .. } = task;
+        self.deliver(Delivery { room_id, event_id, content, perhaps_sent: false }).await
     }
 
-    async fn deliver(&self, answer: Answer<'_>) -> Result<()> {
-        let Answer { room_id, event_id, content, perhaps_sent } = answer;
+    async fn deliver(&self, answer: Delivery<'_>) -> Result<()> {
+        let Delivery { room_id, event_id, content, perhaps_sent } = answer;
         let transaction_id = &format!("answer-{event_id}");
-        let sent = self.send(Parcel { room_id, kind: "m.room.message", transaction_id, content, perhaps_sent }).await;
+        let sent =
+            self.send(OutgoingEvent { room_id, kind: "m.room.message", transaction_id, content, perhaps_sent }).await;
         if let Err(error) = &sent {
             warn!(event.id = event_id, "a command cannot be answered: {error}");
         }
@@ -185,7 +186,7 @@ impl Desk {
     }
 
     /// A command that changes something was begun in an earlier life, and nobody knows how far it came.
-    async fn interrupted(&self, task: &Task) -> Result<()> {
+    async fn interrupted(&self, task: &DeskTask) -> Result<()> {
         let reply = Reply::line([
             text("Interrupted: the service stopped before this ended, and it is not run twice. See "),
             crate::commands::text::reply::code(self.typed("history")),
@@ -195,12 +196,19 @@ impl Desk {
     }
 
     /// Ends a task by how its command came out.
-    pub(crate) async fn end_by(&self, task: &Task, name: &'static str, ran: Result<Reply, Failure>) -> Result<()> {
+    pub(crate) async fn end_by(
+        &self,
+        task: &DeskTask,
+        name: &'static str,
+        ran: Result<Reply, CommandFailure>,
+    ) -> Result<()> {
         match ran {
             Ok(reply) => self.end(task, name, Some(reply), "done", None).await,
-            Err(Failure::Refused { reply, detail }) => self.end(task, name, Some(reply), "failed", Some(&detail)).await,
-            Err(Failure::Closed(closed)) => Err(closed.into()),
-            Err(Failure::Broken(error)) => {
+            Err(CommandFailure::Refused { reply, detail }) => {
+                self.end(task, name, Some(reply), "failed", Some(&detail)).await
+            }
+            Err(CommandFailure::NotLeader(closed)) => Err(closed.into()),
+            Err(CommandFailure::Broken(error)) => {
                 warn!(command = name, event.id = task.event_id, "a command failed: {error:#}");
                 let reply = Reply::line([text(format!("That failed: could not {error}. The log says more."))]);
                 self.end(task, name, Some(reply), "failed", Some(&format!("{error:#}"))).await
@@ -210,16 +218,16 @@ impl Desk {
 }
 
 /// Seconds between the event and its reception.
-fn age_when_received(heard: &Heard, waited: f64) -> f64 {
-    let by_the_push = heard.age_ms.map(|age| age as f64 / 1000.0);
+fn age_when_received(event: &IncomingEvent, waited: f64) -> f64 {
+    let by_the_push = event.age_ms.map(|age| age as f64 / 1000.0);
     let by_the_clock = || {
-        let sent = heard.sent_ms? as f64 / 1000.0;
+        let sent = event.sent_ms? as f64 / 1000.0;
         Some(chrono::Utc::now().timestamp() as f64 - sent - waited)
     };
     by_the_push.or_else(by_the_clock).unwrap_or_default().max(0.0)
 }
 
-impl Verdict {
+impl Decision {
     /// As the ledger names it.
     pub(crate) fn name(self) -> &'static str {
         match self {

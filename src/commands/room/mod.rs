@@ -2,9 +2,9 @@
 
 pub(crate) mod admit;
 pub(crate) mod desk;
+pub(crate) mod dispatch;
 pub(crate) mod encryption;
 pub(crate) mod groups;
 pub(crate) mod handle;
 pub(crate) mod introduce;
-pub(crate) mod pace;
-pub(crate) mod take;
+pub(crate) mod rate_limits;

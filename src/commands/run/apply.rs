@@ -2,25 +2,25 @@
 
 use provisioner_policy::Plan;
 
-use super::Failure;
+use super::CommandFailure;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
-use crate::reconcile::{Freshness, Hold, Reconciler};
+use crate::reconcile::{ActionGate, Freshness, Reconciler};
 
 impl Desk {
     /// Approves the held plan called `id`.
-    pub(crate) async fn apply(&self, id: &str, by: &str) -> Result<Reply, Failure> {
-        let hold = self.still_held(id).await?;
-        let report = self.approve(id, by, Some(hold)).await?;
+    pub(crate) async fn apply(&self, id: &str, by: &str) -> Result<Reply, CommandFailure> {
+        let gate = self.still_held(id).await?;
+        let report = self.approve(id, by, Some(gate)).await?;
         self.report(&report)
     }
 
-    /// Refuses what is not held now. While the hold is kept, it stays so.
-    async fn still_held(&self, id: &str) -> Result<Hold, Failure> {
+    /// Refuses what is not held now. While the gate is kept, it stays so.
+    async fn still_held(&self, id: &str) -> Result<ActionGate, CommandFailure> {
         let held_id = |reconciler: &Reconciler, plan: &Plan| plan.held_id(reconciler.world());
-        let (held, hold) = self.window.look_at_plan_and_hold(Freshness::Now, held_id).await?;
+        let (held, gate) = self.reconciler.query_plan_gated(Freshness::Now, held_id).await?;
         let reply = match held {
-            Some(held) if held == id => return Ok(hold),
+            Some(held) if held == id => return Ok(gate),
             Some(held) => Reply::line([
                 strong("Not done: "),
                 text("that is not what is held now. Look at "),
@@ -31,6 +31,6 @@ impl Desk {
             ]),
             None => Reply::line([strong("Not done: "), text("nothing is held now. See "), code(self.typed("plan"))]),
         };
-        Err(Failure::Refused { reply, detail: "refused: that is not what is held now".to_owned() })
+        Err(CommandFailure::Refused { reply, detail: "refused: that is not what is held now".to_owned() })
     }
 }

@@ -1,38 +1,40 @@
 //! `doctor`: whether everything the service needs is there.
 
-use super::Failure;
+use super::CommandFailure;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
-use crate::doctor::{self, Finding, Status};
+use crate::doctor::{self, Finding, FindingStatus};
 use crate::reconcile::{Freshness, Reconciler};
 
 impl Desk {
     /// What the doctor finds, and what the service itself knows to be wrong.
-    pub(crate) async fn doctor(&self) -> Result<Reply, Failure> {
+    pub(crate) async fn doctor(&self) -> Result<Reply, CommandFailure> {
         let findings = doctor::examine(&self.staff.config).await;
         let look = |reconciler: &Reconciler| {
             let trouble = reconciler.homeserver_trouble().map(str::to_owned);
             trouble.into_iter().chain(reconciler.world().notices()).collect::<Vec<_>>()
         };
-        Ok(show(&findings, &self.window.look(Freshness::AsKnown, look).await?))
+        Ok(show(&findings, &self.reconciler.query(Freshness::AsKnown, look).await?))
     }
 }
 
 /// Counts, then what is not right, each with its mend. What passes is only counted.
 fn show(findings: &[Finding], trouble: &[String]) -> Reply {
     let count = |status| findings.iter().filter(|finding| finding.status == status).count();
-    let (fail, warn, skip) = (count(Status::Fail), count(Status::Warn), count(Status::Skip));
+    let (fail, warn, skip) = (count(FindingStatus::Fail), count(FindingStatus::Warn), count(FindingStatus::Skip));
     let lead = if fail + warn + trouble.len() == 0 { "All is well: " } else { "Not all is well: " };
-    let counts = format!("{} passed, {warn} warned of, {fail} failed, {skip} skipped", count(Status::Pass));
+    let counts = format!("{} passed, {warn} warned of, {fail} failed, {skip} skipped", count(FindingStatus::Pass));
     let wrong = |status| findings.iter().filter(move |finding| finding.status == status);
-    let lines = wrong(Status::Fail).chain(wrong(Status::Warn)).map(|Finding { check, status, text: what, mend }| {
-        let word = if *status == Status::Fail { "fails" } else { "warns" };
-        let mut line = vec![code(check), text(" "), strong(word), text(format!(": {what}"))];
-        if let Some(mend) = mend {
-            line.push(text(format!(" → {mend}")));
-        }
-        line
-    });
+    let lines = wrong(FindingStatus::Fail).chain(wrong(FindingStatus::Warn)).map(
+        |Finding { check, status, text: what, mend }| {
+            let word = if *status == FindingStatus::Fail { "fails" } else { "warns" };
+            let mut line = vec![code(check), text(" "), strong(word), text(format!(": {what}"))];
+            if let Some(mend) = mend {
+                line.push(text(format!(" → {mend}")));
+            }
+            line
+        },
+    );
     let reply = Reply::line([strong(lead), text(counts)]).and_list(lines);
     if trouble.is_empty() {
         return reply;
@@ -44,17 +46,17 @@ fn show(findings: &[Finding], trouble: &[String]) -> Reply {
 mod tests {
     use super::*;
 
-    fn finding(check: &'static str, status: Status, what: &str, mend: Option<&str>) -> Finding {
+    fn finding(check: &'static str, status: FindingStatus, what: &str, mend: Option<&str>) -> Finding {
         Finding { check, status, text: what.to_owned(), mend: mend.map(str::to_owned) }
     }
 
     #[test]
     fn what_is_wrong_comes_with_its_mend_and_what_passes_is_counted() {
         let findings = [
-            finding("config", Status::Pass, "fine", None),
-            finding("clock", Status::Warn, "is late", Some("set it")),
-            finding("server_admin", Status::Fail, "the bot is no <admin>", Some("make it one")),
-            finding("room", Status::Skip, "needs the token", None),
+            finding("config", FindingStatus::Pass, "fine", None),
+            finding("clock", FindingStatus::Warn, "is late", Some("set it")),
+            finding("server_admin", FindingStatus::Fail, "the bot is no <admin>", Some("make it one")),
+            finding("room", FindingStatus::Skip, "needs the token", None),
         ];
         insta::assert_snapshot!(show(&findings, &["staff was replaced".to_owned()]).render().plain, @r"
         Not all is well: 1 passed, 1 warned of, 1 failed, 1 skipped

@@ -3,30 +3,30 @@
 use anyhow::Context;
 use provisioner_policy::{Explanation, RoomExplanation};
 
-use super::Failure;
+use super::CommandFailure;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, Table, code, text};
 use crate::reconcile::Freshness;
 
 impl Desk {
     /// Answers for one MXID.
-    pub(crate) async fn explain(&self, mxid: &str) -> Result<Reply, Failure> {
+    pub(crate) async fn explain(&self, mxid: &str) -> Result<Reply, CommandFailure> {
         let explanation = self.explanation(mxid).await?.ok_or_else(|| nobody(mxid))?;
         self.show_explanation(explanation).await
     }
 
     /// What the world says of somebody; nothing where nobody knows them.
-    pub(crate) async fn explanation(&self, mxid: &str) -> Result<Option<Explanation>, Failure> {
+    pub(crate) async fn explanation(&self, mxid: &str) -> Result<Option<Explanation>, CommandFailure> {
         let user = mxid.to_owned();
         let look = move |reconciler: &crate::reconcile::Reconciler| {
             let world = reconciler.world();
             let user = world.users.get(&user).filter(|user| world.is_known(*user))?;
             Some(world.explain(user))
         };
-        Ok(self.window.look(Freshness::Now, look).await?)
+        Ok(self.reconciler.query(Freshness::Now, look).await?)
     }
 
-    pub(crate) async fn show_explanation(&self, explanation: Explanation) -> Result<Reply, Failure> {
+    pub(crate) async fn show_explanation(&self, explanation: Explanation) -> Result<Reply, CommandFailure> {
         let Explanation { user, subject: _, account, server_admin, rooms } = explanation;
         let mut table = Table::new(["room", "state", "power", "because"]).plain_without([1]);
         for RoomExplanation { room, desired, observed, power, because } in rooms {
@@ -53,7 +53,7 @@ impl Desk {
     }
 
     /// When the service itself joined them, if it did.
-    async fn joined_by_us(&self, mxid: &str, room_key: &str) -> Result<String, Failure> {
+    async fn joined_by_us(&self, mxid: &str, room_key: &str) -> Result<String, CommandFailure> {
         let joined = self.store.last_joined(mxid, room_key).await.context("read the ledger")?;
         Ok(joined
             .map_or_else(String::new, |line| format!("; joined by me on {} UTC", line.at.format("%Y-%m-%d %H:%M:%S"))))
@@ -61,8 +61,8 @@ impl Desk {
 }
 
 /// What is said of somebody of whom there is no trace.
-pub(crate) fn nobody(mxid: &str) -> Failure {
-    Failure::Refused {
+pub(crate) fn nobody(mxid: &str) -> CommandFailure {
+    CommandFailure::Refused {
         reply: Reply::line([
             text("Nobody knows "),
             code(mxid),

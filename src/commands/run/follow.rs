@@ -5,14 +5,14 @@ use std::error::Error;
 use anyhow::Context;
 use provisioner_policy::Policy;
 
-use super::Failure;
+use super::CommandFailure;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::reconcile::{self, FollowError, Moved};
 
 impl Desk {
     /// Moves it, or says why not. What is to be done in the new room is for the next pass.
-    pub(crate) async fn follow(&self, key: &str, by: &str) -> Result<Reply, Failure> {
+    pub(crate) async fn follow(&self, key: &str, by: &str) -> Result<Reply, CommandFailure> {
         let policy = self.policy_in_force().await?;
         let Moved { from, to } = reconcile::follow(&self.homeserver, &self.store, &policy, key, by)
             .await
@@ -42,16 +42,16 @@ impl Desk {
     }
 }
 
-fn refused(key: &str, error: FollowError) -> Failure {
+fn refused(key: &str, error: FollowError) -> CommandFailure {
     match error {
-        FollowError::NotReplaced { .. } => Failure::Refused {
+        FollowError::NotReplaced { .. } => CommandFailure::Refused {
             reply: Reply::line([code(key), text(" was not replaced: there is nothing to follow.")]),
             detail: "refused: the room was not replaced".to_owned(),
         },
-        FollowError::Store(error) => Failure::Broken(anyhow::Error::new(error).context("record the move")),
+        FollowError::Store(error) => CommandFailure::Broken(anyhow::Error::new(error).context("record the move")),
         error => {
             let cause = error.source().map_or_else(String::new, |source| format!(": {source}"));
-            Failure::refused(format!("Not followed: {error}{cause}."))
+            CommandFailure::refused(format!("Not followed: {error}{cause}."))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::listed;
 use crate::commands::room::desk::Desk;
-use crate::commands::table::{Argument, COMMANDS, Command};
+use crate::commands::table::{Argument, COMMANDS, StaffCommand};
 use crate::commands::text::parse::Misread;
 use crate::commands::text::reply::{Reply, Table, code, text};
 
@@ -65,7 +65,7 @@ impl Desk {
         }
     }
 
-    fn usage(&self, lead: &str, command: &Command) -> Reply {
+    fn usage(&self, lead: &str, command: &StaffCommand) -> Reply {
         let mut line = vec![text(lead), text("Say "), code(self.typed(&command.usage()))];
         if !command.arguments.is_empty() {
             line.extend([text(", for example "), code(self.typed(command.example))]);

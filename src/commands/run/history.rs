@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 
-use super::Failure;
+use super::CommandFailure;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, Table, code, text};
 use crate::store::HistoryFilter;
@@ -12,7 +12,7 @@ const LINES: usize = 15;
 
 impl Desk {
     /// Of one MXID, or of all.
-    pub(crate) async fn history(&self, mxid: Option<&str>) -> Result<Reply, Failure> {
+    pub(crate) async fn history(&self, mxid: Option<&str>) -> Result<Reply, CommandFailure> {
         let limit = i64::try_from(LINES + 5).unwrap_or(i64::MAX);
         let filter = HistoryFilter { user_id: mxid.map(str::to_owned), room_key: None, limit };
         let mut lines = self.store.history(&filter).await.context("read the ledger")?;

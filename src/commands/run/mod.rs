@@ -1,4 +1,4 @@
-//! What each command does: one file a command. A handler reads the world through the window or asks for a pass, and
+//! What each command does: one file a command. A handler reads the world through the handle or asks for a pass, and
 //! answers with a [`Reply`]; it writes nothing to the homeserver.
 
 mod apply;
@@ -16,69 +16,72 @@ mod rejoin;
 mod status;
 
 use crate::commands::room::desk::Desk;
-use crate::commands::table::Request;
+use crate::commands::table::StaffRequest;
 use crate::commands::text::reply::{Piece, Reply, text};
-use crate::reconcile::{Closed, Hold};
+use crate::reconcile::{ActionGate, NotLeader};
 
 pub(crate) use pass::{counts, outcome};
-pub(crate) use plan::{count_table, entries};
+pub(crate) use plan::{count_table, plan_lines};
 
 /// Why a command did not do what was asked.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub(crate) enum CommandFailure {
     /// It may not or need not be done, as the reply says; the detail is for the ledger.
     Refused { reply: Reply, detail: String },
     /// This replica stopped reconciling: the next one goes on.
-    Closed(Closed),
+    NotLeader(NotLeader),
     /// The database failed.
     Broken(anyhow::Error),
 }
 
-impl Failure {
+impl CommandFailure {
     /// A refusal whose reply and ledger line say the same.
     fn refused(words: impl AsRef<str>) -> Self {
         let reply = Reply::line([text(words.as_ref())]);
-        Self::Refused { reply, detail: format!("refused: {}", crate::commands::text::inert::inert(words.as_ref())) }
+        Self::Refused {
+            reply,
+            detail: format!("refused: {}", crate::commands::text::sanitize::sanitize(words.as_ref())),
+        }
     }
 }
 
-impl From<Closed> for Failure {
-    fn from(closed: Closed) -> Self {
-        Self::Closed(closed)
+impl From<NotLeader> for CommandFailure {
+    fn from(error: NotLeader) -> Self {
+        Self::NotLeader(error)
     }
 }
 
-impl From<anyhow::Error> for Failure {
+impl From<anyhow::Error> for CommandFailure {
     fn from(error: anyhow::Error) -> Self {
         Self::Broken(error)
     }
 }
 
 impl Desk {
-    /// Runs a request of `by`; `about` is the MXID of whom it is about. While `hold` is there, nothing is done for what was
+    /// Runs a request of `by`; `about` is the MXID of whom it is about. While `gate` is there, nothing is done for what was
     /// read to admit it.
     pub(crate) async fn run(
         &self,
-        request: &Request,
+        request: &StaffRequest,
         about: Option<&str>,
         by: &str,
-        hold: Option<Hold>,
-    ) -> Result<Reply, Failure> {
+        gate: Option<ActionGate>,
+    ) -> Result<Reply, CommandFailure> {
         let about = about.unwrap_or_default();
         match request {
-            Request::Help => Ok(self.help()),
-            Request::Status => self.status().await,
-            Request::Plan { all } => self.plan(*all).await,
-            Request::Apply { id } => self.apply(id, by).await,
-            Request::Explain(_) => self.explain(about).await,
-            Request::History(who) => self.history(who.as_ref().map(|_| about)).await,
-            Request::Provision(_) => self.provision(about, by).await,
-            Request::Sync => self.sync(by, hold).await,
-            Request::Rejoin { room, .. } => self.rejoin(about, room, by).await,
-            Request::Follow { room } => self.follow(room, by).await,
-            Request::Pause => self.pause(by, hold).await,
-            Request::Resume => self.resume(by).await,
-            Request::Doctor => self.doctor().await,
+            StaffRequest::Help => Ok(self.help()),
+            StaffRequest::Status => self.status().await,
+            StaffRequest::Plan { all } => self.plan(*all).await,
+            StaffRequest::Apply { id } => self.apply(id, by).await,
+            StaffRequest::Explain(_) => self.explain(about).await,
+            StaffRequest::History(who) => self.history(who.as_ref().map(|_| about)).await,
+            StaffRequest::Provision(_) => self.provision(about, by).await,
+            StaffRequest::Sync => self.sync(by, gate).await,
+            StaffRequest::Rejoin { room, .. } => self.rejoin(about, room, by).await,
+            StaffRequest::Follow { room } => self.follow(room, by).await,
+            StaffRequest::Pause => self.pause(by, gate).await,
+            StaffRequest::Resume => self.resume(by).await,
+            StaffRequest::Doctor => self.doctor().await,
         }
     }
 }

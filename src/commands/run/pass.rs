@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 
-use super::Failure;
+use super::CommandFailure;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
-use crate::reconcile::{Hold, PassReport};
+use crate::reconcile::{ActionGate, PassReport};
 
 /// How often the report is looked for.
 const LOOK: Duration = Duration::from_millis(200);
@@ -20,21 +20,21 @@ const SHOWN: usize = 10;
 
 impl Desk {
     /// Reads everything again and does what is due.
-    pub(crate) async fn sync(&self, by: &str, hold: Option<Hold>) -> Result<Reply, Failure> {
-        let report = self.ask_for_pass(None, by, hold).await?;
+    pub(crate) async fn sync(&self, by: &str, gate: Option<ActionGate>) -> Result<Reply, CommandFailure> {
+        let report = self.ask_for_pass(None, by, gate).await?;
         self.report(&report)
     }
 
-    /// Has a pass done, and waits for its report. `hold` is kept until it is asked for, so that the report has it all.
+    /// Has a pass done, and waits for its report. `gate` is kept until it is asked for, so that the report has it all.
     pub(crate) async fn ask_for_pass(
         &self,
         approve: Option<&str>,
         by: &str,
-        hold: Option<Hold>,
-    ) -> Result<PassReport, Failure> {
+        gate: Option<ActionGate>,
+    ) -> Result<PassReport, CommandFailure> {
         let id = self.store.request_pass(approve, by).await.context("ask for a pass")?;
-        self.window.ask_for_pass();
-        drop(hold);
+        self.reconciler.ask_for_pass();
+        drop(gate);
         let (mut progress, mut since) = (None, Instant::now());
         loop {
             let request = self.store.pass_request(id).await.context("look for the report of the pass")?;
@@ -47,14 +47,16 @@ impl Desk {
             }
             if since.elapsed() > PATIENCE {
                 self.store.withdraw_pass_request(id).await.context("take the request for a pass back")?;
-                return Err(Failure::refused("the pass makes no progress; look at the service's log and /readyz"));
+                return Err(CommandFailure::refused(
+                    "the pass makes no progress; look at the service's log and /readyz",
+                ));
             }
             tokio::time::sleep(LOOK).await;
         }
     }
 
     /// The report as an answer; a failure where the pass could not do its work.
-    pub(crate) fn report(&self, report: &PassReport) -> Result<Reply, Failure> {
+    pub(crate) fn report(&self, report: &PassReport) -> Result<Reply, CommandFailure> {
         let mut reply = Reply::line([strong(outcome(report)), text(counts(report))]);
         let failed = report.failed.iter().take(SHOWN).map(|one| {
             let (room, user) = (one.room.as_deref().unwrap_or_default(), one.user.as_deref().unwrap_or_default());
@@ -68,7 +70,7 @@ impl Desk {
             reply = reply.and([text("Everything is paused, and nothing was written. "), code(self.typed("resume"))]);
         }
         if report.exit_code() == 1 {
-            return Err(Failure::Refused { reply, detail: format!("{}{}", outcome(report), counts(report)) });
+            return Err(CommandFailure::Refused { reply, detail: format!("{}{}", outcome(report), counts(report)) });
         }
         Ok(reply)
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use super::Failure;
+use super::CommandFailure;
 use crate::accounts::EmailError;
 use crate::commands::room::desk::Desk;
 
@@ -13,14 +13,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Desk {
     /// The MXID of the account with this address.
-    pub(crate) async fn find_by_email(&self, email: &str) -> Result<String, Failure> {
+    pub(crate) async fn find_by_email(&self, email: &str) -> Result<String, CommandFailure> {
         let found = tokio::time::timeout(PATIENCE, self.accounts.mxid_of_email(email)).await;
-        let found = found.map_err(|_| Failure::refused("Not found: the pool does not answer. Say it again later."))?;
+        let found =
+            found.map_err(|_| CommandFailure::refused("Not found: the pool does not answer. Say it again later."))?;
         found.map_err(|error| {
             if let EmailError::Pool(trouble) = &error {
                 warn!("somebody cannot be looked up in the pool: {}", trouble.chain());
             }
-            Failure::refused(format!("Not found: {error}."))
+            CommandFailure::refused(format!("Not found: {error}."))
         })
     }
 }

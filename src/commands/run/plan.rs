@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use provisioner_policy::{Action, BlockedView, Fight, Mode, Plan, World};
 
-use super::Failure;
+use super::CommandFailure;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, Table, code, strong, text};
 use crate::reconcile::Freshness;
@@ -15,7 +15,7 @@ const LONG: usize = 200;
 
 /// One action in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub(crate) struct PlanLine {
     pub(crate) room: String,
     pub(crate) kind: &'static str,
     pub(crate) user: String,
@@ -28,11 +28,11 @@ pub(crate) struct Entry {
 pub(crate) type Counts = BTreeMap<(String, &'static str, &'static str), usize>;
 
 /// At most so many of `actions` in words, and how many there are of each room, kind and state.
-pub(crate) fn entries<'a>(
+pub(crate) fn plan_lines<'a>(
     world: &World,
     actions: impl Iterator<Item = &'a Action>,
     limit: usize,
-) -> (Vec<Entry>, Counts) {
+) -> (Vec<PlanLine>, Counts) {
     let (mut entries, mut counts) = (Vec::new(), Counts::new());
     for action in actions {
         let room = action.change.room().map_or_else(String::new, |room| room.key(world).to_owned());
@@ -45,7 +45,7 @@ pub(crate) fn entries<'a>(
         *counts.entry((room.clone(), kind, state)).or_default() += 1;
         if entries.len() < limit {
             let view = action.view(world);
-            entries.push(Entry {
+            entries.push(PlanLine {
                 room,
                 kind,
                 user: view.user.unwrap_or_default(),
@@ -68,8 +68,8 @@ pub(crate) fn count_table(counts: &Counts) -> Table {
     table
 }
 
-struct Shown {
-    entries: Vec<Entry>,
+struct PlanSummary {
+    entries: Vec<PlanLine>,
     counts: Counts,
     /// What should be so and cannot be made so: some of it in words, and how many there are.
     stuck: Vec<Stuck>,
@@ -87,7 +87,7 @@ struct Stuck {
 
 /// At most so many of what is in the way, what somebody keeps undoing first.
 fn stuck(world: &World, plan: &Plan, limit: usize) -> Vec<Stuck> {
-    let undone = plan.undone.iter().map(|action| {
+    let undone = plan.fought_over.iter().map(|action| {
         let (kind, view) = (action.change.kind().as_str(), action.view(world));
         let because = world.fight(&action.change).map(Fight::text).unwrap_or_default();
         Stuck { kind, room: view.room.unwrap_or_default(), user: view.user.unwrap_or_default(), because }
@@ -101,20 +101,20 @@ fn stuck(world: &World, plan: &Plan, limit: usize) -> Vec<Stuck> {
 
 impl Desk {
     /// The plan for the world as it is now.
-    pub(crate) async fn plan(&self, all: bool) -> Result<Reply, Failure> {
+    pub(crate) async fn plan(&self, all: bool) -> Result<Reply, CommandFailure> {
         let limit = if all { LONG } else { SHORT };
         let look = move |reconciler: &crate::reconcile::Reconciler, plan: &Plan| {
             let world = reconciler.world();
-            let (entries, counts) = entries(world, plan.actions.iter(), limit);
+            let (entries, counts) = plan_lines(world, plan.actions.iter(), limit);
             let (held_id, notices) = (plan.held_id(world), world.notices());
-            let (stuck, blocked) = (stuck(world, plan, limit), plan.blocked.len() + plan.undone.len());
-            Shown { entries, counts, stuck, blocked, held_id, notices }
+            let (stuck, blocked) = (stuck(world, plan, limit), plan.blocked.len() + plan.fought_over.len());
+            PlanSummary { entries, counts, stuck, blocked, held_id, notices }
         };
-        let shown = self.window.look_at_plan(Freshness::Now, look).await?;
+        let shown = self.reconciler.query_plan(Freshness::Now, look).await?;
         Ok(self.show_plan(&shown, limit, all))
     }
 
-    fn show_plan(&self, shown: &Shown, limit: usize, all: bool) -> Reply {
+    fn show_plan(&self, shown: &PlanSummary, limit: usize, all: bool) -> Reply {
         let total: usize = shown.counts.values().sum();
         let mut reply = match total {
             0 => Reply::line([strong("Nothing to do.")]),

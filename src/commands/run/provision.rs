@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use super::{Failure, counts, explain, outcome};
+use super::{CommandFailure, counts, explain, outcome};
 use crate::accounts::Confirmed;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::reconcile::{Freshness, Reconciler};
-use crate::store::{AccountSource, Place};
+use crate::store::{AccountSource, SeenIn};
 
 /// How long the pool may take to answer.
 const POOL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the pool said of somebody.
-enum Upstream {
+enum PoolAnswer {
     /// No pool is read.
     NotAsked,
     Named,
@@ -24,7 +24,7 @@ enum Upstream {
     Trouble,
 }
 
-impl Upstream {
+impl PoolAnswer {
     /// What to do about somebody who is not active.
     fn words(&self) -> &'static str {
         match self {
@@ -40,34 +40,34 @@ impl Upstream {
 
 impl Desk {
     /// Asks the pool for somebody whom no listing may have named yet, and records them if it has them.
-    async fn ask_the_pool(&self, mxid: &str) -> Upstream {
+    async fn ask_the_pool(&self, mxid: &str) -> PoolAnswer {
         if self.accounts.directory.is_none() {
-            return Upstream::NotAsked;
+            return PoolAnswer::NotAsked;
         }
-        let Some(subject) = subject(mxid, &self.staff.server_name) else { return Upstream::Absent };
-        let confirmed = self.accounts.confirm(subject, AccountSource::Command, Place::default());
+        let Some(subject) = subject(mxid, &self.staff.server_name) else { return PoolAnswer::Absent };
+        let confirmed = self.accounts.confirm(subject, AccountSource::Command, SeenIn::default());
         match tokio::time::timeout(POOL_PATIENCE, confirmed).await {
-            Ok(Ok(Confirmed::Recorded)) => Upstream::Named,
-            Ok(Ok(Confirmed::Absent | Confirmed::Impossible(_))) => Upstream::Absent,
+            Ok(Ok(Confirmed::Recorded)) => PoolAnswer::Named,
+            Ok(Ok(Confirmed::Absent | Confirmed::Impossible(_))) => PoolAnswer::Absent,
             Ok(Err(error)) => {
                 warn!("somebody cannot be looked up in the pool: {error:#}");
-                Upstream::Trouble
+                PoolAnswer::Trouble
             }
-            Err(_) => Upstream::Trouble,
+            Err(_) => PoolAnswer::Trouble,
         }
     }
 
     /// Has a pass done for one MXID, and says how they stand after it.
-    pub(crate) async fn provision(&self, mxid: &str, by: &str) -> Result<Reply, Failure> {
+    pub(crate) async fn provision(&self, mxid: &str, by: &str) -> Result<Reply, CommandFailure> {
         let upstream = self.ask_the_pool(mxid).await;
         let user = mxid.to_owned();
         let is_active = move |reconciler: &Reconciler| {
             let world = reconciler.world();
             world.users.get(&user).is_some_and(|user| world.users.is_local(user) && world.facts.is_active(user))
         };
-        let (is_active, hold) = self.window.look_and_hold(Freshness::Now, is_active).await?;
+        let (is_active, gate) = self.reconciler.query_gated(Freshness::Now, is_active).await?;
         if !is_active {
-            return Err(Failure::Refused {
+            return Err(CommandFailure::Refused {
                 reply: Reply::line([
                     strong("Not done: "),
                     text("no source names "),
@@ -78,7 +78,7 @@ impl Desk {
                 detail: "refused: no source names this user as active".to_owned(),
             });
         }
-        let report = self.ask_for_pass(None, by, Some(hold)).await?;
+        let report = self.ask_for_pass(None, by, Some(gate)).await?;
         let explanation = self.explanation(mxid).await?.ok_or_else(|| explain::nobody(mxid))?;
         let mut reply = self.show_explanation(explanation).await?;
         if report.exit_code() == 1 {
@@ -86,7 +86,7 @@ impl Desk {
         }
         let theirs = |failed: &&crate::reconcile::Failed| failed.user.as_deref() == Some(mxid);
         match report.failed.iter().find(theirs) {
-            Some(failed) => Err(Failure::Refused {
+            Some(failed) => Err(CommandFailure::Refused {
                 reply: Reply::line([strong("Failed: "), text(format!("{}: {}", failed.kind, failed.error))])
                     .and_reply(reply),
                 detail: format!("{}: {}", failed.kind, failed.error),

@@ -3,11 +3,11 @@
 use anyhow::Context;
 use provisioner_policy::{Entitlement, Membership};
 
-use super::Failure;
+use super::CommandFailure;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::reconcile::{Freshness, Reconciler};
-use crate::store::Pardoned;
+use crate::store::ClearedLeaveRow;
 
 /// How somebody stands in a room.
 struct Stand {
@@ -20,9 +20,9 @@ struct Stand {
 
 impl Desk {
     /// Forgets the leave, and has a pass done.
-    pub(crate) async fn rejoin(&self, mxid: &str, room: &str, by: &str) -> Result<Reply, Failure> {
+    pub(crate) async fn rejoin(&self, mxid: &str, room: &str, by: &str) -> Result<Reply, CommandFailure> {
         let stand = self.stand(mxid, room).await?;
-        let refused = |why: &str| Failure::Refused {
+        let refused = |why: &str| CommandFailure::Refused {
             reply: Reply::line([code(mxid), text(format!(" {why} ")), code(room)]),
             detail: format!("refused: {why} {room}"),
         };
@@ -32,7 +32,7 @@ impl Desk {
             Stand { left: None, .. } => return Err(refused("has not left by choice the room")),
             Stand { left: Some(event_id), .. } => event_id,
         };
-        let pardon = Pardoned { room_id: stand.room_id, user_id: mxid.to_owned(), event_id };
+        let pardon = ClearedLeaveRow { room_id: stand.room_id, user_id: mxid.to_owned(), event_id };
         self.store.ask_rejoin(&pardon, room, by).await.context("record that they are to be joined again")?;
         let report = self.ask_for_pass(None, by, None).await?;
         if self.stand(mxid, room).await?.membership == Membership::Join {
@@ -46,10 +46,10 @@ impl Desk {
             text(" says why."),
         ]);
         let detail = "they are not in the room yet".to_owned();
-        Err(Failure::Refused { reply: whatever.and_reply(self.report(&report).unwrap_or_default()), detail })
+        Err(CommandFailure::Refused { reply: whatever.and_reply(self.report(&report).unwrap_or_default()), detail })
     }
 
-    async fn stand(&self, mxid: &str, room: &str) -> Result<Stand, Failure> {
+    async fn stand(&self, mxid: &str, room: &str) -> Result<Stand, CommandFailure> {
         let (mxid, room) = (mxid.to_owned(), room.to_owned());
         let look = move |reconciler: &Reconciler| {
             let world = reconciler.world();
@@ -62,10 +62,10 @@ impl Desk {
                 room_id,
                 belongs: matches!(world.entitlement(room, user), Entitlement::By(_)),
                 membership: world.room(room).membership(user),
-                left: world.room(room).departure(user).map(|left| left.event_id.to_string()),
+                left: world.room(room).voluntary_leave(user).map(|left| left.event_id.to_string()),
             })
         };
-        let stand = self.window.look(Freshness::Now, look).await?;
-        stand.ok_or_else(|| Failure::refused("There is no such room."))
+        let stand = self.reconciler.query(Freshness::Now, look).await?;
+        stand.ok_or_else(|| CommandFailure::refused("There is no such room."))
     }
 }

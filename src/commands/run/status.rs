@@ -2,9 +2,9 @@
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use provisioner_policy::{Class, Entitlement, Membership, Mode, Plan, Standing, World};
+use provisioner_policy::{Class, Entitlement, Membership, Mode, Plan, RoomStatus, World};
 
-use super::{Failure, counts};
+use super::{CommandFailure, counts};
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, Table, code, strong, text};
 use crate::reconcile::{Freshness, QueueHealth, Reconciler};
@@ -28,7 +28,7 @@ struct RoomLine {
     state: &'static str,
 }
 
-struct Seen {
+struct StatusSummary {
     modes: Vec<(&'static str, Mode)>,
     rooms: Vec<RoomLine>,
     server_drift: usize,
@@ -38,20 +38,20 @@ struct Seen {
     notices: Vec<String>,
 }
 
-fn see(reconciler: &Reconciler, plan: &Plan) -> Seen {
+fn summarize(reconciler: &Reconciler, plan: &Plan) -> StatusSummary {
     let world = reconciler.world();
     let drift = |room| plan.actions.iter().filter(|action| action.change.room() == room).count();
     let rooms = world.rooms().map(|room| {
         let (wanted, present) = heads(world, room);
-        let state = match &world.room(room).standing {
-            Standing::Ready if world.room(room).successor().is_some() => "replaced",
-            Standing::Ready => "",
-            Standing::Unread => "not read yet",
-            Standing::Unreadable(_) => "cannot be read",
+        let state = match &world.room(room).status {
+            RoomStatus::Ready if world.room(room).successor().is_some() => "replaced",
+            RoomStatus::Ready => "",
+            RoomStatus::Unread => "not read yet",
+            RoomStatus::Unreadable(_) => "cannot be read",
         };
         RoomLine { key: room.key(world).to_owned(), wanted, present, drift: drift(Some(room)), state }
     });
-    Seen {
+    StatusSummary {
         modes: CLASSES.map(|(class, name)| (name, class.mode(&world.policy.modes))).to_vec(),
         rooms: rooms.collect(),
         server_drift: drift(None),
@@ -72,8 +72,8 @@ fn heads(world: &World, room: provisioner_policy::RoomIx) -> (usize, usize) {
 
 impl Desk {
     /// How everything stands.
-    pub(crate) async fn status(&self) -> Result<Reply, Failure> {
-        let seen = self.window.look_at_plan(Freshness::Now, see).await?;
+    pub(crate) async fn status(&self) -> Result<Reply, CommandFailure> {
+        let seen = self.reconciler.query_plan(Freshness::Now, summarize).await?;
         let paused = self.store.paused().await.context("look at the brake")?;
         let mut reply = match paused {
             Some(paused) => Reply::line([
@@ -98,14 +98,14 @@ impl Desk {
             table.row([text("(server)"), text(""), text(""), text(seen.server_drift.to_string()), text("")]);
         }
         reply = reply.and_table(table);
-        let pulse = self.window.pulse();
-        if let Some((at, report)) = &pulse.last_pass {
+        let snapshot = self.reconciler.snapshot();
+        if let Some((at, report)) = &snapshot.last_pass {
             reply = reply.and([text(format!("Last pass: {}{}", when(*at), counts(report)))]);
         }
-        if let Some(at) = pulse.last_resync {
+        if let Some(at) = snapshot.last_resync {
             reply = reply.and([text(format!("All rooms were read again: {}.", when(at)))]);
         }
-        if let Some(queue) = &pulse.queue {
+        if let Some(queue) = &snapshot.queue {
             reply = reply.and([text(queue_line(queue))]);
         }
         let kept = self.store.held_plan().await.context("look at the held plan")?;
@@ -126,10 +126,10 @@ impl Desk {
 
 /// How the queue fares, here: other replicas have messages of their own in hand.
 fn queue_line(queue: &QueueHealth) -> String {
-    let QueueHealth { oldest, in_hand, trouble, dead_letters, not_received: _, is_asked: _ } = queue;
-    let mut line = match in_hand {
+    let QueueHealth { oldest, in_flight, trouble, dead_letters, not_received: _, is_asked: _ } = queue;
+    let mut line = match in_flight {
         0 => "Queue: no message in hand here.".to_owned(),
-        _ => format!("Queue: {in_hand} in hand here, the oldest for {} s.", oldest.as_secs()),
+        _ => format!("Queue: {in_flight} in hand here, the oldest for {} s.", oldest.as_secs()),
     };
     if let Some(dead) = dead_letters {
         line.push_str(&format!(" Dead letters: {dead}."));

@@ -1,10 +1,10 @@
 //! Text in and out, pure: what is said is parsed, what is answered is rendered.
 
 pub(crate) mod formatted;
-pub(crate) mod heard;
-pub(crate) mod inert;
+pub(crate) mod incoming;
 pub(crate) mod nearest;
 pub(crate) mod parse;
 pub(crate) mod reply;
+pub(crate) mod sanitize;
 pub(crate) mod who;
 pub(crate) mod words;

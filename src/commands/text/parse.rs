@@ -1,6 +1,6 @@
-//! From what somebody typed to a [`Request`], by the table. No input is echoed: what is wrong is said in our own words.
+//! From what somebody typed to a [`StaffRequest`], by the table. No input is echoed: what is wrong is said in our own words.
 
-use crate::commands::table::{Argument, COMMANDS, Command, Given, Request, command};
+use crate::commands::table::{Argument, COMMANDS, GivenArguments, StaffCommand, StaffRequest, command};
 use crate::commands::text::nearest;
 use crate::commands::text::who::Who;
 use crate::commands::text::words;
@@ -28,22 +28,22 @@ pub(crate) enum Misread {
     /// There is no such command; the nearest, where one is near.
     Unknown(Option<&'static str>),
     /// This argument is missing.
-    Missing(&'static Command, Argument),
+    Missing(&'static StaffCommand, Argument),
     /// This argument is not what it should be.
-    Wrong(&'static Command, Argument),
+    Wrong(&'static StaffCommand, Argument),
     /// There is no such room; the position of the nearest in [`Grammar::rooms`].
-    NoSuchRoom(&'static Command, Option<usize>),
+    NoSuchRoom(&'static StaffCommand, Option<usize>),
     /// More words than the command takes.
-    TooMany(&'static Command),
+    TooMany(&'static StaffCommand),
 }
 
-impl PartialEq for Command {
+impl PartialEq for StaffCommand {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
     }
 }
 
-impl Eq for Command {}
+impl Eq for StaffCommand {}
 
 /// Whether this is meant for us at all.
 pub(crate) fn is_for_us(text: &str, prefix: &str) -> bool {
@@ -51,9 +51,9 @@ pub(crate) fn is_for_us(text: &str, prefix: &str) -> bool {
 }
 
 /// Reads a message. Nothing comes back where it is not meant for us.
-pub(crate) fn parse(spoken: &Spoken, grammar: Grammar<'_>) -> Option<Result<Request, Misread>> {
+pub(crate) fn parse(spoken: &Spoken, grammar: Grammar<'_>) -> Option<Result<StaffRequest, Misread>> {
     let words = words::after_prefix(&spoken.text, grammar.prefix)?;
-    let Some((name, arguments)) = words.split_first() else { return Some(Ok(Request::Help)) };
+    let Some((name, arguments)) = words.split_first() else { return Some(Ok(StaffRequest::Help)) };
     let name = name.to_lowercase();
     let Some(command) = command(&name) else {
         let names = COMMANDS.iter().map(|command| command.name);
@@ -63,11 +63,11 @@ pub(crate) fn parse(spoken: &Spoken, grammar: Grammar<'_>) -> Option<Result<Requ
 }
 
 fn read_arguments(
-    command: &'static Command,
+    command: &'static StaffCommand,
     mut words: Vec<String>,
     mention: Option<&str>,
     grammar: Grammar<'_>,
-) -> Result<Request, Misread> {
+) -> Result<StaffRequest, Misread> {
     let takes_user = command.arguments.first().is_some_and(|one| one.shown().contains("user"));
     if let (true, Some(mention)) = (takes_user, mention)
         && words.first().is_some_and(|word| Who::is_bare_word(word))
@@ -77,7 +77,7 @@ fn read_arguments(
         let kept = words.split_off(words.len().saturating_sub(rest).max(1));
         words = std::iter::once(mention.to_owned()).chain(kept).collect();
     }
-    let (mut given, mut words) = (Given::default(), words.iter());
+    let (mut given, mut words) = (GivenArguments::default(), words.iter());
     for argument in command.arguments {
         match words.next() {
             Some(word) => read_argument(command, *argument, word, &mut given, grammar)?,
@@ -92,10 +92,10 @@ fn read_arguments(
 }
 
 fn read_argument(
-    command: &'static Command,
+    command: &'static StaffCommand,
     argument: Argument,
     word: &str,
-    given: &mut Given,
+    given: &mut GivenArguments,
     grammar: Grammar<'_>,
 ) -> Result<(), Misread> {
     let wrong = Misread::Wrong(command, argument);
@@ -132,18 +132,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::commands::text::heard::hear;
+    use crate::commands::text::incoming::parse_incoming;
 
     fn rooms() -> Vec<String> {
         ["red-room", "staff", "analysts"].map(str::to_owned).to_vec()
     }
 
-    fn read(text: &str, mention: Option<&str>) -> Option<Result<Request, Misread>> {
+    fn read(text: &str, mention: Option<&str>) -> Option<Result<StaffRequest, Misread>> {
         let spoken = Spoken { text: text.to_owned(), mention: mention.map(str::to_owned) };
         parse(&spoken, Grammar { prefix: "!provisioner", server_name: "a.org", rooms: &rooms() })
     }
 
-    fn say(text: &str) -> Result<Request, Misread> {
+    fn say(text: &str) -> Result<StaffRequest, Misread> {
         read(&format!("!provisioner {text}"), None).expect("it has the prefix")
     }
 
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn the_prefix_alone_asks_for_help() {
-        assert_eq!(read("!provisioner", None), Some(Ok(Request::Help)));
+        assert_eq!(read("!provisioner", None), Some(Ok(StaffRequest::Help)));
         assert_eq!(read("provisioner", None), None);
     }
 
@@ -176,8 +176,8 @@ mod tests {
 
     #[test]
     fn a_room_is_a_key_and_a_typo_gets_the_nearest() {
-        assert_eq!(say("follow Staff"), Ok(Request::Follow { room: "staff".to_owned() }));
-        assert_eq!(say("follow #red-room"), Ok(Request::Follow { room: "red-room".to_owned() }));
+        assert_eq!(say("follow Staff"), Ok(StaffRequest::Follow { room: "staff".to_owned() }));
+        assert_eq!(say("follow #red-room"), Ok(StaffRequest::Follow { room: "red-room".to_owned() }));
         assert!(matches!(say("follow red-rom"), Err(Misread::NoSuchRoom(_, Some(0)))));
         assert!(matches!(say("follow !abc:a.org"), Err(Misread::NoSuchRoom(_, None))));
     }
@@ -190,21 +190,21 @@ mod tests {
         assert!(matches!(say("explain @"), Err(Misread::Wrong(_, Argument::User))));
         assert!(matches!(say("plan some"), Err(Misread::Wrong(_, Argument::OptionalAll))));
         assert!(matches!(say("pause now"), Err(Misread::TooMany(_))));
-        assert_eq!(say("History"), Ok(Request::History(None)));
+        assert_eq!(say("History"), Ok(StaffRequest::History(None)));
     }
 
     #[test]
     fn a_mention_stands_for_a_name_of_any_length() {
         let read = |text: &str| read(&format!("!provisioner {text}"), Some("@ada:a.org")).unwrap();
-        assert_eq!(read("explain Ada"), Ok(Request::Explain(mxid("@ada:a.org"))));
-        assert_eq!(read("explain Ada the First"), Ok(Request::Explain(mxid("@ada:a.org"))));
+        assert_eq!(read("explain Ada"), Ok(StaffRequest::Explain(mxid("@ada:a.org"))));
+        assert_eq!(read("explain Ada the First"), Ok(StaffRequest::Explain(mxid("@ada:a.org"))));
         assert_eq!(
             read("rejoin Ada the First staff"),
-            Ok(Request::Rejoin { who: mxid("@ada:a.org"), room: "staff".to_owned() })
+            Ok(StaffRequest::Rejoin { who: mxid("@ada:a.org"), room: "staff".to_owned() })
         );
         assert!(matches!(read("rejoin Ada"), Err(Misread::Missing(..))), "a name is no room");
-        assert_eq!(read("explain @bob:a.org"), Ok(Request::Explain(mxid("@bob:a.org"))), "an MXID says more");
-        assert_eq!(read("status"), Ok(Request::Status));
+        assert_eq!(read("explain @bob:a.org"), Ok(StaffRequest::Explain(mxid("@bob:a.org"))), "an MXID says more");
+        assert_eq!(read("status"), Ok(StaffRequest::Status));
     }
 
     proptest! {
@@ -219,10 +219,10 @@ mod tests {
 
         #[test]
         fn no_event_makes_us_panic(event in any::<String>(), html in "(<(/?(a|br|mx-reply|p)( href=['\"]?)?)?>?|[a-z&;é]|https://matrix.to/#/@a:b)*") {
-            let _ = hear("$it", &event, "!provisioner", "@bot:a");
+            let _ = parse_incoming("$it", &event, "!provisioner", "@bot:a");
             let content = serde_json::json!({"msgtype": "m.text", "body": event, "format": "org.matrix.custom.html", "formatted_body": html});
             let event = serde_json::json!({"type": "m.room.message", "sender": "@ada:a", "content": content});
-            let _ = hear("$it", &event.to_string(), "!provisioner", "@bot:a");
+            let _ = parse_incoming("$it", &event.to_string(), "!provisioner", "@bot:a");
         }
     }
 }

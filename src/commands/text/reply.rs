@@ -4,7 +4,7 @@
 use askama::Template;
 use serde::{Deserialize, Serialize};
 
-use crate::commands::text::inert::inert;
+use crate::commands::text::sanitize::sanitize;
 
 /// Both forms together may be this long; an event may have 64 KiB in all, and an edit has both forms twice.
 const LARGEST: usize = 24 * 1024;
@@ -20,17 +20,17 @@ pub(crate) enum Piece {
 
 /// Text as it is read.
 pub(crate) fn text(text: impl AsRef<str>) -> Piece {
-    Piece::Text(inert(text.as_ref()))
+    Piece::Text(sanitize(text.as_ref()))
 }
 
 /// An id or something to be typed.
 pub(crate) fn code(text: impl AsRef<str>) -> Piece {
-    Piece::Code(inert(text.as_ref()))
+    Piece::Code(sanitize(text.as_ref()))
 }
 
 /// What matters most of a line.
 pub(crate) fn strong(text: impl AsRef<str>) -> Piece {
-    Piece::Strong(inert(text.as_ref()))
+    Piece::Strong(sanitize(text.as_ref()))
 }
 
 /// A part of an answer that stands on its own.

@@ -5,29 +5,29 @@ use std::net::SocketAddr;
 use url::Url;
 
 use super::{
-    super::{problem::Fault, report::without_passwords},
-    Facts,
+    super::{problem::ValueFault, report::without_passwords},
+    GrammarContext,
 };
 
 /// The base of Synapse's client-server and admin API.
-pub(super) fn homeserver_url(text: &str, facts: &Facts) -> Result<(), Fault> {
+pub(super) fn homeserver_url(text: &str, facts: &GrammarContext) -> Result<(), ValueFault> {
     http_url(text, facts)?;
     let path = Url::parse(text).map(|url| url.path().to_owned()).unwrap_or_default();
     if let Some(end) = text.find("/_matrix").or_else(|| text.find("/_synapse")) {
-        return Err(Fault::new(
+        return Err(ValueFault::new(
             format!("has the path {path}, which this service adds itself"),
             format!("write \"{}\"", &text[..end]),
         ));
     }
     if text.contains(['?', '#']) {
-        return Err(Fault::new("has a query or fragment", "write only scheme, host and port"));
+        return Err(ValueFault::new("has a query or fragment", "write only scheme, host and port"));
     }
     Ok(())
 }
 
 /// Any URL that is fetched. Names and passwords have no place in it: they would show up in logs.
-pub(super) fn http_url(text: &str, _: &Facts) -> Result<(), Fault> {
-    let fault = |text: &str, mend: String| Err(Fault::new(text, mend));
+pub(super) fn http_url(text: &str, _: &GrammarContext) -> Result<(), ValueFault> {
+    let fault = |text: &str, mend: String| Err(ValueFault::new(text, mend));
     if text.is_empty() {
         return fault("is empty", "write it like \"http://host:8008\"".to_owned());
     }
@@ -60,28 +60,28 @@ fn both_schemes(text: &str) -> String {
 }
 
 /// A Postgres URL. The value is a secret: nothing here repeats it.
-pub(super) fn postgres_url(text: &str) -> Result<(), Fault> {
+pub(super) fn postgres_url(text: &str) -> Result<(), ValueFault> {
     let mend = "write it like postgres://user:password@host:5432/database";
     match Url::parse(text) {
-        _ if text.is_empty() => return Err(Fault::new("is empty", mend)),
+        _ if text.is_empty() => return Err(ValueFault::new("is empty", mend)),
         Ok(url) if matches!(url.scheme(), "postgres" | "postgresql") && text.contains("://") => {}
         Ok(url) if text.contains("://") => {
-            return Err(Fault::new(format!("is a {} URL, not a Postgres one", url.scheme()), mend));
+            return Err(ValueFault::new(format!("is a {} URL, not a Postgres one", url.scheme()), mend));
         }
-        Ok(_) => return Err(Fault::new("is not a URL", mend)),
+        Ok(_) => return Err(ValueFault::new("is not a URL", mend)),
         Err(error) => {
             let mend = format!("{mend}, with special characters of the password percent-encoded");
-            return Err(Fault::new(format!("is not a URL: {error}"), mend));
+            return Err(ValueFault::new(format!("is not a URL: {error}"), mend));
         }
     }
     if text.contains(char::is_whitespace) {
-        return Err(Fault::new("has white space in it", mend));
+        return Err(ValueFault::new("has white space in it", mend));
     }
     Ok(())
 }
 
 /// An address and port to listen on.
-pub(super) fn listen(text: &str, _: &Facts) -> Result<(), Fault> {
+pub(super) fn listen(text: &str, _: &GrammarContext) -> Result<(), ValueFault> {
     if text.parse::<SocketAddr>().is_ok() {
         return Ok(());
     }
@@ -95,7 +95,7 @@ pub(super) fn listen(text: &str, _: &Facts) -> Result<(), Fault> {
         }
         _ => "write an IP address and a port, for example \"127.0.0.1:9090\"".to_owned(),
     };
-    Err(Fault::new("is not an address to listen on", mend))
+    Err(ValueFault::new("is not an address to listen on", mend))
 }
 
 fn with_port(address: &str) -> String {

@@ -6,7 +6,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 use serde_json::{Value, json};
 
-use super::super::{problem::Fault, schema};
+use super::super::{problem::ValueFault, schema};
 
 /// Keyword with the bounds of a duration in seconds.
 const SECONDS: &str = "x-seconds";
@@ -21,13 +21,13 @@ pub(in crate::config) fn between<const MINIMUM: u64, const MAXIMUM: u64>(_: &mut
     }))
 }
 
-pub(super) fn check(value: &Value, schema: &Value) -> Result<(), Fault> {
+pub(super) fn check(value: &Value, schema: &Value) -> Result<(), ValueFault> {
     let Value::String(text) = value else {
         let mend = match value {
             Value::Number(number) => format!("write a unit, in quotes: \"{number}s\""),
             _ => "write for example \"30s\", \"5m\" or \"6h\"".to_owned(),
         };
-        return Err(Fault::new("is not a duration", mend));
+        return Err(ValueFault::new("is not a duration", mend));
     };
     let duration = humantime::parse_duration(text).map_err(|_| {
         let mend = if text.parse::<u64>().is_ok() {
@@ -35,16 +35,16 @@ pub(super) fn check(value: &Value, schema: &Value) -> Result<(), Fault> {
         } else {
             "write for example \"30s\", \"5m\" or \"6h\"".to_owned()
         };
-        Fault::new("is not a duration", mend)
+        ValueFault::new("is not a duration", mend)
     })?;
     let bound = |index: usize| schema.get(SECONDS).and_then(|bounds| bounds.get(index)).and_then(Value::as_u64);
     let (Some(low), Some(high)) = (bound(0), bound(1)) else { return Ok(()) };
     let (low, high) = (Duration::from_secs(low), Duration::from_secs(high));
     if duration < low {
-        return Err(Fault::new("is too short", format!("write at least \"{}\"", self::text(low))));
+        return Err(ValueFault::new("is too short", format!("write at least \"{}\"", self::text(low))));
     }
     if duration > high {
-        return Err(Fault::new("is too long", format!("write at most \"{}\"", self::text(high))));
+        return Err(ValueFault::new("is too long", format!("write at most \"{}\"", self::text(high))));
     }
     Ok(())
 }

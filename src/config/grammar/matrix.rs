@@ -2,11 +2,11 @@
 
 use ruma::{ServerName, UserId};
 
-use super::{super::problem::Fault, Facts};
+use super::{super::problem::ValueFault, GrammarContext};
 
 /// <https://spec.matrix.org/v1.15/appendices/#server-name>. Upper case is refused: ids are compared as they stand.
-pub(in crate::config) fn server_name(text: &str, _: &Facts) -> Result<(), Fault> {
-    let fault = |text: &str, mend: String| Err(Fault::new(text, mend));
+pub(in crate::config) fn server_name(text: &str, _: &GrammarContext) -> Result<(), ValueFault> {
+    let fault = |text: &str, mend: String| Err(ValueFault::new(text, mend));
     if let Some((_, rest)) = text.split_once("://") {
         let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let host = host.rsplit('@').next().unwrap_or_default().split(':').next().unwrap_or_default();
@@ -36,17 +36,17 @@ pub(in crate::config) fn server_name(text: &str, _: &Facts) -> Result<(), Fault>
 }
 
 /// A full MXID.
-pub(super) fn user_id(text: &str, facts: &Facts) -> Result<(), Fault> {
+pub(super) fn user_id(text: &str, facts: &GrammarContext) -> Result<(), ValueFault> {
     let (localpart, server) = match text.strip_prefix('@').unwrap_or(text).split_once(':') {
         Some((localpart, server)) => (localpart, server),
         None => (text.trim_start_matches('@'), facts.server_name()),
     };
     let full = format!("@{localpart}:{server}");
     if text != full {
-        return Err(Fault::new("is not a full user id", format!("write \"{full}\"")));
+        return Err(ValueFault::new("is not a full user id", format!("write \"{full}\"")));
     }
     if UserId::parse(text).is_err() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err(Fault::new("is not a user id", "write it like \"@someone:example.org\""));
+        return Err(ValueFault::new("is not a user id", "write it like \"@someone:example.org\""));
     }
     Ok(())
 }

@@ -12,16 +12,16 @@ pub(super) mod selector;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
-use super::{problem::Fault, schema};
+use super::{problem::ValueFault, schema};
 
 /// What a grammar may know of the rest of the file, to give a better mend.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Facts {
+pub(super) struct GrammarContext {
     /// The server name, if it is one.
     pub(super) server_name: Option<String>,
 }
 
-impl Facts {
+impl GrammarContext {
     pub(super) fn of(document: &Value) -> Self {
         let name = document.pointer("/homeserver/server_name").and_then(Value::as_str);
         let valid = name.filter(|name| matrix::server_name(name, &Self::default()).is_ok());
@@ -43,7 +43,7 @@ macro_rules! grammars {
             schema::literal(schema)
         })*
 
-        fn check_string(name: &str, text: &str, facts: &Facts) -> Result<(), Fault> {
+        fn check_string(name: &str, text: &str, facts: &GrammarContext) -> Result<(), ValueFault> {
             match name {
                 $(stringify!($name) => $check(text, facts),)*
                 _ => Ok(()),
@@ -84,21 +84,21 @@ pub(super) fn shared_secret(_: &mut SchemaGenerator) -> Schema {
 }
 
 /// Checks a value against the grammar its schema names.
-pub(super) fn check(name: &str, value: &Value, schema: &Value, facts: &Facts) -> Result<(), Fault> {
+pub(super) fn check(name: &str, value: &Value, schema: &Value, facts: &GrammarContext) -> Result<(), ValueFault> {
     match (name, value) {
         ("selector", _) => selector::check(value),
         ("duration", _) => duration::check(value, schema),
         ("postgres_url", Value::String(text)) => address::postgres_url(text),
         ("shared_secret", Value::String(text)) => name::shared_secret(text),
         (_, Value::String(text)) => check_string(name, text, facts),
-        (_, Value::Number(_) | Value::Bool(_)) => Err(Fault::new("is not a string", "put it in quotes")),
-        _ => Err(Fault::new("is not a string", "write one value in quotes")),
+        (_, Value::Number(_) | Value::Bool(_)) => Err(ValueFault::new("is not a string", "put it in quotes")),
+        _ => Err(ValueFault::new("is not a string", "write one value in quotes")),
     }
 }
 
 pub(super) use self::matrix::looks_like_subject;
 
 /// Checks a URL that stands in another file than the configuration.
-pub(super) fn check_http_url(text: &str) -> Result<(), Fault> {
-    address::http_url(text, &Facts::default())
+pub(super) fn check_http_url(text: &str) -> Result<(), ValueFault> {
+    address::http_url(text, &GrammarContext::default())
 }

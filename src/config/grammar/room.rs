@@ -5,9 +5,9 @@ use ruma::{OwnedRoomId, ServerName};
 use super::{
     super::{
         nearest::{choice, listed},
-        problem::Fault,
+        problem::ValueFault,
     },
-    Facts,
+    GrammarContext,
 };
 
 /// Length of a room id without server part: room version 12 uses the base64url of the create event's SHA-256.
@@ -19,9 +19,9 @@ pub(super) const HISTORY_VISIBILITIES: [&str; 4] = ["invited", "joined", "shared
 pub(super) const GUEST_ACCESSES: [&str; 2] = ["can_join", "forbidden"];
 
 /// A full room id. The room id is the only identifier of a room: an alias is refused, never resolved.
-pub(super) fn room_id(text: &str, facts: &Facts) -> Result<(), Fault> {
+pub(super) fn room_id(text: &str, facts: &GrammarContext) -> Result<(), ValueFault> {
     let server = facts.server_name();
-    let fault = |text: &str, mend: String| Err(Fault::new(text, mend));
+    let fault = |text: &str, mend: String| Err(ValueFault::new(text, mend));
     if text.starts_with('#') {
         return fault(
             "is an alias; aliases move, so a room is only ever found by its id",
@@ -62,13 +62,13 @@ fn is_hash(opaque: &str) -> bool {
 }
 
 /// <https://spec.matrix.org/v1.15/client-server-api/#mroomjoin_rules>
-pub(super) fn join_rule(text: &str, _: &Facts) -> Result<(), Fault> {
+pub(super) fn join_rule(text: &str, _: &GrammarContext) -> Result<(), ValueFault> {
     match text {
-        "private" => Err(Fault::new(
+        "private" => Err(ValueFault::new(
             "is a rule under which Synapse cannot join anybody: its admin join fails and leaves an invitation behind",
             "write \"invite\"",
         )),
-        "restricted" | "knock_restricted" => Err(Fault::new(
+        "restricted" | "knock_restricted" => Err(ValueFault::new(
             "needs a list of other rooms, which this file cannot give",
             "write \"invite\", or leave join_rule out and set it by hand",
         )),
@@ -77,19 +77,19 @@ pub(super) fn join_rule(text: &str, _: &Facts) -> Result<(), Fault> {
 }
 
 /// <https://spec.matrix.org/v1.15/client-server-api/#mroomhistory_visibility>
-pub(super) fn history_visibility(text: &str, _: &Facts) -> Result<(), Fault> {
+pub(super) fn history_visibility(text: &str, _: &GrammarContext) -> Result<(), ValueFault> {
     one_of(text, &HISTORY_VISIBILITIES)
 }
 
 /// <https://spec.matrix.org/v1.15/client-server-api/#mroomguest_access>
-pub(super) fn guest_access(text: &str, _: &Facts) -> Result<(), Fault> {
+pub(super) fn guest_access(text: &str, _: &GrammarContext) -> Result<(), ValueFault> {
     one_of(text, &GUEST_ACCESSES)
 }
 
-fn one_of(text: &str, allowed: &[&str]) -> Result<(), Fault> {
+fn one_of(text: &str, allowed: &[&str]) -> Result<(), ValueFault> {
     if allowed.contains(&text) {
         return Ok(());
     }
     let quoted: Vec<String> = allowed.iter().map(|name| format!("\"{name}\"")).collect();
-    Err(Fault::new(format!("is not one of {}", listed(&quoted, "and")), choice(text, allowed.iter().copied())))
+    Err(ValueFault::new(format!("is not one of {}", listed(&quoted, "and")), choice(text, allowed.iter().copied())))
 }

@@ -6,7 +6,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::{Map, Value, json};
 
-use super::super::{nearest::nearest, problem::Fault, schema};
+use super::super::{nearest::nearest, problem::ValueFault, schema};
 
 const FORMS: &str =
     "write \"everyone\", { team = \"…\" }, { team = \"…\", role = \"…\" }, { group = \"…\" } or { subject = \"…\" }";
@@ -31,8 +31,8 @@ pub(in crate::config) fn list(_: &mut SchemaGenerator) -> Schema {
 }
 
 /// Explains what is wrong with a value that should be a selector.
-pub(super) fn check(value: &Value) -> Result<(), Fault> {
-    let fault = |text: &str, mend: String| Err(Fault::new(text, mend));
+pub(super) fn check(value: &Value) -> Result<(), ValueFault> {
+    let fault = |text: &str, mend: String| Err(ValueFault::new(text, mend));
     let Value::Object(entries) = value else {
         return match value.as_str() {
             Some("everyone") => Ok(()),
@@ -76,14 +76,14 @@ pub(super) fn check(value: &Value) -> Result<(), Fault> {
     }
 }
 
-fn check_subject(subject: &str) -> Result<(), Fault> {
+fn check_subject(subject: &str) -> Result<(), ValueFault> {
     if let Some(localpart) = subject.strip_prefix('@') {
         let localpart = localpart.split(':').next().unwrap_or_default();
         let mend = format!("a subject is a user id without @ and server: {{ subject = \"{localpart}\" }}");
-        return Err(Fault::new("is not a selector", mend));
+        return Err(ValueFault::new("is not a selector", mend));
     }
     if subject.contains('@') {
-        return Err(Fault::new(
+        return Err(ValueFault::new(
             "is not a selector: a subject is a Cognito sub, not an e-mail address",
             "write the user's sub",
         ));

@@ -50,9 +50,9 @@ impl fmt::Display for PathSegment {
 /// A part of a body that no log may show.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(transparent)]
-pub(crate) struct Secret(pub(crate) String);
+pub(crate) struct SecretField(pub(crate) String);
 
-impl fmt::Debug for Secret {
+impl fmt::Debug for SecretField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("(secret)")
     }

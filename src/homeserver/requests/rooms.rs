@@ -4,7 +4,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, value::RawValue};
 
 use super::PathSegment;
-use crate::homeserver::{NewestEvent, RoomSummary, lenient::Entry};
+use crate::homeserver::{NewestEvent, RoomSummary, lenient::LenientEntry};
 
 endpoint!(summary: GET "/_synapse/admin/v1/rooms/{room}" {
     #[ruma_api(path)] room: PathSegment,
@@ -12,28 +12,28 @@ endpoint!(summary: GET "/_synapse/admin/v1/rooms/{room}" {
 
 endpoint!(joined: GET "/_synapse/admin/v1/rooms/{room}/members" {
     #[ruma_api(path)] room: PathSegment,
-} -> Joined);
+} -> JoinedMembers);
 
 endpoint!(members: GET "/_matrix/client/v3/rooms/{room}/members" {
     #[ruma_api(path)] room: PathSegment,
     #[ruma_api(query)] not_membership: String,
-} -> Members);
+} -> MemberList);
 
 endpoint!(state: GET "/_synapse/admin/v1/rooms/{room}/state" {
     #[ruma_api(path)] room: PathSegment,
     #[ruma_api(query)] #[serde(rename = "type")] kind: String,
-} -> State);
+} -> StateListing);
 endpoint!(messages: GET "/_matrix/client/v3/rooms/{room}/messages" {
     #[ruma_api(path)] room: PathSegment,
     #[ruma_api(query)] dir: String,
     #[ruma_api(query)] limit: u32,
     #[ruma_api(query)] filter: String,
-} -> Messages);
+} -> MessagePage);
 
 endpoint!(event: GET "/_matrix/client/v3/rooms/{room}/event/{event}" {
     #[ruma_api(path)] room: PathSegment,
     #[ruma_api(path)] event: PathSegment,
-} -> Event);
+} -> EventAnswer);
 
 endpoint!(admin_join: POST "/_synapse/admin/v1/join/{room}" {
     #[ruma_api(path)] room: PathSegment,
@@ -56,49 +56,49 @@ endpoint!(create: POST "/_matrix/client/v3/createRoom" {
 } -> CreatedRoom);
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct Joined {
+pub(crate) struct JoinedMembers {
     /// A million of these are 16 bytes and the ID each.
     pub(crate) members: Vec<Box<str>>,
     pub(crate) total: usize,
 }
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct Members {
-    pub(crate) chunk: Vec<Entry<Member>>,
+pub(crate) struct MemberList {
+    pub(crate) chunk: Vec<LenientEntry<MemberEntry>>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct Messages {
+pub(crate) struct MessagePage {
     pub(crate) chunk: Vec<NewestEvent>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct Event {
+pub(crate) struct EventAnswer {
     pub(crate) content: Value,
 }
 
 /// What matters of a membership event, and nothing else: a display name may be anything.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Member {
+pub(crate) struct MemberEntry {
     pub(crate) state_key: String,
     pub(crate) sender: String,
     pub(crate) event_id: String,
     pub(crate) origin_server_ts: u64,
-    pub(crate) content: MemberContent,
+    pub(crate) content: MembershipContent,
 }
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct MemberContent {
+pub(crate) struct MembershipContent {
     pub(crate) membership: String,
 }
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct State {
-    pub(crate) state: Vec<Entry<AnyState>>,
+pub(crate) struct StateListing {
+    pub(crate) state: Vec<LenientEntry<StateEntry>>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct AnyState {
+pub(crate) struct StateEntry {
     #[serde(rename = "type")]
     pub(crate) kind: String,
     pub(crate) state_key: String,

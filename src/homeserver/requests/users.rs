@@ -3,10 +3,10 @@
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 
-use super::{PathSegment, Secret};
+use super::{PathSegment, SecretField};
 use crate::homeserver::{
     UserEntry,
-    lenient::{Entry, count},
+    lenient::{LenientEntry, count},
 };
 
 endpoint!(list: GET "/_synapse/admin/v2/users" {
@@ -17,7 +17,7 @@ endpoint!(list: GET "/_synapse/admin/v2/users" {
     #[ruma_api(query)] locked: bool,
     #[ruma_api(query)] #[serde(skip_serializing_if = "Option::is_none")] admins: Option<bool>,
     #[ruma_api(query)] order_by: String,
-} -> Users);
+} -> UserListing);
 
 endpoint!(read: GET "/_synapse/admin/v2/users/{user}" {
     #[ruma_api(path)] user: PathSegment,
@@ -73,14 +73,14 @@ endpoint!(nonce: GET "/_synapse/admin/v1/register" {} -> Nonce);
 endpoint!(register_with_secret: POST "/_synapse/admin/v1/register" {
     nonce: String,
     username: String,
-    password: Secret,
+    password: SecretField,
     admin: bool,
-    mac: Secret,
+    mac: SecretField,
 } -> Registered);
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct Users {
-    pub(crate) users: Vec<Entry<UserEntry>>,
+pub(crate) struct UserListing {
+    pub(crate) users: Vec<LenientEntry<UserEntry>>,
     #[serde(default, deserialize_with = "count")]
     pub(crate) total: Option<u64>,
     #[serde(default, deserialize_with = "count")]
@@ -104,5 +104,5 @@ pub(crate) struct Nonce {
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Registered {
-    pub(crate) access_token: Secret,
+    pub(crate) access_token: SecretField,
 }

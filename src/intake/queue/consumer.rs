@@ -12,15 +12,15 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use super::deletes;
-use super::envelope::Ours;
+use super::envelope::Expected;
 use super::error::QueueError;
-use super::hand::Hand;
 use super::health::Health;
+use super::in_flight::InFlight;
 use super::seam::Confirmations;
 use super::sqs::{Queue, Received};
 use super::status::{Complaints, QueueStatus};
 use super::timing::{Pause, Timing};
-use super::work::{Bench, GIVE_BACK};
+use super::worker::{GIVE_BACK, Worker};
 
 /// As many messages as SQS gives at once.
 const BATCH: usize = 10;
@@ -42,7 +42,7 @@ pub struct Consumer<C> {
     /// Who takes what the messages say.
     pub confirmations: C,
     /// What a message must agree with.
-    pub ours: Ours,
+    pub expected: Expected,
     /// How many messages are worked on at once.
     pub concurrency: u16,
     /// How long SQS hides a message; extended while one is worked on.
@@ -61,13 +61,13 @@ impl<C: Confirmations> Consumer<C> {
         let deleting = tokio::spawn(deletes::run(self.queue.clone(), deletions));
         let cut = CancellationToken::new();
         let drain = self.timing.drain;
-        let bench = Arc::new(Bench {
+        let worker = Arc::new(Worker {
             queue: self.queue,
             confirmations: self.confirmations,
-            ours: self.ours,
+            expected: self.expected,
             timing: self.timing,
             hidden: self.visibility_timeout,
-            hand: Hand::new(self.status.clone()),
+            in_flight: InFlight::new(self.status.clone()),
             health: Health::new(self.status.clone()),
             status: self.status,
             refused: Cache::builder().max_capacity(REFUSED_AT_MOST).time_to_live(REFUSED_FOR).build(),
@@ -78,7 +78,7 @@ impl<C: Confirmations> Consumer<C> {
         });
         let tasks = TaskTracker::new();
         let mut poller = Poller {
-            bench: bench.clone(),
+            worker: worker.clone(),
             slots: Arc::new(Semaphore::new(usize::from(self.concurrency))),
             tasks: tasks.clone(),
             failing: Pause::new(self.timing.first_pause, self.timing.longest_poll_pause),
@@ -86,9 +86,9 @@ impl<C: Confirmations> Consumer<C> {
         };
         tokio::select! {
             () = poller.poll() => {}
-            () = watch_attributes(&bench) => {}
+            () = watch_attributes(&worker) => {}
         }
-        bench.closed.cancel();
+        worker.closed.cancel();
         tasks.close();
         if timeout(drain, tasks.wait()).await.is_err() {
             warn!(messages = tasks.len(), "messages that take too long are given back");
@@ -97,7 +97,7 @@ impl<C: Confirmations> Consumer<C> {
             let _ = timeout(GIVE_BACK, tasks.wait()).await;
         }
         // With the last sender gone the deletions end when they are through.
-        drop((poller, bench));
+        drop((poller, worker));
         if timeout(FLUSH, deleting).await.is_err() {
             warn!("the last deletions did not end in time; the messages come again");
         }
@@ -105,7 +105,7 @@ impl<C: Confirmations> Consumer<C> {
 }
 
 struct Poller<C> {
-    bench: Arc<Bench<C>>,
+    worker: Arc<Worker<C>>,
     slots: Arc<Semaphore>,
     tasks: TaskTracker,
     failing: Pause,
@@ -115,16 +115,16 @@ struct Poller<C> {
 impl<C: Confirmations> Poller<C> {
     /// Receives until the stop.
     async fn poll(&mut self) {
-        let stop = self.bench.stop.clone();
-        let timing = self.bench.timing;
+        let stop = self.worker.stop.clone();
+        let timing = self.worker.timing;
         let mut doubting = Pause::new(timing.first_pause, timing.longest_poll_pause);
         loop {
             // In trouble one message now and then is enough to see whether it lasts, or is only that of another message.
-            let most = if self.bench.health.is_troubled() { 1 } else { BATCH };
+            let most = if self.worker.health.is_troubled() { 1 } else { BATCH };
             if most == 1 {
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = self.bench.health.until_well() => continue,
+                    () = self.worker.health.until_well() => continue,
                     () = sleep(doubting.next()) => {}
                 }
             } else {
@@ -168,7 +168,7 @@ impl<C: Confirmations> Poller<C> {
     /// A long poll. When the stop comes it may still end by itself for a moment: a receive that is dropped may have got
     /// messages, which then stay hidden until their visibility ends. Nothing if it did not end.
     async fn receive(&self, most: usize) -> Option<Result<Vec<Received>, QueueError>> {
-        let Bench { queue, timing, hidden, stop, .. } = &*self.bench;
+        let Worker { queue, timing, hidden, stop, .. } = &*self.worker;
         let receive = queue.receive(most, timing.wait, *hidden);
         tokio::pin!(receive);
         tokio::select! {
@@ -183,25 +183,25 @@ impl<C: Confirmations> Poller<C> {
             info!("the queue answers again");
         }
         self.failing.reset();
-        self.bench.status.update(|status| {
+        self.worker.status.update(|status| {
             status.last_poll = Some(std::time::SystemTime::now());
             status.last_error = None;
         });
-        if self.bench.stop.is_cancelled() {
+        if self.worker.stop.is_cancelled() {
             debug!(messages = messages.len(), "messages that came with the stop are given back");
-            join_all(messages.iter().map(|message| self.bench.give_back(&message.handle, Duration::ZERO))).await;
+            join_all(messages.iter().map(|message| self.worker.give_back(&message.handle, Duration::ZERO))).await;
             return;
         }
         for message in messages {
             // One that is in hand already goes on there.
-            let Some(grip) = self.bench.hand.take(&message) else { continue };
-            let (bench, slot) = (self.bench.clone(), slots.pop());
+            let Some(guard) = self.worker.in_flight.take(&message) else { continue };
+            let (worker, slot) = (self.worker.clone(), slots.pop());
             self.tasks.spawn(async move {
-                bench.work(message, grip).await;
+                worker.work(message, guard).await;
                 drop(slot);
             });
         }
-        self.bench.hand.report();
+        self.worker.in_flight.report();
     }
 
     /// Says so, once for each reason, and how long to wait.
@@ -210,24 +210,24 @@ impl<C: Confirmations> Poller<C> {
         if self.complaints.is_new(&reason) {
             warn!(reason, "cannot receive from the queue; it is tried again");
         }
-        self.bench.status.update(|status| status.last_error = Some(reason));
-        self.bench.hand.report();
+        self.worker.status.update(|status| status.last_error = Some(reason));
+        self.worker.in_flight.report();
         let asked = if let QueueError::Throttled { retry, .. } = error { *retry } else { None };
-        self.failing.next().max(asked.unwrap_or_default().min(self.bench.timing.longest_poll_pause))
+        self.failing.next().max(asked.unwrap_or_default().min(self.worker.timing.longest_poll_pause))
     }
 }
 
 /// Learns whether there is a dead-letter queue, and learns it again now and then. What was learnt stands when asking fails.
-async fn watch_attributes<C>(bench: &Bench<C>) {
-    let mut pause = Pause::new(bench.timing.first_pause, bench.timing.attributes_interval);
+async fn watch_attributes<C>(worker: &Worker<C>) {
+    let mut pause = Pause::new(worker.timing.first_pause, worker.timing.attributes_interval);
     let mut complaints = Complaints::default();
     loop {
-        let wait = match bench.queue.has_dead_letter_queue().await {
+        let wait = match worker.queue.has_dead_letter_queue().await {
             Ok(has_one) => {
                 complaints.clear();
                 pause.reset();
-                bench.status.update(|status| status.has_dead_letter_queue = Some(has_one));
-                bench.timing.attributes_interval
+                worker.status.update(|status| status.has_dead_letter_queue = Some(has_one));
+                worker.timing.attributes_interval
             }
             Err(error) => {
                 let reason = error.chain();

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
-use super::hand::Grip;
+use super::in_flight::InFlightGuard;
 use super::sqs::{Deletion, Queue};
 
 /// As many as SQS deletes in one request.
@@ -20,7 +20,7 @@ const ATTEMPTS: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Deletes all that comes until the channel is closed and empty.
-pub(super) async fn run(queue: Queue, mut done: mpsc::Receiver<Grip>) {
+pub(super) async fn run(queue: Queue, mut done: mpsc::Receiver<InFlightGuard>) {
     while let Some(first) = done.recv().await {
         let mut batch = vec![first];
         let gather = async {
@@ -36,14 +36,14 @@ pub(super) async fn run(queue: Queue, mut done: mpsc::Receiver<Grip>) {
     }
 }
 
-async fn delete(queue: &Queue, mut batch: Vec<Grip>) {
+async fn delete(queue: &Queue, mut batch: Vec<InFlightGuard>) {
     let mut reason = "SQS does not say why".to_owned();
     for attempt in 0..ATTEMPTS {
         if attempt > 0 {
             sleep(FIRST_PAUSE * 2_u32.pow(attempt - 1)).await;
         }
         // Looked up at each attempt: a message may have come again meanwhile, and then only its new handle is good.
-        let handles: Vec<String> = batch.iter().map(Grip::handle).collect();
+        let handles: Vec<String> = batch.iter().map(InFlightGuard::handle).collect();
         let deletions = match queue.delete(&handles).await {
             Ok(deletions) => deletions,
             Err(error) => {
@@ -52,13 +52,13 @@ async fn delete(queue: &Queue, mut batch: Vec<Grip>) {
             }
         };
         let mut left = Vec::new();
-        for ((grip, handle), deletion) in batch.into_iter().zip(handles).zip(deletions) {
+        for ((guard, handle), deletion) in batch.into_iter().zip(handles).zip(deletions) {
             match deletion {
-                Deletion::Done => debug!(message.id = grip.id(), "deleted the message"),
-                Deletion::Refused if grip.handle() == handle => {
-                    debug!(message.id = grip.id(), "the message is not ours to delete any more; it comes again");
+                Deletion::Done => debug!(message.id = guard.id(), "deleted the message"),
+                Deletion::Refused if guard.handle() == handle => {
+                    debug!(message.id = guard.id(), "the message is not ours to delete any more; it comes again");
                 }
-                Deletion::Refused | Deletion::Failed => left.push(grip),
+                Deletion::Refused | Deletion::Failed => left.push(guard),
             }
         }
         batch = left;

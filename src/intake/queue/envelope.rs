@@ -22,7 +22,7 @@ const SHOWN_MAX_BYTES: usize = 64;
 
 /// What a message must agree with.
 #[derive(Clone, Debug)]
-pub struct Ours {
+pub struct Expected {
     /// The `environment` of the configuration.
     pub environment: String,
     /// The pool of `[cognito]`. Without one, a confirmation of any pool is taken.
@@ -52,7 +52,7 @@ pub struct Confirmation {
 }
 
 /// A confirmation, or why there is none.
-pub type Reading = Result<Confirmation, Refusal>;
+pub type ReadResult = Result<Confirmation, Refusal>;
 
 /// Why a message can never be worked on.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -66,15 +66,15 @@ pub enum Refusal {
     #[error("it has more than {MOST_ENVELOPES} envelopes")]
     TooDeep,
     #[error("SNS sent it as {0} and not as a Notification")]
-    NotANotification(Shown),
+    NotANotification(PlainName),
     #[error("it is meant for the environment {found}, and this one is \"{ours}\"")]
-    OtherEnvironment { found: Shown, ours: String },
+    OtherEnvironment { found: PlainName, ours: String },
     #[error("its trigger is {0}, which confirms nobody")]
-    NotAConfirmation(Shown),
+    NotAConfirmation(PlainName),
     #[error("its userPoolId is missing, or not the id of a user pool")]
     NoPool,
     #[error("it is of the user pool {found}, and cognito.user_pool_id is \"{ours}\"")]
-    OtherPool { found: Shown, ours: String },
+    OtherPool { found: PlainName, ours: String },
     #[error("it names no sub")]
     NoSubject,
     #[error("its sub is not text")]
@@ -85,15 +85,15 @@ pub enum Refusal {
 
 /// Text of a message that is fit to be shown: a short id or name in plain ASCII. Anything else is not even kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown(Option<String>);
+pub struct PlainName(Option<String>);
 
-impl Shown {
+impl PlainName {
     fn of(text: &str) -> Self {
         Self(is_plain(text).then(|| text.to_owned()))
     }
 }
 
-impl fmt::Display for Shown {
+impl fmt::Display for PlainName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Some(text) => write!(f, "\"{text}\""),
@@ -103,7 +103,7 @@ impl fmt::Display for Shown {
 }
 
 /// Reads the body of a message. `environment` is the message attribute of that name.
-pub fn read(body: &[u8], environment: Option<&str>, ours: &Ours) -> Reading {
+pub fn read(body: &[u8], environment: Option<&str>, ours: &Expected) -> ReadResult {
     if let Some(environment) = environment {
         agree(Some(environment), ours)?;
     }
@@ -112,7 +112,7 @@ pub fn read(body: &[u8], environment: Option<&str>, ours: &Ours) -> Reading {
 }
 
 /// Reads an event, or opens an envelope and reads on.
-fn open(text: &str, envelopes: usize, ours: &Ours) -> Reading {
+fn open(text: &str, envelopes: usize, ours: &Expected) -> ReadResult {
     let object = Object::read(text)?;
     for environment in [object.get("environment"), object.sns_attribute("environment")].into_iter().flatten() {
         agree(string(environment).as_deref(), ours)?;
@@ -123,7 +123,7 @@ fn open(text: &str, envelopes: usize, ours: &Ours) -> Reading {
     let inner = match (object.get("Type"), object.get("Message")) {
         (Some(kind), Some(message)) => match string(kind).as_deref() {
             Some("Notification") => message,
-            kind => return Err(Refusal::NotANotification(Shown::of(kind.unwrap_or_default()))),
+            kind => return Err(Refusal::NotANotification(PlainName::of(kind.unwrap_or_default()))),
         },
         _ => object.get("detail").or_else(|| object.get("requestPayload")).ok_or(Refusal::NoEnvelope)?,
     };
@@ -137,15 +137,15 @@ fn open(text: &str, envelopes: usize, ours: &Ours) -> Reading {
 
 /// Reads a PostConfirmation event:
 /// <https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-post-confirmation.html>.
-fn event<'a>(event: &Object<'a>, trigger: &RawValue, ours: &Ours) -> Reading {
+fn event<'a>(event: &Object<'a>, trigger: &RawValue, ours: &Expected) -> ReadResult {
     let trigger = match string(trigger).unwrap_or_default().as_ref() {
         "PostConfirmation_ConfirmSignUp" => Trigger::ConfirmSignUp,
         "PostConfirmation_ConfirmForgotPassword" => Trigger::ConfirmForgotPassword,
-        other => return Err(Refusal::NotAConfirmation(Shown::of(other))),
+        other => return Err(Refusal::NotAConfirmation(PlainName::of(other))),
     };
     let pool = event.get("userPoolId").and_then(string).filter(|pool| is_plain(pool)).ok_or(Refusal::NoPool)?;
     if let Some(ours) = ours.user_pool_id.as_ref().filter(|ours| **ours != pool) {
-        return Err(Refusal::OtherPool { found: Shown::of(&pool), ours: ours.clone() });
+        return Err(Refusal::OtherPool { found: PlainName::of(&pool), ours: ours.clone() });
     }
     let within = |outer: &Object<'a>, key: &str| Object::read(outer.get(key)?.get()).ok();
     let attributes = within(event, "request").and_then(|request| within(&request, "userAttributes"));
@@ -156,11 +156,11 @@ fn event<'a>(event: &Object<'a>, trigger: &RawValue, ours: &Ours) -> Reading {
 }
 
 /// `None` is an environment that is not even text.
-fn agree(found: Option<&str>, ours: &Ours) -> Result<(), Refusal> {
+fn agree(found: Option<&str>, ours: &Expected) -> Result<(), Refusal> {
     if found == Some(ours.environment.as_str()) {
         return Ok(());
     }
-    Err(Refusal::OtherEnvironment { found: Shown::of(found.unwrap_or_default()), ours: ours.environment.clone() })
+    Err(Refusal::OtherEnvironment { found: PlainName::of(found.unwrap_or_default()), ours: ours.environment.clone() })
 }
 
 /// No at sign, no dot and no space: neither an e-mail address nor much of a name can look like this.

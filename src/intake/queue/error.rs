@@ -6,7 +6,7 @@ use aws_sdk_sqs::config::http::HttpResponse;
 use aws_sdk_sqs::error::{BuildError, ProvideErrorMetadata, SdkError};
 use thiserror::Error;
 
-use crate::aws::{Fault, FaultKind};
+use crate::aws::{AwsFault, AwsFaultKind};
 
 /// The code of the protocol in use, and the one of the protocol before it, which is still sent along.
 const NO_SUCH_QUEUE: [&str; 2] = ["QueueDoesNotExist", "NonExistentQueue"];
@@ -15,23 +15,23 @@ const NO_SUCH_QUEUE: [&str; 2] = ["QueueDoesNotExist", "NonExistentQueue"];
 #[derive(Clone, Debug, Error)]
 pub enum QueueError {
     #[error("the queue cannot be reached; its messages wait there")]
-    Unreachable(#[source] Fault),
+    Unreachable(#[source] AwsFault),
     #[error("the queue asks for fewer requests")]
     Throttled {
         /// How long to wait at least, if it said so.
         retry: Option<Duration>,
         #[source]
-        fault: Fault,
+        fault: AwsFault,
     },
     #[error("there is no queue at queue.url; mend the URL, or create the queue")]
-    NoSuchQueue(#[source] Fault),
+    NoSuchQueue(#[source] AwsFault),
     #[error(
         "there are no AWS credentials, or they may not use the queue; give the role of the service sqs:ReceiveMessage, sqs:DeleteMessage, \
          sqs:ChangeMessageVisibility, sqs:GetQueueAttributes and sqs:GetQueueUrl on it"
     )]
-    Credentials(#[source] Fault),
+    Credentials(#[source] AwsFault),
     #[error("the queue refuses the request; see the code in the cause")]
-    Other(#[source] Fault),
+    Other(#[source] AwsFault),
     #[error("a request to the queue cannot be made")]
     Unusable(#[source] std::sync::Arc<BuildError>),
 }
@@ -58,13 +58,13 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
     fn from(error: SdkError<E, HttpResponse>) -> Self {
-        let fault = Fault::from(error);
+        let fault = AwsFault::from(error);
         match fault.kind {
-            FaultKind::Unreachable => Self::Unreachable(fault),
-            FaultKind::Throttled(retry) => Self::Throttled { retry, fault },
-            FaultKind::Credentials => Self::Credentials(fault),
-            FaultKind::Refused if NO_SUCH_QUEUE.contains(&fault.code()) => Self::NoSuchQueue(fault),
-            FaultKind::Refused => Self::Other(fault),
+            AwsFaultKind::Unreachable => Self::Unreachable(fault),
+            AwsFaultKind::Throttled(retry) => Self::Throttled { retry, fault },
+            AwsFaultKind::Credentials => Self::Credentials(fault),
+            AwsFaultKind::Refused if NO_SUCH_QUEUE.contains(&fault.code()) => Self::NoSuchQueue(fault),
+            AwsFaultKind::Refused => Self::Other(fault),
         }
     }
 }

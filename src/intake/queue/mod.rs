@@ -5,9 +5,9 @@
 //!
 //! **What never burns.** SQS counts receives, and moves a message to the dead-letter queue after some five of them. So in
 //! trouble on our side (the database or the pool is gone) a message is not given back to be received again: it is kept in
-//! hand, hidden by the heartbeat, and tried again there. Receives go on ever more rarely, one message each, and stop when
-//! every slot holds a message. An outage of an hour costs each message in hand one receive, and those in the queue none.
-//! A restart in the middle of it costs those in hand one more. The price: a replica that alone is cut off keeps up to
+//! flight, hidden by the heartbeat, and tried again there. Receives go on ever more rarely, one message each, and stop when
+//! every slot holds a message. An outage of an hour costs each message in flight one receive, and those in the queue none.
+//! A restart in the middle of it costs those in flight one more. The price: a replica that alone is cut off keeps up to
 //! `concurrency` messages for as long as it lives. A message that fails while others succeed has a trouble of its own; that
 //! one is given back with growing delays, and ends in the dead-letter queue.
 //!
@@ -18,20 +18,20 @@ mod consumer;
 mod deletes;
 pub mod envelope;
 mod error;
-mod hand;
 mod health;
+mod in_flight;
 mod region;
 mod seam;
 mod sqs;
 mod status;
 mod timing;
-mod work;
+mod worker;
 
 pub use consumer::Consumer;
-pub use envelope::{Confirmation, Ours, Reading, Refusal, Trigger};
+pub use envelope::{Confirmation, Expected, ReadResult, Refusal, Trigger};
 pub use error::QueueError;
 pub use region::region_in;
-pub use seam::{Answer, Confirmations, MessageRef};
+pub use seam::{ConfirmOutcome, Confirmations, MessageRef};
 pub use sqs::Queue;
 pub use status::{QueueSnapshot, QueueStatus, describe_metrics};
 pub use timing::Timing;

@@ -13,7 +13,7 @@ pub struct MessageRef {
 
 /// What became of a confirmation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum ConfirmOutcome {
     /// It is durable, or was before: the message is done with.
     Recorded,
     /// It can never be taken, for this reason. No e-mail address may be in it.
@@ -27,8 +27,9 @@ pub enum Answer {
 /// Takes what the messages say. Every call may be repeated, also after it succeeded, and must then change nothing.
 pub trait Confirmations: Send + Sync + 'static {
     /// Checks a confirmation with the pool and makes it durable. Answers within a few seconds: who waits longer answers
-    /// [`Answer::Trouble`].
-    fn confirm(&self, confirmation: &Confirmation, message: &MessageRef) -> impl Future<Output = Answer> + Send;
+    /// [`ConfirmOutcome::Trouble`].
+    fn confirm(&self, confirmation: &Confirmation, message: &MessageRef)
+    -> impl Future<Output = ConfirmOutcome> + Send;
 
     /// Makes durable that a message was refused, and why. `Err` describes the trouble; the message is then kept.
     fn refuse(&self, message: &MessageRef, reason: &str) -> impl Future<Output = Result<(), String>> + Send;

@@ -178,11 +178,11 @@ impl DeadLetterQueue {
     /// Of `{"deadLetterTargetArn":"arn:aws:sqs:REGION:ACCOUNT:NAME","maxReceiveCount":5}`.
     fn read(policy: &str) -> Option<Self> {
         #[derive(Deserialize)]
-        struct Policy {
+        struct RedrivePolicy {
             #[serde(rename = "deadLetterTargetArn")]
             arn: String,
         }
-        let policy: Policy = serde_json::from_str(policy).ok()?;
+        let policy: RedrivePolicy = serde_json::from_str(policy).ok()?;
         let mut parts = policy.arn.rsplit(':').map(str::to_owned);
         let (name, account) = (parts.next()?, parts.next()?);
         Some(Self { name, account })

@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 
+use super::seam::ConfirmOutcome;
+
 const MESSAGES: &str = "provisioner_queue_messages_total";
 const AGE: &str = "provisioner_queue_age_seconds";
 
@@ -18,25 +20,15 @@ pub fn describe_metrics() {
     describe_gauge!(AGE, "Age of the oldest message being worked on; 0 when there is none");
 }
 
-/// What became of a message at one receive.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Outcome {
-    Recorded,
-    Refused,
-    Absent,
-    Trouble,
-}
-
-impl Outcome {
-    pub(super) fn count(self) {
-        let outcome = match self {
-            Self::Recorded => "recorded",
-            Self::Refused => "refused",
-            Self::Absent => "absent",
-            Self::Trouble => "trouble",
-        };
-        counter!(MESSAGES, "outcome" => outcome).increment(1);
-    }
+/// Counts what became of a message at one receive.
+pub(super) fn count(outcome: &ConfirmOutcome) {
+    let outcome = match outcome {
+        ConfirmOutcome::Recorded => "recorded",
+        ConfirmOutcome::Refused(_) => "refused",
+        ConfirmOutcome::Absent => "absent",
+        ConfirmOutcome::Trouble(_) => "trouble",
+    };
+    counter!(MESSAGES, "outcome" => outcome).increment(1);
 }
 
 /// How the consumer fares, as others may see it. Cheap to clone.
@@ -57,7 +49,7 @@ pub struct QueueSnapshot {
     /// Age of the oldest message in hand; zero when there is none.
     pub oldest: Duration,
     /// Messages in hand.
-    pub in_hand: usize,
+    pub in_flight: usize,
 }
 
 impl QueueStatus {
@@ -70,9 +62,9 @@ impl QueueStatus {
         change(&mut self.lock());
     }
 
-    pub(super) fn in_hand(&self, in_hand: usize, oldest: Duration) {
+    pub(super) fn in_flight(&self, in_flight: usize, oldest: Duration) {
         gauge!(AGE).set(oldest.as_secs_f64());
-        self.update(|status| (status.in_hand, status.oldest) = (in_hand, oldest));
+        self.update(|status| (status.in_flight, status.oldest) = (in_flight, oldest));
     }
 
     fn lock(&self) -> MutexGuard<'_, QueueSnapshot> {

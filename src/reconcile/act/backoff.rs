@@ -11,7 +11,7 @@ const FIRST: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_secs(600);
 
 #[derive(Clone, Copy, Debug)]
-struct Failure {
+struct FailedTries {
     times: u32,
     until: Instant,
 }
@@ -19,7 +19,7 @@ struct Failure {
 /// What failed, how often, and when it may be tried again.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
-    failures: HashMap<ChangeKey, Failure>,
+    failures: HashMap<ChangeKey, FailedTries>,
 }
 
 impl Backoff {
@@ -30,7 +30,7 @@ impl Backoff {
 
     /// Records a failure. `at_least` is what the homeserver asked for.
     pub(crate) fn failed(&mut self, change: &Change, now: Instant, at_least: Option<Duration>) {
-        let failure = self.failures.entry(change.key()).or_insert(Failure { times: 0, until: now });
+        let failure = self.failures.entry(change.key()).or_insert(FailedTries { times: 0, until: now });
         let delay = delay(failure.times).max(at_least.unwrap_or_default());
         failure.times += 1;
         failure.until = now + delay;

@@ -17,11 +17,11 @@ use provisioner_policy::{Action, Change, Closed, RoomIx, UserIx, World};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::homeserver::{AccountCreation, CallError, Homeserver, Outcome as CallOutcome};
+use crate::homeserver::{AccountCreation, CallError, Homeserver, WriteOutcome};
 use crate::reconcile::act::creations::{Creation, Creations};
 use crate::reconcile::act::state_writes::Written;
 use crate::reconcile::brakes::approval::Approval;
-use crate::store::{Entry, Line, Origin, Outcome, PassId, Store};
+use crate::store::{AccountOrigin, LedgerEntry, LedgerLine, LedgerOutcome, PassId, Store};
 
 /// How long a slice starts new work before the next one plans again from fresh state. A change waits no longer than this
 /// and a call behind any amount of other work, and so does a request to stop.
@@ -62,16 +62,16 @@ pub(crate) struct Executor<'a> {
     pub(crate) pass: PassId,
     pub(crate) approval: &'a Approval,
     /// Where accounts that are made came from, with their display names.
-    pub(crate) origins: HashMap<UserIx, Origin>,
+    pub(crate) origins: HashMap<UserIx, AccountOrigin>,
     /// Cancelled: nothing new is started.
     pub(crate) stop: &'a CancellationToken,
 }
 
 /// An action with its place in the ledger.
-struct Task<'a> {
+struct Attempt<'a> {
     index: usize,
     action: &'a Action,
-    entry: Entry,
+    entry: LedgerEntry,
 }
 
 impl Executor<'_> {
@@ -84,7 +84,7 @@ impl Executor<'_> {
                 None => accounts.push(index),
             }
         }
-        let task = |index: usize| {
+        let attempt = |index: usize| {
             let seq = first_seq + i32::try_from(index).expect("a pass has fewer than 2^31 actions");
             let mut entry = entry(self.world, due[index], seq);
             if let Some(approver) = self.approval.by(due[index]) {
@@ -95,7 +95,7 @@ impl Executor<'_> {
             {
                 entry.cause = format!("{}; {}", origin.words(), entry.cause);
             }
-            Task { index, action: due[index], entry }
+            Attempt { index, action: due[index], entry }
         };
         let lanes = Lanes {
             until: Instant::now() + SLICE,
@@ -103,8 +103,8 @@ impl Executor<'_> {
             creations: Creations::awaiting(accounts.iter().filter_map(|index| opens_account(&due[*index].change))),
         };
         let rooms = rooms.iter().filter(|lane| !lane.is_empty());
-        let room_lanes = rooms.map(|lane| self.lane(lane, 1, &task, &lanes));
-        let account_lane = self.account_lane(&accounts, &task, &lanes);
+        let room_lanes = rooms.map(|lane| self.lane(lane, 1, &attempt, &lanes));
+        let account_lane = self.account_lane(&accounts, &attempt, &lanes);
         let (of_accounts, of_rooms) = join(account_lane, join_all(room_lanes)).await;
         let mut tried = of_accounts?;
         for lane in of_rooms {
@@ -116,12 +116,12 @@ impl Executor<'_> {
     async fn account_lane<'a>(
         &self,
         lane: &[usize],
-        task: &impl Fn(usize) -> Task<'a>,
+        attempt: &impl Fn(usize) -> Attempt<'a>,
         lanes: &Lanes,
     ) -> sqlx::Result<Vec<(usize, Tried)>> {
         // Whatever ends this lane, those who wait for its accounts are told.
         let _closed = lanes.creations.close_at_the_end();
-        self.lane(lane, ACCOUNTS_AT_ONCE, task, lanes).await
+        self.lane(lane, ACCOUNTS_AT_ONCE, attempt, lanes).await
     }
 
     /// Words for the ledger are made for what a slice comes to, not for all that is due.
@@ -129,7 +129,7 @@ impl Executor<'_> {
         &self,
         lane: &[usize],
         at_once: usize,
-        task: &impl Fn(usize) -> Task<'a>,
+        attempt: &impl Fn(usize) -> Attempt<'a>,
         lanes: &Lanes,
     ) -> sqlx::Result<Vec<(usize, Tried)>> {
         let (mut tried, mut ended) = (Vec::new(), Vec::new());
@@ -137,14 +137,14 @@ impl Executor<'_> {
             if !lanes.go_on(self.stop) {
                 break;
             }
-            let chunk: Vec<Task<'_>> = chunk.iter().map(|index| task(*index)).collect();
+            let chunk: Vec<Attempt<'_>> = chunk.iter().map(|index| attempt(*index)).collect();
             // Synapse waits for it: one statement says how the last ones ended and that these begin.
             self.note(&ended, &chunk).await?;
-            tried.extend(ended.drain(..).map(|(task, tried): (Task<'_>, Tried)| (task.index, tried)));
+            tried.extend(ended.drain(..).map(|(attempt, tried): (Attempt<'_>, Tried)| (attempt.index, tried)));
             let outcomes: Vec<Tried> = stream::iter(&chunk)
-                .map(|task| async {
+                .map(|attempt| async {
                     if lanes.go_on_within_chunk(self.stop) {
-                        self.try_one(task.action, lanes).await
+                        self.try_one(attempt.action, lanes).await
                     } else {
                         Tried::Left
                     }
@@ -155,7 +155,7 @@ impl Executor<'_> {
             ended.extend(chunk.into_iter().zip(outcomes));
         }
         self.note(&ended, &[]).await?;
-        tried.extend(ended.into_iter().map(|(task, tried)| (task.index, tried)));
+        tried.extend(ended.into_iter().map(|(attempt, tried)| (attempt.index, tried)));
         Ok(tried)
     }
 
@@ -205,8 +205,8 @@ impl Executor<'_> {
             &Change::CreateAccount { user } => {
                 let name = self.origins.get(&user).and_then(|origin| origin.display_name.as_deref());
                 self.homeserver.create_account(&mxid(user), name).await.map(|creation| match creation {
-                    AccountCreation::Created => CallOutcome::Done,
-                    AccountCreation::Existed(_) => CallOutcome::AlreadySo,
+                    AccountCreation::Created => WriteOutcome::Done,
+                    AccountCreation::Existed(_) => WriteOutcome::AlreadySo,
                 })
             }
             &Change::RestoreAccount { user, before: Closed::Locked } => self.homeserver.lock(&mxid(user), false).await,
@@ -221,10 +221,10 @@ impl Executor<'_> {
             }
             &Change::DeactivateAccount { user } => self.homeserver.deactivate(&mxid(user)).await,
             &Change::GrantServerAdmin { user } => {
-                self.homeserver.set_admin(&mxid(user), true).await.map(|()| CallOutcome::Done)
+                self.homeserver.set_admin(&mxid(user), true).await.map(|()| WriteOutcome::Done)
             }
             &Change::RevokeServerAdmin { user } => {
-                self.homeserver.set_admin(&mxid(user), false).await.map(|()| CallOutcome::Done)
+                self.homeserver.set_admin(&mxid(user), false).await.map(|()| WriteOutcome::Done)
             }
             &Change::Join { room, user, .. } => self.homeserver.join(id(room), &mxid(user)).await,
             &Change::Remove { room, user, .. } => {
@@ -239,51 +239,59 @@ impl Executor<'_> {
             }
         };
         outcome.map(|outcome| match outcome {
-            CallOutcome::Done => Tried::Done,
-            CallOutcome::AlreadySo => Tried::AlreadySo,
+            WriteOutcome::Done => Tried::Done,
+            WriteOutcome::AlreadySo => Tried::AlreadySo,
         })
     }
 
     /// Writes into the ledger how these ended and that those begin.
-    async fn note(&self, ended: &[(Task<'_>, Tried)], begun: &[Task<'_>]) -> sqlx::Result<()> {
-        for task in begun {
-            self.before_call(&task.action.change).await?;
+    async fn note(&self, ended: &[(Attempt<'_>, Tried)], begun: &[Attempt<'_>]) -> sqlx::Result<()> {
+        for attempt in begun {
+            self.before_call(&attempt.action.change).await?;
         }
-        let mut lines: Vec<Line<'_>> = ended.iter().map(|(task, tried)| line(task, tried)).collect();
-        for ((task, _), line) in ended.iter().zip(&lines) {
-            tell(task, line);
+        let mut lines: Vec<LedgerLine<'_>> = ended.iter().map(|(attempt, tried)| line(attempt, tried)).collect();
+        for ((attempt, _), line) in ended.iter().zip(&lines) {
+            tell(attempt, line);
         }
-        lines.extend(begun.iter().map(|task| Line { entry: &task.entry, outcome: Outcome::Started, detail: None }));
+        lines.extend(begun.iter().map(|attempt| LedgerLine {
+            entry: &attempt.entry,
+            outcome: LedgerOutcome::Started,
+            detail: None,
+        }));
         self.store.append_ledger(self.pass, &lines).await
     }
 }
 
 /// Counts an ended attempt, and says so when it failed.
-fn tell(task: &Task<'_>, line: &Line<'_>) {
+fn tell(attempt: &Attempt<'_>, line: &LedgerLine<'_>) {
     metrics::counter!(
         "provisioner_actions_total",
-        "kind" => task.entry.kind, "mode" => task.entry.mode, "outcome" => line.outcome.as_str()
+        "kind" => attempt.entry.kind, "mode" => attempt.entry.mode, "outcome" => line.outcome.as_str()
     )
     .increment(1);
-    if line.outcome == Outcome::Failed {
-        let (user, room) = (task.entry.user_id.as_deref(), task.entry.room_key.as_deref());
+    if line.outcome == LedgerOutcome::Failed {
+        let (user, room) = (attempt.entry.user_id.as_deref(), attempt.entry.room_key.as_deref());
         let why = line.detail.as_deref().unwrap_or("");
-        warn!(user.id = user, room.key = room, "{} failed: {why}", task.entry.kind);
+        warn!(user.id = user, room.key = room, "{} failed: {why}", attempt.entry.kind);
     }
 }
 
-fn line<'a>(task: &'a Task<'_>, tried: &Tried) -> Line<'a> {
+fn line<'a>(attempt: &'a Attempt<'_>, tried: &Tried) -> LedgerLine<'a> {
     let (outcome, detail) = match tried {
-        Tried::Done => (Outcome::Done, None),
-        Tried::Wrote(written) => (Outcome::Done, Some(format!("event {}", written.event_id))),
-        Tried::AlreadySo => (Outcome::AlreadySo, None),
-        Tried::Failed(error) => (Outcome::Failed, Some(error.to_string())),
-        Tried::Refused(why) => (Outcome::Failed, Some(why.clone())),
-        Tried::Outdated => (Outcome::Left, Some("not sent: somebody changed it meanwhile; planned anew".to_owned())),
-        Tried::NoAccount => (Outcome::Failed, Some("the account could not be made, see its own line".to_owned())),
-        Tried::Left => (Outcome::Left, Some("not tried: the pass was stopped, or Synapse was unreachable".to_owned())),
+        Tried::Done => (LedgerOutcome::Done, None),
+        Tried::Wrote(written) => (LedgerOutcome::Done, Some(format!("event {}", written.event_id))),
+        Tried::AlreadySo => (LedgerOutcome::AlreadySo, None),
+        Tried::Failed(error) => (LedgerOutcome::Failed, Some(error.to_string())),
+        Tried::Refused(why) => (LedgerOutcome::Failed, Some(why.clone())),
+        Tried::Outdated => {
+            (LedgerOutcome::Left, Some("not sent: somebody changed it meanwhile; planned anew".to_owned()))
+        }
+        Tried::NoAccount => (LedgerOutcome::Failed, Some("the account could not be made, see its own line".to_owned())),
+        Tried::Left => {
+            (LedgerOutcome::Left, Some("not tried: the pass was stopped, or Synapse was unreachable".to_owned()))
+        }
     };
-    Line { entry: &task.entry, outcome, detail }
+    LedgerLine { entry: &attempt.entry, outcome, detail }
 }
 
 /// Whose account the change makes usable: their joins, and the admin flag, wait for it.
@@ -295,10 +303,10 @@ fn opens_account(change: &Change) -> Option<UserIx> {
 }
 
 /// The ledger's words for an action.
-pub(crate) fn entry(world: &World, action: &Action, seq: i32) -> Entry {
+pub(crate) fn entry(world: &World, action: &Action, seq: i32) -> LedgerEntry {
     let room = action.change.room();
     let (before, after) = action.change.before_and_after(world);
-    Entry {
+    LedgerEntry {
         seq,
         kind: action.change.kind().as_str(),
         user_id: action.change.user().map(|user| world.users.mxid(user)),

@@ -11,11 +11,11 @@ use crate::reconcile::act::entry;
 use crate::reconcile::brakes::fights::WINDOW;
 use crate::reconcile::brakes::reverter;
 use crate::reconcile::reconciler::Reconciler;
-use crate::store::{Entry, Line, Outcome, PassId, Store};
+use crate::store::{LedgerEntry, LedgerLine, LedgerOutcome, PassId, Store};
 
 /// A change that is no longer repeated, to be written to the ledger.
 pub(crate) struct Stopped {
-    entry: Entry,
+    entry: LedgerEntry,
     detail: String,
 }
 
@@ -37,7 +37,7 @@ impl Reconciler {
     /// What became a fight since the last pass: a person must act. Answers with the lines for the ledger.
     pub(crate) async fn stopped(&mut self, plan: &Plan) -> Result<Vec<Stopped>> {
         let mut stopped = Vec::new();
-        for action in &plan.undone {
+        for action in &plan.fought_over {
             let Some(key) = action.change.counted().into_iter().next() else { continue };
             if !self.fights.told.insert(key) {
                 continue;
@@ -52,7 +52,7 @@ impl Reconciler {
                 "{} is no longer repeated: {detail}",
                 entry.kind
             );
-            stopped.push(Stopped { entry: Entry { taken: 0, ..entry }, detail });
+            stopped.push(Stopped { entry: LedgerEntry { taken: 0, ..entry }, detail });
         }
         Ok(stopped)
     }
@@ -71,13 +71,13 @@ pub(crate) async fn write(store: &Store, pass: PassId, seq: &mut i32, mut stoppe
         *seq += 1;
         metrics::counter!(
             "provisioner_actions_total",
-            "kind" => one.entry.kind, "mode" => one.entry.mode, "outcome" => Outcome::Held.as_str()
+            "kind" => one.entry.kind, "mode" => one.entry.mode, "outcome" => LedgerOutcome::Held.as_str()
         )
         .increment(1);
     }
-    let lines: Vec<Line<'_>> = stopped
+    let lines: Vec<LedgerLine<'_>> = stopped
         .iter()
-        .map(|one| Line { entry: &one.entry, outcome: Outcome::Held, detail: Some(one.detail.clone()) })
+        .map(|one| LedgerLine { entry: &one.entry, outcome: LedgerOutcome::Held, detail: Some(one.detail.clone()) })
         .collect();
     store.append_ledger(pass, &lines).await.context("write what is no longer repeated to the ledger")
 }

@@ -9,7 +9,7 @@ use chrono::Utc;
 use provisioner_policy::{Change, ChangeKey, Fight, Kind, Plan, RoomIx, Setting, World};
 use serde_json::Value;
 
-use crate::store::Lately;
+use crate::store::RecentAction;
 
 /// Done so often within [`WINDOW`], a change is not done again when it is undone once more.
 const MOST: usize = 5;
@@ -35,7 +35,7 @@ pub(crate) struct Fights {
 
 impl Fights {
     /// Takes over what earlier processes did.
-    pub(crate) fn inherit(&mut self, world: &mut World, lines: Vec<Lately>, now: Instant) {
+    pub(crate) fn inherit(&mut self, world: &mut World, lines: Vec<RecentAction>, now: Instant) {
         self.read = true;
         for line in lines {
             let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.as_str() == line.kind) else { continue };

@@ -10,7 +10,7 @@ use crate::reconcile::brakes::fights::WINDOW;
 use crate::store::Store;
 
 #[derive(Deserialize)]
-struct Pushed {
+struct SentEvent {
     sender: String,
     #[serde(default)]
     state_key: Option<String>,
@@ -26,7 +26,7 @@ pub(crate) async fn find(store: &Store, world: &World, key: &ChangeKey) -> Resul
     let user = key.user.filter(|_| key.kind.class() != Class::PowerLevels).map(|user| world.users.mxid(user));
     let foreign = events
         .iter()
-        .filter_map(|event| serde_json::from_str::<Pushed>(event).ok())
+        .filter_map(|event| serde_json::from_str::<SentEvent>(event).ok())
         .filter(|event| event.sender != world.policy.bot && (user.is_none() || event.state_key == user));
     let mut senders: BTreeMap<String, usize> = BTreeMap::new();
     foreign.for_each(|event| *senders.entry(event.sender).or_default() += 1);

@@ -4,20 +4,20 @@
 use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context, Result};
-use provisioner_policy::{Action, ChangeKey, Kind, Mode, Plan, RoomIx, Standing, UserIx, World};
+use provisioner_policy::{Action, ChangeKey, Kind, Mode, Plan, RoomIx, RoomStatus, UserIx, World};
 
 use crate::reconcile::act::entry;
-use crate::store::{Digest, Entry, Line, Outcome, PassId, Store};
+use crate::store::{Digest, LedgerEntry, LedgerLine, LedgerOutcome, PassId, Store};
 
 /// Ledger lines a statement. Postgres takes many more; this keeps one statement small.
 const BATCH: usize = 1000;
 
-type Key = (ChangeKey, Mode);
+type WithheldKey = (ChangeKey, Mode);
 
 /// Withheld changes that have their line already.
 #[derive(Debug, Default)]
 pub(crate) struct Withheld {
-    written: HashMap<Key, Digest>,
+    written: HashMap<WithheldKey, Digest>,
     /// Those of an earlier process that no plan of this one has named yet; not read where `None`.
     inherited: Option<HashSet<Digest>>,
     /// How the last plan was compared, where one was.
@@ -25,20 +25,20 @@ pub(crate) struct Withheld {
 }
 
 /// What changed since the last pass.
-pub(crate) struct Changes {
+pub(crate) struct WithheldDiff {
     begun: Vec<Begun>,
     /// No longer withheld.
     ended: Vec<Digest>,
 }
 
 struct Begun {
-    entry: Entry,
-    outcome: Outcome,
+    entry: LedgerEntry,
+    outcome: LedgerOutcome,
     detail: Option<String>,
     digest: Digest,
 }
 
-impl Changes {
+impl WithheldDiff {
     /// Whether there are lines to write.
     pub(crate) fn has_lines(&self) -> bool {
         !self.begun.is_empty()
@@ -55,9 +55,9 @@ impl Withheld {
         plan: &Plan,
         whole: bool,
         is_known: bool,
-    ) -> Result<Changes> {
+    ) -> Result<WithheldDiff> {
         if is_known && self.compared_whole == Some(whole) {
-            return Ok(Changes { begun: Vec::new(), ended: Vec::new() });
+            return Ok(WithheldDiff { begun: Vec::new(), ended: Vec::new() });
         }
         self.compared_whole = Some(whole);
         let inherited = match &mut self.inherited {
@@ -80,7 +80,7 @@ impl Withheld {
         }
         let mut ended = Vec::new();
         if whole && known < self.written.len() {
-            let there = Seen::of(world, plan);
+            let there = PlanCoverage::of(world, plan);
             self.written.retain(|key, digest| {
                 let stays = there.still(key);
                 if !stays {
@@ -89,16 +89,16 @@ impl Withheld {
                 stays
             });
         }
-        if whole && !inherited.is_empty() && Seen::of(world, plan).all {
+        if whole && !inherited.is_empty() && PlanCoverage::of(world, plan).all {
             ended.extend(inherited.drain());
         }
-        Ok(Changes { begun, ended })
+        Ok(WithheldDiff { begun, ended })
     }
 }
 
 /// What a plan speaks of, and what it could not.
-struct Seen {
-    withheld: HashSet<Key>,
+struct PlanCoverage {
+    withheld: HashSet<WithheldKey>,
     blocked: HashSet<(Kind, Option<RoomIx>, Option<UserIx>)>,
     unread: HashSet<RoomIx>,
     accounts_listed: bool,
@@ -106,14 +106,14 @@ struct Seen {
     all: bool,
 }
 
-impl Seen {
+impl PlanCoverage {
     fn of(world: &World, plan: &Plan) -> Self {
         let withheld = plan.actions.iter().filter(|action| !action.is_due());
         let unread: HashSet<RoomIx> =
-            plan.idle_rooms.iter().copied().filter(|room| world.room(*room).standing != Standing::Ready).collect();
+            plan.idle_rooms.iter().copied().filter(|room| world.room(*room).status != RoomStatus::Ready).collect();
         let accounts_listed = world.mirror.accounts_listed;
         let blocked = plan.blocked.iter().map(|one| (one.kind, one.room, Some(one.user)));
-        let undone = plan.undone.iter().map(|one| (one.change.kind(), one.change.room(), one.change.user()));
+        let undone = plan.fought_over.iter().map(|one| (one.change.kind(), one.change.room(), one.change.user()));
         Self {
             withheld: withheld.map(|action| (action.change.key(), action.mode)).collect(),
             blocked: blocked.chain(undone).collect(),
@@ -124,7 +124,7 @@ impl Seen {
     }
 
     /// Whether the change is withheld still, or would be if what is in its way were not.
-    fn still(&self, key: &Key) -> bool {
+    fn still(&self, key: &WithheldKey) -> bool {
         let ChangeKey { kind, room, user, .. } = key.0;
         self.withheld.contains(key)
             || self.blocked.contains(&(kind, room, user))
@@ -133,13 +133,13 @@ impl Seen {
 }
 
 fn begin(world: &World, action: &Action, digest: Digest) -> Begun {
-    let outcome = if action.mode == Mode::Observe { Outcome::Observed } else { Outcome::Held };
+    let outcome = if action.mode == Mode::Observe { LedgerOutcome::Observed } else { LedgerOutcome::Held };
     let detail = action.held.map(|hold| hold.text(world));
     Begun { entry: entry(world, action, 0), outcome, detail, digest }
 }
 
 /// Writes what changed, and counts it. `seq` numbers the lines within the pass.
-pub(crate) async fn write(store: &Store, pass: PassId, seq: &mut i32, mut changes: Changes) -> Result<()> {
+pub(crate) async fn write(store: &Store, pass: PassId, seq: &mut i32, mut changes: WithheldDiff) -> Result<()> {
     for one in &mut changes.begun {
         one.entry.seq = *seq;
         *seq += 1;
@@ -150,9 +150,9 @@ pub(crate) async fn write(store: &Store, pass: PassId, seq: &mut i32, mut change
         .increment(1);
     }
     for batch in changes.begun.chunks(BATCH) {
-        let lines: Vec<Line<'_>> = batch
+        let lines: Vec<LedgerLine<'_>> = batch
             .iter()
-            .map(|one| Line { entry: &one.entry, outcome: one.outcome, detail: one.detail.clone() })
+            .map(|one| LedgerLine { entry: &one.entry, outcome: one.outcome, detail: one.detail.clone() })
             .collect();
         let digests: Vec<Digest> = batch.iter().map(|one| one.digest).collect();
         store.append_withheld(pass, &lines, &digests).await.context("write withheld actions to the ledger")?;
@@ -161,7 +161,7 @@ pub(crate) async fn write(store: &Store, pass: PassId, seq: &mut i32, mut change
 }
 
 /// Forgets what is no longer withheld.
-pub(crate) async fn forget(store: &Store, changes: &Changes) -> Result<()> {
+pub(crate) async fn forget(store: &Store, changes: &WithheldDiff) -> Result<()> {
     if !changes.ended.is_empty() {
         store.forget_withheld(&changes.ended).await.context("forget what is no longer withheld")?;
     }

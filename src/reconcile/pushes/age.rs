@@ -24,11 +24,11 @@ pub(crate) enum Age {
 
 /// The last reading of each room.
 #[derive(Debug, Default)]
-pub(crate) struct Readings {
+pub(crate) struct ReadTimes {
     spans: HashMap<RoomIx, (DateTime<Utc>, DateTime<Utc>)>,
 }
 
-impl Readings {
+impl ReadTimes {
     /// The room was read between these two times.
     pub(crate) fn read(&mut self, room: RoomIx, began: DateTime<Utc>, ended: DateTime<Utc>) {
         self.spans.insert(room, (began, ended));
@@ -63,14 +63,14 @@ mod tests {
     fn a_push_is_judged_by_when_it_happened_and_not_by_when_it_came() {
         let (_, room) = world();
         let at = |seconds: i64| DateTime::from_timestamp(1_000_000 + seconds, 0).unwrap();
-        let mut readings = Readings::default();
-        assert_eq!(readings.age(room, at(0), Some(0)), Age::Unclear);
-        readings.read(room, at(100), at(101));
-        assert_eq!(readings.age(room, at(500), Some(401_000)), Age::Known);
-        assert_eq!(readings.age(room, at(500), Some(399_500)), Age::Unclear);
-        assert_eq!(readings.age(room, at(102), Some(1)), Age::Unclear);
-        assert_eq!(readings.age(room, at(500), Some(10)), Age::News);
-        assert_eq!(readings.age(room, at(500), None), Age::Unclear);
-        assert_eq!(readings.age(room, at(500), Some(i64::MIN)), Age::Unclear);
+        let mut times = ReadTimes::default();
+        assert_eq!(times.age(room, at(0), Some(0)), Age::Unclear);
+        times.read(room, at(100), at(101));
+        assert_eq!(times.age(room, at(500), Some(401_000)), Age::Known);
+        assert_eq!(times.age(room, at(500), Some(399_500)), Age::Unclear);
+        assert_eq!(times.age(room, at(102), Some(1)), Age::Unclear);
+        assert_eq!(times.age(room, at(500), Some(10)), Age::News);
+        assert_eq!(times.age(room, at(500), None), Age::Unclear);
+        assert_eq!(times.age(room, at(500), Some(i64::MIN)), Age::Unclear);
     }
 }

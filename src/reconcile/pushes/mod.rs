@@ -7,21 +7,21 @@ pub(crate) mod state;
 
 use std::time::Instant;
 
-use provisioner_policy::{ChangeKey, Membership, RoomIx, Standing, World};
+use provisioner_policy::{ChangeKey, Membership, RoomIx, RoomStatus, World};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tracing::debug;
 
 use crate::reconcile::act::state_writes::Written;
-use crate::reconcile::pushes::age::{Age, Readings};
-use crate::reconcile::pushes::own_members::{Echoes, Hearing};
-use crate::reconcile::pushes::own_state::StateEchoes;
+use crate::reconcile::pushes::age::{Age, ReadTimes};
+use crate::reconcile::pushes::own_members::{ClassifiedMember, OwnMemberWrites};
+use crate::reconcile::pushes::own_state::OwnStateWrites;
 use crate::reconcile::read::rooms::distrust;
 use crate::store::InboxRow;
 
 /// What the mirror needs of an event. Everything else in it is skipped unread, however strange.
 #[derive(Deserialize)]
-pub(crate) struct Pushed<'a> {
+pub(crate) struct PushedEvent<'a> {
     pub(crate) sender: String,
     #[serde(default)]
     pub(crate) state_key: Option<String>,
@@ -47,59 +47,65 @@ pub(crate) struct Unsigned<'a> {
 
 /// What tells news from what is known.
 #[derive(Debug, Default)]
-pub(crate) struct Ears {
-    pub(crate) echoes: Echoes,
-    pub(crate) states: StateEchoes,
+pub(crate) struct PushClassifier {
+    pub(crate) own_members: OwnMemberWrites,
+    pub(crate) own_state: OwnStateWrites,
     /// Own state events that came back without the content of the event they replaced, which is named.
     pub(crate) unverified: Vec<(Written, String)>,
     /// Levels that somebody else changed and meant to.
-    pub(crate) changed: Vec<ChangeKey>,
-    pub(crate) readings: Readings,
+    pub(crate) meant_edits: Vec<ChangeKey>,
+    pub(crate) read_times: ReadTimes,
 }
 
 #[derive(Deserialize)]
-struct MemberContent {
+struct PushedMembership {
     membership: String,
 }
 
 /// Applies one event. An event that cannot be read, or whose place in time is unclear, makes its room be read again.
-pub(crate) fn feed(world: &mut World, ears: &mut Ears, row: &InboxRow) {
+pub(crate) fn apply(world: &mut World, pushes: &mut PushClassifier, row: &InboxRow) {
     let Some(room) = world.room_by_id(&row.room_id) else {
         return;
     };
-    let event: Option<Pushed<'_>> = serde_json::from_str(&row.event).ok();
+    let event: Option<PushedEvent<'_>> = serde_json::from_str(&row.event).ok();
     // Also where the room is to be read again: that would not tell what others lost to us.
     let own = event.as_ref().filter(|event| event.state_key.as_deref() == Some(""));
-    let heard = own.and_then(|event| state::hear(world, ears, room, row, event));
-    if world.room(room).standing != Standing::Ready {
+    let classified = own.and_then(|event| state::classify_own(world, pushes, room, row, event));
+    if world.room(room).status != RoomStatus::Ready {
         return;
     }
-    if !heard.unwrap_or_else(|| event.and_then(|event| apply(world, ears, room, row, event)).is_some()) {
+    if !classified.unwrap_or_else(|| event.and_then(|event| apply_event(world, pushes, room, row, event)).is_some()) {
         debug!(event.id = row.event_id, event.kind = row.event_type, "the room is read again for this event");
         distrust(world, room);
     }
 }
 
-fn apply(world: &mut World, ears: &mut Ears, room: RoomIx, row: &InboxRow, event: Pushed<'_>) -> Option<()> {
-    let age = ears.readings.age(room, row.received_at, event.unsigned.age);
+fn apply_event(
+    world: &mut World,
+    pushes: &mut PushClassifier,
+    room: RoomIx,
+    row: &InboxRow,
+    event: PushedEvent<'_>,
+) -> Option<()> {
+    let age = pushes.read_times.age(room, row.received_at, event.unsigned.age);
     match row.event_type.as_str() {
         _ if age == Age::Known => Some(()),
         // A redacted state event changes the state and pushes nothing else: which one it was is in the room.
         "m.room.redaction" => None,
-        "m.room.member" => apply_member(world, &mut ears.echoes, room, row, event, age),
+        "m.room.member" => apply_member(world, &mut pushes.own_members, room, row, event, age),
         _ => state::apply(world, room, row, event, age),
     }
 }
 
 fn apply_member(
     world: &mut World,
-    echoes: &mut Echoes,
+    own: &mut OwnMemberWrites,
     room: RoomIx,
     row: &InboxRow,
-    event: Pushed<'_>,
+    event: PushedEvent<'_>,
     age: Age,
 ) -> Option<()> {
-    let content: MemberContent = serde_json::from_str(event.content.get()).ok()?;
+    let content: PushedMembership = serde_json::from_str(event.content.get()).ok()?;
     let user = event.state_key?;
     let membership = Membership::of_event(&content.membership, user == event.sender)?;
     if user == world.policy.bot && membership != Membership::Join {
@@ -107,10 +113,10 @@ fn apply_member(
         return None;
     }
     let known = world.intern(&user);
-    match echoes.hear(room, known, membership, event.sender == world.policy.bot, Instant::now()) {
-        Hearing::Echo => return Some(()),
-        Hearing::News if age == Age::News => {}
-        Hearing::News | Hearing::Unclear => return None,
+    match own.classify(room, known, membership, event.sender == world.policy.bot, Instant::now()) {
+        ClassifiedMember::OwnWrite => return Some(()),
+        ClassifiedMember::News if age == Age::News => {}
+        ClassifiedMember::News | ClassifiedMember::Unclear => return None,
     }
     world.set_member(room, known, membership, Some(&row.event_id));
     if membership == Membership::Join {
@@ -149,7 +155,7 @@ pub(crate) mod tests {
             ..Policy::default()
         });
         let room = world.room_by_key("staff").unwrap();
-        world.set_standing(room, Standing::Ready);
+        world.set_room_status(room, RoomStatus::Ready);
         (world, room)
     }
 
@@ -162,9 +168,9 @@ pub(crate) mod tests {
         let mut event = event.clone();
         event["unsigned"] = json!({"age": age * 1000, "prev_content": {}});
         let row = row("!r:a", event_type, &event);
-        let mut ears = Ears::default();
-        ears.readings.read(world.room_by_key("staff").unwrap(), at(50), at(51));
-        feed(world, &mut ears, &row);
+        let mut pushes = PushClassifier::default();
+        pushes.read_times.read(world.room_by_key("staff").unwrap(), at(50), at(51));
+        apply(world, &mut pushes, &row);
     }
 
     fn push(world: &mut World, event_type: &str, event: &serde_json::Value) {
@@ -194,7 +200,7 @@ pub(crate) mod tests {
         assert_eq!(world.room(room).membership(user), Membership::Left);
         push(&mut world, "m.room.member", &member("@u:a", "@admin:a", "leave"));
         assert_eq!(world.room(room).membership(user), Membership::Removed);
-        assert_eq!(world.room(room).standing, Standing::Ready);
+        assert_eq!(world.room(room).status, RoomStatus::Ready);
     }
 
     #[test]
@@ -203,9 +209,9 @@ pub(crate) mod tests {
         push_aged(&mut world, "m.room.member", &member("@u:a", "@admin:a", "leave"), 60);
         push_aged(&mut world, "m.room.redaction", &json!({"sender": "@u:a", "content": {}}), 60);
         assert_eq!(world.users.get("@u:a"), None);
-        assert_eq!(world.room(room).standing, Standing::Ready);
+        assert_eq!(world.room(room).status, RoomStatus::Ready);
         push_aged(&mut world, "m.room.member", &member("@u:a", "@admin:a", "leave"), 49);
-        assert_eq!(world.room(room).standing, Standing::Unread);
+        assert_eq!(world.room(room).status, RoomStatus::Unread);
     }
 
     #[test]
@@ -217,7 +223,7 @@ pub(crate) mod tests {
         ] {
             let (mut world, room) = world();
             push(&mut world, event_type, &event);
-            assert_eq!(world.room(room).standing, Standing::Unread, "{event}");
+            assert_eq!(world.room(room).status, RoomStatus::Unread, "{event}");
         }
     }
 
@@ -225,7 +231,7 @@ pub(crate) mod tests {
     fn another_room_changes_nothing() {
         let (mut world, room) = world();
         let row = row("!other:a", "m.room.redaction", &json!({}));
-        feed(&mut world, &mut Ears::default(), &row);
-        assert_eq!(world.room(room).standing, Standing::Ready);
+        apply(&mut world, &mut PushClassifier::default(), &row);
+        assert_eq!(world.room(room).status, RoomStatus::Ready);
     }
 }

@@ -6,60 +6,60 @@
 
 use std::time::Instant;
 
-use provisioner_policy::{POWER_LEVELS, RoomIx, StateEvent, World};
+use provisioner_policy::{POWER_LEVELS, RoomIx, StateEntry, World};
 use serde_json::Value;
 
 use crate::reconcile::pushes::age::Age;
-use crate::reconcile::pushes::own_state::{self, Heard};
-use crate::reconcile::pushes::{Ears, Pushed};
+use crate::reconcile::pushes::own_state::{self, ClassifiedState};
+use crate::reconcile::pushes::{PushClassifier, PushedEvent};
 use crate::reconcile::read::rooms::is_read;
 use crate::store::InboxRow;
 
 /// What the push of a state event with an empty state key says of our own writes; `None` where it says nothing. Some are
 /// understood with `true`, others only by reading the room.
-pub(crate) fn hear(
+pub(crate) fn classify_own(
     world: &mut World,
-    ears: &mut Ears,
+    pushes: &mut PushClassifier,
     room: RoomIx,
     row: &InboxRow,
-    event: &Pushed<'_>,
+    event: &PushedEvent<'_>,
 ) -> Option<bool> {
     let content = serde_json::from_str(event.content.get()).ok()?;
     let replaced = replaced(event);
-    match ears.states.hear(room, &row.event_type, &row.event_id, &content) {
-        Heard::Echo { written, before } => Some(match (replaced, &event.unsigned.replaces_state) {
+    match pushes.own_state.classify(room, &row.event_type, &row.event_id, &content) {
+        ClassifiedState::OwnWrite { written, before } => Some(match (replaced, &event.unsigned.replaces_state) {
             (Some(replaced), _) => {
                 own_state::compare(world, &written, &replaced);
                 before.is_none_or(|before| before == replaced)
             }
             (None, Some(replaced)) => {
-                ears.unverified.push((written, replaced.clone()));
+                pushes.unverified.push((written, replaced.clone()));
                 true
             }
             // The first of its kind replaces nothing.
             (None, None) => true,
         }),
-        heard => {
+        classified => {
             // Whatever else is made of it: what it changed may have been made beside a write of ours, and be lost to it.
             if let Some(replaced) = replaced.filter(|_| row.event_type == POWER_LEVELS) {
-                let ours = ears.states.lately(room, Instant::now());
+                let ours = pushes.own_state.lately(room, Instant::now());
                 let changed = world.note_edit(room, &replaced, &content, &ours);
-                ears.changed.extend(changed);
+                pushes.meant_edits.extend(changed);
             }
-            (heard == Heard::Replaced).then_some(true)
+            (classified == ClassifiedState::Replaced).then_some(true)
         }
     }
 }
 
 /// Takes a state event into the mirror; `None` where only a reading tells what the state is now.
-pub(crate) fn apply(world: &mut World, room: RoomIx, row: &InboxRow, event: Pushed<'_>, age: Age) -> Option<()> {
+pub(crate) fn apply(world: &mut World, room: RoomIx, row: &InboxRow, event: PushedEvent<'_>, age: Age) -> Option<()> {
     let content: Value = serde_json::from_str(event.content.get()).ok()?;
     let replaced = replaced(&event);
     let Some(state_key) = event.state_key else {
         // A message: of no concern to the mirror.
         return Some(());
     };
-    let state = StateEvent { content, sender: event.sender, event_id: row.event_id.clone() };
+    let state = StateEntry { content, sender: event.sender, event_id: row.event_id.clone() };
     let settings = &world.policy.rooms[room.index()].settings;
     if !state_key.is_empty() || !is_read(settings, &row.event_type) {
         world.set_other_state(room, &row.event_type, &state_key, state);
@@ -77,6 +77,6 @@ pub(crate) fn apply(world: &mut World, room: RoomIx, row: &InboxRow, event: Push
     None
 }
 
-fn replaced(event: &Pushed<'_>) -> Option<Value> {
+fn replaced(event: &PushedEvent<'_>) -> Option<Value> {
     event.unsigned.prev_content.and_then(|content| serde_json::from_str(content.get()).ok())
 }

@@ -8,7 +8,7 @@ use provisioner_policy::{AccountsFrom, Action, Change, SourceState, UserIx};
 use tracing::instrument;
 
 use crate::reconcile::reconciler::Reconciler;
-use crate::store::{AccountsRead, GroupRow, Listing, Origin};
+use crate::store::{AccountOrigin, AccountsRead, GroupRow, Listing};
 
 /// Rows read at once.
 const BATCH: i64 = 10_000;
@@ -82,7 +82,7 @@ impl Reconciler {
     }
 
     /// Where the accounts that are to be made first came from.
-    pub(crate) async fn origins(&self, due: &[&Action]) -> Result<HashMap<UserIx, Origin>> {
+    pub(crate) async fn origins(&self, due: &[&Action]) -> Result<HashMap<UserIx, AccountOrigin>> {
         let made = due.iter().filter_map(|action| match action.change {
             Change::CreateAccount { user } => Some(self.world.users.mxid(user)),
             _ => None,

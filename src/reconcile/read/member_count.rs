@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use provisioner_policy::{Standing, World};
+use provisioner_policy::{RoomStatus, World};
 use tracing::info;
 
 use crate::homeserver::{CallError, Homeserver};
@@ -17,12 +17,12 @@ const SECOND_LOOK: Duration = Duration::from_secs(2);
 
 /// When to count next, and whether a difference was seen already.
 #[derive(Debug, Default)]
-pub(crate) struct Verify {
+pub(crate) struct MemberCount {
     due: Option<Instant>,
     second: bool,
 }
 
-impl Verify {
+impl MemberCount {
     /// Something was written: count soon. A count that is due already is put off, so that a long pass counts at its end.
     pub(crate) fn after_writes(&mut self, now: Instant) {
         *self = Self { due: Some(now + SETTLE), second: false };
@@ -38,7 +38,7 @@ impl Verify {
     pub(crate) async fn look(&mut self, homeserver: &Homeserver, world: &mut World) -> Result<(), CallError> {
         let second = std::mem::take(&mut self.second);
         self.due = None;
-        let rooms: Vec<_> = world.rooms().filter(|room| world.room(*room).standing == Standing::Ready).collect();
+        let rooms: Vec<_> = world.rooms().filter(|room| world.room(*room).status == RoomStatus::Ready).collect();
         for room in rooms {
             let summary = homeserver.room_summary(&world.policy.rooms[room.index()].id).await?;
             let joined = u64::from(world.room(room).joined());

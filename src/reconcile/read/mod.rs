@@ -11,7 +11,7 @@ pub(crate) mod state_sender;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use provisioner_policy::{AccountsFrom, RoomIx, Standing, read_roster, trouble_words};
+use provisioner_policy::{AccountsFrom, RoomIx, RoomStatus, read_roster, trouble_words};
 use tracing::{info, instrument, warn};
 
 use crate::homeserver::CallError;
@@ -63,33 +63,33 @@ impl Reconciler {
 
     /// Rooms that are to be read before the next plan.
     pub fn unread_rooms(&self) -> impl Iterator<Item = RoomIx> + '_ {
-        self.world.rooms().filter(|room| self.world.room(*room).standing != Standing::Ready)
+        self.world.rooms().filter(|room| self.world.room(*room).status != RoomStatus::Ready)
     }
 
     /// Feeds the mirror from the inbox.
     pub async fn read_inbox(&mut self) -> Result<()> {
-        self.ears.echoes.forget_lost(Instant::now());
-        for room in self.ears.states.forget_lost(Instant::now()) {
+        self.pushes.own_members.forget_lost(Instant::now());
+        for room in self.pushes.own_state.forget_lost(Instant::now()) {
             distrust(&mut self.world, room);
         }
         loop {
             let rows = self.store.unhandled_inbox(INBOX_BATCH).await.context("read the inbox")?;
             for row in &rows {
-                pushes::feed(&mut self.world, &mut self.ears, row);
+                pushes::apply(&mut self.world, &mut self.pushes, row);
             }
             let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
             if ids.is_empty() {
                 self.verify_state_writes().await;
                 return Ok(());
             }
-            self.apply_pardons_to(&rows).await?;
+            self.apply_cleared_leaves_to(&rows).await?;
             self.store.mark_inbox_handled(&ids).await.context("mark the inbox as handled")?;
         }
     }
 
     /// Asks what our state events replaced, where their pushes did not say.
     async fn verify_state_writes(&mut self) {
-        for (written, replaced) in std::mem::take(&mut self.ears.unverified) {
+        for (written, replaced) in std::mem::take(&mut self.pushes.unverified) {
             let id = &self.world.policy.rooms[written.room.index()].id;
             match self.homeserver.event_content(id, &replaced).await {
                 Ok(content) => own_state::compare(&mut self.world, &written, &content),
@@ -129,8 +129,8 @@ impl Reconciler {
         };
         let ended = self.store.now().await.context("read the database's clock")?;
         for room in unread {
-            self.ears.readings.read(room, began, ended);
-            self.ears.states.read(room);
+            self.pushes.read_times.read(room, began, ended);
+            self.pushes.own_state.read(room);
         }
         if answer.is_ok() && (accounts || !self.world.mirror.accounts_listed) {
             match observe_accounts(&self.homeserver, &mut self.world, self.accounts_total).await {
@@ -138,8 +138,8 @@ impl Reconciler {
                 Err(error) => answer = Err(error),
             }
         }
-        self.world.inherit_departures();
-        self.apply_pardons().await?;
+        self.world.inherit_voluntary_leaves();
+        self.apply_cleared_leaves().await?;
         self.read_fights().await?;
         self.note_homeserver(answer.err());
         Ok(())
@@ -147,8 +147,8 @@ impl Reconciler {
 
     /// Counts the members of the rooms, where a count is due after writes.
     pub async fn look_if_due(&mut self, now: Instant) {
-        if self.verify.due().is_some_and(|due| due <= now) {
-            let answer = self.verify.look(&self.homeserver, &mut self.world).await;
+        if self.member_count.due().is_some_and(|due| due <= now) {
+            let answer = self.member_count.look(&self.homeserver, &mut self.world).await;
             if answer.is_err() {
                 self.note_homeserver(answer.err());
             }

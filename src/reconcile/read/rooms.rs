@@ -4,13 +4,13 @@ use std::collections::HashSet;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use provisioner_policy::{
-    Column, Membership, OnServer, POWER_LEVELS, RoomIx, RoomSettings, Setting, Standing, StateEvent, UserIx, World,
+    Column, Membership, OnServer, POWER_LEVELS, RoomIx, RoomSettings, RoomStatus, Setting, StateEntry, UserIx, World,
     room_version,
 };
 use serde_json::Value;
 use tracing::{debug, warn};
 
-use crate::reconcile::read::state_sender::{self, Known};
+use crate::reconcile::read::state_sender::{self, KnownState};
 
 use crate::homeserver::{CallError, Homeserver, MemberEvent, UserEntry};
 
@@ -40,23 +40,23 @@ const STATES_AT_ONCE: usize = 4;
 const PAGE: u64 = 20_000;
 
 /// One room as Synapse answered it.
-struct Reading {
+struct RoomReading {
     version: String,
     others: Vec<MemberEvent>,
     joined: Vec<Box<str>>,
-    state: Vec<(&'static str, StateEvent)>,
+    state: Vec<(&'static str, StateEntry)>,
 }
 
 /// Reads these rooms. Returns the first transport error, after which more reading is pointless.
 pub async fn observe_rooms(homeserver: &Homeserver, world: &mut World, rooms: &[RoomIx]) -> Result<(), CallError> {
     let ids: Vec<String> = rooms.iter().map(|room| world.policy.rooms[room.index()].id.clone()).collect();
-    let known: Vec<Known> = rooms.iter().map(|room| Known::of(world, *room)).collect();
+    let known: Vec<KnownState> = rooms.iter().map(|room| KnownState::of(world, *room)).collect();
     let reads = ids.iter().zip(&known).map(|(id, known)| read_room(homeserver, id, known));
     let readings: Vec<_> = stream::iter(reads).buffered(ROOMS_AT_ONCE).collect().await;
     let mut unreachable = None;
     for (&room, reading) in rooms.iter().zip(readings) {
         match reading {
-            Ok(reading) => take_reading(world, room, reading),
+            Ok(reading) => apply_reading(world, room, reading),
             Err(error) => {
                 let mend = unreadable(&error, &world.policy.bot);
                 note_unreadable(world, room, mend);
@@ -70,16 +70,16 @@ pub async fn observe_rooms(homeserver: &Homeserver, world: &mut World, rooms: &[
 }
 
 fn note_unreadable(world: &mut World, room: RoomIx, why: String) {
-    let standing = Standing::Unreadable(why);
-    if world.room(room).standing != standing {
-        if let Standing::Unreadable(why) = &standing {
+    let status = RoomStatus::Unreadable(why);
+    if world.room(room).status != status {
+        if let RoomStatus::Unreadable(why) = &status {
             warn!(room.key = room.key(world), "room cannot be read: {why}");
         }
-        world.set_standing(room, standing);
+        world.set_room_status(room, status);
     }
 }
 
-async fn read_room(homeserver: &Homeserver, id: &str, known: &Known) -> Result<Reading, CallError> {
+async fn read_room(homeserver: &Homeserver, id: &str, known: &KnownState) -> Result<RoomReading, CallError> {
     // Before the joined ones: somebody admitted in between is then in both lists rather than in neither.
     let others = match homeserver.other_members(id).await {
         // Only the admin API tells a room that is not there from one that the bot is not in.
@@ -104,23 +104,23 @@ async fn read_room(homeserver: &Homeserver, id: &str, known: &Known) -> Result<R
         let content: Value = serde_json::from_str(created.content.get()).unwrap_or_default();
         room_version(&content).clone_into(&mut version);
         let event_id = created.event_id.unwrap_or_default();
-        state.push((CREATE, StateEvent { content, sender: created.sender, event_id }));
+        state.push((CREATE, StateEntry { content, sender: created.sender, event_id }));
     }
-    Ok(Reading { version, others, joined, state })
+    Ok(RoomReading { version, others, joined, state })
 }
 
 async fn read_state(
     homeserver: &Homeserver,
     id: &str,
-    known: &Known,
+    known: &KnownState,
     event_type: &'static str,
-) -> Result<Option<(&'static str, StateEvent)>, CallError> {
+) -> Result<Option<(&'static str, StateEntry)>, CallError> {
     let Some(content) = homeserver.state_content(id, event_type, "").await? else { return Ok(None) };
     let event = state_sender::of(homeserver, id, known, event_type, content).await?;
     Ok(Some((event_type, event)))
 }
 
-fn take_reading(world: &mut World, room: RoomIx, reading: Reading) {
+fn apply_reading(world: &mut World, room: RoomIx, reading: RoomReading) {
     // Each name is looked up once: of a million members that is most of the work.
     let others: Vec<UserIx> = reading.others.iter().map(|member| world.intern(&member.user_id)).collect();
     let joined: Vec<UserIx> = reading.joined.into_iter().map(|member| world.intern(&member)).collect();
@@ -132,21 +132,21 @@ fn take_reading(world: &mut World, room: RoomIx, reading: Reading) {
         );
         return note_unreadable(world, room, why);
     }
-    let mut anew = world.room_anew(room, reading.version);
+    let mut fresh = world.fresh_room(room, reading.version);
     for (&user, member) in others.iter().zip(&reading.others) {
         let by_the_user = member.sender == member.user_id;
         let Some(membership) = Membership::of_event(&member.membership, by_the_user) else { continue };
-        anew.take_membership(user, membership, Some(&member.event_id));
+        fresh.take_membership(user, membership, Some(&member.event_id));
     }
     for user in joined {
-        anew.take_membership(user, Membership::Join, None);
+        fresh.take_membership(user, Membership::Join, None);
         world.set_present(user);
     }
     for (event_type, event) in reading.state {
-        world.take_state(&mut anew, event_type, event);
+        world.take_state(&mut fresh, event_type, event);
     }
-    anew.standing = Standing::Ready;
-    world.set_room(room, anew);
+    fresh.status = RoomStatus::Ready;
+    world.set_room(room, fresh);
     debug!(room.key = room.key(world), members = world.room(room).joined(), "room read");
 }
 
@@ -162,8 +162,11 @@ fn missing<'a>(world: &World, room: RoomIx, there: impl Iterator<Item = &'a User
     }
     // Who left the room that this one replaced never was in this one.
     let followed = world.policy.followed(&world.policy.rooms[room.index()].id);
-    let strangers: HashSet<UserIx> =
-        followed.into_iter().flat_map(|one| &one.departures).filter_map(|(mxid, _)| world.users.get(mxid)).collect();
+    let strangers: HashSet<UserIx> = followed
+        .into_iter()
+        .flat_map(|one| &one.voluntary_leaves)
+        .filter_map(|(mxid, _)| world.users.get(mxid))
+        .collect();
     world.room(room).members().filter(|(user, _)| !listed.get(*user) && !strangers.contains(user)).count()
 }
 
@@ -236,7 +239,7 @@ fn on_server(entry: &UserEntry) -> OnServer {
 
 /// A room whose mirror is no longer trusted: read again before the next plan.
 pub(crate) fn distrust(world: &mut World, room: RoomIx) {
-    if world.room(room).standing == Standing::Ready {
-        world.set_standing(room, Standing::Unread);
+    if world.room(room).status == RoomStatus::Ready {
+        world.set_room_status(room, RoomStatus::Unread);
     }
 }

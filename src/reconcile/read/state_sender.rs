@@ -3,18 +3,18 @@
 
 use std::collections::HashMap;
 
-use provisioner_policy::{RoomIx, RoomSettings, Setting, StateEvent, World};
+use provisioner_policy::{RoomIx, RoomSettings, Setting, StateEntry, World};
 use serde_json::Value;
 
 use crate::homeserver::{CallError, Homeserver};
 
 /// What is known of a room before it is read.
-pub(crate) struct Known {
-    state: HashMap<Box<str>, StateEvent>,
+pub(crate) struct KnownState {
+    state: HashMap<Box<str>, StateEntry>,
     pub(crate) settings: RoomSettings,
 }
 
-impl Known {
+impl KnownState {
     pub(crate) fn of(world: &World, room: RoomIx) -> Self {
         Self {
             state: world.room(room).states().map(|(kind, event)| (kind.into(), event.clone())).collect(),
@@ -36,10 +36,10 @@ impl Known {
 pub(crate) async fn of(
     homeserver: &Homeserver,
     room: &str,
-    known: &Known,
+    known: &KnownState,
     event_type: &str,
     content: Value,
-) -> Result<StateEvent, CallError> {
+) -> Result<StateEntry, CallError> {
     if let Some(event) = known.state.get(event_type).filter(|event| event.content == content) {
         return Ok(event.clone());
     }
@@ -48,7 +48,7 @@ pub(crate) async fn of(
         && newest.content == content
     {
         let sender = newest.redacted_by().unwrap_or(&newest.sender).to_owned();
-        return Ok(StateEvent { content, sender, event_id: newest.event_id });
+        return Ok(StateEntry { content, sender, event_id: newest.event_id });
     }
-    Ok(StateEvent { content, sender: String::new(), event_id: String::new() })
+    Ok(StateEntry { content, sender: String::new(), event_id: String::new() })
 }

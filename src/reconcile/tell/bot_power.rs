@@ -44,7 +44,7 @@ pub(crate) fn lacks(world: &World, room: RoomIx) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use provisioner_policy::StateEvent;
+    use provisioner_policy::StateEntry;
     use serde_json::{Value, json};
 
     use super::*;
@@ -55,7 +55,7 @@ mod tests {
         let (mut world, room) = small_world();
         let bot = world.policy.bot.clone();
         let set = |world: &mut World, content: Value| {
-            let event = StateEvent { content, sender: "@a:a".to_owned(), event_id: "$e".to_owned() };
+            let event = StateEntry { content, sender: "@a:a".to_owned(), event_id: "$e".to_owned() };
             world.set_state(room, POWER_LEVELS, event);
         };
         world.adjust(|policy| policy.rooms[room.index()].unlisted = Unlisted::Remove);

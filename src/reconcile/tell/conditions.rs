@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use provisioner_policy::{ChangeKey, SourceState, Standing, World};
+use provisioner_policy::{ChangeKey, RoomStatus, SourceState, World};
 
 use crate::reconcile::reconciler::Reconciler;
 use crate::reconcile::tell::bot_power;
@@ -46,8 +46,8 @@ impl Reconciler {
         let (mut conditions, mut unknown) = (Vec::new(), Vec::new());
         for room in world.rooms() {
             let key = room.key(world);
-            match &world.room(room).standing {
-                Standing::Ready => {
+            match &world.room(room).status {
+                RoomStatus::Ready => {
                     if let Some(successor) = world.room(room).successor() {
                         conditions.push(Condition {
                             key: format!("tombstone {key}"),
@@ -66,12 +66,12 @@ impl Reconciler {
                     }
                 }
                 // While Synapse does not answer at all, every room is unreadable, and none of them is the trouble.
-                Standing::Unreadable(why) if self.homeserver_trouble().is_none() => conditions.push(Condition {
+                RoomStatus::Unreadable(why) if self.homeserver_trouble().is_none() => conditions.push(Condition {
                     key: format!("room {key}"),
                     text: format!("{key} cannot be read, and nothing is planned in it: {why}"),
                     patience: ROOM_PATIENCE,
                 }),
-                Standing::Unread | Standing::Unreadable(_) => {
+                RoomStatus::Unread | RoomStatus::Unreadable(_) => {
                     unknown.extend(["room", "tombstone", "power"].map(|what| format!("{what} {key}")));
                 }
             }
@@ -140,7 +140,7 @@ pub struct QueueHealth {
     /// Age of the oldest message in hand.
     pub oldest: Duration,
     /// Messages in hand.
-    pub in_hand: usize,
+    pub in_flight: usize,
     /// Why messages are not received, or not worked on.
     pub trouble: Option<String>,
     /// Why no message can be received.

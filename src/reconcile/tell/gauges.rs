@@ -1,6 +1,6 @@
 //! What a plan leaves behind without being carried out: gauges, and the report's counts.
 
-use provisioner_policy::{Fight, Kind, Mode, Plan, Standing, World};
+use provisioner_policy::{Fight, Kind, Mode, Plan, RoomStatus, World};
 
 use crate::reconcile::report::PassReport;
 
@@ -21,7 +21,7 @@ pub fn describe_metrics() {
 /// Sets the gauges `drift` and `members`.
 pub(crate) fn measure(world: &World, plan: &Plan) {
     let undone = |kind, room| {
-        let undone = plan.undone.iter().map(|action| &action.change);
+        let undone = plan.fought_over.iter().map(|action| &action.change);
         undone.filter(|change| (change.kind(), change.room()) == (kind, room)).count()
     };
     let drift = |kind, room| (plan.of(room, kind).len() + undone(kind, room)) as f64;
@@ -35,7 +35,7 @@ pub(crate) fn measure(world: &World, plan: &Plan) {
                 .set(drift(kind, Some(room)));
         }
     }
-    for room in world.rooms().filter(|room| world.room(*room).standing == Standing::Ready) {
+    for room in world.rooms().filter(|room| world.room(*room).status == RoomStatus::Ready) {
         metrics::gauge!("provisioner_members", "room" => room.key(world).to_owned())
             .set(f64::from(world.room(room).joined()));
     }
@@ -44,12 +44,12 @@ pub(crate) fn measure(world: &World, plan: &Plan) {
 /// The counts of a plan, before anything is carried out.
 pub(crate) fn report(world: &World, plan: &Plan) -> PassReport {
     let held = plan.held_part(world);
-    let unreadable = plan.idle_rooms.iter().filter_map(|room| match &world.room(*room).standing {
-        Standing::Ready => None,
-        Standing::Unread => Some(format!("room {} has not been read", room.key(world))),
-        Standing::Unreadable(why) => Some(format!("room {}: {why}", room.key(world))),
+    let unreadable = plan.idle_rooms.iter().filter_map(|room| match &world.room(*room).status {
+        RoomStatus::Ready => None,
+        RoomStatus::Unread => Some(format!("room {} has not been read", room.key(world))),
+        RoomStatus::Unreadable(why) => Some(format!("room {}: {why}", room.key(world))),
     });
-    let undone = plan.undone.iter().map(|action| {
+    let undone = plan.fought_over.iter().map(|action| {
         let change = &action.change;
         let about = change.counted().first().and_then(|key| world.subject_of(key));
         let words: Vec<String> =
@@ -63,7 +63,7 @@ pub(crate) fn report(world: &World, plan: &Plan) -> PassReport {
         held: plan.held().count(),
         held_id: held.as_ref().map(|part| part.id.clone()),
         held_because: held.map(|part| part.reasons).unwrap_or_default(),
-        blocked: plan.blocked.len() + plan.undone.len(),
+        blocked: plan.blocked.len() + plan.fought_over.len(),
         errors: unreadable.collect(),
         notices: plan.notices(world).into_iter().chain(undone).collect(),
         ..PassReport::default()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::aws::{Fault, FaultKind};
+use crate::aws::{AwsFault, AwsFaultKind};
 
 /// How long to wait after a throttle that says nothing about it.
 const RETRY_AFTER_THROTTLE: Duration = Duration::from_secs(2);
@@ -20,31 +20,31 @@ pub enum DirectoryError {
         /// How long to wait at least.
         retry: Duration,
         #[source]
-        fault: Fault,
+        fault: AwsFault,
     },
     #[error("the user pool cannot be reached; the last good reading stands and nobody is removed for its sake")]
-    Unreachable(#[source] Fault),
+    Unreachable(#[source] AwsFault),
     #[error("there is no user pool {pool}; mend cognito.user_pool_id and cognito.region")]
     NoSuchPool {
         pool: String,
         #[source]
-        fault: Fault,
+        fault: AwsFault,
     },
     #[error("the user pool has no group \"{group}\"; create it there, or mend the selector that names it")]
     NoSuchGroup {
         group: String,
         #[source]
-        fault: Fault,
+        fault: AwsFault,
     },
     #[error("the user pool does not take this place in the listing any more; begin the listing anew")]
-    BadToken(#[source] Fault),
+    BadToken(#[source] AwsFault),
     #[error(
         "there are no AWS credentials, or they may not read the user pool; give the role of the service cognito-idp:ListUsers and \
          cognito-idp:ListUsersInGroup on it"
     )]
-    Credentials(#[source] Fault),
+    Credentials(#[source] AwsFault),
     #[error("the user pool refuses the request; see the code in the cause")]
-    Other(#[source] Fault),
+    Other(#[source] AwsFault),
 }
 
 impl DirectoryError {
@@ -71,27 +71,27 @@ impl DirectoryError {
 
 /// What was asked for, as far as it changes what a refusal means.
 #[derive(Clone, Copy)]
-pub(super) struct Asked<'a> {
+pub(super) struct PoolRequest<'a> {
     pub(super) pool: &'a str,
     pub(super) from_token: bool,
 }
 
-impl Asked<'_> {
-    pub(super) fn failed(self, fault: Fault) -> DirectoryError {
+impl PoolRequest<'_> {
+    pub(super) fn failed(self, fault: AwsFault) -> DirectoryError {
         match fault.kind {
-            FaultKind::Throttled(retry) => {
+            AwsFaultKind::Throttled(retry) => {
                 DirectoryError::Throttled { retry: retry.unwrap_or(RETRY_AFTER_THROTTLE), fault }
             }
-            FaultKind::Unreachable => DirectoryError::Unreachable(fault),
-            FaultKind::Credentials => DirectoryError::Credentials(fault),
-            FaultKind::Refused if fault.code() == NOT_FOUND => {
+            AwsFaultKind::Unreachable => DirectoryError::Unreachable(fault),
+            AwsFaultKind::Credentials => DirectoryError::Credentials(fault),
+            AwsFaultKind::Refused if fault.code() == NOT_FOUND => {
                 DirectoryError::NoSuchPool { pool: self.pool.to_owned(), fault }
             }
             // Cognito has no code of its own for it. All else that a page is asked with is ours and constant.
-            FaultKind::Refused if self.from_token && fault.code() == "InvalidParameterException" => {
+            AwsFaultKind::Refused if self.from_token && fault.code() == "InvalidParameterException" => {
                 DirectoryError::BadToken(fault)
             }
-            FaultKind::Refused => DirectoryError::Other(fault),
+            AwsFaultKind::Refused => DirectoryError::Other(fault),
         }
     }
 }

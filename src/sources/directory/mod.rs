@@ -17,9 +17,9 @@ use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cognitoidentityprovider::types::UserType;
 use moka::future::Cache;
 
-use self::error::Asked;
+use self::error::PoolRequest;
 use self::pace::Pace;
-use crate::aws::{self, Fault};
+use crate::aws::{self, AwsFault};
 
 pub use self::error::DirectoryError;
 pub use self::user::PoolUser;
@@ -155,13 +155,13 @@ impl Directory {
         F: Future<Output = Result<T, SdkError<E>>>,
         E: ProvideErrorMetadata + Error + 'static,
     {
-        let asked = Asked { pool: &self.pool, from_token };
+        let asked = PoolRequest { pool: &self.pool, from_token };
         let (mut attempts, mut pause) = (1, FIRST_PAUSE);
         loop {
             pace.wait().await;
             let error = match aws::quiet(call()).await {
                 Ok(answer) => return Ok(answer),
-                Err(error) => asked.failed(Fault::from(error)),
+                Err(error) => asked.failed(AwsFault::from(error)),
             };
             match error.retry_after() {
                 Some(wait) if attempts < ATTEMPTS && wait <= LONGEST_PAUSE => {

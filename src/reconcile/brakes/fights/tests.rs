@@ -1,7 +1,7 @@
 //! How fights are counted.
 
 use provisioner_policy::{
-    Mode, Modes, OnServer, POWER_LEVELS, PowerEdit, PowerGrant, Recent, Selector, Standing, StateEvent, plan,
+    Mode, Modes, OnServer, POWER_LEVELS, PowerEdit, PowerGrant, Recent, RoomStatus, Selector, StateEntry, plan,
 };
 use serde_json::json;
 
@@ -37,7 +37,7 @@ fn what_keeps_being_undone_slows_down_stops_and_begins_again_when_left_alone() {
     }
     fights.done(&mut world, &change, now);
     let stopped = plan(&world, &Recent::default());
-    assert_eq!((stopped.actions.len(), stopped.undone.len()), (0, 1));
+    assert_eq!((stopped.actions.len(), stopped.fought_over.len()), (0, 1));
     let view = stopped.view(&world);
     assert!(view.blocked[0].because.starts_with("undone 5 times in 10 minutes by somebody"), "{view:?}");
     let user = world.users.get("@u:a").unwrap();
@@ -64,7 +64,7 @@ fn the_same_change_now_and_then_is_no_fight() {
 #[test]
 fn a_restart_does_not_begin_the_count_anew() {
     let (mut world, change) = world();
-    let line = |seconds_ago: f64, withheld| Lately {
+    let line = |seconds_ago: f64, withheld| RecentAction {
         kind: "join".into(),
         room_id: Some("!r:a".into()),
         user_id: Some("@u:a".into()),
@@ -99,9 +99,9 @@ fn room_with_levels() -> (World, RoomIx) {
     policy.rooms[0].settings.name = Some("Staff".to_owned());
     let mut world = World::new(policy);
     let room = world.rooms().next().unwrap();
-    world.set_standing(room, Standing::Ready);
+    world.set_room_status(room, RoomStatus::Ready);
     let content = json!({"users": {"@bot:a": 100, "@hand:a": 60}});
-    let state = StateEvent { content, sender: "@admin:a".to_owned(), event_id: "$e".to_owned() };
+    let state = StateEntry { content, sender: "@admin:a".to_owned(), event_id: "$e".to_owned() };
     world.set_state(room, POWER_LEVELS, state);
     (world, room)
 }
@@ -122,7 +122,7 @@ fn a_level_is_counted_by_itself_whatever_else_its_event_changes() {
     }
     assert_eq!(world.fights.keys().collect::<Vec<_>>(), [&key]);
     let plan = plan(&world, &Recent::default());
-    assert_eq!(plan.undone.iter().map(|action| action.change.counted()).collect::<Vec<_>>(), [[key]]);
+    assert_eq!(plan.fought_over.iter().map(|action| action.change.counted()).collect::<Vec<_>>(), [[key]]);
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn a_level_that_waits_keeps_no_other_waiting() {
 #[test]
 fn levels_and_settings_are_counted_on_over_a_restart() {
     let ((mut world, room), now) = (room_with_levels(), Instant::now() + WINDOW);
-    let line = |kind: &str, after: Value, withheld| Lately {
+    let line = |kind: &str, after: Value, withheld| RecentAction {
         kind: kind.into(),
         room_id: Some("!r:a".into()),
         user_id: None,

@@ -9,34 +9,34 @@ use super::status::QueueStatus;
 
 /// All messages in hand. Says to the status how many there are and how old. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Hand {
-    held: Arc<Mutex<HashMap<String, Held>>>,
+pub(super) struct InFlight {
+    held: Arc<Mutex<HashMap<String, InFlightMessage>>>,
     status: QueueStatus,
 }
 
-struct Held {
+struct InFlightMessage {
     handle: String,
     sent: SystemTime,
 }
 
 /// A hold on one message; dropping it lets go of it.
-pub(super) struct Grip {
-    hand: Hand,
+pub(super) struct InFlightGuard {
+    in_flight: InFlight,
     id: String,
 }
 
-impl Hand {
+impl InFlight {
     pub(super) fn new(status: QueueStatus) -> Self {
         Self { held: Arc::default(), status }
     }
 
     /// Takes a message in hand. One that is there already was received again, because its visibility ended too early: then
     /// only its new handle is noted, since older ones may not be good any more.
-    pub(super) fn take(&self, message: &Received) -> Option<Grip> {
-        let held = Held { handle: message.handle.clone(), sent: message.sent };
+    pub(super) fn take(&self, message: &Received) -> Option<InFlightGuard> {
+        let held = InFlightMessage { handle: message.handle.clone(), sent: message.sent };
         let before = self.lock().insert(message.id.clone(), held);
         self.report();
-        before.is_none().then(|| Grip { hand: self.clone(), id: message.id.clone() })
+        before.is_none().then(|| InFlightGuard { in_flight: self.clone(), id: message.id.clone() })
     }
 
     /// Says how many there are now, and how old the oldest is.
@@ -45,19 +45,19 @@ impl Hand {
         let oldest = held.values().map(|held| held.sent).min();
         // A message from the future (clocks differ) has no age yet.
         let age = oldest.and_then(|sent| sent.elapsed().ok()).unwrap_or_default();
-        self.status.in_hand(held.len(), age);
+        self.status.in_flight(held.len(), age);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Held>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, InFlightMessage>> {
         // Every change under the lock is one call on the map, so a poisoned one is still whole.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Grip {
+impl InFlightGuard {
     /// The newest handle of the message.
     pub(super) fn handle(&self) -> String {
-        self.hand.lock().get(&self.id).map(|held| held.handle.clone()).unwrap_or_default()
+        self.in_flight.lock().get(&self.id).map(|held| held.handle.clone()).unwrap_or_default()
     }
 
     /// Which message it is.
@@ -66,10 +66,10 @@ impl Grip {
     }
 }
 
-impl Drop for Grip {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
-        self.hand.lock().remove(&self.id);
-        self.hand.report();
+        self.in_flight.lock().remove(&self.id);
+        self.in_flight.report();
     }
 }
 
@@ -87,14 +87,14 @@ mod tests {
     #[test]
     fn a_message_received_again_is_in_hand_once_with_its_newest_handle() {
         let status = QueueStatus::default();
-        let hand = Hand::new(status.clone());
-        let grip = hand.take(&message("a", "old")).unwrap();
-        assert!(hand.take(&message("a", "new")).is_none());
-        assert_eq!(grip.handle(), "new");
-        assert_eq!(status.snapshot().in_hand, 1);
+        let in_flight = InFlight::new(status.clone());
+        let guard = in_flight.take(&message("a", "old")).unwrap();
+        assert!(in_flight.take(&message("a", "new")).is_none());
+        assert_eq!(guard.handle(), "new");
+        assert_eq!(status.snapshot().in_flight, 1);
         assert!(status.snapshot().oldest > Duration::ZERO);
-        drop(grip);
-        assert_eq!((status.snapshot().in_hand, status.snapshot().oldest), (0, Duration::ZERO));
-        assert!(hand.take(&message("a", "newer")).is_some());
+        drop(guard);
+        assert_eq!((status.snapshot().in_flight, status.snapshot().oldest), (0, Duration::ZERO));
+        assert!(in_flight.take(&message("a", "newer")).is_some());
     }
 }

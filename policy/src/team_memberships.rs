@@ -9,21 +9,21 @@ use crate::user_set::UserSet;
 use crate::users::UserIx;
 
 /// One belonging, by numbers: the team and, where the row had one, the role.
-pub type Place = (NameIx, Option<NameIx>);
+pub type TeamMembership = (NameIx, Option<NameIx>);
 
 /// The places of everybody whom the roster names.
 #[derive(Debug, Default)]
-pub struct Places {
-    sets: Vec<Box<[Place]>>,
-    index: HashMap<Box<[Place]>, u32>,
+pub struct TeamMemberships {
+    sets: Vec<Box<[TeamMembership]>>,
+    index: HashMap<Box<[TeamMembership]>, u32>,
     /// Counted from 1; 0 is somebody whom the roster does not name.
     of: Column<u32>,
     people: usize,
 }
 
-impl Places {
+impl TeamMemberships {
     /// What the roster says of a user; `None` where it does not name them.
-    pub fn get(&self, user: UserIx) -> Option<&[Place]> {
+    pub fn get(&self, user: UserIx) -> Option<&[TeamMembership]> {
         let set = self.of.get(user).checked_sub(1)?;
         Some(&self.sets[set as usize])
     }
@@ -49,7 +49,7 @@ impl Places {
     }
 
     /// Sets what the roster says of a user; true where it said something else, or nothing.
-    pub(crate) fn set(&mut self, user: UserIx, places: &[Place]) -> bool {
+    pub(crate) fn set(&mut self, user: UserIx, places: &[TeamMembership]) -> bool {
         let set = match self.index.get(places) {
             Some(set) => *set,
             None => {

@@ -9,18 +9,18 @@ use crate::commands::text::parse::{Spoken, is_for_us};
 
 /// An event of the Staff room that concerns us.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Heard {
+pub(crate) struct IncomingEvent {
     pub(crate) sender: String,
     /// Milliseconds since the event by Synapse's clock, when it was pushed.
     pub(crate) age_ms: Option<i64>,
     /// When it was sent by its server's clock, in milliseconds.
     pub(crate) sent_ms: Option<i64>,
-    pub(crate) what: What,
+    pub(crate) what: IncomingKind,
 }
 
 /// What it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum What {
+pub(crate) enum IncomingKind {
     Command {
         spoken: Spoken,
         /// The event that an answer's thread hangs on; none where the message is related in a way that bears no thread.
@@ -29,19 +29,19 @@ pub(crate) enum What {
     Reaction {
         /// The event reacted to.
         to: String,
-        verdict: Verdict,
+        decision: Decision,
     },
 }
 
 /// One of the two reactions that mean something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum Decision {
     Approve,
     Dismiss,
 }
 
 #[derive(Deserialize)]
-struct Event {
+struct RawEvent {
     #[serde(rename = "type")]
     kind: String,
     sender: String,
@@ -56,8 +56,8 @@ struct Event {
 }
 
 /// Reads one event, as pushed. Nothing comes back for what does not concern us.
-pub(crate) fn hear(event_id: &str, event: &str, prefix: &str, bot: &str) -> Option<Heard> {
-    let event: Event = serde_json::from_str(event).ok()?;
+pub(crate) fn parse_incoming(event_id: &str, event: &str, prefix: &str, bot: &str) -> Option<IncomingEvent> {
+    let event: RawEvent = serde_json::from_str(event).ok()?;
     if event.sender == bot || event.state_key.is_some() {
         return None;
     }
@@ -66,7 +66,7 @@ pub(crate) fn hear(event_id: &str, event: &str, prefix: &str, bot: &str) -> Opti
         "m.reaction" => reaction(&event.content)?,
         _ => return None,
     };
-    Some(Heard {
+    Some(IncomingEvent {
         sender: event.sender,
         age_ms: event.unsigned["age"].as_i64(),
         sent_ms: event.origin_server_ts.as_i64(),
@@ -74,7 +74,7 @@ pub(crate) fn hear(event_id: &str, event: &str, prefix: &str, bot: &str) -> Opti
     })
 }
 
-fn command(event_id: &str, content: &Value, prefix: &str) -> Option<What> {
+fn command(event_id: &str, content: &Value, prefix: &str) -> Option<IncomingKind> {
     let relation = &content["m.relates_to"];
     let relation_type = relation["rel_type"].as_str();
     let edited = relation_type == Some("m.replace") || content.get("m.new_content").is_some();
@@ -92,7 +92,7 @@ fn command(event_id: &str, content: &Value, prefix: &str) -> Option<What> {
         Some("m.thread") => relation["event_id"].as_str().map(str::to_owned),
         Some(_) => None,
     };
-    Some(What::Command { spoken: Spoken { text, mention: mention(content, relation_type) }, thread })
+    Some(IncomingKind::Command { spoken: Spoken { text, mention: mention(content, relation_type) }, thread })
 }
 
 /// The body without what it quotes: the lines that a reply repeats of the message replied to.
@@ -113,17 +113,17 @@ fn mention(content: &Value, relation_type: Option<&str>) -> Option<String> {
     }
 }
 
-fn reaction(content: &Value) -> Option<What> {
+fn reaction(content: &Value) -> Option<IncomingKind> {
     let relation = &content["m.relates_to"];
     if relation["rel_type"] != "m.annotation" {
         return None;
     }
-    let verdict = match relation["key"].as_str()?.trim_end_matches('\u{fe0f}') {
-        "✅" => Verdict::Approve,
-        "❌" => Verdict::Dismiss,
+    let decision = match relation["key"].as_str()?.trim_end_matches('\u{fe0f}') {
+        "✅" => Decision::Approve,
+        "❌" => Decision::Dismiss,
         _ => return None,
     };
-    Some(What::Reaction { to: relation["event_id"].as_str()?.to_owned(), verdict })
+    Some(IncomingKind::Reaction { to: relation["event_id"].as_str()?.to_owned(), decision })
 }
 
 #[cfg(test)]
@@ -132,15 +132,15 @@ mod tests {
 
     use super::*;
 
-    fn heard(kind: &str, sender: &str, content: Value) -> Option<What> {
+    fn heard(kind: &str, sender: &str, content: Value) -> Option<IncomingKind> {
         let event = json!({"type": kind, "sender": sender, "content": content, "unsigned": {"age": 5}});
-        hear("$it", &event.to_string(), "!provisioner", "@bot:a").map(|heard| heard.what)
+        parse_incoming("$it", &event.to_string(), "!provisioner", "@bot:a").map(|heard| heard.what)
     }
 
     fn said(content: Value) -> Option<String> {
         match heard("m.room.message", "@ada:a", content)? {
-            What::Command { spoken, .. } => Some(spoken.text),
-            What::Reaction { .. } => None,
+            IncomingKind::Command { spoken, .. } => Some(spoken.text),
+            IncomingKind::Reaction { .. } => None,
         }
     }
 
@@ -194,7 +194,7 @@ mod tests {
             "@ada:a",
             json!({"msgtype": "m.text", "body": "!provisioner", "m.relates_to": relation}),
         ) {
-            Some(What::Command { thread, .. }) => thread,
+            Some(IncomingKind::Command { thread, .. }) => thread,
             other => panic!("{other:?}"),
         };
         assert_eq!(thread(Value::Null).as_deref(), Some("$it"));
@@ -213,7 +213,7 @@ mod tests {
                 "m.mentions": {"user_ids": users}, "m.relates_to": relation,
             }),
         ) {
-            Some(What::Command { spoken, .. }) => spoken.mention,
+            Some(IncomingKind::Command { spoken, .. }) => spoken.mention,
             other => panic!("{other:?}"),
         };
         assert_eq!(mention(Value::Null, json!(["@bob:a"])).as_deref(), Some("@bob:a"));
@@ -230,10 +230,10 @@ mod tests {
                 json!({"m.relates_to": {"rel_type": "m.annotation", "event_id": "$p", "key": key}}),
             )
         };
-        let what = |verdict| Some(What::Reaction { to: "$p".to_owned(), verdict });
-        assert_eq!(reaction("✅"), what(Verdict::Approve));
-        assert_eq!(reaction("✅\u{fe0f}"), what(Verdict::Approve));
-        assert_eq!(reaction("❌"), what(Verdict::Dismiss));
+        let what = |decision| Some(IncomingKind::Reaction { to: "$p".to_owned(), decision });
+        assert_eq!(reaction("✅"), what(Decision::Approve));
+        assert_eq!(reaction("✅\u{fe0f}"), what(Decision::Approve));
+        assert_eq!(reaction("❌"), what(Decision::Dismiss));
         assert_eq!(reaction("👍"), None);
         assert_eq!(heard("m.reaction", "@ada:a", json!({"m.relates_to": 1})), None);
     }

@@ -8,7 +8,7 @@ use crate::world::{RoomIx, World};
 
 /// Marks that a [`World`] keeps about itself.
 #[derive(Debug)]
-pub(super) struct Changes {
+pub(super) struct DirtyLog {
     /// How many changes there were, of any kind.
     revision: u64,
     /// Up to which of them the marks below were taken.
@@ -25,14 +25,14 @@ pub(super) struct Changes {
 
 /// What was touched since somebody looked.
 #[derive(Debug)]
-pub(crate) struct Touched {
+pub(crate) struct DirtyUsers {
     /// Up to which change this tells, to be shown when looking the next time.
     pub(crate) taken: u64,
     /// Who was touched; nothing where that is not known, so that it may be anybody.
     pub(crate) users: Option<UserSet>,
 }
 
-impl Changes {
+impl DirtyLog {
     pub(super) fn of_rooms(rooms: usize) -> Self {
         Self {
             revision: 0,
@@ -70,19 +70,19 @@ impl Changes {
 impl World {
     /// How many changes there were. The same number means that nothing is another than it was.
     pub(crate) fn revision(&self) -> u64 {
-        self.changes.revision
+        self.dirty.revision
     }
 
     /// The change that last touched a room's state, or what is to be restored of it.
     pub(crate) fn state_revision(&self, room: RoomIx) -> u64 {
-        self.changes.states[room.index()]
+        self.dirty.states[room.index()]
     }
 
     /// Takes the marks. `seen` is what the taker got the last time: if somebody else took marks since, they are lost to it.
-    pub(crate) fn take_touched(&mut self, seen: Option<u64>) -> Touched {
-        let whole = seen == Some(self.changes.taken);
-        self.changes.taken = self.changes.revision;
-        let users = std::mem::take(&mut self.changes.users);
-        Touched { taken: self.changes.taken, users: whole.then_some(users) }
+    pub(crate) fn take_dirty(&mut self, seen: Option<u64>) -> DirtyUsers {
+        let whole = seen == Some(self.dirty.taken);
+        self.dirty.taken = self.dirty.revision;
+        let users = std::mem::take(&mut self.dirty.users);
+        DirtyUsers { taken: self.dirty.taken, users: whole.then_some(users) }
     }
 }

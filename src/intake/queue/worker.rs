@@ -9,12 +9,12 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, debug, field, info_span, warn};
 
-use super::envelope::{self, Ours, Reading};
-use super::hand::{Grip, Hand};
+use super::envelope::{self, Expected, ReadResult};
 use super::health::Health;
-use super::seam::{Answer, Confirmations, MessageRef};
+use super::in_flight::{InFlight, InFlightGuard};
+use super::seam::{ConfirmOutcome, Confirmations, MessageRef};
 use super::sqs::{Queue, Received};
-use super::status::{Outcome, QueueStatus};
+use super::status::{QueueStatus, count};
 use super::timing::{Pause, Timing};
 
 /// How long giving a message back may take. It comes back by itself as well, only later.
@@ -24,20 +24,20 @@ pub(super) const GIVE_BACK: Duration = Duration::from_secs(3);
 const STRIKES: u32 = 2;
 
 /// What those need who work on messages.
-pub(super) struct Bench<C> {
+pub(super) struct Worker<C> {
     pub(super) queue: Queue,
     pub(super) confirmations: C,
-    pub(super) ours: Ours,
+    pub(super) expected: Expected,
     pub(super) timing: Timing,
     /// The visibility timeout.
     pub(super) hidden: Duration,
-    pub(super) hand: Hand,
+    pub(super) in_flight: InFlight,
     pub(super) health: Health,
     pub(super) status: QueueStatus,
     /// Ids of messages whose refusal is durable and that are left to the dead-letter queue.
     pub(super) refused: Cache<String, ()>,
     /// Messages to delete.
-    pub(super) done: mpsc::Sender<Grip>,
+    pub(super) done: mpsc::Sender<InFlightGuard>,
     /// Asks to begin nothing new.
     pub(super) stop: CancellationToken,
     /// The last receive is over. Who only waits now gives the message back; before, that receive would get it again.
@@ -48,15 +48,15 @@ pub(super) struct Bench<C> {
 
 /// What becomes of a message.
 #[derive(Debug, PartialEq, Eq)]
-enum Fate {
+enum Disposition {
     Delete,
     /// It is shown again after so long.
     GiveBack(Duration),
 }
 
-impl<C: Confirmations> Bench<C> {
+impl<C: Confirmations> Worker<C> {
     /// Works on a message to its end.
-    pub(super) async fn work(&self, message: Received, grip: Grip) {
+    pub(super) async fn work(&self, message: Received, guard: InFlightGuard) {
         let span = info_span!(
             "queue.message",
             message.id = message.id,
@@ -64,17 +64,17 @@ impl<C: Confirmations> Bench<C> {
             user.subject = field::Empty
         );
         async {
-            let fate = tokio::select! {
-                fate = self.settle(message) => fate,
-                never = self.keep_hidden(&grip) => match never {},
-                () = self.cut.cancelled() => Fate::GiveBack(Duration::ZERO),
+            let disposition = tokio::select! {
+                disposition = self.settle(message) => disposition,
+                never = self.keep_hidden(&guard) => match never {},
+                () = self.cut.cancelled() => Disposition::GiveBack(Duration::ZERO),
             };
-            match fate {
-                Fate::Delete => {
+            match disposition {
+                Disposition::Delete => {
                     // Whoever deletes outlives those who work.
-                    let _ = self.done.send(grip).await;
+                    let _ = self.done.send(guard).await;
                 }
-                Fate::GiveBack(delay) => self.give_back(&grip.handle(), delay).await,
+                Disposition::GiveBack(delay) => self.give_back(&guard.handle(), delay).await,
             }
         }
         .instrument(span)
@@ -91,23 +91,23 @@ impl<C: Confirmations> Bench<C> {
     }
 
     /// Extends the visibility at half time, always by the newest handle.
-    async fn keep_hidden(&self, grip: &Grip) -> Infallible {
+    async fn keep_hidden(&self, guard: &InFlightGuard) -> Infallible {
         loop {
             sleep(self.hidden / 2).await;
-            if let Err(error) = self.queue.hide(&grip.handle(), self.hidden).await {
-                debug!(message.id = grip.id(), reason = error.chain(), "the message may be received again meanwhile");
+            if let Err(error) = self.queue.hide(&guard.handle(), self.hidden).await {
+                debug!(message.id = guard.id(), reason = error.chain(), "the message may be received again meanwhile");
             }
-            self.hand.report();
+            self.in_flight.report();
         }
     }
 
     /// Brings a message to its fate. In trouble it is kept in hand and tried again, so that it is not received, and counted
     /// towards the dead-letter queue, for nothing. Only one that fails while others succeed is given back.
-    async fn settle(&self, message: Received) -> Fate {
+    async fn settle(&self, message: Received) -> Disposition {
         if self.refused.contains_key(&message.id) {
             return self.after_refusal(message.receives);
         }
-        let reading = envelope::read(message.body.as_bytes(), message.environment.as_deref(), &self.ours);
+        let reading = envelope::read(message.body.as_bytes(), message.environment.as_deref(), &self.expected);
         // From here on the body is gone.
         let message = MessageRef { message_id: message.id, receive_count: message.receives };
         if let Ok(confirmation) = &reading {
@@ -117,14 +117,14 @@ impl<C: Confirmations> Bench<C> {
         let (mut strikes, mut successes) = (0, None);
         loop {
             let reason = match self.attempt(&reading, &message).await {
-                Ok(fate) => {
+                Ok(disposition) => {
                     self.health.went_well();
-                    return fate;
+                    return disposition;
                 }
                 Err(reason) => reason,
             };
             if successes.is_none() {
-                Outcome::Trouble.count();
+                count(&ConfirmOutcome::Trouble(reason.clone()));
             }
             if self.health.successes() > *successes.get_or_insert(self.health.successes()) {
                 strikes += 1;
@@ -133,54 +133,54 @@ impl<C: Confirmations> Bench<C> {
             }
             if strikes == STRIKES {
                 warn!(reason, "the message fails while others succeed; it is tried again later");
-                return Fate::GiveBack(self.timing.own_trouble(message.receive_count));
+                return Disposition::GiveBack(self.timing.own_trouble(message.receive_count));
             }
             tokio::select! {
-                () = self.closed.cancelled() => return Fate::GiveBack(Duration::ZERO),
+                () = self.closed.cancelled() => return Disposition::GiveBack(Duration::ZERO),
                 () = sleep(pause.next()) => {}
             }
         }
     }
 
     /// One attempt; the error describes the trouble.
-    async fn attempt(&self, reading: &Reading, message: &MessageRef) -> Result<Fate, String> {
-        let confirmation = match reading {
-            Ok(confirmation) => confirmation,
-            Err(refusal) => return self.refuse(message, &refusal.to_string()).await,
+    async fn attempt(&self, read: &ReadResult, message: &MessageRef) -> Result<Disposition, String> {
+        let outcome = match read {
+            Ok(confirmation) => self.confirmations.confirm(confirmation, message).await,
+            Err(refusal) => ConfirmOutcome::Refused(refusal.to_string()),
         };
-        match self.confirmations.confirm(confirmation, message).await {
-            Answer::Recorded => {
+        let again = self.timing.absent(message.receive_count);
+        let outcome = match (outcome, again) {
+            (ConfirmOutcome::Absent, None) => ConfirmOutcome::Refused("the pool does not know its sub".to_owned()),
+            (outcome, _) => outcome,
+        };
+        let disposition = match &outcome {
+            ConfirmOutcome::Recorded => {
                 debug!("recorded the confirmation");
-                Outcome::Recorded.count();
-                Ok(Fate::Delete)
+                Disposition::Delete
             }
-            Answer::Refused(reason) => self.refuse(message, &reason).await,
-            Answer::Absent => match self.timing.absent(message.receive_count) {
-                Some(delay) => {
-                    debug!(seconds = delay.as_secs(), "the pool does not know the user yet");
-                    Outcome::Absent.count();
-                    Ok(Fate::GiveBack(delay))
-                }
-                None => self.refuse(message, "the pool does not know its sub").await,
-            },
-            Answer::Trouble(reason) => Err(reason),
-        }
-    }
-
-    async fn refuse(&self, message: &MessageRef, reason: &str) -> Result<Fate, String> {
-        self.confirmations.refuse(message, reason).await?;
-        warn!(reason, "refused the message");
-        Outcome::Refused.count();
-        self.refused.insert(message.message_id.clone(), ()).await;
-        Ok(self.after_refusal(message.receive_count))
+            ConfirmOutcome::Absent => {
+                let delay = again.unwrap_or_default();
+                debug!(seconds = delay.as_secs(), "the pool does not know the user yet");
+                Disposition::GiveBack(delay)
+            }
+            ConfirmOutcome::Refused(reason) => {
+                self.confirmations.refuse(message, reason).await?;
+                warn!(reason, "refused the message");
+                self.refused.insert(message.message_id.clone(), ()).await;
+                self.after_refusal(message.receive_count)
+            }
+            ConfirmOutcome::Trouble(reason) => return Err(reason.clone()),
+        };
+        count(&outcome);
+        Ok(disposition)
     }
 
     /// A dead-letter queue gets the message, by way of a few more receives that cost nothing. While nobody knows whether
     /// there is one, nothing is deleted.
-    fn after_refusal(&self, receives: u32) -> Fate {
+    fn after_refusal(&self, receives: u32) -> Disposition {
         match self.status.snapshot().has_dead_letter_queue {
-            Some(false) => Fate::Delete,
-            Some(true) | None => Fate::GiveBack(self.timing.refused(receives)),
+            Some(false) => Disposition::Delete,
+            Some(true) | None => Disposition::GiveBack(self.timing.refused(receives)),
         }
     }
 }

@@ -4,8 +4,8 @@
 const LONGEST: usize = 300;
 
 /// Text from outside on one line, with every character that could deceive replaced by `�`, and not too long.
-pub(crate) fn inert(text: &str) -> String {
-    let mut inert: String = text
+pub(crate) fn sanitize(text: &str) -> String {
+    let mut sanitized: String = text
         .chars()
         .take(LONGEST)
         .map(|character| match character {
@@ -15,9 +15,9 @@ pub(crate) fn inert(text: &str) -> String {
         })
         .collect();
     if text.chars().nth(LONGEST).is_some() {
-        inert.push('…');
+        sanitized.push('…');
     }
-    inert
+    sanitized
 }
 
 /// Characters without a width that reorder text, join it, or stand in it unseen.
@@ -34,13 +34,13 @@ mod tests {
 
     #[test]
     fn what_reorders_or_hides_text_is_replaced() {
-        assert_eq!(inert("a\u{202e}b\u{2066}c\u{200b}d\u{7}e"), "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}e");
-        assert_eq!(inert("one\ntwo\r\nthree"), "one two  three");
-        assert_eq!(inert("Zoë, 東京 🛸"), "Zoë, 東京 🛸");
+        assert_eq!(sanitize("a\u{202e}b\u{2066}c\u{200b}d\u{7}e"), "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}e");
+        assert_eq!(sanitize("one\ntwo\r\nthree"), "one two  three");
+        assert_eq!(sanitize("Zoë, 東京 🛸"), "Zoë, 東京 🛸");
     }
 
     #[test]
     fn a_long_text_is_cut() {
-        assert_eq!(inert(&"x".repeat(1000)).chars().count(), LONGEST + 1);
+        assert_eq!(sanitize(&"x".repeat(1000)).chars().count(), LONGEST + 1);
     }
 }

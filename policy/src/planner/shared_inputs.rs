@@ -1,20 +1,20 @@
-//! What judgements rest on beside what is known of the one who is judged: while it is the same, whoever was not touched is
-//! judged as before. It is compared as a whole, in O(rooms and selectors).
+//! What evaluations rest on beside what is known of the one who is evaluated: while it is the same, whoever was not touched is
+//! evaluated as before. It is compared as a whole, in O(rooms and selectors).
 
 use super::is_idle;
 use crate::facts::AccountsFrom;
 use crate::world::{RoomIx, World};
 
-/// All of it, as it was when everybody was judged last.
+/// All of it, as it was when everybody was evaluated last.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Basis {
-    pub(super) server: ServerBasis,
-    pub(super) rooms: Vec<RoomBasis>,
+pub(super) struct SharedInputs {
+    pub(super) server: ServerInputs,
+    pub(super) rooms: Vec<RoomInputs>,
 }
 
 /// Of accounts and server admins.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct ServerBasis {
+pub(super) struct ServerInputs {
     pub(super) listed: bool,
     from: AccountsFrom,
     pub(super) pool_frozen: bool,
@@ -25,8 +25,8 @@ pub(super) struct ServerBasis {
 
 /// Of one room.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct RoomBasis {
-    pub(super) members: MembersBasis,
+pub(super) struct RoomInputs {
+    pub(super) members: MembersInputs,
     /// The room's own state: settings, levels, what is to be restored.
     pub(super) state: u64,
     pub(super) power_frozen: bool,
@@ -34,7 +34,7 @@ pub(super) struct RoomBasis {
 
 /// Of the members of a room.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct MembersBasis {
+pub(super) struct MembersInputs {
     pub(super) idle: bool,
     pub(super) frozen: bool,
     suspect: bool,
@@ -42,27 +42,27 @@ pub(super) struct MembersBasis {
     from: AccountsFrom,
 }
 
-impl Basis {
+impl SharedInputs {
     pub(super) fn of(world: &World) -> Self {
         let unreadable = world.admins.iter().map(|selector| world.unreadable_source(*selector).is_some());
-        let server = ServerBasis {
+        let server = ServerInputs {
             listed: world.mirror.accounts_listed,
             from: world.facts.accounts_from,
             pool_frozen: world.pool_freeze().is_some(),
             admins_frozen: world.admins_freeze().is_some(),
             unreadable: unreadable.collect(),
         };
-        Self { server, rooms: world.rooms().map(|room| RoomBasis::of(world, room)).collect() }
+        Self { server, rooms: world.rooms().map(|room| RoomInputs::of(world, room)).collect() }
     }
 
-    pub(super) fn members(&self, room: RoomIx) -> &MembersBasis {
+    pub(super) fn members(&self, room: RoomIx) -> &MembersInputs {
         &self.rooms[room.index()].members
     }
 }
 
-impl RoomBasis {
+impl RoomInputs {
     fn of(world: &World, room: RoomIx) -> Self {
-        let members = MembersBasis {
+        let members = MembersInputs {
             idle: is_idle(world, room),
             frozen: world.freeze(room).is_some(),
             suspect: world.roster_is_suspect(room),

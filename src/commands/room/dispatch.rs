@@ -3,9 +3,9 @@
 use anyhow::Result;
 
 use crate::commands::room::desk::Desk;
-use crate::commands::room::handle::Task;
-use crate::commands::run::Failure;
-use crate::commands::table::{Request, command};
+use crate::commands::room::handle::DeskTask;
+use crate::commands::run::CommandFailure;
+use crate::commands::table::{StaffRequest, command};
 use crate::commands::text::parse::{Grammar, Misread, Spoken, parse};
 use crate::commands::text::reply::{Reply, code, text};
 use crate::commands::text::who::Who;
@@ -15,14 +15,14 @@ const UNREAD: &str = "unreadable";
 
 impl Desk {
     /// Brings a command to its end.
-    pub(crate) async fn take_command(&self, task: &Task, spoken: &Spoken, too_old: bool) -> Result<()> {
+    pub(crate) async fn handle_command(&self, task: &DeskTask, spoken: &Spoken, too_old: bool) -> Result<()> {
         let grammar =
             Grammar { prefix: &self.staff.prefix, server_name: &self.staff.server_name, rooms: &self.staff.rooms };
         let Some(read) = parse(spoken, grammar) else { return Ok(()) };
-        let name = read.as_ref().map_or_else(Misread::name, Request::name);
-        let Some(hold) = self.let_in(task, name).await? else { return Ok(()) };
+        let name = read.as_ref().map_or_else(Misread::name, StaffRequest::name);
+        let Some(gate) = self.let_in(task, name).await? else { return Ok(()) };
         // Only these two do something about what was read that must come before anything else.
-        let hold = Some(hold).filter(|_| matches!(read, Ok(Request::Pause | Request::Sync)));
+        let gate = Some(gate).filter(|_| matches!(read, Ok(StaffRequest::Pause | StaffRequest::Sync)));
         if too_old {
             let reply = Reply::line([text(
                 "That is too old: I heard it more than ten minutes after it was said. Say it again.",
@@ -38,30 +38,32 @@ impl Desk {
         };
         let about = match self.about(&request).await {
             Ok(about) => about,
-            Err(Failure::Refused { reply, detail }) => return self.refuse(task, name, Some(reply), &detail).await,
-            Err(Failure::Closed(closed)) => return Err(closed.into()),
-            Err(Failure::Broken(error)) => return Err(error),
+            Err(CommandFailure::Refused { reply, detail }) => {
+                return self.refuse(task, name, Some(reply), &detail).await;
+            }
+            Err(CommandFailure::NotLeader(closed)) => return Err(closed.into()),
+            Err(CommandFailure::Broken(error)) => return Err(error),
         };
         let room = match &request {
-            Request::Rejoin { room, .. } | Request::Follow { room } => Some(room.clone()),
+            StaffRequest::Rejoin { room, .. } | StaffRequest::Follow { room } => Some(room.clone()),
             _ => None,
         };
         let words = match &request {
-            Request::Apply { id } => format!("{name} {id}"),
+            StaffRequest::Apply { id } => format!("{name} {id}"),
             _ => name.to_owned(),
         };
         if !task.again && !self.begin(task, name, &words, about.clone(), room).await? {
             return Ok(());
         }
-        let ran = self.run(&request, about.as_deref(), &task.sender, hold).await;
+        let ran = self.run(&request, about.as_deref(), &task.sender, gate).await;
         self.end_by(task, name, ran).await
     }
 
     /// Whom the request is about, as an MXID.
-    async fn about(&self, request: &Request) -> Result<Option<String>, Failure> {
+    async fn about(&self, request: &StaffRequest) -> Result<Option<String>, CommandFailure> {
         let who = match request {
-            Request::Explain(who) | Request::Provision(who) | Request::Rejoin { who, .. } => who,
-            Request::History(Some(who)) => who,
+            StaffRequest::Explain(who) | StaffRequest::Provision(who) | StaffRequest::Rejoin { who, .. } => who,
+            StaffRequest::History(Some(who)) => who,
             _ => return Ok(None),
         };
         match who {
@@ -71,7 +73,7 @@ impl Desk {
     }
 }
 
-impl Request {
+impl StaffRequest {
     /// The command's name, as in the table.
     pub(crate) fn name(&self) -> &'static str {
         let name = match self {

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use provisioner_policy::{AccountsFrom, Policy, Selector};
 use tokio::sync::OnceCell;
 
-use crate::accounts::{Accounts, Server};
+use crate::accounts::{Confirmer, Server};
 use crate::commands::StaffRoom;
 use crate::config::{self, Config, Registration, RoomIds};
 use crate::homeserver::{Homeserver, Timeouts};
@@ -18,24 +18,24 @@ use crate::store::{Stamp, Store};
 
 /// The configuration with what is read along with it.
 #[derive(Debug)]
-pub struct Settings {
+pub struct Context {
     /// Where the configuration is.
     pub path: PathBuf,
     pub config: Config,
     pub registration: Registration,
     pub policy: Policy,
-    made: Made,
+    parts: LazyParts,
 }
 
 /// Parts that are made once, when they are first asked for: each holds connections, and certificates of its own.
 #[derive(Debug, Default)]
-struct Made {
+struct LazyParts {
     homeserver: OnceCell<Homeserver>,
     directory: OnceCell<Directory>,
     roster: OnceLock<Roster>,
 }
 
-impl Settings {
+impl Context {
     /// Reads the configuration and its registration; every error at once.
     pub fn load(path: &Path) -> Result<Self> {
         Self::load_with(path, RoomIds::Required)
@@ -48,7 +48,7 @@ impl Settings {
         let bot =
             registration.bot(&config.homeserver.server_name).context("make the bot's MXID from the registration")?;
         let policy = config.policy(bot.as_str());
-        Ok(Self { path: path.to_owned(), config, registration, policy, made: Made::default() })
+        Ok(Self { path: path.to_owned(), config, registration, policy, parts: LazyParts::default() })
     }
 
     /// The policy in force: the file's, with the rooms that are followed to their successors.
@@ -80,7 +80,7 @@ impl Settings {
             let token = self.registration.as_token.expose();
             Homeserver::connect(&self.config.homeserver.url, &self.policy.bot, token, Timeouts::default()).await
         };
-        Ok(self.made.homeserver.get_or_try_init(connect).await?.clone())
+        Ok(self.parts.homeserver.get_or_try_init(connect).await?.clone())
     }
 
     /// The names that MXIDs are made of.
@@ -92,12 +92,12 @@ impl Settings {
     pub async fn directory(&self) -> Option<Directory> {
         let cognito = self.config.cognito.as_ref()?;
         let connect = || Directory::connect(&cognito.region, &cognito.user_pool_id, cognito.endpoint_url.as_deref());
-        Some(self.made.directory.get_or_init(connect).await.clone())
+        Some(self.parts.directory.get_or_init(connect).await.clone())
     }
 
     /// The account store with the pool behind it, where there is one.
-    pub async fn accounts(&self, store: &Store) -> Accounts {
-        Accounts { store: store.clone(), directory: self.directory().await, server: self.server() }
+    pub async fn accounts(&self, store: &Store) -> Confirmer {
+        Confirmer { store: store.clone(), directory: self.directory().await, server: self.server() }
     }
 
     /// Groups that selectors name, each once.
@@ -117,11 +117,11 @@ impl Settings {
 
     /// The roster, where one is configured.
     pub fn roster(&self) -> Result<Option<Roster>> {
-        if let Some(roster) = self.made.roster.get() {
+        if let Some(roster) = self.parts.roster.get() {
             return Ok(Some(roster.clone()));
         }
         let Some(roster) = self.another_roster()? else { return Ok(None) };
-        Ok(Some(self.made.roster.get_or_init(|| roster).clone()))
+        Ok(Some(self.parts.roster.get_or_init(|| roster).clone()))
     }
 
     /// The same with a connection of its own, for who keeps it.

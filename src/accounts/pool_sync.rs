@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::confirm::Accounts;
+use super::confirm::Confirmer;
 use super::groups::keep_groups;
 use super::listing::{ListingError, list_pool};
 use super::lookups::look_up;
@@ -21,8 +21,8 @@ const AGAIN: Duration = Duration::from_secs(30);
 
 /// What to keep, and how often.
 #[derive(Debug)]
-pub struct Keeper {
-    pub accounts: Accounts,
+pub struct PoolSync {
+    pub accounts: Confirmer,
     pub directory: Directory,
     /// Groups that selectors name.
     pub groups: Vec<String>,
@@ -31,7 +31,7 @@ pub struct Keeper {
     pub unknown: watch::Receiver<Vec<String>>,
 }
 
-impl Keeper {
+impl PoolSync {
     /// Keeps the store until `stop`.
     pub async fn run(self, stop: CancellationToken) {
         let Self { accounts, directory, groups, listing_interval, unknown } = &self;
@@ -57,7 +57,7 @@ impl Keeper {
 }
 
 /// Lists the pool when that is due; answers when to look again.
-async fn list(accounts: &Accounts, directory: &Directory, interval: Duration, stop: &CancellationToken) -> Duration {
+async fn list(accounts: &Confirmer, directory: &Directory, interval: Duration, stop: &CancellationToken) -> Duration {
     let lock = match accounts.store.try_list().await {
         Ok(Some(lock)) => lock,
         Ok(None) => return AGAIN,

@@ -12,12 +12,12 @@ const REFUSAL: Duration = Duration::from_secs(3600);
 
 /// What was said lately, by sender. Restarts forget it: nothing depends on it but quiet.
 #[derive(Debug, Default)]
-pub(crate) struct Pace {
+pub(crate) struct RateLimits {
     commands: HashMap<String, VecDeque<Instant>>,
     told: HashMap<(String, &'static str), Instant>,
 }
 
-impl Pace {
+impl RateLimits {
     /// Counts a command. False where its sender is too fast.
     pub(crate) fn allows(&mut self, sender: &str, now: Instant) -> bool {
         self.commands.retain(|_, times| times.back().is_some_and(|last| now - *last < MINUTE));
@@ -50,21 +50,21 @@ mod tests {
 
     #[test]
     fn twenty_commands_a_minute_pass_and_each_sender_has_their_own() {
-        let (mut pace, now) = (Pace::default(), Instant::now());
+        let (mut limits, now) = (RateLimits::default(), Instant::now());
         for _ in 0..COMMANDS {
-            assert!(pace.allows("@ada:a", now));
+            assert!(limits.allows("@ada:a", now));
         }
-        assert!(!pace.allows("@ada:a", now + MINUTE / 2));
-        assert!(pace.allows("@bob:a", now));
-        assert!(pace.allows("@ada:a", now + MINUTE));
+        assert!(!limits.allows("@ada:a", now + MINUTE / 2));
+        assert!(limits.allows("@bob:a", now));
+        assert!(limits.allows("@ada:a", now + MINUTE));
     }
 
     #[test]
     fn a_refusal_is_said_once_an_hour() {
-        let (mut pace, now) = (Pace::default(), Instant::now());
-        assert!(pace.tells("@ada:a", "allow", now));
-        assert!(!pace.tells("@ada:a", "allow", now + REFUSAL / 2));
-        assert!(pace.tells("@ada:a", "pace", now));
-        assert!(pace.tells("@ada:a", "allow", now + REFUSAL));
+        let (mut limits, now) = (RateLimits::default(), Instant::now());
+        assert!(limits.tells("@ada:a", "allow", now));
+        assert!(!limits.tells("@ada:a", "allow", now + REFUSAL / 2));
+        assert!(limits.tells("@ada:a", "pace", now));
+        assert!(limits.tells("@ada:a", "allow", now + REFUSAL));
     }
 }
