@@ -282,7 +282,9 @@ impl Homeserver {
         let asked = Instant::now();
         match self.call("ping_appservice", self.client().send(request)).await {
             Ok(answer) => Ok(answer.body.duration),
-            Err(Failure::Answer(answer)) if RETRIES_ALREADY.iter().any(|error| answer.message.starts_with(error)) => {
+            Err(CallFailure::Answer(answer))
+                if RETRIES_ALREADY.iter().any(|error| answer.message.starts_with(error)) =>
+            {
                 Ok(asked.elapsed())
             }
             // These two are about the way back to us, not about Synapse.
