@@ -1,6 +1,5 @@
 //! Fights: what somebody keeps undoing is not done again for a while, and the plan says who that is.
 
-use crate::overwritten::Overwritten;
 use crate::plan::{Action, Change, ChangeKey, Kind, Plan, PowerEdit};
 use crate::setting::Setting;
 use crate::view::BlockedView;
@@ -72,30 +71,17 @@ impl Change {
         }
     }
 
-    /// What it restores of others' in the same event.
-    pub fn restored(&self) -> Vec<ChangeKey> {
-        match self {
-            Self::SetPowerLevels { room, restores, .. } => {
-                restores.iter().map(|one| ChangeKey::of_restored(*room, one)).collect()
-            }
-            _ => vec![],
-        }
-    }
-
     /// A change of levels without what `keep` refuses, and the levels it refuses, each as a change of its own. Any other
     /// change is kept or refused as it is.
     pub fn part(self, keep: impl Fn(&ChangeKey) -> bool) -> (Option<Self>, Vec<Self>) {
-        let Self::SetPowerLevels { room, edits, restores } = self else {
+        let Self::SetPowerLevels { room, edits } = self else {
             return if keep(&self.key()) { (Some(self), vec![]) } else { (None, vec![self]) };
         };
-        let with = |edits: Box<[PowerEdit]>, restores| Self::SetPowerLevels { room, edits, restores };
+        let with = |edits: Vec<PowerEdit>| Self::SetPowerLevels { room, edits: edits.into() };
         let (kept, refused): (Vec<PowerEdit>, Vec<PowerEdit>) =
             edits.into_iter().partition(|edit| keep(&ChangeKey::of_level(room, edit.user, edit.after)));
-        let restores: Box<[Overwritten]> =
-            restores.into_iter().filter(|one| keep(&ChangeKey::of_restored(room, one))).collect();
-        let refused = refused.into_iter().map(|edit| with([edit].into(), Box::default())).collect();
-        let nothing = kept.is_empty() && restores.is_empty();
-        ((!nothing).then(|| with(kept.into(), restores)), refused)
+        let refused = refused.into_iter().map(|edit| with(vec![edit])).collect();
+        ((!kept.is_empty()).then(|| with(kept)), refused)
     }
 }
 

@@ -6,7 +6,6 @@
 use hashbrown::{HashMap, HashSet};
 
 use crate::facts::SourceState;
-use crate::overwritten::Overwritten;
 use crate::plan::{Action, Change, Class, HoldReason, Plan, PowerEdit};
 use crate::pool_move::Arrivals;
 use crate::world::{Matcher, RoomIx, World};
@@ -125,14 +124,15 @@ fn hold(world: &World, recent: &Recent, bucket: Bucket, planned: u32, total: u32
 
 /// The action withheld; of a change of levels only what takes power away, while what gives goes on.
 fn withhold(action: Action, hold: HoldReason) -> [Option<Action>; 2] {
-    let Change::SetPowerLevels { room, edits, restores } = &action.change else {
+    let Change::SetPowerLevels { room, edits } = &action.change else {
         return [Some(Action { held: Some(hold), ..action }), None];
     };
     let (lowers, raises): (Vec<PowerEdit>, Vec<PowerEdit>) = edits.iter().copied().partition(|edit| edit.lowers);
-    let part = |edits: Vec<PowerEdit>, restores: Box<[Overwritten]>, held| {
-        let nothing = edits.is_empty() && restores.is_empty();
-        let change = Change::SetPowerLevels { room: *room, edits: edits.into(), restores };
-        (!nothing).then_some(Action { change, held, ..action.clone() })
+    let part = |edits: Vec<PowerEdit>, held| {
+        (!edits.is_empty()).then(|| {
+            let change = Change::SetPowerLevels { room: *room, edits: edits.into() };
+            Action { change, held, ..action.clone() }
+        })
     };
-    [part(raises, restores.clone(), None), part(lowers, Box::default(), Some(hold))]
+    [part(raises, None), part(lowers, Some(hold))]
 }

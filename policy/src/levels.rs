@@ -16,6 +16,11 @@ pub const ABOVE_ALL: i64 = 1 << 53;
 /// <https://spec.matrix.org/v1.16/rooms/v12/>
 const CREATORS_ABOVE_ALL: u32 = 12;
 
+/// Whether creators stand above all levels in rooms of this version.
+pub fn creators_stand_above_all(version: &str) -> bool {
+    version.parse().is_ok_and(|version: u32| version >= CREATORS_ABOVE_ALL)
+}
+
 /// The room version that the content of a create event says; empty where that is no text.
 /// <https://spec.matrix.org/v1.16/client-server-api/#mroomcreate>: without one it is the first.
 pub fn room_version(create: &Value) -> &str {
@@ -31,7 +36,17 @@ pub struct Creators<'a> {
     above_all: Vec<&'a str>,
 }
 
-impl Creators<'_> {
+impl<'a> Creators<'a> {
+    /// From the room's version, the content of its create event, and who sent that.
+    pub fn of(version: &str, create: &'a Value, sender: &'a str) -> Self {
+        if !creators_stand_above_all(version) {
+            return Self { founder: Some(sender), above_all: Vec::new() };
+        }
+        let additional = create["additional_creators"].as_array().into_iter().flatten();
+        let above_all = std::iter::once(sender).chain(additional.filter_map(Value::as_str)).collect();
+        Self { founder: None, above_all }
+    }
+
     /// Power levels that say what a room without any means, so that writing the first takes nothing from its creator.
     pub(crate) fn implied(&self) -> Value {
         let users: Map<String, Value> =
@@ -43,13 +58,8 @@ impl Creators<'_> {
 impl RoomMirror {
     /// Who made the room.
     pub fn creators(&self) -> Creators<'_> {
-        let Some(create) = self.state("m.room.create") else { return Creators::default() };
-        if self.version_number().is_none_or(|version| version < CREATORS_ABOVE_ALL) {
-            return Creators { founder: Some(&create.sender), above_all: Vec::new() };
-        }
-        let additional = create.content["additional_creators"].as_array().into_iter().flatten();
-        let above_all = std::iter::once(create.sender.as_str()).chain(additional.filter_map(Value::as_str)).collect();
-        Creators { founder: None, above_all }
+        let create = self.state("m.room.create");
+        create.map_or_else(Creators::default, |create| Creators::of(&self.version, &create.content, &create.sender))
     }
 
     /// The room's version, where it is one of Matrix's own.
@@ -126,6 +136,14 @@ impl<'a> Levels<'a> {
             .filter(|(mxid, _)| mxid.starts_with('@'))
     }
 
+    /// Everybody with this level or a higher one, as far as they are named or creators.
+    pub fn at_least(&self, least: i64) -> Vec<(&'a str, i64)> {
+        let creators = self.creators.above_all.iter().map(|creator| (*creator, ABOVE_ALL));
+        let founder = self.creators.founder.filter(|_| self.content.is_none()).map(|founder| (founder, 100));
+        let named = self.entries().filter(|(mxid, _)| !self.is_above_all(mxid));
+        creators.chain(founder).chain(named).filter(|(_, level)| *level >= least).collect()
+    }
+
     /// The level that sending this type of state takes.
     pub fn to_send(&self, event_type: &str) -> i64 {
         let Some(content) = self.content else { return 0 };
@@ -194,6 +212,21 @@ mod tests {
         assert_eq!(old.levels().unwrap().to_send("m.room.name"), 0);
         assert_eq!(old.creators().implied(), json!({"users": {"@maker:a": 100}}));
         assert_eq!(new.creators().implied(), json!({"users": {}}));
+    }
+
+    #[test]
+    fn those_with_a_level_or_more_are_the_named_and_the_creators() {
+        let content = json!({"users": {"@a:a": 100, "@b:a": "60", "@maker:a": 5}});
+        let at_least = |room: RoomMirror, least: i64| {
+            let levels = room.levels().unwrap();
+            levels.at_least(least).into_iter().map(|(mxid, level)| (mxid.to_owned(), level)).collect::<Vec<_>>()
+        };
+        let is =
+            |found: &[(&str, i64)]| found.iter().map(|(mxid, level)| ((*mxid).to_owned(), *level)).collect::<Vec<_>>();
+        assert_eq!(at_least(room("11", Some(content.clone())), 60), is(&[("@a:a", 100), ("@b:a", 60)]));
+        let above_all = [("@maker:a", ABOVE_ALL), ("@second:a", ABOVE_ALL), ("@a:a", 100)];
+        assert_eq!(at_least(room("12", Some(content)), 100), is(&above_all));
+        assert_eq!(at_least(room("11", None), 100), is(&[("@maker:a", 100)]));
     }
 
     #[test]

@@ -4,9 +4,6 @@ use hashbrown::HashMap;
 use serde_json::Value;
 
 use crate::column::Column;
-use crate::levels::POWER_LEVELS;
-use crate::mending::Mending;
-use crate::overwritten::Overwritten;
 use crate::users::UserIx;
 
 /// A user's membership of one room.
@@ -92,8 +89,6 @@ pub struct RoomMirror {
     pub(crate) state: HashMap<(Box<str>, Box<str>), StateEntry>,
     /// Version of the room, as its create event says.
     pub version: String,
-    /// What a write of ours set back in the power levels.
-    mending: Mending,
     joined: u32,
     invited: u32,
 }
@@ -175,43 +170,14 @@ impl RoomMirror {
         self.state.get(&(event_type.into(), "".into()))
     }
 
-    /// Takes a state event, as read, pushed or written; `ours` where the bot sent it.
-    pub(crate) fn set_state(&mut self, event_type: &str, state_key: &str, event: StateEntry, ours: bool) {
-        if event_type == POWER_LEVELS && state_key.is_empty() {
-            self.mending.take(&event.content, ours);
-        }
+    /// A room of this version of which nothing else is known yet.
+    pub fn of_version(version: String) -> Self {
+        Self { version, ..Self::default() }
+    }
+
+    /// Takes a state event, as read, pushed or written.
+    pub fn set_state(&mut self, event_type: &str, state_key: &str, event: StateEntry) {
         self.state.insert((event_type.into(), state_key.into()), event);
-    }
-
-    /// What a write of ours set back in the power levels and is to be restored.
-    pub fn to_restore(&self) -> Vec<Overwritten> {
-        self.content(POWER_LEVELS).map(|content| self.mending.to_restore(content)).unwrap_or_default()
-    }
-
-    /// What others set beside our own writes.
-    pub(crate) fn mending_mut(&mut self) -> &mut Mending {
-        &mut self.mending
-    }
-
-    /// Whether an edit sets back what one of these writes of ours had changed.
-    pub(crate) fn is_set_back(&self, edit: &Overwritten, ours: &[(&Value, &Value)]) -> bool {
-        self.mending.is_set_back(edit, ours)
-    }
-
-    /// Whether somebody's edits beside ours are still watched over.
-    pub fn is_mending(&self) -> bool {
-        !self.mending.is_empty()
-    }
-
-    /// Minutes went by: whoever sets back now what was restored before has seen it.
-    pub(crate) fn age_restorations(&mut self) {
-        let content = self.state.get(&(POWER_LEVELS.into(), "".into())).map(|event| &event.content);
-        self.mending.age(content);
-    }
-
-    /// The room to be read again: nothing is known of it but what is still to be restored.
-    pub(crate) fn fresh(&self, version: String) -> Self {
-        Self { mending: self.mending.clone(), version, ..Self::default() }
     }
 
     /// Everybody of whom the other says something else.
@@ -227,8 +193,7 @@ impl RoomMirror {
 
     /// Whether the other says the same of everything but members.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
-        let restores = || self.to_restore() == other.to_restore();
-        self.version == other.version && self.state == other.state && restores()
+        self.version == other.version && self.state == other.state
     }
 
     /// The room that replaces this one, if it was upgraded.

@@ -1,13 +1,10 @@
 //! Who should have which level in a room, and what that means for the level they have: one person at a time.
 
-use serde_json::Value;
-
 use crate::entitlement::{Entitlement, Freeze};
-use crate::levels::{Levels, POWER_LEVELS, number};
+use crate::levels::{Levels, POWER_LEVELS};
 use crate::mirror::Membership;
 use crate::obstacle::Obstacle;
-use crate::overwritten::{Overwritten, overwritten};
-use crate::plan::{ChangeKey, PowerEdit};
+use crate::plan::PowerEdit;
 use crate::users::UserIx;
 use crate::world::{Matcher, RoomIx, World};
 
@@ -120,69 +117,19 @@ impl World {
         format!("level {level} by {selector} of power {level}{row}")
     }
 
-    /// Notes what a write of ours set back in the power levels, by what it was made from and what it replaced.
-    pub fn note_lost(&mut self, room: RoomIx, made_from: &Value, replaced: &Value, written: &Value) {
-        let mut lost = overwritten(made_from, replaced, written);
-        lost.retain(|one| self.is_theirs_to_set(room, one));
-        self.mend(room, |mending| mending.note_missing(lost));
-    }
-
-    /// Notes what somebody else's power levels changed in those they replaced. `ours` are our last writes, as made from
-    /// and as written: what sets those back beside an edit of its own is the doing of whoever had read before. Answers with
-    /// the levels that were changed and were meant to be.
-    pub fn note_edit(
-        &mut self,
-        room: RoomIx,
-        replaced: &Value,
-        content: &Value,
-        ours: &[(&Value, &Value)],
-    ) -> Vec<ChangeKey> {
-        let edits = overwritten(replaced, content, replaced);
-        let mirror = self.room(room);
-        let watched = !ours.is_empty() || mirror.is_mending();
-        let (set_back, mut edits): (Vec<_>, Vec<_>) =
-            edits.into_iter().partition(|edit| mirror.is_set_back(edit, ours));
-        // Nobody writes levels for nothing: whoever changes nothing else means it.
-        let meant = if edits.is_empty() { &set_back } else { &edits };
-        let level = |edit: &Overwritten| {
-            let user = self.users.get(edit.user()?)?;
-            Some(ChangeKey::of_level(room, user, edit.ours.as_ref().and_then(number)))
-        };
-        let levels = meant.iter().filter_map(level).collect();
-        if edits.is_empty() {
-            self.mend(room, |mending| mending.note_meant(&set_back));
-        }
-        edits.retain(|edit| watched && self.is_theirs_to_set(room, edit));
-        self.mend(room, |mending| mending.note(edits));
-        levels
-    }
-
-    /// Levels that the policy decides are left to the plan: only of those without a grant a lowering is kept, because no
-    /// plan would repeat it.
-    fn is_theirs_to_set(&self, room: RoomIx, edit: &Overwritten) -> bool {
-        let Some(mxid) = edit.user() else { return true };
-        let Some(user) = self.users.get(mxid) else { return false };
-        let level = |value: &Option<Value>| value.as_ref().and_then(number).unwrap_or_default();
-        match self.is_exempt(user) {
-            true => user != self.bot(),
-            false => level(&edit.theirs) < level(&edit.ours) && self.granted(room, user).is_none(),
-        }
-    }
-
     /// Why levels change, person by person.
-    pub(crate) fn levels_cause(&self, room: RoomIx, edits: &[PowerEdit], restores: &[Overwritten]) -> String {
+    pub(crate) fn levels_cause(&self, room: RoomIx, edits: &[PowerEdit]) -> String {
         let last = self.room(room).state(POWER_LEVELS);
         let last = last.map(|last| last.sender.as_str()).filter(|sender| !sender.is_empty());
         let by = last.map(|sender| format!(" (the levels were last set by {sender})")).unwrap_or_default();
-        let restored = restores.iter().map(|one| format!("{}: a write of ours had set it back", one.name()));
         let edited = edits.iter().map(|edit| {
             let by = if edit.lowers { by.as_str() } else { "" };
             let after = edit.after.map_or_else(|| "the default".to_owned(), |level| level.to_string());
             let words = self.power_words(room, edit.user);
             format!("{} from {} to {after}: {words}{by}", self.users.mxid(edit.user), edit.before)
         });
-        let mut words: Vec<String> = restored.chain(edited).take(MOST_NAMED).collect();
-        let more = (restores.len() + edits.len()).saturating_sub(words.len());
+        let mut words: Vec<String> = edited.take(MOST_NAMED).collect();
+        let more = edits.len().saturating_sub(words.len());
         words.extend((more > 0).then(|| format!("and {more} more")));
         words.join("; ")
     }

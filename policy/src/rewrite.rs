@@ -5,7 +5,6 @@ use serde_json::{Map, Value};
 
 use crate::levels::{Levels, POWER_LEVELS};
 use crate::obstacle::Obstacle;
-use crate::overwritten::Overwritten;
 use crate::plan::PowerEdit;
 use crate::setting::Setting;
 use crate::world::{RoomIx, World};
@@ -28,17 +27,10 @@ pub enum Rewrite {
 
 impl World {
     /// Edits the room's power levels as they are `now`; nothing where the room has none yet.
-    pub fn rewrite_levels(
-        &self,
-        room: RoomIx,
-        now: Option<&Value>,
-        edits: &[PowerEdit],
-        restores: &[Overwritten],
-    ) -> Rewrite {
+    pub fn rewrite_levels(&self, room: RoomIx, now: Option<&Value>, edits: &[PowerEdit]) -> Rewrite {
         let creators = self.room(room).creators();
         let before = now.cloned().unwrap_or_else(|| creators.implied());
         let mut after = before.clone();
-        restores.iter().filter(|one| one.is_still_so(&before)).for_each(|one| one.restore(&mut after));
         match Levels::read(Some(&after), creators.clone()) {
             Err(_) => return Rewrite::Refused(Obstacle::Unreadable),
             Ok(levels) if !self.are_made_from(edits, &levels) => return Rewrite::Outdated,

@@ -2,55 +2,66 @@
 
 use serde_json::Value;
 
-use crate::policy::RoomSettings;
+/// Makes the settings out of one table: variant, key in the configuration, state event, key in its content, and the keys
+/// that say the same in other formats and go when the setting is written.
+macro_rules! settings {
+    ($($(#[$doc:meta])* $variant:ident: $key:ident => $event:literal, $content_key:literal, other formats $others:expr;)*) => {
+        /// A setting of a room that can be enforced.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Setting {
+            $($(#[$doc])* $variant,)*
+        }
 
-/// A setting of a room that can be enforced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Setting {
-    Name,
-    Topic,
-    JoinRule,
-    HistoryVisibility,
-    GuestAccess,
+        /// Room settings; only those given are enforced.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct RoomSettings {
+            $($(#[$doc])* pub $key: Option<String>,)*
+        }
+
+        impl Setting {
+            /// Every setting, in the order of the contract.
+            pub const ALL: [Self; [$($content_key),*].len()] = [$(Self::$variant),*];
+
+            /// Its key in the configuration.
+            pub fn key(self) -> &'static str {
+                match self {
+                    $(Self::$variant => stringify!($key),)*
+                }
+            }
+
+            /// The state event that holds it, and the key of the content.
+            pub fn event(self) -> (&'static str, &'static str) {
+                match self {
+                    $(Self::$variant => ($event, $content_key),)*
+                }
+            }
+
+            /// Keys of the content that would go on saying what the setting was before.
+            pub fn other_formats(self) -> &'static [&'static str] {
+                match self {
+                    $(Self::$variant => &$others,)*
+                }
+            }
+
+            /// What the policy wants, where it wants anything.
+            pub fn wanted(self, settings: &RoomSettings) -> Option<&str> {
+                match self {
+                    $(Self::$variant => settings.$key.as_deref(),)*
+                }
+            }
+        }
+    };
+}
+
+settings! {
+    Name: name => "m.room.name", "name", other formats [];
+    Topic: topic => "m.room.topic", "topic", other formats ["m.topic"];
+    JoinRule: join_rule => "m.room.join_rules", "join_rule", other formats [];
+    HistoryVisibility: history_visibility => "m.room.history_visibility", "history_visibility", other formats [];
+    GuestAccess: guest_access => "m.room.guest_access", "guest_access", other formats [];
 }
 
 impl Setting {
-    /// Every setting, in the order of the contract.
-    pub const ALL: [Self; 5] = [Self::Name, Self::Topic, Self::JoinRule, Self::HistoryVisibility, Self::GuestAccess];
-
-    /// Its key in the configuration.
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::Name => "name",
-            Self::Topic => "topic",
-            Self::JoinRule => "join_rule",
-            Self::HistoryVisibility => "history_visibility",
-            Self::GuestAccess => "guest_access",
-        }
-    }
-
-    /// The state event that holds it, and the key of the content.
-    pub fn event(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Name => ("m.room.name", "name"),
-            Self::Topic => ("m.room.topic", "topic"),
-            Self::JoinRule => ("m.room.join_rules", "join_rule"),
-            Self::HistoryVisibility => ("m.room.history_visibility", "history_visibility"),
-            Self::GuestAccess => ("m.room.guest_access", "guest_access"),
-        }
-    }
-
-    /// What the policy wants, where it wants anything.
-    pub fn wanted(self, settings: &RoomSettings) -> Option<&str> {
-        match self {
-            Self::Name => settings.name.as_deref(),
-            Self::Topic => settings.topic.as_deref(),
-            Self::JoinRule => settings.join_rule.as_deref(),
-            Self::HistoryVisibility => settings.history_visibility.as_deref(),
-            Self::GuestAccess => settings.guest_access.as_deref(),
-        }
-    }
-
     /// What the state's content says of it.
     pub fn value(self, content: Option<&Value>) -> Option<&Value> {
         content?.get(self.event().1)

@@ -114,7 +114,7 @@ impl Action {
     /// Why it is planned, as a clause that reads alone. Of levels each person's own reason is told, up to a number.
     pub fn cause(&self, world: &World) -> String {
         match &self.change {
-            Change::SetPowerLevels { room, edits, restores } => world.levels_cause(*room, edits, restores),
+            Change::SetPowerLevels { room, edits } => world.levels_cause(*room, edits),
             change => self.because.text(world, change.room(), change.user()),
         }
     }

@@ -178,15 +178,15 @@ impl Reconciler {
     }
 
     /// Approves what the guard holds now, for the pass that follows, if it is the part called `id`.
-    pub async fn approve(&mut self, id: &str, by: &str) -> Result<()> {
+    pub async fn approve_held(&mut self, id: &str, by: &str) -> Result<()> {
         let plan = self.plan().await?;
         if let Some(paused) = self.store.paused().await.context("look at the brake")? {
             self.approval.refusals.push(format!("{id} is not approved: {paused}"));
         } else if plan.held_id(&self.world).as_deref() == Some(id) {
             // What was shown by a command may not be stored yet.
             self.held.keep(&self.store, &self.world, &plan, true).await?;
-            self.held.approve(&self.store, id, by).await?;
-            self.approval.approve(&plan, by);
+            self.held.record_approval(&self.store, id, by).await?;
+            self.approval.grant(&plan, by);
         } else {
             self.approval.refuse(&self.world, &plan, id);
         }
@@ -202,7 +202,6 @@ impl Reconciler {
     #[instrument(name = "reconcile.pass", skip_all)]
     pub async fn slice(&mut self, pass: &mut Option<(PassId, i32)>, stop: &CancellationToken) -> Result<Slice> {
         let now = Instant::now();
-        self.fights.undone(std::mem::take(&mut self.pushes.meant_edits), now);
         self.fights.end(&mut self.world, now);
         let mut plan = self.plan().await?;
         let released = self.approval.release(&mut plan);
@@ -217,7 +216,8 @@ impl Reconciler {
         let whole = self.trouble == Trouble::default();
         self.held.keep(&self.store, &self.world, &plan, whole).await?;
         let withheld = self.withheld.compare(&self.store, &self.world, &plan, whole, is_known).await?;
-        let stopped = self.stopped(&plan).await?;
+        let mut reports = self.stopped(&plan).await?;
+        reports.extend(self.report_lost_updates(now));
         let paused = self.store.paused().await.context("look at the brake")?;
         metrics::gauge!("provisioner_paused").set(f64::from(u8::from(paused.is_some())));
         let (due, waiting): (Vec<&Action>, Vec<&Action>) =
@@ -225,14 +225,14 @@ impl Reconciler {
         let mut report = self.report(&plan, number);
         report.paused = paused.map(|paused| paused.to_string());
         report.waiting = waiting.len();
-        if withheld.has_lines() || !stopped.is_empty() || !due.is_empty() {
+        if withheld.has_lines() || !reports.is_empty() || !due.is_empty() {
             let (pass, seq) = match pass {
                 Some(pass) => pass,
                 None => pass.insert((self.store.new_pass().await.context("number the pass")?, 0)),
             };
             let origins = self.origins(&due).await?;
             withheld::write(&self.store, *pass, seq, withheld).await?;
-            fight_report::write(&self.store, *pass, seq, stopped).await?;
+            fight_report::write(&self.store, *pass, seq, reports).await?;
             let (store, homeserver) = (&self.store, &self.homeserver);
             let executor = Executor {
                 homeserver,
@@ -277,8 +277,8 @@ impl Reconciler {
                     }
                 }
                 Tried::Wrote(written) => {
-                    own_state::put(&mut self.world, &written);
-                    self.pushes.own_state.wrote(written, now);
+                    let mirrored = own_state::put(&mut self.world, &written);
+                    self.pushes.own_state.wrote(written, mirrored, now);
                     self.note_success(change, now);
                     report.done += 1;
                 }

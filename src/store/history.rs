@@ -50,8 +50,8 @@ impl Store {
         }
     }
 
-    /// Levels are one line a room, and `after` names whom it is about: `@user:server`, or `users.@user:server` where it
-    /// restores what somebody else wrote.
+    /// Levels are one line a room, and `after` names whom it is about: `@user:server`, or `users.@user:server` where
+    /// our write lost what somebody else wrote.
     async fn history_of_user(
         &self,
         user_id: &str,

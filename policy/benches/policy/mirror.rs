@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion};
-use provisioner_policy::{Membership, RoomStatus, World};
+use provisioner_policy::{Membership, RoomMirror, RoomStatus, World};
 
 use crate::{brief, people};
 
@@ -11,7 +11,7 @@ const MEMBERS: usize = 1_000_000;
 
 fn read(world: &mut World, members: &[Box<str>]) {
     let room = world.room_by_key("red-room").expect("the policy has it");
-    let mut fresh = world.fresh_room(room, "10".to_owned());
+    let mut fresh = RoomMirror::of_version("10".to_owned());
     for member in members {
         let user = world.intern(member);
         fresh.take_membership(user, Membership::Join, None);

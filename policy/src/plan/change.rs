@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use super::kind::{Class, Kind};
 use crate::mirror::Membership;
-use crate::overwritten::Overwritten;
 use crate::setting::Setting;
 use crate::users::UserIx;
 use crate::world::{RoomIx, World};
@@ -67,11 +66,10 @@ pub enum Change {
         user: UserIx,
         before: Membership,
     },
-    /// One event with all that changes in the room: levels of people, and what a write of ours had overwritten.
+    /// One event with every level that changes in the room.
     SetPowerLevels {
         room: RoomIx,
         edits: Box<[PowerEdit]>,
-        restores: Box<[Overwritten]>,
     },
 }
 
@@ -91,13 +89,6 @@ impl ChangeKey {
         let mut hasher = std::hash::DefaultHasher::new();
         after.hash(&mut hasher);
         Self { kind: Kind::SetPowerLevels, room: Some(room), user: Some(user), detail: hasher.finish() }
-    }
-
-    /// Something of somebody else's in a room's power levels, to be put back.
-    pub(crate) fn of_restored(room: RoomIx, one: &Overwritten) -> Self {
-        let mut hasher = std::hash::DefaultHasher::new();
-        (&one.path, &one.theirs).hash(&mut hasher);
-        Self { kind: Kind::SetPowerLevels, room: Some(room), user: None, detail: hasher.finish() }
     }
 }
 
@@ -180,9 +171,8 @@ impl Change {
         let mut hasher = std::hash::DefaultHasher::new();
         match self {
             Self::SetRoomState { setting, after, .. } => (setting, after).hash(&mut hasher),
-            Self::SetPowerLevels { edits, restores, .. } => {
+            Self::SetPowerLevels { edits, .. } => {
                 edits.iter().for_each(|edit| (edit.user, edit.after).hash(&mut hasher));
-                restores.iter().for_each(|one| (&one.path, &one.theirs).hash(&mut hasher));
             }
             Self::RestoreAccount { before, .. } => before.hash(&mut hasher),
             _ => return 0,
@@ -203,16 +193,12 @@ impl Change {
             Self::SetRoomState { before, after, .. } => (before.clone().unwrap_or_default(), json!(after)),
             Self::Join { before, .. } => (json!(before.as_str()), json!("join")),
             Self::Remove { before, .. } => (json!(before.as_str()), json!("leave")),
-            Self::SetPowerLevels { edits, restores, .. } => {
-                let levels = |of: fn(&PowerEdit) -> Value, other: fn(&Overwritten) -> &Option<Value>| -> Value {
-                    let restored = restores.iter().map(|one| (one.name(), other(one).clone().unwrap_or_default()));
-                    let edited = edits.iter().map(|edit| (world.users.mxid(edit.user), of(edit)));
-                    restored.chain(edited).collect::<serde_json::Map<_, _>>().into()
+            Self::SetPowerLevels { edits, .. } => {
+                let levels = |of: fn(&PowerEdit) -> Value| -> Value {
+                    let levels = edits.iter().map(|edit| (world.users.mxid(edit.user), of(edit)));
+                    levels.collect::<serde_json::Map<_, _>>().into()
                 };
-                (
-                    levels(|edit| json!(edit.before), |one| &one.ours),
-                    levels(|edit| json!(edit.after), |one| &one.theirs),
-                )
+                (levels(|edit| json!(edit.before)), levels(|edit| json!(edit.after)))
             }
         }
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::order::{Slot, replace, replace_users, sort};
-use super::power::{self, Levelled, Restored};
+use super::power::{self, Levelled};
 use super::shared_inputs::{RoomInputs, SharedInputs};
 use super::{accounts, admins, finish, membership, plan_members, plan_room, settings};
 use crate::guard::Recent;
@@ -206,8 +206,7 @@ impl Planner {
         if world.power[room.index()].is_empty() || (whole.idle || users.len() == 0) && !whole.power {
             return;
         }
-        let content = Restored::of(world, room);
-        let levels = content.levels(world, room).filter(|_| !whole.idle);
+        let levels = world.room(room).levels().ok().filter(|_| !whole.idle);
         let levelled = &mut self.levelled[room.index()];
         let had = levelled.len();
         if whole.power {
@@ -227,7 +226,7 @@ impl Planner {
         }
         let mut found = Plan::default();
         if !whole.idle {
-            power::plan_levels(world, room, &content, levelled, &mut found);
+            power::plan_levels(world, room, levelled, &mut found);
         }
         self.put(world, (Some(room), Kind::SetPowerLevels, Kind::SetPowerLevels), found);
     }

@@ -1,13 +1,9 @@
 //! Power levels of a room: one event with all that changes in it.
 
-use std::borrow::Cow;
-
 use hashbrown::HashSet;
-use serde_json::Value;
 
 use crate::levels::{Levels, POWER_LEVELS};
 use crate::obstacle::Obstacle;
-use crate::overwritten::Overwritten;
 use crate::plan::{Because, Blocked, Change, Kind, Plan, PowerEdit};
 use crate::power::PowerVerdict;
 use crate::rewrite::Rewrite;
@@ -26,37 +22,13 @@ pub(super) fn plan_power(world: &World, room: RoomIx, plan: &mut Plan) -> Vec<Le
     if world.power[room.index()].is_empty() {
         return Vec::new();
     }
-    let content = Restored::of(world, room);
-    let levelled = content.levels(world, room).map(|levels| {
+    let levelled = world.room(room).levels().map(|levels| {
         let candidates = candidates(world, room, &levels).into_iter();
         candidates.filter_map(|user| level(world, room, user, &levels)).collect::<Vec<_>>()
     });
     let levelled = levelled.unwrap_or_default();
-    plan_levels(world, room, &content, &levelled, plan);
+    plan_levels(world, room, &levelled, plan);
     levelled
-}
-
-/// A room's power levels with what was overwritten put back: it counts as being there. Grants are evaluated beside it, and one
-/// event does both.
-pub(super) struct Restored<'a> {
-    content: Option<Cow<'a, Value>>,
-    restores: Vec<Overwritten>,
-}
-
-impl<'a> Restored<'a> {
-    pub(super) fn of(world: &'a World, room: RoomIx) -> Self {
-        let mirror = world.room(room);
-        let restores = mirror.to_restore();
-        let mut content = mirror.content(POWER_LEVELS).map(Cow::Borrowed);
-        if let Some(content) = content.as_mut().filter(|_| !restores.is_empty()) {
-            restores.iter().for_each(|one| one.restore(content.to_mut()));
-        }
-        Self { content, restores }
-    }
-
-    pub(super) fn levels<'b>(&'b self, world: &'b World, room: RoomIx) -> Option<Levels<'b>> {
-        Levels::read(self.content.as_deref(), world.room(room).creators()).ok()
-    }
 }
 
 /// Compares one person's level with what it should be. Only whoever the room names or a grant means has another than they
@@ -77,15 +49,15 @@ pub(super) fn is_candidate(world: &World, room: RoomIx, user: UserIx, levels: &L
 }
 
 /// One event for what becomes of everybody, in the order of their names.
-pub(super) fn plan_levels(world: &World, room: RoomIx, content: &Restored<'_>, levelled: &[Levelled], plan: &mut Plan) {
+pub(super) fn plan_levels(world: &World, room: RoomIx, levelled: &[Levelled], plan: &mut Plan) {
     let mut block = |user: UserIx, obstacle: Obstacle| {
         let because = Because::Obstacle(obstacle);
         plan.blocked.push(Blocked { kind: Kind::SetPowerLevels, room: Some(room), user, because });
     };
-    let Some(levels) = content.levels(world, room) else {
+    let Ok(levels) = world.room(room).levels() else {
         return block(world.bot(), Obstacle::Unreadable);
     };
-    let (now, restores) = (world.room(room).content(POWER_LEVELS), &content.restores);
+    let now = world.room(room).content(POWER_LEVELS);
     let mut edits = Vec::new();
     for Levelled { user, verdict } in levelled {
         match verdict {
@@ -93,7 +65,7 @@ pub(super) fn plan_levels(world: &World, room: RoomIx, content: &Restored<'_>, l
             Err(obstacle) => block(*user, *obstacle),
         }
     }
-    if edits.is_empty() && restores.is_empty() {
+    if edits.is_empty() {
         return;
     }
     let (bot, needed) = (levels.of(&world.policy.bot), levels.to_send(POWER_LEVELS));
@@ -106,9 +78,9 @@ pub(super) fn plan_levels(world: &World, room: RoomIx, content: &Restored<'_>, l
     let mut told = false;
     for keep in narrower {
         edits.retain(keep);
-        match world.rewrite_levels(room, now, &edits, restores) {
+        match world.rewrite_levels(room, now, &edits) {
             Rewrite::Write(_) => {
-                let change = Change::SetPowerLevels { room, edits: edits.into(), restores: restores.as_slice().into() };
+                let change = Change::SetPowerLevels { room, edits: edits.into() };
                 return plan.push(world, change, Because::Grants);
             }
             Rewrite::AlreadySo | Rewrite::Outdated => return,

@@ -60,7 +60,7 @@ impl DirtyLog {
         self.users.insert(user);
     }
 
-    /// State of a room changed, or what is to be restored of it.
+    /// State of a room changed.
     pub(super) fn state(&mut self, room: RoomIx) {
         self.something();
         self.states[room.index()] = self.revision;
@@ -73,7 +73,7 @@ impl World {
         self.dirty.revision
     }
 
-    /// The change that last touched a room's state, or what is to be restored of it.
+    /// The change that last touched a room's state.
     pub(crate) fn state_revision(&self, room: RoomIx) -> u64 {
         self.dirty.states[room.index()]
     }

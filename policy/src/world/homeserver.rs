@@ -1,7 +1,6 @@
 //! What Synapse has, taken into the world.
 
 use crate::levels::{Creators, Levels, POWER_LEVELS};
-use crate::mending::Mending;
 use crate::mirror::{Membership, OnServer, RoomMirror, RoomStatus, StateEntry};
 use crate::users::UserIx;
 use crate::world::{RoomIx, World, WorldState};
@@ -64,8 +63,7 @@ impl World {
     pub fn set_state(&mut self, room: RoomIx, event_type: &str, event: StateEntry) {
         self.dirty.state(room);
         self.state.name_levelled(event_type, &event);
-        let ours = event.sender == self.state.policy.bot;
-        self.room_mut(room).set_state(event_type, "", event, ours);
+        self.room_mut(room).set_state(event_type, "", event);
     }
 
     /// Takes a state event of which no policy speaks.
@@ -73,19 +71,13 @@ impl World {
         if state_key.is_empty() {
             return self.set_state(room, event_type, event);
         }
-        self.room_mut(room).set_state(event_type, state_key, event, false);
-    }
-
-    /// The room to be read again, beside what is known of it until then.
-    pub fn fresh_room(&self, room: RoomIx, version: String) -> RoomMirror {
-        self.room(room).fresh(version)
+        self.room_mut(room).set_state(event_type, state_key, event);
     }
 
     /// Takes a state event of a room that is read again.
     pub fn take_state(&mut self, fresh: &mut RoomMirror, event_type: &str, event: StateEntry) {
         self.state.name_levelled(event_type, &event);
-        let ours = event.sender == self.state.policy.bot;
-        fresh.set_state(event_type, "", event, ours);
+        fresh.set_state(event_type, "", event);
     }
 
     /// Takes a room that was read whole. Only whoever has another membership there than was known is touched.
@@ -99,21 +91,6 @@ impl World {
         } else {
             dirty.state(room);
         }
-    }
-
-    /// Minutes went by, see [`RoomMirror::is_mending`].
-    pub fn age_restorations(&mut self, room: RoomIx) {
-        let before = self.room(room).to_restore();
-        self.room_mut(room).age_restorations();
-        if self.room(room).to_restore() != before {
-            self.dirty.state(room);
-        }
-    }
-
-    /// DirtyLog what is known of others' edits of the power levels.
-    pub(crate) fn mend(&mut self, room: RoomIx, change: impl FnOnce(&mut Mending)) {
-        self.dirty.state(room);
-        change(self.room_mut(room).mending_mut());
     }
 
     fn room_mut(&mut self, room: RoomIx) -> &mut RoomMirror {

@@ -33,9 +33,9 @@ pub(crate) fn carry_out(world: &mut World, recent: &Recent) {
                 let (kind, key) = setting.event();
                 world.set_state(*room, kind, event(json!({ key: after })));
             }
-            Change::SetPowerLevels { room, edits, restores } => {
+            Change::SetPowerLevels { room, edits } => {
                 let now = world.room(*room).content(POWER_LEVELS).cloned();
-                if let Rewrite::Write(content) = world.rewrite_levels(*room, now.as_ref(), edits, restores) {
+                if let Rewrite::Write(content) = world.rewrite_levels(*room, now.as_ref(), edits) {
                     world.set_state(*room, POWER_LEVELS, StateEntry { sender: BOT.into(), ..event(content) });
                 }
             }

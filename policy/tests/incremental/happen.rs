@@ -50,14 +50,6 @@ pub(crate) fn happen(world: &mut World, recent: &mut Recent, step: Step) {
             world.clear_leave(room(world, number), user, event_id);
         }
         Step::State(number, kind, content) => world.set_state(room(world, number), kind, event(content)),
-        Step::Edited(number, before, after) => drop(world.note_edit(room(world, number), &before, &after, &[])),
-        Step::Lost(number, from, was, is) => world.note_lost(room(world, number), &from, &was, &is),
-        Step::Aged(number) => {
-            let room = room(world, number);
-            let lost = world.room(room).to_restore();
-            world.age_restorations(room);
-            assert_eq!(world.room(room).to_restore(), lost, "only what is not lost is let go");
-        }
         Step::ReadAgain(reading) => {
             let room = room(world, reading.room);
             read_again(world, room, reading);

@@ -46,7 +46,7 @@ pub(crate) fn a_reading() -> impl Strategy<Value = ReadAgain> {
 
 pub(crate) fn read_again(world: &mut World, room: RoomIx, reading: ReadAgain) {
     let ReadAgain { room: _, version, like, members, levels } = reading;
-    let mut fresh = world.fresh_room(room, version.into());
+    let mut fresh = RoomMirror::of_version(version.into());
     let members: Vec<_> =
         members.into_iter().map(|(user, is, left_by)| (world.intern(&mxid(user)), is, left_by)).collect();
     if !matches!(like, Like::Nothing) {

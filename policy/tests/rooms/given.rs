@@ -116,7 +116,7 @@ impl Given {
             }
         }
         let room = world.rooms().next().expect("the one room");
-        let mut fresh = world.fresh_room(room, self.version.to_string());
+        let mut fresh = RoomMirror::of_version(self.version.to_string());
         fresh.status = RoomStatus::Ready;
         world.set_room(room, fresh);
         for (user, membership) in &self.in_room {
@@ -201,9 +201,9 @@ pub(crate) fn carry_out(world: &mut World, plan: &Plan) {
                 content[key] = json!(after);
                 world.set_state(*room, event_type, state(content, BOT));
             }
-            Change::SetPowerLevels { room, edits, restores } => {
+            Change::SetPowerLevels { room, edits } => {
                 let now = world.room(*room).content(POWER_LEVELS);
-                let rewrite = world.rewrite_levels(*room, now, edits, restores);
+                let rewrite = world.rewrite_levels(*room, now, edits);
                 let Rewrite::Write(content) = rewrite else { panic!("planned, and then {rewrite:?}") };
                 world.set_state(*room, POWER_LEVELS, state(content, BOT));
             }

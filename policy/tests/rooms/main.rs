@@ -3,7 +3,7 @@
 
 mod given;
 mod guarded;
-mod overwritten;
+mod lost_edits;
 mod power;
 mod random;
 mod settings;

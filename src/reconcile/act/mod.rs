@@ -234,8 +234,8 @@ impl Executor<'_> {
                 let before = before.as_ref();
                 return state_writes::set_setting(self.homeserver, self.world, *room, *setting, before, after).await;
             }
-            Change::SetPowerLevels { room, edits, restores } => {
-                return state_writes::set_power_levels(self.homeserver, self.world, *room, edits, restores).await;
+            Change::SetPowerLevels { room, edits } => {
+                return state_writes::set_power_levels(self.homeserver, self.world, *room, edits).await;
             }
         };
         outcome.map(|outcome| match outcome {

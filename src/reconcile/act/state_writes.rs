@@ -1,7 +1,7 @@
 //! Writing room state: one piece of content edited, everything else in it kept as it was. The freshest state is read first,
 //! and what turns out to be another matter than the plan's is left to the next plan.
 
-use provisioner_policy::{Obstacle, Overwritten, POWER_LEVELS, PowerEdit, Rewrite, RoomIx, Setting, World};
+use provisioner_policy::{Obstacle, POWER_LEVELS, PowerEdit, Rewrite, RoomIx, Setting, World};
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
@@ -39,9 +39,8 @@ pub(crate) async fn set_setting(
     }
     let mut content = now.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
     content.insert(key.to_owned(), json!(wanted));
-    // The topic in other formats would go on saying what it said.
-    if setting == Setting::Topic {
-        content.remove("m.topic");
+    for key in setting.other_formats() {
+        content.remove(*key);
     }
     write(homeserver, world, room, event_type, content.into(), now).await
 }
@@ -52,10 +51,9 @@ pub(crate) async fn set_power_levels(
     world: &World,
     room: RoomIx,
     edits: &[PowerEdit],
-    restores: &[Overwritten],
 ) -> Result<Tried, CallError> {
     let now = read(homeserver, world, room, POWER_LEVELS).await?;
-    match world.rewrite_levels(room, now.as_ref(), edits, restores) {
+    match world.rewrite_levels(room, now.as_ref(), edits) {
         Rewrite::Write(content) => write(homeserver, world, room, POWER_LEVELS, content, now).await,
         Rewrite::AlreadySo => Ok(Tried::AlreadySo),
         Rewrite::Outdated => Ok(Tried::Outdated),

@@ -17,7 +17,7 @@ pub(crate) struct Approval {
 
 impl Approval {
     /// Approves the held part of `plan`.
-    pub(crate) fn approve(&mut self, plan: &Plan, by: &str) {
+    pub(crate) fn grant(&mut self, plan: &Plan, by: &str) {
         self.approved.extend(plan.held().flat_map(|action| action.change.counted()));
         by.clone_into(&mut self.by);
     }
@@ -67,10 +67,9 @@ fn is_of_the_same_event(one: &Change, other: &Change) -> bool {
 }
 
 fn join(into: &mut Action, action: Action) {
-    if let Change::SetPowerLevels { edits, restores, .. } = &mut into.change
-        && let Change::SetPowerLevels { edits: more, restores: others, .. } = action.change
+    if let Change::SetPowerLevels { edits, .. } = &mut into.change
+        && let Change::SetPowerLevels { edits: more, .. } = action.change
     {
         *edits = edits.iter().copied().chain(more).collect();
-        *restores = restores.iter().cloned().chain(others).collect();
     }
 }

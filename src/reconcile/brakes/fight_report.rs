@@ -13,10 +13,11 @@ use crate::reconcile::brakes::reverter;
 use crate::reconcile::reconciler::Reconciler;
 use crate::store::{LedgerEntry, LedgerLine, LedgerOutcome, PassId, Store};
 
-/// A change that is no longer repeated, to be written to the ledger.
-pub(crate) struct Stopped {
-    entry: LedgerEntry,
-    detail: String,
+/// A line for the ledger about something that this pass does not do: a person must act.
+pub(crate) struct Report {
+    pub(crate) entry: LedgerEntry,
+    pub(crate) outcome: LedgerOutcome,
+    pub(crate) detail: String,
 }
 
 impl Reconciler {
@@ -35,7 +36,7 @@ impl Reconciler {
     }
 
     /// What became a fight since the last pass: a person must act. Answers with the lines for the ledger.
-    pub(crate) async fn stopped(&mut self, plan: &Plan) -> Result<Vec<Stopped>> {
+    pub(crate) async fn stopped(&mut self, plan: &Plan) -> Result<Vec<Report>> {
         let mut stopped = Vec::new();
         for action in &plan.fought_over {
             let Some(key) = action.change.counted().into_iter().next() else { continue };
@@ -52,7 +53,7 @@ impl Reconciler {
                 "{} is no longer repeated: {detail}",
                 entry.kind
             );
-            stopped.push(Stopped { entry: LedgerEntry { taken: 0, ..entry }, detail });
+            stopped.push(Report { entry: LedgerEntry { taken: 0, ..entry }, outcome: LedgerOutcome::Held, detail });
         }
         Ok(stopped)
     }
@@ -64,20 +65,20 @@ impl Reconciler {
     }
 }
 
-/// Writes what is no longer repeated, and counts it.
-pub(crate) async fn write(store: &Store, pass: PassId, seq: &mut i32, mut stopped: Vec<Stopped>) -> Result<()> {
-    for one in &mut stopped {
+/// Writes the lines, and counts them.
+pub(crate) async fn write(store: &Store, pass: PassId, seq: &mut i32, mut reports: Vec<Report>) -> Result<()> {
+    for one in &mut reports {
         one.entry.seq = *seq;
         *seq += 1;
         metrics::counter!(
             "provisioner_actions_total",
-            "kind" => one.entry.kind, "mode" => one.entry.mode, "outcome" => LedgerOutcome::Held.as_str()
+            "kind" => one.entry.kind, "mode" => one.entry.mode, "outcome" => one.outcome.as_str()
         )
         .increment(1);
     }
-    let lines: Vec<LedgerLine<'_>> = stopped
+    let lines: Vec<LedgerLine<'_>> = reports
         .iter()
-        .map(|one| LedgerLine { entry: &one.entry, outcome: LedgerOutcome::Held, detail: Some(one.detail.clone()) })
+        .map(|one| LedgerLine { entry: &one.entry, outcome: one.outcome, detail: Some(one.detail.clone()) })
         .collect();
-    store.append_ledger(pass, &lines).await.context("write what is no longer repeated to the ledger")
+    store.append_ledger(pass, &lines).await.context("write to the ledger what a person must act on")
 }

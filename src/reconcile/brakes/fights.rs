@@ -13,9 +13,6 @@ use crate::store::RecentAction;
 
 /// Done so often within [`WINDOW`], a change is not done again when it is undone once more.
 const MOST: usize = 5;
-/// The same for a level that was lost and not undone: whoever read before our write and wrote after it meant something else,
-/// and so did Synapse where it had to choose between two events. By then it was done for more than a minute.
-const MOST_LOST: usize = 8;
 /// What is done more often than this within [`WINDOW`] waits before it is done again: two who disagree do not fill a room.
 const AT_ONCE: usize = 2;
 /// Left alone for so long, the fight is over.
@@ -26,8 +23,6 @@ const FIRST_WAIT: Duration = Duration::from_secs(2);
 #[derive(Debug, Default)]
 pub(crate) struct Fights {
     done: HashMap<ChangeKey, VecDeque<Instant>>,
-    /// Of the levels among them, when somebody else changed them and meant to.
-    undone: HashMap<ChangeKey, VecDeque<Instant>>,
     pub(crate) told: HashSet<ChangeKey>,
     pub(crate) read: bool,
     tidied: Option<Instant>,
@@ -52,8 +47,6 @@ impl Fights {
                     self.told.insert(key);
                 } else {
                     self.done.entry(key).or_default().push_back(at);
-                    // How it was undone is forgotten: in doubt it was meant.
-                    self.undone.entry(key).or_default().push_back(at);
                 }
             }
         }
@@ -66,32 +59,13 @@ impl Fights {
     pub(crate) fn done(&mut self, world: &mut World, change: &Change, now: Instant) {
         if self.tidied.is_none_or(|tidied| now - tidied > WINDOW) {
             self.done.retain(|_, times| times.back().is_some_and(|last| now - *last < WINDOW));
-            self.undone.retain(|key, _| self.done.contains_key(key));
             self.tidied = Some(now);
         }
         for key in change.counted() {
-            if self.count(key, now) >= self.most(&key, now) {
+            if self.count(key, now) >= MOST {
                 self.begin(world, key, now);
             }
         }
-        // What is restored of others' only slows down: whoever sets it back without meaning to has seen it in the end.
-        for key in change.restored() {
-            self.count(key, now);
-        }
-    }
-
-    /// Somebody else changed these levels, and meant to.
-    pub(crate) fn undone(&mut self, changed: Vec<ChangeKey>, now: Instant) {
-        for key in changed.into_iter().filter(|key| self.done.contains_key(key)) {
-            self.undone.entry(key).or_default().push_back(now);
-        }
-    }
-
-    /// How often a change may be done before it is left as it is.
-    fn most(&self, key: &ChangeKey, now: Instant) -> usize {
-        let lately = |times: &VecDeque<Instant>| times.iter().filter(|at| now - **at < WINDOW).count();
-        let undone = self.undone.get(key).map_or(0, lately);
-        if key.kind == Kind::SetPowerLevels && undone + 1 < MOST { MOST_LOST } else { MOST }
     }
 
     fn count(&mut self, key: ChangeKey, now: Instant) -> usize {
@@ -130,14 +104,13 @@ impl Fights {
         for key in ended {
             world.end_fight(&key);
             self.done.remove(&key);
-            self.undone.remove(&key);
             self.told.remove(&key);
         }
     }
 
     /// Whether a change may be done again already.
     pub(crate) fn is_due(&self, change: &Change, now: Instant) -> bool {
-        change.counted().iter().chain(&change.restored()).all(|key| self.may(key, now))
+        change.counted().iter().all(|key| self.may(key, now))
     }
 
     /// Leaves out of an event of levels what is not to be done again yet: the others in it do not wait. Says whether
@@ -146,7 +119,7 @@ impl Fights {
         let may = |key: &ChangeKey| self.may(key, now);
         let levels = world.rooms().flat_map(|room| plan.of(Some(room), Kind::SetPowerLevels));
         let mut due = levels.filter(|action| action.is_due()).map(|action| &action.change);
-        if self.done.is_empty() || due.all(|change| change.counted().iter().chain(&change.restored()).all(may)) {
+        if self.done.is_empty() || due.all(|change| change.counted().iter().all(may)) {
             return false;
         }
         let actions = &mut Arc::make_mut(plan).actions;

@@ -1,21 +1,22 @@
 //! Feeding the mirror from the inbox: one pushed event at a time, read leniently.
 
 pub(crate) mod age;
+pub(crate) mod lost_updates;
 pub(crate) mod own_members;
 pub(crate) mod own_state;
 pub(crate) mod state;
 
 use std::time::Instant;
 
-use provisioner_policy::{ChangeKey, Membership, RoomIx, RoomStatus, World};
+use provisioner_policy::{Membership, RoomIx, RoomStatus, World};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tracing::debug;
 
-use crate::reconcile::act::state_writes::Written;
 use crate::reconcile::pushes::age::{Age, ReadTimes};
+use crate::reconcile::pushes::lost_updates::LostUpdate;
 use crate::reconcile::pushes::own_members::{ClassifiedMember, OwnMemberWrites};
-use crate::reconcile::pushes::own_state::OwnStateWrites;
+use crate::reconcile::pushes::own_state::{OwnStateWrites, OwnWrite};
 use crate::reconcile::read::rooms::distrust;
 use crate::store::InboxRow;
 
@@ -51,9 +52,9 @@ pub(crate) struct PushClassifier {
     pub(crate) own_members: OwnMemberWrites,
     pub(crate) own_state: OwnStateWrites,
     /// Own state events that came back without the content of the event they replaced, which is named.
-    pub(crate) unverified: Vec<(Written, String)>,
-    /// Levels that somebody else changed and meant to.
-    pub(crate) meant_edits: Vec<ChangeKey>,
+    pub(crate) unverified: Vec<(OwnWrite, String)>,
+    /// Of the last minutes.
+    pub(crate) lost_updates: Vec<LostUpdate>,
     pub(crate) read_times: ReadTimes,
 }
 

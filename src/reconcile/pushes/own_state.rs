@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use provisioner_policy::{POWER_LEVELS, RoomIx, StateEntry, World};
+use provisioner_policy::{RoomIx, StateEntry, World};
 use serde_json::Value;
 
 use crate::reconcile::act::state_writes::Written;
@@ -14,12 +14,28 @@ const LIFETIME: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 struct PendingEcho {
-    written: Written,
+    write: OwnWrite,
     /// The whole room was read after our write: what is pushed now is judged beside that reading.
     read_since: bool,
-    /// The content of somebody's event that came last before the echo.
-    before: Option<Value>,
     until: Instant,
+}
+
+/// A state event of ours beside what others sent.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct OwnWrite {
+    pub(crate) written: Written,
+    /// What the mirror had as Synapse took our write.
+    mirrored: Option<StateEntry>,
+    /// Somebody's event that was pushed last before the echo.
+    pub(crate) before: Option<StateEntry>,
+}
+
+impl OwnWrite {
+    /// Who sent this content before ours, where one of their events was seen.
+    pub(crate) fn sender_of(&self, content: &Value) -> Option<&str> {
+        let seen = self.before.iter().chain(&self.mirrored).find(|event| event.content == *content)?;
+        Some(seen.sender.as_str()).filter(|sender| !sender.is_empty())
+    }
 }
 
 /// What a pushed state event means, seen beside our own writes.
@@ -27,8 +43,8 @@ struct PendingEcho {
 pub(crate) enum ClassifiedState {
     /// Nothing of ours is under way for this state.
     News,
-    /// Our own, and the content that was pushed last before it, where there was one.
-    OwnWrite { written: Written, before: Option<Value> },
+    /// Our own.
+    Own(OwnWrite),
     /// From before our own, which replaced it.
     Replaced,
 }
@@ -37,49 +53,32 @@ pub(crate) enum ClassifiedState {
 #[derive(Debug, Default)]
 pub(crate) struct OwnStateWrites {
     pending: Vec<PendingEcho>,
-    /// Own power levels of the last minute: what others write may have been made beside them.
-    lately: Vec<(Written, Instant)>,
 }
 
 impl OwnStateWrites {
-    /// We wrote a state event.
-    pub(crate) fn wrote(&mut self, written: Written, now: Instant) {
-        if written.event_type == POWER_LEVELS {
-            self.lately.push((written.clone(), now + LIFETIME));
-        }
-        self.pending.push(PendingEcho { written, read_since: false, before: None, until: now + LIFETIME });
-    }
-
-    /// What we wrote to the room's power levels lately, as made from and as written.
-    pub(crate) fn lately(&self, room: RoomIx, now: Instant) -> Vec<(&Value, &Value)> {
-        let of_room = self.lately.iter().filter(|(written, until)| written.room == room && *until > now);
-        of_room.map(|(written, _)| (&written.made_from, &written.content)).collect()
+    /// We wrote a state event; `mirrored` is what the mirror had until then.
+    pub(crate) fn wrote(&mut self, written: Written, mirrored: Option<StateEntry>, now: Instant) {
+        let write = OwnWrite { written, mirrored, before: None };
+        self.pending.push(PendingEcho { write, read_since: false, until: now + LIFETIME });
     }
 
     /// The room was read.
     pub(crate) fn read(&mut self, room: RoomIx) {
-        self.pending.iter_mut().filter(|one| one.written.room == room).for_each(|one| one.read_since = true);
+        self.pending.iter_mut().filter(|one| one.write.written.room == room).for_each(|one| one.read_since = true);
     }
 
-    /// Judges a pushed state event with an empty state key.
-    pub(crate) fn classify(
-        &mut self,
-        room: RoomIx,
-        event_type: &str,
-        event_id: &str,
-        content: &Value,
-    ) -> ClassifiedState {
-        if let Some(own) = self.pending.iter().position(|one| one.written.event_id == event_id) {
-            let PendingEcho { written, before, .. } = self.pending.remove(own);
-            return ClassifiedState::OwnWrite { written, before };
+    /// Tells our own state events, with an empty state key, from those of others.
+    pub(crate) fn classify(&mut self, room: RoomIx, event_type: &str, event: &StateEntry) -> ClassifiedState {
+        if let Some(own) = self.pending.iter().position(|one| one.write.written.event_id == event.event_id) {
+            return ClassifiedState::Own(self.pending.remove(own).write);
         }
         let mut classified = ClassifiedState::News;
-        for one in
-            self.pending.iter_mut().filter(|one| one.written.room == room && one.written.event_type == event_type)
-        {
-            one.before = Some(content.clone());
-            if !one.read_since {
-                classified = ClassifiedState::Replaced;
+        for PendingEcho { write, read_since, .. } in &mut self.pending {
+            if write.written.room == room && write.written.event_type == event_type {
+                write.before = Some(event.clone());
+                if !*read_since {
+                    classified = ClassifiedState::Replaced;
+                }
             }
         }
         classified
@@ -87,28 +86,23 @@ impl OwnStateWrites {
 
     /// Forgets what was lost, and names the rooms that were not read since.
     pub(crate) fn forget_lost(&mut self, now: Instant) -> Vec<RoomIx> {
-        self.lately.retain(|(_, until)| *until > now);
         let lost = self.pending.extract_if(.., |one| one.until <= now);
-        lost.filter(|one| !one.read_since).map(|one| one.written.room).collect()
+        lost.filter(|one| !one.read_since).map(|one| one.write.written.room).collect()
     }
 }
 
-/// Puts what we wrote into the mirror, as the push will.
-pub(crate) fn put(world: &mut World, written: &Written) {
+/// Puts what we wrote into the mirror, as the push will, and returns what was there.
+pub(crate) fn put(world: &mut World, written: &Written) -> Option<StateEntry> {
+    let before = world.room(written.room).state(written.event_type).cloned();
     let sender = world.policy.bot.clone();
     let state = StateEntry { content: written.content.clone(), sender, event_id: written.event_id.clone() };
     world.set_state(written.room, written.event_type, state);
-}
-
-/// Notes what our write set back, by what it replaced.
-pub(crate) fn compare(world: &mut World, written: &Written, replaced: &Value) {
-    if written.event_type == POWER_LEVELS {
-        world.note_lost(written.room, &written.made_from, replaced, &written.content);
-    }
+    before
 }
 
 #[cfg(test)]
 mod tests {
+    use provisioner_policy::POWER_LEVELS;
     use serde_json::json;
 
     use super::*;
@@ -119,32 +113,36 @@ mod tests {
         Written { room, event_type: POWER_LEVELS, event_id: event_id.to_owned(), content, made_from: json!({}) }
     }
 
+    fn theirs(event_id: &str) -> StateEntry {
+        StateEntry { content: json!({"theirs": 1}), sender: "@admin:a".to_owned(), event_id: event_id.to_owned() }
+    }
+
     #[test]
     fn what_comes_before_the_echo_was_replaced_and_what_comes_after_is_news() {
         let ((_, room), now) = (world(), Instant::now());
         let mut own = OwnStateWrites::default();
-        let theirs = json!({"theirs": 1});
-        let classify = |own: &mut OwnStateWrites, kind, id| own.classify(room, kind, id, &json!({"theirs": 1}));
+        let classify = |own: &mut OwnStateWrites, kind, id| own.classify(room, kind, &theirs(id));
         assert_eq!(classify(&mut own, POWER_LEVELS, "$theirs"), ClassifiedState::News);
-        own.wrote(written(room, "$ours"), now);
+        own.wrote(written(room, "$ours"), None, now);
         assert_eq!(classify(&mut own, "m.room.name", "$name"), ClassifiedState::News);
         assert_eq!(classify(&mut own, POWER_LEVELS, "$before"), ClassifiedState::Replaced);
-        let echo = ClassifiedState::OwnWrite { written: written(room, "$ours"), before: Some(theirs) };
-        assert_eq!(classify(&mut own, POWER_LEVELS, "$ours"), echo);
+        let ClassifiedState::Own(write) = classify(&mut own, POWER_LEVELS, "$ours") else { panic!("it is ours") };
+        assert_eq!((&write.written, &write.before), (&written(room, "$ours"), &Some(theirs("$before"))));
+        assert_eq!(write.sender_of(&json!({"theirs": 1})), Some("@admin:a"));
+        assert_eq!(write.sender_of(&json!({})), None);
         assert_eq!(classify(&mut own, POWER_LEVELS, "$after"), ClassifiedState::News);
-        assert_eq!((own.lately(room, now).len(), own.lately(room, now + LIFETIME).len()), (1, 0));
     }
 
     #[test]
     fn a_lost_echo_makes_the_room_be_read_again_unless_it_was_read_since() {
         let ((_, room), now) = (world(), Instant::now());
         let mut own = OwnStateWrites::default();
-        own.wrote(written(room, "$one"), now);
+        own.wrote(written(room, "$one"), None, now);
         assert_eq!(own.forget_lost(now), []);
         assert_eq!(own.forget_lost(now + LIFETIME), [room]);
-        own.wrote(written(room, "$two"), now);
+        own.wrote(written(room, "$two"), None, now);
         own.read(room);
-        assert_eq!(own.classify(room, POWER_LEVELS, "$theirs", &json!({})), ClassifiedState::News);
+        assert_eq!(own.classify(room, POWER_LEVELS, &theirs("$theirs")), ClassifiedState::News);
         assert_eq!(own.forget_lost(now + LIFETIME), []);
     }
 }

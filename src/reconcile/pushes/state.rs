@@ -6,11 +6,12 @@
 
 use std::time::Instant;
 
-use provisioner_policy::{POWER_LEVELS, RoomIx, StateEntry, World};
+use provisioner_policy::{RoomIx, StateEntry, World};
 use serde_json::Value;
 
 use crate::reconcile::pushes::age::Age;
-use crate::reconcile::pushes::own_state::{self, ClassifiedState};
+use crate::reconcile::pushes::lost_updates::LostUpdate;
+use crate::reconcile::pushes::own_state::ClassifiedState;
 use crate::reconcile::pushes::{PushClassifier, PushedEvent};
 use crate::reconcile::read::rooms::is_read;
 use crate::store::InboxRow;
@@ -18,36 +19,29 @@ use crate::store::InboxRow;
 /// What the push of a state event with an empty state key says of our own writes; `None` where it says nothing. Some are
 /// understood with `true`, others only by reading the room.
 pub(crate) fn classify_own(
-    world: &mut World,
+    world: &World,
     pushes: &mut PushClassifier,
     room: RoomIx,
     row: &InboxRow,
     event: &PushedEvent<'_>,
 ) -> Option<bool> {
     let content = serde_json::from_str(event.content.get()).ok()?;
-    let replaced = replaced(event);
-    match pushes.own_state.classify(room, &row.event_type, &row.event_id, &content) {
-        ClassifiedState::OwnWrite { written, before } => Some(match (replaced, &event.unsigned.replaces_state) {
+    let entry = StateEntry { content, sender: event.sender.clone(), event_id: row.event_id.clone() };
+    match pushes.own_state.classify(room, &row.event_type, &entry) {
+        ClassifiedState::Own(write) => Some(match (replaced(event), &event.unsigned.replaces_state) {
             (Some(replaced), _) => {
-                own_state::compare(world, &written, &replaced);
-                before.is_none_or(|before| before == replaced)
+                pushes.lost_updates.extend(LostUpdate::of(world, &write, &replaced, Instant::now()));
+                write.before.is_none_or(|before| before.content == replaced)
             }
             (None, Some(replaced)) => {
-                pushes.unverified.push((written, replaced.clone()));
+                pushes.unverified.push((write, replaced.clone()));
                 true
             }
             // The first of its kind replaces nothing.
             (None, None) => true,
         }),
-        classified => {
-            // Whatever else is made of it: what it changed may have been made beside a write of ours, and be lost to it.
-            if let Some(replaced) = replaced.filter(|_| row.event_type == POWER_LEVELS) {
-                let ours = pushes.own_state.lately(room, Instant::now());
-                let changed = world.note_edit(room, &replaced, &content, &ours);
-                pushes.meant_edits.extend(changed);
-            }
-            (classified == ClassifiedState::Replaced).then_some(true)
-        }
+        ClassifiedState::Replaced => Some(true),
+        ClassifiedState::News => None,
     }
 }
 

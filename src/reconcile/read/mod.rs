@@ -16,7 +16,7 @@ use tracing::{info, instrument, warn};
 
 use crate::homeserver::CallError;
 use crate::reconcile::pushes;
-use crate::reconcile::pushes::own_state;
+use crate::reconcile::pushes::lost_updates::LostUpdate;
 use crate::reconcile::read::arrivals::ArrivalsRead;
 use crate::reconcile::read::rooms::{distrust, observe_accounts, observe_rooms};
 use crate::reconcile::reconciler::Reconciler;
@@ -89,12 +89,15 @@ impl Reconciler {
 
     /// Asks what our state events replaced, where their pushes did not say.
     async fn verify_state_writes(&mut self) {
-        for (written, replaced) in std::mem::take(&mut self.pushes.unverified) {
-            let id = &self.world.policy.rooms[written.room.index()].id;
+        for (write, replaced) in std::mem::take(&mut self.pushes.unverified) {
+            let id = &self.world.policy.rooms[write.written.room.index()].id;
             match self.homeserver.event_content(id, &replaced).await {
-                Ok(content) => own_state::compare(&mut self.world, &written, &content),
+                Ok(content) => {
+                    let lost = LostUpdate::of(&self.world, &write, &content, Instant::now());
+                    self.pushes.lost_updates.extend(lost);
+                }
                 Err(error) => {
-                    warn!(room.id = id, "what {} replaced cannot be read: {error}", written.event_type);
+                    warn!(room.id = id, "what {} replaced cannot be read: {error}", write.written.event_type);
                 }
             }
         }
@@ -113,7 +116,6 @@ impl Reconciler {
     pub fn distrust_all(&mut self) {
         for room in self.world.rooms() {
             distrust(&mut self.world, room);
-            self.world.age_restorations(room);
         }
     }
 

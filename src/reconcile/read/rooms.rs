@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use provisioner_policy::{
-    Column, Membership, OnServer, POWER_LEVELS, RoomIx, RoomSettings, RoomStatus, Setting, StateEntry, UserIx, World,
-    room_version,
+    Column, Membership, OnServer, POWER_LEVELS, RoomIx, RoomMirror, RoomSettings, RoomStatus, Setting, StateEntry,
+    UserIx, World, room_version,
 };
 use serde_json::Value;
 use tracing::{debug, warn};
@@ -132,7 +132,7 @@ fn apply_reading(world: &mut World, room: RoomIx, reading: RoomReading) {
         );
         return note_unreadable(world, room, why);
     }
-    let mut fresh = world.fresh_room(room, reading.version);
+    let mut fresh = RoomMirror::of_version(reading.version);
     for (&user, member) in others.iter().zip(&reading.others) {
         let by_the_user = member.sender == member.user_id;
         let Some(membership) = Membership::of_event(&member.membership, by_the_user) else { continue };

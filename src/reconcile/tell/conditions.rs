@@ -90,6 +90,7 @@ impl Reconciler {
             }
         }
         conditions.extend(fighting(world, |key| self.fights.is_told(key)));
+        conditions.extend(self.lost_update_conditions());
         Conditions { lasting: conditions, unknown }
     }
 }

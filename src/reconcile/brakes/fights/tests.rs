@@ -114,30 +114,14 @@ fn a_level_is_counted_by_itself_whatever_else_its_event_changes() {
     let edit = |user, after| PowerEdit { user, before: 60, after, lowers: after.is_none() };
     let key = ChangeKey::of_level(room, hand, None);
     for other in 0..5 {
-        fights.undone(vec![key], now);
         assert!(world.fights.is_empty());
         let somebody = world.intern(&format!("@somebody{other}:a"));
         let edits = [edit(hand, None), edit(somebody, Some(50))].into();
-        fights.done(&mut world, &Change::SetPowerLevels { room, edits, restores: Box::default() }, now);
+        fights.done(&mut world, &Change::SetPowerLevels { room, edits }, now);
     }
     assert_eq!(world.fights.keys().collect::<Vec<_>>(), [&key]);
     let plan = plan(&world, &Recent::default());
     assert_eq!(plan.fought_over.iter().map(|action| action.change.counted()).collect::<Vec<_>>(), [[key]]);
-}
-
-#[test]
-fn a_level_that_is_lost_and_not_undone_is_set_for_longer() {
-    let ((mut world, room), now) = (room_with_levels(), Instant::now());
-    let mut fights = Fights::default();
-    let hand = world.users.get("@hand:a").unwrap();
-    let edits = [PowerEdit { user: hand, before: 60, after: None, lowers: true }];
-    let change = Change::SetPowerLevels { room, edits: edits.into(), restores: Box::default() };
-    for _ in 1..MOST_LOST {
-        fights.done(&mut world, &change, now);
-        assert!(world.fights.is_empty());
-    }
-    fights.done(&mut world, &change, now);
-    assert_eq!(world.fights.len(), 1);
 }
 
 #[test]
@@ -146,7 +130,7 @@ fn a_level_that_waits_keeps_no_other_waiting() {
     let mut fights = Fights::default();
     let hand = world.users.get("@hand:a").unwrap();
     let edits = [PowerEdit { user: hand, before: 60, after: None, lowers: true }];
-    let change = Change::SetPowerLevels { room, edits: edits.into(), restores: Box::default() };
+    let change = Change::SetPowerLevels { room, edits: edits.into() };
     (0..3).for_each(|_| fights.done(&mut world, &change, now));
     let users = |now: Instant| -> Vec<String> {
         let mut plan = Arc::new(plan(&world, &Recent::default()));
