@@ -52,7 +52,7 @@ pub struct Desk {
     pub(crate) accounts: Confirmer,
     pub(crate) homeserver: Homeserver,
     pub(crate) reconciler: ReconcilerHandle,
-    pub(crate) rate_limits: Mutex<RateLimits>,
+    pub(crate) limits: Mutex<RateLimits>,
     pub(crate) groups: Groups,
 }
 
@@ -60,15 +60,8 @@ impl Desk {
     /// A desk for the room. It looks at the world through `reconciler`.
     pub fn new(staff: StaffRoom, accounts: Confirmer, homeserver: Homeserver, reconciler: ReconcilerHandle) -> Self {
         let groups = Groups::of(&staff.policy.operators);
-        Self {
-            staff,
-            store: accounts.store.clone(),
-            accounts,
-            homeserver,
-            reconciler,
-            rate_limits: Mutex::default(),
-            groups,
-        }
+        let (store, limits) = (accounts.store.clone(), Mutex::default());
+        Self { staff, store, accounts, homeserver, reconciler, limits, groups }
     }
 
     /// Works until it is dropped. `heard` is notified when something was said.
@@ -113,8 +106,8 @@ impl Desk {
     }
 
     /// Runs `with` on the rate limits.
-    pub(crate) fn with_rate_limits<T>(&self, with: impl FnOnce(&mut RateLimits) -> T) -> T {
-        with(&mut self.rate_limits.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn with_limits<T>(&self, with: impl FnOnce(&mut RateLimits) -> T) -> T {
+        with(&mut self.limits.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What somebody types to give this command, prefix and all.

@@ -40,8 +40,7 @@ impl Desk {
             Err(CommandFailure::Refused { reply, detail }) => {
                 return self.refuse(task, name, Some(reply), &detail).await;
             }
-            Err(CommandFailure::NotLeader(closed)) => return Err(closed.into()),
-            Err(CommandFailure::Broken(error)) => return Err(error),
+            Err(failure) => return Err(failure.into()),
         };
         let words = held_id.as_ref().map_or_else(|| name.to_owned(), |id| format!("{name} {id}"));
         if !task.again && !self.begin(task, name, &words, user.clone(), room.clone()).await? {

@@ -108,8 +108,8 @@ impl Desk {
     /// done.
     pub(crate) async fn let_in(&self, task: &DeskTask, name: &'static str) -> Result<Option<ActionGate>> {
         let now = Instant::now();
-        if !task.again && !self.with_rate_limits(|limits| limits.allows(&task.sender, now)) {
-            let told = self.with_rate_limits(|limits| limits.tells(&task.sender, "pace", now));
+        if !task.again && !self.with_limits(|limits| limits.allows(&task.sender, now)) {
+            let told = self.with_limits(|limits| limits.tells(&task.sender, "pace", now));
             let reply =
                 told.then(|| Reply::line([text("That is more than I answer in a minute. Say it again later.")]));
             self.refuse(task, name, reply, "refused: too many commands in a minute").await?;
@@ -118,7 +118,7 @@ impl Desk {
         let (admitted, gate) = self.admits(&task.sender).await?;
         let Err(denied) = admitted else { return Ok(Some(gate)) };
         drop(gate);
-        let told = self.with_rate_limits(|limits| limits.tells(&task.sender, "denied", now));
+        let told = self.with_limits(|limits| limits.tells(&task.sender, "denied", now));
         self.refuse(task, name, told.then(|| Reply::line([text(denied.words())])), &denied.detail()).await?;
         Ok(None)
     }

@@ -1,5 +1,7 @@
 //! How a command fails: what its sender is told, and what the ledger keeps.
 
+use thiserror::Error;
+
 use crate::commands::text::reply::{Reply, text};
 use crate::commands::text::sanitize::sanitize;
 use crate::reconcile::NotLeader;
@@ -8,14 +10,17 @@ use crate::reconcile::NotLeader;
 pub(crate) type CommandResult = Result<Reply, CommandFailure>;
 
 /// Why a command did not do what was asked.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub(crate) enum CommandFailure {
     /// It may not or need not be done, as the reply says; the detail is for the ledger.
+    #[error("{detail}")]
     Refused { reply: Reply, detail: String },
     /// This replica stopped reconciling: the next one goes on.
-    NotLeader(NotLeader),
+    #[error(transparent)]
+    NotLeader(#[from] NotLeader),
     /// The database failed.
-    Broken(anyhow::Error),
+    #[error(transparent)]
+    Broken(#[from] anyhow::Error),
 }
 
 impl CommandFailure {
@@ -23,17 +28,5 @@ impl CommandFailure {
     pub(crate) fn refused(words: impl AsRef<str>) -> Self {
         let reply = Reply::line([text(words.as_ref())]);
         Self::Refused { reply, detail: format!("refused: {}", sanitize(words.as_ref())) }
-    }
-}
-
-impl From<NotLeader> for CommandFailure {
-    fn from(closed: NotLeader) -> Self {
-        Self::NotLeader(closed)
-    }
-}
-
-impl From<anyhow::Error> for CommandFailure {
-    fn from(error: anyhow::Error) -> Self {
-        Self::Broken(error)
     }
 }

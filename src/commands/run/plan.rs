@@ -130,11 +130,8 @@ impl Desk {
         let (more, room_left) = (total - actions.len(), left.saturating_sub(actions.len()));
         reply = reply.and_table(table).and_table(actions);
         if more > 0 {
-            reply = reply.and(if all {
-                [text(format!("{more} more. All of them: ")), code("phenom-provisioner plan")]
-            } else {
-                [text(format!("{more} more. All of them: ")), code(self.typed("plan all"))]
-            });
+            let command = if all { "phenom-provisioner plan".to_owned() } else { self.typed("plan all") };
+            reply = reply.and([text(format!("{more} more. All of them: ")), code(command)]);
         }
         if let Some(id) = &shown.held_id {
             reply = reply.and([text("What is held is carried out by "), code(self.typed(&format!("apply {id}")))]);
