@@ -122,7 +122,7 @@ mod tests {
         RoomPolicy {
             key: "r".to_owned(),
             id: "!r:a".to_owned(),
-            members: vec![],
+            members: vec![Selector::Subject("lead".to_owned())],
             unlisted: Unlisted::Keep,
             on_leave: OnLeave::Respect,
             power,

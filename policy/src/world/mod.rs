@@ -190,7 +190,7 @@ impl WorldState {
     pub(crate) fn selected_subjects(&self) -> impl Iterator<Item = UserIx> + '_ {
         let selected = self.members.iter().flatten().chain(self.power.iter().flatten().flat_map(|(_, grant)| grant));
         selected.chain(&self.admins).filter_map(|matcher| match matcher {
-            Matcher::Subject(user) => Some(*user),
+            Matcher::Subject(user) => Some(*user).filter(|user| self.users.is_local(*user)),
             _ => None,
         })
     }

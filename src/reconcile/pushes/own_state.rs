@@ -14,7 +14,7 @@ const LIFETIME: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 struct PendingEcho {
-    write: OwnWrite,
+    write: Box<OwnWrite>,
     /// The whole room was read after our write: what is pushed now is judged beside that reading.
     read_since: bool,
     until: Instant,
@@ -44,7 +44,7 @@ pub(crate) enum ClassifiedState {
     /// Nothing of ours is under way for this state.
     News,
     /// Our own.
-    Own(OwnWrite),
+    Own(Box<OwnWrite>),
     /// From before our own, which replaced it.
     Replaced,
 }
@@ -58,7 +58,7 @@ pub(crate) struct OwnStateWrites {
 impl OwnStateWrites {
     /// We wrote a state event; `mirrored` is what the mirror had until then.
     pub(crate) fn wrote(&mut self, written: Written, mirrored: Option<StateEntry>, now: Instant) {
-        let write = OwnWrite { written, mirrored, before: None };
+        let write = Box::new(OwnWrite { written, mirrored, before: None });
         self.pending.push(PendingEcho { write, read_since: false, until: now + LIFETIME });
     }
 

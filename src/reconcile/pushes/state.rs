@@ -35,7 +35,7 @@ pub(crate) fn classify_own(
                 write.before.is_none_or(|before| before.content == replaced)
             }
             (None, Some(replaced)) => {
-                pushes.unverified.push((write, replaced.clone()));
+                pushes.unverified.push((*write, replaced.clone()));
                 true
             }
             // The first of its kind replaces nothing.
