@@ -87,6 +87,42 @@ const HOUSE: [Layer; 17] = [
     Layer { name: "nearest", may_import: &[], rule: "names are compared, whatever they name" },
 ];
 
+/// A folder of a layer, which folders beside it it may import from, and the rule in words. Files that lie in no folder
+/// are free: the circle test holds them.
+struct Folder {
+    path: &'static str,
+    may_import: &'static [&'static str],
+    rule: &'static str,
+}
+
+/// From top to bottom within each layer.
+const FOLDERS: [Folder; 5] = [
+    Folder {
+        path: "reconcile/read",
+        may_import: &["pushes", "brakes"],
+        rule: "reading applies pushes and learns what was fought over; it plans nothing and writes nothing to Synapse",
+    },
+    Folder {
+        path: "reconcile/pushes",
+        may_import: &["act"],
+        rule: "a push is classified beside our own writes; nothing there asks Synapse",
+    },
+    Folder {
+        path: "reconcile/act",
+        may_import: &["brakes"],
+        rule: "acting carries out and writes down; it looks neither at pushes nor at readings",
+    },
+    Folder {
+        path: "reconcile/brakes",
+        may_import: &[],
+        rule: "a brake marks, counts and remembers; it carries nothing out",
+    },
+    Folder { path: "reconcile/tell", may_import: &[], rule: "telling looks at the world alone" },
+];
+
+/// Where no file may import itself by way of others.
+const WITHOUT_CIRCLES: [&str; 1] = ["reconcile"];
+
 /// What would let I/O, async or a clock into the pure core.
 const IMPURE: [&str; 9] =
     ["tokio", "futures-util", "sqlx", "reqwest", "matrix-sdk", "ruma", "axum", "chrono", "tracing"];
@@ -134,6 +170,126 @@ fn the_table_goes_one_way() {
             assert!(HOUSE[at + 1..].iter().any(|below| below.name == *name), "{name} is not below {}", layer.name);
         }
     }
+}
+
+#[test]
+fn every_folder_imports_only_from_those_below_it() {
+    let mut broken = Vec::new();
+    for folder in &FOLDERS {
+        let (layer, name) = folder.path.split_once('/').unwrap();
+        let is_neighbour =
+            |other: &str| other != name && FOLDERS.iter().any(|one| one.path.split_once('/') == Some((layer, other)));
+        for (file, path) in modules().iter().filter(|(_, path)| path.len() > 1 && path[..2] == [layer, name]) {
+            for import in inner_imports(&std::fs::read_to_string(file).unwrap(), path) {
+                let [its_layer, its_folder, ..] = &import.path[..] else { continue };
+                if its_layer == layer && is_neighbour(its_folder) && !folder.may_import.contains(&its_folder.as_str()) {
+                    broken.push(format!(
+                        "{}:{}: {} imports {}, and may import of its neighbours only {:?}: {}",
+                        file.strip_prefix(root()).unwrap().display(),
+                        import.line,
+                        folder.path,
+                        import.path.join("::"),
+                        folder.may_import,
+                        folder.rule
+                    ));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "imports over an inner wall:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn the_folders_go_one_way_and_are_all_there() {
+    for (at, folder) in FOLDERS.iter().enumerate() {
+        let layer = folder.path.split_once('/').unwrap().0;
+        for name in folder.may_import {
+            let path = format!("{layer}/{name}");
+            assert!(FOLDERS[at + 1..].iter().any(|below| below.path == path), "{path} is not below {}", folder.path);
+        }
+        assert!(root().join("src").join(folder.path).is_dir(), "there is no folder src/{}", folder.path);
+    }
+    for layer in WITHOUT_CIRCLES {
+        for entry in std::fs::read_dir(root().join("src").join(layer)).unwrap().map(Result::unwrap) {
+            let path = format!("{layer}/{}", entry.file_name().to_str().unwrap());
+            let is_known = FOLDERS.iter().any(|folder| folder.path == path);
+            assert!(!entry.path().is_dir() || is_known, "give src/{path} its place in FOLDERS");
+        }
+    }
+}
+
+#[test]
+fn no_file_imports_itself_by_way_of_others() {
+    let modules = modules();
+    for layer in WITHOUT_CIRCLES {
+        let inside: Vec<_> = modules.iter().filter(|(_, path)| path[0] == layer).collect();
+        // The layer's own `mod.rs` shows to others what is inside.
+        let inside: Vec<_> = inside.into_iter().filter(|(_, path)| path.len() > 1).collect();
+        let imports: Vec<Vec<usize>> = inside
+            .iter()
+            .map(|(file, path)| {
+                let found = inner_imports(&std::fs::read_to_string(file).unwrap(), path);
+                let of = |import: InnerImport| {
+                    let is_in = |(_, module): &&(PathBuf, Vec<String>)| import.path.starts_with(module);
+                    let longest = inside.iter().filter(|one| is_in(one)).max_by_key(|(_, module)| module.len())?;
+                    inside.iter().position(|one| one.1 == longest.1)
+                };
+                found.into_iter().filter_map(of).collect()
+            })
+            .collect();
+        for start in 0..inside.len() {
+            if let Some(circle) = circle_from(start, &imports) {
+                let names: Vec<String> = circle.iter().map(|at| inside[*at].1.join("::")).collect();
+                panic!("an import circle, each imports the next: {}", names.join(" -> "));
+            }
+        }
+    }
+}
+
+/// The way from `start` back to itself, the shortest first found.
+fn circle_from(start: usize, imports: &[Vec<usize>]) -> Option<Vec<usize>> {
+    let mut ways = std::collections::VecDeque::from([vec![start]]);
+    let mut seen = vec![false; imports.len()];
+    while let Some(way) = ways.pop_front() {
+        for &next in imports[*way.last()?].iter().filter(|next| Some(*next) != way.last()) {
+            let longer: Vec<usize> = way.iter().copied().chain([next]).collect();
+            if next == start {
+                return Some(longer);
+            }
+            if !std::mem::replace(&mut seen[next], true) {
+                ways.push_back(longer);
+            }
+        }
+    }
+    None
+}
+
+#[test]
+fn the_inner_scanner_sees_whole_paths() {
+    let source = r#"
+        mod child;
+        use crate::reconcile::{act::{self, journal::Journal}, read};
+        use super::tell::gauges as g;
+        fn f() { child::run(); crate::store::x(); other::y() }
+        #[cfg(test)]
+        mod tests { use crate::reconcile::never; }
+    "#;
+    let path = ["reconcile".to_owned(), "pushes".to_owned()];
+    let mut found: Vec<String> = inner_imports(source, &path).into_iter().map(|one| one.path.join("::")).collect();
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            "reconcile::act",
+            "reconcile::act::journal::Journal",
+            "reconcile::pushes::child::run",
+            "reconcile::read",
+            "reconcile::tell::gauges",
+            "store::x",
+        ]
+    );
+    assert_eq!(circle_from(0, &[vec![1], vec![2, 1], vec![0]]), Some(vec![0, 1, 2, 0]));
+    assert_eq!(circle_from(0, &[vec![1, 2], vec![2], vec![]]), None);
 }
 
 #[test]
@@ -261,6 +417,67 @@ fn imports(source: &str, path: &[String]) -> Vec<Import> {
     imports
 }
 
+/// An import with its whole path from the top of the crate.
+struct InnerImport {
+    line: usize,
+    path: Vec<String>,
+}
+
+/// What the module at `path` names of the crate, each with its whole path: by `crate::`, by `super::`, and by a child's name.
+fn inner_imports(source: &str, path: &[String]) -> Vec<InnerImport> {
+    let code = without_tests(&without_text(source));
+    let children = Regex::new(r"\bmod (\w+);").unwrap();
+    let children: Vec<&str> = children.captures_iter(&code).map(|found| found.extract::<1>().1[0]).collect();
+    let start =
+        format!(r"(?:^|[^\w:$])((?:crate::|(?:super::)+|(?:{})::))", [&["self"], &children[..]].concat().join("|"));
+    let mut imports = Vec::new();
+    for found in Regex::new(&start).unwrap().captures_iter(&code) {
+        let prefix = found.get(1).unwrap();
+        let up = prefix.as_str().matches("super").count();
+        let base: Vec<String> = match prefix.as_str().trim_end_matches(':') {
+            "crate" => Vec::new(),
+            "self" => path.to_vec(),
+            _ if up > 0 => path[..path.len().saturating_sub(up)].to_vec(),
+            child => path.iter().cloned().chain([child.to_owned()]).collect(),
+        };
+        let line = code[..prefix.start()].matches('\n').count() + 1;
+        leaves(&code[prefix.end()..], base, &mut |path| imports.push(InnerImport { line, path }));
+    }
+    imports
+}
+
+/// Every path that begins with `base` and goes on with `rest`: one, or those of a group. Returns how far it read.
+fn leaves(rest: &str, base: Vec<String>, found: &mut impl FnMut(Vec<String>)) -> usize {
+    if rest.starts_with('{') {
+        let mut at = 1;
+        while !rest[at..].starts_with('}') && at < rest.len() {
+            let skipped = rest[at..].len() - rest[at..].trim_start_matches([',', ' ', '\n']).len();
+            at += skipped;
+            let read = leaves(&rest[at..], base.clone(), found);
+            at += read;
+            if read == 0 && skipped == 0 {
+                // An alias, or nothing that is a path.
+                at += rest[at..].find([',', '}']).unwrap_or(rest.len() - at);
+            }
+        }
+        return (at + 1).min(rest.len());
+    }
+    let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+    let mut path = base;
+    if !["", "self"].contains(&&rest[..end]) {
+        path.push(rest[..end].to_owned());
+    }
+    match rest[end..].strip_prefix("::") {
+        Some(more) if more.starts_with(|c: char| c == '{' || c == '_' || c.is_alphabetic()) => {
+            end + 2 + leaves(more, path, found)
+        }
+        _ => {
+            found(path);
+            end
+        }
+    }
+}
+
 /// The first name of a path, or of each path in a group of them.
 fn heads<'a>(rest: &'a str) -> Vec<&'a str> {
     let name = |text: &'a str| {
@@ -337,6 +554,12 @@ fn sources() -> Vec<PathBuf> {
     files.sort();
     assert!(files.len() > HOUSE.len(), "where are the sources?");
     files
+}
+
+/// Every source file with its module's path; files of tests left out.
+fn modules() -> Vec<(PathBuf, Vec<String>)> {
+    let files = sources().into_iter().filter(|file| !file.ends_with("tests.rs"));
+    files.map(|file| (file.clone(), module_path(&file))).collect()
 }
 
 /// `src/store/ledger.rs` is store, ledger; `src/store/mod.rs` is store.

@@ -8,12 +8,12 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Context, pause, queue};
+use super::{CONDITIONS, Context, DATABASE, pause, queue};
 use crate::accounts::PoolSync;
 use crate::commands::Desk;
 use crate::intake::admin::Readiness;
 use crate::intake::queue::QueueStatus;
-use crate::reconcile::{ReadinessReporter, ReconcilerHandle, Service, Wakes};
+use crate::reconcile::{ReadinessReporter, ReconcilerHandle, Service, StatusPublisher, Wakes};
 use crate::store::Store;
 
 /// How soon the desk moves to the successor of a Staff room that was followed.
@@ -41,10 +41,10 @@ pub(super) async fn lead(
         match store.try_lead().await {
             Ok(Some(leadership)) => {
                 standing_by = false;
-                readiness.clear("database");
+                readiness.clear(DATABASE);
                 if let Err(error) = reconcile(context, store, signals, readiness, leadership.lost(), stop).await {
                     warn!("reconciling stopped and begins anew: {error:#}");
-                    readiness.set("database", Err(format!("{error:#}")));
+                    readiness.set(DATABASE, Err(format!("{error:#}")));
                 }
             }
             Ok(None) => {
@@ -53,9 +53,9 @@ pub(super) async fn lead(
                 }
                 standing_by = true;
                 // A replica that stands by reads no source, and is ready without.
-                ["database", "homeserver", "roster"].into_iter().for_each(|name| readiness.clear(name));
+                CONDITIONS.into_iter().for_each(|(name, _)| readiness.clear(name));
             }
-            Err(error) => readiness.set("database", Err(format!("{error:#}"))),
+            Err(error) => readiness.set(DATABASE, Err(format!("{error:#}"))),
         }
         pause(stop).await;
     }
@@ -103,8 +103,8 @@ async fn reconcile(
         tokio::spawn(pool_sync.run(either.clone()));
     }
     let Signals { wakes, heard, queue: queue_status } = signals;
-    let (handle, queries) = ReconcilerHandle::new(wakes.clone());
-    let teller = queries.queue_teller();
+    let status = StatusPublisher::default();
+    let (handle, queries) = ReconcilerHandle::new(wakes.clone(), &status);
     let staff = context.staff_room(&context.current_policy(store).await?);
     let staff_room = staff.as_ref().map(|staff| staff.room_id.clone());
     let desk = match staff {
@@ -118,6 +118,7 @@ async fn reconcile(
         poll_interval: config.roster.as_ref().map_or(Duration::from_secs(3600), |roster| roster.poll_interval),
         resync_interval: config.mirror.resync_interval,
         queries,
+        status: status.clone(),
     };
     let watch = async {
         lost.cancelled().await;
@@ -127,7 +128,7 @@ async fn reconcile(
     let working = async {
         let Some(desk) = desk else { return std::future::pending().await };
         let watching = async {
-            queue::watch(context, queue_status, &teller).await;
+            queue::watch(context, queue_status, &status).await;
             std::future::pending::<Infallible>().await
         };
         tokio::select! {

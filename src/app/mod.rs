@@ -32,6 +32,11 @@ use crate::reconcile::{self, Wakes, Woken};
 use crate::sources;
 use crate::store::{ACCOUNTS_CHANNEL, COMMANDS_CHANNEL, FOLLOWS_CHANNEL, INBOX_CHANNEL, REQUESTS_CHANNEL, Store};
 
+/// What must be so before a replica is ready, and why it is not at first.
+const DATABASE: &str = "database";
+const CONDITIONS: [(&str, &str); 3] =
+    [(DATABASE, "not connected yet"), (reconcile::HOMESERVER, "not read yet"), (reconcile::ROSTER, "not read yet")];
+
 /// What is in flight may take this long after the first signal.
 const DRAIN: Duration = Duration::from_secs(25);
 
@@ -60,11 +65,7 @@ pub async fn run(context: Context, stop: CancellationToken) -> Result<()> {
     for warning in context.registration.warnings() {
         warn!("{}: {warning}", config.appservice.registration.display());
     }
-    let readiness = Readiness::waiting_for([
-        ("database", "not connected yet"),
-        ("homeserver", "not read yet"),
-        ("roster", "not read yet"),
-    ]);
+    let readiness = Readiness::waiting_for(CONDITIONS);
     let wakes = Wakes::default();
     let heard = Arc::new(Notify::new());
     let tasks = TaskTracker::new();

@@ -7,7 +7,7 @@ use tracing::warn;
 
 use super::Context;
 use crate::intake::queue::{Consumer, Expected, Queue, QueueSnapshot, QueueStatus};
-use crate::reconcile::{QueueHealth, QueueTeller};
+use crate::reconcile::{QueueHealth, StatusPublisher};
 use crate::store::Store;
 
 /// How old what is told of the queue may be.
@@ -40,14 +40,14 @@ pub(super) async fn consume(context: &Context, store: &Store, status: QueueStatu
 }
 
 /// Tells how the queue fares, where one is configured; the replica that reconciles does it. Ends when it is dropped.
-pub(super) async fn watch(context: &Context, status: &QueueStatus, teller: &QueueTeller) {
+pub(super) async fn watch(context: &Context, status: &QueueStatus, publisher: &StatusPublisher) {
     let Some(configured) = &context.config.queue else { return };
     let region = context.config.cognito.as_ref().map(|cognito| cognito.region.as_str());
     let queue = Queue::connect(&configured.url, configured.endpoint_url.as_deref(), region).await;
     let (mut dead_letters, mut asked, mut failing) = (None, None::<Instant>, false);
     let mut is_asked = false;
     // What an earlier life told of stands until somebody has asked.
-    teller.tell(health(status.snapshot(), None, false));
+    publisher.tell_queue(health(status.snapshot(), None, false));
     loop {
         if asked.is_none_or(|at| at.elapsed() >= DEAD_LETTERS) {
             asked = Some(Instant::now());
@@ -61,7 +61,7 @@ pub(super) async fn watch(context: &Context, status: &QueueStatus, teller: &Queu
                 }
             }
         }
-        teller.tell(health(status.snapshot(), dead_letters, is_asked));
+        publisher.tell_queue(health(status.snapshot(), dead_letters, is_asked));
         tokio::time::sleep(LOOK).await;
     }
 }

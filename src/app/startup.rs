@@ -4,7 +4,7 @@ use anyhow::Result;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{Context, pause};
+use super::{Context, DATABASE, pause};
 use crate::intake::admin::Readiness;
 use crate::store::{StampError, Store};
 
@@ -28,7 +28,7 @@ pub(super) async fn open_store(
     while !stop.is_cancelled() {
         match context.open_store().await {
             Ok(store) => {
-                readiness.clear("database");
+                readiness.clear(DATABASE);
                 return Ok(Some(store));
             }
             Err(error) if error.is::<StampError>() || is_misconfigured(&error) => return Err(error),
@@ -38,7 +38,7 @@ pub(super) async fn open_store(
                     warn!("waiting for the database: {reason}");
                     said.clone_from(&reason);
                 }
-                readiness.set("database", Err(reason));
+                readiness.set(DATABASE, Err(reason));
             }
         }
         pause(stop).await;

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use provisioner_policy::Followed;
 use tracing::info;
 
-use super::reconciler::Reconciler;
+use crate::reconcile::reconciler::Reconciler;
 use crate::store::Follow;
 
 /// What the database remembers, as the policy takes it.

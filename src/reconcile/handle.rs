@@ -5,15 +5,13 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 use provisioner_policy::Plan;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::reconcile::reconciler::Reconciler;
-use crate::reconcile::report::PassReport;
-use crate::reconcile::tell::conditions::{Conditions, QueueHealth};
+use crate::reconcile::status::{StatusPublisher, StatusSnapshot};
 use crate::reconcile::wakes::{Wakes, Woken};
 
 /// Questions that wait at once; who asks more waits to ask.
@@ -52,45 +50,6 @@ pub struct ActionGate {
 #[error("this replica does not reconcile any more")]
 pub struct NotLeader;
 
-/// What everybody may see.
-#[derive(Clone, Debug, Default)]
-pub struct StatusSnapshot {
-    /// When the last pass ended, and what came of it.
-    pub last_pass: Option<(DateTime<Utc>, PassReport)>,
-    /// When all rooms were last read again.
-    pub last_resync: Option<DateTime<Utc>>,
-    /// How the queue fares, where one is read.
-    pub queue: Option<QueueHealth>,
-    /// What lasted when the last pass ended; nothing until Synapse has answered.
-    pub conditions: Option<Conditions>,
-}
-
-impl StatusSnapshot {
-    /// Everything that lasts, that of the queue too; nothing until Synapse has answered.
-    pub fn all_conditions(&self) -> Option<Conditions> {
-        let mut all = self.conditions.clone()?;
-        let Conditions { lasting, unknown } = self.queue.as_ref().map(QueueHealth::conditions).unwrap_or_default();
-        all.lasting.extend(lasting);
-        all.unknown.extend(unknown);
-        Some(all)
-    }
-}
-
-/// Tells how the queue fares.
-#[derive(Clone, Debug)]
-pub struct QueueTeller(watch::Sender<StatusSnapshot>);
-
-impl QueueTeller {
-    /// Takes what is known now. Who waits for the snapshot hears of it only where something becomes an alert by it.
-    pub fn tell(&self, health: QueueHealth) {
-        self.0.send_if_modified(|snapshot| {
-            let changed = snapshot.queue.as_ref().map(QueueHealth::conditions) != Some(health.conditions());
-            snapshot.queue = Some(health);
-            changed
-        });
-    }
-}
-
 /// Where queries are asked. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ReconcilerHandle {
@@ -103,7 +62,6 @@ pub struct ReconcilerHandle {
 #[derive(Debug)]
 pub struct QueryQueue {
     queries: mpsc::Receiver<Query>,
-    snapshot: watch::Sender<StatusSnapshot>,
 }
 
 impl std::fmt::Debug for Query {
@@ -113,11 +71,10 @@ impl std::fmt::Debug for Query {
 }
 
 impl ReconcilerHandle {
-    /// A handle on the service that is woken by `wakes`.
-    pub fn new(wakes: Wakes) -> (Self, QueryQueue) {
+    /// A handle on the service that is woken by `wakes` and publishes to `status`.
+    pub fn new(wakes: Wakes, status: &StatusPublisher) -> (Self, QueryQueue) {
         let (asked, queries) = mpsc::channel(MOST_WAITING);
-        let (changed, snapshot) = watch::channel(StatusSnapshot::default());
-        (Self { queries: asked, snapshot, wakes }, QueryQueue { queries, snapshot: changed })
+        (Self { queries: asked, snapshot: status.subscribe(), wakes }, QueryQueue { queries })
     }
 
     /// Looks at the world.
@@ -166,7 +123,7 @@ impl ReconcilerHandle {
     ) -> Result<(T, ActionGate), NotLeader> {
         let (answer, answered) = oneshot::channel();
         let (kept, held) = oneshot::channel();
-        // Whoever asked may have gone meanwhile.
+        // The asker may have gone meanwhile.
         let look: Look = Box::new(move |reconciler, plan| drop(answer.send(look(reconciler, plan))));
         self.queries.send(Query { freshness, plan, look, held }).await.map_err(|_| NotLeader)?;
         self.wakes.wake(Woken::QUERIES);
@@ -190,20 +147,13 @@ impl ReconcilerHandle {
 }
 
 impl QueryQueue {
-    /// For whoever watches the queue.
-    pub fn queue_teller(&self) -> QueueTeller {
-        QueueTeller(self.snapshot.clone())
-    }
-
     /// Answers every query that waits, and says whether there was one. Sources are read once for all of those that want
     /// them new.
     pub(crate) async fn answer(&mut self, reconciler: &mut Reconciler) -> anyhow::Result<bool> {
         let (mut read, mut holds) = (false, Vec::new());
         while let Ok(query) = self.queries.try_recv() {
             if query.freshness == Freshness::Now && !read {
-                reconciler.read_roster().await;
-                reconciler.read_accounts().await?;
-                reconciler.read_inbox().await?;
+                reconciler.read_sources(Woken::ROSTER | Woken::ACCOUNTS | Woken::INBOX).await?;
                 read = true;
             }
             let plan = if query.plan { Some(reconciler.plan().await?) } else { None };
@@ -214,21 +164,5 @@ impl QueryQueue {
         // An asker who keeps a gate for ever holds up nobody for longer than this.
         let _ = tokio::time::timeout(LONGEST_GATE, join_all(holds)).await;
         Ok(asked)
-    }
-
-    /// A pass has ended.
-    pub(crate) fn pass_ended(&self, reconciler: &Reconciler, report: &PassReport) {
-        self.snapshot.send_modify(|snapshot| {
-            snapshot.last_pass = Some((Utc::now(), report.clone()));
-            // While Synapse does not answer, what is known of rooms says nothing of how they are.
-            if reconciler.homeserver_trouble().is_none() {
-                snapshot.conditions = Some(reconciler.conditions());
-            }
-        });
-    }
-
-    /// All rooms have been read again.
-    pub(crate) fn resynced(&self) {
-        self.snapshot.send_modify(|snapshot| snapshot.last_resync = Some(Utc::now()));
     }
 }

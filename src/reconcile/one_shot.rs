@@ -8,15 +8,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::reconcile::reconciler::Reconciler;
 use crate::reconcile::report::PassReport;
+use crate::reconcile::tell::gauges;
+use crate::reconcile::wakes::Woken;
 
-/// Reads everything and plans. The inbox is left to the replica that reconciles. Answers with what could not be read.
+/// Reads everything and plans. The inbox is left to the replica that reconciles. Returns what could not be read, too.
 pub async fn plan_once(reconciler: &mut Reconciler) -> Result<(Arc<Plan>, Vec<String>)> {
-    reconciler.read_accounts().await?;
-    reconciler.read_follows().await?;
-    reconciler.read_roster().await;
+    reconciler.read_sources(Woken::REQUESTS | Woken::ROSTER | Woken::ACCOUNTS).await?;
     reconciler.read_mirror(true).await?;
     let plan = reconciler.plan().await?;
-    let report = crate::reconcile::tell::gauges::report(reconciler.world(), &plan);
+    let report = gauges::report(reconciler.world(), &plan);
     let trouble = &reconciler.trouble;
     let errors = trouble.roster.iter().chain(&trouble.homeserver).cloned().chain(report.errors).collect();
     Ok((plan, errors))
@@ -31,24 +31,21 @@ pub async fn apply_once(
     progress: impl Fn(usize, usize),
 ) -> Result<PassReport> {
     reconciler.store.close_interrupted().await.context("close interrupted attempts in the ledger")?;
-    reconciler.read_follows().await?;
-    reconciler.read_inbox().await?;
-    reconciler.read_accounts().await?;
-    reconciler.read_roster().await;
+    reconciler.read_sources(Woken::REQUESTS | Woken::ROSTER | Woken::ACCOUNTS | Woken::INBOX).await?;
     reconciler.read_mirror(true).await?;
     if let Some((id, by)) = approve {
         reconciler.approve_held(id, by).await?;
     }
     let of = reconciler.plan().await?.due().count();
-    let (mut pass, mut total) = (None, PassReport::default());
+    let (mut journal, mut total) = (None, PassReport::default());
     loop {
-        let slice = reconciler.slice(&mut pass, stop).await?;
+        let slice = reconciler.slice(&mut journal, stop).await?;
         total.add(slice.report);
         progress(total.ended(), of);
         if !slice.more {
             return Ok(total);
         }
-        reconciler.read_inbox().await?;
+        reconciler.read_sources(Woken::INBOX).await?;
         reconciler.read_mirror(false).await?;
     }
 }

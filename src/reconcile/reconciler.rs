@@ -1,5 +1,5 @@
-//! The reconciler: the world, and one slice of work on it. It keeps nothing that a restart must not lose. How it learns
-//! about the world is in `refresh`.
+//! The reconciler: the world, what is remembered between slices, and the plan. It keeps nothing that a restart must not
+//! lose. How it learns about the world is in `read` and `pushes`; what it does, in `slice` and `outcomes`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,31 +7,22 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
-use provisioner_policy::{
-    AccountsFrom, Action, Change, Closed, Kind, Membership, OnServer, Plan, Planner, Policy, Recent, UserIx, World,
-};
+use provisioner_policy::{AccountsFrom, Kind, Plan, Planner, Policy, Recent, World};
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
-use tracing::instrument;
 
-use super::report::{Failed, PassReport};
-use crate::homeserver::{CallError, Homeserver};
+use crate::homeserver::Homeserver;
 use crate::reconcile::act::backoff::Backoff;
-use crate::reconcile::act::{Executor, Tried};
 use crate::reconcile::brakes::approval::Approval;
-use crate::reconcile::brakes::fight_report;
 use crate::reconcile::brakes::fights::Fights;
 use crate::reconcile::brakes::held::HeldPlans;
-use crate::reconcile::brakes::withheld::{self, Withheld};
-use crate::reconcile::pushes::PushClassifier;
-use crate::reconcile::pushes::own_state;
+use crate::reconcile::brakes::withheld::Withheld;
+use crate::reconcile::pushes::classifier::PushClassifier;
 use crate::reconcile::read::arrivals::ArrivalsRead;
 use crate::reconcile::read::cleared_leaves::ClearedLeaves;
 use crate::reconcile::read::member_count::MemberCount;
-use crate::reconcile::read::rooms::distrust;
-use crate::reconcile::tell::gauges;
+use crate::reconcile::report::PassReport;
 use crate::sources::Roster;
-use crate::store::{AccountsRead, ClearedLeaveRow, PassId, Store};
+use crate::store::{AccountsRead, Store};
 
 /// Everything a pass needs.
 #[derive(Debug)]
@@ -39,29 +30,28 @@ pub struct Reconciler {
     pub(crate) world: World,
     pub(crate) planner: Planner,
     /// What is told of the plan last made, by its number.
-    told: Option<(u64, PassReport)>,
+    pub(crate) told: Option<(u64, PassReport)>,
     pub(crate) store: Store,
     pub(crate) homeserver: Homeserver,
     pub(crate) roster: Option<Roster>,
     pub(crate) backoff: Backoff,
     pub(crate) fights: Fights,
     pub(crate) member_count: MemberCount,
-    withheld: Withheld,
-    held: HeldPlans,
-    approval: Approval,
+    pub(crate) withheld: Withheld,
+    pub(crate) held: HeldPlans,
+    pub(crate) approval: Approval,
     pub(crate) pushes: PushClassifier,
     pub(crate) arrivals_read: ArrivalsRead,
     pub(crate) accounts_total: Option<u64>,
-    /// Read once; later ones are made here, by the one replica that reconciles.
-    pub(crate) cleared_leaves: Option<ClearedLeaves>,
+    pub(crate) cleared_leaves: ClearedLeaves,
     pub(crate) trouble: Trouble,
     /// How far the account store was read.
     pub(crate) accounts_read: AccountsRead,
-    /// What groups said before is not what they say: until they were read again after this, they take nothing from anyone.
+    /// Groups that were not read since this time take nothing from anyone: what they said before may be over.
     pub(crate) groups_since: Option<DateTime<Utc>>,
-    /// Which members the world has of each group, by the store's number for them.
+    /// The revision of each group's members that the world has.
     pub(crate) groups_read: BTreeMap<String, i64>,
-    /// Told whom the sources name and the account store does not know.
+    /// Told which users the sources name and the account store does not know.
     pub(crate) unknown: watch::Sender<Vec<String>>,
 }
 
@@ -70,14 +60,6 @@ pub struct Reconciler {
 pub(crate) struct Trouble {
     pub(crate) roster: Option<String>,
     pub(crate) homeserver: Option<String>,
-}
-
-/// What one slice did and what is left.
-#[derive(Debug)]
-pub struct Slice {
-    pub report: PassReport,
-    /// Due work was left because the slice was over: go on at once.
-    pub more: bool,
 }
 
 impl Reconciler {
@@ -107,7 +89,7 @@ impl Reconciler {
             pushes: PushClassifier::default(),
             arrivals_read: ArrivalsRead::default(),
             accounts_total: None,
-            cleared_leaves: None,
+            cleared_leaves: ClearedLeaves::default(),
             trouble: Trouble::default(),
             accounts_read: AccountsRead::default(),
             groups_since: None,
@@ -121,7 +103,7 @@ impl Reconciler {
         &self.world
     }
 
-    /// Whom the sources name and the account store does not know, as it changes: with a pool, it can be asked.
+    /// Users that the sources name and the account store does not know, as they change: a pool can be asked for them.
     pub fn unknown(&self) -> watch::Receiver<Vec<String>> {
         self.unknown.subscribe()
     }
@@ -196,220 +178,5 @@ impl Reconciler {
     /// Forgets what was approved: it was for one pass.
     pub fn end_pass(&mut self) {
         self.approval = Approval::default();
-    }
-
-    /// Plans and carries out the due part, for a few seconds at most. `pass` is made when the first line is written.
-    #[instrument(name = "reconcile.pass", skip_all)]
-    pub async fn slice(&mut self, pass: &mut Option<(PassId, i32)>, stop: &CancellationToken) -> Result<Slice> {
-        let now = Instant::now();
-        self.fights.end(&mut self.world, now);
-        let mut plan = self.plan().await?;
-        let released = self.approval.release(&mut plan);
-        let narrowed = self.fights.narrow(&self.world, &mut plan, now);
-        // A plan that was dealt with is known by its number, whatever woke us.
-        let number = self.planner.version().filter(|_| !released && !narrowed);
-        let is_known = number.is_some() && self.told.as_ref().map(|(number, _)| *number) == number;
-        if !is_known {
-            self.backoff.keep_only(&plan, &self.world);
-        }
-        gauges::measure(&self.world, &plan);
-        let whole = self.trouble == Trouble::default();
-        self.held.keep(&self.store, &self.world, &plan, whole).await?;
-        let withheld = self.withheld.compare(&self.store, &self.world, &plan, whole, is_known).await?;
-        let mut reports = self.stopped(&plan).await?;
-        reports.extend(self.report_lost_updates(now));
-        let paused = self.store.paused().await.context("look at the brake")?;
-        metrics::gauge!("provisioner_paused").set(f64::from(u8::from(paused.is_some())));
-        let (due, waiting): (Vec<&Action>, Vec<&Action>) =
-            plan.due().partition(|action| paused.is_none() && self.may_try(&action.change, now));
-        let mut report = self.report(&plan, number);
-        report.paused = paused.map(|paused| paused.to_string());
-        report.waiting = waiting.len();
-        if withheld.has_lines() || !reports.is_empty() || !due.is_empty() {
-            let (pass, seq) = match pass {
-                Some(pass) => pass,
-                None => pass.insert((self.store.new_pass().await.context("number the pass")?, 0)),
-            };
-            let origins = self.origins(&due).await?;
-            withheld::write(&self.store, *pass, seq, withheld).await?;
-            fight_report::write(&self.store, *pass, seq, reports).await?;
-            let (store, homeserver) = (&self.store, &self.homeserver);
-            let executor = Executor {
-                homeserver,
-                store,
-                world: &self.world,
-                pass: *pass,
-                approval: &self.approval,
-                origins,
-                stop,
-            };
-            let tried = executor.execute(&due, *seq).await.context("write the ledger")?;
-            *seq += i32::try_from(due.len()).unwrap_or(i32::MAX - *seq);
-            report.waiting += due.len() - tried.len();
-            self.apply_outcomes(&due, tried, &mut report);
-        } else {
-            withheld::forget(&self.store, &withheld).await?;
-        }
-        self.forget_reopened().await?;
-        self.pardon(&plan).await?;
-        let more = report.waiting > waiting.len();
-        Ok(Slice { more: more && !stop.is_cancelled() && self.trouble.homeserver.is_none(), report })
-    }
-
-    fn apply_outcomes(&mut self, due: &[&Action], tried: Vec<(usize, Tried)>, report: &mut PassReport) {
-        let now = Instant::now();
-        let (mut unreachable, mut moved) = (None, false);
-        for (index, tried) in tried {
-            let change = &due[index].change;
-            match tried {
-                Tried::Done | Tried::AlreadySo => {
-                    self.took_effect(change);
-                    if matches!(tried, Tried::Done) {
-                        self.expect_echo(change, now);
-                        self.note_success(change, now);
-                        (moved, report.done) = (true, report.done + 1);
-                    } else {
-                        report.already_so += 1;
-                        // A reading that contradicts the answer for good must not make us ask for ever.
-                        self.backoff.failed(change, now, None);
-                        // The mirror was behind: what else it missed is in the room.
-                        change.room().into_iter().for_each(|room| distrust(&mut self.world, room));
-                    }
-                }
-                Tried::Wrote(written) => {
-                    let mirrored = own_state::put(&mut self.world, &written);
-                    self.pushes.own_state.wrote(written, mirrored, now);
-                    self.note_success(change, now);
-                    report.done += 1;
-                }
-                // The next plan is made from a new reading.
-                Tried::Outdated | Tried::Refused(_) => {
-                    self.backoff.failed(change, now, None);
-                    change.room().into_iter().for_each(|room| distrust(&mut self.world, room));
-                    match tried {
-                        Tried::Refused(why) => report.failed.push(failed(&self.world, change, why)),
-                        _ => report.waiting += 1,
-                    }
-                }
-                Tried::Left => report.waiting += 1,
-                Tried::NoAccount => self.backoff.failed(change, now, None),
-                Tried::Failed(error) => {
-                    self.backoff.failed(change, now, error.retry_after());
-                    self.learn_from(change, &error);
-                    report.failed.push(failed(&self.world, change, error.to_string()));
-                    if error.is_transport() {
-                        unreachable = Some(error);
-                    }
-                }
-            }
-        }
-        // State events move nobody: there is nothing to count.
-        if moved {
-            self.member_count.after_writes(now);
-        }
-        if unreachable.is_some() {
-            self.note_homeserver(unreachable);
-        }
-    }
-
-    /// Puts into the mirror what a write did; the push that follows says the same.
-    fn took_effect(&mut self, change: &Change) {
-        match change {
-            &Change::CreateAccount { user } => {
-                self.on_server(user, |_| OnServer { present: true, ..OnServer::default() });
-                self.accounts_total = self.accounts_total.map(|total| total + 1);
-            }
-            &Change::RestoreAccount { user, before: Closed::Locked } => {
-                self.on_server(user, |there| OnServer { locked: false, ..there });
-            }
-            &Change::RestoreAccount { user, before: Closed::Deactivated } => {
-                self.on_server(user, |there| OnServer { deactivated: false, admin: false, ..there });
-            }
-            &Change::LockAccount { user } => {
-                self.world.set_closed(user, Some(Closed::Locked));
-                self.on_server(user, |there| OnServer { locked: true, ..there });
-            }
-            &Change::DeactivateAccount { user } => {
-                self.world.set_closed(user, Some(Closed::Deactivated));
-                self.on_server(user, |there| OnServer { deactivated: true, ..there });
-            }
-            &Change::GrantServerAdmin { user } => self.on_server(user, |there| OnServer { admin: true, ..there }),
-            &Change::RevokeServerAdmin { user } => self.on_server(user, |there| OnServer { admin: false, ..there }),
-            &Change::Join { room, user, .. } => {
-                self.world.set_member(room, user, Membership::Join, None);
-            }
-            &Change::Remove { room, user, .. } => {
-                self.world.set_member(room, user, Membership::Removed, None);
-            }
-            // What it is instead of what the mirror says comes with the next reading.
-            Change::SetRoomState { room, .. } | Change::SetPowerLevels { room, .. } => {
-                distrust(&mut self.world, *room);
-            }
-        }
-    }
-
-    fn may_try(&self, change: &Change, now: Instant) -> bool {
-        self.backoff.is_due(change, now) && self.fights.is_due(change, now)
-    }
-
-    fn note_success(&mut self, change: &Change, now: Instant) {
-        self.backoff.succeeded(change);
-        self.fights.done(&mut self.world, change, now);
-    }
-
-    fn on_server(&mut self, user: UserIx, change: impl FnOnce(OnServer) -> OnServer) {
-        let there = self.world.mirror.accounts.get(user);
-        self.world.set_there(user, change(there));
-    }
-
-    /// The push of a write says nothing new.
-    fn expect_echo(&mut self, change: &Change, now: Instant) {
-        match *change {
-            Change::Join { room, user, .. } => self.pushes.own_members.joined(room, user, now),
-            Change::Remove { room, user, .. } => self.pushes.own_members.removed(room, user, now),
-            _ => {}
-        }
-    }
-
-    fn learn_from(&mut self, change: &Change, error: &CallError) {
-        if matches!(error, CallError::UserUnknown) {
-            if let Some(user) = change.user() {
-                self.world.set_there(user, OnServer::default());
-            }
-        } else if error.means_mirror_is_stale() {
-            change.room().into_iter().for_each(|room| distrust(&mut self.world, room));
-        }
-    }
-
-    async fn pardon(&mut self, plan: &Plan) -> Result<()> {
-        for pardon in &plan.cleared_leaves {
-            let room_id = self.world.policy.rooms[pardon.room.index()].id.clone();
-            let user_id = self.world.users.mxid(pardon.user);
-            let row = ClearedLeaveRow { room_id, user_id, event_id: pardon.event_id.to_string() };
-            self.store.clear_leave(&row).await.context("record a pardon")?;
-            self.world.clear_leave(pardon.room, pardon.user, &pardon.event_id);
-            self.cleared_leaves.get_or_insert_default().add(row);
-        }
-        Ok(())
-    }
-
-    /// `number` is the plan's, where it is the planner's own.
-    fn report(&mut self, plan: &Plan, number: Option<u64>) -> PassReport {
-        let told = self.told.take().filter(|(its, _)| Some(*its) == number).map(|(_, report)| report);
-        let mut report = told.unwrap_or_else(|| gauges::report(&self.world, plan));
-        self.told = number.map(|number| (number, report.clone()));
-        report.errors.extend(self.approval.refusals.iter().cloned());
-        report.errors.extend(self.trouble.roster.clone());
-        report.errors.extend(self.trouble.homeserver.clone());
-        report
-    }
-}
-
-fn failed(world: &World, change: &Change, error: String) -> Failed {
-    Failed {
-        kind: change.kind().as_str().to_owned(),
-        room: change.room().map(|room| room.key(world).to_owned()),
-        user: change.user().map(|user| world.users.mxid(user)),
-        error,
     }
 }

@@ -11,12 +11,14 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
-use super::reconciler::Reconciler;
-use super::report::PassReport;
-use super::wakes::{Wakes, Woken};
 use crate::delays::{Delays, Doubling};
+use crate::reconcile::act::journal::Journal;
 use crate::reconcile::handle::QueryQueue;
-use crate::store::{PassId, Store};
+use crate::reconcile::reconciler::Reconciler;
+use crate::reconcile::report::PassReport;
+use crate::reconcile::status::StatusPublisher;
+use crate::reconcile::wakes::{Wakes, Woken};
+use crate::store::Store;
 
 /// When what cannot be read is tried again.
 const RETRIES: Doubling = Doubling { first: Duration::from_secs(1), longest: Duration::from_secs(30) };
@@ -27,6 +29,10 @@ const FALLBACK_POLL: Duration = Duration::from_secs(5);
 /// Synapse retries a transaction for minutes to hours; a repeated event is known by its row for this long.
 const INBOX_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 const TRIM_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// What the service tells the readiness of.
+pub const ROSTER: &str = "roster";
+pub const HOMESERVER: &str = "homeserver";
 
 /// Told what is ready and what is not: a name, and the reason why not.
 #[derive(Clone)]
@@ -59,6 +65,7 @@ pub struct Service {
     pub poll_interval: Duration,
     pub resync_interval: Duration,
     pub queries: QueryQueue,
+    pub status: StatusPublisher,
 }
 
 /// When what is due next.
@@ -73,10 +80,10 @@ struct Clocks {
 /// A pass in progress: over one or more slices, with those who asked for it.
 #[derive(Default)]
 struct Pass {
-    id: Option<(PassId, i32)>,
+    journal: Option<Journal>,
     report: PassReport,
     asked: Vec<i64>,
-    /// Held parts that were approved by those who asked, and by whom.
+    /// Held parts that requests approve, each with its approver.
     approvals: Vec<(String, String)>,
     of: Option<usize>,
     began: Option<Instant>,
@@ -93,13 +100,11 @@ impl Service {
         let now = Instant::now();
         let mut clocks = Clocks { poll: now, resync: now, trim: now, retry: None, retry_delays: RETRIES.delays() };
         let mut pass = Pass::default();
-        let mut woken = self.wakes.drain();
-        woken.add(Woken::REQUESTS);
-        woken.add(Woken::ACCOUNTS);
+        let mut woken = self.wakes.drain() | Woken::REQUESTS | Woken::ACCOUNTS;
         while !stop.is_cancelled() {
             self.refresh(woken, &mut clocks, &mut pass).await?;
             if self.queries.answer(&mut self.reconciler).await? && self.wakes.pending() {
-                // Whoever asked may have asked for a pass, too: what is done now is then in its report.
+                // The asker may have asked for a pass, too: what is done now is then in its report.
                 woken = self.wakes.drain();
                 continue;
             }
@@ -117,48 +122,51 @@ impl Service {
 
     async fn refresh(&mut self, woken: Woken, clocks: &mut Clocks, pass: &mut Pass) -> Result<()> {
         let now = Instant::now();
-        let mut read_roster = woken.contains(Woken::ROSTER) || clocks.poll <= now;
-        if woken.contains(Woken::REQUESTS) {
-            self.reconciler.read_follows().await?;
-            self.reconciler.read_cleared_leaves().await?;
-            let mut asked = self.reconciler.store.claim_pass_requests().await.context("take requests for a pass")?;
-            // Those that this pass answers already are unfinished too, and what they approve was approved.
-            asked.retain(|one| !pass.asked.contains(&one.id));
-            if !asked.is_empty() {
-                // Whoever asks wants the truth, not what was true at the last resync, and a report that names what
-                // fails now, not how many are waiting.
-                (read_roster, clocks.resync, clocks.retry) = (true, now, clocks.retry.map(|_| now));
-                self.reconciler.try_all_now(now);
-                pass.asked.extend(asked.iter().map(|one| one.id));
-                pass.approvals.extend(asked.into_iter().filter_map(|one| Some((one.approve?, one.requested_by))));
-            }
+        // The inbox is looked at whatever woke us: a notification may be lost.
+        let mut sources = woken | Woken::INBOX;
+        if clocks.poll <= now {
+            sources = sources | Woken::ROSTER;
+        }
+        if woken.contains(Woken::REQUESTS) && self.claim_requests(pass).await? {
+            // A request wants the truth, not what was true at the last resync, and a report that names what fails now, not
+            // how many are waiting.
+            (sources, clocks.resync, clocks.retry) = (sources | Woken::ROSTER, now, clocks.retry.map(|_| now));
+            self.reconciler.try_all_now(now);
         }
         if clocks.trim <= now {
             let more = self.reconciler.store.trim(INBOX_KEPT).await.context("remove what is done and old")?;
             clocks.trim = if more { now } else { now + TRIM_INTERVAL };
         }
-        if read_roster {
-            self.reconciler.read_roster().await;
-            clocks.poll = Instant::now() + self.poll_interval;
-        }
         let resync = clocks.resync <= now;
         if resync {
             self.reconciler.resync();
             clocks.resync = now + self.resync_interval;
+            sources = sources | Woken::ACCOUNTS;
         }
-        if woken.contains(Woken::ACCOUNTS) || resync {
-            self.reconciler.read_accounts().await?;
+        self.reconciler.read_sources(sources).await?;
+        if sources.contains(Woken::ROSTER) {
+            clocks.poll = Instant::now() + self.poll_interval;
         }
-        self.reconciler.read_inbox().await?;
         self.reconciler.look_if_due(now).await;
         if (self.has_unread_room() || resync) && clocks.retry.is_none_or(|retry| retry <= now) {
             self.reconciler.read_mirror(resync || clocks.retry.is_some()).await?;
             clocks.after_reading(self.has_unread_room());
             if resync {
-                self.queries.resynced();
+                self.status.resynced();
             }
         }
         Ok(())
+    }
+
+    /// Adds the new requests for a pass, with what they approve, to the pass. Returns whether there are any.
+    async fn claim_requests(&self, pass: &mut Pass) -> Result<bool> {
+        let mut asked = self.reconciler.store.claim_pass_requests().await.context("take requests for a pass")?;
+        // Those that this pass answers already are unfinished too, and what they approve was approved.
+        asked.retain(|one| !pass.asked.contains(&one.id));
+        let is_new = !asked.is_empty();
+        pass.asked.extend(asked.iter().map(|one| one.id));
+        pass.approvals.extend(asked.into_iter().filter_map(|one| Some((one.approve?, one.requested_by))));
+        Ok(is_new)
     }
 
     fn has_unread_room(&self) -> bool {
@@ -174,7 +182,7 @@ impl Service {
         let brake = stop.child_token();
         let slice = {
             let store = self.reconciler.store.clone();
-            let working = self.reconciler.slice(&mut pass.id, &brake);
+            let working = self.reconciler.slice(&mut pass.journal, &brake);
             let watching = watch_brake(&self.wakes, &store, &brake);
             tokio::select! {
                 slice = working => slice?,
@@ -196,16 +204,16 @@ impl Service {
         }
         let done = std::mem::take(pass);
         self.reconciler.end_pass();
-        self.queries.pass_ended(&self.reconciler, &done.report);
+        self.status.pass_ended(&self.reconciler, &done.report);
         metrics::counter!("provisioner_passes_total", "outcome" => done.report.outcome()).increment(1);
         metrics::histogram!("provisioner_pass_seconds").record(began.elapsed().as_secs_f64());
         if let Some(paused) = &done.report.paused {
             debug!("{paused}");
         }
-        if let Some((number, _)) = done.id {
+        if let Some(journal) = done.journal {
             let report = &done.report;
             info!(
-                pass = number,
+                pass = journal.pass,
                 done = report.done,
                 already_so = report.already_so,
                 failed = report.failed.len(),
@@ -224,13 +232,13 @@ impl Service {
     fn tell(&self) {
         let world = self.reconciler.world();
         let trouble = &self.reconciler.trouble;
-        self.readiness.set("roster", trouble.roster.clone());
+        self.readiness.set(ROSTER, trouble.roster.clone());
         let unread = world.rooms().find_map(|room| match &world.room(room).status {
             RoomStatus::Unreadable(why) => Some(format!("{}: {why}", room.key(world))),
             _ => None,
         });
         let waiting = || (!world.mirror.accounts_listed).then(|| "Synapse has not been read yet".to_owned());
-        self.readiness.set("homeserver", trouble.homeserver.clone().or(unread).or_else(waiting));
+        self.readiness.set(HOMESERVER, trouble.homeserver.clone().or(unread).or_else(waiting));
     }
 
     async fn wait(&self, clocks: &Clocks, stop: &CancellationToken) {
@@ -249,8 +257,8 @@ impl Service {
     }
 }
 
-/// Stops the slice that runs when somebody pauses everything: what is in flight ends, and nothing more is begun. Whoever
-/// pauses says so as a request; the pushes of our own writes, one or two a write, are no reason to ask the database.
+/// Stops the slice that runs when somebody pauses everything: what is in flight ends, and nothing more is begun. A
+/// pause is notified as a request; the pushes of our own writes, one or two a write, are no reason to ask the database.
 async fn watch_brake(wakes: &Wakes, store: &Store, brake: &CancellationToken) -> Infallible {
     loop {
         wakes.woken().await;

@@ -1,5 +1,6 @@
 //! Wake-ups: which source may have changed. They carry no input, and a lost one costs delay, never correctness.
 
+use std::ops::BitOr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -21,14 +22,18 @@ impl Woken {
     /// Somebody queries the world.
     pub const QUERIES: Self = Self(16);
 
-    /// Adds `other` to this set.
-    pub fn add(&mut self, other: Self) {
-        self.0 |= other.0;
-    }
-
     /// Whether all of `other` is in this set.
     pub fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+}
+
+impl BitOr for Woken {
+    type Output = Self;
+
+    /// What is in either set.
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 }
 

@@ -6,18 +6,7 @@ use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
 use crate::homeserver::{CallError, Homeserver};
-use crate::reconcile::act::Tried;
-
-/// A state event of ours, as Synapse took it.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Written {
-    pub(crate) room: RoomIx,
-    pub(crate) event_type: &'static str,
-    pub(crate) event_id: String,
-    pub(crate) content: Value,
-    /// What we read and edited.
-    pub(crate) made_from: Value,
-}
+use crate::reconcile::act::attempt::{Tried, Written};
 
 /// Sets one setting of a room, if it still is what the plan was made from.
 pub(crate) async fn set_setting(

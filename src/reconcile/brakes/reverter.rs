@@ -16,7 +16,7 @@ struct SentEvent {
     state_key: Option<String>,
 }
 
-/// The one who undid the change most often lately. Nothing is pushed about accounts and their flags.
+/// The sender who undid the change most often lately. Nothing is pushed about accounts and their flags.
 pub(crate) async fn find(store: &Store, world: &World, key: &ChangeKey) -> Result<Option<String>> {
     let Some(room) = key.room else { return Ok(None) };
     let types = types(world, key);
@@ -30,7 +30,7 @@ pub(crate) async fn find(store: &Store, world: &World, key: &ChangeKey) -> Resul
         .filter(|event| event.sender != world.policy.bot && (user.is_none() || event.state_key == user));
     let mut senders: BTreeMap<String, usize> = BTreeMap::new();
     foreign.for_each(|event| *senders.entry(event.sender).or_default() += 1);
-    // Whoever is invited back accepts it themselves: the one who invites is meant, where there is one.
+    // An invited user accepts the invitation themselves: the inviter is meant, where there is one.
     let others = senders.iter().filter(|(sender, _)| Some(*sender) != user.as_ref()).max_by_key(|(_, times)| **times);
     let pushed = others.or_else(|| senders.iter().next()).map(|(sender, _)| sender.clone());
     let in_state = || {

@@ -6,11 +6,7 @@ use std::collections::{HashMap, HashSet};
 use anyhow::{Context, Result};
 use provisioner_policy::{Action, ChangeKey, Kind, Mode, Plan, RoomIx, RoomStatus, UserIx, World};
 
-use crate::reconcile::act::entry;
-use crate::store::{Digest, LedgerEntry, LedgerLine, LedgerOutcome, PassId, Store};
-
-/// Ledger lines a statement. Postgres takes many more; this keeps one statement small.
-const BATCH: usize = 1000;
+use crate::store::{Digest, LedgerOutcome, Store};
 
 type WithheldKey = (ChangeKey, Mode);
 
@@ -25,37 +21,40 @@ pub(crate) struct Withheld {
 }
 
 /// What changed since the last pass.
-pub(crate) struct WithheldDiff {
-    begun: Vec<Begun>,
+pub(crate) struct WithheldDiff<'a> {
+    pub(crate) begun: Vec<Begun<'a>>,
     /// No longer withheld.
     ended: Vec<Digest>,
 }
 
-struct Begun {
-    entry: LedgerEntry,
-    outcome: LedgerOutcome,
-    detail: Option<String>,
-    digest: Digest,
+/// An action that began to be withheld, and by what.
+pub(crate) struct Begun<'a> {
+    pub(crate) action: &'a Action,
+    pub(crate) outcome: LedgerOutcome,
+    pub(crate) digest: Digest,
 }
 
-impl WithheldDiff {
-    /// Whether there are lines to write.
-    pub(crate) fn has_lines(&self) -> bool {
-        !self.begun.is_empty()
+impl WithheldDiff<'_> {
+    /// Forgets what is no longer withheld.
+    pub(crate) async fn forget_ended(&self, store: &Store) -> Result<()> {
+        if !self.ended.is_empty() {
+            store.forget_withheld(&self.ended).await.context("forget what is no longer withheld")?;
+        }
+        Ok(())
     }
 }
 
 impl Withheld {
     /// Compares what is withheld now with what has its line. While something cannot be read (not `whole`) the plan is poorer
     /// than the truth, and nothing counts as ended. `is_known` is a plan that was compared before.
-    pub(crate) async fn compare(
+    pub(crate) async fn compare<'a>(
         &mut self,
         store: &Store,
         world: &World,
-        plan: &Plan,
+        plan: &'a Plan,
         whole: bool,
         is_known: bool,
-    ) -> Result<WithheldDiff> {
+    ) -> Result<WithheldDiff<'a>> {
         if is_known && self.compared_whole == Some(whole) {
             return Ok(WithheldDiff { begun: Vec::new(), ended: Vec::new() });
         }
@@ -75,7 +74,8 @@ impl Withheld {
             self.written.insert(key, digest);
             known += 1;
             if !inherited.remove(&digest) {
-                begun.push(begin(world, action, digest));
+                let outcome = if action.mode == Mode::Observe { LedgerOutcome::Observed } else { LedgerOutcome::Held };
+                begun.push(Begun { action, outcome, digest });
             }
         }
         let mut ended = Vec::new();
@@ -130,40 +130,4 @@ impl PlanCoverage {
             || self.blocked.contains(&(kind, room, user))
             || room.map_or(!self.accounts_listed, |room| self.unread.contains(&room))
     }
-}
-
-fn begin(world: &World, action: &Action, digest: Digest) -> Begun {
-    let outcome = if action.mode == Mode::Observe { LedgerOutcome::Observed } else { LedgerOutcome::Held };
-    let detail = action.held.map(|hold| hold.text(world));
-    Begun { entry: entry(world, action, 0), outcome, detail, digest }
-}
-
-/// Writes what changed, and counts it. `seq` numbers the lines within the pass.
-pub(crate) async fn write(store: &Store, pass: PassId, seq: &mut i32, mut changes: WithheldDiff) -> Result<()> {
-    for one in &mut changes.begun {
-        one.entry.seq = *seq;
-        *seq += 1;
-        metrics::counter!(
-            "provisioner_actions_total",
-            "kind" => one.entry.kind, "mode" => one.entry.mode, "outcome" => one.outcome.as_str()
-        )
-        .increment(1);
-    }
-    for batch in changes.begun.chunks(BATCH) {
-        let lines: Vec<LedgerLine<'_>> = batch
-            .iter()
-            .map(|one| LedgerLine { entry: &one.entry, outcome: one.outcome, detail: one.detail.clone() })
-            .collect();
-        let digests: Vec<Digest> = batch.iter().map(|one| one.digest).collect();
-        store.append_withheld(pass, &lines, &digests).await.context("write withheld actions to the ledger")?;
-    }
-    forget(store, &changes).await
-}
-
-/// Forgets what is no longer withheld.
-pub(crate) async fn forget(store: &Store, changes: &WithheldDiff) -> Result<()> {
-    if !changes.ended.is_empty() {
-        store.forget_withheld(&changes.ended).await.context("forget what is no longer withheld")?;
-    }
-    Ok(())
 }

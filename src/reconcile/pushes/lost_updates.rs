@@ -9,10 +9,8 @@ use provisioner_policy::{Kind, LostEdit, Mode, POWER_LEVELS, RoomIx, World};
 use serde_json::Value;
 use tracing::warn;
 
-use crate::reconcile::brakes::fight_report::Report;
+use crate::reconcile::act::journal::Report;
 use crate::reconcile::pushes::own_state::OwnWrite;
-use crate::reconcile::reconciler::Reconciler;
-use crate::reconcile::tell::conditions::Condition;
 use crate::store::{LedgerEntry, LedgerOutcome};
 
 /// How long the Staff room shows it as something to act on.
@@ -50,13 +48,12 @@ impl LostUpdate {
         format!("an edit of {by} in the moment of our own write was lost: {}; make it again", names.join(", "))
     }
 
-    fn condition(&self, world: &World) -> Condition {
+    /// The key and the text of the alert, for as long as it is shown.
+    pub(crate) fn alert(&self, world: &World) -> Option<(String, String)> {
         let room = self.room.key(world);
-        Condition {
-            key: format!("lost update {room} {}", self.event_id),
-            text: format!("power levels of {room}: {} (`history` has the values)", self.text()),
-            patience: Duration::ZERO,
-        }
+        let key = format!("lost update {room} {}", self.event_id);
+        let text = format!("power levels of {room}: {} (`history` has the values)", self.text());
+        (self.since.elapsed() < SHOWN).then_some((key, text))
     }
 
     fn report(&self, world: &World) -> Report {
@@ -80,25 +77,16 @@ impl LostUpdate {
     }
 }
 
-impl Reconciler {
-    /// The ledger's lines for what was lost since this was asked last.
-    pub(crate) fn report_lost_updates(&mut self, now: Instant) -> Vec<Report> {
-        let lost = &mut self.pushes.lost_updates;
-        lost.retain(|one| now - one.since < SHOWN);
-        let mut reports = Vec::new();
-        for one in lost.iter_mut().filter(|one| !one.is_told) {
-            one.is_told = true;
-            warn!(room.key = one.room.key(&self.world), event.id = one.event_id, "{}", one.text());
-            reports.push(one.report(&self.world));
-        }
-        reports
+/// The ledger's lines for what was lost since this was asked last.
+pub(crate) fn reports(lost: &mut Vec<LostUpdate>, world: &World, now: Instant) -> Vec<Report> {
+    lost.retain(|one| now - one.since < SHOWN);
+    let mut reports = Vec::new();
+    for one in lost.iter_mut().filter(|one| !one.is_told) {
+        one.is_told = true;
+        warn!(room.key = one.room.key(world), event.id = one.event_id, "{}", one.text());
+        reports.push(one.report(world));
     }
-
-    /// What a person should make again.
-    pub(crate) fn lost_update_conditions(&self) -> impl Iterator<Item = Condition> {
-        let lost = self.pushes.lost_updates.iter().filter(|one| one.since.elapsed() < SHOWN);
-        lost.map(|one| one.condition(&self.world))
-    }
+    reports
 }
 
 #[cfg(test)]
@@ -106,7 +94,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::reconcile::act::state_writes::Written;
+    use crate::reconcile::act::attempt::Written;
     use crate::reconcile::pushes::own_state::{ClassifiedState, OwnStateWrites};
     use crate::reconcile::pushes::tests::world;
 
@@ -139,8 +127,8 @@ mod tests {
             (entry.cause.as_str(), outcome, detail.as_str()),
             (cause, LedgerOutcome::Failed, "event $ours overwrote it")
         );
-        let alert = lost.condition(&world);
-        assert_eq!(alert.key, "lost update staff $ours");
-        assert_eq!(alert.text, format!("power levels of staff: {cause} (`history` has the values)"));
+        let (key, text) = lost.alert(&world).unwrap();
+        assert_eq!(key, "lost update staff $ours");
+        assert_eq!(text, format!("power levels of staff: {cause} (`history` has the values)"));
     }
 }

@@ -1,6 +1,39 @@
-//! Feeding the mirror from the inbox: one pushed event at a time, read leniently.
+//! Pushes: the mirror kept up to date from the inbox, one pushed event at a time. Nothing here asks Synapse.
+//!
+//! A push is not always news. Every push is classified before it is applied, and where neither what we remember nor the
+//! push itself settles what is true now, the room is read again: a reading settles everything, and costs seven requests.
+//!
+//! The races, and who settles them:
+//!
+//! 1. **Own write, push after the answer** (the common case). The mirror has had the effect since the answer. The push is a
+//!    *pending echo*, recognised and dropped (`own_members`, `own_state`).
+//! 2. **Own write, push before the answer.** The push is applied as news, and the answer then says the same once more. Both
+//!    are idempotent.
+//! 3. **Own writes one after another** (join, then kick). The echo of the join comes when the mirror says kicked already:
+//!    echoes are counted by person, so an old one does not set the mirror back (`own_members`).
+//! 4. **Admin join into an invite-only room.** Synapse pushes an invitation by the bot, then the join. The invitation is an
+//!    echo, too, and never shows as a pending invite (`own_members`).
+//! 5. **Somebody else's change while an echo is pending.** Whether it came before or after our write cannot be told from
+//!    the order of pushes: the room is read again (`own_members`). A state event before the echo was replaced by ours and
+//!    is dropped, unless the room was read since (`own_state`).
+//! 6. **Lost update of state.** Somebody's event lands between our read and our write, and ours replaces it. The echo of
+//!    our write names what it replaced: where that is not what we read, their edit was lost, and a
+//!    person is told (`own_state`, `lost_updates`). Nothing is restored.
+//! 7. **Concurrent state events.** Synapse lets several events be made upon the same state and resolves which one stands,
+//!    so neither an answer of 200 nor the order of pushes tells the state. An event is applied only where it follows what
+//!    the mirror has; any other makes the room be read again (`state`).
+//! 8. **Stale push after an outage.** Synapse sends what it held back, oldest first, into a mirror that knows the outcome
+//!    already. A push from before the room's last reading is dropped (`age`).
+//! 9. **Push at about the time of a reading.** Whether the reading has it is unknown: the room is read again (`age`).
+//! 10. **Lost push** (Synapse restarts, an inbox row cannot be read). A pending echo that never comes is given up after a
+//!     minute; for state the room is then read again. For members the count after writes notices (`read::member_count`),
+//!     and the resync in any case.
+//! 11. **Redaction of a state event.** It changes the state and pushes no state: the room is read again.
+//! 12. **The bot loses its place.** Nothing more is pushed of the room: only a reading tells what is left.
 
 pub(crate) mod age;
+pub(crate) mod classifier;
+pub(crate) mod event;
 pub(crate) mod lost_updates;
 pub(crate) mod own_members;
 pub(crate) mod own_state;
@@ -10,53 +43,14 @@ use std::time::Instant;
 
 use provisioner_policy::{Membership, RoomIx, RoomStatus, World};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use tracing::debug;
 
-use crate::reconcile::pushes::age::{Age, ReadTimes};
-use crate::reconcile::pushes::lost_updates::LostUpdate;
+use crate::reconcile::pushes::age::Age;
+use crate::reconcile::pushes::classifier::PushClassifier;
+use crate::reconcile::pushes::event::PushedEvent;
 use crate::reconcile::pushes::own_members::{ClassifiedMember, OwnMemberWrites};
-use crate::reconcile::pushes::own_state::{OwnStateWrites, OwnWrite};
-use crate::reconcile::read::rooms::distrust;
+use crate::reconcile::room_mirror::distrust;
 use crate::store::InboxRow;
-
-/// What the mirror needs of an event. Everything else in it is skipped unread, however strange.
-#[derive(Deserialize)]
-pub(crate) struct PushedEvent<'a> {
-    pub(crate) sender: String,
-    #[serde(default)]
-    pub(crate) state_key: Option<String>,
-    #[serde(borrow)]
-    pub(crate) content: &'a RawValue,
-    #[serde(default, borrow)]
-    pub(crate) unsigned: Unsigned<'a>,
-}
-
-/// What Synapse adds as it sends.
-#[derive(Default, Deserialize)]
-pub(crate) struct Unsigned<'a> {
-    /// Milliseconds since the event, by Synapse's clock.
-    #[serde(default)]
-    age: Option<i64>,
-    /// What a state event replaced.
-    #[serde(default, borrow)]
-    pub(crate) prev_content: Option<&'a RawValue>,
-    /// Its event; the content is left out where Synapse repeats a transaction.
-    #[serde(default)]
-    pub(crate) replaces_state: Option<String>,
-}
-
-/// What tells news from what is known.
-#[derive(Debug, Default)]
-pub(crate) struct PushClassifier {
-    pub(crate) own_members: OwnMemberWrites,
-    pub(crate) own_state: OwnStateWrites,
-    /// Own state events that came back without the content of the event they replaced, which is named.
-    pub(crate) unverified: Vec<(OwnWrite, String)>,
-    /// Of the last minutes.
-    pub(crate) lost_updates: Vec<LostUpdate>,
-    pub(crate) read_times: ReadTimes,
-}
 
 #[derive(Deserialize)]
 struct PushedMembership {

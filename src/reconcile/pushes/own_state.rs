@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use provisioner_policy::{RoomIx, StateEntry, World};
 use serde_json::Value;
 
-use crate::reconcile::act::state_writes::Written;
+use crate::reconcile::act::attempt::Written;
 
 /// A push later than this was lost, and with it perhaps others: the room is read again.
 const LIFETIME: Duration = Duration::from_secs(60);

@@ -10,10 +10,11 @@ use provisioner_policy::{RoomIx, StateEntry, World};
 use serde_json::Value;
 
 use crate::reconcile::pushes::age::Age;
+use crate::reconcile::pushes::classifier::PushClassifier;
+use crate::reconcile::pushes::event::PushedEvent;
 use crate::reconcile::pushes::lost_updates::LostUpdate;
 use crate::reconcile::pushes::own_state::ClassifiedState;
-use crate::reconcile::pushes::{PushClassifier, PushedEvent};
-use crate::reconcile::read::rooms::is_read;
+use crate::reconcile::room_mirror::is_read;
 use crate::store::InboxRow;
 
 /// What the push of a state event with an empty state key says of our own writes; `None` where it says nothing. Some are

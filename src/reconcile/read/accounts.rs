@@ -68,7 +68,7 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Says whom the pool should be asked for.
+    /// Tells which users the pool should be asked for.
     pub(crate) fn tell_unknown(&self) {
         let mut unknown: Vec<String> =
             self.world.unknown_accounts().map(|user| self.world.users.key(user).to_owned()).collect();

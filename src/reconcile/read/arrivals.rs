@@ -8,17 +8,17 @@ use provisioner_policy::{Arrivals, World};
 
 use crate::store::Store;
 
-/// Whoever arrived by a pool move is looked for over the last days: approval may take a weekend.
+/// Arrivals by a pool move are looked for over the last days: approval may take a weekend.
 const LATELY_DAYS: i32 = 3;
 
-/// What was read of the ledger, for as long as it is asked for and nothing is read again as a whole. So somebody who is
-/// remembered for longer than the days is forgotten at the next resync.
+/// What was read of the ledger. It is kept while it is asked for, and dropped at each resync: nobody is remembered for much
+/// longer than the days.
 #[derive(Debug, Default)]
 pub(crate) struct ArrivalsRead {
     /// Up to which line the ledger was read; nothing where it was not.
     seen: Option<i64>,
     arrivals: Arrivals,
-    /// Those whom the world does not know, and how many it knew then.
+    /// Users that the world does not know yet, and how many it knew at the last look.
     strangers: HashMap<String, i64>,
     users: usize,
 }
@@ -44,7 +44,7 @@ impl ArrivalsRead {
         Ok(self.arrivals.clone())
     }
 
-    /// Looks for strangers whom the world knows by now.
+    /// Takes over strangers that the world knows by now.
     fn meet(&mut self, world: &World) {
         if self.users == world.users.len() {
             return;

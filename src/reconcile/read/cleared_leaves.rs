@@ -1,68 +1,72 @@
-//! Leaves by choice that are respected no longer. A reading and a push tell who left; that it is pardoned is only in the
-//! database.
+//! Cleared leaves: leaves by choice that are respected no longer. A reading and a push tell who left; that the leave is
+//! cleared is only in the database.
 
 use std::collections::HashMap;
 
 use anyhow::{Context, Result};
-use provisioner_policy::World;
+use provisioner_policy::{Plan, World};
 
-use crate::reconcile::reconciler::Reconciler;
-use crate::store::{ClearedLeaveRow, InboxRow};
+use crate::store::{ClearedLeaveRow, InboxRow, Store};
 
-/// Every pardon, by the event that is pardoned.
+type ByEvent = HashMap<String, Vec<ClearedLeaveRow>>;
+
+/// Every cleared leave, by the event of the leave. Read once; later ones are made here, by the one replica that reconciles,
+/// or asked for as a rejoin.
 #[derive(Debug, Default)]
-pub(crate) struct ClearedLeaves(HashMap<String, Vec<ClearedLeaveRow>>);
+pub(crate) struct ClearedLeaves(Option<ByEvent>);
 
 impl ClearedLeaves {
-    pub(crate) fn add(&mut self, pardon: ClearedLeaveRow) {
-        self.0.entry(pardon.event_id.clone()).or_default().push(pardon);
-    }
-
-    fn all(&self) -> impl Iterator<Item = &ClearedLeaveRow> {
-        self.0.values().flatten()
-    }
-
-    fn of<'a>(&'a self, rows: &'a [InboxRow]) -> impl Iterator<Item = &'a ClearedLeaveRow> {
-        rows.iter().filter_map(|row| self.0.get(&row.event_id)).flatten()
-    }
-}
-
-fn apply<'a>(world: &mut World, pardons: impl Iterator<Item = &'a ClearedLeaveRow>) {
-    for pardon in pardons {
-        let room = world.room_by_id(&pardon.room_id);
-        if let (Some(room), Some(user)) = (room, world.users.get(&pardon.user_id)) {
-            world.clear_leave(room, user, &pardon.event_id);
-        }
-    }
-}
-
-impl Reconciler {
-    /// Somebody may have asked for a rejoin.
-    pub async fn read_cleared_leaves(&mut self) -> Result<()> {
-        self.cleared_leaves = None;
-        self.apply_cleared_leaves().await
+    /// Somebody may have asked for a rejoin: all are read again.
+    pub(crate) async fn read_again(&mut self, store: &Store, world: &mut World) -> Result<()> {
+        self.0 = None;
+        self.apply(store, world).await
     }
 
     /// After a reading of rooms.
-    pub(crate) async fn apply_cleared_leaves(&mut self) -> Result<()> {
-        self.know_cleared_leaves().await?;
-        apply(&mut self.world, self.cleared_leaves.iter().flat_map(ClearedLeaves::all));
+    pub(crate) async fn apply(&mut self, store: &Store, world: &mut World) -> Result<()> {
+        apply(world, self.known(store).await?.values().flatten());
         Ok(())
     }
 
-    /// A leave may be heard of after somebody asked for it to be forgotten.
-    pub(crate) async fn apply_cleared_leaves_to(&mut self, rows: &[InboxRow]) -> Result<()> {
-        self.know_cleared_leaves().await?;
-        apply(&mut self.world, self.cleared_leaves.iter().flat_map(|pardons| pardons.of(rows)));
+    /// The push of a leave may come after somebody asked for the leave to be cleared.
+    pub(crate) async fn apply_to(&mut self, store: &Store, world: &mut World, rows: &[InboxRow]) -> Result<()> {
+        let known = self.known(store).await?;
+        apply(world, rows.iter().filter_map(|row| known.get(&row.event_id)).flatten());
         Ok(())
     }
 
-    async fn know_cleared_leaves(&mut self) -> Result<()> {
-        if self.cleared_leaves.is_none() {
-            let mut pardons = ClearedLeaves::default();
-            self.store.cleared_leaves().await.context("read the pardons")?.into_iter().for_each(|one| pardons.add(one));
-            self.cleared_leaves = Some(pardons);
+    /// Records the leaves that `plan` clears.
+    pub(crate) async fn record(&mut self, store: &Store, world: &mut World, plan: &Plan) -> Result<()> {
+        for leave in &plan.cleared_leaves {
+            let room_id = world.policy.rooms[leave.room.index()].id.clone();
+            let user_id = world.users.mxid(leave.user);
+            let row = ClearedLeaveRow { room_id, user_id, event_id: leave.event_id.to_string() };
+            store.clear_leave(&row).await.context("record a pardon")?;
+            world.clear_leave(leave.room, leave.user, &leave.event_id);
+            add(self.0.get_or_insert_default(), row);
         }
         Ok(())
+    }
+
+    async fn known(&mut self, store: &Store) -> Result<&ByEvent> {
+        if self.0.is_none() {
+            let mut known = ByEvent::default();
+            store.cleared_leaves().await.context("read the pardons")?.into_iter().for_each(|one| add(&mut known, one));
+            self.0 = Some(known);
+        }
+        Ok(self.0.get_or_insert_default())
+    }
+}
+
+fn add(known: &mut ByEvent, leave: ClearedLeaveRow) {
+    known.entry(leave.event_id.clone()).or_default().push(leave);
+}
+
+fn apply<'a>(world: &mut World, leaves: impl Iterator<Item = &'a ClearedLeaveRow>) {
+    for leave in leaves {
+        let room = world.room_by_id(&leave.room_id);
+        if let (Some(room), Some(user)) = (room, world.users.get(&leave.user_id)) {
+            world.clear_leave(room, user, &leave.event_id);
+        }
     }
 }

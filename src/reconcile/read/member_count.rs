@@ -7,7 +7,7 @@ use provisioner_policy::{RoomStatus, World};
 use tracing::info;
 
 use crate::homeserver::{CallError, Homeserver};
-use crate::reconcile::read::rooms::distrust;
+use crate::reconcile::room_mirror::distrust;
 
 /// Synapse counts members in the background, a moment after a join.
 const SETTLE: Duration = Duration::from_secs(1);

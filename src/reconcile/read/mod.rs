@@ -1,11 +1,25 @@
-//! The reading half of the reconciler: sources, inbox and mirror brought up to date. It plans nothing and writes nothing to
-//! the homeserver.
+//! Reading: sources, inbox and mirror brought up to date. It plans nothing and writes nothing to the homeserver.
+//!
+//! The order stands once, in [`Reconciler::read_sources`]. The races that are settled here:
+//!
+//! - **Reading against push.** A room's reading takes a while and pushes go on. The database's clock is read before and
+//!   after, so a push can be placed before, at, or after the reading (`pushes::age`).
+//! - **Admitted between two requests.** Members who are not joined are asked for before the joined ones: somebody admitted
+//!   in between is then in both lists rather than in neither (`rooms`).
+//! - **An answer that is cut short.** Who had a membership keeps one; an answer that lacks somebody is not believed
+//!   (`rooms`).
+//! - **A bot that left** reads the room's past with 200: it must be among the joined (`rooms`).
+//! - **Lost pushes.** After writes a cheap count is compared, twice, because Synapse counts a moment later
+//!   (`member_count`).
+//! - **A leave that is cleared before its push comes**: leaves are cleared by event, whichever comes first
+//!   (`cleared_leaves`).
 
 pub(crate) mod accounts;
 pub(crate) mod arrivals;
 pub(crate) mod cleared_leaves;
 pub(crate) mod member_count;
 pub(crate) mod rooms;
+pub(crate) mod server_accounts;
 pub(crate) mod state_sender;
 
 use std::time::Instant;
@@ -15,20 +29,45 @@ use provisioner_policy::{AccountsFrom, RoomIx, RoomStatus, read_roster, trouble_
 use tracing::{info, instrument, warn};
 
 use crate::homeserver::CallError;
+use crate::reconcile::brakes::fight_report;
 use crate::reconcile::pushes;
 use crate::reconcile::pushes::lost_updates::LostUpdate;
 use crate::reconcile::read::arrivals::ArrivalsRead;
-use crate::reconcile::read::rooms::{distrust, observe_accounts, observe_rooms};
+use crate::reconcile::read::rooms::observe_rooms;
+use crate::reconcile::read::server_accounts::observe_accounts;
 use crate::reconcile::reconciler::Reconciler;
+use crate::reconcile::room_mirror::distrust;
+use crate::reconcile::wakes::Woken;
 use crate::sources::RosterError;
 
 /// Inbox events read at once; more are read in the same refresh.
 const INBOX_BATCH: i64 = 1000;
 
 impl Reconciler {
+    /// Reads those of the sources that `what` names, always in this order: what operators decided (it says which rooms
+    /// there are), who should belong (the roster, the accounts), and last what was pushed, because it is the newest. The
+    /// rooms themselves come after all of them, in [`Reconciler::read_mirror`]: a room is read as it is now, whatever was
+    /// pushed of it before.
+    pub(crate) async fn read_sources(&mut self, what: Woken) -> Result<()> {
+        if what.contains(Woken::REQUESTS) {
+            self.read_follows().await?;
+            self.cleared_leaves.read_again(&self.store, &mut self.world).await?;
+        }
+        if what.contains(Woken::ROSTER) {
+            self.read_roster().await;
+        }
+        if what.contains(Woken::ACCOUNTS) {
+            self.read_accounts().await?;
+        }
+        if what.contains(Woken::INBOX) {
+            self.read_inbox().await?;
+        }
+        Ok(())
+    }
+
     /// Reads the roster. A failure leaves what was read before and takes nobody's place away.
     #[instrument(name = "source.roster", skip_all)]
-    pub async fn read_roster(&mut self) {
+    pub(crate) async fn read_roster(&mut self) {
         let Some(roster) = &self.roster else { return };
         let answer = roster.read().await;
         let trouble = answer.as_ref().err().map(RosterError::chain);
@@ -62,12 +101,12 @@ impl Reconciler {
     }
 
     /// Rooms that are to be read before the next plan.
-    pub fn unread_rooms(&self) -> impl Iterator<Item = RoomIx> + '_ {
+    pub(crate) fn unread_rooms(&self) -> impl Iterator<Item = RoomIx> + '_ {
         self.world.rooms().filter(|room| self.world.room(*room).status != RoomStatus::Ready)
     }
 
     /// Feeds the mirror from the inbox.
-    pub async fn read_inbox(&mut self) -> Result<()> {
+    pub(crate) async fn read_inbox(&mut self) -> Result<()> {
         self.pushes.own_members.forget_lost(Instant::now());
         for room in self.pushes.own_state.forget_lost(Instant::now()) {
             distrust(&mut self.world, room);
@@ -82,7 +121,7 @@ impl Reconciler {
                 self.verify_state_writes().await;
                 return Ok(());
             }
-            self.apply_cleared_leaves_to(&rows).await?;
+            self.cleared_leaves.apply_to(&self.store, &mut self.world, &rows).await?;
             self.store.mark_inbox_handled(&ids).await.context("mark the inbox as handled")?;
         }
     }
@@ -104,7 +143,7 @@ impl Reconciler {
     }
 
     /// Reads everything again before the next plan, and judges everybody by it.
-    pub fn resync(&mut self) {
+    pub(crate) fn resync(&mut self) {
         self.distrust_all();
         self.planner.forget();
         self.arrivals_read = ArrivalsRead::default();
@@ -113,7 +152,7 @@ impl Reconciler {
     }
 
     /// Distrusts the whole mirror: every room is read again before the next plan.
-    pub fn distrust_all(&mut self) {
+    pub(crate) fn distrust_all(&mut self) {
         for room in self.world.rooms() {
             distrust(&mut self.world, room);
         }
@@ -122,7 +161,7 @@ impl Reconciler {
     /// Reads the rooms that are not ready, and the listing of accounts where `accounts` says so or it was never read.
     /// What cannot be read is noted as trouble and tried again later; nothing is planned in such a room.
     #[instrument(name = "mirror.read", skip_all)]
-    pub async fn read_mirror(&mut self, accounts: bool) -> Result<()> {
+    pub(crate) async fn read_mirror(&mut self, accounts: bool) -> Result<()> {
         let unread: Vec<RoomIx> = self.unread_rooms().collect();
         let began = self.store.now().await.context("read the database's clock")?;
         let mut answer = match self.check_homeserver().await {
@@ -141,14 +180,14 @@ impl Reconciler {
             }
         }
         self.world.inherit_voluntary_leaves();
-        self.apply_cleared_leaves().await?;
-        self.read_fights().await?;
+        self.cleared_leaves.apply(&self.store, &mut self.world).await?;
+        fight_report::read_fights(&mut self.fights, &self.store, &mut self.world).await?;
         self.note_homeserver(answer.err());
         Ok(())
     }
 
     /// Counts the members of the rooms, where a count is due after writes.
-    pub async fn look_if_due(&mut self, now: Instant) {
+    pub(crate) async fn look_if_due(&mut self, now: Instant) {
         if self.member_count.due().is_some_and(|due| due <= now) {
             let answer = self.member_count.look(&self.homeserver, &mut self.world).await;
             if answer.is_err() {

@@ -1,43 +1,20 @@
-//! Reading Synapse into the mirror: rooms whole, and the listing of accounts. Requests are O(rooms), never per member.
+//! Reading rooms of Synapse into the mirror, each whole. Requests are O(rooms), never per member.
 
 use std::collections::HashSet;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use provisioner_policy::{
-    Column, Membership, OnServer, POWER_LEVELS, RoomIx, RoomMirror, RoomSettings, RoomStatus, Setting, StateEntry,
-    UserIx, World, room_version,
-};
+use provisioner_policy::{Column, Membership, RoomIx, RoomMirror, RoomStatus, StateEntry, UserIx, World, room_version};
 use serde_json::Value;
 use tracing::{debug, warn};
 
+use crate::homeserver::{CallError, Homeserver, MemberEvent};
 use crate::reconcile::read::state_sender::{self, KnownState};
-
-use crate::homeserver::{CallError, Homeserver, MemberEvent, UserEntry};
-
-const CREATE: &str = "m.room.create";
-
-/// What is read of every room besides how it was created.
-const ALWAYS: [&str; 3] = [POWER_LEVELS, "m.room.join_rules", "m.room.tombstone"];
-
-/// The state that policy looks at in a room with these settings, besides how it was created.
-fn read_types(settings: &RoomSettings) -> impl Iterator<Item = &'static str> {
-    let wanted = Setting::ALL.into_iter().filter(|setting| setting.wanted(settings).is_some());
-    let others = wanted.map(|setting| setting.event().0).filter(|kind| !ALWAYS.contains(kind));
-    ALWAYS.into_iter().chain(others)
-}
-
-/// Whether a reading of such a room tells this state.
-pub(crate) fn is_read(settings: &RoomSettings, event_type: &str) -> bool {
-    event_type == CREATE || read_types(settings).any(|one| one == event_type)
-}
+use crate::reconcile::room_mirror::{CREATE, read_types};
 
 /// How much is asked for at once: a start does not wait for one answer after another, and a hundred rooms are not asked for
 /// in one breath.
 const ROOMS_AT_ONCE: usize = 8;
 const STATES_AT_ONCE: usize = 4;
-
-/// Accounts a page. Synapse answers 20,000 in about a quarter of a second.
-const PAGE: u64 = 20_000;
 
 /// One room as Synapse answered it.
 struct RoomReading {
@@ -150,7 +127,7 @@ fn apply_reading(world: &mut World, room: RoomIx, reading: RoomReading) {
     debug!(room.key = room.key(world), members = world.room(room).joined(), "room read");
 }
 
-/// How many of those who had a membership are not `there`, in neither list of the answer: whoever leaves keeps a membership,
+/// How many of those who had a membership are not `there`, in neither list of the answer: a user who leaves keeps a membership,
 /// `leave`. A list that is empty or cut short, with 200, would make us forget who left by choice.
 fn missing<'a>(world: &World, room: RoomIx, there: impl Iterator<Item = &'a UserIx>) -> usize {
     if world.room(room).members().next().is_none() {
@@ -177,69 +154,5 @@ fn unreadable(error: &CallError, bot: &str) -> String {
         ),
         CallError::RoomUnknown => "Synapse knows no such room; check its id (a room ID, never an alias)".to_owned(),
         other => other.to_string(),
-    }
-}
-
-/// Reads the listing of accounts, if their number is not the one it was, and else only who is a server admin: that changes
-/// without a push and without a new account. Returns the number.
-pub(crate) async fn observe_accounts(
-    homeserver: &Homeserver,
-    world: &mut World,
-    known_total: Option<u64>,
-) -> Result<Option<u64>, CallError> {
-    if let (true, Some(known)) = (world.mirror.accounts_listed, known_total) {
-        let total = homeserver.list_users(0, 1).await?.total;
-        if total == Some(known) {
-            observe_admins(homeserver, world).await?;
-            return Ok(total);
-        }
-    }
-    let (mut from, mut total, mut unreadable) = (Some(0), None, 0);
-    while let Some(start) = from {
-        let page = homeserver.list_users(start, PAGE).await?;
-        for entry in &page.users {
-            world.set_on_server(&entry.name, on_server(entry));
-        }
-        unreadable += page.unreadable;
-        (from, total) = (page.next, page.total);
-    }
-    if unreadable > 0 {
-        warn!(entries = unreadable, "some accounts in Synapse's listing could not be read and count as absent");
-    }
-    world.set_accounts_listed(true);
-    Ok(total)
-}
-
-/// Takes over who is a server admin. From an answer that is not the whole truth only what is in it is taken: nobody
-/// counts as no admin because they were left out.
-async fn observe_admins(homeserver: &Homeserver, world: &mut World) -> Result<(), CallError> {
-    let answer = homeserver.server_admins().await?;
-    for entry in &answer.users {
-        world.set_on_server(&entry.name, on_server(entry));
-    }
-    if !answer.complete {
-        warn!(
-            admins = answer.users.len(),
-            "Synapse's list of server admins is incomplete or lacks the bot: nobody counts as no admin for its sake"
-        );
-        return Ok(());
-    }
-    let listed: HashSet<UserIx> = answer.users.iter().filter_map(|entry| world.users.get(&entry.name)).collect();
-    let no_longer: Vec<_> =
-        world.mirror.accounts.iter().filter(|(user, there)| there.admin && !listed.contains(user)).collect();
-    for (user, there) in no_longer {
-        world.set_there(user, OnServer { admin: false, ..there });
-    }
-    Ok(())
-}
-
-fn on_server(entry: &UserEntry) -> OnServer {
-    OnServer { present: true, deactivated: entry.deactivated, locked: entry.locked, admin: entry.admin }
-}
-
-/// A room whose mirror is no longer trusted: read again before the next plan.
-pub(crate) fn distrust(world: &mut World, room: RoomIx) {
-    if world.room(room).status == RoomStatus::Ready {
-        world.set_room_status(room, RoomStatus::Unread);
     }
 }

@@ -90,7 +90,8 @@ impl Reconciler {
             }
         }
         conditions.extend(fighting(world, |key| self.fights.is_told(key)));
-        conditions.extend(self.lost_update_conditions());
+        let lost = self.pushes.lost_updates.iter().filter_map(|lost| lost.alert(world));
+        conditions.extend(lost.map(|(key, text)| Condition { key, text, patience: Duration::ZERO }));
         Conditions { lasting: conditions, unknown }
     }
 }

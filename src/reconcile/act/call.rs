@@ -1,0 +1,77 @@
+//! A change as a call of the homeserver. It makes no choices and tries nothing twice.
+
+use std::collections::HashMap;
+
+use provisioner_policy::{Change, Closed, RoomIx, UserIx, World};
+
+use crate::homeserver::{AccountCreation, CallError, Homeserver, WriteOutcome};
+use crate::reconcile::act::attempt::Tried;
+use crate::reconcile::act::state_writes;
+use crate::store::{AccountOrigin, Store};
+
+/// What calls are made with.
+pub(crate) struct Caller<'a> {
+    pub(crate) homeserver: &'a Homeserver,
+    pub(crate) world: &'a World,
+    /// Where accounts that are made came from, with their display names.
+    pub(crate) origins: HashMap<UserIx, AccountOrigin>,
+}
+
+impl Caller<'_> {
+    /// What the store must know before the call: a kill in between must not make our own lock look like somebody else's.
+    pub(crate) async fn before_call(&self, store: &Store, change: &Change) -> sqlx::Result<()> {
+        let (user, closed) = match change {
+            Change::LockAccount { user } => (*user, Closed::Locked),
+            Change::DeactivateAccount { user } => (*user, Closed::Deactivated),
+            _ => return Ok(()),
+        };
+        store.set_closed(&self.world.users.mxid(user), Some(closed)).await
+    }
+
+    /// Makes the call for `change`.
+    pub(crate) async fn call(&self, change: &Change) -> Result<Tried, CallError> {
+        let id = |room: RoomIx| self.world.policy.rooms[room.index()].id.as_str();
+        let mxid = |user: UserIx| self.world.users.mxid(user);
+        let outcome = match change {
+            &Change::CreateAccount { user } => {
+                let name = self.origins.get(&user).and_then(|origin| origin.display_name.as_deref());
+                self.homeserver.create_account(&mxid(user), name).await.map(|creation| match creation {
+                    AccountCreation::Created => WriteOutcome::Done,
+                    AccountCreation::Existed(_) => WriteOutcome::AlreadySo,
+                })
+            }
+            &Change::RestoreAccount { user, before: Closed::Locked } => self.homeserver.lock(&mxid(user), false).await,
+            &Change::RestoreAccount { user, before: Closed::Deactivated } => {
+                self.homeserver.reactivate(&mxid(user)).await
+            }
+            &Change::LockAccount { user } => {
+                let locked = self.homeserver.lock(&mxid(user), true).await?;
+                // A lock alone leaves devices that come back with it.
+                self.homeserver.log_out(&mxid(user)).await?;
+                Ok(locked)
+            }
+            &Change::DeactivateAccount { user } => self.homeserver.deactivate(&mxid(user)).await,
+            &Change::GrantServerAdmin { user } => {
+                self.homeserver.set_admin(&mxid(user), true).await.map(|()| WriteOutcome::Done)
+            }
+            &Change::RevokeServerAdmin { user } => {
+                self.homeserver.set_admin(&mxid(user), false).await.map(|()| WriteOutcome::Done)
+            }
+            &Change::Join { room, user, .. } => self.homeserver.join(id(room), &mxid(user)).await,
+            &Change::Remove { room, user, .. } => {
+                self.homeserver.kick(id(room), &mxid(user), Some("no longer a member")).await
+            }
+            Change::SetRoomState { room, setting, before, after } => {
+                let before = before.as_ref();
+                return state_writes::set_setting(self.homeserver, self.world, *room, *setting, before, after).await;
+            }
+            Change::SetPowerLevels { room, edits } => {
+                return state_writes::set_power_levels(self.homeserver, self.world, *room, edits).await;
+            }
+        };
+        outcome.map(|outcome| match outcome {
+            WriteOutcome::Done => Tried::Done,
+            WriteOutcome::AlreadySo => Tried::AlreadySo,
+        })
+    }
+}

@@ -1,0 +1,145 @@
+//! What came of a slice's attempts, taken over into the mirror, the delays, the fights and the report.
+
+use std::time::Instant;
+
+use provisioner_policy::{Action, Change, Closed, Membership, OnServer, UserIx, World};
+
+use crate::homeserver::CallError;
+use crate::reconcile::act::attempt::Tried;
+use crate::reconcile::pushes::own_state;
+use crate::reconcile::reconciler::Reconciler;
+use crate::reconcile::report::{Failed, PassReport};
+use crate::reconcile::room_mirror::distrust;
+
+impl Reconciler {
+    /// Takes over what came of each attempt, by its place in `due`.
+    pub(crate) fn apply_outcomes(&mut self, due: &[&Action], tried: Vec<(usize, Tried)>, report: &mut PassReport) {
+        let now = Instant::now();
+        let (mut unreachable, mut moved) = (None, false);
+        for (index, tried) in tried {
+            let change = &due[index].change;
+            match tried {
+                Tried::Done | Tried::AlreadySo => {
+                    self.took_effect(change);
+                    if matches!(tried, Tried::Done) {
+                        self.expect_echo(change, now);
+                        self.note_success(change, now);
+                        (moved, report.done) = (true, report.done + 1);
+                    } else {
+                        report.already_so += 1;
+                        // A reading that contradicts the answer for good must not make us ask for ever.
+                        self.backoff.failed(change, now, None);
+                        // The mirror was behind: what else it missed is in the room.
+                        change.room().into_iter().for_each(|room| distrust(&mut self.world, room));
+                    }
+                }
+                Tried::Wrote(written) => {
+                    let mirrored = own_state::put(&mut self.world, &written);
+                    self.pushes.own_state.wrote(written, mirrored, now);
+                    self.note_success(change, now);
+                    report.done += 1;
+                }
+                // The next plan is made from a new reading.
+                Tried::Outdated | Tried::Refused(_) => {
+                    self.backoff.failed(change, now, None);
+                    change.room().into_iter().for_each(|room| distrust(&mut self.world, room));
+                    match tried {
+                        Tried::Refused(why) => report.failed.push(failed(&self.world, change, why)),
+                        _ => report.waiting += 1,
+                    }
+                }
+                Tried::Left => report.waiting += 1,
+                Tried::NoAccount => self.backoff.failed(change, now, None),
+                Tried::Failed(error) => {
+                    self.backoff.failed(change, now, error.retry_after());
+                    self.learn_from(change, &error);
+                    report.failed.push(failed(&self.world, change, error.to_string()));
+                    if error.is_transport() {
+                        unreachable = Some(error);
+                    }
+                }
+            }
+        }
+        // State events move nobody: there is nothing to count.
+        if moved {
+            self.member_count.after_writes(now);
+        }
+        if unreachable.is_some() {
+            self.note_homeserver(unreachable);
+        }
+    }
+
+    /// Puts into the mirror what a write did; the push that follows says the same.
+    fn took_effect(&mut self, change: &Change) {
+        match change {
+            &Change::CreateAccount { user } => {
+                self.on_server(user, |_| OnServer { present: true, ..OnServer::default() });
+                self.accounts_total = self.accounts_total.map(|total| total + 1);
+            }
+            &Change::RestoreAccount { user, before: Closed::Locked } => {
+                self.on_server(user, |there| OnServer { locked: false, ..there });
+            }
+            &Change::RestoreAccount { user, before: Closed::Deactivated } => {
+                self.on_server(user, |there| OnServer { deactivated: false, admin: false, ..there });
+            }
+            &Change::LockAccount { user } => {
+                self.world.set_closed(user, Some(Closed::Locked));
+                self.on_server(user, |there| OnServer { locked: true, ..there });
+            }
+            &Change::DeactivateAccount { user } => {
+                self.world.set_closed(user, Some(Closed::Deactivated));
+                self.on_server(user, |there| OnServer { deactivated: true, ..there });
+            }
+            &Change::GrantServerAdmin { user } => self.on_server(user, |there| OnServer { admin: true, ..there }),
+            &Change::RevokeServerAdmin { user } => self.on_server(user, |there| OnServer { admin: false, ..there }),
+            &Change::Join { room, user, .. } => {
+                self.world.set_member(room, user, Membership::Join, None);
+            }
+            &Change::Remove { room, user, .. } => {
+                self.world.set_member(room, user, Membership::Removed, None);
+            }
+            // What it is instead of what the mirror says comes with the next reading.
+            Change::SetRoomState { room, .. } | Change::SetPowerLevels { room, .. } => {
+                distrust(&mut self.world, *room);
+            }
+        }
+    }
+
+    fn note_success(&mut self, change: &Change, now: Instant) {
+        self.backoff.succeeded(change);
+        self.fights.done(&mut self.world, change, now);
+    }
+
+    fn on_server(&mut self, user: UserIx, change: impl FnOnce(OnServer) -> OnServer) {
+        let there = self.world.mirror.accounts.get(user);
+        self.world.set_there(user, change(there));
+    }
+
+    /// The push of a write says nothing new.
+    fn expect_echo(&mut self, change: &Change, now: Instant) {
+        match *change {
+            Change::Join { room, user, .. } => self.pushes.own_members.joined(room, user, now),
+            Change::Remove { room, user, .. } => self.pushes.own_members.removed(room, user, now),
+            _ => {}
+        }
+    }
+
+    fn learn_from(&mut self, change: &Change, error: &CallError) {
+        if matches!(error, CallError::UserUnknown) {
+            if let Some(user) = change.user() {
+                self.world.set_there(user, OnServer::default());
+            }
+        } else if error.means_mirror_is_stale() {
+            change.room().into_iter().for_each(|room| distrust(&mut self.world, room));
+        }
+    }
+}
+
+fn failed(world: &World, change: &Change, error: String) -> Failed {
+    Failed {
+        kind: change.kind().as_str().to_owned(),
+        room: change.room().map(|room| room.key(world).to_owned()),
+        user: change.user().map(|user| world.users.mxid(user)),
+        error,
+    }
+}

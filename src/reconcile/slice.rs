@@ -1,0 +1,138 @@
+//! One slice of a pass: plan, hold back what must not be done, carry out what is due, take over what came of it.
+//!
+//! The steps of [`Reconciler::slice`] stand in this order for these reasons:
+//! - What ended (a fight left alone for long enough) is put into the world **before** the plan is made of it.
+//! - An approval releases **before** fights narrow the plan: what somebody approved is still done only as often as may be.
+//! - The held plan is stored **before** the brake is looked at: somebody can decide about it while all is paused.
+//! - The brake is looked at **last before** the work: a `pause` counts from the moment when it is in the database.
+//! - What is withheld gets its ledger lines **before** the attempts, which are numbered behind it in the same pass.
+//! - Outcomes go into the mirror **before** leaves are cleared and accounts are noted as open again: both are read off it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use provisioner_policy::{Action, Change, Plan};
+use tokio_util::sync::CancellationToken;
+use tracing::instrument;
+
+use crate::reconcile::act::Executor;
+use crate::reconcile::act::attempt::Tried;
+use crate::reconcile::act::call::Caller;
+use crate::reconcile::act::journal::Journal;
+use crate::reconcile::brakes::fight_report;
+use crate::reconcile::pushes::lost_updates;
+use crate::reconcile::reconciler::{Reconciler, Trouble};
+use crate::reconcile::report::PassReport;
+use crate::reconcile::tell::gauges;
+
+/// What one slice did and what is left.
+#[derive(Debug)]
+pub(crate) struct Slice {
+    pub(crate) report: PassReport,
+    /// Due work was left because the slice was over: go on at once.
+    pub(crate) more: bool,
+}
+
+/// The plan of a slice, as far as it may be carried out.
+struct SlicePlan {
+    plan: Arc<Plan>,
+    /// The planner's number for it, where the slice changed nothing in it.
+    number: Option<u64>,
+    /// It was dealt with before, whatever woke us.
+    is_known: bool,
+}
+
+impl Reconciler {
+    /// Plans and carries out the due part, for a few seconds at most. The journal is opened when the first line is written.
+    #[instrument(name = "reconcile.pass", skip_all)]
+    pub(crate) async fn slice(&mut self, journal: &mut Option<Journal>, stop: &CancellationToken) -> Result<Slice> {
+        let now = Instant::now();
+        self.fights.end(&mut self.world, now);
+        let SlicePlan { plan, number, is_known } = self.plan_slice(now).await?;
+        if !is_known {
+            self.backoff.keep_only(&plan, &self.world);
+        }
+        gauges::measure(&self.world, &plan);
+        let whole = self.trouble == Trouble::default();
+        self.held.keep(&self.store, &self.world, &plan, whole).await?;
+        let withheld = self.withheld.compare(&self.store, &self.world, &plan, whole, is_known).await?;
+        let fights = fight_report::new_fights(&mut self.fights, &self.store, &mut self.world, &plan).await?;
+        let lost = lost_updates::reports(&mut self.pushes.lost_updates, &self.world, now);
+        let paused = self.look_at_brake().await?;
+        let (due, waiting): (Vec<&Action>, Vec<&Action>) =
+            plan.due().partition(|action| paused.is_none() && self.may_try(&action.change, now));
+        let mut report = self.report(&plan, number);
+        report.paused = paused;
+        report.waiting = waiting.len();
+        if !withheld.begun.is_empty() || !fights.is_empty() || !lost.is_empty() || !due.is_empty() {
+            let journal = match journal {
+                Some(journal) => journal,
+                None => journal.insert(Journal::open(&self.store).await?),
+            };
+            journal.write_withheld(&self.store, &self.world, &withheld).await?;
+            journal.write_fights(&self.store, &self.world, &fights).await?;
+            journal.write_lost_updates(&self.store, lost).await?;
+            let tried = self.execute(&due, journal, stop).await?;
+            report.waiting += due.len() - tried.len();
+            self.apply_outcomes(&due, tried, &mut report);
+        } else {
+            withheld.forget_ended(&self.store).await?;
+        }
+        self.forget_reopened().await?;
+        self.cleared_leaves.record(&self.store, &mut self.world, &plan).await?;
+        let more = report.waiting > waiting.len();
+        Ok(Slice { more: more && !stop.is_cancelled() && self.trouble.homeserver.is_none(), report })
+    }
+
+    /// The plan with what was approved let go, and without what fights keep from being done yet.
+    async fn plan_slice(&mut self, now: Instant) -> Result<SlicePlan> {
+        let mut plan = self.plan().await?;
+        let released = self.approval.release(&mut plan);
+        let narrowed = self.fights.narrow(&self.world, &mut plan, now);
+        let number = self.planner.version().filter(|_| !released && !narrowed);
+        let is_known = number.is_some() && self.told.as_ref().map(|(number, _)| *number) == number;
+        Ok(SlicePlan { plan, number, is_known })
+    }
+
+    /// Why nothing may be written, where somebody has paused everything.
+    async fn look_at_brake(&self) -> Result<Option<String>> {
+        let paused = self.store.paused().await.context("look at the brake")?;
+        metrics::gauge!("provisioner_paused").set(f64::from(u8::from(paused.is_some())));
+        Ok(paused.map(|paused| paused.to_string()))
+    }
+
+    fn may_try(&self, change: &Change, now: Instant) -> bool {
+        self.backoff.is_due(change, now) && self.fights.is_due(change, now)
+    }
+
+    /// Carries out what is due, and returns what became of each action that was come to, by its place in `due`.
+    async fn execute(
+        &self,
+        due: &[&Action],
+        journal: &mut Journal,
+        stop: &CancellationToken,
+    ) -> Result<Vec<(usize, Tried)>> {
+        let origins = self.origins(due).await?;
+        let first = journal.reserve(due.len());
+        let executor = Executor {
+            caller: Caller { homeserver: &self.homeserver, world: &self.world, origins },
+            store: &self.store,
+            pass: journal.pass,
+            approval: &self.approval,
+            stop,
+        };
+        executor.execute(due, first).await.context("write the ledger")
+    }
+
+    /// `number` is the plan's, where it is the planner's own.
+    fn report(&mut self, plan: &Plan, number: Option<u64>) -> PassReport {
+        let told = self.told.take().filter(|(its, _)| Some(*its) == number).map(|(_, report)| report);
+        let mut report = told.unwrap_or_else(|| gauges::report(&self.world, plan));
+        self.told = number.map(|number| (number, report.clone()));
+        report.errors.extend(self.approval.refusals.iter().cloned());
+        report.errors.extend(self.trouble.roster.clone());
+        report.errors.extend(self.trouble.homeserver.clone());
+        report
+    }
+}

@@ -1,0 +1,67 @@
+//! The status snapshot: what everybody may see of the service at any time, without asking it.
+
+use chrono::{DateTime, Utc};
+use tokio::sync::watch;
+
+use crate::reconcile::reconciler::Reconciler;
+use crate::reconcile::report::PassReport;
+use crate::reconcile::tell::conditions::{Conditions, QueueHealth};
+
+/// What everybody may see.
+#[derive(Clone, Debug, Default)]
+pub struct StatusSnapshot {
+    /// When the last pass ended, and what came of it.
+    pub last_pass: Option<(DateTime<Utc>, PassReport)>,
+    /// When all rooms were last read again.
+    pub last_resync: Option<DateTime<Utc>>,
+    /// How the queue fares, where one is read.
+    pub queue: Option<QueueHealth>,
+    /// What lasted when the last pass ended; nothing until Synapse has answered.
+    pub conditions: Option<Conditions>,
+}
+
+impl StatusSnapshot {
+    /// Everything that lasts, that of the queue too; nothing until Synapse has answered.
+    pub fn all_conditions(&self) -> Option<Conditions> {
+        let mut all = self.conditions.clone()?;
+        let Conditions { lasting, unknown } = self.queue.as_ref().map(QueueHealth::conditions).unwrap_or_default();
+        all.lasting.extend(lasting);
+        all.unknown.extend(unknown);
+        Some(all)
+    }
+}
+
+/// Publishes snapshots. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct StatusPublisher(watch::Sender<StatusSnapshot>);
+
+impl StatusPublisher {
+    pub(crate) fn subscribe(&self) -> watch::Receiver<StatusSnapshot> {
+        self.0.subscribe()
+    }
+
+    /// A pass has ended.
+    pub(crate) fn pass_ended(&self, reconciler: &Reconciler, report: &PassReport) {
+        self.0.send_modify(|snapshot| {
+            snapshot.last_pass = Some((Utc::now(), report.clone()));
+            // While Synapse does not answer, what is known of rooms says nothing of how they are.
+            if reconciler.homeserver_trouble().is_none() {
+                snapshot.conditions = Some(reconciler.conditions());
+            }
+        });
+    }
+
+    /// All rooms have been read again.
+    pub(crate) fn resynced(&self) {
+        self.0.send_modify(|snapshot| snapshot.last_resync = Some(Utc::now()));
+    }
+
+    /// How the queue fares now. Subscribers are woken only where something becomes an alert by it, or is one no longer.
+    pub fn tell_queue(&self, health: QueueHealth) {
+        self.0.send_if_modified(|snapshot| {
+            let changed = snapshot.queue.as_ref().map(QueueHealth::conditions) != Some(health.conditions());
+            snapshot.queue = Some(health);
+            changed
+        });
+    }
+}
