@@ -1,7 +1,8 @@
 //! "Did you mean": the valid name that most resembles one that is not. Only compares names, whatever they name.
 
-/// Two names are alike when more than this share of them agrees, from 0 to 1: `kick` does not mean `keep`.
-const ALIKE: f64 = 0.5;
+/// Two names are alike when more than this share of them agrees, from 0 to 1: neither does `kick` mean `keep`, nor
+/// `poll_interval` `resync_interval`.
+const ALIKE: f64 = 0.6;
 
 /// The candidate that most resembles `name`; `None` only when there are no candidates.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

@@ -1,5 +1,7 @@
 //! What is in `deploy/` besides the forwarder: its own tests, in Python, with the parsers and linters of its file formats.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
