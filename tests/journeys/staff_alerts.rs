@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testbed::{SynapseVersion, wait_until};
 
-use crate::staff_support::{A_WHILE, closed, open};
+use crate::staff_support::{StaffStage, closed, open};
 use crate::support::{SOON, Settings, subject, subjects};
 
 crate::on_both_versions!(
@@ -19,12 +19,16 @@ async fn a_room_that_is_lost_is_one_message_until_it_is_back(version: SynapseVer
     staff.stage.bot.call(reqwest::Method::POST, &leave, Some(json!({}))).await.unwrap();
     let alert = staff.posted("analysts cannot be read").await;
     insta::assert_snapshot!("alert", staff.plain(&staff.now_says(&alert).await));
-    // It lasts over many readings, and a restart.
-    tokio::time::sleep(A_WHILE).await;
+    // It lasts over further readings, and a restart.
+    further_passes(&staff).await;
     staff.stage.service.sigterm().await.unwrap();
     staff.stage.service.start_again().unwrap();
     staff.stage.until_not_ready(&["analysts"]).await;
-    tokio::time::sleep(A_WHILE).await;
+    further_passes(&staff).await;
+    // Alerts are posted one after the other: with a later one there, none before it is still to come.
+    let tombstone = json!({"body": "moved", "replacement_room": "!new:phenom.test"});
+    staff.stage.admin.send_state(&staff.stage.red, "m.room.tombstone", "", tombstone).await.unwrap();
+    staff.posted("red-room was replaced").await;
     assert_eq!(staff.posted("analysts cannot be read").await, alert, "it is told once");
     staff.stage.admin.invite(&staff.stage.analysts, &staff.stage.slot.bot).await.unwrap();
     staff.stage.bot.join(&staff.stage.analysts).await.unwrap();
@@ -32,6 +36,13 @@ async fn a_room_that_is_lost_is_one_message_until_it_is_back(version: SynapseVer
     let about: Vec<Value> =
         staff.said().await.into_iter().filter(|event| event.to_string().contains("analysts")).collect();
     assert_eq!(about.len(), 2, "one message and one edit: {about:#?}");
+}
+
+/// Waits until the service has made two passes more.
+async fn further_passes(staff: &StaffStage) {
+    let passes = async || staff.stage.metric("provisioner_passes_total").await;
+    let before = passes().await;
+    wait_until("two passes more are made", SOON, async || passes().await >= before + 2.0).await.unwrap();
 }
 
 async fn a_room_that_was_replaced_is_told_of_with_its_successor(version: SynapseVersion) {
