@@ -143,7 +143,7 @@ impl Reconciler {
     }
 
     /// Reads everything again before the next plan, and judges everybody by it.
-    pub(crate) fn resync(&mut self) {
+    pub fn resync(&mut self) {
         self.distrust_all();
         self.planner.forget();
         self.arrivals_read = ArrivalsRead::default();
