@@ -3,8 +3,6 @@
 
 use serde_json::{Map, Value};
 
-use crate::mirror::RoomMirror;
-
 /// The event that holds them.
 pub const POWER_LEVELS: &str = "m.room.power_levels";
 
@@ -31,35 +29,22 @@ pub struct Creators<'a> {
     above_all: Vec<&'a str>,
 }
 
-impl Creators<'_> {
+impl<'a> Creators<'a> {
+    /// Who made a room of this version, by its create event. No version is one that is not Matrix's own.
+    pub fn of(version: Option<u32>, sender: &'a str, content: &'a Value) -> Self {
+        if version.is_none_or(|version| version < CREATORS_ABOVE_ALL) {
+            return Self { founder: Some(sender), above_all: Vec::new() };
+        }
+        let additional = content["additional_creators"].as_array().into_iter().flatten();
+        let above_all = std::iter::once(sender).chain(additional.filter_map(Value::as_str)).collect();
+        Self { founder: None, above_all }
+    }
+
     /// Power levels that say what a room without any means, so that writing the first takes nothing from its creator.
     pub(crate) fn implied(&self) -> Value {
         let users: Map<String, Value> =
             self.founder.iter().map(|founder| ((*founder).to_owned(), 100.into())).collect();
         serde_json::json!({ "users": users })
-    }
-}
-
-impl RoomMirror {
-    /// Who made the room.
-    pub fn creators(&self) -> Creators<'_> {
-        let Some(create) = self.state("m.room.create") else { return Creators::default() };
-        if self.version_number().is_none_or(|version| version < CREATORS_ABOVE_ALL) {
-            return Creators { founder: Some(&create.sender), above_all: Vec::new() };
-        }
-        let additional = create.content["additional_creators"].as_array().into_iter().flatten();
-        let above_all = std::iter::once(create.sender.as_str()).chain(additional.filter_map(Value::as_str)).collect();
-        Creators { founder: None, above_all }
-    }
-
-    /// The room's version, where it is one of Matrix's own.
-    pub fn version_number(&self) -> Option<u32> {
-        self.version.parse().ok()
-    }
-
-    /// The room's power levels as they are now.
-    pub fn levels(&self) -> Result<Levels<'_>, String> {
-        Levels::read(self.content(POWER_LEVELS), self.creators())
     }
 }
 
@@ -126,6 +111,12 @@ impl<'a> Levels<'a> {
             .filter(|(mxid, _)| mxid.starts_with('@'))
     }
 
+    /// Everybody with at least this level by name, and the creators whom no level binds.
+    pub fn at_least(&self, level: i64) -> impl Iterator<Item = (&'a str, i64)> + use<'a> {
+        let creators: Vec<(&'a str, i64)> = self.creators.above_all.iter().map(|mxid| (*mxid, ABOVE_ALL)).collect();
+        creators.into_iter().chain(self.entries()).filter(move |(_, its)| *its >= level)
+    }
+
     /// The level that sending this type of state takes.
     pub fn to_send(&self, event_type: &str) -> i64 {
         let Some(content) = self.content else { return 0 };
@@ -158,7 +149,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::mirror::StateEntry;
+    use crate::mirror::{RoomMirror, StateEntry};
 
     fn room(version: &str, levels: Option<Value>) -> RoomMirror {
         let mut room = RoomMirror::default();

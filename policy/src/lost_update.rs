@@ -5,7 +5,8 @@
 use serde_json::{Map, Value};
 
 use crate::levels::number;
-use crate::world::{RoomIx, World};
+use crate::policy::RoomIx;
+use crate::world::World;
 
 /// One value that somebody else had set, and that our write set back. `None` is a key that is not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,7 +123,7 @@ mod tests {
         RoomPolicy {
             key: "r".to_owned(),
             id: "!r:a".to_owned(),
-            members: vec![],
+            members: vec![Selector::Subject("lead".to_owned())],
             unlisted: Unlisted::Keep,
             on_leave: OnLeave::Respect,
             power,

@@ -1,11 +1,13 @@
 //! Room settings: which state event holds each, and under which key. One line a setting.
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 use crate::policy::RoomSettings;
 
 /// A setting of a room that can be enforced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Setting {
     Name,
     Topic,
@@ -16,17 +18,11 @@ pub enum Setting {
 
 impl Setting {
     /// Every setting, in the order of the contract.
-    pub const ALL: [Self; 5] = [Self::Name, Self::Topic, Self::JoinRule, Self::HistoryVisibility, Self::GuestAccess];
+    pub const ALL: [Self; Self::COUNT] = *Self::VARIANTS.first_chunk().expect("as many as there are");
 
     /// Its key in the configuration.
     pub fn key(self) -> &'static str {
-        match self {
-            Self::Name => "name",
-            Self::Topic => "topic",
-            Self::JoinRule => "join_rule",
-            Self::HistoryVisibility => "history_visibility",
-            Self::GuestAccess => "guest_access",
-        }
+        self.into()
     }
 
     /// The state event that holds it, and the key of the content.
@@ -62,6 +58,17 @@ impl Setting {
             Some(value) => value.as_str() == Some(wanted),
             None => self == Self::Topic && wanted.is_empty(),
         }
+    }
+
+    /// The state's content with the wanted value; every other key stays.
+    pub fn edited(self, content: Option<&Value>, wanted: &str) -> Value {
+        let mut content = content.and_then(Value::as_object).cloned().unwrap_or_default();
+        content.insert(self.event().1.to_owned(), json!(wanted));
+        // The topic in other formats would go on saying what it said.
+        if self == Self::Topic {
+            content.remove("m.topic");
+        }
+        content.into()
     }
 
     /// The first room version that knows the value. <https://spec.matrix.org/v1.16/rooms/#feature-matrix>

@@ -24,7 +24,7 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     let (context, store) = super::open(path).await?;
     let mxid = super::mxid(&arguments.user, &context, &store).await?;
     let mut reconciler = context.reconciler(&store).await?;
-    let (_, errors) = plan_once(&mut reconciler).await?;
+    let (plan, errors) = plan_once(&mut reconciler).await?;
     for error in &errors {
         eprintln!("error: {error}");
     }
@@ -32,7 +32,7 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     let Some(user) = world.users.get(&mxid).filter(|user| world.is_known(*user)) else {
         bail!("nobody knows {mxid}: no row, no account and no room has this user");
     };
-    let mut explanation = world.explain(user);
+    let mut explanation = world.explain(user, &plan);
     for room in explanation.rooms.iter_mut().filter(|room| room.observed == "join") {
         room.because.push_str(&joined_by_us(&store, &mxid, &room.room).await?);
     }

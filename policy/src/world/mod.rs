@@ -18,21 +18,10 @@ use crate::facts::Facts;
 use crate::fight::Fight;
 use crate::mirror::{Mirror, RoomMirror};
 use crate::names::{NameIx, Names};
-use crate::plan::ChangeKey;
-use crate::policy::{Policy, RoomPolicy};
+use crate::plan::key::ChangeKey;
+use crate::policy::{Policy, RoomIx, RoomPolicy};
 use crate::selector::Selector;
 use crate::users::{UserIx, Users};
-
-/// A managed room by its position in the policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RoomIx(pub(crate) u16);
-
-impl RoomIx {
-    /// Position in the policy's rooms.
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
-}
 
 /// A selector whose names are numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,7 +170,7 @@ impl WorldState {
         let selected = self.members.iter().flatten().chain(self.power.iter().flatten().flat_map(|(_, grant)| grant));
         selected.chain(&self.admins).filter_map(|matcher| match matcher {
             Matcher::Subject(user) => Some(*user),
-            _ => None,
+            Matcher::Everyone | Matcher::Team(_) | Matcher::TeamRole(..) | Matcher::Group(_) => None,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! `explain <user>`: why somebody is, or is not, in each room.
 
 use anyhow::Context;
-use provisioner_policy::{Explanation, RoomExplanation};
+use provisioner_policy::{Explanation, Plan, RoomExplanation};
 
 use super::CommandFailure;
 use crate::commands::room::desk::Desk;
@@ -18,12 +18,12 @@ impl Desk {
     /// What the world says of somebody; nothing where nobody knows them.
     pub(crate) async fn explanation(&self, mxid: &str) -> Result<Option<Explanation>, CommandFailure> {
         let user = mxid.to_owned();
-        let look = move |reconciler: &crate::reconcile::Reconciler| {
+        let look = move |reconciler: &crate::reconcile::Reconciler, plan: &Plan| {
             let world = reconciler.world();
             let user = world.users.get(&user).filter(|user| world.is_known(*user))?;
-            Some(world.explain(user))
+            Some(world.explain(user, plan))
         };
-        Ok(self.reconciler.query(Freshness::Now, look).await?)
+        Ok(self.reconciler.query_plan(Freshness::Now, look).await?)
     }
 
     pub(crate) async fn show_explanation(&self, explanation: Explanation) -> Result<Reply, CommandFailure> {

@@ -28,7 +28,7 @@ impl Reconciler {
         }
         let lines = self.store.done_lately(WINDOW.as_secs_f64()).await.context("read what was done lately")?;
         self.fights.inherit(&mut self.world, lines, Instant::now());
-        let keys: Vec<ChangeKey> = self.world.fights.keys().copied().collect();
+        let keys: Vec<ChangeKey> = self.world.fights.keys().cloned().collect();
         for key in keys {
             self.name_reverter(&key).await?;
         }
@@ -40,7 +40,7 @@ impl Reconciler {
         let mut stopped = Vec::new();
         for action in &plan.fought_over {
             let Some(key) = action.change.counted().into_iter().next() else { continue };
-            if !self.fights.told.insert(key) {
+            if !self.fights.told.insert(key.clone()) {
                 continue;
             }
             self.name_reverter(&key).await?;
