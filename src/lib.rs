@@ -10,6 +10,7 @@ pub mod accounts;
 pub mod commands;
 pub mod doctor;
 pub mod intake;
+pub mod operations;
 pub mod reconcile;
 
 pub mod homeserver;
@@ -19,3 +20,6 @@ pub mod store;
 pub mod aws;
 pub mod config;
 pub mod postgres;
+
+pub mod delays;
+pub mod nearest;

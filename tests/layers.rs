@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
@@ -15,17 +16,18 @@ struct Layer {
 
 /// From top to bottom: a layer may only ever name layers below it here. Neighbours that must not know each other are those
 /// that do not list each other.
-const HOUSE: [Layer; 14] = [
+const HOUSE: [Layer; 17] = [
     Layer { name: "main", may_import: &["cli"], rule: "main parses, starts and ends; everything else is behind cli" },
     Layer {
         name: "cli",
-        may_import: &["app", "accounts", "doctor", "reconcile", "homeserver", "store", "config"],
+        may_import: &["app", "operations", "accounts", "doctor", "reconcile", "homeserver", "store", "config"],
         rule: "a command asks for parts that app has made, and prints; it neither listens nor reads sources by itself",
     },
     Layer {
         name: "app",
         may_import: &[
             "commands",
+            "operations",
             "intake",
             "accounts",
             "doctor",
@@ -39,27 +41,32 @@ const HOUSE: [Layer; 14] = [
     },
     Layer {
         name: "commands",
-        may_import: &["accounts", "doctor", "reconcile", "homeserver", "store"],
+        may_import: &["operations", "accounts", "doctor", "reconcile", "homeserver", "store", "nearest"],
         rule: "the Staff room looks at the world through a window and asks for passes; it acts on no room by itself",
     },
     Layer {
+        name: "operations",
+        may_import: &["reconcile", "homeserver", "store"],
+        rule: "what the command line and the Staff room both do is done here once, and shown elsewhere",
+    },
+    Layer {
         name: "accounts",
-        may_import: &["sources", "store"],
+        may_import: &["sources", "store", "delays"],
         rule: "who has an account is read upstream and kept; it neither plans nor touches Synapse",
     },
     Layer {
         name: "doctor",
-        may_import: &["intake", "sources", "homeserver", "postgres", "config"],
+        may_import: &["intake", "sources", "homeserver", "postgres", "config", "nearest"],
         rule: "the doctor asks for itself, with the clients alone, and without the parts that may be what is broken",
     },
     Layer {
         name: "intake",
-        may_import: &["aws"],
+        may_import: &["aws", "delays"],
         rule: "what comes in is made durable through a seam and wakes through a seam: it can neither decide nor act",
     },
     Layer {
         name: "reconcile",
-        may_import: &["sources", "homeserver", "store"],
+        may_import: &["sources", "homeserver", "store", "delays"],
         rule: "the one path that acts gets its policy from app and its input from below, never from a request",
     },
     Layer {
@@ -75,7 +82,9 @@ const HOUSE: [Layer; 14] = [
         rule: "how AWS is reached depends on nothing of ours, and not on what is asked",
     },
     Layer { name: "postgres", may_import: &[], rule: "how Postgres is reached depends on nothing of ours" },
-    Layer { name: "config", may_import: &[], rule: "configuration is read before there is anything else" },
+    Layer { name: "config", may_import: &["nearest"], rule: "configuration is read before there is anything else" },
+    Layer { name: "delays", may_import: &[], rule: "how long to wait depends on nothing of ours, and reads no clock" },
+    Layer { name: "nearest", may_import: &[], rule: "names are compared, whatever they name" },
 ];
 
 /// What would let I/O, async or a clock into the pure core.
@@ -158,6 +167,35 @@ fn the_pure_core_depends_on_nothing_impure() {
         "policy/Cargo.toml depends on {impure:?}: the core does no I/O, is not async, reads no clock"
     );
     assert!(manifest.get("target").is_none(), "policy/Cargo.toml: the core is the same on every target");
+}
+
+#[test]
+fn every_metric_is_described_and_has_a_row_in_the_readme() {
+    let named = Regex::new(r#"const (\w+): &str = "(provisioner_\w+)""#).unwrap();
+    let used =
+        Regex::new(r#"\b(describe_)?(?:counter|gauge|histogram)!\(\s*(?:super::)?(?:"(provisioner_\w+)"|(\w+))"#)
+            .unwrap();
+    let (mut constants, mut described, mut counted) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+    for text in sources().iter().map(|file| std::fs::read_to_string(file).unwrap()) {
+        constants.extend(named.captures_iter(&text).map(|found| (found[1].to_owned(), found[2].to_owned())));
+        for found in used.captures_iter(&text) {
+            let name = found.get(2).or(found.get(3)).unwrap().as_str().to_owned();
+            if found.get(1).is_some() { &mut described } else { &mut counted }.insert(name);
+        }
+    }
+    let name = |name: &String| constants.get(name).unwrap_or(name).clone();
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let has_row = |metric: &str| {
+        let metric = metric.trim_start_matches("provisioner_");
+        readme.contains(&format!("`{metric}{{")) || readme.contains(&format!("`{metric}`"))
+    };
+    let described: BTreeSet<String> = described.iter().map(name).collect();
+    let forgotten: Vec<String> =
+        counted.iter().map(name).filter(|metric| !described.contains(metric) || !has_row(metric)).collect();
+    assert!(
+        counted.len() > 10 && forgotten.is_empty(),
+        "describe these, and give each a row in README.md: {forgotten:?}"
+    );
 }
 
 #[test]

@@ -14,6 +14,11 @@ pub const ABOVE_ALL: i64 = 1 << 53;
 /// <https://spec.matrix.org/v1.16/rooms/v12/>
 const CREATORS_ABOVE_ALL: u32 = 12;
 
+/// Whether creators stand above all levels in rooms of this version.
+pub fn creators_stand_above_all(version: &str) -> bool {
+    version.parse().is_ok_and(|version: u32| version >= CREATORS_ABOVE_ALL)
+}
+
 /// The room version that the content of a create event says; empty where that is no text.
 /// <https://spec.matrix.org/v1.16/client-server-api/#mroomcreate>: without one it is the first.
 pub fn room_version(create: &Value) -> &str {
@@ -30,12 +35,12 @@ pub struct Creators<'a> {
 }
 
 impl<'a> Creators<'a> {
-    /// Who made a room of this version, by its create event. No version is one that is not Matrix's own.
-    pub fn of(version: Option<u32>, sender: &'a str, content: &'a Value) -> Self {
-        if version.is_none_or(|version| version < CREATORS_ABOVE_ALL) {
+    /// From the room's version, the content of its create event, and who sent that.
+    pub fn of(version: &str, create: &'a Value, sender: &'a str) -> Self {
+        if !creators_stand_above_all(version) {
             return Self { founder: Some(sender), above_all: Vec::new() };
         }
-        let additional = content["additional_creators"].as_array().into_iter().flatten();
+        let additional = create["additional_creators"].as_array().into_iter().flatten();
         let above_all = std::iter::once(sender).chain(additional.filter_map(Value::as_str)).collect();
         Self { founder: None, above_all }
     }
@@ -111,10 +116,12 @@ impl<'a> Levels<'a> {
             .filter(|(mxid, _)| mxid.starts_with('@'))
     }
 
-    /// Everybody with at least this level by name, and the creators whom no level binds.
-    pub fn at_least(&self, level: i64) -> impl Iterator<Item = (&'a str, i64)> + use<'a> {
-        let creators: Vec<(&'a str, i64)> = self.creators.above_all.iter().map(|mxid| (*mxid, ABOVE_ALL)).collect();
-        creators.into_iter().chain(self.entries()).filter(move |(_, its)| *its >= level)
+    /// Everybody with this level or a higher one, as far as they are named or creators.
+    pub fn at_least(&self, least: i64) -> Vec<(&'a str, i64)> {
+        let creators = self.creators.above_all.iter().map(|creator| (*creator, ABOVE_ALL));
+        let founder = self.creators.founder.filter(|_| self.content.is_none()).map(|founder| (founder, 100));
+        let named = self.entries().filter(|(mxid, _)| !self.is_above_all(mxid));
+        creators.chain(founder).chain(named).filter(|(_, level)| *level >= least).collect()
     }
 
     /// The level that sending this type of state takes.
@@ -185,6 +192,21 @@ mod tests {
         assert_eq!(old.levels().unwrap().to_send("m.room.name"), 0);
         assert_eq!(old.creators().implied(), json!({"users": {"@maker:a": 100}}));
         assert_eq!(new.creators().implied(), json!({"users": {}}));
+    }
+
+    #[test]
+    fn those_with_a_level_or_more_are_the_named_and_the_creators() {
+        let content = json!({"users": {"@a:a": 100, "@b:a": "60", "@maker:a": 5}});
+        let at_least = |room: RoomMirror, least: i64| {
+            let levels = room.levels().unwrap();
+            levels.at_least(least).into_iter().map(|(mxid, level)| (mxid.to_owned(), level)).collect::<Vec<_>>()
+        };
+        let is =
+            |found: &[(&str, i64)]| found.iter().map(|(mxid, level)| ((*mxid).to_owned(), *level)).collect::<Vec<_>>();
+        assert_eq!(at_least(room("11", Some(content.clone())), 60), is(&[("@a:a", 100), ("@b:a", 60)]));
+        let above_all = [("@maker:a", ABOVE_ALL), ("@second:a", ABOVE_ALL), ("@a:a", 100)];
+        assert_eq!(at_least(room("12", Some(content)), 100), is(&above_all));
+        assert_eq!(at_least(room("11", None), 100), is(&[("@maker:a", 100)]));
     }
 
     #[test]

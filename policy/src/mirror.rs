@@ -206,8 +206,8 @@ impl RoomMirror {
 impl RoomMirror {
     /// Who made the room.
     pub fn creators(&self) -> Creators<'_> {
-        let Some(create) = self.state("m.room.create") else { return Creators::default() };
-        Creators::of(self.version_number(), &create.sender, &create.content)
+        let create = self.state("m.room.create");
+        create.map_or_else(Creators::default, |create| Creators::of(&self.version, &create.content, &create.sender))
     }
 
     /// The room's version, where it is one of Matrix's own.

@@ -1,8 +1,11 @@
 //! The policy: what the operator has decided, as the planner reads it. Configuration makes it; nothing here parses.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::selector::Selector;
+use crate::setting::RoomSettings;
 
 /// A managed room by its position in the policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,6 +41,45 @@ pub struct Policy {
     pub followed: Vec<Followed>,
     /// Who may give commands in the Staff room. Empty: nobody.
     pub operators: Vec<Selector>,
+}
+
+/// Where a list of selectors stands. Rooms and grants are named by their position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SelectorPlace {
+    Members { room: usize },
+    Power { room: usize, grant: usize },
+    ServerAdmins,
+    Operators,
+}
+
+impl Policy {
+    /// Every list of selectors, with where it stands.
+    pub fn selector_lists(&self) -> impl Iterator<Item = (SelectorPlace, &[Selector])> {
+        // Taken apart, so that a new list of selectors is not forgotten here.
+        let Self { rooms, server_admins, operators, .. } = self;
+        let of_rooms = rooms.iter().enumerate().flat_map(|(room, policy)| {
+            let grants = policy.power.iter().enumerate();
+            let power = grants.map(move |(grant, one)| (SelectorPlace::Power { room, grant }, one.grant.as_slice()));
+            std::iter::once((SelectorPlace::Members { room }, policy.members.as_slice())).chain(power)
+        });
+        let of_server =
+            [(SelectorPlace::ServerAdmins, server_admins.as_slice()), (SelectorPlace::Operators, operators.as_slice())];
+        of_rooms.chain(of_server)
+    }
+
+    /// Every selector, with where it stands.
+    pub fn selectors(&self) -> impl Iterator<Item = (SelectorPlace, &Selector)> {
+        self.selector_lists().flat_map(|(place, list)| list.iter().map(move |selector| (place, selector)))
+    }
+}
+
+/// The groups that selectors name, each once.
+pub fn groups<'a>(selectors: impl IntoIterator<Item = &'a Selector>) -> BTreeSet<&'a str> {
+    let group = |selector: &'a Selector| match selector {
+        Selector::Group(group) => Some(group.as_str()),
+        _ => None,
+    };
+    selectors.into_iter().filter_map(group).collect()
 }
 
 /// One managed room.
@@ -78,16 +120,6 @@ pub struct Followed {
 pub struct PowerGrant {
     pub level: i64,
     pub grant: Vec<Selector>,
-}
-
-/// Room settings; only those given are enforced.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RoomSettings {
-    pub name: Option<String>,
-    pub topic: Option<String>,
-    pub join_rule: Option<String>,
-    pub history_visibility: Option<String>,
-    pub guest_access: Option<String>,
 }
 
 /// People in a room who are not entitled to it.

@@ -1,52 +1,67 @@
 //! Room settings: which state event holds each, and under which key. One line a setting.
 
 use serde_json::{Value, json};
-use strum::{EnumCount, IntoStaticStr, VariantArray};
 
-use crate::policy::RoomSettings;
+/// Makes the settings out of one table: variant, key in the configuration, state event, key in its content, and the keys
+/// that say the same in other formats and go when the setting is written.
+macro_rules! settings {
+    ($($(#[$doc:meta])* $variant:ident: $key:ident => $event:literal, $content_key:literal, other formats $others:expr;)*) => {
+        /// A setting of a room that can be enforced.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Setting {
+            $($(#[$doc])* $variant,)*
+        }
 
-/// A setting of a room that can be enforced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumCount, IntoStaticStr, VariantArray)]
-#[strum(serialize_all = "snake_case")]
-pub enum Setting {
-    Name,
-    Topic,
-    JoinRule,
-    HistoryVisibility,
-    GuestAccess,
+        /// Room settings; only those given are enforced.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct RoomSettings {
+            $($(#[$doc])* pub $key: Option<String>,)*
+        }
+
+        impl Setting {
+            /// Every setting, in the order of the contract.
+            pub const ALL: [Self; [$($content_key),*].len()] = [$(Self::$variant),*];
+
+            /// Its key in the configuration.
+            pub fn key(self) -> &'static str {
+                match self {
+                    $(Self::$variant => stringify!($key),)*
+                }
+            }
+
+            /// The state event that holds it, and the key of the content.
+            pub fn event(self) -> (&'static str, &'static str) {
+                match self {
+                    $(Self::$variant => ($event, $content_key),)*
+                }
+            }
+
+            /// Keys of the content that would go on saying what the setting was before.
+            pub fn other_formats(self) -> &'static [&'static str] {
+                match self {
+                    $(Self::$variant => &$others,)*
+                }
+            }
+
+            /// What the policy wants, where it wants anything.
+            pub fn wanted(self, settings: &RoomSettings) -> Option<&str> {
+                match self {
+                    $(Self::$variant => settings.$key.as_deref(),)*
+                }
+            }
+        }
+    };
+}
+
+settings! {
+    Name: name => "m.room.name", "name", other formats [];
+    Topic: topic => "m.room.topic", "topic", other formats ["m.topic"];
+    JoinRule: join_rule => "m.room.join_rules", "join_rule", other formats [];
+    HistoryVisibility: history_visibility => "m.room.history_visibility", "history_visibility", other formats [];
+    GuestAccess: guest_access => "m.room.guest_access", "guest_access", other formats [];
 }
 
 impl Setting {
-    /// Every setting, in the order of the contract.
-    pub const ALL: [Self; Self::COUNT] = *Self::VARIANTS.first_chunk().expect("as many as there are");
-
-    /// Its key in the configuration.
-    pub fn key(self) -> &'static str {
-        self.into()
-    }
-
-    /// The state event that holds it, and the key of the content.
-    pub fn event(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Name => ("m.room.name", "name"),
-            Self::Topic => ("m.room.topic", "topic"),
-            Self::JoinRule => ("m.room.join_rules", "join_rule"),
-            Self::HistoryVisibility => ("m.room.history_visibility", "history_visibility"),
-            Self::GuestAccess => ("m.room.guest_access", "guest_access"),
-        }
-    }
-
-    /// What the policy wants, where it wants anything.
-    pub fn wanted(self, settings: &RoomSettings) -> Option<&str> {
-        match self {
-            Self::Name => settings.name.as_deref(),
-            Self::Topic => settings.topic.as_deref(),
-            Self::JoinRule => settings.join_rule.as_deref(),
-            Self::HistoryVisibility => settings.history_visibility.as_deref(),
-            Self::GuestAccess => settings.guest_access.as_deref(),
-        }
-    }
-
     /// What the state's content says of it.
     pub fn value(self, content: Option<&Value>) -> Option<&Value> {
         content?.get(self.event().1)
@@ -64,9 +79,8 @@ impl Setting {
     pub fn edited(self, content: Option<&Value>, wanted: &str) -> Value {
         let mut content = content.and_then(Value::as_object).cloned().unwrap_or_default();
         content.insert(self.event().1.to_owned(), json!(wanted));
-        // The topic in other formats would go on saying what it said.
-        if self == Self::Topic {
-            content.remove("m.topic");
+        for key in self.other_formats() {
+            content.remove(*key);
         }
         content.into()
     }

@@ -6,7 +6,7 @@ use super::Server;
 use crate::sources::{Directory, DirectoryError};
 use crate::store::{AccountSource, SeenAccount, SeenIn, Store};
 
-/// What came of asking for one account.
+/// The result of asking the pool for one account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Confirmed {
     /// The account is in the store, active or disabled, as the pool says.
@@ -26,8 +26,8 @@ pub struct Confirmer {
 }
 
 impl Confirmer {
-    /// Records the account of `subject` if the pool confirms it; without a pool, whoever names it is believed. An error is
-    /// trouble on our side or the pool's, and the same may well succeed later.
+    /// Records the account of `subject` if the pool confirms it; without a pool the source that names it is believed. An
+    /// error is trouble on our side or the pool's; the same call may succeed later.
     pub async fn confirm(&self, subject: &str, source: AccountSource, seen_in: SeenIn<'_>) -> Result<Confirmed> {
         let user_id = match self.server.mxid(subject) {
             Ok(user_id) => user_id,
@@ -52,7 +52,7 @@ impl Confirmer {
         Ok(Confirmed::Recorded)
     }
 
-    /// Records that nobody confirmed `subject`, so that `explain` can say so.
+    /// Records that the pool did not confirm `subject`, so that `explain` can say so.
     pub async fn refuse(&self, subject: &str, source: AccountSource) -> Result<()> {
         let Ok(user_id) = self.server.mxid(subject) else { return Ok(()) };
         self.store

@@ -28,7 +28,7 @@ pub async fn read_groups(store: &Store, directory: &Directory, server: &Server, 
     Ok(())
 }
 
-/// The members of a group; or why it could not be read. Who is in a group is in the pool: what it says of them is recorded.
+/// The members of a group, or why it could not be read. They are users of the pool, so their accounts are recorded too.
 async fn members(
     store: &Store,
     directory: &Directory,

@@ -10,16 +10,16 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, instrument, warn};
 
 use super::Server;
+use crate::delays::Doubling;
 use crate::sources::{Directory, DirectoryError};
 use crate::store::{AccountSource, Listing, SeenAccount, SeenIn, Store};
 
-/// A place in the listing that is older is not gone on from: Cognito's tokens live for a limited time, and what the first
-/// pages said is old by then.
+/// An interrupted listing that is older is not resumed: Cognito's tokens live for a limited time, and its first pages are
+/// out of date by then.
 const RESUMABLE: TimeDelta = TimeDelta::minutes(30);
 
-/// The first pause after a page that failed, and the longest.
-const FIRST_PAUSE: Duration = Duration::from_secs(2);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The pauses after a page that failed.
+const PAUSES: Doubling = Doubling { first: Duration::from_secs(2), longest: Duration::from_secs(60) };
 
 /// How far a listing is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub struct Listed {
     pub users: u64,
     /// New or changed.
     pub changed: u64,
-    /// Known before and not named by this listing; those whom two in a row did not name count as deleted.
+    /// Known before and not named by this listing. Two listings in a row without a user mean that it is deleted.
     pub missed: u64,
     pub deleted: u64,
 }
@@ -71,7 +71,7 @@ pub async fn list_pool(
     let expected = store.last_whole_listing().await.context("look at the last whole listing")?;
     let expected = expected.and_then(|listing| u64::try_from(listing.users).ok());
     let mut listing = begin(store).await?;
-    let (mut changed, mut pause) = (0, FIRST_PAUSE);
+    let (mut changed, mut pauses) = (0, PAUSES.delays());
     loop {
         let page = tokio::select! {
             () = stop.cancelled() => return Err(ListingError::Stopped),
@@ -80,10 +80,9 @@ pub async fn list_pool(
         let page = match page {
             Ok(page) if page.unreadable == 0 => page,
             Ok(page) => {
-                // Who they are is not known, so nobody may be called missing for it.
+                // These users may be any: no other user may count as missing.
                 let trouble = format!("{} users on a page of the pool's listing cannot be read", page.unreadable);
-                stumble(store, &listing, &trouble, pause, stop).await?;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                stumble(store, &listing, &trouble, pauses.next_delay(), stop).await?;
                 continue;
             }
             Err(DirectoryError::BadToken(_)) => {
@@ -97,12 +96,11 @@ pub async fn list_pool(
                 return Err(ListingError::Pool(error));
             }
             Err(error) => {
-                stumble(store, &listing, &error.chain(), pause, stop).await?;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                stumble(store, &listing, &error.chain(), pauses.next_delay(), stop).await?;
                 continue;
             }
         };
-        pause = FIRST_PAUSE;
+        pauses.reset();
         let seen: Vec<SeenAccount> = page.users.iter().filter_map(|user| server.seen(user)).collect();
         changed += store
             .record_accounts(&seen, AccountSource::Pool, SeenIn { listing: Some(listing.id), ..SeenIn::default() })
@@ -151,7 +149,7 @@ async fn stumble(
     }
 }
 
-/// Nobody at all is an answer that would end every account.
+/// An empty listing would delete every account: it is not believed.
 async fn refuse_if_empty(store: &Store, listing: &Listing) -> Result<(), ListingError> {
     if listing.users > 0 {
         return Ok(());

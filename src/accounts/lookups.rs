@@ -1,30 +1,31 @@
-//! People whom the roster names and the account store does not know are asked for one by one, so that somebody new need not
-//! wait for the next listing. A lookup only adds; who is gone is for whole listings to say.
+//! Lookups: asks the pool, one by one, for people that the roster names and the account store does not know, so that they
+//! need not wait for the next listing. A lookup only adds accounts; only whole listings find out who is gone.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use tokio::time::sleep_until;
 use tracing::{debug, warn};
 
 use super::confirm::{Confirmed, Confirmer};
+use crate::delays::Doubling;
 use crate::store::{AccountSource, SeenIn};
 
-/// Whoever the pool did not know is asked for again after this, doubled each time up to the longest.
-const FIRST_AGAIN: Duration = Duration::from_secs(15);
-const LONGEST_AGAIN: Duration = Duration::from_secs(3600);
+/// When the pool is asked again for somebody it did not know.
+const AGAIN: Doubling = Doubling { first: Duration::from_secs(15), longest: Duration::from_secs(3600) };
 
-/// So often in a row the pool has to say that it does not know somebody before that is believed: its listings run late.
+/// The pool must deny a subject this often in a row before that is believed: its listings run late.
 const ASKED_ENOUGH: u32 = 3;
 
-/// When a subject was asked for last, and how long not to ask again.
+/// The last lookup of a subject, how long to wait before the next, and how often the pool denied it.
 struct Lookup {
     at: Instant,
     rest: Duration,
     absent: u32,
 }
 
-/// Asks for whoever is unknown, for ever.
+/// Asks for the unknown subjects, for ever.
 pub(super) async fn look_up(accounts: &Confirmer, mut unknown: watch::Receiver<Vec<String>>) {
     let mut asked: HashMap<String, Lookup> = HashMap::new();
     loop {
@@ -41,11 +42,10 @@ pub(super) async fn look_up(accounts: &Confirmer, mut unknown: watch::Receiver<V
                 }
                 Ok(answer) => {
                     debug!(subject, ?answer, "the roster names somebody whom the pool does not know");
-                    let known = asked.get(subject);
-                    let rest = known.map_or(FIRST_AGAIN, |asked| (asked.rest * 2).min(LONGEST_AGAIN));
-                    let absent = known.map_or(1, |asked| asked.absent + 1);
+                    let before = asked.get(subject).map_or(0, |asked| asked.absent);
+                    let (rest, absent) = (AGAIN.after(before), before + 1);
                     asked.insert(subject.clone(), Lookup { at: Instant::now(), rest, absent });
-                    // A refused account is one no more as soon as a listing or a message names it.
+                    // Refused is not for ever: a listing or a message that names the account makes it active.
                     if absent >= ASKED_ENOUGH
                         && let Err(error) = accounts.refuse(subject, AccountSource::Roster).await
                     {
@@ -55,21 +55,14 @@ pub(super) async fn look_up(accounts: &Confirmer, mut unknown: watch::Receiver<V
                 Err(error) => {
                     warn!("somebody whom the roster names cannot be looked up in the pool: {error:#}");
                     let absent = asked.get(subject).map_or(0, |asked| asked.absent);
-                    asked.insert(subject.clone(), Lookup { at: Instant::now(), rest: FIRST_AGAIN, absent });
+                    asked.insert(subject.clone(), Lookup { at: Instant::now(), rest: AGAIN.first, absent });
                 }
             }
         }
         let again = asked.values().map(|asked| asked.at + asked.rest).min();
         tokio::select! {
             changed = unknown.changed() => if changed.is_err() { return },
-            () = at(again) => {}
+            () = sleep_until(again.unwrap_or_else(Instant::now).into()), if again.is_some() => {}
         }
-    }
-}
-
-async fn at(instant: Option<Instant>) {
-    match instant {
-        Some(instant) => tokio::time::sleep_until(instant.into()).await,
-        None => std::future::pending().await,
     }
 }

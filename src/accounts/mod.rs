@@ -1,6 +1,6 @@
-//! Whose accounts there are: the pool listed, asked for single subjects, and its groups read, all into the account store.
+//! The accounts of the user pool: lists the pool, looks up single subjects and reads groups, all into the account store.
 //!
-//! Nothing here touches Synapse; what follows from an account is the reconciler's.
+//! Nothing here touches Synapse; what follows from an account is up to the reconciler.
 
 mod confirm;
 mod groups;
@@ -34,7 +34,7 @@ impl Server {
         mxid_of_subject(subject, &self.name, &self.bot)
     }
 
-    /// A user of the pool as the store keeps it; nothing for one who is not confirmed or cannot have an MXID.
+    /// A user of the pool as the store keeps it; `None` for a user who is not confirmed or cannot have an MXID.
     fn seen(&self, user: &PoolUser) -> Option<SeenAccount> {
         let user_id = self.mxid(&user.subject).ok().filter(|_| user.confirmed)?;
         Some(SeenAccount {

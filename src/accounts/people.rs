@@ -6,7 +6,7 @@ use thiserror::Error;
 use super::confirm::Confirmer;
 use crate::sources::DirectoryError;
 
-/// Why an address names nobody in particular. The texts are for whoever gave it.
+/// Why an address names nobody in particular. The texts are shown to the person who gave it.
 #[derive(Debug, Error)]
 pub enum EmailError {
     #[error(

@@ -1,5 +1,5 @@
-//! Keeping the account store up to date with the pool: the listing on its interval, the groups more often, and single
-//! people as the roster names them. The replica that reconciles does it.
+//! Pool sync: keeps the account store up to date with the pool. Lists the pool on its interval, reads groups more often,
+//! and looks up single people as the roster names them. Only the replica that reconciles does it.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub struct PoolSync {
     /// Groups that selectors name.
     pub groups: Vec<String>,
     pub listing_interval: Duration,
-    /// Whom the reconciler misses.
+    /// Subjects that the roster names and the account store does not know.
     pub unknown: watch::Receiver<Vec<String>>,
 }
 
@@ -56,7 +56,7 @@ impl PoolSync {
     }
 }
 
-/// Lists the pool when that is due; answers when to look again.
+/// Lists the pool when that is due; returns when to look again.
 async fn list(accounts: &Confirmer, directory: &Directory, interval: Duration, stop: &CancellationToken) -> Duration {
     let lock = match accounts.store.try_list().await {
         Ok(Some(lock)) => lock,

@@ -1,18 +1,18 @@
 //! What a command works with: the configuration, its registration and policy, and the parts built from them.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result};
-use provisioner_policy::{AccountsFrom, Policy, Selector};
+use provisioner_policy::{AccountsFrom, Policy, groups};
 use tokio::sync::OnceCell;
 
 use crate::accounts::{Confirmer, Server};
 use crate::commands::StaffRoom;
 use crate::config::{self, Config, Registration, RoomIds};
 use crate::homeserver::{Homeserver, Timeouts};
-use crate::reconcile::{self, Reconciler};
+use crate::operations;
+use crate::reconcile::Reconciler;
 use crate::sources::{Directory, Roster};
 use crate::store::{Stamp, Store};
 
@@ -53,10 +53,7 @@ impl Context {
 
     /// The policy in force: the file's, with the rooms that are followed to their successors.
     pub async fn current_policy(&self, store: &Store) -> Result<Policy> {
-        let follows = store.follows().await.context("read which rooms are followed")?;
-        let mut policy = self.policy.clone();
-        policy.follow(reconcile::followed(follows));
-        Ok(policy)
+        operations::policy_in_force(store, &self.policy).await
     }
 
     /// Opens the database, migrated and ours.
@@ -102,17 +99,7 @@ impl Context {
 
     /// Groups that selectors name, each once.
     pub fn groups(&self) -> Vec<String> {
-        let rooms = self.policy.rooms.iter();
-        let of_rooms = rooms.flat_map(|room| room.members.iter().chain(room.power.iter().flat_map(|one| &one.grant)));
-        let of_commands = self.config.commands.iter().flat_map(|commands| &commands.allow);
-        let selectors = of_rooms.chain(&self.policy.server_admins).chain(of_commands);
-        let groups: BTreeSet<String> = selectors
-            .filter_map(|selector| match selector {
-                Selector::Group(group) => Some(group.clone()),
-                _ => None,
-            })
-            .collect();
-        groups.into_iter().collect()
+        groups(self.policy.selectors().map(|(_, selector)| selector)).into_iter().map(str::to_owned).collect()
     }
 
     /// The roster, where one is configured.

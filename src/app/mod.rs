@@ -24,7 +24,7 @@ pub use self::context::Context;
 pub use self::inbox::Inbox;
 use self::lead::Signals;
 use crate::commands;
-use crate::homeserver::Homeserver;
+use crate::homeserver::{self, Homeserver};
 use crate::intake::admin::{self, Admin, Readiness};
 use crate::intake::appservice::{self, AppService, Interest, SharedInterest};
 use crate::intake::{self, SharedSecret, Wake, server};
@@ -56,6 +56,7 @@ pub async fn run(context: Context, stop: CancellationToken) -> Result<()> {
     reconcile::describe_metrics();
     intake::queue::describe_metrics();
     commands::describe_metrics();
+    homeserver::describe_metrics();
     for warning in context.registration.warnings() {
         warn!("{}: {warning}", config.appservice.registration.display());
     }

@@ -8,7 +8,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sqs::config::http::HttpResponse;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 
-/// Answers of services that mean: not so fast.
+/// Error codes of services for throttling.
 const THROTTLED: [&str; 6] = [
     "LimitExceededException",
     "RequestThrottled",
@@ -18,7 +18,7 @@ const THROTTLED: [&str; 6] = [
     "TooManyRequestsException",
 ];
 
-/// Answers of services that mean: not you.
+/// Error codes of services for missing, expired or insufficient credentials.
 const DENIED: [&str; 14] = [
     "AccessDenied",
     "AccessDeniedException",
@@ -94,7 +94,7 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     match causes(error).find_map(|cause| cause.downcast_ref()) {
-        // Whoever hands them out does not answer.
+        // The service that hands out credentials does not answer.
         Some(CredentialsError::ProviderTimedOut(_) | CredentialsError::ProviderError(_)) => {
             return AwsFaultKind::Unreachable;
         }
@@ -134,7 +134,7 @@ fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// Services quote what they were asked, and a filter may have held an e-mail address.
+/// Services quote the request, and a filter in it may hold an e-mail address.
 fn without_addresses(text: &str) -> String {
     let shown: Vec<&str> = text.split_whitespace().map(|word| if word.contains('@') { "…" } else { word }).collect();
     shown.join(" ")

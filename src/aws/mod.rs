@@ -1,7 +1,7 @@
 //! How AWS is reached: region, credentials, time limits, silence, and what a failed call means.
 //!
-//! Knows no queue and no pool: what is asked is the business of those who ask. It repeats nothing either, because only
-//! the one who asks knows what a repetition costs.
+//! Knows no queue and no pool: the callers decide what is asked. It retries nothing either, because only the caller knows
+//! what a retry costs.
 
 mod fault;
 

@@ -3,21 +3,15 @@
 use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::show;
+use crate::operations;
 use crate::reconcile::{PassReport, apply_once};
 use crate::store::Store;
-
-/// How often the running service's answer is looked for.
-const LOOK: Duration = Duration::from_millis(200);
-
-/// A service that shows no progress for so long is stuck; the request is then taken back.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -53,25 +47,11 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
 
 /// Asks the service that reconciles, and waits for its report.
 async fn ask(store: &Store, bar: &ProgressBar, approve: Option<&str>, by: &str) -> Result<PassReport> {
-    let id = store.request_pass(approve, by).await.context("ask the running service for a pass")?;
-    let (mut progress, mut since) = (None, Instant::now());
-    loop {
-        let request = store.pass_request(id).await.context("look for the service's report")?;
-        let request = request.context("the request for a pass has vanished from the database")?;
-        if let Some(report) = request.report {
-            return serde_json::from_value(report).context("read the service's report; is it of another version?");
-        }
-        if request.progress != progress {
-            (progress, since) = (request.progress, Instant::now());
-            let count = |name: &str| progress.as_ref().and_then(|progress| progress[name].as_u64()).unwrap_or_default();
-            show_progress(bar, usize::try_from(count("done"))?, usize::try_from(count("of"))?);
-        }
-        if since.elapsed() > PATIENCE {
-            store.withdraw_pass_request(id).await.context("take the request back")?;
-            bail!("the running service has not answered for {} s; look at its log and /readyz", PATIENCE.as_secs());
-        }
-        tokio::time::sleep(LOOK).await;
-    }
+    let id = operations::request_pass(store, approve, by).await?;
+    let report = operations::wait_for_report(store, id, |done, of| show_progress(bar, done, of)).await?;
+    let patience = operations::PATIENCE.as_secs();
+    report
+        .with_context(|| format!("the running service has not answered for {patience} s; look at its log and /readyz"))
 }
 
 /// Drawn on a terminal only.
@@ -86,14 +66,4 @@ fn bar() -> ProgressBar {
 fn show_progress(bar: &ProgressBar, done: usize, of: usize) {
     bar.set_length(of as u64);
     bar.set_position(done as u64);
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_report_survives_the_database() {
-        let report = super::PassReport { done: 3, held: 1, ..Default::default() };
-        let value = serde_json::to_value(&report).unwrap();
-        assert_eq!(serde_json::from_value::<super::PassReport>(value).unwrap(), report);
-    }
 }

@@ -1,4 +1,4 @@
-//! `backfill`: the whole pool listed once, with progress. Where another listing is under way, it is followed.
+//! `backfill`: lists the whole pool once, with progress. Where the service lists it already, that listing is shown.
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::accounts::{ListingError, Progress, keep_groups, list_pool};
 use crate::app::Context;
 use crate::store::{Listing, Store};
 
-/// How often another's listing is looked at.
+/// How often the service's listing is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// How often a line is printed where there is no terminal.
@@ -52,7 +52,7 @@ pub(super) async fn run(path: &Path) -> Result<ExitCode> {
     }
 }
 
-/// Shows somebody else's listing until it ends.
+/// Shows the service's listing until it ends.
 async fn follow(store: &Store, shown: &mut ListingProgress) -> Result<ExitCode> {
     let expected = store.last_whole_listing().await.context("look at the last whole listing")?;
     let expected = expected.and_then(|listing| u64::try_from(listing.users).ok());

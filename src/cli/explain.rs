@@ -8,8 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use provisioner_policy::{Explanation, RoomExplanation};
 
-use crate::reconcile::plan_once;
-use crate::store::Store;
+use crate::operations;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -23,18 +22,15 @@ pub(super) struct Arguments {
 pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     let (context, store) = super::open(path).await?;
     let mxid = super::mxid(&arguments.user, &context, &store).await?;
-    let mut reconciler = context.reconciler(&store).await?;
-    let (plan, errors) = plan_once(&mut reconciler).await?;
-    for error in &errors {
-        eprintln!("error: {error}");
-    }
-    let world = reconciler.world();
-    let Some(user) = world.users.get(&mxid).filter(|user| world.is_known(*user)) else {
+    let mut reconciler = super::read_all(&context, &store).await?;
+    let plan = reconciler.plan().await?;
+    let Some(mut explanation) = operations::explain(reconciler.world(), &plan, &mxid) else {
         bail!("nobody knows {mxid}: no row, no account and no room has this user");
     };
-    let mut explanation = world.explain(user, &plan);
-    for room in explanation.rooms.iter_mut().filter(|room| room.observed == "join") {
-        room.because.push_str(&joined_by_us(&store, &mxid, &room.room).await?);
+    let joined = operations::joined_by_us(&store, &explanation).await?;
+    for (room, line) in explanation.rooms.iter_mut().zip(joined).filter_map(|(room, line)| Some((room, line?))) {
+        let time = line.at.format("%Y-%m-%d %H:%M:%S");
+        room.because.push_str(&format!("; joined by the service on {time} UTC, pass {}", line.pass));
     }
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&explanation).context("write the answer")?);
@@ -42,14 +38,6 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
         print!("{}", show(&explanation));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// When the service itself joined them, if it did.
-async fn joined_by_us(store: &Store, mxid: &str, room_key: &str) -> Result<String> {
-    let joined = store.last_joined(mxid, room_key).await.context("read the ledger")?;
-    Ok(joined.map_or_else(String::new, |line| {
-        format!("; joined by the service on {} UTC, pass {}", line.at.format("%Y-%m-%d %H:%M:%S"), line.pass)
-    }))
 }
 
 fn show(explanation: &Explanation) -> String {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use crate::reconcile;
+use crate::operations;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -19,7 +19,7 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     let policy = context.current_policy(&store).await?;
     let key = &super::room(&policy, &arguments.room)?.key;
     let homeserver = context.homeserver().await?;
-    let moved = reconcile::follow(&homeserver, &store, &policy, key, &super::caller()).await?;
+    let moved = operations::follow(&homeserver, &store, &policy, key, &super::caller()).await?;
     println!("{key} is followed from {} to {}; the next pass joins everyone who belongs there", moved.from, moved.to);
     println!("write this into the configuration: id = \"{}\"", moved.to);
     Ok(ExitCode::SUCCESS)

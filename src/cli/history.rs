@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::show;
 use crate::app::Context;
-use crate::store::HistoryFilter;
+use crate::operations;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -36,8 +36,7 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
         Some(user) => Some(super::mxid(user, &context, &store).await?),
         None => None,
     };
-    let filter = HistoryFilter { user_id, room_key: arguments.room, limit: i64::from(arguments.limit) };
-    let lines = store.history(&filter).await.context("read the ledger")?;
+    let lines = operations::history(&store, user_id, arguments.room, arguments.limit).await?;
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&lines).context("write the ledger")?);
     } else {

@@ -4,7 +4,8 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
-/// What `RUST_LOG` replaces. The client library logs every refusal of Synapse's as an error; what they mean is said by us.
+/// `RUST_LOG` replaces it. The client library logs every refusal of Synapse as an error; we log them ourselves, with what they
+/// mean.
 const DEFAULT: &str = "info,matrix_sdk=error,matrix_sdk::http_client=off,sqlx=warn,hyper=warn";
 
 /// Starts logging at the default level of a service.

@@ -21,10 +21,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
-use provisioner_policy::{Policy, RoomPolicy};
+use provisioner_policy::{Policy, RoomPolicy, mxid_of_subject};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::Context;
+use crate::reconcile::{Reconciler, plan_once};
 use crate::store::Store;
 
 /// Provisioning and room policy for Matrix: an application service registered with Synapse
@@ -89,7 +90,7 @@ enum ConfigCommand {
     Schema,
 }
 
-/// Runs the command line and answers with the exit code.
+/// Runs the command line and returns the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
     let Arguments { config: path, command } = match Arguments::try_parse() {
@@ -131,7 +132,7 @@ fn start(command: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
     runtime.block_on(command)
 }
 
-/// What a command that answers and ends begins with: its logs, the configuration, and our database.
+/// Starts a command that ends by itself: its logs, the configuration, and our database.
 async fn open(path: &Path) -> Result<(Context, Store)> {
     logs::for_command();
     let context = Context::load(path)?;
@@ -139,23 +140,34 @@ async fn open(path: &Path) -> Result<(Context, Store)> {
     Ok((context, store))
 }
 
-/// The MXID that somebody means by an MXID, a subject or an e-mail address.
+/// The MXID of a user named by MXID, subject or e-mail address.
 async fn mxid(user: &str, context: &Context, store: &Store) -> Result<String> {
     match user.strip_prefix('@') {
         Some(_) => Ok(user.to_owned()),
         None if user.contains('@') => context.accounts(store).await.mxid_of_email(user).await.context("find the user"),
-        None => Ok(format!("@{}:{}", user.to_lowercase(), context.policy.server_name)),
+        None => mxid_of_subject(user, &context.policy.server_name, "")
+            .with_context(|| format!("{user:?} is neither an MXID nor a subject nor an e-mail address")),
     }
 }
 
-/// Stops a command that works in steps, when somebody presses Ctrl-C.
+/// A reconciler that has read everything; what could not be read is printed.
+async fn read_all(context: &Context, store: &Store) -> Result<Reconciler> {
+    let mut reconciler = context.reconciler(store).await?;
+    let (_, errors) = plan_once(&mut reconciler).await?;
+    for error in &errors {
+        eprintln!("error: {error}");
+    }
+    Ok(reconciler)
+}
+
+/// Stops a command that works in steps, on Ctrl-C.
 async fn stop_at_ctrl_c(stop: CancellationToken) {
     if tokio::signal::ctrl_c().await.is_ok() {
         stop.cancel();
     }
 }
 
-/// Who is at the command line, for the ledger.
+/// The name of the caller, for the ledger.
 fn caller() -> String {
     let user = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     format!("{} on the command line", user.as_deref().unwrap_or("somebody"))

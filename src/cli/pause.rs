@@ -5,10 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
+use crate::operations;
+
 /// Puts the brake on.
 pub(super) async fn pause(path: &Path) -> Result<ExitCode> {
     let (_, store) = super::open(path).await?;
-    if store.pause(&super::caller()).await.context("put the brake on")? {
+    if operations::pause(&store, &super::caller()).await? {
         println!("paused: nothing is written to the homeserver until `phenom-provisioner resume`");
     } else if let Some(paused) = store.paused().await.context("look at the brake")? {
         println!("{paused}");
@@ -19,7 +21,7 @@ pub(super) async fn pause(path: &Path) -> Result<ExitCode> {
 /// Takes the brake off.
 pub(super) async fn resume(path: &Path) -> Result<ExitCode> {
     let (_, store) = super::open(path).await?;
-    let was_paused = store.resume(&super::caller()).await.context("take the brake off")?;
+    let was_paused = operations::resume(&store, &super::caller()).await?;
     println!("{}", if was_paused { "resumed" } else { "nothing was paused" });
     Ok(ExitCode::SUCCESS)
 }

@@ -6,7 +6,7 @@ use rand::Rng;
 
 use crate::config::{self, Config, ConfigErrors, Registration, RoomIds, Secret};
 
-/// What the caller may choose.
+/// Options of the command line.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Where Synapse reaches this service; derived from `appservice.listen` when left out.
@@ -30,7 +30,7 @@ pub fn print(path: &Path, options: &Options) -> ExitCode {
     }
 }
 
-/// What is chosen on the command line is checked by the same rules as a file.
+/// Options of the command line are checked by the same rules as a file.
 fn make(path: &Path, options: &Options) -> Result<String, ConfigErrors> {
     let config = Config::load(path, config::variables(), RoomIds::Optional)?;
     let registration = render(&config, options, &fresh_token(), &fresh_token());
@@ -65,7 +65,7 @@ pub fn render(config: &Config, options: &Options, as_token: &Secret, hs_token: &
     )
 }
 
-/// An address that listens everywhere is reached, for want of knowledge, on this machine.
+/// Where the service listens on every address, this machine is assumed.
 fn derived_url(config: &Config) -> String {
     let listen = config.appservice.listen;
     let host = match listen.ip() {

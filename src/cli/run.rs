@@ -1,4 +1,4 @@
-//! `run`: the service, and what signals do to it.
+//! `run`: starts the service, and stops it on signals.
 
 use std::path::Path;
 use std::process::ExitCode;

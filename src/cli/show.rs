@@ -1,4 +1,4 @@
-//! What the commands print for people: plans, reports and the ledger as tables. Nothing is decided here.
+//! Prints plans, reports and the ledger as tables for people. Nothing is decided here.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -137,8 +137,8 @@ fn notices(text: &mut String, notices: &[String]) {
     }
 }
 
-/// Fits the terminal; as wide as its content where there is none, so that it can be searched. Ids stay in one piece, to be
-/// copied: the reasons are broken instead.
+/// A table as wide as the terminal, or as its content where there is none, so that it can be searched. Only reasons are
+/// wrapped: ids stay in one piece, to be copied.
 fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table

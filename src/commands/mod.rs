@@ -1,12 +1,11 @@
 //! The Staff room: commands, their answers, approval by reaction, and alerts.
 //!
-//! What is said there is read by pure code (`table`, `parse`, `heard`), answered by one file a command (`run`), and written
-//! as HTML and as plain text from one description (`reply`). The desk (`desk`) sees to it that each is done at most once.
+//! Folders: `text` reads what is said and renders replies, and is pure; `run` is the table of commands, with one file each;
+//! `room` is the desk, which does each command at most once; `posts` are the messages that nobody asked for.
 
 mod posts;
 mod room;
 mod run;
-mod table;
 mod text;
 
 pub use room::desk::{Desk, StaffRoom};

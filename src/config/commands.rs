@@ -4,12 +4,8 @@ use provisioner_policy::Selector;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{
-    Config, grammar,
-    grammar::selector,
-    nearest::{listed, nearest},
-    report::ProblemReport,
-};
+use super::{Config, choices::listed, grammar, grammar::selector, report::ProblemReport};
+use crate::nearest::nearest;
 
 /// The Staff room.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use super::{
     document::{Document, parse_value},
-    nearest::nearest,
     problem::{Problem, ValueOrigin},
     schema,
 };
+use crate::nearest::nearest;
 
 /// What the name of every variable of this configuration starts with.
 pub const PREFIX: &str = "PHENOM_PROVISIONER__";

@@ -6,6 +6,7 @@
 
 mod admin;
 mod appservice;
+mod choices;
 mod cognito;
 mod commands;
 mod database;
@@ -17,7 +18,6 @@ mod homeserver;
 mod mirror;
 mod modes;
 mod namespaces;
-mod nearest;
 mod problem;
 mod queue;
 mod registration;
@@ -134,8 +134,8 @@ impl Config {
         let schema = schema::resolved();
         let mut report = ProblemReport::new(&document.places);
         let mut value = secret::read_secret_files(&document, &schema, base, &mut report);
-        let facts = GrammarContext::of(&value);
-        structure::check(&mut value, &schema, &facts, &mut report);
+        let context = GrammarContext::of(&value);
+        structure::check(&mut value, &schema, &context, &mut report);
         match serde_json::from_value::<Self>(value) {
             Ok(config) => {
                 relations::check(&config, room_ids, &mut report);
@@ -151,7 +151,7 @@ impl Config {
         }
     }
 
-    /// Fills in what one key takes from another, and from where the file stands.
+    /// Fills in the keys whose default is another key, or depends on the folder of the file.
     fn completed(mut self, base: &Path) -> Self {
         self.appservice.registration = base.join(&self.appservice.registration);
         if let Some(roster) = self.roster.as_mut().filter(|roster| roster.url.is_empty()) {
@@ -162,11 +162,18 @@ impl Config {
 
     /// The policy as the planner reads it. Rooms that have no id yet are not part of it.
     pub fn policy(&self, bot_mxid: &str) -> Policy {
+        let mut policy = self.policy_of_all_rooms(bot_mxid);
+        policy.rooms.retain(|room| !room.id.is_empty());
+        policy
+    }
+
+    /// The policy with every room of the file, in its order. The id of a room that has none is empty.
+    pub fn policy_of_all_rooms(&self, bot_mxid: &str) -> Policy {
         Policy {
             server_name: self.homeserver.server_name.to_string(),
             bot: bot_mxid.to_owned(),
             exempt: self.guard.exempt.iter().map(ToString::to_string).collect(),
-            rooms: self.rooms.iter().filter_map(RoomSection::policy).collect(),
+            rooms: self.rooms.iter().map(RoomSection::policy).collect(),
             server_admins: self.server_admins.as_ref().map(|admins| admins.grant.clone()).unwrap_or_default(),
             modes: self.modes.into(),
             guard: self.guard.limits(),

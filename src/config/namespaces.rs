@@ -1,5 +1,5 @@
-//! The namespaces of a registration. One that matches strangers would push their private messages to this service and
-//! let its token act as them, so it is refused.
+//! The namespaces of a registration. A namespace that matches strangers is refused: Synapse would push their private
+//! messages to this service and let its token act as them.
 
 use regex::Regex;
 use ruma::ServerName;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
-use provisioner_policy::Selector;
+use provisioner_policy::{Selector, SelectorPlace};
 
 use super::{Config, RoomIds, RoomSection, admin, cognito, commands, document::child, guard, report::ProblemReport};
 
@@ -31,9 +31,15 @@ fn check_sources(config: &Config, report: &mut ProblemReport<'_>) {
 fn check_selectors(config: &Config, report: &mut ProblemReport<'_>) {
     let roster = config.roster.is_some() || !report.sound("/roster");
     let cognito = config.cognito.is_some() || !report.sound("/cognito");
-    for (at, selectors) in selector_lists(config) {
+    for (place, selectors) in config.policy_of_all_rooms("").selector_lists() {
+        let list = match place {
+            SelectorPlace::Members { room } => format!("/rooms/{room}/members"),
+            SelectorPlace::Power { room, grant } => format!("/rooms/{room}/power/{grant}/grant"),
+            SelectorPlace::ServerAdmins => "/server_admins/grant".to_owned(),
+            SelectorPlace::Operators => "/commands/allow".to_owned(),
+        };
         for (index, selector) in selectors.iter().enumerate() {
-            let at = child(&at, index);
+            let at = child(&list, index);
             let name = report.places.name(&at);
             match selector {
                 Selector::Group(_) if !cognito => report.add(
@@ -50,21 +56,6 @@ fn check_selectors(config: &Config, report: &mut ProblemReport<'_>) {
             }
         }
     }
-}
-
-fn selector_lists(config: &Config) -> Vec<(String, &[Selector])> {
-    let mut lists = Vec::new();
-    lists.extend(config.commands.as_ref().map(|commands| ("/commands/allow".to_owned(), commands.allow.as_slice())));
-    lists.extend(
-        config.server_admins.as_ref().map(|admins| ("/server_admins/grant".to_owned(), admins.grant.as_slice())),
-    );
-    for (index, room) in config.rooms.iter().enumerate() {
-        lists.push((format!("/rooms/{index}/members"), &room.members));
-        for (number, power) in room.power.iter().enumerate() {
-            lists.push((format!("/rooms/{index}/power/{number}/grant"), &power.grant));
-        }
-    }
-    lists
 }
 
 fn check_rooms(rooms: &[RoomSection], room_ids: RoomIds, report: &mut ProblemReport<'_>) {

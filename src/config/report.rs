@@ -57,7 +57,7 @@ impl<'a> ProblemReport<'a> {
         self.named_by.insert(secret, named_by);
     }
 
-    /// Says no more about a place whose trouble is reported elsewhere.
+    /// Reports nothing more about this place, because its trouble is reported elsewhere.
     pub(super) fn silence(&mut self, pointer: &str) {
         self.unsound.insert(pointer.to_owned());
     }

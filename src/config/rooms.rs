@@ -84,13 +84,13 @@ impl RoomSection {
         }
     }
 
-    /// The room as the planner reads it; `None` while the room has no id.
-    pub(super) fn policy(&self) -> Option<RoomPolicy> {
+    /// The room as the planner reads it; the id is empty while the room has none.
+    pub fn policy(&self) -> RoomPolicy {
         let Self { key, id, members, unlisted: _, on_leave, power, .. } = self;
         let Self { name, topic, join_rule, history_visibility, guest_access, .. } = self.clone();
-        Some(RoomPolicy {
+        RoomPolicy {
             key: key.clone(),
-            id: id.as_ref()?.to_string(),
+            id: id.as_ref().map(ToString::to_string).unwrap_or_default(),
             members: members.clone(),
             unlisted: self.unlisted(),
             on_leave: *on_leave,
@@ -99,6 +99,6 @@ impl RoomSection {
                 .map(|PowerEntry { level, grant }| PowerGrant { level: *level, grant: grant.clone() })
                 .collect(),
             settings: RoomSettings { name, topic, join_rule, history_visibility, guest_access },
-        })
+        }
     }
 }

@@ -1,32 +1,33 @@
 //! Checks a tree of values against the schema: unknown and missing keys, types, ranges, and each string's grammar.
-//! What it refuses it replaces by an example, so that the rest can still be read and judged.
+//! A refused value is replaced by an example, so that the rest can still be read and checked.
 
 use serde_json::{Map, Value};
 
 use super::{
+    choices::{choice, listed},
     document::child,
     grammar::{self, GrammarContext},
-    nearest::{alike, choice, listed, nearest},
     problem::ValueFault,
     report::{ProblemReport, shown_value},
     schema::{self, GRAMMAR, MEND},
 };
+use crate::nearest::{alike, nearest};
 
 /// Checks and repairs `value`. Afterwards the value has the form the schema asks for.
-pub(super) fn check(value: &mut Value, schema: &Value, facts: &GrammarContext, report: &mut ProblemReport<'_>) {
-    Structure { root: schema, facts, report }.value(value, schema, "");
+pub(super) fn check(value: &mut Value, schema: &Value, context: &GrammarContext, report: &mut ProblemReport<'_>) {
+    Structure { root: schema, context, report }.value(value, schema, "");
 }
 
 struct Structure<'a, 'b> {
     root: &'a Value,
-    facts: &'a GrammarContext,
+    context: &'a GrammarContext,
     report: &'a mut ProblemReport<'b>,
 }
 
 impl Structure<'_, '_> {
     fn value(&mut self, value: &mut Value, schema: &Value, at: &str) {
         let fault = match schema.get(GRAMMAR).and_then(Value::as_str) {
-            Some(grammar) => grammar::check(grammar, value, schema, self.facts).err(),
+            Some(grammar) => grammar::check(grammar, value, schema, self.context).err(),
             None => wrong_type(value, schema).or_else(|| out_of_range(value, schema)),
         };
         if let Some(mut fault) = fault {

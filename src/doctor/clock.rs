@@ -1,5 +1,5 @@
-//! Clocks: this machine's, the database's and Synapse's. Nothing breaks by a difference, but what happened when is then hard
-//! to tell from logs and ledger.
+//! Clocks: this machine's, the database's and Synapse's. Nothing breaks by a difference, but logs and ledger then tell
+//! different times.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::Finding;
 
-/// Further apart is worth saying. Synapse's clock is told in whole seconds.
+/// A greater difference is reported. Synapse's clock is told in whole seconds.
 const APART: Duration = Duration::from_secs(5);
 
 /// How far a clock is ahead of this machine's, in seconds; behind is negative.

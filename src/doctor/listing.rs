@@ -12,16 +12,16 @@ const CHECK: &str = "listing";
 /// A listing is late once so many intervals have gone by: one may be under way, and one may have failed.
 const LATE: u32 = 2;
 
-/// A pool of any size that is listed more often than this is not late sooner.
+/// However short the interval, a listing is not late sooner than this.
 const SOON: Duration = Duration::from_secs(10 * 60);
 
 /// What the database knows of listings.
 #[derive(sqlx::FromRow)]
 struct KnownListing {
-    /// Age in seconds of the last one that was whole, and how many users it had.
+    /// Age in seconds of the last whole listing, and how many users it had.
     age: Option<i64>,
     users: Option<i64>,
-    /// What the newest one stumbles over, if it is not whole.
+    /// The trouble of the newest listing, if that is not whole.
     trouble: Option<String>,
 }
 

@@ -1,12 +1,11 @@
 //! The doctor: looks at everything that a set-up needs, and says of each thing whether it is right, and if not, its mend.
 //!
-//! One file an area. Areas are looked at side by side, and one that fails hides no other: what cannot be looked at for its
-//! sake is said to be skipped. Nothing here changes anything anywhere, the database's schema included.
+//! One file an area. Areas are looked at side by side, and one that fails hides no other: checks that depend on it are
+//! reported as skipped. Nothing here changes anything anywhere, the database's schema included.
 
 mod answers;
 mod clock;
 mod database;
-mod levels;
 mod listener;
 mod listing;
 mod pool;

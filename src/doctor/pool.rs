@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use provisioner_policy::Selector;
+use provisioner_policy::{Policy, Selector};
 use tokio::time::{Instant, timeout_at};
 
-use super::selectors::selectors;
+use super::selectors::words;
 use super::{Finding, PATIENCE};
 use crate::config::{CognitoSection, Config};
 use crate::sources::{Directory, DirectoryError, PoolPage};
@@ -28,7 +28,8 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
         return vec![Finding::pass(CHECK, text)];
     };
     let begun = Instant::now();
-    let groups = groups(config);
+    let policy = config.policy_of_all_rooms("");
+    let groups = groups(&policy);
     let directory = Directory::connect(&cognito.region, &cognito.user_pool_id, cognito.endpoint_url.as_deref()).await;
     let pool = format!("the user pool {}", cognito.user_pool_id);
     let page = match timeout_at(begun + BOUND, directory.page(None)).await {
@@ -74,11 +75,11 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
 }
 
 /// The groups that selectors name, each with where.
-fn groups(config: &Config) -> BTreeMap<&str, Vec<String>> {
+fn groups(policy: &Policy) -> BTreeMap<&str, Vec<String>> {
     let mut groups: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (place, selector) in selectors(config) {
+    for (place, selector) in policy.selectors() {
         if let Selector::Group(group) = selector {
-            groups.entry(group).or_default().push(place);
+            groups.entry(group).or_default().push(words(policy, place));
         }
     }
     groups

@@ -1,12 +1,14 @@
 //! What the policy of a room needs the bot to be able to do there, and whether somebody stands above the bot.
 
-use provisioner_policy::{Mode, Modes, RoomPolicy, Unlisted};
+use provisioner_policy::{
+    ABOVE_ALL, Creators, Levels, Mode, Modes, POWER_LEVELS, RoomPolicy, Setting, Unlisted, room_version,
+};
+use serde_json::Value;
 
 use super::Finding;
-use super::levels::{ABOVE_ALL, Levels};
-use crate::homeserver::{CallError, Homeserver};
+use crate::homeserver::{CallError, Homeserver, StateEvent};
 
-/// Of many people so many are named.
+/// At most so many people are named.
 const NAMED: usize = 10;
 
 /// A level that the bot must have.
@@ -17,43 +19,58 @@ struct Need {
     mode: Mode,
 }
 
-/// Whether the bot, which is in the room, could not do there all that the room's policy may ask for, in any mode.
+/// Whether the bot, which is in the room, lacks power for anything that the room's policy may ask for, in any mode.
 pub async fn lacks_power(homeserver: &Homeserver, room: &RoomPolicy) -> Result<bool, CallError> {
     let Some(create) = homeserver.state_event(&room.id, "m.room.create", "").await? else {
         return Err(CallError::RoomUnknown);
     };
     let content = async |kind: &str| homeserver.state_content(&room.id, kind, "").await;
-    let levels = Levels::read(&create, content("m.room.power_levels").await?);
+    let power = content(POWER_LEVELS).await?;
     let join_rule = super::room::join_rule(content("m.room.join_rules").await?.as_ref());
+    let created = serde_json::from_str(create.content.get()).unwrap_or_default();
+    // Levels that cannot be read let the bot do nothing.
+    let Ok(levels) = read(&created, &create.sender, power.as_ref()) else { return Ok(true) };
     let level = levels.of(homeserver.user_id());
     Ok(needs(room, Modes::default(), &levels, &join_rule).iter().any(|need| need.level > level))
 }
 
-/// Whether the bot has the power it needs, and nobody who matters has as much.
+/// The levels of a room, from the content of its create event, who sent that, and the content of its power levels.
+fn read<'a>(created: &'a Value, creator: &'a str, power: Option<&'a Value>) -> Result<Levels<'a>, String> {
+    Levels::read(power, Creators::of(room_version(created), created, creator))
+}
+
+/// Whether the bot has the power it needs, and nobody who matters has as much. `power` is the content of the power levels,
+/// where there are any.
 pub(super) fn examine(
     room: &RoomPolicy,
     modes: Modes,
     exempt: &[String],
     bot: &str,
-    levels: &Levels,
+    create: &StateEvent,
+    power: Option<&Value>,
     join_rule: &str,
 ) -> Vec<Finding> {
+    let created = serde_json::from_str(create.content.get()).unwrap_or_default();
+    let levels = match read(&created, &create.sender, power) {
+        Ok(levels) => levels,
+        Err(why) => return vec![unreadable(room, &why)],
+    };
     let level = levels.of(bot);
     let lacking: Vec<Need> =
-        needs(room, modes, levels, join_rule).into_iter().filter(|need| need.level > level).collect();
+        needs(room, modes, &levels, join_rule).into_iter().filter(|need| need.level > level).collect();
     if !lacking.is_empty() {
-        // Who stands above the bot is told once it stands where it should.
+        // Rivals are reported only once the bot has the power it needs.
         return vec![lack(room, level, &lacking)];
     }
-    let above = levels.at_least(level).filter(|(user, _)| *user != bot && !exempt.iter().any(|exempt| exempt == user));
-    let above: Vec<(&str, i64)> = above.collect();
+    let matters = |user: &str| user != bot && !exempt.iter().any(|exempt| exempt == user);
+    let above: Vec<(&str, i64)> = levels.at_least(level).into_iter().filter(|(user, _)| matters(user)).collect();
     match mode_towards_people(room, modes) {
         Some(mode) if !above.is_empty() => vec![rivals(room, level, &above, mode)],
         _ => vec![Finding::pass("power", format!("{}: the bot has {}, and all it needs", room.key, shown(level)))],
     }
 }
 
-fn needs(room: &RoomPolicy, modes: Modes, levels: &Levels, join_rule: &str) -> Vec<Need> {
+fn needs(room: &RoomPolicy, modes: Modes, levels: &Levels<'_>, join_rule: &str) -> Vec<Need> {
     let mut needs = Vec::new();
     let mut need = |level: i64, to: String, mode: Mode| needs.push(Need { level, to, mode });
     if join_rule != "public" {
@@ -63,22 +80,19 @@ fn needs(room: &RoomPolicy, modes: Modes, levels: &Levels, join_rule: &str) -> V
         need(levels.to_kick(), "remove people".to_owned(), modes.removals);
     }
     if let Some(highest) = room.power.iter().map(|power| power.level).max() {
-        need(levels.to_set("m.room.power_levels"), "set power levels".to_owned(), modes.power_levels);
+        need(levels.to_send(POWER_LEVELS), "set power levels".to_owned(), modes.power_levels);
         need(highest.saturating_add(1), format!("grant level {highest}"), modes.power_levels);
     }
-    let settings = &room.settings;
-    for (given, event_type, what) in [
-        (settings.name.is_some(), "m.room.name", "name"),
-        (settings.topic.is_some(), "m.room.topic", "topic"),
-        (settings.join_rule.is_some(), "m.room.join_rules", "join rule"),
-        (settings.history_visibility.is_some(), "m.room.history_visibility", "history visibility"),
-        (settings.guest_access.is_some(), "m.room.guest_access", "guest access"),
-    ] {
-        if given {
-            need(levels.to_set(event_type), format!("set the {what}"), modes.room_state);
-        }
+    for setting in Setting::ALL.into_iter().filter(|setting| setting.wanted(&room.settings).is_some()) {
+        let what = setting.key().replace('_', " ");
+        need(levels.to_send(setting.event().0), format!("set the {what}"), modes.room_state);
     }
     needs
+}
+
+fn unreadable(room: &RoomPolicy, why: &str) -> Finding {
+    let text = format!("{}: its power levels cannot be read: {why}", room.key);
+    Finding::fail("power", text, "set every level to a number, in a client")
 }
 
 fn lack(room: &RoomPolicy, level: i64, lacking: &[Need]) -> Finding {
@@ -125,11 +139,10 @@ fn shown(level: i64) -> String {
 #[cfg(test)]
 mod tests {
     use provisioner_policy::{OnLeave, PowerGrant, RoomSettings, Selector};
-    use serde_json::{Value, json, value::to_raw_value};
+    use serde_json::{json, value::to_raw_value};
 
     use super::super::FindingStatus;
     use super::*;
-    use crate::homeserver::StateEvent;
 
     const BOT: &str = "@bot:x";
 
@@ -145,18 +158,12 @@ mod tests {
         }
     }
 
-    fn levels(version: &str, users: Value) -> Levels {
-        let event = |content: Value| {
-            let content = to_raw_value(&content).unwrap();
-            StateEvent { content, sender: "@maker:x".to_owned(), event_id: None, origin_server_ts: 0 }
-        };
+    fn found(room: &RoomPolicy, modes: Modes, version: &str, users: Value) -> (FindingStatus, String) {
+        let content = to_raw_value(&json!({ "room_version": version })).unwrap();
+        let create = StateEvent { content, sender: "@maker:x".to_owned(), event_id: None, origin_server_ts: 0 };
         let power = json!({ "users": users, "invite": 30, "events": { "m.room.power_levels": 100 } });
-        Levels::read(&event(json!({ "room_version": version })), Some(power))
-    }
-
-    fn found(room: &RoomPolicy, modes: Modes, levels: &Levels) -> (FindingStatus, String) {
         let exempt = ["@exempt:x".to_owned()];
-        let finding = examine(room, modes, &exempt, BOT, levels, "invite").remove(0);
+        let finding = examine(room, modes, &exempt, BOT, &create, Some(&power), "invite").remove(0);
         (finding.status, finding.text)
     }
 
@@ -171,32 +178,32 @@ mod tests {
 
     #[test]
     fn what_the_bot_lacks_is_named_and_fails_only_where_it_is_enforced() {
-        let (room, levels) = (room(Unlisted::Remove, &[50, 20]), levels("10", json!({ BOT: 20 })));
+        let room = room(Unlisted::Remove, &[50, 20]);
         let text = "staff: the bot has level 20, and needs 30 to join people, 50 to remove people, 100 to set power levels, 51 to \
                     grant level 50, 50 to set the topic";
-        assert_eq!(found(&room, REMOVALS, &levels), (FindingStatus::Fail, text.to_owned()));
-        assert_eq!(found(&room, Modes::default(), &levels).0, FindingStatus::Warn);
+        assert_eq!(found(&room, REMOVALS, "10", json!({ BOT: 20 })), (FindingStatus::Fail, text.to_owned()));
+        assert_eq!(found(&room, Modes::default(), "10", json!({ BOT: 20 })).0, FindingStatus::Warn);
     }
 
     #[test]
     fn a_room_asks_only_for_what_its_policy_may_do() {
         let room = room(Unlisted::Keep, &[]);
-        assert_eq!(found(&room, REMOVALS, &levels("10", json!({ BOT: 50, "@other:x": 100 }))).0, FindingStatus::Pass);
+        assert_eq!(found(&room, REMOVALS, "10", json!({ BOT: 50, "@other:x": 100 })).0, FindingStatus::Pass);
     }
 
     #[test]
     fn somebody_as_strong_as_the_bot_is_named_and_exempt_people_are_not() {
         let room = room(Unlisted::Remove, &[]);
         let both = json!({ BOT: 100, "@other:x": 100, "@exempt:x": 100 });
-        let (status, text) = found(&room, REMOVALS, &levels("10", both.clone()));
+        let (status, text) = found(&room, REMOVALS, "10", both.clone());
         assert!(status == FindingStatus::Fail && text.ends_with("as much: @other:x (level 100)"), "{text}");
-        assert_eq!(found(&room, Modes::default(), &levels("10", both)).0, FindingStatus::Warn);
+        assert_eq!(found(&room, Modes::default(), "10", both).0, FindingStatus::Warn);
     }
 
     #[test]
     fn a_creator_of_version_12_stands_above_a_bot_that_is_none_whatever_its_level() {
         let room = room(Unlisted::Remove, &[50]);
-        let (status, text) = found(&room, REMOVALS, &levels("12", json!({ BOT: 100 })));
+        let (status, text) = found(&room, REMOVALS, "12", json!({ BOT: 100 }));
         assert!(status == FindingStatus::Fail && text.ends_with("@maker:x (a creator's power)"), "{text}");
     }
 }

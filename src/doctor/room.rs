@@ -3,7 +3,6 @@
 use provisioner_policy::{Mode, Policy, RoomPolicy};
 use serde_json::Value;
 
-use super::levels::Levels;
 use super::{Finding, answers, power};
 use crate::homeserver::{CallError, Homeserver, RoomSummary};
 
@@ -40,7 +39,7 @@ async fn look(bot: &Bot<'_>, policy: &Policy, room: &RoomPolicy) -> Result<Vec<F
     if !bot.rooms.contains(&room.id) {
         return Ok(vec![outside(room, summary.is_some())]);
     }
-    // What may have been redacted is asked for by its content alone, see `Homeserver::state_event`.
+    // State that may be redacted is asked for by its content alone, see `Homeserver::state_event`.
     let content = async |kind: &str| homeserver.state_content(&room.id, kind, "").await;
     let (create, levels, join_rules, tombstone) = tokio::try_join!(
         homeserver.state_event(&room.id, "m.room.create", ""),
@@ -56,9 +55,9 @@ async fn look(bot: &Bot<'_>, policy: &Policy, room: &RoomPolicy) -> Result<Vec<F
     let mut findings = vec![Finding::pass("room", format!("{key}: the bot is in {}{members}", room.id))];
     let join_rule = join_rule(join_rules.as_ref());
     if let Some(create) = create {
-        let levels = Levels::read(&create, levels);
         let user = homeserver.user_id();
-        findings.extend(power::examine(room, policy.modes, &policy.exempt, user, &levels, &join_rule));
+        let found = power::examine(room, policy.modes, &policy.exempt, user, &create, levels.as_ref(), &join_rule);
+        findings.extend(found);
     }
     findings.extend(closed(room, &join_rule, policy.modes.joins));
     findings.extend(summary.and_then(|summary| slow(room, &summary)));
@@ -123,7 +122,8 @@ fn closed(room: &RoomPolicy, join_rule: &str, joins: Mode) -> Option<Finding> {
     })
 }
 
-/// For each who joins a room that is neither public nor world readable, the user directory writes two rows for every other.
+/// For each user who joins a room that is neither public nor world readable, Synapse's user directory writes two rows for
+/// every other member.
 fn slow(room: &RoomPolicy, summary: &RoomSummary) -> Option<Finding> {
     let open = summary.join_rules.as_deref() == Some("public")
         || summary.history_visibility.as_deref() == Some("world_readable");

@@ -6,7 +6,7 @@ use super::setup::Setup;
 use super::{Finding, PATIENCE, database};
 use crate::sources::{Roster, RosterError};
 
-/// Of many rows with trouble so many are named.
+/// At most so many rows with trouble are named.
 const NAMED: usize = 10;
 
 /// What was found, and the roster itself.
@@ -23,7 +23,7 @@ pub(super) async fn examine(setup: &Setup) -> RosterExamined {
         return RosterExamined { findings: vec![unreachable(&why)], reading: None };
     }
     let read = async { Roster::new(configured.url.expose(), &configured.query)?.read().await };
-    // The pool connects anew, and then asks twice: for the columns, and for the rows.
+    // A new connection, then two queries: one for the columns, one for the rows.
     match tokio::time::timeout(2 * PATIENCE, read).await {
         Ok(Ok(rows)) => {
             let reading = read_roster(rows, &setup.policy.server_name, &setup.policy.bot);

@@ -3,24 +3,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use provisioner_policy::{RosterReading, Selector};
+use provisioner_policy::{Policy, RosterReading, Selector, SelectorPlace};
 
 use super::Finding;
 use crate::config::Config;
+use crate::nearest::{edits, nearest};
 
 const CHECK: &str = "selectors";
 
 /// Names that differ by no more than this are taken for one with a typo.
 const TYPO: usize = 2;
 
-/// Of many names so many are listed.
+/// At most so many names are listed.
 const LISTED: usize = 10;
 
 /// Compares the file with the roster.
 pub(super) fn examine(config: &Config, roster: Option<&RosterReading>) -> Vec<Finding> {
-    let named: Vec<(String, &Selector)> = selectors(config)
-        .into_iter()
+    let policy = config.policy_of_all_rooms("");
+    let named: Vec<(String, &Selector)> = policy
+        .selectors()
         .filter(|(_, selector)| matches!(selector, Selector::Team(_) | Selector::TeamRole { .. }))
+        .map(|(place, selector)| (words(&policy, place), selector))
         .collect();
     if named.is_empty() || config.roster.is_none() {
         return Vec::new();
@@ -38,18 +41,17 @@ pub(super) fn examine(config: &Config, roster: Option<&RosterReading>) -> Vec<Fi
     findings
 }
 
-/// Every selector of the file, with where it stands.
-pub(super) fn selectors(config: &Config) -> Vec<(String, &Selector)> {
-    let mut lists: Vec<(String, &[Selector])> = Vec::new();
-    for room in &config.rooms {
-        lists.push((format!("members of {}", room.key), &room.members));
-        lists.extend(
-            room.power.iter().map(|power| (format!("power {} of {}", power.level, room.key), power.grant.as_slice())),
-        );
+/// A place of the file in words.
+pub(super) fn words(policy: &Policy, place: SelectorPlace) -> String {
+    match place {
+        SelectorPlace::Members { room } => format!("members of {}", policy.rooms[room].key),
+        SelectorPlace::Power { room, grant } => {
+            let room = &policy.rooms[room];
+            format!("power {} of {}", room.power[grant].level, room.key)
+        }
+        SelectorPlace::ServerAdmins => "server_admins".to_owned(),
+        SelectorPlace::Operators => "commands.allow".to_owned(),
     }
-    lists.extend(config.server_admins.iter().map(|admins| ("server_admins".to_owned(), admins.grant.as_slice())));
-    lists.extend(config.commands.iter().map(|commands| ("commands.allow".to_owned(), commands.allow.as_slice())));
-    lists.into_iter().flat_map(|(place, list)| list.iter().map(move |one| (place.clone(), one))).collect()
 }
 
 /// The teams that somebody is in, each with the roles that somebody has there.
@@ -74,7 +76,7 @@ fn unknown(place: &str, selector: &Selector, teams: &BTreeMap<&str, BTreeSet<&st
     Some(missing(place, selector, "role", role, roles.iter().copied()))
 }
 
-/// A name without anybody may be right: a team that is empty today. One that is nearly another name hardly is.
+/// A name without anybody may be right: a team that is empty today. A name that is nearly another one hardly is.
 fn missing<'a>(
     place: &str,
     selector: &Selector,
@@ -83,9 +85,10 @@ fn missing<'a>(
     known: impl Iterator<Item = &'a str> + Clone,
 ) -> Finding {
     let text = format!("{place}: {selector} names nobody: no row of the roster has the {what} {name:?}");
-    let distance = |other: &str| strsim::damerau_levenshtein(&name.to_lowercase(), &other.to_lowercase());
-    match known.clone().min_by_key(|other| distance(other)) {
-        Some(nearest) if distance(nearest) <= TYPO => Finding::fail(CHECK, text, format!("did you mean {nearest:?}?")),
+    match nearest(name, known.clone()) {
+        Some(nearest) if edits(name, nearest) <= TYPO => {
+            Finding::fail(CHECK, text, format!("did you mean {nearest:?}?"))
+        }
         _ => {
             let all: Vec<&str> = known.take(LISTED).collect();
             let all = if all.is_empty() { "none".to_owned() } else { all.join(", ") };

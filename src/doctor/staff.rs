@@ -6,7 +6,8 @@ use crate::homeserver::Homeserver;
 
 const CHECK: &str = "commands";
 
-/// Looks at the Staff room, where there is one that the bot is in. What else there is to say of it is said of every room.
+/// Looks at the Staff room, where there is one that the bot is in. Only what is special to it: every room is looked at in
+/// `room`.
 pub(super) async fn examine(homeserver: &Homeserver, setup: &Setup, rooms: &[String]) -> Option<Finding> {
     let commands = setup.config.commands.as_ref()?;
     let room = setup.policy.rooms.iter().find(|room| room.key == commands.room && rooms.contains(&room.id))?;

@@ -23,7 +23,7 @@ pub(super) struct SynapseExamined {
 }
 
 impl SynapseExamined {
-    /// What hangs on Synapse's answers, in the order in which it is told.
+    /// Reports the checks that depend on Synapse's answers as skipped, in the order in which they are told.
     fn without(mut self, what: &str) -> Self {
         let told: Vec<&str> = self.findings.iter().map(|finding| finding.check).collect();
         let dependent = ["homeserver", "token", "server_admin", "listener", "room"];
@@ -49,7 +49,7 @@ pub(super) async fn examine(setup: &Setup) -> SynapseExamined {
     };
     let asked = SystemTime::now();
     let version = async { (homeserver.server_version_and_clock().await, SystemTime::now()) };
-    // None of these waits for another: where Synapse hangs, it is waited for once.
+    // All at once: where Synapse hangs, the doctor waits one time limit and not five.
     let ((version, answered), whoami, account, ping, rooms) = tokio::join!(
         version,
         homeserver.whoami(),

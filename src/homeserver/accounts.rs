@@ -79,7 +79,7 @@ impl Homeserver {
         Ok(WriteOutcome::Done)
     }
 
-    /// Deletes every device of the user, which ends their sessions and forgets their device keys. Answers how many.
+    /// Deletes every device of the user, which ends their sessions and forgets their device keys. Returns how many.
     #[instrument(name = "homeserver.log_out", skip_all, fields(user.id = %user))]
     pub async fn log_out(&self, user: &str) -> Result<usize, CallError> {
         let user = user_segment(user)?;

@@ -87,7 +87,7 @@ impl Homeserver {
                 Ok(())
             }
             Err(error) => {
-                // No admin may be left over; that this fails too matters less than why the bot was not promoted.
+                // The temporary admin must not remain. If this fails too, why the bot was not promoted is still the better error.
                 let _ = helper.deactivate(&helper_id).await;
                 Err(error.into())
             }

@@ -1,4 +1,4 @@
-//! What an unhappy answer means. Synapse's refusals are told apart by their text, since most share `M_FORBIDDEN` or
+//! What a failed call means. Synapse's refusals are told apart by their text, since most share `M_FORBIDDEN` or
 //! `M_UNKNOWN`; each text below was answered by 1.105.1 and by 1.163.2, or stands in the sources of both.
 
 use std::time::{Duration, SystemTime};
@@ -89,7 +89,8 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// Synapse was not there, or may have acted without our knowing: pushes can be lost too, so every mirror is re-read.
+    /// Transport failure: Synapse was not there, or may have acted without our knowledge. Pushes can be lost too, so every
+    /// room is read again.
     pub fn is_transport(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::TimedOut { .. } => true,
@@ -119,7 +120,7 @@ fn retry_text(retry_after: Option<Duration>) -> String {
     retry_after.map(|wait| format!(" for {wait:?}")).unwrap_or_default()
 }
 
-/// An unhappy end before it is given a meaning; some calls look at the answer first.
+/// A failed call before it is classified as a [`CallError`]; some calls look at the answer first.
 #[derive(Debug)]
 pub(super) enum CallFailure {
     Unreachable(Box<HttpError>),

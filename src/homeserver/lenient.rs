@@ -17,7 +17,7 @@ use serde_json::{Value, value::RawValue};
 #[derive(Debug)]
 pub(crate) struct Answered<T> {
     pub(crate) status: u16,
-    /// What the clock of whoever answered said, in whole seconds.
+    /// The `Date` header of the answer: the answering machine's clock, in whole seconds.
     pub(crate) date: Option<DateTime<Utc>>,
     pub(crate) body: T,
 }

@@ -108,8 +108,8 @@ impl Homeserver {
         }))
     }
 
-    /// Which rooms, by key, were being made when it was last noted, and since when: milliseconds since the Unix epoch, by the
-    /// clock of whoever noted it.
+    /// Which rooms, by key, were being made when that was last noted, and since when: milliseconds since the Unix epoch, by
+    /// the clock of the machine that noted it.
     #[instrument(name = "homeserver.rooms_being_made", skip_all)]
     pub async fn rooms_being_made(&self) -> Result<BTreeMap<String, u64>, CallError> {
         let (user, kind) = self.note();

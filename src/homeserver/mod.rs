@@ -38,6 +38,17 @@ pub use self::{
 };
 use self::{error::CallFailure, requests::PathSegment};
 
+const REQUESTS: &str = "provisioner_homeserver_requests_total";
+const SECONDS: &str = "provisioner_homeserver_request_seconds";
+const UNREADABLE: &str = "provisioner_homeserver_unreadable_entries_total";
+
+/// Describes the metrics of the homeserver to the installed recorder.
+pub fn describe_metrics() {
+    metrics::describe_counter!(REQUESTS, "Requests to Synapse by endpoint, and by status or why there is none");
+    metrics::describe_histogram!(SECONDS, metrics::Unit::Seconds, "How long a request to Synapse took, by endpoint");
+    metrics::describe_counter!(UNREADABLE, "Entries of Synapse's answers that cannot be read and were skipped");
+}
+
 /// How long one call may take in all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
@@ -141,9 +152,8 @@ async fn measure<T>(
         Err(_) => Err(CallFailure::TimedOut { after: limit }),
     };
     let status = result.as_ref().map_or_else(CallFailure::status_label, |_| "2xx".to_owned());
-    metrics::histogram!("provisioner_homeserver_request_seconds", "endpoint" => endpoint)
-        .record(started.elapsed().as_secs_f64());
-    metrics::counter!("provisioner_homeserver_requests_total", "endpoint" => endpoint, "status" => status).increment(1);
+    metrics::histogram!(SECONDS, "endpoint" => endpoint).record(started.elapsed().as_secs_f64());
+    metrics::counter!(REQUESTS, "endpoint" => endpoint, "status" => status).increment(1);
     result
 }
 

@@ -1,6 +1,6 @@
 //! What is: rooms, their members and state, and Synapse itself. Nothing here changes anything.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use ruma::{
@@ -67,7 +67,7 @@ pub struct MemberEvent {
     pub user_id: String,
     /// `invite`, `leave`, `ban` or `knock`.
     pub membership: String,
-    /// Who made it so; the user themselves for a voluntary leave, and for the leaves of a deactivated account.
+    /// The sender: the user themselves for a voluntary leave, and for the leaves of a deactivated account.
     pub sender: String,
     pub event_id: String,
     /// Milliseconds since the Unix epoch.
@@ -86,7 +86,7 @@ pub struct StateEvent {
     pub origin_server_ts: u64,
 }
 
-/// An event, with who made it and who unmade it.
+/// An event with its sender, and the sender of its redaction.
 #[derive(Clone, Debug, Deserialize)]
 pub struct NewestEvent {
     pub event_id: String,
@@ -146,11 +146,11 @@ impl Homeserver {
 
     /// Everyone who was in the room, or is invited or banned, and is not joined.
     ///
-    /// Read it before [`Self::joined_members`]: who is admitted in between is then in both rather than in neither. An entry
+    /// Read it before [`Self::joined_members`]: a user who is admitted in between is then in both rather than in neither. An entry
     /// that cannot be read is skipped and counted in `provisioner_homeserver_unreadable_entries_total`.
     ///
-    /// To a bot that has left, Synapse tells how the room was at that moment, with 200; that answer names the bot and
-    /// becomes [`CallError::BotNotInRoom`].
+    /// To a bot that has left, Synapse returns the members of that moment, with 200. That answer names the bot and becomes
+    /// [`CallError::BotNotInRoom`].
     #[instrument(name = "homeserver.other_members", skip_all, fields(room.id = %room))]
     pub async fn other_members(&self, room: &str) -> Result<Vec<MemberEvent>, CallError> {
         let request = rooms::members::Request { room: room_segment(room)?, not_membership: "join".to_owned() };
@@ -177,7 +177,7 @@ impl Homeserver {
     /// 1.105.1 never answers where the event was redacted: this is for the create event, whose redaction Synapse refuses. For
     /// any other, [`Self::state_content`].
     ///
-    /// To a bot that has left, Synapse tells what it was at that moment, with 200: be sure that the bot is among
+    /// To a bot that has left, Synapse returns the state of that moment, with 200: make sure that the bot is among
     /// [`Self::joined_members`].
     #[instrument(name = "homeserver.state_event", skip_all, fields(room.id = %room, event.kind = %kind))]
     pub async fn state_event(&self, room: &str, kind: &str, key: &str) -> Result<Option<StateEvent>, CallError> {
@@ -271,7 +271,7 @@ impl Homeserver {
         Ok(answer.joined_rooms.into_iter().map(Into::into).collect())
     }
 
-    /// Asks Synapse to call this service's listener; answers how long that took. On 1.163 it also ends the wait before
+    /// Asks Synapse to call this service's listener and returns how long that took. On 1.163 it also ends the wait before
     /// the next delivery of transactions.
     #[instrument(name = "homeserver.ping_appservice", skip_all)]
     pub async fn ping_appservice(&self, appservice_id: &str, transaction_id: &str) -> Result<Duration, CallError> {
@@ -279,8 +279,14 @@ impl Homeserver {
             appservice: PathSegment(appservice_id.to_owned()),
             transaction_id: transaction_id.to_owned(),
         };
+        let asked = Instant::now();
         match self.call("ping_appservice", self.client().send(request)).await {
             Ok(answer) => Ok(answer.body.duration),
+            Err(CallFailure::Answer(answer))
+                if RETRIES_ALREADY.iter().any(|error| answer.message.starts_with(error)) =>
+            {
+                Ok(asked.elapsed())
+            }
             // These two are about the way back to us, not about Synapse.
             Err(CallFailure::Answer(answer))
                 if matches!(
@@ -295,11 +301,15 @@ impl Homeserver {
     }
 }
 
-/// Says once an answer how many of its entries were skipped.
+/// Errors of a ping that reached the listener. Synapse 1.163 then wants to end the wait before its next delivery, and fails
+/// with these, as M_CONNECTION_FAILED, when that delivery is under way already.
+const RETRIES_ALREADY: [&str; 2] = ["AlreadyCalled:", "AlreadyCancelled:"];
+
+/// Logs and counts, once an answer, how many of its entries were skipped.
 pub(super) fn report_unreadable(endpoint: &'static str, unreadable: usize) {
     if unreadable > 0 {
         warn!(endpoint, unreadable, "skipped entries of Synapse's answer that cannot be read");
-        metrics::counter!("provisioner_homeserver_unreadable_entries_total", "endpoint" => endpoint)
+        metrics::counter!(super::UNREADABLE, "endpoint" => endpoint)
             .increment(u64::try_from(unreadable).unwrap_or(u64::MAX));
     }
 }

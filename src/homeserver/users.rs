@@ -49,7 +49,7 @@ pub struct UserPage {
 #[derive(Clone, Debug)]
 pub struct ServerAdminList {
     pub users: Vec<UserEntry>,
-    /// Whether the list can be taken for all of them: whoever is not in it is none.
+    /// Whether the list is complete: a user who is not in it is no admin.
     pub complete: bool,
 }
 
@@ -64,7 +64,7 @@ impl Homeserver {
     /// Every account with the admin flag, the deactivated (who keep it) and the locked included. Both versions filter by
     /// `admins=true`.
     ///
-    /// The bot asks, so it is one of them: an answer without it is not the whole truth, whatever its status.
+    /// The bot asks and is an admin itself: an answer without the bot is incomplete, whatever its status.
     #[instrument(name = "homeserver.server_admins", skip_all)]
     pub async fn server_admins(&self) -> Result<ServerAdminList, CallError> {
         let (mut users, mut unreadable, mut total) = (Vec::new(), 0, None);

@@ -14,8 +14,6 @@ use super::{CallError, Homeserver, WriteOutcome, checked_user, requests::rooms, 
 /// A room to be made. The bot becomes its creator and only member.
 #[derive(Clone, Debug, Default)]
 pub struct NewRoom {
-    pub name: Option<String>,
-    pub topic: Option<String>,
     /// The room version; Synapse's default where it is `None` (10 on 1.105.1, 12 on 1.163.2).
     pub version: Option<String>,
     /// Anyone may join. Unlisted either way.
@@ -23,7 +21,7 @@ pub struct NewRoom {
     /// Each key replaces Synapse's default for it, `events` and `users` as a whole: before room version 12 `users` must name
     /// the bot, from 12 on it must not.
     pub power_levels: Option<Value>,
-    /// Further state: event type and content; the state key is empty.
+    /// Further state, the room's name included: event type and content; the state key is empty.
     pub initial_state: Vec<(String, Value)>,
     /// Keys added to the content of `m.room.create`. Nobody can change or redact them afterwards.
     pub creation_content: Option<Value>,
@@ -62,7 +60,7 @@ impl Homeserver {
         }
     }
 
-    /// Sets one piece of state and answers its event ID. The same content again answers the same event and writes nothing.
+    /// Sets one piece of state and returns its event ID. The same content again returns the same event and writes nothing.
     #[instrument(name = "homeserver.set_state", skip_all, fields(room.id = %room, event.kind = %kind))]
     pub async fn set_state(
         &self,
@@ -81,7 +79,7 @@ impl Homeserver {
         Ok(answer.event_id.as_str().to_owned())
     }
 
-    /// Sends a message and answers its event ID. The same transaction ID again answers the same event and sends nothing.
+    /// Sends a message and returns its event ID. The same transaction ID again returns the same event and sends nothing.
     #[instrument(name = "homeserver.send_message", skip_all, fields(room.id = %room, event.kind = %kind))]
     pub async fn send_message_event(
         &self,
@@ -100,16 +98,14 @@ impl Homeserver {
         Ok(answer.event_id.as_str().to_owned())
     }
 
-    /// Makes a room and answers its ID.
+    /// Makes a room and returns its ID.
     #[instrument(name = "homeserver.create_room", skip_all)]
     pub async fn create_room(&self, room: NewRoom) -> Result<String, CallError> {
-        let NewRoom { name, topic, version, public, power_levels, initial_state, creation_content } = room;
+        let NewRoom { version, public, power_levels, initial_state, creation_content } = room;
         let mut body = Map::new();
         body.insert("preset".to_owned(), json!(if public { "public_chat" } else { "private_chat" }));
         body.insert("visibility".to_owned(), json!("private"));
         let optional = [
-            ("name", name.map(Value::from)),
-            ("topic", topic.map(Value::from)),
             ("room_version", version.map(Value::from)),
             ("power_level_content_override", power_levels),
             ("creation_content", creation_content),
@@ -121,7 +117,7 @@ impl Homeserver {
         Ok(self.call("create_room", self.client().send(request)).await?.body.room_id)
     }
 
-    /// Has the strongest local member give `user` the same power and, where one must be invited, an invitation. For a
+    /// Makes the strongest local member give `user` the same power and, where one must be invited, an invitation. For a
     /// bot that is not in its room: afterwards [`Self::join_as_bot`].
     ///
     /// In room version 12 it fails for a creator, who is above all levels already.

@@ -20,7 +20,7 @@ use tokio::{
 
 /// How long a connection may stay silent at least; it is cut before twice as long. Synapse keeps an unused one for
 /// two minutes and does not repeat a PUT by itself when it was closed under its hands, but marks the service down
-/// for seconds: so we must be the one who waits longer. The header timeout of HTTP libraries (30 s, counted on idle
+/// for seconds: so this side must wait longer than Synapse. The header timeout of HTTP libraries (30 s, counted on idle
 /// connections too) would be the wrong tool.
 const IDLE: Duration = Duration::from_secs(600);
 

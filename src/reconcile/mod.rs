@@ -15,7 +15,7 @@ mod service;
 mod tell;
 mod wakes;
 
-pub use follow::{FollowError, Moved, follow, followed};
+pub use follow::followed;
 pub use handle::{ActionGate, Freshness, NotLeader, QueryQueue, QueueTeller, ReconcilerHandle, StatusSnapshot};
 pub use one_shot::{apply_once, plan_once};
 pub use read::rooms::observe_rooms;

@@ -37,7 +37,7 @@ pub async fn apply_once(
     reconciler.read_roster().await;
     reconciler.read_mirror(true).await?;
     if let Some((id, by)) = approve {
-        reconciler.approve(id, by).await?;
+        reconciler.approve_held(id, by).await?;
     }
     let of = reconciler.plan().await?.due().count();
     let (mut pass, mut total) = (None, PassReport::default());

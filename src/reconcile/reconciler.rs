@@ -176,15 +176,15 @@ impl Reconciler {
     }
 
     /// Approves what the guard holds now, for the pass that follows, if it is the part called `id`.
-    pub async fn approve(&mut self, id: &str, by: &str) -> Result<()> {
+    pub async fn approve_held(&mut self, id: &str, by: &str) -> Result<()> {
         let plan = self.plan().await?;
         if let Some(paused) = self.store.paused().await.context("look at the brake")? {
             self.approval.refusals.push(format!("{id} is not approved: {paused}"));
         } else if plan.held_id(&self.world).as_deref() == Some(id) {
             // What was shown by a command may not be stored yet.
             self.held.keep(&self.store, &self.world, &plan, true).await?;
-            self.held.approve(&self.store, id, by).await?;
-            self.approval.approve(&plan, by);
+            self.held.record_approval(&self.store, id, by).await?;
+            self.approval.grant(&plan, by);
         } else {
             self.approval.refuse(&self.world, &plan, id);
         }

@@ -14,12 +14,12 @@ use tracing::{debug, info};
 use super::reconciler::Reconciler;
 use super::report::PassReport;
 use super::wakes::{Wakes, Woken};
+use crate::delays::{Delays, Doubling};
 use crate::reconcile::handle::QueryQueue;
 use crate::store::{PassId, Store};
 
-/// What cannot be read is tried again after this, doubled up to the longest.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-const LONGEST_RETRY: Duration = Duration::from_secs(30);
+/// When what cannot be read is tried again.
+const RETRIES: Doubling = Doubling { first: Duration::from_secs(1), longest: Duration::from_secs(30) };
 
 /// A lost notification costs at most this.
 const FALLBACK_POLL: Duration = Duration::from_secs(5);
@@ -67,7 +67,7 @@ struct Clocks {
     resync: Instant,
     trim: Instant,
     retry: Option<Instant>,
-    retry_delay: Duration,
+    retry_delays: Delays,
 }
 
 /// A pass in progress: over one or more slices, with those who asked for it.
@@ -91,7 +91,7 @@ impl Service {
         }
         self.reconciler.groups_since = Some(self.reconciler.store.now().await.context("read the database's clock")?);
         let now = Instant::now();
-        let mut clocks = Clocks { poll: now, resync: now, trim: now, retry: None, retry_delay: FIRST_RETRY };
+        let mut clocks = Clocks { poll: now, resync: now, trim: now, retry: None, retry_delays: RETRIES.delays() };
         let mut pass = Pass::default();
         let mut woken = self.wakes.drain();
         woken.add(Woken::REQUESTS);
@@ -169,7 +169,7 @@ impl Service {
     async fn slice(&mut self, pass: &mut Pass, stop: &CancellationToken) -> Result<bool> {
         let began = *pass.began.get_or_insert_with(Instant::now);
         for (id, by) in std::mem::take(&mut pass.approvals) {
-            self.reconciler.approve(&id, &by).await?;
+            self.reconciler.approve_held(&id, &by).await?;
         }
         let brake = stop.child_token();
         let slice = {
@@ -263,10 +263,10 @@ async fn watch_brake(wakes: &Wakes, store: &Store, brake: &CancellationToken) ->
 impl Clocks {
     fn after_reading(&mut self, unread: bool) {
         if unread {
-            self.retry = Some(Instant::now() + self.retry_delay);
-            self.retry_delay = (self.retry_delay * 2).min(LONGEST_RETRY);
+            self.retry = Some(Instant::now() + self.retry_delays.next_delay());
         } else {
-            (self.retry, self.retry_delay) = (None, FIRST_RETRY);
+            self.retry = None;
+            self.retry_delays.reset();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Where the desired state comes from. A source is read whole and answers with what it knows or why it cannot; it never
+//! Where the desired state comes from. A source is read whole and returns what it knows, or why it cannot be read. It never
 //! decides what follows.
 
 mod directory;

@@ -105,7 +105,7 @@ pub struct AccountsRead {
 }
 
 impl Store {
-    /// Records accounts that were seen, and wakes the reconciling replica where anything is new. Answers how many are.
+    /// Records accounts that were seen, and wakes the reconciling replica where anything is new. Returns how many are.
     /// `seen_in` is where they were named. The members of groups are seen every minute: a row is written where it says
     /// something else, or was seen before the newest listing began, which asks at its end who was seen since.
     pub async fn record_accounts(

@@ -3,7 +3,7 @@
 use super::Store;
 
 /// One cleared leave, bound to the event of that leave.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClearedLeaveRow {
     pub room_id: String,
     pub user_id: String,

@@ -1,11 +1,26 @@
-//! What was said in the Staff room, and how far its answer is. Each function is one statement, so that a kill leaves a
-//! command in exactly one state.
+//! Messages of the Staff room, and how far each is. Each function is one statement, so that a kill leaves a command in exactly
+//! one state.
 
 use serde_json::Value;
 
 use super::Store;
 
-/// Something said that is not answered yet.
+text_enum! {
+    /// How far something said in the Staff room is.
+    pub enum CommandState {
+        /// Received.
+        Heard = "heard",
+        /// Begun: its line is in the ledger.
+        Taken = "taken",
+        /// Its outcome is in the ledger, and the answer waits to be sent.
+        Ended = "ended",
+        Answered = "answered",
+        /// It was not for us.
+        Ignored = "ignored",
+    }
+}
+
+/// A message or reaction that is not answered yet.
 #[derive(Clone, Debug)]
 pub struct CommandRow {
     pub event_id: String,
@@ -16,29 +31,29 @@ pub struct CommandRow {
     pub waited: f64,
     /// Seconds between the database's first start and its reception.
     pub after_start: f64,
-    pub state: String,
+    pub state: CommandState,
     pub command: Option<String>,
     pub answer: Option<Value>,
 }
 
-/// What the ledger says of a command as it is begun.
+/// A command as it is claimed, for its `started` line in the ledger.
 #[derive(Clone, Debug)]
 pub struct CommandEntry {
     pub event_id: String,
     pub sender: String,
     pub command: &'static str,
     pub cause: String,
-    /// Whom and which room it is about.
+    /// The user and the room that it is about.
     pub user_id: Option<String>,
     pub room_key: Option<String>,
 }
 
 impl Store {
-    /// What is not answered yet, oldest first, but for these.
+    /// What is not answered yet, oldest first, without these.
     pub async fn open_commands(&self, but: &[String]) -> sqlx::Result<Vec<CommandRow>> {
         sqlx::query_as!(
             CommandRow,
-            r#"SELECT event_id, room_id, event, state, command, answer,
+            r#"SELECT event_id, room_id, event, state AS "state: CommandState", command, answer,
                       extract(epoch FROM clock_timestamp() - received_at)::float8 AS "waited!",
                       extract(epoch FROM received_at - stamped_at)::float8 AS "after_start!"
                FROM provisioner.commands CROSS JOIN provisioner.stamp
@@ -49,7 +64,7 @@ impl Store {
         .await
     }
 
-    /// Notes that something said is not for us.
+    /// Notes that a message is not for us.
     pub async fn ignore_command(&self, event_id: &str) -> sqlx::Result<()> {
         sqlx::query!(
             "UPDATE provisioner.commands SET state = 'ignored', event = NULL WHERE event_id = $1 AND state = 'heard'",
@@ -60,7 +75,7 @@ impl Store {
         .map(drop)
     }
 
-    /// Begins a command, and writes so to the ledger. False where somebody has begun it before.
+    /// Claims a command, and writes `started` to the ledger. False where it was claimed before.
     pub async fn claim_command(&self, entry: &CommandEntry) -> sqlx::Result<bool> {
         let taken = sqlx::query!(
             "WITH taken AS (

@@ -14,9 +14,9 @@ pub struct GroupRow {
     /// Whether it was read whole since the time that was asked about.
     pub listed: bool,
     pub trouble: Option<String>,
-    /// Another one each time that members came or went, and never the same for a group that was made again.
+    /// Changes each time that members come or go, and is never the same again for a group that was made again.
     pub revision: i64,
-    /// Its members; nothing where they are those of the revision that is known.
+    /// Its members; `None` where the caller knows this revision already.
     pub user_ids: Option<Vec<String>>,
 }
 
@@ -24,7 +24,7 @@ impl Store {
     /// Records a group that was read whole.
     pub async fn record_group(&self, name: &str, user_ids: &[String]) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
-        // Whoever else records this group waits here, so the revision that is seen last is of the members seen last.
+        // The row lock makes another recording of this group wait, so the newest revision belongs to the newest members.
         sqlx::query!(
             "INSERT INTO provisioner.groups (name, listed_at) VALUES ($1, now())
              ON CONFLICT (name) DO UPDATE SET listed_at = now(), trouble = NULL",

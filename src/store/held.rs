@@ -1,4 +1,4 @@
-//! Held plans: what the guard holds, kept from when it is first seen until it is decided or gone.
+//! Held plans: what the guard holds, stored from when it is first seen until it is decided or gone.
 
 use std::fmt;
 
@@ -6,6 +6,21 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::Store;
+
+text_enum! {
+    /// What became of a held plan.
+    pub enum HeldPlanState {
+        /// Nobody has decided.
+        Open = "open",
+        /// Somebody wants it to stay held, and silent. It can still be approved.
+        Dismissed = "dismissed",
+        Approved = "approved",
+        /// Another one is held.
+        Superseded = "superseded",
+        /// Nothing is held any more.
+        Expired = "expired",
+    }
+}
 
 /// A held plan as it is kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,8 +30,7 @@ pub struct HeldPlan {
     /// `[{"class", "room", "count"}]`
     pub counts: Value,
     pub reasons: Vec<String>,
-    /// `open`, `dismissed`, `approved`, `superseded` or `expired`.
-    pub state: String,
+    pub state: HeldPlanState,
     pub decided_at: Option<DateTime<Utc>>,
     pub decided_by: Option<String>,
 }
@@ -24,14 +38,14 @@ pub struct HeldPlan {
 impl HeldPlan {
     /// Whether it waits for somebody to decide.
     pub fn is_open(&self) -> bool {
-        self.state == "open"
+        self.state == HeldPlanState::Open
     }
 }
 
 impl fmt::Display for HeldPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let time = |at: &DateTime<Utc>| at.format("%Y-%m-%d %H:%M:%S").to_string();
-        write!(f, "held plan {}: {} since {} UTC", self.id, self.state, time(&self.created_at))?;
+        write!(f, "held plan {}: {} since {} UTC", self.id, self.state.as_str(), time(&self.created_at))?;
         if let (Some(at), Some(by)) = (&self.decided_at, &self.decided_by) {
             write!(f, ", by {by} on {} UTC", time(at))?;
         }
@@ -44,8 +58,8 @@ impl Store {
     pub async fn held_plan(&self) -> sqlx::Result<Option<HeldPlan>> {
         sqlx::query_as!(
             HeldPlan,
-            "SELECT id, created_at, counts, reasons, state, decided_at, decided_by
-             FROM provisioner.held_plans WHERE state IN ('open', 'dismissed')",
+            r#"SELECT id, created_at, counts, reasons, state AS "state: HeldPlanState", decided_at, decided_by
+             FROM provisioner.held_plans WHERE state IN ('open', 'dismissed')"#,
         )
         .fetch_optional(&self.pool)
         .await
@@ -55,8 +69,8 @@ impl Store {
     pub async fn held_plan_called(&self, id: &str) -> sqlx::Result<Option<HeldPlan>> {
         sqlx::query_as!(
             HeldPlan,
-            "SELECT id, created_at, counts, reasons, state, decided_at, decided_by
-             FROM provisioner.held_plans WHERE id = $1 ORDER BY seq DESC LIMIT 1",
+            r#"SELECT id, created_at, counts, reasons, state AS "state: HeldPlanState", decided_at, decided_by
+             FROM provisioner.held_plans WHERE id = $1 ORDER BY seq DESC LIMIT 1"#,
             id,
         )
         .fetch_optional(&self.pool)
@@ -96,16 +110,16 @@ impl Store {
 
     /// Records who approved what is held, in the ledger too. False where another plan is held by now.
     pub async fn approve_held_plan(&self, id: &str, by: &str) -> sqlx::Result<bool> {
-        self.decide_held_plan(id, "approved", "approve", by).await
+        self.decide_held_plan(id, HeldPlanState::Approved, "approve", by).await
     }
 
     /// What is held stays held, and is silent until it changes; the ledger keeps who said so. False where it is not held,
     /// or was dismissed before.
     pub async fn dismiss_held_plan(&self, id: &str, by: &str) -> sqlx::Result<bool> {
-        self.decide_held_plan(id, "dismissed", "dismiss", by).await
+        self.decide_held_plan(id, HeldPlanState::Dismissed, "dismiss", by).await
     }
 
-    async fn decide_held_plan(&self, id: &str, state: &str, kind: &str, by: &str) -> sqlx::Result<bool> {
+    async fn decide_held_plan(&self, id: &str, state: HeldPlanState, kind: &str, by: &str) -> sqlx::Result<bool> {
         let decided = sqlx::query!(
             "WITH held AS (
                  SELECT seq, state FROM provisioner.held_plans WHERE id = $1 AND state IN ('open', 'dismissed') FOR UPDATE
@@ -120,7 +134,7 @@ impl Store {
              )
              SELECT pg_notify('provisioner_requests', '') FROM decided",
             id,
-            state,
+            state.as_str(),
             kind,
             by,
         )

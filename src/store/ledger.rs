@@ -64,7 +64,7 @@ pub struct LedgerLine<'a> {
     pub detail: Option<String>,
 }
 
-/// What one kind of action took away in one room, or on the server.
+/// How many places, levels, flags or accounts one kind of action took away in one room, or on the server.
 #[derive(Clone, Debug)]
 pub struct TakenAway {
     pub kind: String,
@@ -72,7 +72,7 @@ pub struct TakenAway {
     pub taken: i64,
 }
 
-/// Something that was done lately, or that was no longer done (`withheld`) because somebody kept undoing it.
+/// A recent change: one that was made, or one that was no longer made (`withheld`) because somebody kept undoing it.
 #[derive(Clone, Debug)]
 pub struct RecentAction {
     pub kind: String,
@@ -130,8 +130,8 @@ impl Store {
     /// for in the Staff room is not among them: its own table knows how far it came, and it gets its outcome from there.
     ///
     /// Only the end of the ledger is read, however long it and its passes are. A slice starts attempts for three seconds
-    /// and then ends those it began, and whoever leads next comes here before anything else: what was begun and not ended
-    /// is among the last few thousand lines.
+    /// and then ends those it began, and the next leader calls this before anything else: attempts without an outcome are
+    /// among the last few thousand lines.
     pub async fn close_interrupted(&self) -> sqlx::Result<u64> {
         sqlx::query!(
             "WITH latest AS MATERIALIZED (
@@ -177,8 +177,8 @@ impl Store {
             .await
     }
 
-    /// Who was joined by this service within the last days, and by which line last. They may be very many, so each is told
-    /// as it is read.
+    /// Users that this service joined within the last days, each with the newest line. They may be very many, so `each` is
+    /// called as they are read.
     pub async fn joined_lately(&self, days: i32, mut each: impl FnMut(String, i64)) -> sqlx::Result<()> {
         let mut rows = sqlx::query!(
             r#"SELECT user_id AS "user_id!", max(id) AS "line!" FROM provisioner.ledger

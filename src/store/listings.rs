@@ -106,7 +106,7 @@ impl Store {
         .map(drop)
     }
 
-    /// Notes what a listing stumbles over, and wakes the reconciling replica: until it is whole, nobody is missing.
+    /// Notes the trouble of a listing and wakes the reconciling replica: nobody counts as missing until a listing is whole.
     pub async fn trouble_listing(&self, id: i64, trouble: &str) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         sqlx::query!("UPDATE provisioner.listings SET trouble = $2, updated_at = now() WHERE id = $1", id, trouble)
@@ -125,7 +125,7 @@ impl Store {
     }
 
     /// Ends a whole listing. Accounts known before it that it did not name were missed once more, and are deleted when two
-    /// whole listings in a row missed them. Answers how many were missed, and how many of those count as deleted now.
+    /// whole listings in a row missed them. Returns how many were missed, and how many of those count as deleted now.
     pub async fn complete_listing(&self, id: i64) -> sqlx::Result<(u64, u64)> {
         let mut transaction = self.pool.begin().await?;
         sqlx::query!(

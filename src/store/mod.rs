@@ -1,6 +1,9 @@
 //! Everything in Postgres that is ours: connections, migrations, and one function a statement in the files below.
 //! No decision is taken here.
 
+#[macro_use]
+mod text_enum;
+
 mod accounts;
 mod cleared_leaves;
 mod commands;
@@ -29,10 +32,10 @@ use sqlx::{Connection, PgPool};
 
 pub use accounts::{AccountOrigin, AccountRow, AccountSource, AccountsRead, SeenAccount, SeenIn};
 pub use cleared_leaves::ClearedLeaveRow;
-pub use commands::{CommandEntry, CommandRow};
+pub use commands::{CommandEntry, CommandRow, CommandState};
 pub use follows::{Follow, NewFollow};
 pub use groups::GroupRow;
-pub use held::HeldPlan;
+pub use held::{HeldPlan, HeldPlanState};
 pub use history::{HistoryFilter, HistoryLine, JoinedAt};
 pub use inbox::InboxRow;
 pub use leadership::Leadership;
@@ -40,7 +43,7 @@ pub use ledger::{LedgerEntry, LedgerLine, LedgerOutcome, PassId, RecentAction, T
 pub use listings::{Listing, ListingLock};
 pub use pause::Paused;
 pub use requests::{Asked, PassRequest};
-pub use staff_posts::{AlertRow, HeldPost};
+pub use staff_posts::{AlertRow, HeldPost, HeldPostState};
 pub use stamp::{Stamp, StampError};
 pub use withheld::Digest;
 

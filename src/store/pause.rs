@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::Store;
 
-/// Since when, and by whom, everything is stopped.
+/// The brake as it was put on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paused {
     pub paused_at: DateTime<Utc>,

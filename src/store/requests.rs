@@ -1,4 +1,4 @@
-//! How `apply` asks a running service for a pass.
+//! Requests for a pass: how `apply` asks the running service.
 
 use serde_json::Value;
 
@@ -12,11 +12,11 @@ pub struct PassRequest {
     pub report: Option<Value>,
 }
 
-/// A request as the reconciling replica takes it.
+/// A request as the reconciling replica claims it.
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub id: i64,
-    /// The id of a held part that the asker approves.
+    /// The id of the held part to be approved.
     pub approve: Option<String>,
     pub requested_by: String,
 }
@@ -36,7 +36,7 @@ impl Store {
         .await
     }
 
-    /// Takes every open request, to be answered by one pass. Those that a killed service took are taken again.
+    /// Claims every open request; one pass answers them all. A request that a killed service had claimed is claimed again.
     pub async fn claim_pass_requests(&self) -> sqlx::Result<Vec<Asked>> {
         sqlx::query_as!(
             Asked,
@@ -47,7 +47,7 @@ impl Store {
         .await
     }
 
-    /// Tells the askers how far the pass is.
+    /// Stores how far the pass is, for the processes that wait.
     pub async fn set_pass_progress(&self, ids: &[i64], progress: &Value) -> sqlx::Result<()> {
         sqlx::query!("UPDATE provisioner.pass_requests SET progress = $2 WHERE id = ANY($1)", ids, progress)
             .execute(&self.pool)
@@ -55,7 +55,7 @@ impl Store {
             .map(drop)
     }
 
-    /// Answers requests.
+    /// Stores the report, which ends the requests.
     pub async fn finish_pass_requests(&self, ids: &[i64], report: &Value) -> sqlx::Result<()> {
         sqlx::query!(
             "UPDATE provisioner.pass_requests SET report = $2, finished_at = now() WHERE id = ANY($1)",
@@ -67,7 +67,7 @@ impl Store {
         .map(drop)
     }
 
-    /// Takes back a request whose asker waits no longer.
+    /// Takes back a request that nobody waits for any more.
     pub async fn withdraw_pass_request(&self, id: i64) -> sqlx::Result<()> {
         sqlx::query!(
             "UPDATE provisioner.pass_requests SET finished_at = now() WHERE id = $1 AND finished_at IS NULL",
@@ -78,7 +78,7 @@ impl Store {
         .map(drop)
     }
 
-    /// How a request stands.
+    /// The state of a request.
     pub async fn pass_request(&self, id: i64) -> sqlx::Result<Option<PassRequest>> {
         sqlx::query_as!(PassRequest, "SELECT id, progress, report FROM provisioner.pass_requests WHERE id = $1", id)
             .fetch_optional(&self.pool)

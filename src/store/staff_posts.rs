@@ -4,6 +4,26 @@ use serde_json::Value;
 
 use super::Store;
 
+text_enum! {
+    /// What became of a posted held plan.
+    pub enum HeldPostState {
+        Open = "open",
+        Dismissed = "dismissed",
+        /// Somebody approved it, and it is carried out.
+        Deciding = "deciding",
+        Decided = "decided",
+        /// A newer post stands for what is held.
+        Superseded = "superseded",
+        /// Nothing is held any more.
+        Gone = "gone",
+    }
+}
+
+impl HeldPostState {
+    /// States in which a post can be decided.
+    pub const UNDECIDED: [Self; 2] = [Self::Open, Self::Dismissed];
+}
+
 /// A posted held plan.
 #[derive(Clone, Debug)]
 pub struct HeldPost {
@@ -15,7 +35,14 @@ pub struct HeldPost {
     /// Whether the reactions to tap on are there, too.
     pub reactions_sent: bool,
     pub shown: Value,
-    pub state: String,
+    pub state: HeldPostState,
+}
+
+impl HeldPost {
+    /// Whether it can be decided.
+    pub fn is_undecided(&self) -> bool {
+        HeldPostState::UNDECIDED.contains(&self.state)
+    }
 }
 
 /// A posted alert.
@@ -28,6 +55,8 @@ pub struct AlertRow {
     pub event_id: Option<String>,
     /// When it was raised, in milliseconds: with the key it names the message.
     pub raised_ms: i64,
+    /// How often its words changed: it names the edit.
+    pub edits: i64,
 }
 
 impl Store {
@@ -35,8 +64,8 @@ impl Store {
     pub async fn newest_held_post(&self) -> sqlx::Result<Option<HeldPost>> {
         sqlx::query_as!(
             HeldPost,
-            "SELECT id, held_id, room_id, event_id, reactions_sent, shown, state
-             FROM provisioner.held_posts ORDER BY id DESC LIMIT 1"
+            r#"SELECT id, held_id, room_id, event_id, reactions_sent, shown, state AS "state: HeldPostState"
+             FROM provisioner.held_posts ORDER BY id DESC LIMIT 1"#
         )
         .fetch_optional(&self.pool)
         .await
@@ -46,8 +75,8 @@ impl Store {
     pub async fn held_post(&self, event_id: &str) -> sqlx::Result<Option<HeldPost>> {
         sqlx::query_as!(
             HeldPost,
-            "SELECT id, held_id, room_id, event_id, reactions_sent, shown, state
-             FROM provisioner.held_posts WHERE event_id = $1",
+            r#"SELECT id, held_id, room_id, event_id, reactions_sent, shown, state AS "state: HeldPostState"
+             FROM provisioner.held_posts WHERE event_id = $1"#,
             event_id,
         )
         .fetch_optional(&self.pool)
@@ -58,8 +87,8 @@ impl Store {
     pub async fn add_held_post(&self, held_id: &str, room_id: &str, shown: &Value) -> sqlx::Result<HeldPost> {
         sqlx::query_as!(
             HeldPost,
-            "INSERT INTO provisioner.held_posts (held_id, room_id, shown) VALUES ($1, $2, $3)
-             RETURNING id, held_id, room_id, event_id, reactions_sent, shown, state",
+            r#"INSERT INTO provisioner.held_posts (held_id, room_id, shown) VALUES ($1, $2, $3)
+             RETURNING id, held_id, room_id, event_id, reactions_sent, shown, state AS "state: HeldPostState""#,
             held_id,
             room_id,
             shown,
@@ -84,14 +113,14 @@ impl Store {
             .map(drop)
     }
 
-    /// Moves a post from one of these states to another. False where it was in none of them: somebody else was faster.
-    pub async fn change_held_post(&self, id: i64, from: &[&str], to: &str) -> sqlx::Result<bool> {
-        let from: Vec<String> = from.iter().map(|state| (*state).to_owned()).collect();
+    /// Moves a post from one of these states to another. False where it was in none of them: it was decided meanwhile.
+    pub async fn change_held_post(&self, id: i64, from: &[HeldPostState], to: HeldPostState) -> sqlx::Result<bool> {
+        let from: Vec<String> = from.iter().map(|state| state.as_str().to_owned()).collect();
         let changed = sqlx::query!(
             "UPDATE provisioner.held_posts SET state = $3, changed_at = now() WHERE id = $1 AND state = ANY($2)",
             id,
             &from,
-            to,
+            to.as_str(),
         )
         .execute(&self.pool)
         .await?;
@@ -102,28 +131,29 @@ impl Store {
     pub async fn alerts(&self) -> sqlx::Result<Vec<AlertRow>> {
         sqlx::query_as!(
             AlertRow,
-            r#"SELECT key, text, room_id, event_id, (extract(epoch FROM raised_at) * 1000)::int8 AS "raised_ms!"
+            r#"SELECT key, text, room_id, event_id, (extract(epoch FROM raised_at) * 1000)::int8 AS "raised_ms!", edits
                FROM provisioner.alerts ORDER BY raised_at"#
         )
         .fetch_all(&self.pool)
         .await
     }
 
-    /// Notes an alert that is about to be sent, or its new text.
-    pub async fn set_alert(&self, key: &str, text: &str, room_id: &str) -> sqlx::Result<()> {
-        sqlx::query!(
-            "INSERT INTO provisioner.alerts (key, text, room_id) VALUES ($1, $2, $3)
-             ON CONFLICT (key) DO UPDATE SET text = excluded.text",
+    /// Notes an alert that is about to be sent, or its new text, and returns it.
+    pub async fn set_alert(&self, key: &str, text: &str, room_id: &str) -> sqlx::Result<AlertRow> {
+        sqlx::query_as!(
+            AlertRow,
+            r#"INSERT INTO provisioner.alerts (key, text, room_id) VALUES ($1, $2, $3)
+               ON CONFLICT (key) DO UPDATE SET text = excluded.text, edits = alerts.edits + 1
+               RETURNING key, text, room_id, event_id, (extract(epoch FROM raised_at) * 1000)::int8 AS "raised_ms!", edits"#,
             key,
             text,
             room_id,
         )
-        .execute(&self.pool)
+        .fetch_one(&self.pool)
         .await
-        .map(drop)
     }
 
-    /// An alert that lasts is to be sent again, to another room.
+    /// Notes that an alert is to be sent again, to another room.
     pub async fn move_alert(&self, key: &str, room_id: &str) -> sqlx::Result<()> {
         sqlx::query!("UPDATE provisioner.alerts SET room_id = $2, event_id = NULL WHERE key = $1", key, room_id)
             .execute(&self.pool)

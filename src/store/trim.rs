@@ -1,4 +1,4 @@
-//! Removing what is done and what nobody asks for any more. The ledger is never trimmed; accounts, pardons and withheld
+//! Removing what is done and what nobody asks for any more. The ledger is never trimmed; accounts, cleared leaves and withheld
 //! changes say what is so now, and have no age.
 
 use std::time::Duration;
@@ -16,7 +16,7 @@ const BATCH: u16 = 5000;
 const KEPT_FOR_PEOPLE: Duration = Duration::from_secs(90 * 24 * 3600);
 
 impl Store {
-    /// Removes a batch of what is done and older than `kept`, the oldest first. Answers whether there may be more.
+    /// Removes a batch of what is done and older than `kept`, the oldest first. Returns whether there may be more.
     pub async fn trim(&self, kept: Duration) -> sqlx::Result<bool> {
         let removed = [
             self.trim_inbox(kept).await?,

@@ -6,8 +6,11 @@ use anyhow::{Result, bail};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+/// After an answer that took its time.
+const LONGEST_REST: Duration = Duration::from_secs(1);
 
-/// Asks `condition` again and again, at growing pauses, until it is true.
+/// Asks `condition` again and again until it is true. Pauses grow, and are no shorter than the asking took: a machine or a
+/// Synapse that is busy is not kept busy by the questions.
 ///
 /// # Errors
 /// When `bound` has passed; the message names `what` was awaited.
@@ -38,13 +41,15 @@ async fn wait(
     let start = Instant::now();
     let mut pause = first_pause;
     loop {
+        let asked = Instant::now();
         if condition().await {
             return Ok(());
         }
+        let took = asked.elapsed();
         if start.elapsed() >= bound {
             bail!("waited {bound:?} in vain until {what}");
         }
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(pause.max(took.min(LONGEST_REST))).await;
         pause = (pause * 3 / 2).min(longest_pause);
     }
 }

@@ -47,6 +47,45 @@ fn schema_accepts_the_example() {
 }
 
 #[test]
+fn every_key_of_the_schema_stands_in_the_example_or_is_named_in_the_readme() {
+    let read = |file| std::fs::read_to_string(repository(file)).unwrap();
+    let (example, readme) = (read("provisioner.example.toml"), read("README.md"));
+    let mut forgotten = Vec::new();
+    for (section, key) in keys(&schema()) {
+        // The part of the file under the section's header, up to the next header.
+        let header = regex::Regex::new(&format!(r"(?m)^\[\[?{section}\]\]?")).unwrap();
+        let part = match header.find(&example) {
+            Some(found) => example[found.end()..].split("\n[").next().unwrap(),
+            None => example.split("\n[").next().unwrap(),
+        };
+        let word = regex::Regex::new(&format!(r"\b{key}\b")).unwrap();
+        if !word.is_match(part) && !readme.contains(&format!("`{section}.{key}`")) {
+            forgotten.push(format!("{section}.{key}"));
+        }
+    }
+    assert_eq!(forgotten, Vec::<String>::new(), "give each a line in provisioner.example.toml");
+}
+
+/// Every key with the section of the file that it belongs to. A secret's `KEY_file` is the same for all of them.
+fn keys(schema: &serde_json::Value) -> Vec<(String, String)> {
+    fn below(schema: &serde_json::Value, section: Option<&str>, keys: &mut Vec<(String, String)>) {
+        if let Some(items) = schema.get("items") {
+            return below(items, section, keys);
+        }
+        let properties = schema.get("properties").and_then(serde_json::Value::as_object);
+        // A selector's forms are told of in one line for all.
+        for (name, schema) in properties.into_iter().flatten().filter(|(name, _)| !name.ends_with("_file")) {
+            keys.push((section.unwrap_or(name).to_owned(), name.clone()));
+            below(schema, section.or(Some(name)), keys);
+        }
+    }
+    let mut keys = Vec::new();
+    below(schema, None, &mut keys);
+    keys.retain(|(section, key)| section != key || schema["properties"][section].get("type") == Some(&"string".into()));
+    keys
+}
+
+#[test]
 fn policy_is_what_the_file_says() {
     let text = std::fs::read_to_string(repository("provisioner.example.toml")).unwrap();
     let policy = Folder::with(&text).load(&[]).unwrap().policy("@bot:thephenom.app");

@@ -202,3 +202,16 @@ async fn ping_tells_how_long_it_took_or_that_synapse_does_not_reach_us() {
     let error = bot_at(&server).await.ping_appservice("phenom", "txn").await.unwrap_err();
     assert!(matches!(error, CallError::ListenerUnreachable { .. }) && !error.is_transport(), "{error}");
 }
+
+#[tokio::test]
+async fn ping_that_finds_synapse_delivering_already_has_reached_us() {
+    let target = "/_matrix/client/v1/appservice/phenom/ping";
+    for message in [
+        "AlreadyCalled: Tried to cancel an already-called event.",
+        "AlreadyCancelled: Tried to cancel an already-cancelled event.",
+    ] {
+        let server = MockServer::start().await;
+        expect_once(&server, "POST", target, refused(502, "M_CONNECTION_FAILED", message)).await;
+        bot_at(&server).await.ping_appservice("phenom", "txn").await.unwrap();
+    }
+}

@@ -100,9 +100,11 @@ async fn new_room_says_only_what_is_given() {
     let server = MockServer::start().await;
     expect_once(&server, "POST", "/_matrix/client/v3/createRoom", ok(json!({ "room_id": "!new" }))).await;
     let room = NewRoom {
-        name: Some("Staff".to_owned()),
         version: Some("12".to_owned()),
-        initial_state: vec![("m.room.guest_access".to_owned(), json!({ "guest_access": "forbidden" }))],
+        initial_state: vec![
+            ("m.room.name".to_owned(), json!({ "name": "Staff" })),
+            ("m.room.guest_access".to_owned(), json!({ "guest_access": "forbidden" })),
+        ],
         ..NewRoom::default()
     };
     assert_eq!(bot_at(&server).await.create_room(room).await.unwrap(), "!new");
@@ -111,9 +113,11 @@ async fn new_room_says_only_what_is_given() {
         json!({
             "preset": "private_chat",
             "visibility": "private",
-            "name": "Staff",
             "room_version": "12",
-            "initial_state": [{ "type": "m.room.guest_access", "content": { "guest_access": "forbidden" } }],
+            "initial_state": [
+                { "type": "m.room.name", "content": { "name": "Staff" } },
+                { "type": "m.room.guest_access", "content": { "guest_access": "forbidden" } },
+            ],
         })
     );
 }

@@ -197,7 +197,7 @@ async fn an_emptied_or_vanished_roster_removes_nobody_and_stops_nobody_else(vers
     stage.until_logged("answered no row at all").await;
     all_there().await;
 
-    // One row alone is no better; whom it names is joined all the same.
+    // One row alone is no better; the user that it names is joined all the same.
     let newcomer = subject();
     stage.hasura.add(&newcomer, "staff", "lead").await.unwrap();
     let (status, report) = stage.apply().await;

@@ -252,7 +252,7 @@ async fn the_bots_standing_is_mended_as_the_doctor_says(version: SynapseVersion)
         bootstrap(&stage).await;
         sound(&stage).await;
 
-        // Somebody as strong as the bot, whom it could never remove.
+        // A user with the bot's own level: the bot could never remove them.
         let rival = Person::login(&stage.bed.synapse, &subject()).await.unwrap();
         let power = [(rival.mxid.clone(), 100)].into();
         let with_rival = NewRoom { power, invite: vec![rival.mxid.clone()], ..room() };

@@ -92,7 +92,7 @@ async fn a_deleted_row_removes_and_a_moved_one_moves(version: SynapseVersion) {
     stage.until(&stage.staff, &moves, "leave", SOON).await;
     stage.until(&stage.analysts, &moves, "join", SOON).await;
     assert_eq!(stage.membership(&stage.staff, &stays).await, "join");
-    // The Red Room keeps whoever is in it.
+    // The Red Room keeps its members.
     assert_eq!(stage.membership(&stage.red, &goes).await, "join");
     stage.nothing_left().await;
 }
@@ -221,6 +221,9 @@ async fn who_left_by_choice_is_joined_again_when_somebody_asks(version: SynapseV
     assert_eq!(rejoin(&sub, "stuff").await.status, Some(1), "there is no such room");
     let person = Person::login(&stage.bed.synapse, &sub).await.unwrap();
     person.leave(&stage.staff).await.unwrap();
+    let elsewhere = rejoin(&sub, "analysts").await;
+    assert_eq!(elsewhere.status, Some(1), "{elsewhere:?}");
+    assert!(elsewhere.stderr.contains("does not belong in analysts"), "{elsewhere:?}");
     let done = rejoin(&sub, "staff").await;
     assert_eq!(done.status, Some(0), "{done:?}");
     stage.until(&stage.staff, &sub, "join", SOON).await;

@@ -243,7 +243,7 @@ async fn of_two_replicas_one_works_and_the_other_takes_over(version: SynapseVers
     for sub in &people {
         stage.hasura.add(sub, "staff", "member").await.unwrap();
     }
-    // Pushes go to the first one, whoever leads; here it leads.
+    // Synapse pushes to the first replica, no matter which one leads; here the first leads.
     stage.start().await;
     second.start_again().unwrap();
     second.wait_ready().await.unwrap();

@@ -64,7 +64,7 @@ async fn newest_listing(stage: &Stage) -> (i32, bool) {
     sqlx::query_as(newest).fetch_optional(&mut connection).await.unwrap().unwrap_or_default()
 }
 
-/// What would be taken from whom.
+/// The removals that are planned.
 async fn removals(stage: &Stage) -> Vec<String> {
     let (_, plan) = stage.plan().await;
     let actions = plan["actions"].as_array().unwrap().iter().filter(|one| one["kind"] == "remove");
@@ -91,7 +91,7 @@ async fn a_listing_that_is_killed_goes_on_and_who_is_deleted_between_pages_stays
     stage.service.sigkill().await.unwrap();
     let (pages, ended) = newest_listing(&stage).await;
     assert!(!ended && pages < 10, "{pages}");
-    // Somebody on a later page, and not the one to whom moto's place in the listing points, is in a room and then deleted.
+    // A user on a later page, and not the one that moto's page token names, is in a room and then deleted.
     let late: String = sqlx::query_scalar(
         "SELECT subject FROM provisioner.accounts, (SELECT id, next_token FROM provisioner.listings ORDER BY id DESC LIMIT 1) its
          WHERE listing <> its.id AND position(subject IN its.next_token) = 0 ORDER BY subject LIMIT 1",
@@ -130,7 +130,7 @@ async fn a_page_that_fails_makes_no_listing_whole_and_takes_nothing(version: Syn
     let (_, plan) = stage.plan().await;
     assert_eq!(plan["actions"], json!([]), "{plan:#}");
     assert!(plan["notices"].to_string().contains("the pool cannot be listed"), "{plan:#}");
-    // Somebody whom the roster no longer names is not removed either: the pool is what says who belongs at all.
+    // A user that the roster no longer names is not removed either: the pool says who belongs at all.
     stage.hasura.remove(&people[1], "staff").await.unwrap();
     stage.hook().await;
     wait_until("the removal is blocked", SOON, async || {

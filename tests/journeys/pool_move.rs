@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use testbed::{NewUser, SynapseVersion, wait_until};
+use testbed::{NewUser, Person, SynapseVersion, wait_until};
 
 use crate::pool_support::{pool, settings, staff, until_listed};
+use crate::staff_support::with_commands;
 use crate::support::{SOON, Settings, Stage, newest_room_version, subjects};
 
 crate::on_both_versions!(a_pool_move_brings_everyone_over_and_waits_to_remove,);
@@ -26,6 +27,7 @@ async fn a_pool_move_brings_everyone_over_and_waits_to_remove(version: SynapseVe
         let config = config.replace("[modes]", modes).replace(r#"members = [{ team = "staff" }]"#, &power);
         config.replace("[cognito]", &format!("[server_admins]\ngrant = {leads}\n[cognito]"))
     });
+    stage.edit(with_commands);
     let old = staff(&stage, &pool, 31).await;
     for lead in &old[..3] {
         stage.hasura.set_role(lead, "staff", "lead").await.unwrap();
@@ -64,6 +66,23 @@ async fn a_pool_move_brings_everyone_over_and_waits_to_remove(version: SynapseVe
     assert_eq!(held("revoke_server_admin"), 3, "{plan:#}");
     let notices = plan["notices"].to_string();
     assert!(notices.contains("looks like a pool move: 31 of the roster's 31 people"), "{notices}");
+    let lead = Person::login(&stage.bed.synapse, &new[0]).await.unwrap();
+    for command in ["plan", "status"] {
+        let said = lead.send_text(&stage.staff, &format!("!provisioner {command}")).await.unwrap().to_string();
+        wait_until(&format!("{command} says so in the Staff room"), SOON, async || {
+            let events = stage.admin.messages(&stage.staff, 100).await.unwrap();
+            events.iter().any(|event| {
+                let content = &event["content"];
+                content["m.relates_to"]["m.in_reply_to"]["event_id"] == said
+                    && content["body"]
+                        .as_str()
+                        .unwrap()
+                        .contains("looks like a pool move: 31 of the roster's 31 people")
+            })
+        })
+        .await
+        .unwrap();
+    }
     let id = plan["held_id"].as_str().unwrap().to_owned();
     let output = stage.service.run_cli(&["apply", "--approve", &id, "--json"]).await.unwrap();
     assert_eq!(output.status, Some(0), "{output:?}");

@@ -23,7 +23,7 @@ async fn a_disabled_user_leaves_every_room_and_comes_back_when_enabled(version: 
     }
     pool.disable(&people[0]).await.unwrap();
     stage.until(&stage.staff, &people[0], "leave", SOON).await;
-    // Also from the room that otherwise keeps whoever is in it.
+    // Also from the room that otherwise keeps its members.
     stage.until(&stage.red, &people[0], "leave", SOON).await;
     assert_eq!(stage.membership(&stage.red, &people[1]).await, "join");
     stage.nothing_left().await;

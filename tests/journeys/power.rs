@@ -282,7 +282,7 @@ async fn a_mass_lowering_is_held_and_raises_go_on(version: SynapseVersion) {
         for lead in &leads {
             assert_eq!(stage.level(&stage.mxid(lead)).await, 50);
         }
-        // Whoever is raised while others are lowered: the room gets one event.
+        // A user is raised while others are lowered: the room gets one event.
         let late = subject();
         stage.hasura.add(&late, "staff", "lead").await.unwrap();
         let writes = stage.level_writes();

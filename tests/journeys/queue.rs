@@ -44,7 +44,7 @@ async fn world(version: SynapseVersion) -> World {
 }
 
 impl World {
-    /// People whom the pool knows as confirmed, and the events that say so.
+    /// People that the pool knows as confirmed, and the events that say so.
     async fn confirmed(&self, count: usize) -> (Vec<String>, Vec<String>) {
         let people = subjects(count);
         let users: Vec<NewUser> = people.iter().map(|sub| NewUser::with_sub(sub)).collect();

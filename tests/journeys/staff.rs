@@ -10,7 +10,7 @@ crate::on_both_versions!(
     every_reading_command_is_answered_in_a_thread,
     every_writing_command_does_what_it_says,
     what_cannot_be_read_is_answered_with_the_mend,
-    whom_a_command_is_about_is_said_in_any_way_that_clients_have,
+    the_user_of_a_command_is_named_in_any_way_that_clients_have,
 );
 
 async fn every_reading_command_is_answered_in_a_thread(version: SynapseVersion) {
@@ -131,7 +131,7 @@ async fn what_cannot_be_read_is_answered_with_the_mend(version: SynapseVersion) 
     assert_eq!(kept, 0, "nor is the message that named it");
 }
 
-async fn whom_a_command_is_about_is_said_in_any_way_that_clients_have(version: SynapseVersion) {
+async fn the_user_of_a_command_is_named_in_any_way_that_clients_have(version: SynapseVersion) {
     let staff = closed(version, Settings::default()).await;
     let (sub, mxid) = (&staff.member_sub, &staff.member.mxid);
     staff.start().await;

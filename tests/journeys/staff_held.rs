@@ -9,7 +9,7 @@ use crate::support::{SOON, Settings, subjects};
 crate::on_both_versions!(
     a_tap_carries_out_exactly_what_was_shown,
     a_dismissed_plan_is_quiet_until_it_changes,
-    whoever_may_not_decides_nothing,
+    a_sender_who_may_not_command_decides_nothing,
     a_plan_that_changed_is_not_decided_by_its_old_message,
     a_held_plan_is_carried_out_by_its_id,
     a_plan_that_was_approved_on_the_command_line_says_so,
@@ -17,7 +17,7 @@ crate::on_both_versions!(
     a_decision_that_a_kill_cuts_short_says_so_and_takes_nothing_that_was_not_shown,
 );
 
-/// Six analysts, all in the room, of whom three are to go: more than the guard lets go by itself.
+/// Six analysts are in the room and three of them are to go: more removals than the guard lets through by itself.
 async fn held(version: SynapseVersion) -> (StaffStage, Vec<String>) {
     held_behind(version, None).await
 }
@@ -127,7 +127,7 @@ async fn a_dismissed_plan_is_quiet_until_it_changes(version: SynapseVersion) {
     staff.stage.nothing_left().await;
 }
 
-async fn whoever_may_not_decides_nothing(version: SynapseVersion) {
+async fn a_sender_who_may_not_command_decides_nothing(version: SynapseVersion) {
     let (staff, people) = held(version).await;
     let post = staff.posted("The guard holds 3").await;
     let before = staff.now_says(&post).await;

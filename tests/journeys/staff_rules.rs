@@ -3,18 +3,19 @@
 use serde_json::{Value, json};
 use testbed::{Effect, Matching, Person, SynapseVersion, wait_until};
 
-use crate::staff_support::{StaffStage, open};
+use crate::staff_support::{A_WHILE, StaffStage, closed, open};
 use crate::support::{SOON, Settings, subject};
 
 crate::on_both_versions!(
     what_only_looks_like_a_command_is_none,
-    whoever_may_not_is_refused_once_and_nothing_is_done,
+    a_sender_who_may_not_command_is_refused_once_and_nothing_is_done,
     who_may_is_decided_by_what_the_roster_says_now,
     what_was_said_long_ago_is_not_run,
     an_event_is_answered_once_however_often_it_comes,
     a_replica_that_stands_by_takes_what_is_said_and_the_leader_answers,
-    whoever_says_too_much_is_told_once,
+    a_sender_who_says_too_much_is_told_once,
     a_restart_between_a_command_and_its_answer_runs_nothing_twice,
+    observing_in_the_staff_room_writes_nothing_at_all,
 );
 
 async fn what_only_looks_like_a_command_is_none(version: SynapseVersion) {
@@ -68,7 +69,7 @@ async fn what_only_looks_like_a_command_is_none(version: SynapseVersion) {
     assert_eq!(staff.ledger().await.len(), 2, "and nothing was paused");
 }
 
-async fn whoever_may_not_is_refused_once_and_nothing_is_done(version: SynapseVersion) {
+async fn a_sender_who_may_not_command_is_refused_once_and_nothing_is_done(version: SynapseVersion) {
     let staff = open(version, Settings::default()).await;
     let first = staff.say(&staff.member, "!provisioner pause").await;
     insta::assert_snapshot!("refused", staff.forms(&staff.answer(&first).await));
@@ -82,7 +83,7 @@ async fn whoever_may_not_is_refused_once_and_nothing_is_done(version: SynapseVer
         assert_eq!(line["detail"], "refused: commands.allow does not match the sender", "{line:#}");
     }
     assert_eq!(staff.stage.metric("provisioner_paused").await, 0.0);
-    // Whoever may, and is of another server or not in the room, may not either.
+    // A user who may command is refused when they are of another server, or not in the room.
     let outside = subject();
     staff.stage.hasura.add(&outside, "staff", "lead").await.unwrap();
     for (sender, why) in [
@@ -167,14 +168,14 @@ async fn a_replica_that_stands_by_takes_what_is_said_and_the_leader_answers(vers
     staff.stage.service.sigkill().await.unwrap();
     let said_meanwhile = staff.say(&staff.lead, "hello").await;
     staff.push_to(&listen, &said_meanwhile, &staff.lead.mxid, "!provisioner plan", 0).await;
-    assert_eq!(staff.answer(&said_meanwhile).await["body"], "Nothing to do.", "whoever takes over answers");
+    assert_eq!(staff.answer(&said_meanwhile).await["body"], "Nothing to do.", "the replica that takes over answers");
     staff.push_to(&listen, &said, &staff.lead.mxid, "!provisioner plan", 0).await;
     staff.push_to(&listen, &said_meanwhile, &staff.lead.mxid, "!provisioner plan", 0).await;
     assert_eq!((staff.answers(&said).await.len(), staff.answers(&said_meanwhile).await.len()), (1, 1));
     assert_eq!(staff.ledger().await.len(), 2);
 }
 
-async fn whoever_says_too_much_is_told_once(version: SynapseVersion) {
+async fn a_sender_who_says_too_much_is_told_once(version: SynapseVersion) {
     let staff = open(version, Settings::default()).await;
     // Synapse still catches up with what there was before the service. What is said in the moment in which it has done
     // so, it may keep back until the service was away again (`_Recoverer.retry` in its scheduler.py): so first something
@@ -268,4 +269,15 @@ async fn insert_begun(staff: &StaffStage, event_id: &str, command: &str) {
     .execute(&mut database)
     .await
     .unwrap();
+}
+
+async fn observing_in_the_staff_room_writes_nothing_at_all(version: SynapseVersion) {
+    let staff = closed(version, Settings { mode: "observe", ..Settings::default() }).await;
+    let outsider = subject();
+    staff.stage.member(&staff.stage.staff, &outsider).await;
+    staff.stage.start().await;
+    staff.stage.quiet().await;
+    tokio::time::sleep(A_WHILE).await;
+    assert_eq!(staff.stage.plan().await.0, 2, "there would be something to do");
+    assert_eq!(staff.stage.writes(), 0, "{:#?}", staff.stage.proxy.requests());
 }

@@ -54,7 +54,7 @@ async fn on(mut stage: Stage) -> StaffStage {
     StaffStage { stage, lead, lead_sub, member, member_sub }
 }
 
-fn with_commands(config: String) -> String {
+pub(crate) fn with_commands(config: String) -> String {
     let commands = "[commands]\nroom = \"staff\"\nallow = [{ team = \"staff\", role = \"lead\" }]\n[modes]";
     config.replace("[modes]", commands)
 }

@@ -81,7 +81,7 @@ async fn a_service_is_ready_before_its_work_is_done(version: SynapseVersion) {
     for sub in &people {
         stage.hasura.add(sub, "staff", "member").await.unwrap();
     }
-    // Whoever restarts it must not wait for hours of joins, nor take it for broken.
+    // An operator who restarts it must not wait for hours of joins, nor take it for broken.
     let held = stage.proxy.fault(Matching::any().method("POST").path(JOIN), Effect::Hold);
     stage.service.start_again().unwrap();
     wait_until("a join is asked for", SOON, async || held.hits() > 0).await.unwrap();

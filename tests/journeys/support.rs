@@ -118,7 +118,7 @@ impl Stage {
             admin_listen,
             settings,
         };
-        // Whoever made the rooms stays where they are.
+        // The admin who made the rooms stays in them.
         stage.settings.exempt.push(stage.admin.mxid.clone());
         stage.service.set_config(&stage.config()).unwrap();
         stage
@@ -360,8 +360,8 @@ members = [{{ team = "analysts" }}]
         .unwrap()
     }
 
-    /// A person with an account who is in `room` by their own act. A service that removes whoever is not listed may take the
-    /// invitation back before they use it: then they are asked again.
+    /// A person with an account who has joined `room` by invitation. A service that removes users who are not listed may take
+    /// the invitation back before it is used: then they are invited again.
     pub(crate) async fn member(&self, room: &str, sub: &str) -> Person {
         let person = Person::login(&self.bed.synapse, sub).await.unwrap();
         let mut refused = None;

@@ -111,7 +111,7 @@ async fn a_wake_for_one_account_reads_no_members() {
     reconciler.read_accounts().await.unwrap();
     assert_eq!(admins(&reconciler), (Some(&SourceState::Good), 3));
 
-    // Behind the back of whoever numbers them: nobody looks.
+    // A deletion without a revision number: the reader does not look.
     let mut connection = PgConnection::connect(&url).await.unwrap();
     run(&mut connection, "DELETE FROM provisioner.group_members WHERE user_id <> '@1:example.org'").await;
     wire.statements();

@@ -16,12 +16,16 @@ use self::dirty::DirtyLog;
 pub(crate) use self::dirty::DirtyUsers;
 use crate::facts::Facts;
 use crate::fight::Fight;
+use crate::ids::mxid_of_subject;
 use crate::mirror::{Mirror, RoomMirror};
 use crate::names::{NameIx, Names};
 use crate::plan::key::ChangeKey;
-use crate::policy::{Policy, RoomIx, RoomPolicy};
+use crate::policy::{Policy, RoomIx, SelectorPlace};
 use crate::selector::Selector;
 use crate::users::{UserIx, Users};
+
+/// Stands for a subject that has no MXID: not a user of this server, and of no other.
+const NOBODY: &str = "@";
 
 /// A selector whose names are numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,14 +79,20 @@ impl World {
         let bot = users.intern(&policy.bot);
         let mut exempt: HashSet<_> = policy.exempt.iter().map(|mxid| users.intern(mxid)).collect();
         exempt.insert(bot);
-        let mut compile = |selectors: &[Selector]| -> Vec<Matcher> {
-            selectors.iter().map(|one| matcher(one, &mut users, &mut names, &policy.server_name)).collect()
-        };
-        let members = policy.rooms.iter().map(|room| compile(&room.members)).collect();
-        let grants = |room: &RoomPolicy| room.power.iter().map(|one| (one.level, compile(&one.grant))).collect();
-        let power = policy.rooms.iter().map(grants).collect();
-        let admins = compile(&policy.server_admins);
-        let operators = compile(&policy.operators);
+        let mut members = vec![Vec::new(); policy.rooms.len()];
+        let mut power: Vec<Vec<(i64, Vec<Matcher>)>> = vec![Vec::new(); policy.rooms.len()];
+        let (mut admins, mut operators) = (Vec::new(), Vec::new());
+        for (place, selectors) in policy.selector_lists() {
+            let matchers = selectors.iter().map(|one| matcher(one, &mut users, &mut names, &policy)).collect();
+            match place {
+                SelectorPlace::Members { room } => members[room] = matchers,
+                SelectorPlace::Power { room, grant } => {
+                    power[room].push((policy.rooms[room].power[grant].level, matchers));
+                }
+                SelectorPlace::ServerAdmins => admins = matchers,
+                SelectorPlace::Operators => operators = matchers,
+            }
+        }
         let mirror =
             Mirror { rooms: policy.rooms.iter().map(|_| RoomMirror::default()).collect(), ..Mirror::default() };
         let dirty = DirtyLog::of_rooms(policy.rooms.len());
@@ -169,20 +179,21 @@ impl WorldState {
     pub(crate) fn selected_subjects(&self) -> impl Iterator<Item = UserIx> + '_ {
         let selected = self.members.iter().flatten().chain(self.power.iter().flatten().flat_map(|(_, grant)| grant));
         selected.chain(&self.admins).filter_map(|matcher| match matcher {
-            Matcher::Subject(user) => Some(*user),
+            Matcher::Subject(user) => Some(*user).filter(|user| self.users.is_local(*user)),
             Matcher::Everyone | Matcher::Team(_) | Matcher::TeamRole(..) | Matcher::Group(_) => None,
         })
     }
 }
 
-fn matcher(selector: &Selector, users: &mut Users, names: &mut Names, server_name: &str) -> Matcher {
+fn matcher(selector: &Selector, users: &mut Users, names: &mut Names, policy: &Policy) -> Matcher {
     match selector {
         Selector::Everyone => Matcher::Everyone,
         Selector::Team(team) => Matcher::Team(names.intern(team)),
         Selector::TeamRole { team, role } => Matcher::TeamRole(names.intern(team), names.intern(role)),
         Selector::Group(group) => Matcher::Group(names.intern(group)),
         Selector::Subject(subject) => {
-            Matcher::Subject(users.intern(&format!("@{}:{server_name}", subject.to_ascii_lowercase())))
+            let mxid = mxid_of_subject(subject, &policy.server_name, &policy.bot);
+            Matcher::Subject(users.intern(mxid.as_deref().unwrap_or(NOBODY)))
         }
     }
 }

@@ -1,28 +1,26 @@
 //! `bootstrap --create-rooms`: makes the configured rooms that have no id, each once, and prints their ids for the file.
 //!
-//! A room that was made before is found by its mark and never made again. That one is being made is noted on Synapse
-//! first, so that a run that follows an interrupted one waits for what Synapse may still be doing.
+//! A room that was made before is found by its mark and never made again. Before a room is made, a note of it goes to
+//! Synapse, so that a run after an interrupted one waits for what Synapse may still be doing.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, bail};
+use provisioner_policy::{Setting, creators_stand_above_all};
 use serde_json::json;
 
 use crate::app::Context;
 use crate::config::RoomSection;
 use crate::homeserver::{CallError, Homeserver, MadeRoom, NewRoom, RoomVersions};
 
-/// Synapse finishes what it began for a caller that is gone. Making a room takes it a moment: what is not there after so
+/// Synapse finishes a request although its caller is gone. Making a room takes it a moment: a room that is not there after so
 /// long was never begun, or was cut off.
 const UNDER_WAY: Duration = Duration::from_secs(60);
 
-/// How often it is looked whether a room that may be under way is there.
+/// How often to look for a room that may be under way.
 const LOOK: Duration = Duration::from_millis(500);
-
-/// From this room version on the creator stands above all levels and must not be named among the users.
-const CREATORS_ABOVE_LEVELS: u32 = 12;
 
 /// Makes and finds the rooms without an id, and prints the lines for the file. False when one could be neither made nor found.
 pub(super) async fn create(
@@ -56,7 +54,7 @@ pub(super) async fn create(
     Ok(complete)
 }
 
-/// The version that rooms are made of.
+/// The version of the rooms to make.
 fn checked(wanted: Option<&str>, versions: &RoomVersions) -> Result<String> {
     let version = wanted.unwrap_or(&versions.default);
     if wanted.is_some() && !versions.stable.iter().any(|stable| stable == version) {
@@ -99,7 +97,7 @@ impl Maker<'_> {
         }
     }
 
-    /// A note that stays behind all the same costs a later run a minute at the worst.
+    /// Removes the note. Where that fails, a later run waits a minute at the worst.
     async fn forget(&mut self, key: &str) {
         if self.noted.remove(key).is_some() {
             let _ = self.homeserver.note_rooms_being_made(&self.noted).await;
@@ -142,25 +140,18 @@ fn usable(room: MadeRoom) -> Result<String> {
 
 /// The room with its settings, and the bot above every level that the configuration can grant (at most 99).
 fn new_room(room: &RoomSection, version: &str, bot: &str) -> NewRoom {
-    let creators_above = version.parse().is_ok_and(|number: u32| number >= CREATORS_ABOVE_LEVELS);
-    let users = if creators_above { json!({}) } else { json!({ bot: 100 }) };
-    let state = [
-        ("m.room.join_rules", "join_rule", &room.join_rule),
-        ("m.room.history_visibility", "history_visibility", &room.history_visibility),
-        ("m.room.guest_access", "guest_access", &room.guest_access),
-    ];
-    let initial_state = state.into_iter().filter_map(|(kind, key, value)| {
-        let value = value.as_ref()?;
-        Some((kind.to_owned(), json!({ key: value })))
+    let users = if creators_stand_above_all(version) { json!({}) } else { json!({ bot: 100 }) };
+    let settings = room.policy().settings;
+    let initial_state = Setting::ALL.into_iter().filter_map(|setting| {
+        let (event_type, key) = setting.event();
+        Some((event_type.to_owned(), json!({ key: setting.wanted(&settings)? })))
     });
     NewRoom {
-        name: room.name.clone(),
-        topic: room.topic.clone(),
         version: Some(version.to_owned()),
         public: room.join_rule.as_deref() == Some("public"),
         power_levels: Some(json!({ "users": users })),
         initial_state: initial_state.collect(),
-        creation_content: None,
+        ..NewRoom::default()
     }
 }
 
@@ -169,7 +160,7 @@ fn may_be_under_way(error: &CallError) -> bool {
     error.is_transport() || matches!(error, CallError::ServerError { .. } | CallError::Unreadable(_))
 }
 
-/// A note from the future is of a clock that was wrong; it says nothing.
+/// A note from the future comes from a wrong clock and says nothing.
 fn is_recent(since: u64) -> bool {
     now().checked_sub(since).is_some_and(|age| u128::from(age) < UNDER_WAY.as_millis())
 }

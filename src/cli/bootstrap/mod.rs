@@ -1,5 +1,5 @@
-//! `bootstrap`: from a fresh registration to a bot that can work: registered, server admin, in its rooms, which it makes
-//! where they are not there yet.
+//! `bootstrap`: registers the bot, makes it server admin, and gets it into its rooms. With `--create-rooms` it makes those that
+//! are not there yet.
 
 mod create_rooms;
 
@@ -68,7 +68,7 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
 
 async fn promote(homeserver: &Homeserver, bot: &str, arguments: &Arguments) -> Result<()> {
     match homeserver.server_version().await {
-        // Any admin call answers this way to one who is none.
+        // Synapse answers any admin call this way to a user who is no admin.
         Ok(_) if homeserver.list_users(0, 1).await.is_ok() => {
             println!("{bot} is a server admin");
             return Ok(());
@@ -89,7 +89,7 @@ async fn promote(homeserver: &Homeserver, bot: &str, arguments: &Arguments) -> R
     Ok(())
 }
 
-/// Has the strongest local member share their power with a bot that lacks what the policy of the room needs.
+/// Where the bot lacks power that the policy of the room needs, has Synapse give it that of the strongest local member.
 async fn empower(homeserver: &Homeserver, room: &RoomPolicy, bot: &str) -> Result<WriteOutcome> {
     if !doctor::lacks_power(homeserver, room).await.context("look at the bot's power")? {
         return Ok(WriteOutcome::AlreadySo);
@@ -101,7 +101,7 @@ async fn empower(homeserver: &Homeserver, room: &RoomPolicy, bot: &str) -> Resul
     Ok(WriteOutcome::Done)
 }
 
-/// What to do about a room that is gone, and not only misspelt.
+/// The mend for a room that is lost, and not only misspelt.
 fn if_lost(error: &CallError) -> &'static str {
     match error {
         CallError::RoomUnknown => {

@@ -1,10 +1,11 @@
-//! Alerts: one message for each thing that lasts and that a person must act on, edited while it lasts and closed when it is
-//! over. Which those are is [`Condition`]'s business.
+//! Alerts: one message for each [`Condition`] that lasts and that a person must act on. It is edited while the condition lasts,
+//! and closed when it is over.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
 
 use crate::commands::posts::message;
 use crate::commands::posts::send::OutgoingEvent;
@@ -13,15 +14,15 @@ use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::reconcile::Condition;
 use crate::store::AlertRow;
 
-/// One thing to do about the messages.
+/// One change to the messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum AlertChange {
-    /// Raise this, or send what was raised and not sent.
+    /// Send a new alert, or one that was noted and not sent.
     Raise {
         key: String,
         text: String,
     },
-    /// The same trouble, in other words.
+    /// The same condition has other words.
     Update {
         key: String,
         text: String,
@@ -31,12 +32,13 @@ enum AlertChange {
     },
 }
 
-/// Since when each condition lasts. A restart forgets it, and what was raised stays raised.
+/// Since when each condition lasts. A restart forgets it; an alert that was raised stays raised.
 #[derive(Debug, Default)]
 pub(crate) struct AlertTimers(BTreeMap<String, Instant>);
 
 impl AlertTimers {
-    /// Takes what lasts at `now`. Answers with what has lasted for its patience, and when the next one will have.
+    /// Notes what lasts at `now`. Returns the conditions that have lasted for their patience, and in how long the next one will
+    /// have.
     fn note<'a>(&mut self, current: &'a [Condition], now: Instant) -> (Vec<&'a Condition>, Option<Duration>) {
         self.0.retain(|key, _| current.iter().any(|condition| condition.key == *key));
         let (mut due, mut next) = (Vec::new(), None::<Duration>);
@@ -51,8 +53,8 @@ impl AlertTimers {
     }
 }
 
-/// What leads from the alerts that were raised to those that should be. `due` have lasted for their patience; a condition
-/// of `current` that has not keeps its alert if there is one, and so does one that nobody knows to be over.
+/// The changes from the alerts that were raised to those that should be. Conditions in `due` have lasted for their patience.
+/// Another one of `current` keeps its alert if it has one, and so does an `unknown` one, which may be over or not.
 fn alert_changes(
     raised: &[AlertRow],
     due: &[&Condition],
@@ -78,8 +80,8 @@ fn alert_changes(
 }
 
 impl Desk {
-    /// Brings the alerts up to date with what lasts; of the `unknown` ones nobody can say. Answers when to look again, where
-    /// something may become an alert by lasting.
+    /// Brings the alerts up to date with the conditions that last; `unknown` ones may or may not. Returns in how long to look
+    /// again, where a condition becomes an alert by lasting.
     pub(crate) async fn keep_alerts(
         &self,
         current: &[Condition],
@@ -94,27 +96,21 @@ impl Desk {
             match change {
                 AlertChange::Raise { key, text: words } => {
                     let perhaps_sent = raised.iter().any(|row| row.key == key);
-                    self.store.set_alert(&key, &words, here).await.context("note an alert")?;
-                    let row =
-                        self.store.alerts().await.context("read the alert")?.into_iter().find(|row| row.key == key);
-                    let Some(row) = row else { continue };
-                    let reply = self.alert(&key, &words);
-                    let content = &message::notice(&reply.render());
-                    let transaction_id = &transaction(&row, "raise");
-                    let kind = "m.room.message";
+                    let row = self.store.set_alert(&key, &words, here).await.context("note an alert")?;
+                    let content = &message::notice(&self.alert(&key, &words).render());
+                    let (kind, transaction_id) = ("m.room.message", &transaction(&row, "raise"));
                     let event = OutgoingEvent { room_id: here, kind, transaction_id, content, perhaps_sent };
                     let event_id = self.send(event).await?;
                     self.store.note_alert_sent(&key, &event_id).await.context("note that an alert was sent")?;
                 }
                 AlertChange::Update { key, text: words } => {
-                    self.store.set_alert(&key, &words, here).await.context("note an alert's new words")?;
-                    let reply = self.alert(&key, &words);
-                    self.edit_alert(&raised, &key, &words, &reply).await;
+                    let row = self.store.set_alert(&key, &words, here).await.context("note an alert's new words")?;
+                    self.edit_alert(&row, &format!("edit {}", row.edits), &self.alert(&key, &words)).await;
                 }
                 AlertChange::Close { key } => {
                     let Some(row) = raised.iter().find(|row| row.key == key) else { continue };
                     let reply = Reply::line([strong("Over: "), text(&row.text)]);
-                    self.edit_alert(&raised, &key, "over", &reply).await;
+                    self.edit_alert(row, "over", &reply).await;
                     self.store.remove_alert(&key).await.context("forget an alert")?;
                 }
             }
@@ -122,7 +118,7 @@ impl Desk {
         Ok(next)
     }
 
-    /// An alert as it is shown. What is to be said in the room is said as it is typed there.
+    /// An alert as it is shown, its commands with the prefix as they are typed in the room.
     fn alert(&self, key: &str, words: &str) -> Reply {
         let typed = ["follow ", "plan`"].into_iter().fold(words.to_owned(), |words, command| {
             words.replace(&format!("`{command}"), &format!("`{}", self.typed(command)))
@@ -137,7 +133,7 @@ impl Desk {
         ])
     }
 
-    /// What lasts and was raised in a room that the Staff room has left is raised again in the one that it is now.
+    /// After a follow: an alert that lasts is raised again in the new Staff room.
     async fn bring_alerts_along(&self, mut raised: Vec<AlertRow>, current: &[Condition]) -> Result<Vec<AlertRow>> {
         let here = &self.staff.room_id;
         for row in &mut raised {
@@ -145,29 +141,25 @@ impl Desk {
                 continue;
             }
             let reply = Reply::line([strong("Told in the new room from now on: "), text(&row.text)]);
-            if let Some(event_id) = &row.event_id {
-                self.edit(&row.room_id, event_id, &transaction(row, "moved"), &reply).await;
-            }
+            self.edit_alert(row, "moved", &reply).await;
             self.store.move_alert(&row.key, here).await.context("move an alert to the new room")?;
             (row.room_id, row.event_id) = (here.clone(), None);
         }
         Ok(raised)
     }
 
-    async fn edit_alert(&self, raised: &[AlertRow], key: &str, state: &str, reply: &Reply) {
-        let row = raised.iter().find(|row| row.key == key);
-        if let Some((row, event_id)) = row.and_then(|row| Some((row, row.event_id.as_deref()?))) {
-            self.edit(&row.room_id, event_id, &transaction(row, state), reply).await;
+    async fn edit_alert(&self, row: &AlertRow, event: &str, reply: &Reply) {
+        if let Some(event_id) = &row.event_id {
+            self.edit(&row.room_id, event_id, &transaction(row, event), reply).await;
         }
     }
 }
 
-/// The same for the same message, so that nothing is sent twice; short, whatever the words are.
-fn transaction(row: &AlertRow, state: &str) -> String {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    (&row.key, row.raised_ms, state).hash(&mut hasher);
-    format!("alert-{:016x}", hasher.finish())
+/// The transaction id of an event about an alert: the same for the same event, also after a restart of another release, so
+/// that nothing is sent twice.
+fn transaction(row: &AlertRow, event: &str) -> String {
+    let digest = Sha256::new().chain_update(format!("{}\n{}\n{event}", row.key, row.raised_ms)).finalize();
+    format!("alert-{}", hex::encode(&digest[..8]))
 }
 
 #[cfg(test)]
@@ -180,7 +172,7 @@ mod tests {
 
     fn row(key: &str, text: &str) -> AlertRow {
         let [key, text, room_id] = [key, text, "!here"].map(str::to_owned);
-        AlertRow { key, text, room_id, event_id: Some("$it".to_owned()), raised_ms: 1 }
+        AlertRow { key, text, room_id, event_id: Some("$it".to_owned()), raised_ms: 1, edits: 0 }
     }
 
     fn raise(key: &str, text: &str) -> AlertChange {
@@ -237,5 +229,11 @@ mod tests {
             [AlertChange::Close { key: "room staff".to_owned() }]
         );
         assert_eq!(alert_changes(&[], &[], &[], &["dead letters".to_owned()]), []);
+    }
+
+    #[test]
+    fn a_transaction_id_is_the_same_in_every_release() {
+        assert_eq!(transaction(&row("room staff", "out"), "raise"), "alert-aa38a6a5174d49f7");
+        assert_ne!(transaction(&row("room staff", "out"), "edit 1"), transaction(&row("room staff", "out"), "edit 2"));
     }
 }

@@ -1,5 +1,5 @@
-//! Held plans in the Staff room: what the guard holds is posted with counts and reasons, decided by reaction or `apply`, and
-//! the message says what came of it.
+//! Posts of held plans: what the guard holds, with counts and reasons. A reaction or `apply` decides it, and the message is
+//! edited to say what came of it.
 
 use anyhow::{Context, Result};
 use provisioner_policy::Plan;
@@ -14,17 +14,14 @@ use crate::commands::run::{CommandFailure, count_table, counts, outcome, plan_li
 use crate::commands::text::incoming::Decision;
 use crate::commands::text::reply::{Reply, Table, code, strong, text};
 use crate::reconcile::{ActionGate, Freshness, NotLeader, PassReport, Reconciler};
-use crate::store::HeldPost;
+use crate::store::{HeldPost, HeldPostState};
 
 /// Actions that a post names.
 const NAMED: usize = 12;
 
-/// States in which a post can be decided.
-const UNDECIDED: [&str; 2] = ["open", "dismissed"];
-
 impl Desk {
     /// Approves the held plan called `id`, for `by`; its post says so.
-    pub(crate) async fn approve(
+    pub(crate) async fn carry_out_held(
         &self,
         id: &str,
         by: &str,
@@ -33,7 +30,11 @@ impl Desk {
         let newest = self.store.newest_held_post().await.context("look for the post")?;
         let mut post = newest.filter(|post| post.held_id == id);
         if let Some(there) = &post
-            && !self.store.change_held_post(there.id, &UNDECIDED, "deciding").await.context("mark the post")?
+            && !self
+                .store
+                .change_held_post(there.id, &HeldPostState::UNDECIDED, HeldPostState::Deciding)
+                .await
+                .context("mark the post")?
         {
             post = None;
         }
@@ -43,7 +44,8 @@ impl Desk {
         }
         let report = self.ask_for_pass(Some(id), by, gate).await;
         if let Some(post) = &post {
-            self.store.change_held_post(post.id, &["deciding"], "decided").await.context("mark the post")?;
+            let (from, to) = ([HeldPostState::Deciding], HeldPostState::Decided);
+            self.store.change_held_post(post.id, &from, to).await.context("mark the post")?;
             let what = match &report {
                 Ok(report) => format!("{}{}", outcome(report), counts(report)),
                 Err(_) => "The pass did not end; see the history.".to_owned(),
@@ -63,9 +65,11 @@ impl Desk {
         if self.let_in(task, name).await?.is_none() {
             return Ok(());
         }
-        if !UNDECIDED.contains(&post.state.as_str()) {
+        if !post.is_undecided() {
             let reply = self.already(post).await?;
-            return self.refuse(task, name, Some(reply), &format!("refused: that plan is {}", post.state)).await;
+            return self
+                .refuse(task, name, Some(reply), &format!("refused: that plan is {}", post.state.as_str()))
+                .await;
         }
         if !self.begin(task, name, &format!("{name} {}", post.held_id), None, None).await? {
             return Ok(());
@@ -79,8 +83,9 @@ impl Desk {
                 }
             }
             Decision::Dismiss => {
-                if self.store.change_held_post(post.id, &["open"], "dismissed").await.context("mark the post")? {
-                    // Nobody waits for it any more: `status`, the metric and the command line say so too.
+                let (from, to) = ([HeldPostState::Open], HeldPostState::Dismissed);
+                if self.store.change_held_post(post.id, &from, to).await.context("mark the post")? {
+                    // `status`, the metric and the command line say so too.
                     let (id, by) = (&post.held_id, &task.sender);
                     self.store.dismiss_held_plan(id, by).await.context("dismiss the plan")?;
                     let reply = shown(post).and([
@@ -96,15 +101,15 @@ impl Desk {
         }
     }
 
-    /// What is said to somebody who reacts to what cannot be decided any more.
+    /// The reply to a reaction to a post that cannot be decided any more.
     async fn already(&self, post: &HeldPost) -> Result<Reply> {
-        let lead = match post.state.as_str() {
-            "superseded" => "Nothing was done: that plan has changed since.",
-            "gone" => "Nothing was done: that plan is not held any more.",
+        let lead = match post.state {
+            HeldPostState::Superseded => "Nothing was done: that plan has changed since.",
+            HeldPostState::Gone => "Nothing was done: that plan is not held any more.",
             _ => "Nothing was done: that plan was decided already.",
         };
         let newest = self.store.newest_held_post().await.context("look for the newest post")?;
-        let newest = newest.filter(|newest| UNDECIDED.contains(&newest.state.as_str()));
+        let newest = newest.filter(HeldPost::is_undecided);
         Ok(match newest {
             Some(newest) => {
                 Reply::line([text(lead), text(" Look at the newer message about plan "), code(&newest.held_id)])
@@ -117,7 +122,7 @@ impl Desk {
         })
     }
 
-    /// Posts what is held now, if it still is called `id`.
+    /// Posts the held plan `id`, if it is still what is held.
     pub(crate) async fn post_held(&self, id: &str) -> Result<Option<HeldPost>> {
         let Some(description) = self.describe_held(id).await? else { return Ok(None) };
         let description = serde_json::to_value(description).context("write the post")?;
@@ -126,7 +131,7 @@ impl Desk {
         Ok(Some(post))
     }
 
-    /// Sends a post that is noted, with the two reactions to tap on.
+    /// Sends a post that was noted, with the two reactions to tap on.
     pub(crate) async fn send_held(&self, post: &HeldPost, perhaps_sent: bool) -> Result<()> {
         let reply = shown(post)
             .and([
@@ -156,9 +161,9 @@ impl Desk {
     }
 
     /// Edits a post to say that it can no longer be decided.
-    pub(crate) async fn close_held(&self, post: &HeldPost, state: &str, words: &str) -> Result<()> {
-        if self.store.change_held_post(post.id, &UNDECIDED, state).await.context("mark the post")? {
-            self.edit_post(post, state, &shown(post).and([strong(words)])).await;
+    pub(crate) async fn close_held(&self, post: &HeldPost, state: HeldPostState, words: &str) -> Result<()> {
+        if self.store.change_held_post(post.id, &HeldPostState::UNDECIDED, state).await.context("mark the post")? {
+            self.edit_post(post, state.as_str(), &shown(post).and([strong(words)])).await;
         }
         Ok(())
     }

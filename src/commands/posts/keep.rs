@@ -1,4 +1,4 @@
-//! Keeps what the bot posted by itself up to date: the held plan and the alerts, by the snapshot of the service.
+//! Keeps what the bot posted by itself up to date with the status snapshot of the service: the held plan and the alerts.
 
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
@@ -10,32 +10,32 @@ use crate::commands::posts::alerts::AlertTimers;
 use crate::commands::room::desk::Desk;
 use crate::commands::room::encryption::{self, Encryption};
 use crate::reconcile::{Conditions, StatusSnapshot};
-use crate::store::HeldPost;
+use crate::store::{HeldPlanState, HeldPost, HeldPostState};
 
-/// A held plan is posted when it has been the same for so long: rows are often changed one by one.
+/// Debounce: a held plan is posted when it has been the same for so long, because rows are often changed one by one.
 const SETTLED: Duration = Duration::from_secs(2);
 
-/// The same while something could not be read: what is held may only seem to change.
+/// Debounce while something cannot be read: what is held may only seem to change.
 const SETTLED_IN_TROUBLE: Duration = Duration::from_secs(60);
 
-/// Between two looks where nothing is heard.
+/// Between two looks where no snapshot comes.
 const LOOK: Duration = Duration::from_secs(30);
 
 /// What is to be done about the held plan's post.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Nothing,
-    /// Send what was noted and not sent, or not all of it.
+    /// Send a post that was noted and not sent, or not all of it.
     Resend,
     /// Nothing is held any more.
     Gone,
-    /// Post what is held, in the place of the newest post where that is undecided.
+    /// Post what is held. It replaces the newest post where that is undecided.
     Post,
 }
 
 /// Compares the newest post with what is held; `here` is the Staff room.
 fn step(newest: Option<&HeldPost>, held: Option<&str>, here: &str) -> Step {
-    let undecided = newest.filter(|post| ["open", "dismissed"].contains(&post.state.as_str()));
+    let undecided = newest.filter(|post| post.is_undecided());
     match (undecided, held) {
         (Some(post), Some(held)) if post.held_id == held && post.room_id == here => {
             if post.event_id.is_some() && post.reactions_sent { Step::Nothing } else { Step::Resend }
@@ -43,7 +43,7 @@ fn step(newest: Option<&HeldPost>, held: Option<&str>, here: &str) -> Step {
         (Some(_), None) => Step::Gone,
         (None, None) => Step::Nothing,
         // Somebody decides just now: what is left is seen at the next snapshot.
-        (None, Some(_)) if newest.is_some_and(|post| post.state == "deciding") => Step::Nothing,
+        (None, Some(_)) if newest.is_some_and(|post| post.state == HeldPostState::Deciding) => Step::Nothing,
         (_, Some(_)) => Step::Post,
     }
 }
@@ -57,7 +57,7 @@ struct Settling {
 }
 
 impl Desk {
-    /// Works for as long as the service reconciles.
+    /// Runs for as long as the service reconciles.
     pub(crate) async fn keep_posts(&self) -> Infallible {
         let mut reconciler = self.reconciler.clone();
         let mut settling = Settling { held: None, since: Instant::now(), completed: None };
@@ -97,7 +97,8 @@ impl Desk {
     async fn reopen(&self) {
         let cut_short = async {
             let Some(post) = self.store.newest_held_post().await? else { return Ok(None) };
-            let is_cut_short = self.store.change_held_post(post.id, &["deciding"], "decided").await?;
+            let is_cut_short =
+                self.store.change_held_post(post.id, &[HeldPostState::Deciding], HeldPostState::Decided).await?;
             let by = self.approved_by(&post).await?;
             anyhow::Ok(is_cut_short.then_some((post, by)))
         };
@@ -108,13 +109,13 @@ impl Desk {
         }
     }
 
-    /// Who approved what a post shows, also elsewhere than here.
+    /// Who approved what a post shows, in this room or on the command line.
     async fn approved_by(&self, post: &HeldPost) -> Result<Option<String>> {
         let kept = self.store.held_plan_called(&post.held_id).await.context("look for who approved it")?;
-        Ok(kept.filter(|kept| kept.state == "approved").and_then(|kept| kept.decided_by))
+        Ok(kept.filter(|kept| kept.state == HeldPlanState::Approved).and_then(|kept| kept.decided_by))
     }
 
-    /// Answers when to look again, where that is soon.
+    /// Brings the post up to date. Returns in how long to look again, where that is soon.
     async fn keep_held(&self, snapshot: &StatusSnapshot, settling: &mut Settling) -> Result<Option<Duration>> {
         let Some((_, report)) = &snapshot.last_pass else { return Ok(None) };
         if settling.held != report.held_id {
@@ -141,7 +142,7 @@ impl Desk {
                     || "Not held any more.".to_owned(),
                     |by| format!("Approved by {by}; the history says what came of it."),
                 );
-                self.close_held(post, "gone", &words).await?;
+                self.close_held(post, HeldPostState::Gone, &words).await?;
             }
             (Step::Post, newest, Some(held)) => {
                 // First the new one, so that there is one to point to.
@@ -152,7 +153,7 @@ impl Desk {
                         true => format!("It has changed: see the newer message about plan {held}."),
                         false => format!("See the message about plan {held} in the new room."),
                     };
-                    self.close_held(old, "superseded", &words).await?;
+                    self.close_held(old, HeldPostState::Superseded, &words).await?;
                 }
             }
             _ => {}
@@ -171,7 +172,7 @@ mod tests {
         super::step(newest, held, "!here")
     }
 
-    fn post(held_id: &str, state: &str, sent: bool) -> HeldPost {
+    fn post(held_id: &str, state: HeldPostState, sent: bool) -> HeldPost {
         HeldPost {
             id: 1,
             held_id: held_id.to_owned(),
@@ -179,7 +180,7 @@ mod tests {
             event_id: sent.then(|| "$it".to_owned()),
             reactions_sent: sent,
             shown: Value::Null,
-            state: state.to_owned(),
+            state,
         }
     }
 
@@ -187,32 +188,32 @@ mod tests {
     fn what_is_held_is_posted_once_until_it_changes() {
         assert_eq!(step(None, None), Step::Nothing);
         assert_eq!(step(None, Some("a")), Step::Post);
-        assert_eq!(step(Some(&post("a", "open", true)), Some("a")), Step::Nothing);
-        assert_eq!(step(Some(&post("a", "open", false)), Some("a")), Step::Resend);
-        let without_reactions = HeldPost { reactions_sent: false, ..post("a", "open", true) };
+        assert_eq!(step(Some(&post("a", HeldPostState::Open, true)), Some("a")), Step::Nothing);
+        assert_eq!(step(Some(&post("a", HeldPostState::Open, false)), Some("a")), Step::Resend);
+        let without_reactions = HeldPost { reactions_sent: false, ..post("a", HeldPostState::Open, true) };
         assert_eq!(step(Some(&without_reactions), Some("a")), Step::Resend);
-        assert_eq!(step(Some(&post("a", "open", true)), Some("b")), Step::Post);
-        assert_eq!(step(Some(&post("a", "open", true)), None), Step::Gone);
+        assert_eq!(step(Some(&post("a", HeldPostState::Open, true)), Some("b")), Step::Post);
+        assert_eq!(step(Some(&post("a", HeldPostState::Open, true)), None), Step::Gone);
     }
 
     #[test]
     fn what_was_posted_in_a_room_that_was_left_is_posted_anew() {
-        assert_eq!(super::step(Some(&post("a", "open", true)), Some("a"), "!there"), Step::Post);
-        assert_eq!(super::step(Some(&post("a", "open", true)), None, "!there"), Step::Gone);
+        assert_eq!(super::step(Some(&post("a", HeldPostState::Open, true)), Some("a"), "!there"), Step::Post);
+        assert_eq!(super::step(Some(&post("a", HeldPostState::Open, true)), None, "!there"), Step::Gone);
     }
 
     #[test]
     fn a_dismissed_plan_is_quiet_until_it_changes() {
-        assert_eq!(step(Some(&post("a", "dismissed", true)), Some("a")), Step::Nothing);
-        assert_eq!(step(Some(&post("a", "dismissed", true)), Some("b")), Step::Post);
-        assert_eq!(step(Some(&post("a", "dismissed", true)), None), Step::Gone);
+        assert_eq!(step(Some(&post("a", HeldPostState::Dismissed, true)), Some("a")), Step::Nothing);
+        assert_eq!(step(Some(&post("a", HeldPostState::Dismissed, true)), Some("b")), Step::Post);
+        assert_eq!(step(Some(&post("a", HeldPostState::Dismissed, true)), None), Step::Gone);
     }
 
     #[test]
     fn a_decided_plan_is_over_and_what_is_held_after_it_is_new() {
-        assert_eq!(step(Some(&post("a", "deciding", true)), Some("a")), Step::Nothing);
-        assert_eq!(step(Some(&post("a", "decided", true)), None), Step::Nothing);
-        assert_eq!(step(Some(&post("a", "decided", true)), Some("b")), Step::Post);
-        assert_eq!(step(Some(&post("a", "gone", true)), Some("a")), Step::Post);
+        assert_eq!(step(Some(&post("a", HeldPostState::Deciding, true)), Some("a")), Step::Nothing);
+        assert_eq!(step(Some(&post("a", HeldPostState::Decided, true)), None), Step::Nothing);
+        assert_eq!(step(Some(&post("a", HeldPostState::Decided, true)), Some("b")), Step::Post);
+        assert_eq!(step(Some(&post("a", HeldPostState::Gone, true)), Some("a")), Step::Post);
     }
 }

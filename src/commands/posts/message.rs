@@ -1,11 +1,11 @@
-//! Events as they are sent: notices in threads, edits and reactions. None of them mentions anybody, so nobody is alerted.
+//! Event contents: notices in threads, edits and reactions. None of them mentions anybody, so nobody is notified.
 
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
 use crate::commands::text::reply::Rendered;
 
-/// Where an answer belongs.
+/// The message that an answer replies to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ReplyTarget {
     /// The root of the thread; without one the answer is a plain reply.

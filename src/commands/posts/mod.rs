@@ -1,4 +1,4 @@
-//! What is posted unasked: held plans and alerts, kept as the reconciler tells them.
+//! Messages that nobody asked for: held plans and alerts, kept up to date with the status of the reconciler.
 
 pub(crate) mod alerts;
 pub(crate) mod held;

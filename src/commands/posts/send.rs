@@ -1,4 +1,4 @@
-//! How events get into the Staff room, each once.
+//! Sends events to the Staff room, each once.
 //!
 //! Synapse keeps the transaction ids of an application service in memory only, for half an hour: after a restart of Synapse
 //! the same request makes a second event. So each event of ours carries its transaction id, and where it may be there
@@ -23,12 +23,12 @@ pub(crate) struct OutgoingEvent<'a> {
     /// The same for the same event, whenever it is sent.
     pub(crate) transaction_id: &'a str,
     pub(crate) content: &'a Value,
-    /// It may have been sent before, and nobody heard the answer.
+    /// It may have been sent before, and the response was lost.
     pub(crate) perhaps_sent: bool,
 }
 
 impl Desk {
-    /// Sends an event, waiting for as long as Synapse does not answer. What is there already is not sent again.
+    /// Sends an event, and tries again for as long as Synapse does not answer. An event that is there already is not sent again.
     pub(crate) async fn send(&self, event: OutgoingEvent<'_>) -> Result<String, CallError> {
         let content = marked(event.content, event.transaction_id);
         let mut event = OutgoingEvent { content: &content, ..event };
@@ -49,7 +49,7 @@ impl Desk {
         if perhaps_sent && let Some(event_id) = self.homeserver.own_event(room_id, kind, is_it).await? {
             return Ok(event_id);
         }
-        // One that is under way while we look is caught by Synapse itself: it has not restarted since.
+        // A request still in flight while we look is deduplicated by Synapse itself: it has not restarted since.
         self.homeserver.send_message_event(room_id, kind, transaction_id, message::raw(content)).await
     }
 

@@ -1,31 +1,31 @@
-//! Who may give commands, asked anew for each: on our server, joined to the room, and matched by `commands.allow` by
-//! sources read for the question.
+//! Who may give commands, checked for each command with freshly read sources: a user of our server who is joined to the room
+//! and matched by `commands.allow`.
 
 use provisioner_policy::{Membership, Permission};
 
 use crate::commands::room::desk::Desk;
 use crate::reconcile::{ActionGate, Freshness, NotLeader};
 
-/// Why somebody may not.
+/// Why the sender may not give commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NotAdmitted {
-    /// Not one of those whom the configuration allows.
+    /// `commands.allow` does not match them.
     NotAllowed,
     /// Not in the room.
     NotJoined,
-    /// What allows them cannot be read now.
+    /// A source that decides it cannot be read now.
     Unsure(String),
 }
 
 impl NotAdmitted {
-    /// For the one who asked.
+    /// For the sender.
     pub(crate) fn words(&self) -> String {
         match self {
             Self::NotAllowed => {
                 "You may not give me commands: commands.allow in the configuration does not name you.".to_owned()
             }
             Self::NotJoined => "Only members of this room may give me commands.".to_owned(),
-            // Why is for those who may know: it is in the ledger.
+            // The reason is only for people who may read the ledger.
             Self::Unsure(_) => {
                 "Whether you may give me commands cannot be checked now, because a source does not answer. \
                                 The command line works meanwhile."
@@ -45,7 +45,7 @@ impl NotAdmitted {
 }
 
 impl Desk {
-    /// Whether `sender` may give commands now. While the gate is kept, nothing is done for what was read to know it.
+    /// Whether `sender` may give commands now. While the gate is kept, the service does not act on what was read to answer this.
     pub(crate) async fn admits(&self, sender: &str) -> Result<(Result<(), NotAdmitted>, ActionGate), NotLeader> {
         let refreshed = self.refresh_groups().await.map_err(|error| NotAdmitted::Unsure(format!("{error:#}")));
         let (sender, staff) = (sender.to_owned(), self.staff.room_id.clone());

@@ -1,5 +1,5 @@
-//! The desk: works on what was said in the Staff room, each thing at most once, and keeps what the bot posted there up to
-//! date. One replica has it, the one that reconciles.
+//! The desk: handles each message of the Staff room at most once, and keeps what the bot posted there up to date. Only the
+//! replica that reconciles has one.
 
 use std::collections::HashSet;
 use std::convert::Infallible;
@@ -78,7 +78,7 @@ impl Desk {
     }
 
     async fn answer_all(self: Arc<Self>, heard: &Notify) -> Infallible {
-        // Tasks of their own: each goes on while this one waits for the database. They end with this one.
+        // Each row gets a task of its own, which goes on while this loop waits for the database and ends with it.
         let mut running = JoinSet::new();
         let mut begun = HashSet::new();
         loop {
@@ -112,7 +112,7 @@ impl Desk {
         event_id
     }
 
-    /// Runs `with` on who said how much.
+    /// Runs `with` on the rate limits.
     pub(crate) fn with_rate_limits<T>(&self, with: impl FnOnce(&mut RateLimits) -> T) -> T {
         with(&mut self.rate_limits.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -1,4 +1,4 @@
-//! Whether the Staff room is end-to-end encrypted: the bot, which has no keys, then hears nothing that is said there.
+//! Whether the Staff room is end-to-end encrypted: the bot has no keys, and then reads nothing of what is said there.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ impl Encryption {
         })
     }
 
-    /// Whether nobody can say.
+    /// Whether Synapse has not said yet.
     pub(crate) fn is_unknown(&self) -> bool {
         self.is_on.is_none()
     }

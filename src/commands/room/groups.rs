@@ -1,10 +1,10 @@
-//! Groups of the pool that `commands.allow` names, read again before it is judged: who left one a minute ago may not
-//! command any more.
+//! Groups of the pool that `commands.allow` names, read again before a sender is checked: a user who left one a minute ago may
+//! not command any more.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use provisioner_policy::Selector;
+use provisioner_policy::{Selector, groups};
 use tokio::sync::Mutex;
 
 use crate::accounts::read_groups;
@@ -24,18 +24,9 @@ pub(crate) struct Groups {
 }
 
 impl Groups {
-    /// Those that these selectors name, each once.
+    /// The groups that these selectors name, each once.
     pub(crate) fn of(selectors: &[Selector]) -> Self {
-        let mut names: Vec<String> = selectors
-            .iter()
-            .filter_map(|selector| match selector {
-                Selector::Group(group) => Some(group.clone()),
-                _ => None,
-            })
-            .collect();
-        names.sort();
-        names.dedup();
-        Self { names, asked: Mutex::default() }
+        Self { names: groups(selectors).into_iter().map(str::to_owned).collect(), asked: Mutex::default() }
     }
 }
 
@@ -44,7 +35,7 @@ impl Desk {
     pub(crate) async fn refresh_groups(&self) -> Result<()> {
         let Groups { names, asked } = &self.groups;
         let Some(directory) = self.accounts.directory.as_ref().filter(|_| !names.is_empty()) else { return Ok(()) };
-        // Whoever asks meanwhile waits for this reading.
+        // A second command waits here for this reading.
         let mut asked = asked.lock().await;
         if asked.is_some_and(|at| at.elapsed() < FRESH) {
             return Ok(());

@@ -1,5 +1,5 @@
-//! One thing that was said, from the row to the answer. Each step is durable before the next, so that a kill anywhere loses
-//! nothing and does nothing twice.
+//! One message or reaction, from its row in the database to its answer. Each step is durable before the next, so that a kill
+//! anywhere loses nothing and does nothing twice.
 
 use std::time::Instant;
 
@@ -10,17 +10,17 @@ use tracing::{info, warn};
 use crate::commands::posts::message::{self, ReplyTarget};
 use crate::commands::posts::send::OutgoingEvent;
 use crate::commands::room::desk::Desk;
-use crate::commands::run::CommandFailure;
-use crate::commands::table::command;
+use crate::commands::run::{CommandFailure, CommandResult, Effect, command};
 use crate::commands::text::incoming::{Decision, IncomingEvent, IncomingKind, parse_incoming};
 use crate::commands::text::reply::{Reply, text};
+use crate::operations;
 use crate::reconcile::ActionGate;
-use crate::store::{CommandEntry, CommandRow};
+use crate::store::{CommandEntry, CommandRow, CommandState};
 
-/// Older than this when we come to it, a command is not run: whoever said it may no longer mean it.
+/// A command that is older than this when its turn comes is not run: its sender may no longer mean it.
 const TOO_OLD_SECONDS: f64 = 600.0;
 
-/// Something said, with what answering it takes.
+/// A message or reaction, with what answering it takes.
 #[derive(Debug)]
 pub(crate) struct DeskTask {
     pub(crate) event_id: String,
@@ -32,23 +32,23 @@ pub(crate) struct DeskTask {
     pub(crate) again: bool,
 }
 
-/// What is answered, and to what.
+/// An answer on its way out.
 struct Delivery<'a> {
     room_id: &'a str,
     event_id: &'a str,
     content: &'a Value,
-    /// An earlier life may have sent it.
+    /// The process before a restart may have sent it.
     perhaps_sent: bool,
 }
 
 impl Desk {
-    /// Brings one row as far as it goes. An error leaves it for another try.
+    /// Brings one row to its end. An error leaves it for another try.
     pub(crate) async fn handle(&self, row: CommandRow) -> Result<()> {
-        if let (Some(content), "ended") = (&row.answer, row.state.as_str()) {
+        if let (Some(content), CommandState::Ended) = (&row.answer, row.state) {
             let (room_id, event_id) = (&row.room_id, &row.event_id);
             return self.deliver(Delivery { room_id, event_id, content, perhaps_sent: true }).await;
         }
-        if row.room_id != self.staff.room_id && row.state == "heard" {
+        if row.room_id != self.staff.room_id && row.state == CommandState::Heard {
             return self.said_elsewhere(&row).await;
         }
         let event = row.event.as_deref().unwrap_or_default();
@@ -65,8 +65,10 @@ impl Desk {
             IncomingKind::Command { spoken, thread } => {
                 let target = ReplyTarget { thread, to: row.event_id.clone() };
                 let (event_id, room_id) = (row.event_id, row.room_id);
-                let task = DeskTask { event_id, room_id, sender, target, again: row.state == "taken" };
-                if task.again && row.command.as_deref().and_then(command).is_none_or(|command| command.acts) {
+                let task = DeskTask { event_id, room_id, sender, target, again: row.state == CommandState::Taken };
+                if task.again
+                    && row.command.as_deref().and_then(command).is_none_or(|command| command.effect != Effect::Reads)
+                {
                     return self.interrupted(&task).await;
                 }
                 let too_old = age + row.waited > TOO_OLD_SECONDS;
@@ -75,7 +77,7 @@ impl Desk {
             IncomingKind::Reaction { to, decision } => {
                 let target = ReplyTarget { thread: Some(to.clone()), to };
                 let (event_id, room_id) = (row.event_id, row.room_id);
-                let task = DeskTask { event_id, room_id, sender, target, again: row.state == "taken" };
+                let task = DeskTask { event_id, room_id, sender, target, again: row.state == CommandState::Taken };
                 let Some(post) = self.store.held_post(&task.target.to).await.context("look for the post")? else {
                     return self.ignore(&task.event_id).await;
                 };
@@ -87,10 +89,10 @@ impl Desk {
         }
     }
 
-    /// Something said in another room than this desk's: the successor, to which the desk is about to move, or a room that
-    /// was left.
+    /// A message in another room than this desk's: in the successor, where the desk moves in a moment, or in a room that was
+    /// left.
     async fn said_elsewhere(&self, row: &CommandRow) -> Result<()> {
-        let policy = self.policy_in_force().await?;
+        let policy = operations::policy_in_force(&self.store, &self.staff.policy).await?;
         let now = policy.rooms.iter().find(|room| room.key == self.staff.key);
         if now.is_some_and(|now| now.id == row.room_id) {
             bail!("the Staff room is another one now, and is listened to in a moment");
@@ -102,7 +104,8 @@ impl Desk {
         self.store.ignore_command(event_id).await.context("note that something is not for us")
     }
 
-    /// Lets in whoever may give commands. Nobody else: too fast or not allowed, they are refused, and the task is done.
+    /// Admits a sender who may give commands. Returns `None` where they may not, or are too fast: the task is then refused and
+    /// done.
     pub(crate) async fn let_in(&self, task: &DeskTask, name: &'static str) -> Result<Option<ActionGate>> {
         let now = Instant::now();
         if !task.again && !self.with_rate_limits(|limits| limits.allows(&task.sender, now)) {
@@ -134,7 +137,7 @@ impl Desk {
         self.end(task, name, reply, "failed", Some(detail)).await
     }
 
-    /// Marks a task as taken. False where it was taken before. `words` are the command's for the ledger.
+    /// Claims a task and writes its `started` line to the ledger, with these `words`. False where it was claimed before.
     pub(crate) async fn begin(
         &self,
         task: &DeskTask,
@@ -185,7 +188,7 @@ impl Desk {
         self.store.note_answered(event_id, reply.as_deref()).await.context("note that a command is answered")
     }
 
-    /// A command that changes something was begun in an earlier life, and nobody knows how far it came.
+    /// A restart cut short a command that changes something, and nobody knows how far it came.
     async fn interrupted(&self, task: &DeskTask) -> Result<()> {
         let reply = Reply::line([
             text("Interrupted: the service stopped before this ended, and it is not run twice. See "),
@@ -195,13 +198,8 @@ impl Desk {
         self.end(task, "interrupted", Some(reply), "failed", Some("interrupted by a restart; not run twice")).await
     }
 
-    /// Ends a task by how its command came out.
-    pub(crate) async fn end_by(
-        &self,
-        task: &DeskTask,
-        name: &'static str,
-        ran: Result<Reply, CommandFailure>,
-    ) -> Result<()> {
+    /// Ends a task with what came of its command.
+    pub(crate) async fn end_by(&self, task: &DeskTask, name: &'static str, ran: CommandResult) -> Result<()> {
         match ran {
             Ok(reply) => self.end(task, name, Some(reply), "done", None).await,
             Err(CommandFailure::Refused { reply, detail }) => {

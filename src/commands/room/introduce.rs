@@ -1,7 +1,9 @@
-//! How the bot introduces itself: a name and a picture, unless somebody has given it others.
+//! How the bot introduces itself: a name and a picture, unless somebody has given it others. Synapse writes both into every
+//! room that the bot is in, so a bot that only observes goes without.
 
 use std::convert::Infallible;
 
+use provisioner_policy::{Kind, Mode};
 use tracing::warn;
 
 use crate::commands::room::desk::{Desk, RETRY};
@@ -13,9 +15,10 @@ const NAME: &str = "Provisioner";
 const AVATAR: &[u8] = include_bytes!("avatar.png");
 
 impl Desk {
-    /// Gives the bot its name and picture, once. That it cannot is no reason not to work.
+    /// Gives the bot its name and picture, once. The service works without them too.
     pub(crate) async fn introduce(&self) -> Infallible {
-        loop {
+        let modes = &self.staff.policy.modes;
+        while Kind::ALL.iter().any(|kind| kind.class().mode(modes) == Mode::Enforce) {
             match self.take_name_and_picture().await {
                 Err(error) if error.is_transport() => tokio::time::sleep(RETRY).await,
                 Err(error) => {

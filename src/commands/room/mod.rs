@@ -1,4 +1,4 @@
-//! The desk: who may command, and that each command is handled at most once.
+//! The desk: admits senders, and handles each command at most once.
 
 pub(crate) mod admit;
 pub(crate) mod desk;

@@ -1,4 +1,4 @@
-//! How much one person may say: so many commands a minute, and one refusal an hour.
+//! Limits for one sender: so many commands a minute, and each kind of refusal once an hour.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 const COMMANDS: usize = 20;
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Whoever may not command is told so once within this.
+/// A sender who may not command is told so once within this time.
 const REFUSAL: Duration = Duration::from_secs(3600);
 
-/// What was said lately, by sender. Restarts forget it: nothing depends on it but quiet.
+/// Recent commands and refusals by sender. A restart forgets them: only the quiet of the room depends on them.
 #[derive(Debug, Default)]
 pub(crate) struct RateLimits {
     commands: HashMap<String, VecDeque<Instant>>,
@@ -18,7 +18,7 @@ pub(crate) struct RateLimits {
 }
 
 impl RateLimits {
-    /// Counts a command. False where its sender is too fast.
+    /// Counts a command. False where the sender is over the limit.
     pub(crate) fn allows(&mut self, sender: &str, now: Instant) -> bool {
         self.commands.retain(|_, times| times.back().is_some_and(|last| now - *last < MINUTE));
         let times = self.commands.entry(sender.to_owned()).or_default();

@@ -2,16 +2,16 @@
 
 use provisioner_policy::Plan;
 
-use super::CommandFailure;
+use super::{CommandFailure, CommandResult};
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::reconcile::{ActionGate, Freshness, Reconciler};
 
 impl Desk {
     /// Approves the held plan called `id`.
-    pub(crate) async fn apply(&self, id: &str, by: &str) -> Result<Reply, CommandFailure> {
+    pub(crate) async fn apply(&self, id: &str, by: &str) -> CommandResult {
         let gate = self.still_held(id).await?;
-        let report = self.approve(id, by, Some(gate)).await?;
+        let report = self.carry_out_held(id, by, Some(gate)).await?;
         self.report(&report)
     }
 

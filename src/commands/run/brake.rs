@@ -1,16 +1,15 @@
 //! `pause` and `resume`: the brake on every write to the homeserver.
 
-use anyhow::Context;
-
-use super::CommandFailure;
+use super::CommandResult;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
+use crate::operations;
 use crate::reconcile::ActionGate;
 
 impl Desk {
-    /// Puts the brake on, before anything is done that the roster says now.
-    pub(crate) async fn pause(&self, by: &str, gate: Option<ActionGate>) -> Result<Reply, CommandFailure> {
-        let paused_now = self.store.pause(by).await.context("put the brake on")?;
+    /// Puts the brake on, before the service acts on what was read to admit the sender.
+    pub(crate) async fn pause(&self, by: &str, gate: Option<ActionGate>) -> CommandResult {
+        let paused_now = operations::pause(&self.store, by).await?;
         drop(gate);
         let lead = if paused_now { strong("Paused.") } else { strong("It was paused already.") };
         let until =
@@ -19,8 +18,8 @@ impl Desk {
     }
 
     /// Takes the brake off.
-    pub(crate) async fn resume(&self, by: &str) -> Result<Reply, CommandFailure> {
-        let was_paused = self.store.resume(by).await.context("take the brake off")?;
+    pub(crate) async fn resume(&self, by: &str) -> CommandResult {
+        let was_paused = operations::resume(&self.store, by).await?;
         Ok(Reply::line([strong(if was_paused { "Resumed." } else { "Nothing was paused." })]))
     }
 }

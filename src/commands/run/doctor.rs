@@ -1,6 +1,6 @@
 //! `doctor`: whether everything the service needs is there.
 
-use super::CommandFailure;
+use super::CommandResult;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::doctor::{self, Finding, FindingStatus};
@@ -8,13 +8,13 @@ use crate::reconcile::{Freshness, Reconciler};
 
 impl Desk {
     /// What the doctor finds, and what the service itself knows to be wrong.
-    pub(crate) async fn doctor(&self) -> Result<Reply, CommandFailure> {
+    pub(crate) async fn doctor(&self) -> CommandResult {
         let findings = doctor::examine(&self.staff.config).await;
-        let look = |reconciler: &Reconciler| {
+        let query = |reconciler: &Reconciler| {
             let trouble = reconciler.homeserver_trouble().map(str::to_owned);
             trouble.into_iter().chain(reconciler.world().notices()).collect::<Vec<_>>()
         };
-        Ok(show(&findings, &self.reconciler.query(Freshness::AsKnown, look).await?))
+        Ok(show(&findings, &self.reconciler.query(Freshness::AsKnown, query).await?))
     }
 }
 

@@ -2,19 +2,16 @@
 
 use std::error::Error;
 
-use anyhow::Context;
-use provisioner_policy::Policy;
-
-use super::CommandFailure;
+use super::{CommandFailure, CommandResult};
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
-use crate::reconcile::{self, FollowError, Moved};
+use crate::operations::{self, FollowError, Moved};
 
 impl Desk {
     /// Moves it, or says why not. What is to be done in the new room is for the next pass.
-    pub(crate) async fn follow(&self, key: &str, by: &str) -> Result<Reply, CommandFailure> {
-        let policy = self.policy_in_force().await?;
-        let Moved { from, to } = reconcile::follow(&self.homeserver, &self.store, &policy, key, by)
+    pub(crate) async fn follow(&self, key: &str, by: &str) -> CommandResult {
+        let policy = operations::policy_in_force(&self.store, &self.staff.policy).await?;
+        let Moved { from, to } = operations::follow(&self.homeserver, &self.store, &policy, key, by)
             .await
             .map_err(|error| refused(key, error))?;
         let reply = Reply::line([
@@ -31,14 +28,6 @@ impl Desk {
             .into_iter()
             .fold(reply, Reply::and_pieces)
             .and([text("Write this into the configuration: "), code(format!("id = \"{to}\""))]))
-    }
-
-    /// The policy with the rooms that are followed.
-    pub(crate) async fn policy_in_force(&self) -> anyhow::Result<Policy> {
-        let follows = self.store.follows().await.context("read which rooms are followed")?;
-        let mut policy = self.staff.policy.clone();
-        policy.follow(reconcile::followed(follows));
-        Ok(policy)
     }
 }
 

@@ -1,16 +1,15 @@
-//! `help`, and what is said to somebody whose words could not be read. Both come from the table.
+//! `help`, and the reply to words that could not be parsed. Both come from the table.
 
-use super::listed;
 use crate::commands::room::desk::Desk;
-use crate::commands::table::{Argument, COMMANDS, StaffCommand};
-use crate::commands::text::parse::Misread;
-use crate::commands::text::reply::{Reply, Table, code, text};
+use crate::commands::run::{COMMANDS, StaffCommand};
+use crate::commands::text::parse::{Argument, Misread};
+use crate::commands::text::reply::{Piece, Reply, Table, code, text};
 
 impl Desk {
     /// Every command.
     pub(crate) fn help(&self) -> Reply {
         let mut table = Table::new(["command", "does"]).plain_without([1]);
-        for command in &COMMANDS {
+        for command in COMMANDS {
             table.row([code(self.typed(&command.usage())), text(command.help)]);
         }
         let users = "A user is a Matrix id, a subject, an e-mail address, a mention or a link to them.";
@@ -20,7 +19,7 @@ impl Desk {
             .and_pieces([text("The rooms are ")].into_iter().chain(listed(self.staff.rooms.iter().map(code))).collect())
     }
 
-    /// What is wrong with what was said. Nothing of it is repeated: it may be anything.
+    /// Says what is wrong with the words. None of them is repeated: they may be anything.
     pub(crate) fn what_is_wrong(&self, misread: Misread) -> Reply {
         match misread {
             Misread::Unknown(Some(nearest)) => Reply::line([
@@ -72,4 +71,16 @@ impl Desk {
         }
         Reply::default().and_pieces(line)
     }
+}
+
+/// `a, b and c`, each as it is made.
+fn listed(pieces: impl IntoIterator<Item = Piece>) -> Vec<Piece> {
+    let mut listed = Vec::new();
+    for piece in pieces {
+        if !listed.is_empty() {
+            listed.push(text(", "));
+        }
+        listed.push(piece);
+    }
+    listed
 }

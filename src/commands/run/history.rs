@@ -1,22 +1,19 @@
 //! `history [user]`: the newest lines of the ledger.
 
-use anyhow::Context;
-
-use super::CommandFailure;
+use super::CommandResult;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, Table, code, text};
-use crate::store::HistoryFilter;
+use crate::operations;
 
 /// Lines of an answer.
 const LINES: usize = 15;
 
 impl Desk {
-    /// Of one MXID, or of all.
-    pub(crate) async fn history(&self, mxid: Option<&str>) -> Result<Reply, CommandFailure> {
-        let limit = i64::try_from(LINES + 5).unwrap_or(i64::MAX);
-        let filter = HistoryFilter { user_id: mxid.map(str::to_owned), room_key: None, limit };
-        let mut lines = self.store.history(&filter).await.context("read the ledger")?;
-        // This question itself, among others.
+    /// Of one MXID, or of all where it is empty.
+    pub(crate) async fn history(&self, mxid: &str) -> CommandResult {
+        let user = (!mxid.is_empty()).then(|| mxid.to_owned());
+        let mut lines = operations::history(&self.store, user, None, LINES as u32 + 5).await?;
+        // Among others the line of this very command.
         lines.retain(|line| line.kind != "command" || line.outcome != "started");
         if lines.is_empty() {
             return Ok(Reply::line([text("The ledger has no such line.")]));
@@ -40,7 +37,7 @@ impl Desk {
         if lines.len() <= LINES {
             return Ok(reply);
         }
-        let all = format!("phenom-provisioner history {}", mxid.unwrap_or("--limit 1000"));
+        let all = format!("phenom-provisioner history {}", if mxid.is_empty() { "--limit 1000" } else { mxid });
         Ok(reply.and([text("There is more: "), code(all)]))
     }
 }

@@ -1,10 +1,12 @@
-//! What each command does: one file a command. A handler reads the world through the handle or asks for a pass, and
-//! answers with a [`Reply`]; it writes nothing to the homeserver.
+//! The one table of commands, and what each does: one file a command, or a pair. Parser, help and "did you mean" come from the
+//! table. A handler reads the world through the reconciler or asks for a pass, and returns a reply; it writes nothing to the
+//! homeserver.
 
 mod apply;
 mod brake;
 mod doctor;
 mod explain;
+mod failure;
 mod follow;
 mod help;
 mod history;
@@ -15,85 +17,189 @@ mod provision;
 mod rejoin;
 mod status;
 
-use crate::commands::room::desk::Desk;
-use crate::commands::table::StaffRequest;
-use crate::commands::text::reply::{Piece, Reply, text};
-use crate::reconcile::{ActionGate, NotLeader};
+use futures_util::future::BoxFuture;
 
+use crate::commands::room::desk::Desk;
+use crate::commands::text::parse::Argument;
+use crate::reconcile::ActionGate;
+
+pub(crate) use failure::{CommandFailure, CommandResult};
 pub(crate) use pass::{counts, outcome};
 pub(crate) use plan::{count_table, plan_lines};
 
-/// Why a command did not do what was asked.
+/// What a command does to the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// It only reads: after a restart it is run again.
+    Reads,
+    /// It changes something: it is never run a second time.
+    Acts,
+    /// The same, and before the service acts on what was read to admit the sender.
+    ActsFirst,
+}
+
+/// One command.
 #[derive(Debug)]
-pub(crate) enum CommandFailure {
-    /// It may not or need not be done, as the reply says; the detail is for the ledger.
-    Refused { reply: Reply, detail: String },
-    /// This replica stopped reconciling: the next one goes on.
-    NotLeader(NotLeader),
-    /// The database failed.
-    Broken(anyhow::Error),
+pub(crate) struct StaffCommand {
+    pub(crate) name: &'static str,
+    pub(crate) arguments: &'static [Argument],
+    /// One line, after the name.
+    pub(crate) help: &'static str,
+    /// What somebody might type after the prefix.
+    pub(crate) example: &'static str,
+    pub(crate) effect: Effect,
+    pub(crate) run: for<'a> fn(Call<'a>) -> BoxFuture<'a, CommandResult>,
 }
 
-impl CommandFailure {
-    /// A refusal whose reply and ledger line say the same.
-    fn refused(words: impl AsRef<str>) -> Self {
-        let reply = Reply::line([text(words.as_ref())]);
-        Self::Refused {
-            reply,
-            detail: format!("refused: {}", crate::commands::text::sanitize::sanitize(words.as_ref())),
-        }
+/// A command as it is run. What the sender did not give is empty.
+#[derive(Debug)]
+pub(crate) struct Call<'a> {
+    pub(crate) desk: &'a Desk,
+    /// The MXID of the user that the command is about.
+    pub(crate) user: &'a str,
+    pub(crate) room: &'a str,
+    pub(crate) held_id: &'a str,
+    pub(crate) all: bool,
+    /// The sender.
+    pub(crate) by: &'a str,
+    /// There for [`Effect::ActsFirst`].
+    pub(crate) gate: Option<ActionGate>,
+}
+
+impl StaffCommand {
+    /// Name and arguments, as they are typed.
+    pub(crate) fn usage(&self) -> String {
+        self.arguments.iter().fold(self.name.to_owned(), |usage, argument| format!("{usage} {}", argument.shown()))
     }
 }
 
-impl From<NotLeader> for CommandFailure {
-    fn from(error: NotLeader) -> Self {
-        Self::NotLeader(error)
-    }
+/// The command with this name.
+pub(crate) fn command(name: &str) -> Option<&'static StaffCommand> {
+    COMMANDS.iter().find(|command| command.name == name)
 }
 
-impl From<anyhow::Error> for CommandFailure {
-    fn from(error: anyhow::Error) -> Self {
-        Self::Broken(error)
-    }
-}
+/// Every command, in the order of the help.
+pub(crate) static COMMANDS: &[StaffCommand] = &[
+    StaffCommand {
+        name: "help",
+        arguments: &[],
+        help: "this list",
+        example: "help",
+        effect: Effect::Reads,
+        run: |call| Box::pin(std::future::ready(Ok(call.desk.help()))),
+    },
+    StaffCommand {
+        name: "status",
+        arguments: &[],
+        help: "modes, rooms, last pass, and what is held",
+        example: "status",
+        effect: Effect::Reads,
+        run: |call| Box::pin(call.desk.status()),
+    },
+    StaffCommand {
+        name: "plan",
+        arguments: &[Argument::OptionalAll],
+        help: "what would be done now, and why",
+        example: "plan all",
+        effect: Effect::Reads,
+        run: |call| Box::pin(call.desk.plan(call.all)),
+    },
+    StaffCommand {
+        name: "apply",
+        arguments: &[Argument::HeldId],
+        help: "carry out what the guard holds, exactly as it was shown",
+        example: "apply 3f9c01ab",
+        effect: Effect::Acts,
+        run: |call| Box::pin(call.desk.apply(call.held_id, call.by)),
+    },
+    StaffCommand {
+        name: "explain",
+        arguments: &[Argument::User],
+        help: "why somebody is, or is not, in each room",
+        example: "explain 8f2c1d4e-0b7a-4c55-9d5e-2f1f6c1a7b90",
+        effect: Effect::Reads,
+        run: |call| Box::pin(call.desk.explain(call.user)),
+    },
+    StaffCommand {
+        name: "history",
+        arguments: &[Argument::OptionalUser],
+        help: "what was done, newest first",
+        example: "history @8f2c1d4e-0b7a-4c55-9d5e-2f1f6c1a7b90:example.org",
+        effect: Effect::Reads,
+        run: |call| Box::pin(call.desk.history(call.user)),
+    },
+    StaffCommand {
+        name: "provision",
+        arguments: &[Argument::User],
+        help: "make sure that somebody who belongs here has an account and their rooms",
+        example: "provision somebody@example.org",
+        effect: Effect::Acts,
+        run: |call| Box::pin(call.desk.provision(call.user, call.by)),
+    },
+    StaffCommand {
+        name: "sync",
+        arguments: &[],
+        help: "read everything again and do what is due, now",
+        example: "sync",
+        effect: Effect::ActsFirst,
+        run: |call| Box::pin(call.desk.sync(call.by, call.gate)),
+    },
+    StaffCommand {
+        name: "rejoin",
+        arguments: &[Argument::User, Argument::Room],
+        help: "join somebody again who left a room by choice",
+        example: "rejoin 8f2c1d4e-0b7a-4c55-9d5e-2f1f6c1a7b90 staff",
+        effect: Effect::Acts,
+        run: |call| Box::pin(call.desk.rejoin(call.user, call.room, call.by)),
+    },
+    StaffCommand {
+        name: "follow",
+        arguments: &[Argument::Room],
+        help: "move a room's policy to the room that replaced it",
+        example: "follow staff",
+        effect: Effect::Acts,
+        run: |call| Box::pin(call.desk.follow(call.room, call.by)),
+    },
+    StaffCommand {
+        name: "pause",
+        arguments: &[],
+        help: "stop every write at once, until resume",
+        example: "pause",
+        effect: Effect::ActsFirst,
+        run: |call| Box::pin(call.desk.pause(call.by, call.gate)),
+    },
+    StaffCommand {
+        name: "resume",
+        arguments: &[],
+        help: "go on after pause",
+        example: "resume",
+        effect: Effect::Acts,
+        run: |call| Box::pin(call.desk.resume(call.by)),
+    },
+    StaffCommand {
+        name: "doctor",
+        arguments: &[],
+        help: "check that everything the service needs is there",
+        example: "doctor",
+        effect: Effect::Reads,
+        run: |call| Box::pin(call.desk.doctor()),
+    },
+];
 
-impl Desk {
-    /// Runs a request of `by`; `about` is the MXID of whom it is about. While `gate` is there, nothing is done for what was
-    /// read to admit it.
-    pub(crate) async fn run(
-        &self,
-        request: &StaffRequest,
-        about: Option<&str>,
-        by: &str,
-        gate: Option<ActionGate>,
-    ) -> Result<Reply, CommandFailure> {
-        let about = about.unwrap_or_default();
-        match request {
-            StaffRequest::Help => Ok(self.help()),
-            StaffRequest::Status => self.status().await,
-            StaffRequest::Plan { all } => self.plan(*all).await,
-            StaffRequest::Apply { id } => self.apply(id, by).await,
-            StaffRequest::Explain(_) => self.explain(about).await,
-            StaffRequest::History(who) => self.history(who.as_ref().map(|_| about)).await,
-            StaffRequest::Provision(_) => self.provision(about, by).await,
-            StaffRequest::Sync => self.sync(by, gate).await,
-            StaffRequest::Rejoin { room, .. } => self.rejoin(about, room, by).await,
-            StaffRequest::Follow { room } => self.follow(room, by).await,
-            StaffRequest::Pause => self.pause(by, gate).await,
-            StaffRequest::Resume => self.resume(by).await,
-            StaffRequest::Doctor => self.doctor().await,
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// `a, b and c`, each as it is made.
-fn listed(pieces: impl IntoIterator<Item = Piece>) -> Vec<Piece> {
-    let mut listed = Vec::new();
-    for piece in pieces {
-        if !listed.is_empty() {
-            listed.push(text(", "));
-        }
-        listed.push(piece);
+    #[test]
+    fn the_readme_lists_these_commands() {
+        let readme = include_str!("../../../README.md");
+        let table = readme.split("### What to say").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap();
+        // `pause`, `resume`: those that follow in the same cell stand without the prefix.
+        let cells = table.lines().filter_map(|line| line.strip_prefix("| `!provisioner ")?.split('|').next());
+        let mut listed: Vec<&str> = cells.flat_map(|cell| cell.trim().trim_end_matches('`').split("`, `")).collect();
+        let mut usages: Vec<String> = COMMANDS.iter().map(StaffCommand::usage).collect();
+        listed.sort_unstable();
+        usages.sort_unstable();
+        assert_eq!(listed, usages, "README, What to say (left) and COMMANDS (right)");
     }
-    listed
 }

@@ -1,26 +1,17 @@
 //! Asking for a pass, as `apply` on the command line does, and waiting for its report. `sync` is no more than that.
 
-use std::time::{Duration, Instant};
-
-use anyhow::{Context, anyhow};
-
-use super::CommandFailure;
+use super::{CommandFailure, CommandResult};
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
+use crate::operations;
 use crate::reconcile::{ActionGate, PassReport};
-
-/// How often the report is looked for.
-const LOOK: Duration = Duration::from_millis(200);
-
-/// A pass that shows no progress for so long is stuck.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Failures that are shown; the ledger has them all.
 const SHOWN: usize = 10;
 
 impl Desk {
     /// Reads everything again and does what is due.
-    pub(crate) async fn sync(&self, by: &str, gate: Option<ActionGate>) -> Result<Reply, CommandFailure> {
+    pub(crate) async fn sync(&self, by: &str, gate: Option<ActionGate>) -> CommandResult {
         let report = self.ask_for_pass(None, by, gate).await?;
         self.report(&report)
     }
@@ -32,31 +23,16 @@ impl Desk {
         by: &str,
         gate: Option<ActionGate>,
     ) -> Result<PassReport, CommandFailure> {
-        let id = self.store.request_pass(approve, by).await.context("ask for a pass")?;
+        let id = operations::request_pass(&self.store, approve, by).await?;
         self.reconciler.ask_for_pass();
         drop(gate);
-        let (mut progress, mut since) = (None, Instant::now());
-        loop {
-            let request = self.store.pass_request(id).await.context("look for the report of the pass")?;
-            let request = request.ok_or_else(|| anyhow!("find the request for the pass again"))?;
-            if let Some(report) = request.report {
-                return Ok(serde_json::from_value(report).context("read the report of the pass")?);
-            }
-            if request.progress != progress {
-                (progress, since) = (request.progress, Instant::now());
-            }
-            if since.elapsed() > PATIENCE {
-                self.store.withdraw_pass_request(id).await.context("take the request for a pass back")?;
-                return Err(CommandFailure::refused(
-                    "the pass makes no progress; look at the service's log and /readyz",
-                ));
-            }
-            tokio::time::sleep(LOOK).await;
-        }
+        let report = operations::wait_for_report(&self.store, id, |_, _| {}).await?;
+        report
+            .ok_or_else(|| CommandFailure::refused("the pass makes no progress; look at the service's log and /readyz"))
     }
 
     /// The report as an answer; a failure where the pass could not do its work.
-    pub(crate) fn report(&self, report: &PassReport) -> Result<Reply, CommandFailure> {
+    pub(crate) fn report(&self, report: &PassReport) -> CommandResult {
         let mut reply = Reply::line([strong(outcome(report)), text(counts(report))]);
         let failed = report.failed.iter().take(SHOWN).map(|one| {
             let (room, user) = (one.room.as_deref().unwrap_or_default(), one.user.as_deref().unwrap_or_default());

@@ -1,4 +1,4 @@
-//! Finding somebody by e-mail address. The address is neither shown back, nor logged, nor kept.
+//! Finds a user by e-mail address. The address is neither shown back, nor logged, nor kept.
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use provisioner_policy::{Action, BlockedView, Fight, Mode, Plan, World};
 
-use super::CommandFailure;
+use super::CommandResult;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, Table, code, strong, text};
 use crate::reconcile::Freshness;
@@ -71,7 +71,7 @@ pub(crate) fn count_table(counts: &Counts) -> Table {
 struct PlanSummary {
     entries: Vec<PlanLine>,
     counts: Counts,
-    /// What should be so and cannot be made so: some of it in words, and how many there are.
+    /// Changes that cannot be made: some in words, and how many there are.
     stuck: Vec<Stuck>,
     blocked: usize,
     held_id: Option<String>,
@@ -85,7 +85,7 @@ struct Stuck {
     because: String,
 }
 
-/// At most so many of what is in the way, what somebody keeps undoing first.
+/// At most `limit` changes that cannot be made; those that somebody keeps undoing come first.
 fn stuck(world: &World, plan: &Plan, limit: usize) -> Vec<Stuck> {
     let undone = plan.fought_over.iter().map(|action| {
         let (kind, view) = (action.change.kind().as_str(), action.view(world));
@@ -101,16 +101,16 @@ fn stuck(world: &World, plan: &Plan, limit: usize) -> Vec<Stuck> {
 
 impl Desk {
     /// The plan for the world as it is now.
-    pub(crate) async fn plan(&self, all: bool) -> Result<Reply, CommandFailure> {
+    pub(crate) async fn plan(&self, all: bool) -> CommandResult {
         let limit = if all { LONG } else { SHORT };
-        let look = move |reconciler: &crate::reconcile::Reconciler, plan: &Plan| {
+        let query = move |reconciler: &crate::reconcile::Reconciler, plan: &Plan| {
             let world = reconciler.world();
             let (entries, counts) = plan_lines(world, plan.actions.iter(), limit);
-            let (held_id, notices) = (plan.held_id(world), world.notices());
+            let (held_id, notices) = (plan.held_id(world), plan.notices(world));
             let (stuck, blocked) = (stuck(world, plan, limit), plan.blocked.len() + plan.fought_over.len());
             PlanSummary { entries, counts, stuck, blocked, held_id, notices }
         };
-        let shown = self.reconciler.query_plan(Freshness::Now, look).await?;
+        let shown = self.reconciler.query_plan(Freshness::Now, query).await?;
         Ok(self.show_plan(&shown, limit, all))
     }
 

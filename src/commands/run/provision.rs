@@ -1,11 +1,11 @@
-//! `provision <user>`: sees to it that somebody whom a source names has their account and their rooms, now. It gives nobody
-//! anything that the policy does not.
+//! `provision <user>`: gives a user that a source names their account and their rooms now. It gives nobody more than the policy
+//! does.
 
 use std::time::Duration;
 
 use tracing::warn;
 
-use super::{CommandFailure, counts, explain, outcome};
+use super::{CommandFailure, CommandResult, counts, explain, outcome};
 use crate::accounts::Confirmed;
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
@@ -15,7 +15,7 @@ use crate::store::{AccountSource, SeenIn};
 /// How long the pool may take to answer.
 const POOL_PATIENCE: Duration = Duration::from_secs(10);
 
-/// What the pool said of somebody.
+/// What the pool says of a user.
 enum PoolAnswer {
     /// No pool is read.
     NotAsked,
@@ -39,7 +39,7 @@ impl PoolAnswer {
 }
 
 impl Desk {
-    /// Asks the pool for somebody whom no listing may have named yet, and records them if it has them.
+    /// Asks the pool for a user that no listing may have named yet, and records them if it has them.
     async fn ask_the_pool(&self, mxid: &str) -> PoolAnswer {
         if self.accounts.directory.is_none() {
             return PoolAnswer::NotAsked;
@@ -57,8 +57,8 @@ impl Desk {
         }
     }
 
-    /// Has a pass done for one MXID, and says how they stand after it.
-    pub(crate) async fn provision(&self, mxid: &str, by: &str) -> Result<Reply, CommandFailure> {
+    /// Has a pass done, and explains the user after it.
+    pub(crate) async fn provision(&self, mxid: &str, by: &str) -> CommandResult {
         let upstream = self.ask_the_pool(mxid).await;
         let user = mxid.to_owned();
         let is_active = move |reconciler: &Reconciler| {

@@ -4,7 +4,7 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use provisioner_policy::{Class, Entitlement, Membership, Mode, Plan, RoomStatus, World};
 
-use super::{CommandFailure, counts};
+use super::{CommandResult, counts};
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, Table, code, strong, text};
 use crate::reconcile::{Freshness, QueueHealth, Reconciler};
@@ -48,11 +48,11 @@ fn summarize(reconciler: &Reconciler, plan: &Plan) -> StatusSummary {
         held: plan.held().count(),
         held_id: plan.held_id(world),
         trouble: reconciler.homeserver_trouble().map(str::to_owned),
-        notices: world.notices(),
+        notices: plan.notices(world),
     }
 }
 
-/// How many belong in a room, and how many are in it. The bot and others whom no action touches count nowhere.
+/// How many users belong in a room, and how many are in it. The bot and other exempt users are not counted.
 fn heads(world: &World, room: provisioner_policy::RoomIx) -> (usize, usize) {
     let touched = || world.users.iter().filter(|user| !world.is_exempt(*user));
     let wanted = touched().filter(|user| matches!(world.entitlement(room, *user), Entitlement::By(_)));
@@ -61,8 +61,8 @@ fn heads(world: &World, room: provisioner_policy::RoomIx) -> (usize, usize) {
 }
 
 impl Desk {
-    /// How everything stands.
-    pub(crate) async fn status(&self) -> Result<Reply, CommandFailure> {
+    /// The reply to `status`.
+    pub(crate) async fn status(&self) -> CommandResult {
         let seen = self.reconciler.query_plan(Freshness::Now, summarize).await?;
         let paused = self.store.paused().await.context("look at the brake")?;
         let mut reply = match paused {
@@ -114,7 +114,7 @@ impl Desk {
     }
 }
 
-/// How the queue fares, here: other replicas have messages of their own in hand.
+/// The state of the queue, as far as this replica knows: others have messages of their own in flight.
 fn queue_line(queue: &QueueHealth) -> String {
     let QueueHealth { oldest, in_flight, trouble, dead_letters, not_received: _, is_asked: _ } = queue;
     let mut line = match in_flight {

@@ -1,5 +1,5 @@
-//! What of the Staff room is for us: plain messages that begin with the prefix in the sender's own words, and the two
-//! reactions. Pure; who may say it is judged elsewhere.
+//! Which events of the Staff room are for us: plain messages that begin with the prefix in the sender's own words, and the two
+//! reactions. Pure; whether the sender may give commands is decided elsewhere.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -23,7 +23,7 @@ pub(crate) struct IncomingEvent {
 pub(crate) enum IncomingKind {
     Command {
         spoken: Spoken,
-        /// The event that an answer's thread hangs on; none where the message is related in a way that bears no thread.
+        /// The root of the answer's thread; `None` where the message has a relation that allows no thread.
         thread: Option<String>,
     },
     Reaction {
@@ -55,7 +55,7 @@ struct RawEvent {
     unsigned: Value,
 }
 
-/// Reads one event, as pushed. Nothing comes back for what does not concern us.
+/// Reads one event, as pushed. Returns `None` where it is not for us.
 pub(crate) fn parse_incoming(event_id: &str, event: &str, prefix: &str, bot: &str) -> Option<IncomingEvent> {
     let event: RawEvent = serde_json::from_str(event).ok()?;
     if event.sender == bot || event.state_key.is_some() {
@@ -100,7 +100,7 @@ fn own_words(body: &str) -> String {
     body.lines().skip_while(|line| line.starts_with('>') || line.trim().is_empty()).collect::<Vec<_>>().join("\n")
 }
 
-/// The one user whom the message mentions. A reply mentions whom it answers, which says nothing of whom it is about.
+/// The one user that the message mentions. Ignored in replies: clients add the replied-to user to `m.mentions`.
 fn mention(content: &Value, relation_type: Option<&str>) -> Option<String> {
     let replies = content["m.relates_to"].get("m.in_reply_to").is_some();
     let falls_back = content["m.relates_to"]["is_falling_back"] == true;

@@ -1,8 +1,7 @@
-//! Text in and out, pure: what is said is parsed, what is answered is rendered.
+//! Text in and out, pure: parses messages and renders replies.
 
 pub(crate) mod formatted;
 pub(crate) mod incoming;
-pub(crate) mod nearest;
 pub(crate) mod parse;
 pub(crate) mod reply;
 pub(crate) mod sanitize;

@@ -1,25 +1,70 @@
-//! From what somebody typed to a [`StaffRequest`], by the table. No input is echoed: what is wrong is said in our own words.
+//! Parses what somebody typed to a [`StaffRequest`], by the table of commands. No input is echoed: errors are said in our own
+//! words.
 
-use crate::commands::table::{Argument, COMMANDS, GivenArguments, StaffCommand, StaffRequest, command};
-use crate::commands::text::nearest;
+use crate::commands::run::{COMMANDS, StaffCommand, command};
 use crate::commands::text::who::Who;
 use crate::commands::text::words;
+use crate::nearest::meant;
 
 /// A message to us, as it was typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Spoken {
     pub(crate) text: String,
-    /// The one user whom the message mentions by the client's own means, where that says whom it is about.
+    /// The one user in `m.mentions`, where that names the user that the command is about.
     pub(crate) mention: Option<String>,
 }
 
-/// What the words are read against.
+/// What the words are parsed against.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Grammar<'a> {
     pub(crate) prefix: &'a str,
     pub(crate) server_name: &'a str,
     /// Keys of the rooms.
     pub(crate) rooms: &'a [String],
+}
+
+/// What somebody asks for, understood. Arguments that are not optional are there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StaffRequest {
+    pub(crate) command: &'static StaffCommand,
+    pub(crate) given: GivenArguments,
+}
+
+/// A word after the command's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Argument {
+    User,
+    OptionalUser,
+    Room,
+    HeldId,
+    /// The word `all`, or nothing.
+    OptionalAll,
+}
+
+impl Argument {
+    /// As the help shows it.
+    pub(crate) fn shown(self) -> &'static str {
+        match self {
+            Self::User => "<user>",
+            Self::OptionalUser => "[user]",
+            Self::Room => "<room>",
+            Self::HeldId => "<id>",
+            Self::OptionalAll => "[all]",
+        }
+    }
+
+    pub(crate) fn is_optional(self) -> bool {
+        matches!(self, Self::OptionalUser | Self::OptionalAll)
+    }
+}
+
+/// The arguments that were given, read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct GivenArguments {
+    pub(crate) who: Option<Who>,
+    pub(crate) room: Option<String>,
+    pub(crate) held_id: Option<String>,
+    pub(crate) all: bool,
 }
 
 /// Why the words make no request.
@@ -50,14 +95,14 @@ pub(crate) fn is_for_us(text: &str, prefix: &str) -> bool {
     words::after_prefix(text, prefix).is_some()
 }
 
-/// Reads a message. Nothing comes back where it is not meant for us.
+/// Parses a message. Returns `None` where it is not meant for us.
 pub(crate) fn parse(spoken: &Spoken, grammar: Grammar<'_>) -> Option<Result<StaffRequest, Misread>> {
     let words = words::after_prefix(&spoken.text, grammar.prefix)?;
-    let Some((name, arguments)) = words.split_first() else { return Some(Ok(StaffRequest::Help)) };
-    let name = name.to_lowercase();
+    let (name, arguments) =
+        words.split_first().map_or(("help".to_owned(), &[][..]), |(name, rest)| (name.to_lowercase(), rest));
     let Some(command) = command(&name) else {
         let names = COMMANDS.iter().map(|command| command.name);
-        return Some(Err(Misread::Unknown(nearest::alike(&name, names))));
+        return Some(Err(Misread::Unknown(meant(&name, names))));
     };
     Some(read_arguments(command, arguments.to_vec(), spoken.mention.as_deref(), grammar))
 }
@@ -68,7 +113,7 @@ fn read_arguments(
     mention: Option<&str>,
     grammar: Grammar<'_>,
 ) -> Result<StaffRequest, Misread> {
-    let takes_user = command.arguments.first().is_some_and(|one| one.shown().contains("user"));
+    let takes_user = matches!(command.arguments.first(), Some(Argument::User | Argument::OptionalUser));
     if let (true, Some(mention)) = (takes_user, mention)
         && words.first().is_some_and(|word| Who::is_bare_word(word))
     {
@@ -88,7 +133,7 @@ fn read_arguments(
     if words.next().is_some() {
         return Err(Misread::TooMany(command));
     }
-    (command.make)(given).ok_or(Misread::Unknown(Some(command.name)))
+    Ok(StaffRequest { command, given })
 }
 
 fn read_argument(
@@ -106,7 +151,7 @@ fn read_argument(
         Argument::Room => {
             let key = word.trim_start_matches('#').to_lowercase();
             if !grammar.rooms.contains(&key) {
-                let near = nearest::alike(&key, grammar.rooms.iter().map(String::as_str));
+                let near = meant(&key, grammar.rooms.iter().map(String::as_str));
                 let near = near.and_then(|near| grammar.rooms.iter().position(|room| room == near));
                 return Err(Misread::NoSuchRoom(command, near));
             }
@@ -115,7 +160,7 @@ fn read_argument(
         Argument::HeldId => {
             let id = word.to_lowercase();
             let is_id = (4..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-            given.id = Some(is_id.then_some(id).ok_or(wrong)?);
+            given.held_id = Some(is_id.then_some(id).ok_or(wrong)?);
         }
         Argument::OptionalAll => {
             given.all = word.eq_ignore_ascii_case("all");
@@ -147,13 +192,25 @@ mod tests {
         read(&format!("!provisioner {text}"), None).expect("it has the prefix")
     }
 
-    fn mxid(mxid: &str) -> Who {
-        Who::Mxid(mxid.to_owned())
+    fn request(name: &str, given: GivenArguments) -> Result<StaffRequest, Misread> {
+        Ok(StaffRequest { command: command(name).unwrap(), given })
+    }
+
+    fn bare(name: &str) -> Result<StaffRequest, Misread> {
+        request(name, GivenArguments::default())
+    }
+
+    fn about(mxid: &str) -> GivenArguments {
+        GivenArguments { who: Some(Who::Mxid(mxid.to_owned())), ..GivenArguments::default() }
+    }
+
+    fn of_room(room: &str) -> GivenArguments {
+        GivenArguments { room: Some(room.to_owned()), ..GivenArguments::default() }
     }
 
     #[test]
     fn every_command_reads_its_own_example() {
-        for command in &COMMANDS {
+        for command in COMMANDS {
             let read = say(command.example);
             assert!(read.is_ok(), "{}: {read:?}", command.name);
             assert!(command.example.starts_with(command.name));
@@ -162,7 +219,7 @@ mod tests {
 
     #[test]
     fn the_prefix_alone_asks_for_help() {
-        assert_eq!(read("!provisioner", None), Some(Ok(StaffRequest::Help)));
+        assert_eq!(read("!provisioner", None), Some(bare("help")));
         assert_eq!(read("provisioner", None), None);
     }
 
@@ -176,8 +233,8 @@ mod tests {
 
     #[test]
     fn a_room_is_a_key_and_a_typo_gets_the_nearest() {
-        assert_eq!(say("follow Staff"), Ok(StaffRequest::Follow { room: "staff".to_owned() }));
-        assert_eq!(say("follow #red-room"), Ok(StaffRequest::Follow { room: "red-room".to_owned() }));
+        assert_eq!(say("follow Staff"), request("follow", of_room("staff")));
+        assert_eq!(say("follow #red-room"), request("follow", of_room("red-room")));
         assert!(matches!(say("follow red-rom"), Err(Misread::NoSuchRoom(_, Some(0)))));
         assert!(matches!(say("follow !abc:a.org"), Err(Misread::NoSuchRoom(_, None))));
     }
@@ -190,21 +247,21 @@ mod tests {
         assert!(matches!(say("explain @"), Err(Misread::Wrong(_, Argument::User))));
         assert!(matches!(say("plan some"), Err(Misread::Wrong(_, Argument::OptionalAll))));
         assert!(matches!(say("pause now"), Err(Misread::TooMany(_))));
-        assert_eq!(say("History"), Ok(StaffRequest::History(None)));
+        assert_eq!(say("History"), bare("history"));
     }
 
     #[test]
     fn a_mention_stands_for_a_name_of_any_length() {
         let read = |text: &str| read(&format!("!provisioner {text}"), Some("@ada:a.org")).unwrap();
-        assert_eq!(read("explain Ada"), Ok(StaffRequest::Explain(mxid("@ada:a.org"))));
-        assert_eq!(read("explain Ada the First"), Ok(StaffRequest::Explain(mxid("@ada:a.org"))));
+        assert_eq!(read("explain Ada"), request("explain", about("@ada:a.org")));
+        assert_eq!(read("explain Ada the First"), request("explain", about("@ada:a.org")));
         assert_eq!(
             read("rejoin Ada the First staff"),
-            Ok(StaffRequest::Rejoin { who: mxid("@ada:a.org"), room: "staff".to_owned() })
+            request("rejoin", GivenArguments { room: Some("staff".to_owned()), ..about("@ada:a.org") })
         );
         assert!(matches!(read("rejoin Ada"), Err(Misread::Missing(..))), "a name is no room");
-        assert_eq!(read("explain @bob:a.org"), Ok(StaffRequest::Explain(mxid("@bob:a.org"))), "an MXID says more");
-        assert_eq!(read("status"), Ok(StaffRequest::Status));
+        assert_eq!(read("explain @bob:a.org"), request("explain", about("@bob:a.org")), "an MXID says more");
+        assert_eq!(read("status"), bare("status"));
     }
 
     proptest! {
@@ -212,7 +269,7 @@ mod tests {
         fn no_message_makes_us_panic(text in any::<String>(), mention in proptest::option::of(".*")) {
             let _ = read(&text, mention.as_deref());
             let _ = read(&format!("!provisioner {text}"), mention.as_deref());
-            for command in &COMMANDS {
+            for command in COMMANDS {
                 let _ = read(&format!("!provisioner {} {text}", command.name), mention.as_deref());
             }
         }

@@ -1,5 +1,5 @@
 //! An answer, described once: lines, lists and tables of plain pieces. HTML (`templates/reply.html`) and plain text are made
-//! of the same description, and every piece is made inert as it comes in.
+//! of the same description, and every piece is sanitized as it comes in.
 
 use askama::Template;
 use serde::{Deserialize, Serialize};

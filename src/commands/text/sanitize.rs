@@ -1,4 +1,4 @@
-//! What came from outside, made harmless to look at: no character that reorders, hides or breaks what stands around it.
+//! Sanitizes text from outside: no character that reorders, hides or breaks the text around it.
 
 /// Longer texts are cut: a reason is a clause, not a page.
 const LONGEST: usize = 300;

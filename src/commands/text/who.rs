@@ -1,11 +1,11 @@
-//! Whom somebody means: an MXID, a subject, an e-mail address, or a link to a user as clients make them.
+//! The user that a word names: by MXID, subject, e-mail address, or a link as clients make them.
 
 use std::fmt;
 
 use provisioner_policy::mxid_of_subject;
 use ruma::UserId;
 
-/// A person as they were named.
+/// A user as they were named.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Who {
     Mxid(String),
@@ -23,7 +23,7 @@ impl fmt::Debug for Who {
 }
 
 impl Who {
-    /// Reads one word. Nothing comes back for what names nobody.
+    /// Reads one word. Returns `None` where it names nobody.
     pub(crate) fn parse(word: &str, server_name: &str) -> Option<Self> {
         let word = word.trim_matches(['<', '>']);
         if let Some(mxid) = linked(word) {
@@ -42,7 +42,7 @@ impl Who {
         }
     }
 
-    /// Whether this is only a word, which may as well be a name that a client put in the place of a mention.
+    /// Whether this is a plain word: it may be a display name that a client wrote where the mention stands.
     pub(crate) fn is_bare_word(word: &str) -> bool {
         !word.contains('@') && linked(word).is_none()
     }

@@ -10,8 +10,8 @@ use super::{
 };
 
 /// The base of Synapse's client-server and admin API.
-pub(super) fn homeserver_url(text: &str, facts: &GrammarContext) -> Result<(), ValueFault> {
-    http_url(text, facts)?;
+pub(super) fn homeserver_url(text: &str, context: &GrammarContext) -> Result<(), ValueFault> {
+    http_url(text, context)?;
     let path = Url::parse(text).map(|url| url.path().to_owned()).unwrap_or_default();
     if let Some(end) = text.find("/_matrix").or_else(|| text.find("/_synapse")) {
         return Err(ValueFault::new(

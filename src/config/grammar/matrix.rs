@@ -36,10 +36,10 @@ pub(in crate::config) fn server_name(text: &str, _: &GrammarContext) -> Result<(
 }
 
 /// A full MXID.
-pub(super) fn user_id(text: &str, facts: &GrammarContext) -> Result<(), ValueFault> {
+pub(super) fn user_id(text: &str, context: &GrammarContext) -> Result<(), ValueFault> {
     let (localpart, server) = match text.strip_prefix('@').unwrap_or(text).split_once(':') {
         Some((localpart, server)) => (localpart, server),
-        None => (text.trim_start_matches('@'), facts.server_name()),
+        None => (text.trim_start_matches('@'), context.server_name()),
     };
     let full = format!("@{localpart}:{server}");
     if text != full {

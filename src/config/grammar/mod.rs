@@ -43,9 +43,9 @@ macro_rules! grammars {
             schema::literal(schema)
         })*
 
-        fn check_string(name: &str, text: &str, facts: &GrammarContext) -> Result<(), ValueFault> {
+        fn check_string(name: &str, text: &str, context: &GrammarContext) -> Result<(), ValueFault> {
             match name {
-                $(stringify!($name) => $check(text, facts),)*
+                $(stringify!($name) => $check(text, context),)*
                 _ => Ok(()),
             }
         }
@@ -84,13 +84,13 @@ pub(super) fn shared_secret(_: &mut SchemaGenerator) -> Schema {
 }
 
 /// Checks a value against the grammar its schema names.
-pub(super) fn check(name: &str, value: &Value, schema: &Value, facts: &GrammarContext) -> Result<(), ValueFault> {
+pub(super) fn check(name: &str, value: &Value, schema: &Value, context: &GrammarContext) -> Result<(), ValueFault> {
     match (name, value) {
         ("selector", _) => selector::check(value),
         ("duration", _) => duration::check(value, schema),
         ("postgres_url", Value::String(text)) => address::postgres_url(text),
         ("shared_secret", Value::String(text)) => name::shared_secret(text),
-        (_, Value::String(text)) => check_string(name, text, facts),
+        (_, Value::String(text)) => check_string(name, text, context),
         (_, Value::Number(_) | Value::Bool(_)) => Err(ValueFault::new("is not a string", "put it in quotes")),
         _ => Err(ValueFault::new("is not a string", "write one value in quotes")),
     }

@@ -4,7 +4,7 @@ use ruma::{OwnedRoomId, ServerName};
 
 use super::{
     super::{
-        nearest::{choice, listed},
+        choices::{choice, listed},
         problem::ValueFault,
     },
     GrammarContext,
@@ -19,8 +19,8 @@ pub(super) const HISTORY_VISIBILITIES: [&str; 4] = ["invited", "joined", "shared
 pub(super) const GUEST_ACCESSES: [&str; 2] = ["can_join", "forbidden"];
 
 /// A full room id. The room id is the only identifier of a room: an alias is refused, never resolved.
-pub(super) fn room_id(text: &str, facts: &GrammarContext) -> Result<(), ValueFault> {
-    let server = facts.server_name();
+pub(super) fn room_id(text: &str, context: &GrammarContext) -> Result<(), ValueFault> {
+    let server = context.server_name();
     let fault = |text: &str, mend: String| Err(ValueFault::new(text, mend));
     if text.starts_with('#') {
         return fault(

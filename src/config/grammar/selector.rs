@@ -1,32 +1,52 @@
-//! Selectors in the file: `"everyone"`, `{ team = "…" }`, `{ team = "…", role = "…" }`, `{ group = "…" }`,
-//! `{ subject = "…" }`. The type itself is the policy's.
+//! Selectors in the file: one table of the forms they are written in. The type itself is the policy's.
 
 use provisioner_policy::Selector;
 use schemars::{Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::{Map, Value, json};
 
-use super::super::{nearest::nearest, problem::ValueFault, schema};
+use super::super::{problem::ValueFault, schema};
+use crate::nearest::{alike, meant};
 
-const FORMS: &str =
-    "write \"everyone\", { team = \"…\" }, { team = \"…\", role = \"…\" }, { group = \"…\" } or { subject = \"…\" }";
+/// The selector that is a text and no table.
+const EVERYONE: &str = "everyone";
+
+/// The keys of a table that is a selector, and what its values, in the order of the keys, make.
+type Form = (&'static [&'static str], fn(&[&str]) -> Selector);
+
+/// Every form of a table. Schema, checks, mends and parser read it here.
+const FORMS: [Form; 4] = [
+    (&["team"], |values| Selector::Team(values[0].to_owned())),
+    (&["team", "role"], |values| Selector::TeamRole { team: values[0].to_owned(), role: values[1].to_owned() }),
+    (&["group"], |values| Selector::Group(values[0].to_owned())),
+    (&["subject"], |values| Selector::Subject(values[0].to_owned())),
+];
+
+/// What to write, as a mend says it.
+fn write_one() -> String {
+    let forms = FORMS.map(|(keys, _)| shown(keys));
+    let [others @ .., last] = forms.as_slice() else { return String::new() };
+    format!("write \"{EVERYONE}\", {} or {last}", others.join(", "))
+}
+
+fn shown(keys: &[&str]) -> String {
+    let pairs: Vec<String> = keys.iter().map(|key| format!("{key} = \"…\"")).collect();
+    format!("{{ {} }}", pairs.join(", "))
+}
 
 /// The schema of a list of selectors that names somebody.
 pub(in crate::config) fn list(_: &mut SchemaGenerator) -> Schema {
     let name = json!({ "type": "string", "minLength": 1 });
-    let form = |keys: &[&str]| {
+    let form = |(keys, _): Form| {
         let properties: Map<String, Value> = keys.iter().map(|key| ((*key).to_owned(), name.clone())).collect();
         json!({ "type": "object", "properties": properties, "required": keys, "additionalProperties": false })
     };
+    let forms: Vec<Value> = std::iter::once(json!({ "const": EVERYONE })).chain(FORMS.map(form)).collect();
     schema::literal(json!({
         "type": "array",
         "minItems": 1,
-        "examples": [["everyone"]],
-        "items": {
-            (schema::GRAMMAR): "selector",
-            "examples": ["everyone"],
-            "oneOf": [{ "const": "everyone" }, form(&["team"]), form(&["team", "role"]), form(&["group"]), form(&["subject"])],
-        },
+        "examples": [[EVERYONE]],
+        "items": { (schema::GRAMMAR): "selector", "examples": [EVERYONE], "oneOf": forms },
     }))
 }
 
@@ -35,19 +55,16 @@ pub(super) fn check(value: &Value) -> Result<(), ValueFault> {
     let fault = |text: &str, mend: String| Err(ValueFault::new(text, mend));
     let Value::Object(entries) = value else {
         return match value.as_str() {
-            Some("everyone") => Ok(()),
-            Some(text) if nearest(text, ["everyone"]).is_some() && strsim::levenshtein(text, "everyone") <= 3 => {
-                fault("is not a selector", "did you mean \"everyone\"?".to_owned())
-            }
-            _ => fault("is not a selector", FORMS.to_owned()),
+            Some(EVERYONE) => Ok(()),
+            Some(text) if alike(text, EVERYONE) => fault("is not a selector", format!("did you mean \"{EVERYONE}\"?")),
+            _ => fault("is not a selector", write_one()),
         };
     };
-    let keys: Vec<&str> = entries.keys().map(String::as_str).collect();
-    let known = ["team", "role", "group", "subject"];
-    if let Some(unknown) = keys.iter().find(|key| !known.contains(key)) {
-        let mend = match nearest(unknown, known) {
-            Some(name) if strsim::damerau_levenshtein(unknown, name) <= 2 => format!("did you mean {name}? {FORMS}"),
-            _ => FORMS.to_owned(),
+    let known = || FORMS.into_iter().flat_map(|(keys, _)| keys.iter().copied());
+    if let Some(unknown) = entries.keys().find(|key| !known().any(|known| known == key.as_str())) {
+        let mend = match meant(unknown, known()) {
+            Some(name) => format!("did you mean {name}? {}", write_one()),
+            None => write_one(),
         };
         return fault("is not a selector", mend);
     }
@@ -58,15 +75,15 @@ pub(super) fn check(value: &Value) -> Result<(), ValueFault> {
             None => return fault("is not a selector", format!("put the {key} in quotes")),
         }
     }
-    match keys.as_slice() {
-        ["team"] | ["role", "team"] | ["team", "role"] | ["group"] => Ok(()),
-        ["subject"] => check_subject(value["subject"].as_str().unwrap_or_default()),
-        ["role"] => fault(
+    match parse(value) {
+        Some(Selector::Subject(subject)) => check_subject(&subject),
+        Some(_) => Ok(()),
+        None if entries.is_empty() => fault("is not a selector", write_one()),
+        None if entries.len() == 1 => fault(
             "is not a selector: a role counts only within a team",
             "add the team: { team = \"…\", role = \"…\" }".to_owned(),
         ),
-        [] => fault("is not a selector", FORMS.to_owned()),
-        _ => {
+        None => {
             let each: Vec<String> = entries.iter().map(|(key, value)| format!("{{ {key} = {value} }}")).collect();
             fault(
                 "is not a selector: it names several things at once",
@@ -98,15 +115,12 @@ pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D)
 }
 
 fn parse(value: &Value) -> Option<Selector> {
-    if value == "everyone" {
+    if value == EVERYONE {
         return Some(Selector::Everyone);
     }
-    let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
-    match (text("team"), text("role"), text("group"), text("subject")) {
-        (Some(team), Some(role), None, None) => Some(Selector::TeamRole { team, role }),
-        (Some(team), None, None, None) => Some(Selector::Team(team)),
-        (None, None, Some(group), None) => Some(Selector::Group(group)),
-        (None, None, None, Some(subject)) => Some(Selector::Subject(subject)),
-        _ => None,
-    }
+    let entries = value.as_object()?;
+    FORMS.into_iter().filter(|(keys, _)| keys.len() == entries.len()).find_map(|(keys, make)| {
+        let values: Option<Vec<&str>> = keys.iter().map(|key| entries.get(*key)?.as_str()).collect();
+        Some(make(&values?))
+    })
 }

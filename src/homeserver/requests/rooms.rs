@@ -94,11 +94,11 @@ pub(crate) struct MembershipContent {
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct StateListing {
-    pub(crate) state: Vec<LenientEntry<StateEntry>>,
+    pub(crate) state: Vec<LenientEntry<AnyStateEvent>>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct StateEntry {
+pub(crate) struct AnyStateEvent {
     #[serde(rename = "type")]
     pub(crate) kind: String,
     pub(crate) state_key: String,

@@ -45,7 +45,7 @@ pub const MAX_TRANSACTION_BYTES: usize = 64 << 20;
 pub struct AppService<W> {
     /// The token Synapse presents, from the registration.
     pub hs_token: SharedSecret,
-    /// Which events matter; read anew for each transaction.
+    /// Which events matter; read for each transaction.
     pub interest: SharedInterest,
     /// Where they go.
     pub inbox: W,

@@ -19,8 +19,9 @@ use super::in_flight::InFlight;
 use super::seam::Confirmations;
 use super::sqs::{Queue, Received};
 use super::status::{Complaints, QueueStatus};
-use super::timing::{Pause, Timing};
+use super::timing::Timing;
 use super::worker::{GIVE_BACK, Worker};
+use crate::delays::{Delays, Doubling};
 
 /// As many messages as SQS gives at once.
 const BATCH: usize = 10;
@@ -39,7 +40,7 @@ const REFUSED_FOR: Duration = Duration::from_secs(60 * 60);
 #[derive(Debug)]
 pub struct Consumer<C> {
     pub queue: Queue,
-    /// Who takes what the messages say.
+    /// Confirms or refuses what the messages say.
     pub confirmations: C,
     /// What a message must agree with.
     pub expected: Expected,
@@ -47,15 +48,15 @@ pub struct Consumer<C> {
     pub concurrency: u16,
     /// How long SQS hides a message; extended while one is worked on.
     pub visibility_timeout: Duration,
-    /// How long to wait for what; [`Queue::timing`] unless there is a reason.
+    /// The waits; [`Queue::timing`] outside of tests.
     pub timing: Timing,
-    /// Where to say how it goes.
+    /// Told how the consumer fares.
     pub status: QueueStatus,
 }
 
 impl<C: Confirmations> Consumer<C> {
-    /// Works until `stop`, whatever SQS does, and then for at most 25 s: polling ends at once, what is worked on is finished,
-    /// everything else is given back.
+    /// Works until `stop`, whatever SQS does, and then for at most 25 s: polling ends at once, messages that are being worked
+    /// on are finished, all others are given back.
     pub async fn run(self, stop: CancellationToken) {
         let (done, deletions) = mpsc::channel(DELETIONS);
         let deleting = tokio::spawn(deletes::run(self.queue.clone(), deletions));
@@ -81,7 +82,7 @@ impl<C: Confirmations> Consumer<C> {
             worker: worker.clone(),
             slots: Arc::new(Semaphore::new(usize::from(self.concurrency))),
             tasks: tasks.clone(),
-            failing: Pause::new(self.timing.first_pause, self.timing.longest_poll_pause),
+            failing: self.timing.poll_pauses(),
             complaints: Complaints::default(),
         };
         tokio::select! {
@@ -93,7 +94,7 @@ impl<C: Confirmations> Consumer<C> {
         if timeout(drain, tasks.wait()).await.is_err() {
             warn!(messages = tasks.len(), "messages that take too long are given back");
             cut.cancel();
-            // Who cannot even be given back comes back by itself.
+            // A message that could not be given back comes back when its visibility ends.
             let _ = timeout(GIVE_BACK, tasks.wait()).await;
         }
         // With the last sender gone the deletions end when they are through.
@@ -108,7 +109,7 @@ struct Poller<C> {
     worker: Arc<Worker<C>>,
     slots: Arc<Semaphore>,
     tasks: TaskTracker,
-    failing: Pause,
+    failing: Delays,
     complaints: Complaints,
 }
 
@@ -116,16 +117,15 @@ impl<C: Confirmations> Poller<C> {
     /// Receives until the stop.
     async fn poll(&mut self) {
         let stop = self.worker.stop.clone();
-        let timing = self.worker.timing;
-        let mut doubting = Pause::new(timing.first_pause, timing.longest_poll_pause);
+        let mut doubting = self.worker.timing.poll_pauses();
         loop {
-            // In trouble one message now and then is enough to see whether it lasts, or is only that of another message.
+            // In trouble one message now and then shows whether the trouble lasts, or was that of a single message.
             let most = if self.worker.health.is_troubled() { 1 } else { BATCH };
             if most == 1 {
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = self.worker.health.until_well() => continue,
-                    () = sleep(doubting.next()) => {}
+                    () = sleep(doubting.next_delay()) => {}
                 }
             } else {
                 doubting.reset();
@@ -193,7 +193,7 @@ impl<C: Confirmations> Poller<C> {
             return;
         }
         for message in messages {
-            // One that is in hand already goes on there.
+            // A message that is in flight already goes on there.
             let Some(guard) = self.worker.in_flight.take(&message) else { continue };
             let (worker, slot) = (self.worker.clone(), slots.pop());
             self.tasks.spawn(async move {
@@ -204,7 +204,7 @@ impl<C: Confirmations> Poller<C> {
         self.worker.in_flight.report();
     }
 
-    /// Says so, once for each reason, and how long to wait.
+    /// Logs the failure, once for each reason, and returns how long to wait.
     fn failed(&mut self, error: &QueueError) -> Duration {
         let reason = error.chain();
         if self.complaints.is_new(&reason) {
@@ -213,19 +213,19 @@ impl<C: Confirmations> Poller<C> {
         self.worker.status.update(|status| status.last_error = Some(reason));
         self.worker.in_flight.report();
         let asked = if let QueueError::Throttled { retry, .. } = error { *retry } else { None };
-        self.failing.next().max(asked.unwrap_or_default().min(self.worker.timing.longest_poll_pause))
+        self.failing.next_delay().max(asked.unwrap_or_default().min(self.worker.timing.longest_poll_pause))
     }
 }
 
-/// Learns whether there is a dead-letter queue, and learns it again now and then. What was learnt stands when asking fails.
+/// Asks now and then whether there is a dead-letter queue. The last answer stands when asking fails.
 async fn watch_attributes<C>(worker: &Worker<C>) {
-    let mut pause = Pause::new(worker.timing.first_pause, worker.timing.attributes_interval);
+    let mut pauses = Doubling { first: worker.timing.first_pause, longest: worker.timing.attributes_interval }.delays();
     let mut complaints = Complaints::default();
     loop {
         let wait = match worker.queue.has_dead_letter_queue().await {
             Ok(has_one) => {
                 complaints.clear();
-                pause.reset();
+                pauses.reset();
                 worker.status.update(|status| status.has_dead_letter_queue = Some(has_one));
                 worker.timing.attributes_interval
             }
@@ -237,7 +237,7 @@ async fn watch_attributes<C>(worker: &Worker<C>) {
                         "cannot find out whether the queue has a dead-letter queue; refused messages stay in it"
                     );
                 }
-                pause.next()
+                pauses.next_delay()
             }
         };
         sleep(wait).await;

@@ -1,4 +1,4 @@
-//! Deletes what is done with, in batches. A message that cannot be deleted comes again and changes nothing.
+//! Deletes finished messages, in batches. A message that cannot be deleted comes again and changes nothing.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub(super) async fn run(queue: Queue, mut done: mpsc::Receiver<InFlightGuard>) {
                 batch.push(next);
             }
         };
-        // The end of the time is as good as a full batch.
+        // When the time is over the batch goes as it is.
         let _ = timeout(LINGER, gather).await;
         delete(&queue, batch).await;
     }

@@ -20,7 +20,7 @@ const MOST_ENVELOPES: usize = 4;
 /// Ids and names longer than this are not shown.
 const SHOWN_MAX_BYTES: usize = 64;
 
-/// What a message must agree with.
+/// What a message must agree with to be ours.
 #[derive(Clone, Debug)]
 pub struct Expected {
     /// The `environment` of the configuration.

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::aws::{AwsFault, AwsFaultKind};
 
-/// The code of the protocol in use, and the one of the protocol before it, which is still sent along.
+/// The error code of the protocol in use, and that of the protocol before it, which SQS still sends along.
 const NO_SUCH_QUEUE: [&str; 2] = ["QueueDoesNotExist", "NonExistentQueue"];
 
 /// Why a call to SQS failed. No body is in it, nor in its sources.

@@ -1,4 +1,4 @@
-//! Whether messages fare well: tells trouble on our side, which all messages share, from that of a single one.
+//! The health of message processing: tells trouble on our side, which all messages share, from that of a single message.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -37,7 +37,7 @@ impl Health {
         }
     }
 
-    /// A message met trouble that may be everybody's.
+    /// A message met trouble that all messages may share.
     pub(super) fn went_badly(&self, reason: &str) {
         if self.complaints.lock().unwrap_or_else(PoisonError::into_inner).is_new(reason) {
             warn!(reason, "messages are kept until the trouble is over");

@@ -1,4 +1,4 @@
-//! The messages in hand: received and not yet given back or deleted, each once, with its newest receipt handle.
+//! The in-flight messages: received and neither given back nor deleted yet, each once, with its newest receipt handle.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::sqs::Received;
 use super::status::QueueStatus;
 
-/// All messages in hand. Says to the status how many there are and how old. Cheap to clone.
+/// All in-flight messages of this process. Tells the status how many there are and how old. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct InFlight {
     held: Arc<Mutex<HashMap<String, InFlightMessage>>>,
@@ -19,7 +19,7 @@ struct InFlightMessage {
     sent: SystemTime,
 }
 
-/// A hold on one message; dropping it lets go of it.
+/// Keeps one message in flight until it is dropped.
 pub(super) struct InFlightGuard {
     in_flight: InFlight,
     id: String,
@@ -30,8 +30,8 @@ impl InFlight {
         Self { held: Arc::default(), status }
     }
 
-    /// Takes a message in hand. One that is there already was received again, because its visibility ended too early: then
-    /// only its new handle is noted, since older ones may not be good any more.
+    /// Puts a message in flight. `None` where it is there already: SQS handed it out again because its visibility ended too
+    /// early. Then only the new handle is noted, since older ones may have expired.
     pub(super) fn take(&self, message: &Received) -> Option<InFlightGuard> {
         let held = InFlightMessage { handle: message.handle.clone(), sent: message.sent };
         let before = self.lock().insert(message.id.clone(), held);
@@ -39,7 +39,7 @@ impl InFlight {
         before.is_none().then(|| InFlightGuard { in_flight: self.clone(), id: message.id.clone() })
     }
 
-    /// Says how many there are now, and how old the oldest is.
+    /// Tells the status how many there are, and how old the oldest is.
     pub(super) fn report(&self) {
         let held = self.lock();
         let oldest = held.values().map(|held| held.sent).min();

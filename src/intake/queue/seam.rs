@@ -14,20 +14,20 @@ pub struct MessageRef {
 /// What became of a confirmation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConfirmOutcome {
-    /// It is durable, or was before: the message is done with.
+    /// The account is durable, or was before: the message can be deleted.
     Recorded,
-    /// It can never be taken, for this reason. No e-mail address may be in it.
+    /// It can never be recorded, for this reason. The reason holds no e-mail address.
     Refused(String),
     /// The pool does not know the `sub`. It may do so in a few seconds, because its listings run late.
     Absent,
-    /// Our side or the pool is in trouble, described so; nothing is wrong with the message.
+    /// Our side or the pool is in trouble, described by the text; nothing is wrong with the message.
     Trouble(String),
 }
 
 /// Takes what the messages say. Every call may be repeated, also after it succeeded, and must then change nothing.
 pub trait Confirmations: Send + Sync + 'static {
-    /// Checks a confirmation with the pool and makes it durable. Answers within a few seconds: who waits longer answers
-    /// [`ConfirmOutcome::Trouble`].
+    /// Checks a confirmation with the pool and makes it durable. Returns within a few seconds, with
+    /// [`ConfirmOutcome::Trouble`] where the pool or the database is slower.
     fn confirm(&self, confirmation: &Confirmation, message: &MessageRef)
     -> impl Future<Output = ConfirmOutcome> + Send;
 

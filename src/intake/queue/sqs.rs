@@ -88,8 +88,8 @@ impl Queue {
         Ok(self.dead_letter_queue().await?.is_some())
     }
 
-    /// Waits up to `wait` for at most `most` messages and hides them for `hidden`. A call that is dropped may have got some:
-    /// they come back when their time is over.
+    /// Waits up to `wait` for at most `most` messages and hides them for `hidden`. A dropped call may have received some: they
+    /// come back when their visibility ends.
     pub(super) async fn receive(
         &self,
         most: usize,
@@ -160,7 +160,7 @@ impl Queue {
 }
 
 impl Received {
-    /// Nothing for an answer without an id or a handle, which nobody could do anything with.
+    /// `None` for a message without an id or a handle: it could be neither known again nor deleted.
     fn read(message: Message) -> Option<Self> {
         let system = |name| message.attributes.as_ref()?.get(&name)?.parse::<u64>().ok();
         let receives = system(System::ApproximateReceiveCount).and_then(|count| u32::try_from(count).ok()).unwrap_or(1);

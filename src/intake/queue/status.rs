@@ -11,7 +11,7 @@ use super::seam::ConfirmOutcome;
 const MESSAGES: &str = "provisioner_queue_messages_total";
 const AGE: &str = "provisioner_queue_age_seconds";
 
-/// Reasons told apart before they are all called old.
+/// No more reasons than this are remembered; the others are not logged.
 const REASONS: usize = 32;
 
 /// Describes the metrics of the queue to the installed recorder.
@@ -46,9 +46,9 @@ pub struct QueueSnapshot {
     pub trouble: Option<String>,
     /// Whether the queue has a dead-letter queue; nothing while that could not be asked.
     pub has_dead_letter_queue: Option<bool>,
-    /// Age of the oldest message in hand; zero when there is none.
+    /// Age of the oldest in-flight message; zero when there is none.
     pub oldest: Duration,
-    /// Messages in hand.
+    /// In-flight messages.
     pub in_flight: usize,
 }
 
@@ -73,7 +73,7 @@ impl QueueStatus {
     }
 }
 
-/// Reasons that were complained about since it last went well, so that each is logged once.
+/// Reasons logged since the last success, so that each is logged once.
 #[derive(Debug, Default)]
 pub(super) struct Complaints(HashSet<String>);
 
@@ -83,7 +83,7 @@ impl Complaints {
         self.0.len() < REASONS && self.0.insert(reason.to_owned())
     }
 
-    /// It goes well; whether it did not before.
+    /// Forgets the reasons, because it goes well. Returns whether there were any.
     pub(super) fn clear(&mut self) -> bool {
         !std::mem::take(&mut self.0).is_empty()
     }

@@ -1,11 +1,13 @@
-//! How long the consumer waits for what. Pure.
+//! The waits of the consumer. Pure.
 
 use std::time::Duration;
+
+use crate::delays::{Delays, Doubling};
 
 /// The longest delay that a message is put off by.
 const LONGEST_DELAY: Duration = Duration::from_secs(15 * 60);
 
-/// Who is still absent at this receive is refused. Below the usual `maxReceiveCount` of 5, so that the refusal is recorded
+/// A `sub` that is still absent at this receive is refused. Below the usual `maxReceiveCount` of 5, so that the refusal is recorded
 /// before SQS takes the message away.
 const ABSENT_RECEIVES: u32 = 4;
 
@@ -18,7 +20,7 @@ pub struct Timing {
     pub first_pause: Duration,
     /// Between receives while SQS fails, and while there is trouble on our side.
     pub longest_poll_pause: Duration,
-    /// Between attempts at a message that is kept in hand.
+    /// Between attempts at a message that is kept in flight.
     pub longest_trouble_pause: Duration,
     /// The first delay of a message whose `sub` is not in the pool's listings yet.
     pub absent_delay: Duration,
@@ -69,6 +71,11 @@ impl Timing {
         doubled(self.refused_delay, receives)
     }
 
+    /// The pauses between receives while SQS fails, and while there is trouble on our side.
+    pub(super) fn poll_pauses(&self) -> Delays {
+        Doubling { first: self.first_pause, longest: self.longest_poll_pause }.delays()
+    }
+
     pub(super) fn own_trouble(&self, receives: u32) -> Duration {
         doubled(self.own_trouble_delay, receives)
     }
@@ -76,31 +83,7 @@ impl Timing {
 
 /// The first delay at the first receive, doubled at each one after it.
 fn doubled(first: Duration, receives: u32) -> Duration {
-    first.saturating_mul(2_u32.saturating_pow(receives.saturating_sub(1))).min(LONGEST_DELAY)
-}
-
-/// A pause that doubles each time up to a longest one.
-#[derive(Debug)]
-pub(super) struct Pause {
-    first: Duration,
-    next: Duration,
-    longest: Duration,
-}
-
-impl Pause {
-    pub(super) fn new(first: Duration, longest: Duration) -> Self {
-        Self { first, next: first, longest }
-    }
-
-    pub(super) fn next(&mut self) -> Duration {
-        let now = self.next;
-        self.next = (now * 2).min(self.longest);
-        now
-    }
-
-    pub(super) fn reset(&mut self) {
-        self.next = self.first;
-    }
+    Doubling { first, longest: LONGEST_DELAY }.after(receives.saturating_sub(1))
 }
 
 #[cfg(test)]
@@ -123,13 +106,5 @@ mod tests {
         let timing = Timing::default();
         let delays: Vec<_> = (1..=5).map(|receives| timing.absent(receives).map(|delay| delay.as_secs())).collect();
         assert_eq!(delays, [Some(2), Some(4), Some(8), None, None]);
-    }
-
-    #[test]
-    fn a_pause_doubles_up_to_its_longest() {
-        let mut pause = Pause::new(Duration::from_secs(1), Duration::from_secs(5));
-        assert_eq!([(); 5].map(|()| pause.next().as_secs()), [1, 2, 4, 5, 5]);
-        pause.reset();
-        assert_eq!(pause.next().as_secs(), 1);
     }
 }

@@ -1,4 +1,5 @@
-//! One message: what it says, what becomes of it, and keeping it hidden meanwhile.
+//! One in-flight message: reads it, has it confirmed or refused, decides its disposition, and keeps it hidden meanwhile.
+//! Receives nothing by itself.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -15,15 +16,16 @@ use super::in_flight::{InFlight, InFlightGuard};
 use super::seam::{ConfirmOutcome, Confirmations, MessageRef};
 use super::sqs::{Queue, Received};
 use super::status::{QueueStatus, count};
-use super::timing::{Pause, Timing};
+use super::timing::Timing;
+use crate::delays::Doubling;
 
 /// How long giving a message back may take. It comes back by itself as well, only later.
 pub(super) const GIVE_BACK: Duration = Duration::from_secs(3);
 
-/// How often a message may fail after others have succeeded.
+/// How often a message may fail while others succeed before it is given back.
 const STRIKES: u32 = 2;
 
-/// What those need who work on messages.
+/// What every task that works on a message needs.
 pub(super) struct Worker<C> {
     pub(super) queue: Queue,
     pub(super) confirmations: C,
@@ -38,11 +40,12 @@ pub(super) struct Worker<C> {
     pub(super) refused: Cache<String, ()>,
     /// Messages to delete.
     pub(super) done: mpsc::Sender<InFlightGuard>,
-    /// Asks to begin nothing new.
+    /// Soft stop: nothing new is begun.
     pub(super) stop: CancellationToken,
-    /// The last receive is over. Who only waits now gives the message back; before, that receive would get it again.
+    /// The last receive is over: a message that waits for its next attempt is given back. Before, that receive would get it
+    /// again.
     pub(super) closed: CancellationToken,
-    /// Asks to give back also what is being worked on.
+    /// Hard stop: messages that are being worked on are given back, too.
     pub(super) cut: CancellationToken,
 }
 
@@ -50,7 +53,7 @@ pub(super) struct Worker<C> {
 #[derive(Debug, PartialEq, Eq)]
 enum Disposition {
     Delete,
-    /// It is shown again after so long.
+    /// SQS shows it again after this delay.
     GiveBack(Duration),
 }
 
@@ -71,7 +74,7 @@ impl<C: Confirmations> Worker<C> {
             };
             match disposition {
                 Disposition::Delete => {
-                    // Whoever deletes outlives those who work.
+                    // The deleting task outlives the workers.
                     let _ = self.done.send(guard).await;
                 }
                 Disposition::GiveBack(delay) => self.give_back(&guard.handle(), delay).await,
@@ -101,8 +104,8 @@ impl<C: Confirmations> Worker<C> {
         }
     }
 
-    /// Brings a message to its fate. In trouble it is kept in hand and tried again, so that it is not received, and counted
-    /// towards the dead-letter queue, for nothing. Only one that fails while others succeed is given back.
+    /// Works on a message until its disposition is known. In trouble the message stays in flight and is tried again: another
+    /// receive would count towards the dead-letter queue. Only a message that fails while others succeed is given back.
     async fn settle(&self, message: Received) -> Disposition {
         if self.refused.contains_key(&message.id) {
             return self.after_refusal(message.receives);
@@ -113,7 +116,8 @@ impl<C: Confirmations> Worker<C> {
         if let Ok(confirmation) = &reading {
             Span::current().record("user.subject", &confirmation.subject);
         }
-        let mut pause = Pause::new(self.timing.first_pause, self.timing.longest_trouble_pause);
+        let Timing { first_pause: first, longest_trouble_pause: longest, .. } = self.timing;
+        let mut pauses = Doubling { first, longest }.delays();
         let (mut strikes, mut successes) = (0, None);
         loop {
             let reason = match self.attempt(&reading, &message).await {
@@ -137,7 +141,7 @@ impl<C: Confirmations> Worker<C> {
             }
             tokio::select! {
                 () = self.closed.cancelled() => return Disposition::GiveBack(Duration::ZERO),
-                () = sleep(pause.next()) => {}
+                () = sleep(pauses.next_delay()) => {}
             }
         }
     }
@@ -175,8 +179,8 @@ impl<C: Confirmations> Worker<C> {
         Ok(disposition)
     }
 
-    /// A dead-letter queue gets the message, by way of a few more receives that cost nothing. While nobody knows whether
-    /// there is one, nothing is deleted.
+    /// A refused message is left to the dead-letter queue: a few more receives, each over at once, move it there. It is
+    /// deleted only where it is known that there is no such queue.
     fn after_refusal(&self, receives: u32) -> Disposition {
         match self.status.snapshot().has_dead_letter_queue {
             Some(false) => Disposition::Delete,

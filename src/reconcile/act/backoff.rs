@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use provisioner_policy::{Change, ChangeKey, Plan, World};
 
-/// The first delay; doubled at each failure.
-const FIRST: Duration = Duration::from_secs(2);
-/// The longest delay: what is mended by hand is noticed within it.
-const LONGEST: Duration = Duration::from_secs(600);
+use crate::delays::Doubling;
+
+/// What is mended by hand is noticed within the longest delay.
+const DELAYS: Doubling = Doubling { first: Duration::from_secs(2), longest: Duration::from_secs(600) };
 
 #[derive(Clone, Copy, Debug)]
 struct FailedTries {
@@ -31,7 +31,7 @@ impl Backoff {
     /// Records a failure. `at_least` is what the homeserver asked for.
     pub(crate) fn failed(&mut self, change: &Change, now: Instant, at_least: Option<Duration>) {
         let failure = self.failures.entry(change.key()).or_insert(FailedTries { times: 0, until: now });
-        let delay = delay(failure.times).max(at_least.unwrap_or_default());
+        let delay = DELAYS.after(failure.times).max(at_least.unwrap_or_default());
         failure.times += 1;
         failure.until = now + delay;
     }
@@ -61,10 +61,6 @@ impl Backoff {
     }
 }
 
-fn delay(times: u32) -> Duration {
-    FIRST.saturating_mul(1 << times.min(16)).min(LONGEST)
-}
-
 #[cfg(test)]
 mod tests {
     use provisioner_policy::Policy;
@@ -79,15 +75,15 @@ mod tests {
         let mut backoff = Backoff::default();
         assert!(backoff.is_due(&change, now));
         backoff.failed(&change, now, None);
-        assert!(!backoff.is_due(&change, now + FIRST / 2) && backoff.is_due(&change, now + FIRST));
+        assert!(!backoff.is_due(&change, now + DELAYS.first / 2) && backoff.is_due(&change, now + DELAYS.first));
         backoff.failed(&change, now, None);
-        assert_eq!(backoff.next(now), Some(now + FIRST * 2));
+        assert_eq!(backoff.next(now), Some(now + DELAYS.first * 2));
         backoff.all_due(now);
         assert!(backoff.is_due(&change, now));
         for _ in 0..40 {
             backoff.failed(&change, now, None);
         }
-        assert_eq!(backoff.next(now), Some(now + LONGEST));
+        assert_eq!(backoff.next(now), Some(now + DELAYS.longest));
         backoff.succeeded(&change);
         assert!(backoff.is_due(&change, now));
     }

@@ -17,7 +17,7 @@ pub(crate) struct Approval {
 
 impl Approval {
     /// Approves the held part of `plan`.
-    pub(crate) fn approve(&mut self, plan: &Plan, by: &str) {
+    pub(crate) fn grant(&mut self, plan: &Plan, by: &str) {
         self.approved.extend(plan.held().flat_map(|action| action.change.counted()));
         by.clone_into(&mut self.by);
     }

@@ -50,7 +50,7 @@ impl HeldPlans {
     }
 
     /// Records the approval of what is held. False where it is held no longer.
-    pub(crate) async fn approve(&mut self, store: &Store, id: &str, by: &str) -> Result<bool> {
+    pub(crate) async fn record_approval(&mut self, store: &Store, id: &str, by: &str) -> Result<bool> {
         let approved = store.approve_held_plan(id, by).await.context("record the approval")?;
         // Whatever of it could not be done is held anew, as a plan of its own.
         self.current = None;

@@ -44,7 +44,7 @@ const FOUND_AT_MOST: u64 = 10_000;
 const ATTEMPTS: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(300);
 
-/// A throttle that asks for more patience than this is the caller's business.
+/// A throttle that asks for a longer wait than this is returned to the caller.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 /// The user pool. Cheap to clone; clones share their pace and what they remember.
@@ -113,8 +113,8 @@ impl Directory {
         }
     }
 
-    /// The user with this `sub`. Those who ask for one `sub` at the same time share a request. Who was found is remembered
-    /// for half a minute; that somebody was not found is not remembered, because Cognito's listings run a little late.
+    /// The user with this `sub`. Callers that ask for one `sub` at the same time share a request. A user who was found is
+    /// remembered for half a minute; an absent one is not, because Cognito's listings run a little late.
     pub async fn find(&self, subject: &str) -> Result<Option<PoolUser>, DirectoryError> {
         let found = self.found.try_get_with_by_ref(subject, async {
             match self.search("sub", subject).await {
@@ -149,7 +149,7 @@ impl Directory {
         }
     }
 
-    /// Asks at the pace, and again for what fails in passing.
+    /// Sends a request at the pace, and again after a passing failure.
     async fn ask<T, E, F>(&self, pace: &Pace, from_token: bool, call: impl Fn() -> F) -> Result<T, DirectoryError>
     where
         F: Future<Output = Result<T, SdkError<E>>>,

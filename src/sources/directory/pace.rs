@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-/// Lets requests through one after the other with a gap between them, in the order in which they came. Never saves gaps up.
+/// Lets requests through in the order in which they came, with a gap between each two, also after a rest.
 #[derive(Clone, Debug)]
 pub(super) struct Pace(Arc<Mutex<Interval>>);
 

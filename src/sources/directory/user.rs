@@ -10,7 +10,7 @@ const DISPLAY_NAME_MAX_BYTES: usize = 255;
 /// Attributes that may hold a name to show, the best first.
 const NAMES: [&str; 3] = ["name", "preferred_username", "nickname"];
 
-/// Statuses of users who never proved to be anybody, or must not get in.
+/// Statuses of users who never confirmed themselves, or must not get in.
 const UNCONFIRMED: [&str; 4] = ["UNCONFIRMED", "ARCHIVED", "COMPROMISED", "UNKNOWN"];
 
 /// A user of the pool.
@@ -20,14 +20,14 @@ pub struct PoolUser {
     pub subject: String,
     /// False once an administrator has disabled the user.
     pub enabled: bool,
-    /// Whether the user is past confirmation. One whom an administrator made is, also before the first sign-in.
+    /// Whether the user is past confirmation. A user made by an administrator is, also before the first sign-in.
     pub confirmed: bool,
     /// The name the user goes by, made fit to show; never an e-mail address.
     pub display_name: Option<String>,
 }
 
 impl PoolUser {
-    /// Nothing if the answer lacks what must be there: such a user is not known to be anything, least of all gone.
+    /// `None` if the answer lacks what must be there: such a user cannot be judged, and must not count as gone.
     pub(super) fn read(user: &UserType) -> Option<Self> {
         let attributes = user.attributes();
         let subject = value(attributes, "sub").filter(|subject| !subject.is_empty())?;

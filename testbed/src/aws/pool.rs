@@ -1,6 +1,6 @@
 //! A pool of Cognito users: what people do in an app, and what an administrator does to them.
 //!
-//! A user's name in the pool is the e-mail address, which is not the `sub`: whoever takes one for the other is found out.
+//! A user's name in the pool is the e-mail address, which is not the `sub`: code that takes one for the other is found out.
 
 use anyhow::{Context, Result, ensure};
 use reqwest::Client;
@@ -79,7 +79,7 @@ impl Pool {
         text(&sub["Value"])
     }
 
-    /// The password is set for good, which confirms whoever an administrator has made (and fires no trigger either).
+    /// Sets the password for good. That confirms a user made by an administrator, and fires no trigger either.
     ///
     /// # Errors
     /// When there is no such user.

@@ -21,11 +21,11 @@ pub(crate) struct Load {
     #[arg(long, global = true)]
     binary: Option<PathBuf>,
     #[command(subcommand)]
-    kind: Kind,
+    kind: LoadCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Kind {
+enum LoadCommand {
     /// Join many people, through the service and by a bare loop at the same concurrency
     Joins {
         /// People who join, a round and side
@@ -86,20 +86,20 @@ impl Load {
         };
         let setup = Setup { binary, version: self.synapse.into(), tell };
         let report = match self.kind {
-            Kind::Joins { people, rooms, rounds } => {
+            LoadCommand::Joins { people, rooms, rounds } => {
                 let asked = Joins { people: people.into(), rooms: rooms.into(), rounds: rounds.into() };
                 asked.measure(&setup).await?.report()
             }
-            Kind::Flood { messages, members } => {
+            LoadCommand::Flood { messages, members } => {
                 let messages = usize::try_from(messages).context("count messages")?;
                 Flood { messages, members: members.into() }.measure(&setup).await?.report()
             }
-            Kind::Idle { minutes, starts } => {
+            LoadCommand::Idle { minutes, starts } => {
                 let quiet = Duration::from_secs(60 * u64::from(minutes));
                 Idle { quiet, starts: starts.into() }.measure(&setup).await?.report()
             }
-            Kind::Latency { runs } => Latency { runs: runs.into() }.measure(&setup).await?.report(),
-            Kind::Unlisted { people, steps } => {
+            LoadCommand::Latency { runs } => Latency { runs: runs.into() }.measure(&setup).await?.report(),
+            LoadCommand::Unlisted { people, steps } => {
                 Unlisted { people: people.into(), steps: steps.into() }.measure(&setup).await?.report()
             }
         };

@@ -7,7 +7,7 @@ use super::rooms::Room::{self, Analysts, Experiencers, Red, Staff};
 /// The localpart of the integration that `guard.exempt` names.
 pub(crate) const EXEMPT: &str = "phenom-mcp";
 
-/// Who is in the user pool only once the rooms were filled, and whom Synapse has never seen.
+/// Comes into the user pool only once the rooms are filled, and is new to Synapse.
 pub(crate) const LATECOMER: &str = "Kim";
 
 /// Who is not in the user pool: an outsider, and the id of a former pool.

@@ -14,7 +14,7 @@ pub(crate) const MODERATOR_POWER: i64 = 50;
 
 /// What somebody does, to a row or in a room.
 #[derive(Debug, Clone, Copy)]
-enum Deed {
+enum DemoStep {
     Insert { team: &'static str },
     Delete { team: &'static str },
     SetRole { team: &'static str, role: &'static str },
@@ -26,7 +26,7 @@ enum Deed {
 
 struct Change {
     who: &'static str,
-    deed: Deed,
+    deed: DemoStep,
     /// What happens, for the reader.
     text: &'static str,
     /// What should come of it.
@@ -36,73 +36,73 @@ struct Change {
 const CHANGES: [Change; 12] = [
     Change {
         who: "Kim",
-        deed: Deed::Insert { team: "analysts" },
+        deed: DemoStep::Insert { team: "analysts" },
         text: "new analyst, new in the pool, too",
         expect: "gets an account, joins two rooms",
     },
     Change {
         who: "Leo",
-        deed: Deed::Insert { team: "experiencers" },
+        deed: DemoStep::Insert { team: "experiencers" },
         text: "new experiencer",
         expect: "joins Experiencers",
     },
     Change {
         who: "Gil",
-        deed: Deed::Insert { team: "analysts" },
+        deed: DemoStep::Insert { team: "analysts" },
         text: "also in analysts now",
         expect: "joins Analysts, keeps Experiencers",
     },
     Change {
         who: "Cleo",
-        deed: Deed::SetRole { team: "staff", role: "lead" },
+        deed: DemoStep::SetRole { team: "staff", role: "lead" },
         text: "promoted to lead of staff",
         expect: "joins Analysts (staff leads may)",
     },
     Change {
         who: "Dan",
-        deed: Deed::SetRole { team: "analysts", role: "member" },
+        deed: DemoStep::SetRole { team: "analysts", role: "member" },
         text: "is a member, no longer a lead",
         expect: "nothing: no room asks for it",
     },
     Change {
         who: "Finn",
-        deed: Deed::Move { from: "analysts", to: "experiencers" },
+        deed: DemoStep::Move { from: "analysts", to: "experiencers" },
         text: "moves, analysts to experiencers",
         expect: "out of one room, into the other",
     },
     Change {
         who: "Ben",
-        deed: Deed::Delete { team: "staff" },
+        deed: DemoStep::Delete { team: "staff" },
         text: "no longer in staff",
         expect: "out of Staff, keeps the Red Room",
     },
     Change {
         who: "Nils",
-        deed: Deed::Insert { team: "staff" },
+        deed: DemoStep::Insert { team: "staff" },
         text: "in staff now, but banned there",
         expect: "a ban wins: reported, not joined",
     },
     Change {
         who: "Ivo",
-        deed: Deed::LeaveRoom(Room::Experiencers),
+        deed: DemoStep::LeaveRoom(Room::Experiencers),
         text: "leaves Experiencers by choice",
         expect: "respected: reported, not joined",
     },
     Change {
         who: "Mallory",
-        deed: Deed::InvitedTo(Room::Staff),
+        deed: DemoStep::InvitedTo(Room::Staff),
         text: "an outsider, invited to Staff",
         expect: "the invitation is withdrawn",
     },
     Change {
         who: "Pia",
-        deed: Deed::JoinedByHand(Room::Analysts),
+        deed: DemoStep::JoinedByHand(Room::Analysts),
         text: "a former pool's id, in Analysts",
         expect: "removed: no source knows that id",
     },
     Change {
         who: EXEMPT,
-        deed: Deed::JoinedByHand(Room::Experiencers),
+        deed: DemoStep::JoinedByHand(Room::Experiencers),
         text: "an integration, in Experiencers",
         expect: "nothing: guard.exempt names it",
     },
@@ -131,15 +131,15 @@ pub(crate) async fn make(house: &House) -> Result<()> {
         let actor = by_name(who);
         let mxid = house.mxid(actor);
         match *deed {
-            Deed::Insert { team } => house.hasura.add(actor.sub, team, "member").await?,
-            Deed::Delete { team } => house.hasura.remove(actor.sub, team).await?,
-            Deed::SetRole { team, role } => house.hasura.set_role(actor.sub, team, role).await?,
-            Deed::Move { from, to } => house.hasura.move_to(actor.sub, from, to).await?,
-            Deed::LeaveRoom(room) => house.login(actor).await?.leave(house.room(room)).await?,
-            Deed::InvitedTo(room) => {
+            DemoStep::Insert { team } => house.hasura.add(actor.sub, team, "member").await?,
+            DemoStep::Delete { team } => house.hasura.remove(actor.sub, team).await?,
+            DemoStep::SetRole { team, role } => house.hasura.set_role(actor.sub, team, role).await?,
+            DemoStep::Move { from, to } => house.hasura.move_to(actor.sub, from, to).await?,
+            DemoStep::LeaveRoom(room) => house.login(actor).await?.leave(house.room(room)).await?,
+            DemoStep::InvitedTo(room) => {
                 house.hands_of(by_name(MODERATOR)).await?.invite(house.room(room), &mxid).await?;
             }
-            Deed::JoinedByHand(room) => house.bot.force_join(house.room(room), &mxid).await?,
+            DemoStep::JoinedByHand(room) => house.bot.force_join(house.room(room), &mxid).await?,
         }
     }
     Ok(())
@@ -150,10 +150,10 @@ pub(crate) fn show(screen: &Screen) {
     let mut table = screen.table(&["", "who", "change", "what happens", "what should come of it"]);
     for (number, Change { who, deed, text, expect }) in (1..).zip(&CHANGES) {
         let kind = match deed {
-            Deed::Insert { .. } => "INSERT",
-            Deed::Delete { .. } => "DELETE",
-            Deed::SetRole { .. } | Deed::Move { .. } => "UPDATE",
-            Deed::LeaveRoom(_) | Deed::InvitedTo(_) | Deed::JoinedByHand(_) => "by hand",
+            DemoStep::Insert { .. } => "INSERT",
+            DemoStep::Delete { .. } => "DELETE",
+            DemoStep::SetRole { .. } | DemoStep::Move { .. } => "UPDATE",
+            DemoStep::LeaveRoom(_) | DemoStep::InvitedTo(_) | DemoStep::JoinedByHand(_) => "by hand",
         };
         table.add_row([&number.to_string(), *who, kind, text, expect].map(Cell::new));
     }

@@ -16,7 +16,7 @@ use super::screen::Screen;
 const BOUND: Duration = Duration::from_secs(45);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Deed {
+enum RosterEdit {
     Insert,
     Delete,
 }
@@ -24,7 +24,7 @@ enum Deed {
 struct Row {
     who: &'static str,
     team: &'static str,
-    deed: Deed,
+    deed: RosterEdit,
     /// The rooms that change for them.
     rooms: &'static [Room],
     /// Whether the service is told by the webhook instead of LISTEN.
@@ -32,9 +32,21 @@ struct Row {
 }
 
 const ROWS: [Row; 3] = [
-    Row { who: "Rosa", team: "experiencers", deed: Deed::Insert, rooms: &[Room::Experiencers], by_webhook: false },
-    Row { who: "Juno", team: "experiencers", deed: Deed::Delete, rooms: &[Room::Experiencers], by_webhook: false },
-    Row { who: "Sven", team: "staff", deed: Deed::Insert, rooms: &[Room::Staff], by_webhook: true },
+    Row {
+        who: "Rosa",
+        team: "experiencers",
+        deed: RosterEdit::Insert,
+        rooms: &[Room::Experiencers],
+        by_webhook: false,
+    },
+    Row {
+        who: "Juno",
+        team: "experiencers",
+        deed: RosterEdit::Delete,
+        rooms: &[Room::Experiencers],
+        by_webhook: false,
+    },
+    Row { who: "Sven", team: "staff", deed: RosterEdit::Insert, rooms: &[Room::Staff], by_webhook: true },
 ];
 
 /// Changes one row after the other, waits for each, and shows the delays.
@@ -46,14 +58,14 @@ pub(crate) async fn play(screen: &Screen, house: &House) -> Result<()> {
     for row in &ROWS {
         let actor = by_name(row.who);
         let label = match row.deed {
-            Deed::Insert => format!("{} added to {}", actor.name, row.team),
-            Deed::Delete => format!("{} deleted from {}", actor.name, row.team),
+            RosterEdit::Insert => format!("{} added to {}", actor.name, row.team),
+            RosterEdit::Delete => format!("{} deleted from {}", actor.name, row.team),
         };
         let committed = change(house, row, actor).await.with_context(|| label.clone())?;
         let by = if row.by_webhook { "webhook (NOTIFY is off)" } else { "LISTEN/NOTIFY" };
         let (verb, wanted) = match row.deed {
-            Deed::Insert => ("joined to", "join"),
-            Deed::Delete => ("removed from", "leave"),
+            RosterEdit::Insert => ("joined to", "join"),
+            RosterEdit::Delete => ("removed from", "leave"),
         };
         for (index, room) in row.rooms.iter().enumerate() {
             let delay =
@@ -72,8 +84,8 @@ pub(crate) fn should_be_in(actor: &Actor) -> BTreeSet<Room> {
     let mut rooms = actor.should_be_in();
     for row in ROWS.iter().filter(|row| row.who == actor.name) {
         match row.deed {
-            Deed::Insert => rooms.extend(row.rooms),
-            Deed::Delete => rooms.retain(|room| !row.rooms.contains(room)),
+            RosterEdit::Insert => rooms.extend(row.rooms),
+            RosterEdit::Delete => rooms.retain(|room| !row.rooms.contains(room)),
         }
     }
     rooms
@@ -85,8 +97,8 @@ async fn change(house: &House, row: &Row, actor: &Actor) -> Result<Duration> {
         house.hasura.execute("ALTER TABLE team_members DISABLE TRIGGER team_members_changed").await?;
     }
     match row.deed {
-        Deed::Insert => house.hasura.add(actor.sub, row.team, "member").await?,
-        Deed::Delete => house.hasura.remove(actor.sub, row.team).await?,
+        RosterEdit::Insert => house.hasura.add(actor.sub, row.team, "member").await?,
+        RosterEdit::Delete => house.hasura.remove(actor.sub, row.team).await?,
     }
     let committed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("read the clock")?;
     if row.by_webhook {

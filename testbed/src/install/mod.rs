@@ -1,8 +1,10 @@
-//! What is installed once and reused: Python virtual environments in the cache directory.
+//! What is installed once and reused, in the cache directory: Python virtual environments, and a program of Debian's.
 
 mod cache;
+mod debian;
 mod environments;
 mod venv;
 
 pub use cache::cache_directory;
+pub use debian::promtool;
 pub use environments::Environment;

@@ -1,4 +1,4 @@
-//! Which requests Synapse answered, by its own log: one line each, written whoever asks.
+//! Which requests Synapse answered, by its own log: one line each, whichever client asks.
 
 use std::collections::HashMap;
 use std::io::{Read, Seek, SeekFrom};
@@ -35,7 +35,7 @@ impl Call {
     }
 }
 
-/// How long Synapse had no join of these to do between two of them, a room, on average: what whoever asks takes for itself.
+/// The average pause between two of these joins in a room, in which Synapse had none to do: the time that the client takes.
 pub(super) fn pause_between_joins(calls: &[Call]) -> Duration {
     let mut rooms = HashMap::<&str, Vec<&Call>>::new();
     for call in calls.iter().filter(|call| call.is_join()) {

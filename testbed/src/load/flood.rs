@@ -152,7 +152,7 @@ impl Flood {
     ) -> Result<(Vec<Duration>, Vec<Duration>, usize)> {
         let (mut by_service, mut bare, mut meanwhile) = (Vec::new(), Vec::new(), 0);
         for (sub, other) in people.iter().zip(others) {
-            // Without a signal the flood is over, or has failed: whoever is left joins now.
+            // Without a signal the flood is over, or has failed: the remaining people join now.
             signals.recv().await;
             stack.hasura.add(sub, TEAM, "member").await?;
             by_service.push(stack.timed(room, sub, LOOK, stack.webhook()).await?);

@@ -99,7 +99,7 @@ impl Latency {
             let all_calls = async {
                 cloud.beside.send(&message).await?;
                 received.await.context("receive the message")??;
-                // Whoever it is: asking costs the same.
+                // Asking costs the same for every user.
                 cloud.pool.call("ListUsers", cloud.question()).await?;
                 create_and_join(stack, &by_hand_after, &sub).await
             };

@@ -72,7 +72,7 @@ impl Truth {
         self.count("SELECT count(*) FROM room_memberships WHERE room_id = ANY($1)", rooms).await
     }
 
-    /// How many rows the user directory has about who shares a room with whom.
+    /// How many rows the user directory has about pairs of users who share a room.
     pub(super) async fn directory_rows(&self) -> Result<i64> {
         let sql = "SELECT (SELECT count(*) FROM users_who_share_private_rooms)
                         + (SELECT count(*) FROM users_in_public_rooms)

@@ -40,7 +40,7 @@ pub struct Step {
     pub behind: Duration,
     /// Membership events of the room.
     pub events: i64,
-    /// Rows the user directory wrote about who shares a room with whom.
+    /// Rows the user directory wrote about pairs of users who share a room.
     pub rows: i64,
     /// What Synapse used until the directory had caught up; Postgres's part is not in it.
     pub synapse_cpu: Duration,

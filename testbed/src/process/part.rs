@@ -41,11 +41,11 @@ const GATE: &str = r#"read -r _ && exec "$@" </dev/null"#;
 pub(crate) struct Part {
     name: &'static str,
     directory: PathBuf,
-    inner: Mutex<Inner>,
+    inner: Mutex<Guarded>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct Guarded {
     guard: Child,
     pipe: Option<ChildStdin>,
     process: Option<Child>,
@@ -69,7 +69,7 @@ impl Part {
             .spawn()
             .context("start the guard: sh")?;
         let pipe = guard.stdin.take();
-        Ok(Part { name, directory: directory.keep(), inner: Mutex::new(Inner { guard, pipe, process: None }) })
+        Ok(Part { name, directory: directory.keep(), inner: Mutex::new(Guarded { guard, pipe, process: None }) })
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -168,12 +168,12 @@ impl Part {
         self.lock().process.as_ref().map(Child::id)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, Guarded> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Inner {
+impl Guarded {
     fn running(&mut self) -> Result<bool> {
         match &mut self.process {
             Some(child) => Ok(child.try_wait().context("ask for the process")?.is_none()),

@@ -94,11 +94,11 @@ impl fmt::Debug for Effect {
 /// The handle of one fault. Dropping it changes nothing.
 #[derive(Debug, Clone)]
 pub struct Fault {
-    inner: Arc<Inner>,
+    inner: Arc<FaultState>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct FaultState {
     matching: Matching,
     effect: Effect,
     seen: AtomicUsize,
@@ -109,7 +109,7 @@ struct Inner {
 
 impl Fault {
     pub(super) fn new(matching: Matching, effect: Effect) -> Fault {
-        let inner = Inner {
+        let inner = FaultState {
             matching,
             effect,
             seen: AtomicUsize::new(0),

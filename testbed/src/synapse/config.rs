@@ -44,6 +44,8 @@ fn homeserver(synapse: &Synapse) -> Value {
         "jwt_config": {
             "enabled": true, "algorithm": "HS256", "secret": synapse.jwt_secret, "subject_claim": "sub",
         },
+        // A hash of twelve rounds, the default, is a quarter of a second of work for each admin of a stage.
+        "bcrypt_rounds": 4,
         "enable_registration": false,
         "registration_shared_secret": synapse.shared_secret,
         "macaroon_secret_key": random::word(),

@@ -1,7 +1,7 @@
 //! Joins in bulk: rows are inserted and the service joins people, beside bare loops that make the same joins.
 //!
 //! There are two bare loops. One has the service's own token, in rooms like the service's: Synapse pushes every event there
-//! to the application service, whoever caused it. The other is of a server admin in rooms that no application service is in:
+//! to the application service, also those that it caused itself. The other is of a server admin in rooms that no application service is in:
 //! what those pushes cost Synapse is the difference between the two.
 
 mod report;

@@ -1,0 +1,90 @@
+# The chat provisioner in production. Every id below is that of an example: put yours.
+# Staging has a folder, a state, an account of its own; nothing here is read from there.
+
+terraform {
+  required_version = ">= 1.10"
+
+  backend "s3" {
+    bucket       = "phenom-prod-terraform"
+    key          = "chat-provisioner/terraform.tfstate"
+    region       = "us-east-1"
+    encrypt      = true
+    use_lockfile = true
+  }
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.40"
+    }
+  }
+}
+
+provider "aws" {
+  region = "us-east-1"
+  # Another account's credentials are refused before anything is looked at.
+  allowed_account_ids = ["111111111111"]
+}
+
+module "chat_provisioner" {
+  source = "../../modules/chat-provisioner"
+
+  name_prefix   = "phenom-prod"
+  environment   = "production"
+  image         = "111111111111.dkr.ecr.us-east-1.amazonaws.com/phenom-provisioner@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+  config_toml   = file("${path.module}/provisioner.toml")
+  desired_count = 2
+
+  cluster_name = "phenom-prod"
+  cluster_arn  = "arn:aws:ecs:us-east-1:111111111111:cluster/phenom-prod"
+  vpc_id       = "vpc-11111111111111111"
+  subnet_ids   = ["subnet-11111111111111111", "subnet-11111111111111112"]
+  namespace    = { id = "ns-1111111111111111", name = "phenom-prod.local" }
+
+  synapse_security_group_id  = "sg-11111111111111111"
+  database_security_group_id = "sg-11111111111111112"
+  admin_security_group_ids   = { hasura = "sg-11111111111111113" }
+
+  user_pool_arn = "arn:aws:cognito-idp:us-east-1:111111111111:userpool/us-east-1_knEL7cqS3"
+
+  # One that is there already; the others are made, empty.
+  existing_secrets = {
+    roster-password = "arn:aws:secretsmanager:us-east-1:111111111111:secret:phenom-prod-roster-AbCdEf:password::"
+  }
+
+  forwarder = {
+    source_file    = "${path.module}/../../../forwarder/forwarder.py"
+    next_function  = "arn:aws:lambda:us-east-1:111111111111:function:phenom-prod-hasura-cognito-sync-users"
+    next_fail_open = false
+  }
+
+  alarm_actions = ["arn:aws:sns:us-east-1:111111111111:phenom-prod-alarms"]
+}
+
+output "address" {
+  value = module.chat_provisioner.address
+}
+
+output "run_task_network" {
+  value = module.chat_provisioner.run_task_network
+}
+
+output "task_definition" {
+  value = module.chat_provisioner.task_definition
+}
+
+output "secret_arns" {
+  value = module.chat_provisioner.secret_arns
+}
+
+output "forwarder_arn" {
+  value = module.chat_provisioner.forwarder_arn
+}
+
+output "queue_url" {
+  value = module.chat_provisioner.queue_url
+}
+
+output "log_group" {
+  value = module.chat_provisioner.log_group
+}

@@ -1,0 +1,122 @@
+# Alarms that need no scraping. Each names its paragraph of the runbook.
+
+locals {
+  log_alarms = {
+    Errors             = { runbook = "errors-in-the-log", what = "something that a person must look at" }
+    Held               = { runbook = "a-plan-is-held", what = "the guard holds a part of the plan and asks for approval" }
+    NoLongerRepeated   = { runbook = "a-change-is-not-repeated-any-more", what = "somebody keeps undoing a change" }
+    ReconcilingStopped = { runbook = "reconciling-stopped", what = "the replica that led stopped and begins anew" }
+    TransactionsLost   = { runbook = "transactions-cannot-be-kept", what = "what Synapse pushes cannot be written down" }
+  }
+  # Beginning anew now and then is ordinary (a failover of Postgres); going on doing so is not.
+  log_alarm_thresholds = { ReconcilingStopped = 3, TransactionsLost = 3 }
+}
+
+resource "aws_cloudwatch_metric_alarm" "log" {
+  for_each = local.log_alarms
+
+  alarm_name          = "${local.name}-${each.key}"
+  alarm_description   = "${each.value.what}. ${var.runbook_url}#${each.value.runbook}"
+  namespace           = local.metric_namespace
+  metric_name         = each.key
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = lookup(local.log_alarm_thresholds, each.key, 1)
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_actions
+  ok_actions          = var.alarm_actions
+  tags                = local.tags
+}
+
+resource "aws_cloudwatch_metric_alarm" "dead_letters" {
+  alarm_name          = "${local.name}-dead-letters"
+  alarm_description   = "messages lie in the dead-letter queue. ${var.runbook_url}#dead-letters"
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateNumberOfMessagesVisible"
+  dimensions          = { QueueName = aws_sqs_queue.dead_letters.name }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_actions
+  ok_actions          = var.alarm_actions
+  tags                = local.tags
+}
+
+resource "aws_cloudwatch_metric_alarm" "queue_age" {
+  alarm_name          = "${local.name}-queue-age"
+  alarm_description   = "confirmations wait for more than ten minutes. ${var.runbook_url}#confirmations-wait"
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateAgeOfOldestMessage"
+  dimensions          = { QueueName = aws_sqs_queue.confirmations.name }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 600
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_actions
+  ok_actions          = var.alarm_actions
+  tags                = local.tags
+}
+
+# ECS has no metric of its own for running tasks without Container Insights; each task gives one sample a minute of this one.
+resource "aws_cloudwatch_metric_alarm" "running_tasks" {
+  count = var.desired_count > 0 ? 1 : 0
+
+  alarm_name          = "${local.name}-running-tasks"
+  alarm_description   = "fewer tasks run than should. ${var.runbook_url}#fewer-tasks-than-should"
+  namespace           = "AWS/ECS"
+  metric_name         = "CPUUtilization"
+  dimensions          = { ClusterName = var.cluster_name, ServiceName = aws_ecs_service.this.name }
+  statistic           = "SampleCount"
+  period              = 60
+  evaluation_periods  = 5
+  threshold           = var.desired_count
+  comparison_operator = "LessThanThreshold"
+  treat_missing_data  = "breaching"
+  alarm_actions       = var.alarm_actions
+  ok_actions          = var.alarm_actions
+  tags                = local.tags
+}
+
+resource "aws_cloudwatch_metric_alarm" "forwarder_errors" {
+  count = length(local.forwarders)
+
+  alarm_name          = "${local.forwarder_name}-errors"
+  alarm_description   = "the forwarder fails, so sign-ups may. ${var.runbook_url}#the-forwarder-fails"
+  namespace           = "AWS/Lambda"
+  metric_name         = "Errors"
+  dimensions          = { FunctionName = aws_lambda_function.forwarder[0].function_name }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_actions
+  ok_actions          = var.alarm_actions
+  tags                = local.tags
+}
+
+resource "aws_cloudwatch_metric_alarm" "not_forwarded" {
+  count = length(local.forwarders)
+
+  alarm_name          = "${local.forwarder_name}-not-forwarded"
+  alarm_description   = "a confirmation was not forwarded, or the next function not called. ${var.runbook_url}#confirmations-are-not-forwarded"
+  namespace           = local.metric_namespace
+  metric_name         = "NotForwarded"
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_actions
+  ok_actions          = var.alarm_actions
+  tags                = local.tags
+}

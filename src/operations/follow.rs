@@ -1,0 +1,163 @@
+//! `follow`: moves the policy of a room that was replaced to its successor. The tombstone and the successor's own create event
+//! must agree, and the bot gets into the successor. What is to be done there is for the next pass.
+
+use anyhow::Context;
+use provisioner_policy::Policy;
+use serde_json::{Value, json};
+use tracing::info;
+
+use crate::homeserver::{CallError, Homeserver, MemberEvent, StateEvent};
+use crate::reconcile::followed;
+use crate::store::{NewFollow, Paused, Store};
+
+/// Upgrades since the room was last followed; a longer chain is not believed.
+const LONGEST_CHAIN: usize = 20;
+
+/// A room whose policy was moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    pub from: String,
+    pub to: String,
+}
+
+/// Why a room is not followed. Nothing was changed but, at the last two, the bot may be in the new room already.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    #[error("there is no room {0:?} in the configuration")]
+    NoSuchRoom(String),
+    #[error("room {key} was not replaced: {id} has no tombstone")]
+    NotReplaced { key: String, id: String },
+    #[error("room {key} was closed without a successor: the tombstone of {id} names none")]
+    NoSuccessor { key: String, id: String },
+    #[error(
+        "the tombstone of {id} names {next}, which Synapse does not know; if that is where the room has gone, somebody of this \
+         server must be in it"
+    )]
+    Unknown { id: String, next: String },
+    #[error(
+        "the tombstone of {id} names {next}, but {next} says it replaces {says}: this is no upgrade, and nobody is moved; if it \
+         is meant all the same, write id = \"{next}\" into the configuration"
+    )]
+    Forged { id: String, next: String, says: String },
+    #[error("{next} is the room {key} of the configuration already")]
+    Managed { next: String, key: String },
+    #[error("the successors of {0} go in a circle, or without end")]
+    Circle(String),
+    #[error("not followed: {0}")]
+    Paused(Paused),
+    #[error("the homeserver was asked about the successor")]
+    Call(#[from] CallError),
+    #[error("the move could not be recorded")]
+    Store(#[from] sqlx::Error),
+}
+
+/// Moves the policy of the room called `key` to its newest successor. `policy` is the one in force, moves included.
+pub async fn follow(
+    homeserver: &Homeserver,
+    store: &Store,
+    policy: &Policy,
+    key: &str,
+    by: &str,
+) -> Result<Moved, FollowError> {
+    let room =
+        policy.rooms.iter().find(|room| room.key == key).ok_or_else(|| FollowError::NoSuchRoom(key.to_owned()))?;
+    // Entering the successor is a write to the homeserver.
+    if let Some(paused) = store.paused().await? {
+        return Err(FollowError::Paused(paused));
+    }
+    let from = room.id.clone();
+    let not_replaced = || FollowError::NotReplaced { key: key.to_owned(), id: from.clone() };
+    let tombstone = homeserver.state_of_any_room(&from, "m.room.tombstone").await?.ok_or_else(not_replaced)?;
+    let cause = format!("command of {by}; {} replaced the room", tombstone.sender);
+    let to = newest_successor(homeserver, key, &from, tombstone).await?;
+    if let Some(other) = policy.rooms.iter().find(|other| other.id == to) {
+        return Err(FollowError::Managed { next: to, key: other.key.clone() });
+    }
+    let departures = departures(homeserver, store, policy, &from).await?;
+    homeserver.enter(&to).await?;
+    let configured_id = policy.followed(&from).map_or(&from, |followed| &followed.configured);
+    let new = NewFollow {
+        room_key: key,
+        configured_id,
+        from: &from,
+        followed_id: &to,
+        by,
+        cause: &cause,
+        departures: &departures,
+    };
+    store.follow(&new).await?;
+    info!(room.key = key, room.id = to, "the policy of the room is moved from {from} to its successor");
+    Ok(Moved { from, to })
+}
+
+/// The end of the chain that begins with this tombstone, each link confirmed from both sides.
+async fn newest_successor(
+    homeserver: &Homeserver,
+    key: &str,
+    first: &str,
+    tombstone: StateEvent,
+) -> Result<String, FollowError> {
+    let (mut seen, mut tombstone) = (vec![first.to_owned()], tombstone);
+    loop {
+        let id = seen.last().expect("it begins with one").clone();
+        let next = text(&tombstone, |content| &content["replacement_room"]);
+        if next.is_empty() {
+            return Err(FollowError::NoSuccessor { key: key.to_owned(), id });
+        }
+        if seen.contains(&next) || seen.len() > LONGEST_CHAIN {
+            return Err(FollowError::Circle(first.to_owned()));
+        }
+        let create = match homeserver.state_of_any_room(&next, "m.room.create").await {
+            Err(CallError::RoomUnknown | CallError::BadRoomId { .. }) | Ok(None) => {
+                return Err(FollowError::Unknown { id, next });
+            }
+            answer => answer?,
+        };
+        let says = create.map(|create| text(&create, |content| &content["predecessor"]["room_id"])).unwrap_or_default();
+        if says != id {
+            let says = if says.is_empty() { "no room at all".to_owned() } else { says };
+            return Err(FollowError::Forged { id, next, says });
+        }
+        match homeserver.state_of_any_room(&next, "m.room.tombstone").await? {
+            Some(newer) => {
+                seen.push(next);
+                tombstone = newer;
+            }
+            None => return Ok(next),
+        }
+    }
+}
+
+fn text(event: &StateEvent, of: fn(&Value) -> &Value) -> String {
+    let content: Value = serde_json::from_str(event.content.get()).unwrap_or_default();
+    of(&content).as_str().unwrap_or_default().to_owned()
+}
+
+/// Leaves by choice in `from` that are still respected. In the successor these users are strangers, and would be joined.
+async fn departures(homeserver: &Homeserver, store: &Store, policy: &Policy, from: &str) -> Result<Value, FollowError> {
+    let others = homeserver.other_members(from).await?;
+    let cleared = store.cleared_leaves().await?;
+    let respected = |user: &str, event: &str| {
+        !cleared.iter().any(|one| one.room_id == from && one.user_id == user && one.event_id == event)
+    };
+    let left = |one: &&MemberEvent| one.membership == "leave" && one.sender == one.user_id;
+    let mut departures: Vec<(String, String)> =
+        others.iter().filter(left).map(|one| (one.user_id.clone(), one.event_id.clone())).collect();
+    // A user who had left an older room of the chain, and never was in this one, is a stranger here.
+    if let Some(followed) = policy.followed(from).filter(|followed| !followed.voluntary_leaves.is_empty()) {
+        let joined = homeserver.joined_members(from).await?;
+        let is_here =
+            |user: &str| joined.iter().any(|one| **one == *user) || others.iter().any(|one| one.user_id == user);
+        departures.extend(followed.voluntary_leaves.iter().filter(|(user, _)| !is_here(user)).cloned());
+    }
+    departures.retain(|(user, event)| respected(user, event));
+    Ok(json!(departures))
+}
+
+/// The policy in force: that of the file, with the rooms that are followed to their successors.
+pub async fn policy_in_force(store: &Store, of_the_file: &Policy) -> anyhow::Result<Policy> {
+    let follows = store.follows().await.context("read which rooms are followed")?;
+    let mut policy = of_the_file.clone();
+    policy.follow(followed(follows));
+    Ok(policy)
+}

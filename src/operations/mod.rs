@@ -1,0 +1,16 @@
+//! What the command line and the Staff room both do, each done here once: `rejoin`, asking for a pass, `explain`, `follow`,
+//! `pause`, `resume`, `history`. The two differ in how they show it. Nothing is printed or answered here.
+
+mod brake;
+mod explain;
+mod follow;
+mod history;
+mod pass;
+mod rejoin;
+
+pub use brake::{pause, resume};
+pub use explain::{explain, joined_by_us};
+pub use follow::{FollowError, Moved, follow, policy_in_force};
+pub use history::history;
+pub use pass::{PATIENCE, request_pass, wait_for_report};
+pub use rejoin::{NotRejoined, rejoin, rejoinable};
