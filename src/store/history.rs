@@ -50,7 +50,7 @@ impl Store {
         }
     }
 
-    /// Levels are one line a room, and `after` names whom it is about: `@user:server`, or `users.@user:server` where
+    /// Power levels have one line a room, and the keys of `after` name its users: `@user:server`, or `users.@user:server` where
     /// our write lost what somebody else wrote.
     async fn history_of_user(
         &self,
