@@ -100,7 +100,7 @@ impl Fights {
     /// Ends the fights that were left alone for long enough.
     pub(crate) fn end(&mut self, world: &mut World, now: Instant) {
         let over = |key: &ChangeKey| self.until(key).is_none_or(|until| until <= now);
-        let ended: Vec<ChangeKey> = world.fights.keys().cloned().filter(over).collect();
+        let ended: Vec<ChangeKey> = world.fights.keys().filter(|key| over(key)).cloned().collect();
         for key in ended {
             world.end_fight(&key);
             self.done.remove(&key);
