@@ -4,9 +4,10 @@ use std::fmt;
 
 use crate::facts::{Account, AccountsFrom, SourceState};
 use crate::names::NameIx;
+use crate::policy::RoomIx;
 use crate::policy::Unlisted;
 use crate::users::UserIx;
-use crate::world::{Matcher, RoomIx, WorldState};
+use crate::world::{Matcher, WorldState};
 
 /// Whether somebody belongs in a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

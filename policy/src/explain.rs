@@ -7,11 +7,12 @@ use crate::facts::Account;
 use crate::fight::Fight;
 use crate::mirror::{Membership, RoomStatus};
 use crate::obstacle::Obstacle;
-use crate::plan::Because;
+use crate::plan::{Because, Change, Kind, Plan};
 use crate::planner::{AdminVerdict, MembershipVerdict, evaluate, evaluate_admin, why_not};
+use crate::policy::RoomIx;
 use crate::power::{Evaluated, PowerVerdict};
 use crate::users::UserIx;
-use crate::world::{RoomIx, World};
+use crate::world::World;
 
 /// The answer of `explain --json`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -50,6 +51,21 @@ pub struct PowerExplanation {
     pub because: String,
 }
 
+/// What is said of what the guard holds.
+const HELD: &str = "held for approval, and nothing is taken until then (`plan` says why)";
+
+fn is_held(plan: &Plan, change: &Change) -> bool {
+    plan.of(change.room(), change.kind()).iter().any(|action| action.is_held() && action.change.user() == change.user())
+}
+
+fn is_level_held(plan: &Plan, room: RoomIx, user: UserIx) -> bool {
+    let mut held = plan.of(Some(room), Kind::SetPowerLevels).iter().filter(|action| action.is_held());
+    held.any(|action| match &action.change {
+        Change::SetPowerLevels { edits, .. } => edits.iter().any(|edit| edit.user == user),
+        _ => false,
+    })
+}
+
 impl World {
     /// Whether any source, account or room has heard of the user.
     pub fn is_known(&self, user: UserIx) -> bool {
@@ -60,18 +76,18 @@ impl World {
             || self.rooms().any(|room| self.room(room).membership(user) != Membership::None)
     }
 
-    /// Why the user is, or is not, in each room.
-    pub fn explain(&self, user: UserIx) -> Explanation {
+    /// Why the user is, or is not, in each room. `plan` is the world's: it says what is held.
+    pub fn explain(&self, user: UserIx, plan: &Plan) -> Explanation {
         Explanation {
             user: self.users.mxid(user),
             subject: self.users.is_local(user).then(|| self.users.key(user).to_owned()),
             account: self.account_words(user),
-            server_admin: self.explain_admin(user),
-            rooms: self.rooms().map(|room| self.explain_room(room, user)).collect(),
+            server_admin: self.explain_admin(user, plan),
+            rooms: self.rooms().map(|room| self.explain_room(room, user, plan)).collect(),
         }
     }
 
-    fn explain_admin(&self, user: UserIx) -> AdminExplanation {
+    fn explain_admin(&self, user: UserIx, plan: &Plan) -> AdminExplanation {
         let observed = self.mirror.accounts.get(user).admin;
         let left_alone = |because: &str| AdminExplanation { desired: observed, observed, because: because.to_owned() };
         if self.admins.is_empty() {
@@ -89,7 +105,10 @@ impl World {
             AdminVerdict::Do(change, _) if self.fight(&change).is_some() => {
                 self.fight(&change).map(Fight::text).unwrap_or_default()
             }
-            AdminVerdict::Do(change, because) if change.takes() > 0 => format!("will be revoked: {}", text(because)),
+            AdminVerdict::Do(change, because) if is_held(plan, &change) => format!("{HELD}: {}", text(because)),
+            AdminVerdict::Do(change, because) if change.takes() > 0 => {
+                format!("will be revoked: {}", text(because))
+            }
             AdminVerdict::Do(_, because) => format!("will be granted: {}", text(because)),
             AdminVerdict::Blocked(_, because) => text(because),
             AdminVerdict::Nothing => text(by.map_or_else(|| why_not(self, user), Because::AdminSelector)),
@@ -115,17 +134,17 @@ impl World {
         format!("{upstream}{there}")
     }
 
-    fn explain_room(&self, room: RoomIx, user: UserIx) -> RoomExplanation {
+    fn explain_room(&self, room: RoomIx, user: UserIx, plan: &Plan) -> RoomExplanation {
         RoomExplanation {
             room: room.key(self).to_owned(),
             desired: matches!(self.entitlement(room, user), Entitlement::By(_)),
             observed: self.room(room).membership(user).as_str(),
-            power: self.explain_power(room, user),
-            because: self.why(room, user),
+            power: self.explain_power(room, user, plan),
+            because: self.why(room, user, plan),
         }
     }
 
-    fn why(&self, room: RoomIx, user: UserIx) -> String {
+    fn why(&self, room: RoomIx, user: UserIx, plan: &Plan) -> String {
         let mirror = self.room(room);
         match &mirror.status {
             RoomStatus::Ready => {}
@@ -143,6 +162,7 @@ impl World {
             MembershipVerdict::Do(change, _) if self.fight(&change).is_some() => {
                 self.fight(&change).map(Fight::text).unwrap_or_default()
             }
+            MembershipVerdict::Do(change, because) if is_held(plan, &change) => format!("{HELD}: {}", text(because)),
             MembershipVerdict::Do(change, because) if change.takes() > 0 => {
                 format!("will be removed: {}", text(because))
             }
@@ -160,7 +180,7 @@ impl World {
     }
 
     /// A creator of a version 12 room is shown with the level that Synapse counts with, which no number in a room reaches.
-    fn explain_power(&self, room: RoomIx, user: UserIx) -> PowerExplanation {
+    fn explain_power(&self, room: RoomIx, user: UserIx, plan: &Plan) -> PowerExplanation {
         let levels = match self.room(room).levels() {
             Ok(levels) => levels,
             Err(_) => {
@@ -194,6 +214,9 @@ impl World {
             PowerVerdict::Right => words(),
             PowerVerdict::Edit(edit) if self.level_fight(room, edit).is_some() => {
                 self.level_fight(room, edit).map(Fight::text).unwrap_or_default()
+            }
+            PowerVerdict::Edit(edit) if edit.lowers && is_level_held(plan, room, user) => {
+                format!("{HELD}: {}", words())
             }
             PowerVerdict::Edit(edit) if edit.lowers => format!("to be lowered: {}", words()),
             PowerVerdict::Edit(_) => format!("to be raised: {}", words()),

@@ -4,7 +4,6 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::column::Column;
 use crate::names::NameIx;
-use crate::plan::Closed;
 use crate::team_memberships::TeamMemberships;
 use crate::trouble::RowTrouble;
 use crate::users::UserIx;
@@ -39,6 +38,13 @@ impl Account {
     pub fn is_closed(self) -> bool {
         matches!(self, Self::Disabled | Self::Deleted)
     }
+}
+
+/// How an account was taken out of use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Closed {
+    Locked,
+    Deactivated,
 }
 
 /// Where accounts come from.

@@ -1,21 +1,8 @@
 //! Rooms that were replaced and whose policy was moved to the successor, while the file still names the old one.
 
-use crate::policy::Policy;
-use crate::world::{RoomIx, World};
-
-/// A room whose policy was moved.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Followed {
-    /// The room ID that the file names.
-    pub configured: String,
-    /// The room ID that the policy is about instead.
-    pub id: String,
-    pub by: String,
-    /// When, for people to read.
-    pub at: String,
-    /// Who had left the old room by choice, and the event: they are not joined to the new one either.
-    pub voluntary_leaves: Vec<(String, String)>,
-}
+use crate::policy::RoomIx;
+use crate::policy::{Followed, Policy};
+use crate::world::World;
 
 impl Policy {
     /// Moves rooms to their successors, afresh each time. A file that names another id than the configured one has been

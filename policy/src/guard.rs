@@ -7,22 +7,9 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::facts::SourceState;
 use crate::plan::{Action, Change, Class, HoldReason, Plan, PowerEdit};
-use crate::pool_move::Arrivals;
-use crate::world::{Matcher, RoomIx, World};
-
-/// What limits are counted for: a class, in a room or, where it has none, on the server.
-pub type Bucket = (Class, Option<RoomIx>);
-
-/// What was taken away within the window, from the ledger.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Recent {
-    pub taken: HashMap<Bucket, u32>,
-    /// Who was joined by this service within the last days. Asked for only where the plan may be one after a pool move.
-    pub joined: Arrivals,
-    /// How many a share was of when something was first held for it. Whoever is joined while it is held does not make it a
-    /// smaller share.
-    pub of: HashMap<Bucket, u32>,
-}
+use crate::policy::RoomIx;
+use crate::recent::{Bucket, Recent};
+use crate::world::{Matcher, World};
 
 impl World {
     /// Whether the roster's answer is one that nobody should be removed for without being asked.
@@ -41,7 +28,7 @@ impl World {
                 self.facts.group_states.get(group) == Some(&SourceState::Good)
                     && self.facts.groups.get(group).is_none_or(HashSet::is_empty)
             }
-            _ => false,
+            Matcher::Everyone | Matcher::Team(_) | Matcher::TeamRole(..) | Matcher::Subject(_) => false,
         })
     }
 

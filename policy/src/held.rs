@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::guard::Recent;
-use crate::plan::{Class, HoldReason, Kind, Plan};
-use crate::world::{RoomIx, World};
+use crate::plan::{Class, HoldReason, Plan};
+use crate::policy::RoomIx;
+use crate::recent::Recent;
+use crate::world::World;
 
 /// What waits for approval.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -34,7 +35,7 @@ impl Recent {
     /// Takes over what a share was of when it was first held.
     pub fn remember(&mut self, world: &World, held: &[HeldCount]) {
         for one in held {
-            let class = Kind::ALL.iter().map(|kind| kind.class()).find(|class| class.key() == one.class);
+            let class = one.class.parse::<Class>().ok();
             // A room that is no longer managed has no share.
             let room = one.room.as_deref().map(|key| world.room_by_key(key));
             if let (Some(class), Some(of)) = (class, one.of)

@@ -3,8 +3,6 @@
 
 use serde_json::{Map, Value};
 
-use crate::mirror::RoomMirror;
-
 /// The event that holds them.
 pub const POWER_LEVELS: &str = "m.room.power_levels";
 
@@ -52,24 +50,6 @@ impl<'a> Creators<'a> {
         let users: Map<String, Value> =
             self.founder.iter().map(|founder| ((*founder).to_owned(), 100.into())).collect();
         serde_json::json!({ "users": users })
-    }
-}
-
-impl RoomMirror {
-    /// Who made the room.
-    pub fn creators(&self) -> Creators<'_> {
-        let create = self.state("m.room.create");
-        create.map_or_else(Creators::default, |create| Creators::of(&self.version, &create.content, &create.sender))
-    }
-
-    /// The room's version, where it is one of Matrix's own.
-    pub fn version_number(&self) -> Option<u32> {
-        self.version.parse().ok()
-    }
-
-    /// The room's power levels as they are now.
-    pub fn levels(&self) -> Result<Levels<'_>, String> {
-        Levels::read(self.content(POWER_LEVELS), self.creators())
     }
 }
 
@@ -176,7 +156,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::mirror::StateEntry;
+    use crate::mirror::{RoomMirror, StateEntry};
 
     fn room(version: &str, levels: Option<Value>) -> RoomMirror {
         let mut room = RoomMirror::default();

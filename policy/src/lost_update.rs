@@ -5,7 +5,8 @@
 use serde_json::{Map, Value};
 
 use crate::levels::number;
-use crate::world::{RoomIx, World};
+use crate::policy::RoomIx;
+use crate::world::World;
 
 /// One value that somebody else had set, and that our write set back. `None` is a key that is not there.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use hashbrown::HashMap;
 use serde_json::Value;
 
 use crate::column::Column;
+use crate::levels::{Creators, Levels, POWER_LEVELS};
 use crate::users::UserIx;
 
 /// A user's membership of one room.
@@ -199,6 +200,24 @@ impl RoomMirror {
     /// The room that replaces this one, if it was upgraded.
     pub fn successor(&self) -> Option<&str> {
         self.content("m.room.tombstone").map(|content| content["replacement_room"].as_str().unwrap_or_default())
+    }
+}
+
+impl RoomMirror {
+    /// Who made the room.
+    pub fn creators(&self) -> Creators<'_> {
+        let create = self.state("m.room.create");
+        create.map_or_else(Creators::default, |create| Creators::of(&self.version, &create.content, &create.sender))
+    }
+
+    /// The room's version, where it is one of Matrix's own.
+    pub fn version_number(&self) -> Option<u32> {
+        self.version.parse().ok()
+    }
+
+    /// The room's power levels as they are now.
+    pub fn levels(&self) -> Result<Levels<'_>, String> {
+        Levels::read(self.content(POWER_LEVELS), self.creators())
     }
 }
 

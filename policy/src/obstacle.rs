@@ -2,9 +2,10 @@
 //! waits until somebody mends it.
 
 use crate::levels::{ABOVE_ALL, POWER_LEVELS};
+use crate::policy::RoomIx;
 use crate::setting::Setting;
 use crate::users::UserIx;
-use crate::world::{RoomIx, World};
+use crate::world::World;
 
 /// Why a level or a setting is not what it should be, and stays so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -4,7 +4,19 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Followed, RoomSettings, Selector};
+use crate::selector::Selector;
+use crate::setting::RoomSettings;
+
+/// A managed room by its position in the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RoomIx(pub(crate) u16);
+
+impl RoomIx {
+    /// Position in the policy's rooms.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// Everything the planner needs to know of the configuration.
 #[derive(Clone, Debug, Default)]
@@ -87,6 +99,20 @@ pub struct RoomPolicy {
     pub power: Vec<PowerGrant>,
     /// Room state that is enforced.
     pub settings: RoomSettings,
+}
+
+/// A room whose policy was moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Followed {
+    /// The room ID that the file names.
+    pub configured: String,
+    /// The room ID that the policy is about instead.
+    pub id: String,
+    pub by: String,
+    /// When, for people to read.
+    pub at: String,
+    /// Who had left the old room by choice, and the event: they are not joined to the new one either.
+    pub voluntary_leaves: Vec<(String, String)>,
 }
 
 /// A power level for the people that any of the selectors names.

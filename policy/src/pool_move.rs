@@ -1,44 +1,15 @@
 //! Telling a pool move from people who come and go: after one, the sources name other subjects for the same people.
 
-use std::sync::Arc;
+use hashbrown::HashSet;
 
-use hashbrown::{HashMap, HashSet};
-
-use crate::guard::Recent;
 use crate::mirror::Membership;
-use crate::plan::{Kind, Plan};
+use crate::plan::{Kind, Plan, PoolMove};
+use crate::recent::Recent;
 use crate::users::UserIx;
 use crate::world::World;
 
 /// Fewer people than this prove nothing.
 const FEWEST: usize = 3;
-
-/// Most of the roster's subjects changed at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PoolMove {
-    /// People of the roster, and those of them who are new: in none of the rooms yet, or joined only lately.
-    pub roster: usize,
-    pub arriving: usize,
-    /// People who are to be removed and whom the roster does not name.
-    pub going: usize,
-}
-
-/// Who was joined by this service within the last days, and in which order. It may be most of the roster, so it is handed on
-/// and compared without being looked through.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Arrivals(Arc<HashMap<UserIx, i64>>);
-
-impl Arrivals {
-    /// Notes that somebody was joined. Of several times the last one counts.
-    pub fn note(&mut self, user: UserIx, order: i64) {
-        let last = Arc::make_mut(&mut self.0).entry(user).or_insert(order);
-        *last = order.max(*last);
-    }
-
-    fn of(&self, user: UserIx) -> Option<i64> {
-        self.0.get(&user).copied()
-    }
-}
 
 /// Whether the plan looks like one after a pool move. New people are joined within seconds while the old ones wait for
 /// approval, so whoever was joined after the last of those counts as arriving still.

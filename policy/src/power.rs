@@ -5,8 +5,9 @@ use crate::levels::{Levels, POWER_LEVELS};
 use crate::mirror::Membership;
 use crate::obstacle::Obstacle;
 use crate::plan::PowerEdit;
+use crate::policy::RoomIx;
 use crate::users::UserIx;
-use crate::world::{Matcher, RoomIx, World};
+use crate::world::{Matcher, World};
 
 /// Of how many people one line tells the reason.
 const MOST_NAMED: usize = 20;

@@ -3,11 +3,13 @@
 
 use serde_json::{Map, Value};
 
-use crate::levels::{Levels, POWER_LEVELS};
+use crate::levels::Levels;
+use crate::needs::Act;
 use crate::obstacle::Obstacle;
 use crate::plan::PowerEdit;
+use crate::policy::RoomIx;
 use crate::setting::Setting;
-use crate::world::{RoomIx, World};
+use crate::world::World;
 
 /// Matrix allows 65,536 bytes for a whole event: this much is left for the content beside ids, hashes and signatures.
 const MAX_CONTENT_BYTES: usize = 61_440;
@@ -76,18 +78,17 @@ impl World {
     fn lockout(&self, before: &Levels<'_>, after: &Levels<'_>) -> Option<&'static str> {
         let bot = &self.policy.bot;
         let can = |levels: &Levels<'_>, needed: i64| levels.of(bot) >= needed;
-        let loses = |needed: &dyn Fn(&Levels<'_>) -> i64| can(before, needed(before)) && !can(after, needed(after));
-        let loses_state = |kind: &str| loses(&|levels| levels.to_send(kind));
+        let loses = |act: Act| can(before, act.takes(before)) && !can(after, act.takes(after));
         let out_of_reach = |levels: &Levels<'_>, mxid: &str| {
             levels.of(mxid) >= levels.of(bot) && self.users.get(mxid).is_none_or(|user| !self.is_exempt(user))
         };
-        if loses_state(POWER_LEVELS) {
+        if loses(Act::SetLevels) {
             Some("change power levels")
-        } else if loses(&|levels| levels.to_kick()) {
+        } else if loses(Act::Remove) {
             Some("remove anybody")
-        } else if loses(&|levels| levels.to_invite()) {
+        } else if loses(Act::Join) {
             Some("join anybody")
-        } else if Setting::ALL.iter().any(|setting| loses_state(setting.event().0)) {
+        } else if Setting::ALL.into_iter().any(|setting| loses(Act::Set(setting))) {
             Some("change the room's settings")
         } else if after.entries().any(|(mxid, _)| out_of_reach(after, mxid) && !out_of_reach(before, mxid)) {
             Some("lower somebody again")

@@ -1,6 +1,6 @@
 //! Room settings: which state event holds each, and under which key. One line a setting.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Makes the settings out of one table: variant, key in the configuration, state event, key in its content, and the keys
 /// that say the same in other formats and go when the setting is written.
@@ -73,6 +73,16 @@ impl Setting {
             Some(value) => value.as_str() == Some(wanted),
             None => self == Self::Topic && wanted.is_empty(),
         }
+    }
+
+    /// The state's content with the wanted value; every other key stays.
+    pub fn edited(self, content: Option<&Value>, wanted: &str) -> Value {
+        let mut content = content.and_then(Value::as_object).cloned().unwrap_or_default();
+        content.insert(self.event().1.to_owned(), json!(wanted));
+        for key in self.other_formats() {
+            content.remove(*key);
+        }
+        content.into()
     }
 
     /// The first room version that knows the value. <https://spec.matrix.org/v1.16/rooms/#feature-matrix>

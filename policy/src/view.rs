@@ -1,17 +1,17 @@
 //! The plan in words: the contract's JSON, the reasons, and the plan's id.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::facts::{AccountsFrom, SourceState};
+use crate::facts::{AccountsFrom, Closed, SourceState};
 use crate::mirror::RoomStatus;
-use crate::plan::{Action, Because, Blocked, Change, Class, HoldReason, Kind, Plan};
+use crate::plan::{Action, Because, Blocked, Change, Class, HoldReason, Kind, Plan, PoolMove, PowerEdit};
 use crate::policy::Mode;
-use crate::pool_move::PoolMove;
+use crate::policy::RoomIx;
 use crate::setting::Setting;
 use crate::users::UserIx;
-use crate::world::{RoomIx, World};
+use crate::world::World;
 
 /// A plan as `plan --json` prints it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -107,6 +107,31 @@ impl RoomIx {
     /// The room's key in the configuration.
     pub fn key(self, world: &World) -> &str {
         &world.policy.rooms[self.index()].key
+    }
+}
+
+impl Change {
+    /// What is there now and what will be, as the plan shows and the ledger keeps it.
+    pub fn before_and_after(&self, world: &World) -> (Value, Value) {
+        match self {
+            Self::CreateAccount { .. } => (Value::Null, json!("active")),
+            Self::RestoreAccount { before: Closed::Locked, .. } => (json!("locked"), json!("active")),
+            Self::RestoreAccount { before: Closed::Deactivated, .. } => (json!("deactivated"), json!("active")),
+            Self::LockAccount { .. } => (json!("active"), json!("locked")),
+            Self::DeactivateAccount { .. } => (json!("active"), json!("deactivated")),
+            Self::GrantServerAdmin { .. } => (json!(false), json!(true)),
+            Self::RevokeServerAdmin { .. } => (json!(true), json!(false)),
+            Self::SetRoomState { before, after, .. } => (before.clone().unwrap_or_default(), json!(after)),
+            Self::Join { before, .. } => (json!(before.as_str()), json!("join")),
+            Self::Remove { before, .. } => (json!(before.as_str()), json!("leave")),
+            Self::SetPowerLevels { edits, .. } => {
+                let levels = |of: fn(&PowerEdit) -> Value| -> Value {
+                    let levels = edits.iter().map(|edit| (world.users.mxid(edit.user), of(edit)));
+                    levels.collect::<serde_json::Map<_, _>>().into()
+                };
+                (levels(|edit| json!(edit.before)), levels(|edit| json!(edit.after)))
+            }
+        }
     }
 }
 
@@ -231,7 +256,7 @@ impl HoldReason {
                 let (of_what, whole) = match class {
                     Class::ServerAdmins => ("admins", "them"),
                     Class::Accounts => ("accounts", "them"),
-                    _ => ("members", "the room"),
+                    Class::Joins | Class::Removals | Class::PowerLevels | Class::RoomState => ("members", "the room"),
                 };
                 format!(
                     "{taken} {} of {of} {of_what} would exceed guard.max_fraction = {} of {whole} (and guard.free_removals = {})",
@@ -250,7 +275,9 @@ impl World {
     /// What a setting of a room is, and who made it so.
     fn drift_words(&self, room: Option<RoomIx>, setting: Setting) -> String {
         let state = room.and_then(|room| self.room(room).state(setting.event().0));
-        let Some(state) = state else { return format!("the room has no {}", setting.key()) };
+        let Some(state) = state else {
+            return format!("the room has no {}", setting.key());
+        };
         let (who, event) = match (state.sender.as_str(), state.event_id.as_str()) {
             ("", _) => ("somebody", String::new()),
             (who, "") => (who, String::new()),

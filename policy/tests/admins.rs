@@ -67,17 +67,7 @@ fn guarded_world(given: &Given, guard: GuardLimits) -> World {
 
 /// Does to the world what the homeserver would do.
 fn carry_out(world: &mut World, plan: &Plan) {
-    for action in plan.due() {
-        let user = action.change.user().expect("changes here are about users");
-        let there = world.mirror.accounts.get(user);
-        let after = match action.change {
-            Change::CreateAccount { .. } => OnServer { present: true, ..OnServer::default() },
-            Change::GrantServerAdmin { .. } => OnServer { admin: true, ..there },
-            Change::RevokeServerAdmin { .. } => OnServer { admin: false, ..there },
-            _ => unreachable!("these worlds have nothing else to change"),
-        };
-        world.set_there(user, after);
-    }
+    plan.due().for_each(|action| world.take_effect(&action.change));
 }
 
 fn selector() -> impl Strategy<Value = Selector> {
@@ -251,7 +241,8 @@ fn an_unreadable_group_freezes_the_others_and_is_named_in_both_reasons() {
     let blocked: Vec<_> = view.blocked.iter().map(|one| (one.kind, one.user.as_str())).collect();
     assert_eq!(blocked, [(Kind::GrantServerAdmin, "@u1:phenom.test"), (Kind::RevokeServerAdmin, "@u2:phenom.test")]);
     assert!(view.blocked.iter().all(|one| one.because.contains("throttled")), "{:#?}", view.blocked);
-    let explained = world.explain(world.users.get("@u2:phenom.test").unwrap()).server_admin;
+    let explained =
+        world.explain(world.users.get("@u2:phenom.test").unwrap(), &plan(&world, &Recent::default())).server_admin;
     assert!(!explained.desired && explained.observed && explained.because.contains("throttled"), "{explained:?}");
 }
 

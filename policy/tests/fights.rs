@@ -63,7 +63,7 @@ fn one_level_that_somebody_keeps_undoing_keeps_no_other_waiting() {
     let told: Vec<_> = view.blocked.iter().map(|one| (one.kind, one.user.as_str(), one.because.as_str())).collect();
     let text = fight().text();
     assert_eq!(told, [(Kind::SetPowerLevels, "@hand:phenom.test", text.as_str())]);
-    assert_eq!(world.explain(hand).rooms[0].power.because, text);
+    assert_eq!(world.explain(hand, &plan(&world, &Recent::default())).rooms[0].power.because, text);
     // Another level for the same person is another matter.
     world.end_fight(&ChangeKey::of_level(room, hand, None));
     world.begin_fight(ChangeKey::of_level(room, hand, Some(50)), fight());
@@ -75,7 +75,7 @@ fn the_setting_that_somebody_keeps_undoing_is_named_and_the_others_are_set() {
     let (mut world, room) = world();
     let topic =
         Change::SetRoomState { room, setting: Setting::Topic, before: None, after: "About us".to_owned() }.key();
-    world.begin_fight(topic, fight());
+    world.begin_fight(topic.clone(), fight());
     assert_eq!(due(&world, Kind::SetRoomState), [json!("Staff")]);
     let view = plan(&world, &Recent::default()).view(&world);
     assert_eq!(view.blocked[0].because, format!("topic: {}", fight().text()));

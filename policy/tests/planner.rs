@@ -80,34 +80,7 @@ fn guarded_world(given: &Given, guard: GuardLimits) -> World {
 
 /// Does to the world what the homeserver would do.
 fn carry_out(world: &mut World, plan: &Plan) {
-    for action in plan.due() {
-        match action.change {
-            Change::CreateAccount { user } => {
-                world.set_there(user, OnServer { present: true, ..OnServer::default() });
-            }
-            Change::RestoreAccount { user, .. } => {
-                world.set_there(user, OnServer { present: true, ..OnServer::default() });
-            }
-            Change::LockAccount { user } => {
-                let there = world.mirror.accounts.get(user);
-                world.set_there(user, OnServer { locked: true, ..there });
-            }
-            Change::DeactivateAccount { user } => {
-                let there = world.mirror.accounts.get(user);
-                world.set_there(user, OnServer { deactivated: true, ..there });
-            }
-            Change::Join { room, user, .. } => {
-                world.set_member(room, user, Membership::Join, None);
-            }
-            Change::Remove { room, user, .. } => {
-                world.set_member(room, user, Membership::Removed, None);
-            }
-            Change::GrantServerAdmin { .. }
-            | Change::RevokeServerAdmin { .. }
-            | Change::SetRoomState { .. }
-            | Change::SetPowerLevels { .. } => unreachable!("these worlds have no such policy"),
-        }
-    }
+    plan.due().for_each(|action| world.take_effect(&action.change));
     for pardon in &plan.cleared_leaves {
         world.clear_leave(pardon.room, pardon.user, &pardon.event_id);
     }

@@ -22,8 +22,9 @@ pub(super) struct Arguments {
 pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     let (context, store) = super::open(path).await?;
     let mxid = super::mxid(&arguments.user, &context, &store).await?;
-    let reconciler = super::read_all(&context, &store).await?;
-    let Some(mut explanation) = operations::explain(reconciler.world(), &mxid) else {
+    let mut reconciler = super::read_all(&context, &store).await?;
+    let plan = reconciler.plan().await?;
+    let Some(mut explanation) = operations::explain(reconciler.world(), &plan, &mxid) else {
         bail!("nobody knows {mxid}: no row, no account and no room has this user");
     };
     let joined = operations::joined_by_us(&store, &explanation).await?;

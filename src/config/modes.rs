@@ -1,6 +1,6 @@
 //! `[modes]`: what is enforced and what is only counted.
 
-use provisioner_policy::Mode;
+use provisioner_policy::{Class, Mode};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -33,16 +33,8 @@ pub struct ModesSection {
 
 impl ModesSection {
     /// Each class by its key, in the order of the file.
-    pub fn classes(&self) -> [(&'static str, Mode); 6] {
-        let Self { accounts, joins, removals, power_levels, room_state, server_admins } = *self;
-        [
-            ("accounts", accounts),
-            ("joins", joins),
-            ("removals", removals),
-            ("power_levels", power_levels),
-            ("room_state", room_state),
-            ("server_admins", server_admins),
-        ]
+    pub fn classes(&self) -> [(&'static str, Mode); Class::ALL.len()] {
+        Class::ALL.map(|class| (class.key(), class.mode(&(*self).into())))
     }
 }
 

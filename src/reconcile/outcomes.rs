@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use provisioner_policy::{Action, Change, Closed, Membership, OnServer, UserIx, World};
+use provisioner_policy::{Action, Change, OnServer, World};
 
 use crate::homeserver::CallError;
 use crate::reconcile::act::attempt::Tried;
@@ -20,7 +20,7 @@ impl Reconciler {
             let change = &due[index].change;
             match tried {
                 Tried::Done | Tried::AlreadySo => {
-                    self.took_effect(change);
+                    self.take_effect(change);
                     if matches!(tried, Tried::Done) {
                         self.expect_echo(change, now);
                         self.note_success(change, now);
@@ -69,50 +69,20 @@ impl Reconciler {
         }
     }
 
-    /// Puts into the mirror what a write did; the push that follows says the same.
-    fn took_effect(&mut self, change: &Change) {
-        match change {
-            &Change::CreateAccount { user } => {
-                self.on_server(user, |_| OnServer { present: true, ..OnServer::default() });
-                self.accounts_total = self.accounts_total.map(|total| total + 1);
-            }
-            &Change::RestoreAccount { user, before: Closed::Locked } => {
-                self.on_server(user, |there| OnServer { locked: false, ..there });
-            }
-            &Change::RestoreAccount { user, before: Closed::Deactivated } => {
-                self.on_server(user, |there| OnServer { deactivated: false, admin: false, ..there });
-            }
-            &Change::LockAccount { user } => {
-                self.world.set_closed(user, Some(Closed::Locked));
-                self.on_server(user, |there| OnServer { locked: true, ..there });
-            }
-            &Change::DeactivateAccount { user } => {
-                self.world.set_closed(user, Some(Closed::Deactivated));
-                self.on_server(user, |there| OnServer { deactivated: true, ..there });
-            }
-            &Change::GrantServerAdmin { user } => self.on_server(user, |there| OnServer { admin: true, ..there }),
-            &Change::RevokeServerAdmin { user } => self.on_server(user, |there| OnServer { admin: false, ..there }),
-            &Change::Join { room, user, .. } => {
-                self.world.set_member(room, user, Membership::Join, None);
-            }
-            &Change::Remove { room, user, .. } => {
-                self.world.set_member(room, user, Membership::Removed, None);
-            }
-            // What it is instead of what the mirror says comes with the next reading.
-            Change::SetRoomState { room, .. } | Change::SetPowerLevels { room, .. } => {
-                distrust(&mut self.world, *room);
-            }
+    /// Puts into the mirror what a write did. Of a state that was so already, the next reading says what it is.
+    fn take_effect(&mut self, change: &Change) {
+        if matches!(change, Change::SetRoomState { .. } | Change::SetPowerLevels { .. }) {
+            return;
+        }
+        self.world.take_effect(change);
+        if let Change::CreateAccount { .. } = change {
+            self.accounts_total = self.accounts_total.map(|total| total + 1);
         }
     }
 
     fn note_success(&mut self, change: &Change, now: Instant) {
         self.backoff.succeeded(change);
         self.fights.done(&mut self.world, change, now);
-    }
-
-    fn on_server(&mut self, user: UserIx, change: impl FnOnce(OnServer) -> OnServer) {
-        let there = self.world.mirror.accounts.get(user);
-        self.world.set_there(user, change(there));
     }
 
     /// The push of a write says nothing new.

@@ -146,7 +146,7 @@ impl Reconciler {
         let rows = self.store.recently_taken(window.as_secs_f64()).await.context("count what was taken lately")?;
         let mut recent = Recent::default();
         for row in rows {
-            let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.as_str() == row.kind) else { continue };
+            let Ok(kind) = row.kind.parse::<Kind>() else { continue };
             let room = row.room_id.as_deref().map(|id| self.world.room_by_id(id));
             // A room that is no longer managed still counts for its class, by no room's share.
             let bucket = (kind.class(), room.flatten());

@@ -1,12 +1,31 @@
 //! Kinds of action and the classes they belong to: modes and the guard go by class.
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
 
 use crate::policy::{Mode, Modes};
 
 /// What an action does, as the contract names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+///
+/// A plan lists, and a lane does, kinds in this order.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    EnumCount,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Kind {
     CreateAccount,
     LockAccount,
@@ -20,7 +39,10 @@ pub enum Kind {
 }
 
 /// What is switched on and off, and counted by the guard, together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumCount, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum Class {
     Accounts,
     Joins,
@@ -32,31 +54,11 @@ pub enum Class {
 
 impl Kind {
     /// Every kind, in the order in which a plan lists and a lane does them.
-    pub const ALL: [Self; 9] = [
-        Self::CreateAccount,
-        Self::LockAccount,
-        Self::DeactivateAccount,
-        Self::GrantServerAdmin,
-        Self::RevokeServerAdmin,
-        Self::SetRoomState,
-        Self::Join,
-        Self::Remove,
-        Self::SetPowerLevels,
-    ];
+    pub const ALL: [Self; Self::COUNT] = *Self::VARIANTS.first_chunk().expect("as many as there are");
 
     /// As the contract spells it.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CreateAccount => "create_account",
-            Self::LockAccount => "lock_account",
-            Self::DeactivateAccount => "deactivate_account",
-            Self::GrantServerAdmin => "grant_server_admin",
-            Self::RevokeServerAdmin => "revoke_server_admin",
-            Self::SetRoomState => "set_room_state",
-            Self::Join => "join",
-            Self::Remove => "remove",
-            Self::SetPowerLevels => "set_power_levels",
-        }
+        self.into()
     }
 
     /// The class it belongs to.
@@ -71,13 +73,31 @@ impl Kind {
         }
     }
 
+    /// Whether a change of this kind may take something away: [`Change::takes`](super::Change::takes) says how much.
+    pub fn takes(self) -> bool {
+        match self {
+            Self::LockAccount
+            | Self::DeactivateAccount
+            | Self::RevokeServerAdmin
+            | Self::Remove
+            | Self::SetPowerLevels => true,
+            Self::CreateAccount | Self::GrantServerAdmin | Self::SetRoomState | Self::Join => false,
+        }
+    }
+
     /// Whether it is about a room, and not about an account.
     pub fn is_of_a_room(self) -> bool {
-        matches!(self.class(), Class::Joins | Class::Removals | Class::PowerLevels | Class::RoomState)
+        match self.class() {
+            Class::Joins | Class::Removals | Class::PowerLevels | Class::RoomState => true,
+            Class::Accounts | Class::ServerAdmins => false,
+        }
     }
 }
 
 impl Class {
+    /// Every class, in the order of `[modes]`.
+    pub const ALL: [Self; Self::COUNT] = *Self::VARIANTS.first_chunk().expect("as many as there are");
+
     /// The mode it is in.
     pub fn mode(self, modes: &Modes) -> Mode {
         match self {
@@ -92,14 +112,7 @@ impl Class {
 
     /// Its key in `[modes]`.
     pub fn key(self) -> &'static str {
-        match self {
-            Self::Accounts => "accounts",
-            Self::Joins => "joins",
-            Self::Removals => "removals",
-            Self::PowerLevels => "power_levels",
-            Self::RoomState => "room_state",
-            Self::ServerAdmins => "server_admins",
-        }
+        self.into()
     }
 
     /// What the guard counts of it, in words for many.

@@ -3,17 +3,20 @@
 
 mod change;
 mod digest;
-mod kind;
+mod effect;
+pub(crate) mod key;
+pub(crate) mod kind;
 
-pub use change::{Change, ChangeKey, Closed, PowerEdit};
+pub use change::{Change, PowerEdit};
+pub use key::{ChangeKey, Subject};
 pub use kind::{Class, Kind};
 
 use crate::obstacle::Obstacle;
 use crate::policy::Mode;
-use crate::pool_move::PoolMove;
+use crate::policy::RoomIx;
 use crate::setting::Setting;
 use crate::users::UserIx;
-use crate::world::{RoomIx, World};
+use crate::world::World;
 
 /// Why something is planned, or why it is not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -93,6 +96,11 @@ impl Action {
     pub fn is_due(&self) -> bool {
         self.mode == Mode::Enforce && self.held.is_none()
     }
+
+    /// Whether it waits for approval and would be carried out with it.
+    pub fn is_held(&self) -> bool {
+        self.mode == Mode::Enforce && self.held.is_some()
+    }
 }
 
 /// Something that should be so and cannot or may not be made so.
@@ -110,6 +118,16 @@ pub struct ClearedLeave {
     pub room: RoomIx,
     pub user: UserIx,
     pub event_id: Box<str>,
+}
+
+/// Most of the roster's subjects changed at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolMove {
+    /// People of the roster, and those of them who are new: in none of the rooms yet, or joined only lately.
+    pub roster: usize,
+    pub arriving: usize,
+    /// People who are to be removed and whom the roster does not name.
+    pub going: usize,
 }
 
 /// What a pass would do.
@@ -145,17 +163,20 @@ impl Plan {
     pub fn has(&self, world: &World, key: &ChangeKey) -> bool {
         let of_kind = self.of(key.room, key.kind);
         let name = |user: Option<UserIx>| user.map(|user| world.users.key(user));
-        let start = of_kind.partition_point(|action| name(action.change.user()) < name(key.user));
-        let same = of_kind[start..].iter().map(|action| &action.change).take_while(|change| change.user() == key.user);
+        let start = of_kind.partition_point(|action| name(action.change.user()) < name(key.user()));
+        let same =
+            of_kind[start..].iter().map(|action| &action.change).take_while(|change| change.user() == key.user());
         same.into_iter().any(|change| change.key() == *key)
     }
 
     /// Whether anything is taken from anybody.
     pub fn takes(&self, world: &World) -> bool {
-        let server = [Kind::LockAccount, Kind::DeactivateAccount, Kind::RevokeServerAdmin].map(|kind| (None, kind));
-        let of_room = |room| [Kind::Remove, Kind::SetPowerLevels].map(|kind| (Some(room), kind));
-        let places = server.into_iter().chain(world.rooms().flat_map(of_room));
-        places.into_iter().any(|(room, kind)| self.of(room, kind).iter().any(|action| action.change.takes() > 0))
+        let taking =
+            |of_a_room| Kind::ALL.into_iter().filter(move |kind| kind.takes() && kind.is_of_a_room() == of_a_room);
+        let server = taking(false).map(|kind| (None, kind));
+        let of_room = |room| taking(true).map(move |kind| (Some(room), kind));
+        let mut slots = server.chain(world.rooms().flat_map(of_room));
+        slots.any(|(room, kind)| self.of(room, kind).iter().any(|action| action.change.takes() > 0))
     }
 
     /// What this pass carries out.
@@ -165,6 +186,6 @@ impl Plan {
 
     /// What waits for approval and would be carried out with it.
     pub fn held(&self) -> impl Iterator<Item = &Action> {
-        self.actions.iter().filter(|action| action.held.is_some() && action.mode == Mode::Enforce)
+        self.actions.iter().filter(|action| action.is_held())
     }
 }

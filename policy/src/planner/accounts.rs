@@ -1,7 +1,7 @@
 //! Which accounts are made, closed and opened again.
 
-use crate::facts::{Account, AccountsFrom};
-use crate::plan::{Because, Blocked, Change, Closed, Plan};
+use crate::facts::{Account, AccountsFrom, Closed};
+use crate::plan::{Because, Blocked, Change, Plan};
 use crate::policy::Offboarding;
 use crate::users::UserIx;
 use crate::world::World;

@@ -5,9 +5,10 @@ use crate::facts::Account;
 use crate::mirror::Membership;
 use crate::plan::{Because, Blocked, Change, ClearedLeave, Kind, Plan};
 use crate::planner::accounts::{is_missing, is_to_be_restored};
+use crate::policy::RoomIx;
 use crate::policy::{Mode, OnLeave};
 use crate::users::UserIx;
-use crate::world::{RoomIx, World};
+use crate::world::World;
 
 /// What is planned for one user in one room.
 pub(crate) enum MembershipVerdict {

@@ -4,24 +4,25 @@
 
 mod accounts;
 mod admins;
-mod incremental;
 mod membership;
 mod order;
 mod power;
+mod remembering;
 mod settings;
-mod shared_inputs;
 
 pub(crate) use self::admins::{AdminVerdict, evaluate_admin};
-pub use self::incremental::Planner;
 pub(crate) use self::membership::{MembershipVerdict, evaluate, why_not};
 use self::order::sort;
 use self::power::Levelled;
-use crate::fight::withdraw;
-use crate::guard::{Recent, guard};
+pub use self::remembering::Planner;
+use crate::fights::withdraw;
+use crate::guard::guard;
 use crate::mirror::RoomStatus;
 use crate::plan::{Action, Because, Change, Plan};
+use crate::policy::RoomIx;
 use crate::pool_move::pool_move;
-use crate::world::{RoomIx, World};
+use crate::recent::Recent;
+use crate::world::World;
 
 /// The whole plan. `recent` is what was taken away within the guard's window.
 pub fn plan(world: &World, recent: &Recent) -> Plan {

@@ -3,12 +3,14 @@
 use hashbrown::HashSet;
 
 use crate::levels::{Levels, POWER_LEVELS};
+use crate::needs::Act;
 use crate::obstacle::Obstacle;
 use crate::plan::{Because, Blocked, Change, Kind, Plan, PowerEdit};
+use crate::policy::RoomIx;
 use crate::power::PowerVerdict;
 use crate::rewrite::Rewrite;
 use crate::users::UserIx;
-use crate::world::{Matcher, RoomIx, World};
+use crate::world::{Matcher, World};
 
 /// What is planned for one person's level, where something is.
 #[derive(Clone, Debug)]
@@ -68,7 +70,7 @@ pub(super) fn plan_levels(world: &World, room: RoomIx, levelled: &[Levelled], pl
     if edits.is_empty() {
         return;
     }
-    let (bot, needed) = (levels.of(&world.policy.bot), levels.to_send(POWER_LEVELS));
+    let (bot, needed) = (levels.of(&world.policy.bot), Act::SetLevels.takes(&levels));
     if bot < needed {
         return block(world.bot(), Obstacle::BotLacks { event_type: POWER_LEVELS, needed, bot });
     }

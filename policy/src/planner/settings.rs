@@ -1,9 +1,11 @@
 //! Settings of a room: name, topic, join rule, history visibility, guest access. Only those given are enforced.
 
+use crate::needs::Act;
 use crate::obstacle::Obstacle;
 use crate::plan::{Because, Blocked, Change, Kind, Plan};
+use crate::policy::RoomIx;
 use crate::setting::Setting;
-use crate::world::{RoomIx, World};
+use crate::world::World;
 
 pub(super) fn plan_settings(world: &World, room: RoomIx, plan: &mut Plan) {
     let settings = &world.policy.rooms[room.index()].settings;
@@ -33,7 +35,7 @@ fn obstacle(world: &World, room: RoomIx, setting: Setting, wanted: &str) -> Opti
     }
     let Ok(levels) = mirror.levels() else { return Some(Obstacle::Unreadable) };
     let event_type = setting.event().0;
-    let (bot, needed) = (levels.of(&world.policy.bot), levels.to_send(event_type));
+    let (bot, needed) = (levels.of(&world.policy.bot), Act::Set(setting).takes(&levels));
     (bot < needed).then_some(Obstacle::BotLacks { event_type, needed, bot })
 }
 

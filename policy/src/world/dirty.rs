@@ -2,9 +2,10 @@
 
 use hashbrown::HashSet;
 
+use crate::policy::RoomIx;
 use crate::user_set::UserSet;
 use crate::users::UserIx;
-use crate::world::{RoomIx, World};
+use crate::world::World;
 
 /// Marks that a [`World`] keeps about itself.
 #[derive(Debug)]

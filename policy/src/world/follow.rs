@@ -1,8 +1,9 @@
 //! Rooms that were replaced: the policy is moved to the successor, which is read before anything is planned in it.
 
-use crate::follow::Followed;
 use crate::mirror::{Membership, RoomMirror};
-use crate::world::{RoomIx, World};
+use crate::policy::Followed;
+use crate::policy::RoomIx;
+use crate::world::World;
 
 impl World {
     /// Moves rooms to their successors. Those whose id is another now are unread.

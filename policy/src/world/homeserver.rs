@@ -2,8 +2,9 @@
 
 use crate::levels::{Creators, Levels, POWER_LEVELS};
 use crate::mirror::{Membership, OnServer, RoomMirror, RoomStatus, StateEntry};
+use crate::policy::RoomIx;
 use crate::users::UserIx;
-use crate::world::{RoomIx, World, WorldState};
+use crate::world::{World, WorldState};
 
 impl World {
     /// Takes what Synapse says of one account.

@@ -19,21 +19,10 @@ use crate::fight::Fight;
 use crate::ids::mxid_of_subject;
 use crate::mirror::{Mirror, RoomMirror};
 use crate::names::{NameIx, Names};
-use crate::plan::ChangeKey;
-use crate::policy::{Policy, SelectorPlace};
+use crate::plan::key::ChangeKey;
+use crate::policy::{Policy, RoomIx, SelectorPlace};
 use crate::selector::Selector;
 use crate::users::{UserIx, Users};
-
-/// A managed room by its position in the policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RoomIx(pub(crate) u16);
-
-impl RoomIx {
-    /// Position in the policy's rooms.
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
-}
 
 /// Stands for a subject that has no MXID: not a user of this server, and of no other.
 const NOBODY: &str = "@";
@@ -191,7 +180,7 @@ impl WorldState {
         let selected = self.members.iter().flatten().chain(self.power.iter().flatten().flat_map(|(_, grant)| grant));
         selected.chain(&self.admins).filter_map(|matcher| match matcher {
             Matcher::Subject(user) => Some(*user).filter(|user| self.users.is_local(*user)),
-            _ => None,
+            Matcher::Everyone | Matcher::Team(_) | Matcher::TeamRole(..) | Matcher::Group(_) => None,
         })
     }
 }

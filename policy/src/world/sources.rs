@@ -2,8 +2,8 @@
 
 use hashbrown::HashSet;
 
+use crate::facts::Closed;
 use crate::facts::{Account, AccountsFrom, Hiding, SourceState};
-use crate::plan::Closed;
 use crate::roster::RosterReading;
 use crate::team_memberships::TeamMembership;
 use crate::trouble::trouble_words;

@@ -74,11 +74,11 @@ pub(crate) fn happen(world: &mut World, recent: &mut Recent, step: Step) {
             }
         }
         Step::Reverter(which) => {
-            let key = world.fights.keys().nth(which % world.fights.len().max(1)).copied();
+            let key = world.fights.keys().nth(which % world.fights.len().max(1)).cloned();
             key.iter().for_each(|key| world.name_reverter(key, Some(mxid(2))));
         }
         Step::FightsEnd => {
-            let keys: Vec<ChangeKey> = world.fights.keys().copied().collect();
+            let keys: Vec<ChangeKey> = world.fights.keys().cloned().collect();
             keys.iter().for_each(|key| world.end_fight(key));
         }
         Step::Adjusted(modes) => world.adjust(|policy| policy.modes = modes),

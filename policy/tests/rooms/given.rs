@@ -193,21 +193,13 @@ pub(crate) fn of_the_room(plan: &Plan) -> Vec<&Action> {
 
 /// Does to the room what the homeserver would do; everything due can be sent as it is planned.
 pub(crate) fn carry_out(world: &mut World, plan: &Plan) {
-    for action in plan.due() {
-        match &action.change {
-            Change::SetRoomState { room, setting, after, .. } => {
-                let (event_type, key) = setting.event();
-                let mut content = world.room(*room).content(event_type).cloned().unwrap_or_else(|| json!({}));
-                content[key] = json!(after);
-                world.set_state(*room, event_type, state(content, BOT));
-            }
-            Change::SetPowerLevels { room, edits } => {
-                let now = world.room(*room).content(POWER_LEVELS);
-                let rewrite = world.rewrite_levels(*room, now, edits);
-                let Rewrite::Write(content) = rewrite else { panic!("planned, and then {rewrite:?}") };
-                world.set_state(*room, POWER_LEVELS, state(content, BOT));
-            }
-            _ => {}
-        }
+    for action in of_the_room(plan).into_iter().filter(|action| action.is_due()) {
+        world.take_effect(&action.change);
+        let room = world.room(action.change.room().expect("it is of the room"));
+        let event_type = match &action.change {
+            Change::SetRoomState { setting, .. } => setting.event().0,
+            _ => POWER_LEVELS,
+        };
+        assert_eq!(room.state(event_type).expect("it was written").sender, BOT, "planned, and then not written");
     }
 }

@@ -1,6 +1,6 @@
 //! `explain <user>`: why somebody is, or is not, in each room.
 
-use provisioner_policy::{Explanation, RoomExplanation};
+use provisioner_policy::{Explanation, Plan, RoomExplanation};
 
 use super::{CommandFailure, CommandResult};
 use crate::commands::room::desk::Desk;
@@ -18,8 +18,8 @@ impl Desk {
     /// What the world says of a user; `None` where nobody knows them.
     pub(crate) async fn explanation(&self, mxid: &str) -> Result<Option<Explanation>, CommandFailure> {
         let user = mxid.to_owned();
-        let query = move |reconciler: &Reconciler| operations::explain(reconciler.world(), &user);
-        Ok(self.reconciler.query(Freshness::Now, query).await?)
+        let query = move |reconciler: &Reconciler, plan: &Plan| operations::explain(reconciler.world(), plan, &user);
+        Ok(self.reconciler.query_plan(Freshness::Now, query).await?)
     }
 
     pub(crate) async fn show_explanation(&self, explanation: Explanation) -> CommandResult {

@@ -10,16 +10,6 @@ use crate::commands::text::reply::{Reply, Table, code, strong, text};
 use crate::reconcile::{Freshness, QueueHealth, Reconciler};
 use crate::store::HeldPlan;
 
-/// The classes as the configuration spells them.
-const CLASSES: [(Class, &str); 6] = [
-    (Class::Accounts, "accounts"),
-    (Class::Joins, "joins"),
-    (Class::Removals, "removals"),
-    (Class::PowerLevels, "power_levels"),
-    (Class::RoomState, "room_state"),
-    (Class::ServerAdmins, "server_admins"),
-];
-
 struct RoomLine {
     key: String,
     wanted: usize,
@@ -52,7 +42,7 @@ fn summarize(reconciler: &Reconciler, plan: &Plan) -> StatusSummary {
         RoomLine { key: room.key(world).to_owned(), wanted, present, drift: drift(Some(room)), state }
     });
     StatusSummary {
-        modes: CLASSES.map(|(class, name)| (name, class.mode(&world.policy.modes))).to_vec(),
+        modes: Class::ALL.map(|class| (class.key(), class.mode(&world.policy.modes))).to_vec(),
         rooms: rooms.collect(),
         server_drift: drift(None),
         held: plan.held().count(),

@@ -2,8 +2,8 @@
 //! and what turns out to be another matter than the plan's is left to the next plan.
 
 use provisioner_policy::{Obstacle, POWER_LEVELS, PowerEdit, Rewrite, RoomIx, Setting, World};
+use serde_json::Value;
 use serde_json::value::to_raw_value;
-use serde_json::{Value, json};
 
 use crate::homeserver::{CallError, Homeserver};
 use crate::reconcile::act::attempt::{Tried, Written};
@@ -17,7 +17,7 @@ pub(crate) async fn set_setting(
     before: Option<&Value>,
     wanted: &str,
 ) -> Result<Tried, CallError> {
-    let (event_type, key) = setting.event();
+    let (event_type, _) = setting.event();
     let now = read(homeserver, world, room, event_type).await?;
     let value = setting.value(now.as_ref());
     if setting.is(value, wanted) {
@@ -26,12 +26,8 @@ pub(crate) async fn set_setting(
     if value != before {
         return Ok(Tried::Outdated);
     }
-    let mut content = now.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
-    content.insert(key.to_owned(), json!(wanted));
-    for key in setting.other_formats() {
-        content.remove(*key);
-    }
-    write(homeserver, world, room, event_type, content.into(), now).await
+    let content = setting.edited(now.as_ref(), wanted);
+    write(homeserver, world, room, event_type, content, now).await
 }
 
 /// Changes power levels in one event.

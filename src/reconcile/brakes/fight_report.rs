@@ -24,7 +24,7 @@ pub(crate) async fn read_fights(fights: &mut Fights, store: &Store, world: &mut 
     }
     let lines = store.done_lately(WINDOW.as_secs_f64()).await.context("read what was done lately")?;
     fights.inherit(world, lines, Instant::now());
-    let keys: Vec<ChangeKey> = world.fights.keys().copied().collect();
+    let keys: Vec<ChangeKey> = world.fights.keys().cloned().collect();
     for key in keys {
         name_reverter(store, world, &key).await?;
     }
@@ -42,7 +42,7 @@ pub(crate) async fn new_fights<'a>(
     for action in &plan.fought_over {
         let change = &action.change;
         let Some(key) = change.counted().into_iter().next() else { continue };
-        if !fights.told.insert(key) {
+        if !fights.told.insert(key.clone()) {
             continue;
         }
         name_reverter(store, world, &key).await?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use provisioner_policy::{Change, ChangeKey, Fight, Kind, Plan, RoomIx, Setting, World};
+use provisioner_policy::{Change, ChangeKey, Fight, Kind, Plan, RoomIx, Setting, Subject, World};
 use serde_json::Value;
 
 use crate::store::RecentAction;
@@ -33,7 +33,7 @@ impl Fights {
     pub(crate) fn inherit(&mut self, world: &mut World, lines: Vec<RecentAction>, now: Instant) {
         self.read = true;
         for line in lines {
-            let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.as_str() == line.kind) else { continue };
+            let Ok(kind) = line.kind.parse::<Kind>() else { continue };
             let Some(at) = now.checked_sub(Duration::from_secs_f64(line.seconds_ago.max(0.0))) else { continue };
             let room = match line.room_id {
                 None => None,
@@ -51,7 +51,7 @@ impl Fights {
             }
         }
         let often: Vec<ChangeKey> =
-            self.done.iter().filter(|(_, times)| times.len() >= MOST).map(|(key, _)| *key).collect();
+            self.done.iter().filter(|(_, times)| times.len() >= MOST).map(|(key, _)| key.clone()).collect();
         often.into_iter().for_each(|key| self.begin(world, key, now));
     }
 
@@ -62,7 +62,7 @@ impl Fights {
             self.tidied = Some(now);
         }
         for key in change.counted() {
-            if self.count(key, now) >= MOST {
+            if self.count(key.clone(), now) >= MOST {
                 self.begin(world, key, now);
             }
         }
@@ -100,7 +100,7 @@ impl Fights {
     /// Ends the fights that were left alone for long enough.
     pub(crate) fn end(&mut self, world: &mut World, now: Instant) {
         let over = |key: &ChangeKey| self.until(key).is_none_or(|until| until <= now);
-        let ended: Vec<ChangeKey> = world.fights.keys().copied().filter(over).collect();
+        let ended: Vec<ChangeKey> = world.fights.keys().filter(|key| over(key)).cloned().collect();
         for key in ended {
             world.end_fight(&key);
             self.done.remove(&key);
@@ -158,17 +158,15 @@ fn keys(world: &mut World, kind: Kind, room: Option<RoomIx>, user: Option<&str>,
             levels.map(|(mxid, level)| ChangeKey::of_level(room, world.intern(mxid), level.as_i64())).collect()
         }
         (Kind::SetRoomState, Some(room)) => {
-            let set = |setting: Setting, after: &str| Change::SetRoomState {
-                room,
-                setting,
-                before: None,
-                after: after.to_owned(),
-            };
             let settings = &world.policy.rooms[room.index()].settings;
-            let wanted = Setting::ALL.into_iter().filter_map(|one| Some((one, one.wanted(settings)?)));
-            wanted.filter(|(_, wanted)| after == wanted).map(|(setting, wanted)| set(setting, wanted).key()).collect()
+            let is_set = |setting: &Setting| setting.wanted(settings).is_some_and(|wanted| after == wanted);
+            let set = Setting::ALL.into_iter().filter(is_set).map(Subject::Setting);
+            set.map(|subject| ChangeKey { kind, room: Some(room), subject }).collect()
         }
-        _ => user.map(|user| ChangeKey { kind, room, user: Some(world.intern(user)), detail: 0 }).into_iter().collect(),
+        _ => {
+            let subject = user.map(|user| Subject::User(world.intern(user)));
+            subject.map(|subject| ChangeKey { kind, room, subject }).into_iter().collect()
+        }
     }
 }
 

@@ -19,11 +19,11 @@ struct SentEvent {
 /// The sender who undid the change most often lately. Nothing is pushed about accounts and their flags.
 pub(crate) async fn find(store: &Store, world: &World, key: &ChangeKey) -> Result<Option<String>> {
     let Some(room) = key.room else { return Ok(None) };
-    let types = types(world, key);
+    let types = types(key);
     let id = &world.policy.rooms[room.index()].id;
     let events = store.events_lately(id, &types, WINDOW.as_secs_f64()).await.context("look who undoes our changes")?;
     // Levels of people are in one event of the room.
-    let user = key.user.filter(|_| key.kind.class() != Class::PowerLevels).map(|user| world.users.mxid(user));
+    let user = key.user().filter(|_| key.kind.class() != Class::PowerLevels).map(|user| world.users.mxid(user));
     let foreign = events
         .iter()
         .filter_map(|event| serde_json::from_str::<SentEvent>(event).ok())
@@ -41,12 +41,12 @@ pub(crate) async fn find(store: &Store, world: &World, key: &ChangeKey) -> Resul
 }
 
 /// The events that can undo such a change.
-fn types(world: &World, key: &ChangeKey) -> Vec<String> {
+fn types(key: &ChangeKey) -> Vec<String> {
     let types: Vec<&str> = match key.kind.class() {
         Class::Joins | Class::Removals => vec!["m.room.member"],
         Class::PowerLevels => vec!["m.room.power_levels"],
         Class::RoomState => {
-            world.setting_of(key).map(|setting| setting.event().0).into_iter().chain(["m.room.redaction"]).collect()
+            key.setting().map(|setting| setting.event().0).into_iter().chain(["m.room.redaction"]).collect()
         }
         Class::Accounts | Class::ServerAdmins => vec![],
     };

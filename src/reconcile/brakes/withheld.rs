@@ -125,7 +125,7 @@ impl PlanCoverage {
 
     /// Whether the change is withheld still, or would be if what is in its way were not.
     fn still(&self, key: &WithheldKey) -> bool {
-        let ChangeKey { kind, room, user, .. } = key.0;
+        let (kind, room, user) = (key.0.kind, key.0.room, key.0.user());
         self.withheld.contains(key)
             || self.blocked.contains(&(kind, room, user))
             || room.map_or(!self.accounts_listed, |room| self.unread.contains(&room))

@@ -1,50 +1,31 @@
 //! What the bot's level in a room keeps it from doing that is enforced there. Somebody who lowers the bot stops the work in
 //! that room, and nothing else says so.
 
-use provisioner_policy::{Mode, POWER_LEVELS, RoomIx, RoomPolicy, Setting, Unlisted, World};
+use provisioner_policy::{Mode, RoomIx, World, needs};
 
 /// What the bot lacks in a room that was read, with the mend.
 pub(crate) fn lacks(world: &World, room: RoomIx) -> Option<String> {
     let (key, mirror) = (room.key(world), world.room(room));
-    let policy: &RoomPolicy = &world.policy.rooms[room.index()];
-    let modes = &world.policy.modes;
+    let policy = &world.policy;
     // Levels that cannot be read are told of as such.
     let levels = mirror.levels().ok()?;
-    let level = levels.of(&world.policy.bot);
+    let level = levels.of(&policy.bot);
     let join_rule = mirror.content("m.room.join_rules").and_then(|content| content["join_rule"].as_str());
-    let is_enforced = |mode: Mode| mode == Mode::Enforce;
-    let mut needs = Vec::new();
-    let mut need = |needed: i64, what: &str| {
-        if needed > level {
-            needs.push(format!("{needed} to {what}"));
-        }
-    };
-    if is_enforced(modes.joins) && join_rule != Some("public") {
-        need(levels.to_invite(), "join people");
-    }
-    if is_enforced(modes.removals) && policy.unlisted == Unlisted::Remove {
-        need(levels.to_kick(), "remove people");
-    }
-    if is_enforced(modes.power_levels) && !policy.power.is_empty() {
-        need(levels.to_send(POWER_LEVELS), "set power levels");
-    }
-    if is_enforced(modes.room_state) {
-        for setting in Setting::ALL.into_iter().filter(|setting| setting.wanted(&policy.settings).is_some()) {
-            need(levels.to_send(setting.event().0), &format!("set its {}", setting.key()));
-        }
-    }
-    (!needs.is_empty()).then(|| {
+    let needs = needs(&policy.rooms[room.index()], &policy.modes, &levels, join_rule).into_iter();
+    let lacking = needs.filter(|need| need.mode == Mode::Enforce && need.level > level);
+    let lacking: Vec<String> = lacking.map(|need| format!("{} to {}", need.level, need.act)).collect();
+    (!lacking.is_empty()).then(|| {
         format!(
             "the bot has level {level} in {key}, and needs {}: run `phenom-provisioner bootstrap`, or give it level 100 there \
              in a client",
-            needs.join(", ")
+            lacking.join(", ")
         )
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use provisioner_policy::StateEntry;
+    use provisioner_policy::{POWER_LEVELS, StateEntry, Unlisted};
     use serde_json::{Value, json};
 
     use super::*;

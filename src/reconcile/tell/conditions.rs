@@ -182,7 +182,7 @@ impl QueueHealth {
 
 #[cfg(test)]
 mod tests {
-    use provisioner_policy::{Fight, Kind};
+    use provisioner_policy::{Fight, Kind, Subject};
 
     use super::*;
     use crate::reconcile::pushes::tests::world as small_world;
@@ -212,8 +212,8 @@ mod tests {
     fn those_who_undo_one_kind_of_thing_in_one_room_are_one_alert() {
         let (mut world, room) = small_world();
         for (name, by) in [("@b:a", Some("@eve:a")), ("@a:a", None)] {
-            let user = Some(world.intern(name));
-            let key = ChangeKey { kind: Kind::Remove, room: Some(room), user, detail: 0 };
+            let subject = Subject::User(world.intern(name));
+            let key = ChangeKey { kind: Kind::Remove, room: Some(room), subject };
             let by = by.map(str::to_owned);
             let fight = Fight { times: 5, window_minutes: 10, by, again_at: "12:00:00 UTC".to_owned() };
             world.begin_fight(key, fight);

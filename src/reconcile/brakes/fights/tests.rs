@@ -41,7 +41,7 @@ fn what_keeps_being_undone_slows_down_stops_and_begins_again_when_left_alone() {
     let view = stopped.view(&world);
     assert!(view.blocked[0].because.starts_with("undone 5 times in 10 minutes by somebody"), "{view:?}");
     let user = world.users.get("@u:a").unwrap();
-    assert!(world.explain(user).rooms[0].because.starts_with("undone 5 times"));
+    assert!(world.explain(user, &stopped).rooms[0].because.starts_with("undone 5 times"));
     let over = now + WINDOW;
     assert_eq!(fights.next(&world, now + second() * 60), Some(over));
     fights.end(&mut world, over - second());
@@ -137,7 +137,7 @@ fn a_level_that_waits_keeps_no_other_waiting() {
         fights.narrow(&world, &mut plan, now);
         let due = plan.due().filter(|action| fights.is_due(&action.change, now));
         let keys = due.flat_map(|action| action.change.counted());
-        keys.filter_map(|key| Some(world.users.mxid(key.user?))).collect()
+        keys.filter_map(|key| Some(world.users.mxid(key.user()?))).collect()
     };
     assert_eq!(users(now), ["@lead:a"]);
     assert_eq!(users(now + second() * 2), ["@hand:a", "@lead:a"]);

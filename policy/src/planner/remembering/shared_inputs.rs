@@ -1,11 +1,12 @@
-//! What evaluations rest on beside what is known of the one who is evaluated: while it is the same, whoever was not touched is
-//! evaluated as before. It is compared as a whole, in O(rooms and selectors).
+//! Inputs that all users' decisions share (freezes, listings, room state). While they compare equal, only dirty users are
+//! evaluated again. Comparing them takes O(rooms and selectors).
 
-use super::is_idle;
 use crate::facts::AccountsFrom;
-use crate::world::{RoomIx, World};
+use crate::planner::is_idle;
+use crate::policy::RoomIx;
+use crate::world::World;
 
-/// All of it, as it was when everybody was evaluated last.
+/// All of them, as they were at the last evaluation.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SharedInputs {
     pub(super) server: ServerInputs,

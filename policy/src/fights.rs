@@ -1,0 +1,58 @@
+//! Fights in a plan: what somebody keeps undoing is not done again for a while, and the plan says who that is.
+
+use crate::fight::Fight;
+use crate::plan::{Action, Change, ChangeKey, Plan, PowerEdit};
+use crate::policy::RoomIx;
+use crate::view::BlockedView;
+use crate::world::World;
+
+impl World {
+    /// The fight about a change, where there is one. Of several levels in one event each is counted by itself.
+    pub fn fight(&self, change: &Change) -> Option<&Fight> {
+        if self.fights.is_empty() {
+            return None;
+        }
+        change.counted().into_iter().find_map(|key| self.fights.get(&key))
+    }
+
+    pub(crate) fn level_fight(&self, room: RoomIx, edit: PowerEdit) -> Option<&Fight> {
+        self.fights.get(&ChangeKey::of_level(room, edit.user, edit.after))
+    }
+
+    /// Who or what of its room a change is about, in a word.
+    pub fn subject_of(&self, key: &ChangeKey) -> Option<String> {
+        let setting = || key.setting().map(|setting| setting.key().to_owned());
+        key.user().map(|user| self.users.mxid(user)).or_else(setting)
+    }
+}
+
+/// Takes what somebody keeps undoing out of what is done, into [`Plan::fought_over`].
+pub(crate) fn withdraw(world: &World, plan: &mut Plan) {
+    if world.fights.is_empty() {
+        return;
+    }
+    for action in std::mem::take(&mut plan.actions) {
+        let Action { mode, held, because, .. } = action;
+        let (kept, undone) = action.change.part(|key| !world.fights.contains_key(key));
+        let again = |change| Action { change, mode, held, because };
+        plan.actions.extend(kept.map(again));
+        plan.fought_over.extend(undone.into_iter().map(again));
+    }
+}
+
+impl Plan {
+    /// What somebody keeps undoing, in words. A setting of the room is blocked for the bot.
+    pub(crate) fn fought_over_views(&self, world: &World) -> impl Iterator<Item = BlockedView> {
+        self.fought_over.iter().map(|Action { change, .. }| {
+            let key = change.counted().into_iter().next().unwrap_or_else(|| change.key());
+            let setting = key.setting().map(|setting| format!("{}: ", setting.key())).unwrap_or_default();
+            let why = world.fight(change).map(Fight::text).unwrap_or_default();
+            BlockedView {
+                kind: change.kind(),
+                room: change.room().map(|room| room.key(world).to_owned()),
+                user: world.users.mxid(key.user().unwrap_or_else(|| world.bot())),
+                because: format!("{setting}{why}"),
+            }
+        })
+    }
+}

@@ -1,0 +1,100 @@
+//! What tells one change from others within this process, whatever was there before: the same for every attempt at it.
+//! Across restarts a change is told by its digest.
+
+use super::change::{Change, PowerEdit};
+use super::kind::Kind;
+use crate::facts::Closed;
+use crate::policy::RoomIx;
+use crate::setting::Setting;
+use crate::users::UserIx;
+
+/// A change without what was there before.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ChangeKey {
+    pub kind: Kind,
+    pub room: Option<RoomIx>,
+    pub subject: Subject,
+}
+
+/// What of the server, or of its room, a change is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    User(UserIx),
+    /// An account that we closed, to be opened again.
+    ClosedAccount(UserIx, Closed),
+    Setting(Setting),
+    /// One person's level, whatever else changes in the same event. `None` is the default level.
+    Level(UserIx, Option<i64>),
+    /// Every level of one event.
+    Levels(Box<[(UserIx, Option<i64>)]>),
+}
+
+impl ChangeKey {
+    /// One person's level in a room.
+    pub fn of_level(room: RoomIx, user: UserIx, after: Option<i64>) -> Self {
+        Self { kind: Kind::SetPowerLevels, room: Some(room), subject: Subject::Level(user, after) }
+    }
+
+    /// The user it is about, where it is about one.
+    pub fn user(&self) -> Option<UserIx> {
+        match self.subject {
+            Subject::User(user) | Subject::ClosedAccount(user, _) | Subject::Level(user, _) => Some(user),
+            Subject::Setting(_) | Subject::Levels(_) => None,
+        }
+    }
+
+    /// The setting it is about, where it is about one.
+    pub fn setting(&self) -> Option<Setting> {
+        match self.subject {
+            Subject::Setting(setting) => Some(setting),
+            Subject::User(_) | Subject::ClosedAccount(..) | Subject::Level(..) | Subject::Levels(_) => None,
+        }
+    }
+}
+
+impl Change {
+    /// What tells it from other changes.
+    pub fn key(&self) -> ChangeKey {
+        ChangeKey { kind: self.kind(), room: self.room(), subject: self.subject() }
+    }
+
+    fn subject(&self) -> Subject {
+        match self {
+            Self::CreateAccount { user }
+            | Self::LockAccount { user }
+            | Self::DeactivateAccount { user }
+            | Self::GrantServerAdmin { user }
+            | Self::RevokeServerAdmin { user }
+            | Self::Join { user, .. }
+            | Self::Remove { user, .. } => Subject::User(*user),
+            Self::RestoreAccount { user, before } => Subject::ClosedAccount(*user, *before),
+            Self::SetRoomState { setting, .. } => Subject::Setting(*setting),
+            Self::SetPowerLevels { edits, .. } => {
+                Subject::Levels(edits.iter().map(|edit| (edit.user, edit.after)).collect())
+            }
+        }
+    }
+
+    /// What is counted when somebody undoes it: the change, or each level in it, beside which others come and go.
+    pub fn counted(&self) -> Vec<ChangeKey> {
+        match self {
+            Self::SetPowerLevels { room, edits } => {
+                edits.iter().map(|edit| ChangeKey::of_level(*room, edit.user, edit.after)).collect()
+            }
+            change => vec![change.key()],
+        }
+    }
+
+    /// A change of levels without what `keep` refuses, and the levels it refuses, each as a change of its own. Any other
+    /// change is kept or refused as it is.
+    pub fn part(self, keep: impl Fn(&ChangeKey) -> bool) -> (Option<Self>, Vec<Self>) {
+        let Self::SetPowerLevels { room, edits } = self else {
+            return if keep(&self.key()) { (Some(self), vec![]) } else { (None, vec![self]) };
+        };
+        let with = |edits: Vec<PowerEdit>| Self::SetPowerLevels { room, edits: edits.into() };
+        let (kept, refused): (Vec<PowerEdit>, Vec<PowerEdit>) =
+            edits.into_iter().partition(|edit| keep(&ChangeKey::of_level(room, edit.user, edit.after)));
+        let refused = refused.into_iter().map(|edit| with(vec![edit])).collect();
+        ((!kept.is_empty()).then(|| with(kept)), refused)
+    }
+}

@@ -1,0 +1,40 @@
+//! What was done lately, as the guard counts it.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use crate::plan::kind::Class;
+use crate::policy::RoomIx;
+use crate::users::UserIx;
+
+/// What limits are counted for: a class, in a room or, where it has none, on the server.
+pub type Bucket = (Class, Option<RoomIx>);
+
+/// What was taken away within the window, from the ledger.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recent {
+    pub taken: HashMap<Bucket, u32>,
+    /// Who was joined by this service within the last days. Asked for only where the plan may be one after a pool move.
+    pub joined: Arrivals,
+    /// How many a share was of when something was first held for it. Whoever is joined while it is held does not make it a
+    /// smaller share.
+    pub of: HashMap<Bucket, u32>,
+}
+
+/// Who was joined by this service within the last days, and in which order. It may be most of the roster, so it is handed on
+/// and compared without being looked through.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Arrivals(Arc<HashMap<UserIx, i64>>);
+
+impl Arrivals {
+    /// Notes that somebody was joined. Of several times the last one counts.
+    pub fn note(&mut self, user: UserIx, order: i64) {
+        let last = Arc::make_mut(&mut self.0).entry(user).or_insert(order);
+        *last = order.max(*last);
+    }
+
+    pub(crate) fn of(&self, user: UserIx) -> Option<i64> {
+        self.0.get(&user).copied()
+    }
+}
