@@ -37,7 +37,7 @@ impl<T: Copy + Default + PartialEq> Column<T> {
         }
     }
 
-    /// Everybody of whom the other column says something else.
+    /// Every user with another value in the other column.
     pub(crate) fn differences(&self, other: &Self, unlike: &mut impl FnMut(UserIx)) {
         for number in 0..self.pages.len().max(other.pages.len()) {
             let page = |column: &'_ Self| column.pages.get(number).and_then(Option::as_deref).copied();

@@ -103,9 +103,9 @@ pub struct Facts {
     pub roster_rows: usize,
     /// What was wrong with single rows, in their order.
     pub roster_trouble: Vec<RowTrouble>,
-    /// That in words, not more than can be read.
+    /// Trouble in words, cut to what can be read.
     pub(crate) roster_notices: Vec<String>,
-    /// Which of that may hide somebody.
+    /// Which trouble may hide somebody.
     pub(crate) hiding: Hiding,
     /// MXIDs that two subjects of the roster fold to.
     pub folded: HashSet<UserIx>,

@@ -12,7 +12,7 @@ use crate::recent::{Bucket, Recent};
 use crate::world::{Matcher, World};
 
 impl World {
-    /// Whether the roster's answer is one that nobody should be removed for without being asked.
+    /// Whether the roster answered no row at all: an empty answer, for which the guard holds every removal.
     pub fn roster_is_suspect(&self, room: RoomIx) -> bool {
         self.is_suspect(&self.members[room.index()])
     }
@@ -21,7 +21,7 @@ impl World {
         self.facts.roster == SourceState::Good && self.facts.roster_rows == 0 && self.depend_on_roster(selectors)
     }
 
-    /// An empty group that somebody would lose something for.
+    /// Whether a selector names a group that was read and has no members.
     fn has_empty_group(&self, selectors: &[Matcher]) -> bool {
         selectors.iter().any(|selector| match selector {
             Matcher::Group(group) => {
@@ -32,7 +32,7 @@ impl World {
         })
     }
 
-    /// The empty answer, if there is one, that nothing of this bucket should be taken away for without asking.
+    /// The empty answer behind this bucket, if there is one: everything it takes away is held.
     fn empty_answer(&self, (class, room): Bucket) -> Option<HoldReason> {
         let of = |selectors: &[Matcher]| match () {
             () if self.is_suspect(selectors) => Some(HoldReason::EmptyRoster),
@@ -49,7 +49,7 @@ impl World {
         }
     }
 
-    /// How many a bucket's share is of, before anything was taken within the window.
+    /// The size that a bucket's share is of, without what was taken within the window.
     fn population(&self, (class, room): Bucket) -> u32 {
         match (class, room) {
             (_, Some(room)) => self.room(room).joined() + self.room(room).invited(),
@@ -76,7 +76,7 @@ pub(crate) fn guard(world: &World, recent: &Recent, plan: &mut Plan) {
         .iter()
         .filter_map(|(&bucket, &taken)| Some((bucket, hold(world, recent, bucket, taken, totals[&bucket.0])?)))
         .collect();
-    // Whoever is held to be kept may be named again tomorrow, and so may whoever left by choice: their leave still counts.
+    // The source looks wrong while removals are held for it: do not clear voluntary leaves on its word either.
     if holds.keys().any(|(class, _)| *class == Class::Removals) {
         plan.cleared_leaves.clear();
     }
@@ -99,7 +99,7 @@ fn hold(world: &World, recent: &Recent, bucket: Bucket, planned: u32, total: u32
     let class = bucket.0;
     let before = recent.taken.get(&bucket).copied().unwrap_or_default();
     let taken = planned + before;
-    // Those removed within the window were members when it began; a lowered level leaves its owner a member.
+    // Users removed within the window were members when it began; a lowered level leaves its owner a member.
     let gone = if class == Class::PowerLevels { 0 } else { before };
     let now = world.population(bucket) + gone;
     let of = recent.of.get(&bucket).map_or(now, |first| now.min(*first));
@@ -109,7 +109,7 @@ fn hold(world: &World, recent: &Recent, bucket: Bucket, planned: u32, total: u32
     (total > limits.max_removals).then_some(HoldReason::Total { class, taken: total })
 }
 
-/// The action withheld; of a change of levels only what takes power away, while what gives goes on.
+/// The action, held. A change of levels is split: what lowers is held, what raises goes on.
 fn withhold(action: Action, hold: HoldReason) -> [Option<Action>; 2] {
     let Change::SetPowerLevels { room, edits } = &action.change else {
         return [Some(Action { held: Some(hold), ..action }), None];

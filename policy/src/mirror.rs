@@ -51,7 +51,7 @@ impl Membership {
     }
 }
 
-/// A leave by choice.
+/// A voluntary leave: the user sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VoluntaryLeave {
     /// The leave event.
@@ -181,7 +181,7 @@ impl RoomMirror {
         self.state.insert((event_type.into(), state_key.into()), event);
     }
 
-    /// Everybody of whom the other says something else.
+    /// Every user with another membership or voluntary leave in the other.
     pub(crate) fn members_unlike(&self, other: &Self, mut unlike: impl FnMut(UserIx)) {
         self.members.differences(&other.members, &mut unlike);
         for (one, another) in [(self, other), (other, self)] {
@@ -244,7 +244,7 @@ impl Accounts {
         OnServer::unpack(self.states.get(user))
     }
 
-    /// Sets what Synapse says of an account, and answers with what it said before.
+    /// Sets what Synapse says of an account, and returns what it said before.
     pub(crate) fn set(&mut self, user: UserIx, state: OnServer) -> OnServer {
         let before = OnServer::unpack(self.states.set(user, state.pack()));
         self.present = self.present + u32::from(state.present) - u32::from(before.present);
@@ -252,7 +252,7 @@ impl Accounts {
         before
     }
 
-    /// Every account of which anything is known.
+    /// Every known account.
     pub fn iter(&self) -> impl Iterator<Item = (UserIx, OnServer)> + '_ {
         self.states.iter().map(|(user, state)| (user, OnServer::unpack(state)))
     }

@@ -1,5 +1,5 @@
-//! What is in the way of power levels and room settings, each with its mend. Nothing here is tried again and again: it
-//! waits until somebody mends it.
+//! What is in the way of power levels and room settings, each with its mend. An obstacle is not
+//! retried: it waits until somebody mends it.
 
 use crate::levels::{ABOVE_ALL, POWER_LEVELS};
 use crate::policy::RoomIx;
@@ -12,7 +12,7 @@ use crate::world::World;
 pub enum Obstacle {
     /// A source that a grant of the room depends on cannot be believed: nobody is lowered.
     Frozen { from: i64, to: i64 },
-    /// Somebody at or above the bot's own level, whom it cannot lower.
+    /// A user at or above the bot's own level: the bot cannot lower them.
     AtTheBots { level: i64, bot: i64 },
     /// A grant at or above the bot's own level: the bot could never take it away again.
     GrantTooHigh { level: i64, bot: i64 },

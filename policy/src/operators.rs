@@ -1,4 +1,4 @@
-//! Who may give commands: the policy's operators, by what the sources say now. Whoever cannot be checked may not.
+//! Who may give commands: the policy's operators, by what the sources say now. A user that cannot be checked may not.
 
 use crate::entitlement::Freeze;
 use crate::users::UserIx;
@@ -9,7 +9,7 @@ use crate::world::World;
 pub enum Permission {
     Granted,
     Denied,
-    /// A selector matches by what was read before, and its source does not answer now.
+    /// A selector matches by an earlier reading, and its source does not answer now.
     Unsure(Freeze),
 }
 

@@ -12,7 +12,7 @@ use crate::world::World;
 const FEWEST: usize = 3;
 
 /// Whether the plan looks like one after a pool move. New people are joined within seconds while the old ones wait for
-/// approval, so whoever was joined after the last of those counts as arriving still.
+/// approval, so a user joined after the last of those still counts as arriving.
 pub(crate) fn pool_move(world: &World, recent: &Recent, plan: &Plan) -> Option<PoolMove> {
     let going = plan.going(world)?;
     let roster = world.facts.teams.len();
@@ -25,13 +25,13 @@ pub(crate) fn pool_move(world: &World, recent: &Recent, plan: &Plan) -> Option<P
 }
 
 impl Plan {
-    /// Whether so many are to go that it may be a pool move: who of the roster was joined lately is worth asking then.
+    /// Whether enough users are to go that it may be a pool move: only then is the ledger asked who was joined lately.
     pub fn may_be_pool_move(&self, world: &World) -> bool {
         self.going(world).is_some()
     }
 
-    /// Who is to be removed and is named by the roster no longer, where they are enough to prove something. The everyday
-    /// plan removes nobody or a few, and nobody else is looked at for it.
+    /// Users to be removed that the roster no longer names, where they are enough to prove something. An everyday plan
+    /// removes nobody or a few, so this looks at few.
     fn going(&self, world: &World) -> Option<HashSet<UserIx>> {
         let removals = world.rooms().flat_map(|room| self.of(Some(room), Kind::Remove));
         let going = removals.filter_map(|action| action.change.user());

@@ -9,7 +9,7 @@ use crate::policy::RoomIx;
 use crate::users::UserIx;
 use crate::world::{Matcher, World};
 
-/// Of how many people one line tells the reason.
+/// How many users' reasons one line tells.
 const MOST_NAMED: usize = 20;
 
 /// A grant that matches somebody: its level, its place among the room's grants, and which of its selectors matches.
@@ -23,7 +23,7 @@ pub(crate) struct Granted {
 /// What is planned for one person's level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PowerVerdict {
-    /// Never touched: the bot, exempt, a creator, or somebody of whom nothing can be concluded.
+    /// Never touched: the bot, exempt users, creators, and MXIDs that two subjects fold to.
     LeftAlone,
     /// As it should be.
     Right,
@@ -40,7 +40,7 @@ pub(crate) struct Evaluated {
 }
 
 impl World {
-    /// The highest grant that this person has in the room. It takes a place there: to be in it or to belong to it.
+    /// The highest grant that this user has in the room. A grant counts for users that are in the room or belong to it.
     pub(crate) fn granted(&self, room: RoomIx, user: UserIx) -> Option<Granted> {
         self.matching_grant(room, user).filter(|_| {
             self.room(room).membership(user) == Membership::Join
@@ -48,7 +48,7 @@ impl World {
         })
     }
 
-    /// The highest grant whose selectors match, place or none.
+    /// The highest grant with a matching selector, whether the user belongs to the room or not.
     fn matching_grant(&self, room: RoomIx, user: UserIx) -> Option<Granted> {
         if !self.users.is_local(user) || !self.may_belong(user) || self.facts.is_folded(user) {
             return None;

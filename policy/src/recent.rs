@@ -17,8 +17,8 @@ pub struct Recent {
     pub taken: HashMap<Bucket, u32>,
     /// Who was joined by this service within the last days. Asked for only where the plan may be one after a pool move.
     pub joined: Arrivals,
-    /// How many a share was of when something was first held for it. Whoever is joined while it is held does not make it a
-    /// smaller share.
+    /// The size that a share was of when something was first held for it: users joined while it is held do not make the
+    /// share smaller.
     pub of: HashMap<Bucket, u32>,
 }
 

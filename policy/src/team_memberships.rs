@@ -1,4 +1,4 @@
-//! Who belongs to which teams. Most people have one of a few sets of places, so each set is kept once and everybody has a
+//! Who belongs to which teams. Most users have one of a few sets of teams, so each set is kept once and a user has its
 //! number.
 
 use hashbrown::HashMap;
@@ -11,12 +11,12 @@ use crate::users::UserIx;
 /// One belonging, by numbers: the team and, where the row had one, the role.
 pub type TeamMembership = (NameIx, Option<NameIx>);
 
-/// The places of everybody whom the roster names.
+/// The teams of every user that the roster names.
 #[derive(Debug, Default)]
 pub struct TeamMemberships {
     sets: Vec<Box<[TeamMembership]>>,
     index: HashMap<Box<[TeamMembership]>, u32>,
-    /// Counted from 1; 0 is somebody whom the roster does not name.
+    /// Number of the user's set, counted from 1; 0 is a user that the roster does not name.
     of: Column<u32>,
     people: usize,
 }
@@ -33,7 +33,7 @@ impl TeamMemberships {
         self.of.get(user) != 0
     }
 
-    /// How many people the roster names.
+    /// How many users the roster names.
     pub fn len(&self) -> usize {
         self.people
     }
@@ -43,7 +43,7 @@ impl TeamMemberships {
         self.people == 0
     }
 
-    /// Everybody whom the roster names.
+    /// Every user that the roster names.
     pub fn people(&self) -> impl Iterator<Item = UserIx> + '_ {
         self.of.iter().map(|(user, _)| user)
     }
@@ -64,7 +64,7 @@ impl TeamMemberships {
         before != set
     }
 
-    /// Forgets everybody who is not among `named`, and answers with them.
+    /// Forgets users that are not among `named`, and returns them.
     pub(crate) fn keep_only(&mut self, named: &UserSet) -> Vec<UserIx> {
         if named.len() == self.people {
             return Vec::new();

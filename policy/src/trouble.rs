@@ -9,7 +9,7 @@ use serde::Serialize;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case", tag = "trouble")]
 pub enum RowTrouble {
-    /// A row that names nobody: whom it meant must not be removed from what its team (or, without one, any team) gives.
+    /// A row without a subject: it may mean any user, so nobody is removed from what its team (without one: any team) gives.
     NoSubject { team: Option<String> },
     /// A row that names a person but no team: any team may have been meant.
     NoTeam { subject: String },

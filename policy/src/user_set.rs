@@ -4,7 +4,7 @@ use crate::users::UserIx;
 
 const BITS: usize = u64::BITS as usize;
 
-/// So few are looked for one by one: a bit for everybody would cost the more the more users there are, however few are meant.
+/// Up to so many are searched one by one: a bit for every user would cost memory by the number of all users.
 const FEW: usize = 32;
 
 /// Users, in the order in which they were added.

@@ -21,7 +21,7 @@ pub(crate) enum AdminVerdict {
 }
 
 pub(super) fn plan_admins(world: &World, plan: &mut Plan) {
-    // Without the listing nobody's flag is known; without selectors it is nobody's business.
+    // Without the listing no flag is known; without selectors nothing is decided about flags.
     if world.admins.is_empty() || !world.mirror.accounts_listed {
         return;
     }
@@ -39,7 +39,7 @@ pub(super) fn plan_admin(world: &World, user: UserIx, frozen: bool, plan: &mut P
     }
 }
 
-/// Those who have the flag, and those whom a selector may name: not everybody on the server.
+/// Users that have the flag or that a selector can match: not everybody on the server.
 fn candidates(world: &World) -> HashSet<UserIx> {
     let mut users: HashSet<UserIx> =
         world.mirror.accounts.iter().filter(|(_, there)| there.admin).map(|(user, _)| user).collect();
@@ -65,7 +65,7 @@ pub(crate) fn evaluate_admin(world: &World, user: UserIx, frozen: bool) -> Admin
     }
     let by = world.admin_selector(user);
     if world.facts.is_folded(user) {
-        // Nothing is concluded about an MXID that two subjects fold to.
+        // Two subjects fold to this MXID: conclude nothing.
         return match by {
             Some(_) if !there.admin => AdminVerdict::Blocked(Kind::GrantServerAdmin, Because::Folded),
             _ => AdminVerdict::Nothing,

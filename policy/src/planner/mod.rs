@@ -1,6 +1,6 @@
 //! The planner: a pure, deterministic function of the world. It leaves no choice to execution.
 //!
-//! [`plan`] is the definition; [`Planner`] gives the same plan without evaluating again what nothing has changed about.
+//! [`plan`] is the definition; [`Planner`] makes the same plan and evaluates only dirty users.
 
 mod accounts;
 mod admins;
@@ -39,14 +39,14 @@ pub fn plan(world: &World, recent: &Recent) -> Plan {
     plan
 }
 
-/// What is decided of the plan as a whole.
+/// What looks at the plan as a whole: guard, pool move, fights.
 fn finish(world: &World, recent: &Recent, plan: &mut Plan) {
     guard(world, recent, plan);
     plan.pool_move = pool_move(world, recent, plan);
     withdraw(world, plan);
 }
 
-/// Answers with what is planned for single levels.
+/// Returns what is planned for single levels.
 fn plan_room(world: &World, room: RoomIx, plan: &mut Plan) -> Vec<Levelled> {
     if is_idle(world, room) {
         plan.idle_rooms.push(room);
@@ -57,7 +57,7 @@ fn plan_room(world: &World, room: RoomIx, plan: &mut Plan) -> Vec<Levelled> {
     power::plan_power(world, room, plan)
 }
 
-/// Nothing is enforced on a room that was replaced: its people are where its successor is.
+/// Whether nothing is planned in the room: unread, unreadable, or replaced by a successor where its people are.
 fn is_idle(world: &World, room: RoomIx) -> bool {
     world.room(room).status != RoomStatus::Ready || world.room(room).successor().is_some()
 }

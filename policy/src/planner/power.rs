@@ -12,14 +12,14 @@ use crate::rewrite::Rewrite;
 use crate::users::UserIx;
 use crate::world::{Matcher, World};
 
-/// What is planned for one person's level, where something is.
+/// The planned edit or obstacle of one user's level.
 #[derive(Clone, Debug)]
 pub(super) struct Levelled {
     pub(super) user: UserIx,
     verdict: Result<PowerEdit, Obstacle>,
 }
 
-/// Answers with what is planned for single levels.
+/// Plans the room's levels and returns what is planned for each single one.
 pub(super) fn plan_power(world: &World, room: RoomIx, plan: &mut Plan) -> Vec<Levelled> {
     if world.power[room.index()].is_empty() {
         return Vec::new();
@@ -33,8 +33,7 @@ pub(super) fn plan_power(world: &World, room: RoomIx, plan: &mut Plan) -> Vec<Le
     levelled
 }
 
-/// Compares one person's level with what it should be. Only whoever the room names or a grant means has another than they
-/// should.
+/// Compares one user's level with what it should be. Only users that the room's levels list or a grant matches can differ.
 pub(super) fn level(world: &World, room: RoomIx, user: UserIx, levels: &Levels<'_>) -> Option<Levelled> {
     let verdict = match world.evaluate_power(room, user, levels).verdict {
         PowerVerdict::LeftAlone | PowerVerdict::Right => return None,
@@ -44,13 +43,13 @@ pub(super) fn level(world: &World, room: RoomIx, user: UserIx, levels: &Levels<'
     Some(Levelled { user, verdict })
 }
 
-/// Whether somebody may have another level than they should: whom the room names, and whom a grant means.
+/// Whether a user's level can differ from what it should be: the room's levels list them, or a grant matches.
 pub(super) fn is_candidate(world: &World, room: RoomIx, user: UserIx, levels: &Levels<'_>) -> bool {
     let mut granted = world.power[room.index()].iter().flat_map(|(_, selectors)| selectors);
     granted.any(|selector| world.matches(*selector, user)) || levels.explicit(&world.users.mxid(user)).is_some()
 }
 
-/// One event for what becomes of everybody, in the order of their names.
+/// One event with the edits of all users, in the order of their names.
 pub(super) fn plan_levels(world: &World, room: RoomIx, levelled: &[Levelled], plan: &mut Plan) {
     let mut block = |user: UserIx, obstacle: Obstacle| {
         let because = Because::Obstacle(obstacle);
@@ -75,7 +74,7 @@ pub(super) fn plan_levels(world: &World, room: RoomIx, levelled: &[Levelled], pl
         return block(world.bot(), Obstacle::BotLacks { event_type: POWER_LEVELS, needed, bot });
     }
     let named = |edit: &PowerEdit| levels.explicit(&world.users.mxid(edit.user)).is_some();
-    // Where not everything fits, whom the room names already can be changed still, and lowering must not wait.
+    // Where the event would be too large, users that it lists already can still be changed, and lowering must not wait.
     let narrower: [&dyn Fn(&PowerEdit) -> bool; 3] = [&|_| true, &named, &|edit| edit.lowers];
     let mut told = false;
     for keep in narrower {
@@ -98,7 +97,7 @@ pub(super) fn plan_levels(world: &World, room: RoomIx, levelled: &[Levelled], pl
     }
 }
 
-/// All whom [`is_candidate`] means, in the order of their names.
+/// Every user that [`is_candidate`] accepts, in the order of their names.
 pub(super) fn candidates(world: &World, room: RoomIx, levels: &Levels<'_>) -> Vec<UserIx> {
     let mut found: HashSet<UserIx> = levels.entries().filter_map(|(mxid, _)| world.users.get(mxid)).collect();
     for selector in world.power[room.index()].iter().flat_map(|(_, selectors)| selectors) {

@@ -1,4 +1,4 @@
-//! What was touched in the world since a plan last looked at it.
+//! Dirty users and rooms: what changed in the world since a planner last looked.
 
 use hashbrown::HashSet;
 
@@ -12,24 +12,24 @@ use crate::world::World;
 pub(super) struct DirtyLog {
     /// How many changes there were, of any kind.
     revision: u64,
-    /// Up to which of them the marks below were taken.
+    /// The revision at which the dirty users below were last taken.
     taken: u64,
-    /// Users of whom something is another than it was.
+    /// Dirty users: an input about them changed.
     users: UserSet,
-    /// The change that last touched what is not about single members, for each room.
+    /// For each room, the revision that last changed its own state (not single members).
     states: Vec<u64>,
-    /// Users whom a source names and of whom the pool has not spoken yet. Kept with a pool only.
+    /// Users that a source names and the pool has not confirmed or refused yet. Empty without a pool.
     pub(super) unknown: HashSet<UserIx>,
-    /// Users whose account we closed, and of whom something is another than when they were last looked at.
+    /// Dirty users among those with an account that we closed.
     pub(super) closed: HashSet<UserIx>,
 }
 
-/// What was touched since somebody looked.
+/// What became dirty since the planner last looked.
 #[derive(Debug)]
 pub(crate) struct DirtyUsers {
-    /// Up to which change this tells, to be shown when looking the next time.
+    /// The revision this covers, to be handed in the next time.
     pub(crate) taken: u64,
-    /// Who was touched; nothing where that is not known, so that it may be anybody.
+    /// The dirty users; `None` where they are not known, so that everybody counts as dirty.
     pub(crate) users: Option<UserSet>,
 }
 
@@ -45,12 +45,12 @@ impl DirtyLog {
         }
     }
 
-    /// Something changed that is compared as a whole before each plan, such as whether a source can be read.
+    /// A shared input changed, such as whether a source can be read; it is compared before each plan.
     pub(super) fn something(&mut self) {
         self.revision += 1;
     }
 
-    /// Nothing is as it was: the marks that were taken tell nothing any more.
+    /// Everything changed: dirty users taken before are worthless.
     pub(super) fn everything(&mut self) {
         self.something();
         self.taken = self.revision;
@@ -69,17 +69,17 @@ impl DirtyLog {
 }
 
 impl World {
-    /// How many changes there were. The same number means that nothing is another than it was.
+    /// The revision: the same number means that nothing changed.
     pub(crate) fn revision(&self) -> u64 {
         self.dirty.revision
     }
 
-    /// The change that last touched a room's state.
+    /// The revision that last changed a room's state.
     pub(crate) fn state_revision(&self, room: RoomIx) -> u64 {
         self.dirty.states[room.index()]
     }
 
-    /// Takes the marks. `seen` is what the taker got the last time: if somebody else took marks since, they are lost to it.
+    /// Takes the dirty users. `seen` is the revision from the last time; `None` if somebody else took them since.
     pub(crate) fn take_dirty(&mut self, seen: Option<u64>) -> DirtyUsers {
         let whole = seen == Some(self.dirty.taken);
         self.dirty.taken = self.dirty.revision;

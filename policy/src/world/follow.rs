@@ -6,7 +6,7 @@ use crate::policy::RoomIx;
 use crate::world::World;
 
 impl World {
-    /// Moves rooms to their successors. Those whose id is another now are unread.
+    /// Moves rooms to their successors. A room with a new id is unread.
     pub fn follow(&mut self, known: Vec<Followed>) -> Vec<RoomIx> {
         let ids = |world: &Self| -> Vec<String> { world.policy.rooms.iter().map(|room| room.id.clone()).collect() };
         let before = ids(self);
@@ -19,7 +19,7 @@ impl World {
         moved
     }
 
-    /// Takes leaves by choice over from the rooms that were replaced, for those who never were in the new one.
+    /// Copies voluntary leaves from replaced rooms, for users that never were in the successor.
     pub fn inherit_voluntary_leaves(&mut self) {
         for moved in self.policy.followed.clone() {
             let Some(room) = self.room_by_id(&moved.id) else { continue };

@@ -60,14 +60,14 @@ impl World {
         }
     }
 
-    /// Takes a state event with an empty state key. Whom power levels name is known from then on.
+    /// Takes a state event with an empty state key. Users that power levels list are interned.
     pub fn set_state(&mut self, room: RoomIx, event_type: &str, event: StateEntry) {
         self.dirty.state(room);
         self.state.name_levelled(event_type, &event);
         self.room_mut(room).set_state(event_type, "", event);
     }
 
-    /// Takes a state event of which no policy speaks.
+    /// Takes a state event that no policy looks at.
     pub fn set_other_state(&mut self, room: RoomIx, event_type: &str, state_key: &str, event: StateEntry) {
         if state_key.is_empty() {
             return self.set_state(room, event_type, event);
@@ -81,7 +81,7 @@ impl World {
         fresh.set_state(event_type, "", event);
     }
 
-    /// Takes a room that was read whole. Only whoever has another membership there than was known is touched.
+    /// Takes a room that was read whole. Only users with another membership than before become dirty.
     pub fn set_room(&mut self, room: RoomIx, fresh: RoomMirror) {
         let before = std::mem::replace(self.room_mut(room), fresh);
         let Self { state, dirty } = self;

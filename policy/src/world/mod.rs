@@ -1,7 +1,7 @@
 //! The world: policy, facts and mirror side by side, and the only place where names become numbers.
 //!
-//! What is known is read freely and changed only here, by functions that note what was touched: a plan is kept up to date by
-//! that (see [`crate::Planner`]), so a change that went unnoticed would be a change that is never acted on.
+//! The state is read freely and changed only here, by functions that mark users and rooms as dirty: [`crate::Planner`]
+//! keeps its plan up to date by these marks, so an unmarked change would never be acted on.
 
 mod dirty;
 mod follow;
@@ -37,7 +37,7 @@ pub(crate) enum Matcher {
     Subject(UserIx),
 }
 
-/// Everything the planner looks at, and what of it was touched since it last looked.
+/// Everything the planner looks at, and what of it is dirty.
 #[derive(Debug)]
 pub struct World {
     state: WorldState,
@@ -60,7 +60,7 @@ pub struct WorldState {
     pub names: Names,
     pub facts: Facts,
     pub mirror: Mirror,
-    /// What somebody keeps undoing.
+    /// Changes that somebody keeps reverting.
     pub fights: HashMap<ChangeKey, Fight>,
     pub(crate) members: Vec<Vec<Matcher>>,
     /// Grants of each room, with their levels.
@@ -118,7 +118,7 @@ impl World {
         change(&mut self.state.policy);
     }
 
-    /// Notes that somebody keeps undoing a change, or what is known of it by now.
+    /// Notes a fight, or what is known of it by now.
     pub fn begin_fight(&mut self, key: ChangeKey, fight: Fight) {
         self.dirty.something();
         self.state.fights.insert(key, fight);
@@ -175,7 +175,7 @@ impl WorldState {
         self.exempt.contains(&user)
     }
 
-    /// People whom a selector names one by one.
+    /// Users that a `{ subject = … }` selector names.
     pub(crate) fn selected_subjects(&self) -> impl Iterator<Item = UserIx> + '_ {
         let selected = self.members.iter().flatten().chain(self.power.iter().flatten().flat_map(|(_, grant)| grant));
         selected.chain(&self.admins).filter_map(|matcher| match matcher {

@@ -138,14 +138,14 @@ impl World {
         }
     }
 
-    /// People whom the roster or a selector names and of whom the account store knows nothing: the pool is asked. Nobody
-    /// where there is no pool.
+    /// Users that the roster or a selector names and the account store does not know: the pool is asked about them. Empty
+    /// without a pool.
     pub fn unknown_accounts(&self) -> impl Iterator<Item = UserIx> + '_ {
         self.dirty.unknown.iter().copied()
     }
 
-    /// Accounts that this service closed and that are called for and open again, of those that were touched since this was
-    /// asked last.
+    /// Accounts that this service closed and that are open again while their owner is active, among those dirty since the
+    /// last call.
     pub fn take_reopened(&mut self) -> Vec<UserIx> {
         if !self.state.mirror.accounts_listed {
             return Vec::new();
@@ -156,7 +156,7 @@ impl World {
 }
 
 impl WorldState {
-    /// Everybody whom the roster or a selector names.
+    /// Users that the roster or a selector names.
     fn named(&self) -> impl Iterator<Item = UserIx> + '_ {
         self.facts.teams.people().chain(self.selected_subjects())
     }

@@ -30,29 +30,29 @@ use crate::user_set::UserSet;
 use crate::users::UserIx;
 use crate::world::{DirtyUsers, World};
 
-/// What is planned for one world, kept between passes. It is of one world only.
+/// The plan of one world, kept between passes. It must not be used for another world.
 #[derive(Debug, Default)]
 pub struct Planner {
-    /// As evaluated: nothing held, nothing withdrawn.
+    /// As evaluated, before the guard and fights look at the whole plan.
     evaluated: Arc<Plan>,
     /// What is planned for single levels, by room.
     levelled: Vec<Vec<Levelled>>,
     /// Nothing where nobody was evaluated yet.
     shared: Option<SharedInputs>,
-    /// How many users were evaluated: whoever was seen first since then was not.
+    /// `users.len()` at the last evaluation; higher indices are new.
     users: usize,
-    /// How far the world's marks were taken.
+    /// The revision up to which dirty users were taken.
     taken: Option<u64>,
     finished: Option<Finished>,
     evaluations: u64,
 }
 
-/// A plan that was decided upon as a whole.
+/// A plan after the guard and fights.
 #[derive(Debug)]
 struct Finished {
     revision: u64,
     recent: Recent,
-    /// Nothing where it is the one that was evaluated.
+    /// `None` where it equals the evaluated one.
     plan: Option<Arc<Plan>>,
     version: u64,
 }
@@ -95,18 +95,18 @@ impl Planner {
         answer
     }
 
-    /// What is planned before anything is decided of the plan as a whole. It says what that decision must know.
+    /// The plan before guard and fights. It tells whether they need the ledger at all.
     pub fn evaluated(&self) -> &Plan {
         &self.evaluated
     }
 
-    /// Judges whom something has changed about.
+    /// Evaluates dirty users, and everybody where a shared input changed.
     pub fn evaluate(&mut self, world: &mut World) {
         let DirtyUsers { taken, users } = world.take_dirty(self.taken);
         self.taken = Some(taken);
         let world = &*world;
         let shared = SharedInputs::of(world);
-        // Whoever took marks before us did not tell us.
+        // Somebody else took the dirty users before us: evaluate everybody.
         let before = users.is_some().then(|| self.shared.take()).flatten();
         let mut users = users.unwrap_or_default();
         (self.users..world.users.len()).map(UserIx::from_index).for_each(|user| {
@@ -123,23 +123,23 @@ impl Planner {
         self.shared = Some(shared);
     }
 
-    /// Has everybody evaluated again by the next call. Nothing that was kept outlives what is read again as a whole.
+    /// Makes the next call evaluate everybody. Called at each resync, so that a kept mistake lives for minutes at most.
     pub fn forget(&mut self) {
         self.shared = None;
         self.finished.iter_mut().for_each(|finished| finished.revision = u64::MAX);
     }
 
-    /// How many evaluations were made since the beginning: of one user's account, flag, membership or level.
+    /// Evaluations since the start, each of one user's account, flag, membership or level. Benchmarks and tests count them.
     pub fn evaluations(&self) -> u64 {
         self.evaluations
     }
 
-    /// Tells plans from each other: the same number means the same plan.
+    /// Version of the plan: the same number means the same plan.
     pub fn version(&self) -> Option<u64> {
         self.finished.as_ref().map(|finished| finished.version)
     }
 
-    /// Single users, wherever not everybody is evaluated again.
+    /// Evaluates the dirty users in scopes that are not evaluated whole.
     fn evaluate_users(&mut self, world: &World, users: &UserSet, shared: &SharedInputs, whole: &Reevaluation) {
         let (mut slots, mut found): (Vec<Slot>, _) = (Vec::new(), Plan::default());
         if !whole.server && shared.server.listed {
@@ -169,7 +169,7 @@ impl Planner {
         replace_users(world, &mut plan.cleared_leaves, users, &slots, found.cleared_leaves);
     }
 
-    /// The first time, or after marks were lost: straight into one list, in the order of the plan.
+    /// Evaluates everybody straight into one list, in the order of the plan: at first, or after dirty users were lost.
     fn evaluate_all(&mut self, world: &World) {
         let mut plan = Plan::default();
         accounts::plan_accounts(world, &mut plan);
@@ -218,7 +218,7 @@ impl Planner {
         }
     }
 
-    /// Levels of everybody, or of those who were touched.
+    /// Evaluates levels, of everybody or of dirty users.
     fn evaluate_power(&mut self, world: &World, room: RoomIx, whole: RoomReevaluation, users: &UserSet) {
         if world.power[room.index()].is_empty() || (whole.idle || users.len() == 0) && !whole.power {
             return;
@@ -237,7 +237,7 @@ impl Planner {
             let found = candidates.into_iter().filter_map(|user| power::level(world, room, user, levels)).collect();
             replace_users(world, levelled, users, &[(None, Kind::SetPowerLevels)], found);
         }
-        // Nobody's level was to be changed, and nobody's is.
+        // No level was planned to change before, and none is now.
         if !whole.power && had == 0 && levelled.is_empty() {
             return;
         }
@@ -256,7 +256,7 @@ impl Planner {
     }
 }
 
-/// Sorts what was added to a plan, all of which comes after what was there.
+/// Sorts the entries appended to a plan; they all come after the ones before.
 fn sort_from(world: &World, plan: &mut Plan, [actions, blocked, cleared_leaves]: [usize; 3]) -> [usize; 3] {
     sort(world, &mut plan.actions[actions..]);
     sort(world, &mut plan.blocked[blocked..]);

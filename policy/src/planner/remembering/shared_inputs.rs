@@ -6,7 +6,7 @@ use crate::planner::is_idle;
 use crate::policy::RoomIx;
 use crate::world::World;
 
-/// All of them, as they were at the last evaluation.
+/// The shared inputs at one evaluation.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SharedInputs {
     pub(super) server: ServerInputs,

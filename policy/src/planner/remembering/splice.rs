@@ -9,17 +9,17 @@ use crate::policy::RoomIx;
 use crate::user_set::UserSet;
 use crate::world::World;
 
-/// So few are put into a list one by one; for more the list is made anew.
+/// Up to so many entries are inserted one by one; for more the list is rebuilt.
 const FEW: usize = 4;
 
-/// Where in a list the entries of these kinds are.
+/// The range of the entries of these kinds.
 pub(super) fn range<T: Sorted>(list: &[T], room: Option<RoomIx>, first: Kind, last: Kind) -> Range<usize> {
     let start = list.partition_point(|one| one.slot() < (room, first));
     let end = list.partition_point(|one| one.slot() <= (room, last));
     start..end
 }
 
-/// Puts others in place of all entries of these kinds.
+/// Replaces all entries of these kinds.
 pub(super) fn replace<T: Sorted>(
     world: &World,
     list: &mut Vec<T>,
@@ -35,7 +35,7 @@ pub(super) fn replace<T: Sorted>(
     }
 }
 
-/// Puts others in place of all entries of these users at these slots.
+/// Replaces all entries of these users at these slots.
 pub(super) fn replace_users<T: Sorted>(
     world: &World,
     list: &mut Vec<T>,
