@@ -25,9 +25,8 @@ async fn a_pool_move_brings_everyone_over_and_waits_to_remove(version: SynapseVe
         let power = format!("members = [{{ team = \"staff\" }}]\npower = [{{ level = 50, grant = {leads} }}]");
         let modes = "[modes]\npower_levels = \"enforce\"\nserver_admins = \"enforce\"";
         let config = config.replace("[modes]", modes).replace(r#"members = [{ team = "staff" }]"#, &power);
-        config.replace("[cognito]", &format!("[server_admins]\ngrant = {leads}\n[cognito]"))
+        with_commands(config.replace("[cognito]", &format!("[server_admins]\ngrant = {leads}\n[cognito]")))
     });
-    stage.edit(with_commands);
     let old = staff(&stage, &pool, 31).await;
     for lead in &old[..3] {
         stage.hasura.set_role(lead, "staff", "lead").await.unwrap();
