@@ -242,6 +242,8 @@ impl StaffStage {
             (r"![A-Za-z0-9_-]{43}", "!ROOM"),
             // How many things the doctor looks at is its own business.
             (r"\b\d+ passed", "SO MANY passed"),
+            // Rooms are filled side by side: who was joined before those who go is as it happens.
+            (r"\b\d+ of the roster", "SO MANY of the roster"),
         ];
         patterns.iter().fold(text, |text, (pattern, word)| {
             Regex::new(pattern).unwrap().replace_all(&text, regex::NoExpand(word)).into_owned()
