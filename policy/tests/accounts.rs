@@ -182,3 +182,26 @@ proptest! {
         prop_assert!(plan.actions.iter().all(|action| action.change.takes() == 0), "{:?}", plan.actions);
     }
 }
+
+/// An account of another application service, or an old one: no pool ever confirms such a name.
+#[test]
+fn a_selected_user_loses_nothing_for_a_name_that_could_not_be_registered() {
+    let named = [Selector::Subject("_irc_bot".into())];
+    for from in [AccountsFrom::Named, AccountsFrom::Pool] {
+        let mut policy = policy(Offboarding::Remove);
+        policy.rooms[1].members.extend(named.clone());
+        policy.server_admins = named.to_vec();
+        policy.modes.server_admins = Mode::Enforce;
+        let mut world = World::new(policy);
+        world.set_accounts_from(from);
+        world.set_pool(SourceState::Good);
+        world.set_roster(read_roster([row("a")], SERVER, &mxid("bot")));
+        let staff = world.room_by_key("staff").expect("the policy has it");
+        world.set_room_status(staff, RoomStatus::Ready);
+        world.set_membership(staff, &mxid("_irc_bot"), Membership::Join, None);
+        world.set_on_server(&mxid("_irc_bot"), OnServer { admin: true, ..present() });
+        world.set_accounts_listed(true);
+        let taken = planned(&world).into_iter().filter(|(.., user)| *user == mxid("_irc_bot"));
+        assert_eq!(taken.collect::<Vec<_>>(), [], "{from:?}");
+    }
+}

@@ -16,16 +16,12 @@ use self::dirty::DirtyLog;
 pub(crate) use self::dirty::DirtyUsers;
 use crate::facts::Facts;
 use crate::fight::Fight;
-use crate::ids::mxid_of_subject;
 use crate::mirror::{Mirror, RoomMirror};
 use crate::names::{NameIx, Names};
 use crate::plan::key::ChangeKey;
 use crate::policy::{Policy, RoomIx, SelectorPlace};
 use crate::selector::Selector;
 use crate::users::{UserIx, Users};
-
-/// Stands for a subject that has no MXID: not a user of this server, and of no other.
-const NOBODY: &str = "@";
 
 /// A selector whose names are numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +79,8 @@ impl World {
         let mut power: Vec<Vec<(i64, Vec<Matcher>)>> = vec![Vec::new(); policy.rooms.len()];
         let (mut admins, mut operators) = (Vec::new(), Vec::new());
         for (place, selectors) in policy.selector_lists() {
-            let matchers = selectors.iter().map(|one| matcher(one, &mut users, &mut names, &policy)).collect();
+            let matchers =
+                selectors.iter().map(|one| matcher(one, &mut users, &mut names, &policy.server_name)).collect();
             match place {
                 SelectorPlace::Members { room } => members[room] = matchers,
                 SelectorPlace::Power { room, grant } => {
@@ -179,21 +176,22 @@ impl WorldState {
     pub(crate) fn selected_subjects(&self) -> impl Iterator<Item = UserIx> + '_ {
         let selected = self.members.iter().flatten().chain(self.power.iter().flatten().flat_map(|(_, grant)| grant));
         selected.chain(&self.admins).filter_map(|matcher| match matcher {
-            Matcher::Subject(user) => Some(*user).filter(|user| self.users.is_local(*user)),
+            Matcher::Subject(user) => Some(*user),
             Matcher::Everyone | Matcher::Team(_) | Matcher::TeamRole(..) | Matcher::Group(_) => None,
         })
     }
 }
 
-fn matcher(selector: &Selector, users: &mut Users, names: &mut Names, policy: &Policy) -> Matcher {
+fn matcher(selector: &Selector, users: &mut Users, names: &mut Names, server_name: &str) -> Matcher {
     match selector {
         Selector::Everyone => Matcher::Everyone,
         Selector::Team(team) => Matcher::Team(names.intern(team)),
         Selector::TeamRole { team, role } => Matcher::TeamRole(names.intern(team), names.intern(role)),
         Selector::Group(group) => Matcher::Group(names.intern(group)),
         Selector::Subject(subject) => {
-            let mxid = mxid_of_subject(subject, &policy.server_name, &policy.bot);
-            Matcher::Subject(users.intern(mxid.as_deref().unwrap_or(NOBODY)))
+            // Also a name that Synapse would not register, such as one of another application service: a user that the
+            // policy names must lose nothing for their name.
+            Matcher::Subject(users.intern(&format!("@{}:{server_name}", subject.to_ascii_lowercase())))
         }
     }
 }
