@@ -478,6 +478,17 @@ class ModuleTest(unittest.TestCase):
         }
         self.assertEqual(metrics, watched)
 
+    def test_what_the_service_lacks_is_said_for_as_long_as_it_lacks_it(self):
+        source = "\n".join(path.read_text() for path in (ROOT / "src").rglob("*.rs"))
+        needs = ("Healthcheck", "PHENOM_PROVISIONER_CONFIG_TOML", "registration_text")
+        lacks = [name for name in needs if name not in source]
+        for readme in (MODULE / "README.md", ROOT / "deploy" / "image" / "README.md"):
+            self.assertEqual("**Not yet:**" in readme.read_text(), bool(lacks), f"{readme}: src/ lacks {lacks}")
+
+    def test_the_service_keeps_its_own_log_filter_unless_one_is_given(self):
+        environment = json.loads(self.all["aws_ecs_task_definition"][0]["container_definitions"])[0]["environment"]
+        self.assertNotIn("RUST_LOG", {one["name"] for one in environment})
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -74,8 +74,8 @@ locals {
       # RDS refuses plaintext; without these two its certificate would not be looked at.
       PGSSLMODE     = "verify-full"
       PGSSLROOTCERT = var.tls_root
-      RUST_LOG      = var.log_filter
     },
+    var.log_filter == null ? {} : { RUST_LOG = var.log_filter },
     var.events ? { PHENOM_PROVISIONER__EVENTS__TOPIC_ARN = one(aws_sns_topic.events[*].arn) } : {},
   )
 }

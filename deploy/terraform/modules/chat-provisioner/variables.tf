@@ -36,9 +36,9 @@ variable "cpu_architecture" {
 }
 
 variable "log_filter" {
-  description = "RUST_LOG."
+  description = "RUST_LOG. It replaces the service's own filter, which leaves out what the client library calls an error and is none: with it the errors alarm may stay on."
   type        = string
-  default     = "info"
+  default     = null
 }
 
 variable "log_retention_days" {
