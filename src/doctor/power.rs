@@ -1,7 +1,7 @@
 //! What the policy of a room needs the bot to be able to do there, and whether somebody stands above the bot.
 
 use provisioner_policy::{
-    ABOVE_ALL, Creators, Levels, Mode, Modes, POWER_LEVELS, RoomPolicy, Setting, Unlisted, room_version,
+    ABOVE_ALL, Creators, Levels, Mode, Modes, Need, POWER_LEVELS, RoomPolicy, Unlisted, needs, room_version,
 };
 use serde_json::Value;
 
@@ -10,14 +10,6 @@ use crate::homeserver::{CallError, Homeserver, StateEvent};
 
 /// At most so many people are named.
 const NAMED: usize = 10;
-
-/// A level that the bot must have.
-struct Need {
-    level: i64,
-    to: String,
-    /// Of the class that needs it.
-    mode: Mode,
-}
 
 /// Whether the bot, which is in the room, lacks power for anything that the room's policy may ask for, in any mode.
 pub async fn lacks_power(homeserver: &Homeserver, room: &RoomPolicy) -> Result<bool, CallError> {
@@ -31,7 +23,7 @@ pub async fn lacks_power(homeserver: &Homeserver, room: &RoomPolicy) -> Result<b
     // Levels that cannot be read let the bot do nothing.
     let Ok(levels) = read(&created, &create.sender, power.as_ref()) else { return Ok(true) };
     let level = levels.of(homeserver.user_id());
-    Ok(needs(room, Modes::default(), &levels, &join_rule).iter().any(|need| need.level > level))
+    Ok(needs(room, &Modes::default(), &levels, Some(&join_rule)).iter().any(|need| need.level > level))
 }
 
 /// The levels of a room, from the content of its create event, who sent that, and the content of its power levels.
@@ -57,7 +49,7 @@ pub(super) fn examine(
     };
     let level = levels.of(bot);
     let lacking: Vec<Need> =
-        needs(room, modes, &levels, join_rule).into_iter().filter(|need| need.level > level).collect();
+        needs(room, &modes, &levels, Some(join_rule)).into_iter().filter(|need| need.level > level).collect();
     if !lacking.is_empty() {
         // Rivals are reported only once the bot has the power it needs.
         return vec![lack(room, level, &lacking)];
@@ -70,33 +62,13 @@ pub(super) fn examine(
     }
 }
 
-fn needs(room: &RoomPolicy, modes: Modes, levels: &Levels<'_>, join_rule: &str) -> Vec<Need> {
-    let mut needs = Vec::new();
-    let mut need = |level: i64, to: String, mode: Mode| needs.push(Need { level, to, mode });
-    if join_rule != "public" {
-        need(levels.to_invite(), "join people".to_owned(), modes.joins);
-    }
-    if room.unlisted == Unlisted::Remove {
-        need(levels.to_kick(), "remove people".to_owned(), modes.removals);
-    }
-    if let Some(highest) = room.power.iter().map(|power| power.level).max() {
-        need(levels.to_send(POWER_LEVELS), "set power levels".to_owned(), modes.power_levels);
-        need(highest.saturating_add(1), format!("grant level {highest}"), modes.power_levels);
-    }
-    for setting in Setting::ALL.into_iter().filter(|setting| setting.wanted(&room.settings).is_some()) {
-        let what = setting.key().replace('_', " ");
-        need(levels.to_send(setting.event().0), format!("set the {what}"), modes.room_state);
-    }
-    needs
-}
-
 fn unreadable(room: &RoomPolicy, why: &str) -> Finding {
     let text = format!("{}: its power levels cannot be read: {why}", room.key);
     Finding::fail("power", text, "set every level to a number, in a client")
 }
 
 fn lack(room: &RoomPolicy, level: i64, lacking: &[Need]) -> Finding {
-    let needs: Vec<String> = lacking.iter().map(|need| format!("{} to {}", need.level, need.to)).collect();
+    let needs: Vec<String> = lacking.iter().map(|need| format!("{} to {}", need.level, need.act)).collect();
     let text = format!("{}: the bot has {}, and needs {}", room.key, shown(level), needs.join(", "));
     let mend = "run `phenom-provisioner bootstrap`, which has the strongest member of this server share their power with \
                 the bot, or give the bot level 100 in a client";

@@ -19,12 +19,12 @@ pub(crate) enum Creation {
 /// The accounts of one slice that are being made: not ended yet, made, or failed.
 #[derive(Debug)]
 pub(crate) struct Creations {
-    state: Mutex<Progress>,
+    state: Mutex<CreationStates>,
     changed: Notify,
 }
 
 #[derive(Debug)]
-struct Progress {
+struct CreationStates {
     made: HashMap<UserIx, Option<bool>>,
     closed: bool,
 }
@@ -32,7 +32,7 @@ struct Progress {
 impl Creations {
     pub(crate) fn awaiting(users: impl Iterator<Item = UserIx>) -> Self {
         let made = users.map(|user| (user, None)).collect();
-        Self { state: Mutex::new(Progress { made, closed: false }), changed: Notify::new() }
+        Self { state: Mutex::new(CreationStates { made, closed: false }), changed: Notify::new() }
     }
 
     /// Says how the creation of an account ended.
@@ -70,7 +70,7 @@ impl Creations {
         }
     }
 
-    fn change(&self, with: impl FnOnce(&mut Progress)) {
+    fn change(&self, with: impl FnOnce(&mut CreationStates)) {
         with(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
         self.changed.notify_waiters();
     }
