@@ -1,6 +1,6 @@
 //! phenom-provisioner: an application service for Synapse that owns provisioning and room policy.
 //!
-//! Each module imports only from those below it; `tests/layers.rs` checks it. `docs/architecture.md` draws the house.
+//! Each module imports only from those below it; `tests/layers/` checks it. `docs/architecture.md` draws the house.
 
 pub mod cli;
 
