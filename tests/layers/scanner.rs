@@ -150,33 +150,42 @@ pub(crate) fn without_tests(code: &str) -> String {
     kept + rest
 }
 
-/// Every source file but `lib.rs`, which only lists the modules.
+/// Every source file of the service but `lib.rs`, which only lists the modules.
 pub(crate) fn sources() -> Vec<PathBuf> {
-    let (mut folders, mut files) = (vec![root().join("src")], Vec::new());
+    let files = files(&root().join("src"));
+    assert!(files.len() > crate::HOUSE.len(), "where are the sources?");
+    files
+}
+
+fn files(source: &Path) -> Vec<PathBuf> {
+    let (mut folders, mut files) = (vec![source.to_owned()], Vec::new());
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("src/lib.rs") {
+            } else if path.extension().is_some_and(|extension| extension == "rs") && path != source.join("lib.rs") {
                 files.push(path);
             }
         }
     }
     files.sort();
-    assert!(files.len() > crate::HOUSE.len(), "where are the sources?");
     files
 }
 
-/// Every source file with its module's path; files of tests left out.
-pub(crate) fn modules() -> Vec<(PathBuf, Vec<String>)> {
-    let files = sources().into_iter().filter(|file| !file.ends_with("tests.rs"));
-    files.map(|file| (file.clone(), module_path(&file))).collect()
+/// Every source file of a crate with its module's path; files of tests left out.
+pub(crate) fn modules(source: &Path) -> Vec<(PathBuf, Vec<String>)> {
+    let files = files(source).into_iter().filter(|file| !file.ends_with("tests.rs"));
+    files.map(|file| (file.clone(), path_in(source, &file))).collect()
 }
 
 /// `src/store/ledger.rs` is store, ledger; `src/store/mod.rs` is store.
 pub(crate) fn module_path(file: &Path) -> Vec<String> {
-    let file = file.strip_prefix(root().join("src")).unwrap().with_extension("");
+    path_in(&root().join("src"), file)
+}
+
+fn path_in(source: &Path, file: &Path) -> Vec<String> {
+    let file = file.strip_prefix(source).unwrap().with_extension("");
     let mut path: Vec<String> = file.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
     path.pop_if(|last| last == "mod");
     path
