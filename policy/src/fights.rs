@@ -12,7 +12,7 @@ impl World {
         if self.fights.is_empty() {
             return None;
         }
-        change.counted().into_iter().find_map(|key| self.fights.get(&key))
+        change.counted().find_map(|key| self.fights.get(&key))
     }
 
     pub(crate) fn level_fight(&self, room: RoomIx, edit: PowerEdit) -> Option<&Fight> {
@@ -44,7 +44,7 @@ impl Plan {
     /// What somebody keeps undoing, in words. A setting of the room is blocked for the bot.
     pub(crate) fn fought_over_views(&self, world: &World) -> impl Iterator<Item = BlockedView> {
         self.fought_over.iter().map(|Action { change, .. }| {
-            let key = change.counted().into_iter().next().unwrap_or_else(|| change.key());
+            let key = change.counted().next().unwrap_or_else(|| change.key());
             let setting = key.setting().map(|setting| format!("{}: ", setting.key())).unwrap_or_default();
             let why = world.fight(change).map(Fight::text).unwrap_or_default();
             BlockedView {

@@ -7,7 +7,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::facts::SourceState;
 use crate::plan::{Action, Change, Class, HoldReason, Plan, PowerEdit};
-use crate::policy::RoomIx;
+use crate::policy::{Mode, RoomIx};
 use crate::recent::{Bucket, Recent};
 use crate::world::{Matcher, World};
 
@@ -52,18 +52,22 @@ impl World {
     /// The size that a bucket's share is of, without what was taken within the window.
     fn population(&self, (class, room): Bucket) -> u32 {
         match (class, room) {
-            (_, Some(room)) => self.room(room).joined() + self.room(room).invited(),
+            (_, Some(room)) => {
+                let there = self.room(room).joined() + self.room(room).invited_by_us();
+                there.saturating_sub(self.strangers.members(room))
+            }
             (Class::ServerAdmins, None) => self.mirror.accounts.admins(),
             (_, None) => self.mirror.accounts.present(),
         }
     }
 }
 
-/// Marks what needs approval.
+/// Marks what needs approval. Of strangers' places nothing is counted and nothing held, so that however many come, what is due
+/// among the others stays the same; only an empty answer, by which everybody may seem a stranger, holds them too.
 pub(crate) fn guard(world: &World, recent: &Recent, plan: &mut Plan) {
     let mut planned: HashMap<Bucket, u32> = HashMap::new();
     for change in plan.actions.iter().map(|action| &action.change).filter(|change| change.takes() > 0) {
-        *planned.entry((change.class(), change.room())).or_default() += change.takes();
+        *planned.entry((change.class(), change.room())).or_default() += world.rightful(change);
     }
     if planned.is_empty() {
         return;
@@ -80,21 +84,24 @@ pub(crate) fn guard(world: &World, recent: &Recent, plan: &mut Plan) {
     if holds.keys().any(|(class, _)| *class == Class::Removals) {
         plan.cleared_leaves.clear();
     }
-    let held = |change: &Change| holds.get(&(change.class(), change.room())).copied().filter(|_| change.takes() > 0);
-    plan.actions = std::mem::take(&mut plan.actions)
-        .into_iter()
-        .flat_map(|action| match held(&action.change) {
-            None => [Some(action), None],
-            Some(hold) => withhold(action, hold),
-        })
-        .flatten()
-        .collect();
+    let reason = |mode: Mode, part: &Change| match holds.get(&(part.class(), part.room())) {
+        Some(empty @ (HoldReason::EmptyRoster | HoldReason::EmptyGroup)) => Some(*empty),
+        over => {
+            let over = over.copied().filter(|_| world.rightful(part) > 0);
+            let shown = || mode == Mode::Enforce && recent.withheld.holds(world, part);
+            over.or_else(|| shown().then_some(HoldReason::Shown))
+        }
+    };
+    plan.actions = std::mem::take(&mut plan.actions).into_iter().flat_map(|action| withhold(action, &reason)).collect();
 }
 
 fn hold(world: &World, recent: &Recent, bucket: Bucket, planned: u32, total: u32) -> Option<HoldReason> {
     let limits = &world.policy.guard;
     if let Some(empty) = world.empty_answer(bucket) {
         return Some(empty);
+    }
+    if planned == 0 {
+        return None;
     }
     let class = bucket.0;
     let before = recent.taken.get(&bucket).copied().unwrap_or_default();
@@ -109,17 +116,25 @@ fn hold(world: &World, recent: &Recent, bucket: Bucket, planned: u32, total: u32
     (total > limits.max_removals).then_some(HoldReason::Total { class, taken: total })
 }
 
-/// The action, held. A change of levels is split: what lowers is held, what raises goes on.
-fn withhold(action: Action, hold: HoldReason) -> [Option<Action>; 2] {
+/// The action, held where there is a reason. A change of levels is split: what lowers is held, and what raises goes on.
+fn withhold(action: Action, reason: &impl Fn(Mode, &Change) -> Option<HoldReason>) -> impl Iterator<Item = Action> {
+    if action.change.takes() == 0 {
+        return [Some(action), None].into_iter().flatten();
+    }
     let Change::SetPowerLevels { room, edits } = &action.change else {
-        return [Some(Action { held: Some(hold), ..action }), None];
+        let held = reason(action.mode, &action.change);
+        return [Some(Action { held, ..action }), None].into_iter().flatten();
     };
-    let (lowers, raises): (Vec<PowerEdit>, Vec<PowerEdit>) = edits.iter().copied().partition(|edit| edit.lowers);
+    let with = |edits: Vec<PowerEdit>| Change::SetPowerLevels { room: *room, edits: edits.into() };
+    let mut why = None;
+    let (held, free): (Vec<PowerEdit>, Vec<PowerEdit>) = edits.iter().copied().partition(|edit| {
+        let reason = edit.lowers.then(|| reason(action.mode, &with(vec![*edit]))).flatten();
+        // What counts now is told before what was shown once.
+        why = why.filter(|why| *why != HoldReason::Shown || reason.is_none()).or(reason);
+        reason.is_some()
+    });
     let part = |edits: Vec<PowerEdit>, held| {
-        (!edits.is_empty()).then(|| {
-            let change = Change::SetPowerLevels { room: *room, edits: edits.into() };
-            Action { change, held, ..action.clone() }
-        })
+        (!edits.is_empty()).then(|| Action { change: with(edits), held, ..action.clone() })
     };
-    [part(raises, None), part(lowers, Some(hold))]
+    [part(free, None), part(held, why)].into_iter().flatten()
 }

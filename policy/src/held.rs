@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Class, HoldReason, Plan};
+use crate::plan::digest::digest_of;
+use crate::plan::{Class, Digest, HoldReason, Plan};
 use crate::policy::RoomIx;
 use crate::recent::Recent;
 use crate::world::World;
@@ -12,8 +13,12 @@ use crate::world::World;
 /// What waits for approval.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HeldPart {
-    /// By which it is approved: the same for the same changes, and for no others.
+    /// By which it is approved: the same for the same changes from the same state, and for no others. 32 hex digits, of
+    /// which people are shown the first eight.
     pub id: String,
+    /// What it takes, part by part.
+    #[serde(skip)]
+    pub parts: Vec<Digest>,
     pub counts: Vec<HeldCount>,
     /// Why, a line a room.
     pub reasons: Vec<String>,
@@ -50,7 +55,8 @@ impl Recent {
 impl Plan {
     /// What the guard holds of it, where it holds anything.
     pub fn held_part(&self, world: &World) -> Option<HeldPart> {
-        let id = self.held_id(world)?;
+        let parts = self.held_digests(world);
+        let id = id_of(&parts)?;
         let mut counts: BTreeMap<(Option<RoomIx>, Class), (u32, Option<u32>)> = BTreeMap::new();
         let mut reasons: BTreeMap<Option<RoomIx>, BTreeSet<String>> = BTreeMap::new();
         for action in self.held() {
@@ -76,6 +82,35 @@ impl Plan {
                 None => text,
             })
         });
-        Some(HeldPart { id, counts: counts.collect(), reasons: reasons.collect() })
+        Some(HeldPart { id, parts, counts: counts.collect(), reasons: reasons.collect() })
     }
+
+    /// The id of the part that the guard holds, by which it is approved; nothing where nothing is held.
+    pub fn held_id(&self, world: &World) -> Option<String> {
+        id_of(&self.held_digests(world))
+    }
+
+    /// Whether any of the parts that were shown is held.
+    pub fn holds_any<S: std::hash::BuildHasher>(
+        &self,
+        world: &World,
+        shown: &std::collections::HashSet<Digest, S>,
+    ) -> bool {
+        let parts = || self.held().flat_map(|action| action.change.parts());
+        !shown.is_empty() && parts().any(|part| shown.contains(&part.exact_digest(world)))
+    }
+
+    /// Names each part that is held, together with what is there before.
+    fn held_digests(&self, world: &World) -> Vec<Digest> {
+        self.held().flat_map(|action| action.change.parts()).map(|part| part.exact_digest(world)).collect()
+    }
+}
+
+fn id_of(parts: &[Digest]) -> Option<String> {
+    (!parts.is_empty()).then(|| hex::encode(digest_of(parts)))
+}
+
+/// What people read and type of the id of a held plan.
+pub fn short_id(id: &str) -> &str {
+    id.get(..8).unwrap_or(id)
 }

@@ -29,11 +29,13 @@ mod rewrite;
 mod roster;
 mod selector;
 mod setting;
+mod strangers;
 mod team_memberships;
 mod trouble;
 mod user_set;
 mod users;
 mod view;
+mod withheld;
 mod world;
 
 pub use column::Column;
@@ -41,7 +43,7 @@ pub use entitlement::{Entitlement, Freeze};
 pub use explain::{AdminExplanation, Explanation, PowerExplanation, RoomExplanation};
 pub use facts::{Account, AccountsFrom, Closed, Facts, SourceState};
 pub use fight::Fight;
-pub use held::{HeldCount, HeldPart};
+pub use held::{HeldCount, HeldPart, short_id};
 pub use ids::{SubjectError, mxid_of_subject};
 pub use levels::{ABOVE_ALL, Creators, Levels, POWER_LEVELS, creators_stand_above_all, room_version};
 pub use lost_update::LostEdit;
@@ -51,8 +53,8 @@ pub use needs::{Act, Need, needs};
 pub use obstacle::Obstacle;
 pub use operators::Permission;
 pub use plan::{
-    Action, Because, Blocked, Change, ChangeKey, Class, ClearedLeave, HoldReason, Kind, Plan, PoolMove, PowerEdit,
-    Subject,
+    Action, Because, Blocked, Change, ChangeKey, Class, ClearedLeave, Digest, HoldReason, Kind, Plan, PoolMove,
+    PowerEdit, Subject,
 };
 pub use planner::{Planner, plan};
 pub use policy::*;
@@ -61,8 +63,10 @@ pub use rewrite::Rewrite;
 pub use roster::{Belonging, RosterReading, RosterRow, read_roster};
 pub use selector::Selector;
 pub use setting::{RoomSettings, Setting};
+pub use strangers::Strangers;
 pub use team_memberships::{TeamMembership, TeamMemberships};
 pub use trouble::{RowTrouble, trouble_words};
 pub use users::{UserIx, Users};
 pub use view::{ActionView, BlockedView, PlanView};
+pub use withheld::{Begun, Withheld, WithheldDiff};
 pub use world::{World, WorldState};

@@ -1,6 +1,6 @@
 //! The mirror: what Synapse has, as last seen. Reading it and applying what was pushed; no evaluation here.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use serde_json::Value;
 
 use crate::column::Column;
@@ -86,6 +86,8 @@ pub struct RoomMirror {
     pub status: RoomStatus,
     members: Column<Membership>,
     voluntary_leaves: HashMap<UserIx, VoluntaryLeave>,
+    /// Invitations that the bot did not send.
+    invited_by_others: HashSet<UserIx>,
     /// State events by (type, state key), members excepted.
     pub(crate) state: HashMap<(Box<str>, Box<str>), StateEntry>,
     /// Version of the room, as its create event says.
@@ -117,7 +119,20 @@ impl RoomMirror {
         if membership != Membership::Left {
             self.voluntary_leaves.remove(&user);
         }
+        if membership != Membership::Invite {
+            self.invited_by_others.remove(&user);
+        }
         before
+    }
+
+    /// The invitation of `user` is not ours.
+    pub fn note_invited_by_other(&mut self, user: UserIx) {
+        self.invited_by_others.insert(user);
+    }
+
+    /// Whether `user` is invited, and not by us.
+    pub(crate) fn is_invited_by_others(&self, user: UserIx) -> bool {
+        self.invited_by_others.contains(&user)
     }
 
     /// Records a leave by choice. A voluntary leave already known by this event stays cleared. False where it was known.
@@ -154,6 +169,11 @@ impl RoomMirror {
     /// How many are invited.
     pub fn invited(&self) -> u32 {
         self.invited
+    }
+
+    /// How many we invited.
+    pub(crate) fn invited_by_us(&self) -> u32 {
+        self.invited.saturating_sub(u32::try_from(self.invited_by_others.len()).unwrap_or(u32::MAX))
     }
 
     /// Every state event with an empty state key, by its type.

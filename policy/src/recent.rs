@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 use crate::plan::kind::Class;
 use crate::policy::RoomIx;
 use crate::users::UserIx;
+use crate::withheld::Withheld;
 
 /// What limits are counted for: a class, in a room or, where it has none, on the server.
 pub type Bucket = (Class, Option<RoomIx>);
@@ -20,6 +21,8 @@ pub struct Recent {
     /// The size that a share was of when something was first held for it: users joined while it is held do not make the
     /// share smaller.
     pub of: HashMap<Bucket, u32>,
+    /// What is withheld already, and was shown as held.
+    pub withheld: Withheld,
 }
 
 /// Who was joined by this service within the last days, and in which order. It may be most of the roster, so it is handed on

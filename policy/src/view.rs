@@ -77,12 +77,6 @@ impl Plan {
     pub fn id(&self, world: &World) -> String {
         id_of(world, self.actions.iter())
     }
-
-    /// The short id of the part that the guard holds, by which it is approved; nothing where nothing is held.
-    pub fn held_id(&self, world: &World) -> Option<String> {
-        self.held().next()?;
-        Some(id_of(world, self.held()))
-    }
 }
 
 fn id_of<'a>(world: &World, actions: impl Iterator<Item = &'a Action>) -> String {
@@ -267,6 +261,7 @@ impl HoldReason {
             }
             Self::EmptyRoster => "the roster answered no row at all".to_owned(),
             Self::EmptyGroup => "a Cognito group that a selector names has nobody in it".to_owned(),
+            Self::Shown => "it was held before and nobody has approved it".to_owned(),
         }
     }
 }

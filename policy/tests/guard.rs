@@ -3,6 +3,7 @@
 
 use proptest::prelude::*;
 use provisioner_policy::*;
+use sha2::{Digest as _, Sha256};
 
 const SERVER: &str = "phenom.test";
 
@@ -165,4 +166,159 @@ fn one_row_a_minute_for_an_hour_takes_no_more_than_the_limit_however_long_it_is_
         }
     }
     assert_eq!(removed_at.len(), 5, "{removed_at:?}");
+}
+
+/// Plans as the service makes them one after another: what is shown as held is remembered.
+fn shown(world: &World, recent: &mut Recent) -> Plan {
+    let plan = plan(world, recent);
+    recent.withheld.compare(world, &plan, true);
+    plan
+}
+
+#[test]
+fn what_was_shown_stays_held_when_the_window_passes_and_when_the_plan_shrinks() {
+    let limits = GuardLimits { free_removals: 0, max_removals: 1, ..GuardLimits::default() };
+    let mut world = world(&[30], limits);
+    let bucket = (Class::Removals, world.rooms().next());
+    let mut recent = Recent { taken: [(bucket, 1)].into_iter().collect(), ..Recent::default() };
+    read(&mut world, (1..30).map(|user| (0, user)));
+    assert_eq!(shown(&world, &mut recent).held().count(), 1, "the second within the window");
+    recent.taken.clear();
+    assert_eq!(due_removals(&world, &shown(&world, &mut recent)), [0], "the window has passed");
+    read(&mut world, (3..30).map(|user| (0, user)));
+    assert_eq!(shown(&world, &mut recent).held().count(), 3);
+    read(&mut world, (0..1).chain(2..30).map(|user| (0, user)));
+    let after = shown(&world, &mut recent);
+    assert_eq!((after.held().count(), due_removals(&world, &after)), (1, vec![0]), "two of three are back");
+    // Nobody is planned any more, and with that it is over: the next is judged anew.
+    read(&mut world, (0..30).map(|user| (0, user)));
+    assert!(shown(&world, &mut recent).is_empty());
+    read(&mut world, (0..1).chain(2..30).map(|user| (0, user)));
+    assert_eq!(due_removals(&world, &shown(&world, &mut recent)), [1]);
+}
+
+#[test]
+fn what_was_shown_stays_held_while_its_room_cannot_be_read_and_after_a_restart() {
+    let mut world = world(&[10, 10], GuardLimits::default());
+    let room = world.room_by_key("room0").unwrap();
+    let rows = |kept: std::ops::Range<usize>| kept.map(|user| (0, user)).chain((0..10).map(|user| (1, user)));
+    let mut recent = Recent::default();
+    read(&mut world, rows(3..10));
+    let first = plan(&world, &recent);
+    let begun = recent.withheld.compare(&world, &first, true).begun;
+    let digests: Vec<Digest> = begun.into_iter().flat_map(|one| one.digests).collect();
+    assert_eq!((first.held().count(), digests.len()), (3, 3));
+    world.set_room_status(room, RoomStatus::Unreadable("it is slow".into()));
+    let unread = plan(&world, &recent);
+    let diff = recent.withheld.compare(&world, &unread, true);
+    assert!(unread.actions.is_empty() && diff.ended.is_empty());
+    world.set_room_status(room, RoomStatus::Ready);
+    // Twelve others were joined meanwhile, so that three are few; one of the three is back.
+    for user in 100..112 {
+        world.set_membership(room, &format!("@{}:{SERVER}", subject(0, user)), Membership::Join, None);
+    }
+    read(&mut world, rows(2..10).chain((100..112).map(|user| (0, user))));
+    for mut recent in [recent, Recent { withheld: Withheld::inherit(digests), ..Recent::default() }] {
+        let again = shown(&world, &mut recent);
+        assert_eq!((again.held().count(), due_removals(&world, &again)), (2, vec![0, 0]));
+    }
+    assert_eq!(due_removals(&world, &plan(&world, &Recent::default())), [2, 0], "unseen they would go");
+}
+
+#[test]
+fn however_many_strangers_come_what_is_due_among_the_others_stays_the_same() {
+    let mut world = world(&[5, 5], GuardLimits::default());
+    let rooms: Vec<RoomIx> = world.rooms().collect();
+    read(&mut world, (0..2).flat_map(|team| (team..5).map(move |user| (team, user))));
+    let alone = plan(&world, &Recent::default());
+    assert_eq!(due_removals(&world, &alone), [0, 1]);
+    for stranger in 0..40 {
+        let mxid = format!("@stranger{stranger}:elsewhere");
+        let user = world.intern(&mxid);
+        if stranger % 2 == 0 {
+            world.set_member(rooms[0], user, Membership::Join, None);
+            world.note_stranger((Class::Removals, Some(rooms[0])), user);
+        } else {
+            world.set_member(rooms[1], user, Membership::Invite, None);
+            world.note_invited_by_other(rooms[1], user);
+        }
+    }
+    let crowded = plan(&world, &Recent::default());
+    assert_eq!((due_removals(&world, &crowded), crowded.held().count()), (vec![20, 21], 0));
+    let rightful: u32 = crowded.due().map(|action| world.rightful(&action.change)).sum();
+    assert_eq!(rightful, 1, "so many are written into the ledger as taken");
+    // They do not make a share smaller either: one more of five would be too many.
+    read(&mut world, (0..2).flat_map(|team| (team * 3..5).map(move |user| (team, user))));
+    assert_eq!(plan(&world, &Recent::default()).held().count(), 3);
+}
+
+#[test]
+fn a_stranger_who_becomes_entitled_is_none_any_more() {
+    let mut world = world(&[5], GuardLimits { free_removals: 0, max_fraction: 0.1, ..GuardLimits::default() });
+    let room = world.room_by_key("room0").unwrap();
+    let user = world.intern(&format!("@{}:{SERVER}", subject(0, 77)));
+    world.set_member(room, user, Membership::Join, None);
+    world.note_stranger((Class::Removals, Some(room)), user);
+    let rows = || (0..5).map(|user| (0, user));
+    read(&mut world, rows());
+    world.forget_settled_strangers();
+    assert_eq!(due_removals(&world, &plan(&world, &Recent::default())), [1]);
+    read(&mut world, rows().chain([(0, 77)]));
+    world.forget_settled_strangers();
+    read(&mut world, rows());
+    assert_eq!(plan(&world, &Recent::default()).held().count(), 1, "the place was rightful for a while");
+}
+
+#[test]
+fn an_empty_answer_holds_strangers_too() {
+    let mut world = world(&[5], GuardLimits::default());
+    let room = world.room_by_key("room0").unwrap();
+    read(&mut world, std::iter::empty());
+    let user = world.intern(&format!("@{}:{SERVER}", subject(0, 77)));
+    world.set_member(room, user, Membership::Join, None);
+    world.note_stranger((Class::Removals, Some(room)), user);
+    assert_eq!(plan(&world, &Recent::default()).held().count(), 6, "nothing says that this one is a stranger");
+}
+
+/// The id of a held plan as it was until it named 128 bits.
+fn former_id(world: &World, plan: &Plan) -> String {
+    let mut hash = Sha256::new();
+    for action in plan.held() {
+        hash.update([action.change.kind() as u8, action.mode as u8]);
+        let room = action.change.room().map(|room| room.key(world).to_owned()).unwrap_or_default();
+        let user = action.change.user().map(|user| world.users.key(user)).unwrap_or_default();
+        [room.as_str(), user].iter().for_each(|text| hash.update([text.as_bytes(), &[0]].concat()));
+    }
+    hash.finalize()[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn of_two_plans_with_the_same_former_id_one_is_not_the_other() {
+    // Found by trying subsets of 24 throwaway members: nine of them, and ten others with the nine leads.
+    const DECOYS: [usize; 9] = [3, 4, 5, 9, 14, 15, 17, 18, 21];
+    const LEADS_TOO: [usize; 19] = [0, 1, 2, 10, 11, 12, 16, 17, 18, 22, 24, 25, 26, 27, 28, 29, 30, 31, 32];
+    let mut world = world(&[33], GuardLimits::default());
+    let held = |world: &mut World, gone: &[usize]| {
+        read(world, (0..33).filter(|user| !gone.contains(user)).map(|user| (0, user)));
+        plan(world, &Recent::default())
+    };
+    let (benign, other) = (held(&mut world, &DECOYS), held(&mut world, &LEADS_TOO));
+    assert_eq!((benign.held().count(), other.held().count()), (9, 19));
+    assert_eq!(former_id(&world, &benign), "be83e22c");
+    assert_eq!(former_id(&world, &other), "be83e22c");
+    let (benign, other) = (benign.held_part(&world).unwrap(), other.held_part(&world).unwrap());
+    assert_ne!(benign.id, other.id);
+    assert_eq!((benign.id.len(), benign.parts.len()), (32, 9));
+    assert_eq!(other.parts.iter().filter(|part| benign.parts.contains(part)).count(), 2, "only 17 and 18 are in both");
+}
+
+#[test]
+fn what_was_there_before_is_a_part_of_what_is_approved() {
+    let mut world = world(&[9], GuardLimits::default());
+    let room = world.room_by_key("room0").unwrap();
+    let user = format!("@{}:{SERVER}", subject(0, 0));
+    read(&mut world, (4..9).map(|user| (0, user)));
+    let joined = plan(&world, &Recent::default()).held_id(&world);
+    world.set_membership(room, &user, Membership::Invite, None);
+    assert_ne!(plan(&world, &Recent::default()).held_id(&world), joined);
 }

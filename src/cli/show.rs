@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
-use provisioner_policy::{BlockedView, PlanView};
+use provisioner_policy::{BlockedView, PlanView, short_id};
 
 use crate::reconcile::PassReport;
 use crate::store::HistoryLine;
@@ -73,6 +73,7 @@ pub(super) fn report(report: &PassReport) -> String {
         blocked,
         waiting,
         failed,
+        not_due,
         paused,
         errors,
         notices: known,
@@ -85,6 +86,9 @@ pub(super) fn report(report: &PassReport) -> String {
     );
     if let Some(paused) = paused {
         let _ = writeln!(text, "{paused}");
+    }
+    if *not_due > 0 {
+        let _ = writeln!(text, "Of what was approved, {not_due} is no longer due and was left alone.");
     }
     for one in failed {
         let (room, user) = (one.room.as_deref().unwrap_or("-"), one.user.as_deref().unwrap_or("-"));
@@ -127,7 +131,7 @@ pub(super) fn history(lines: &[HistoryLine]) -> String {
 
 fn approval(text: &mut String, held_id: Option<&str>) {
     if let Some(id) = held_id {
-        let _ = writeln!(text, "If this is meant: phenom-provisioner apply --approve {id}");
+        let _ = writeln!(text, "If this is meant: phenom-provisioner apply --approve {}", short_id(id));
     }
 }
 

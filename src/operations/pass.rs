@@ -13,8 +13,8 @@ const LOOK: Duration = Duration::from_millis(200);
 /// A pass that shows no progress for so long is stuck.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Asks for a pass, and returns the id of the request. `approve` is the id of a held plan.
-pub async fn request_pass(store: &Store, approve: Option<&str>, by: &str) -> Result<i64> {
+/// Asks for a pass, and returns the id of the request. `approve` is as in [`Store::request_pass`].
+pub async fn request_pass(store: &Store, approve: Option<(&str, Option<&str>)>, by: &str) -> Result<i64> {
     store.request_pass(approve, by).await.context("ask for a pass")
 }
 

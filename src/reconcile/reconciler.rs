@@ -15,7 +15,8 @@ use crate::reconcile::act::backoff::Backoff;
 use crate::reconcile::brakes::approval::Approval;
 use crate::reconcile::brakes::fights::Fights;
 use crate::reconcile::brakes::held::HeldPlans;
-use crate::reconcile::brakes::withheld::Withheld;
+use crate::reconcile::brakes::strangers::StoredStrangers;
+use crate::reconcile::brakes::withheld::StoredWithheld;
 use crate::reconcile::pushes::classifier::PushClassifier;
 use crate::reconcile::read::arrivals::ArrivalsRead;
 use crate::reconcile::read::cleared_leaves::ClearedLeaves;
@@ -37,9 +38,10 @@ pub struct Reconciler {
     pub(crate) backoff: Backoff,
     pub(crate) fights: Fights,
     pub(crate) member_count: MemberCount,
-    pub(crate) withheld: Withheld,
+    pub(crate) withheld: StoredWithheld,
     pub(crate) held: HeldPlans,
     pub(crate) approval: Approval,
+    pub(crate) strangers: StoredStrangers,
     pub(crate) pushes: PushClassifier,
     pub(crate) arrivals_read: ArrivalsRead,
     pub(crate) accounts_total: Option<u64>,
@@ -83,9 +85,10 @@ impl Reconciler {
             backoff: Backoff::default(),
             fights: Fights::default(),
             member_count: MemberCount::default(),
-            withheld: Withheld::default(),
+            withheld: StoredWithheld::default(),
             held: HeldPlans::default(),
             approval: Approval::default(),
+            strangers: StoredStrangers::default(),
             pushes: PushClassifier::default(),
             arrivals_read: ArrivalsRead::default(),
             accounts_total: None,
@@ -127,6 +130,8 @@ impl Reconciler {
 
     /// The plan for the world as it is known. The ledger is only asked where something might be removed.
     pub async fn plan(&mut self) -> Result<Arc<Plan>> {
+        self.strangers.read(&self.store, &mut self.world).await?;
+        self.world.forget_settled_strangers();
         self.planner.evaluate(&mut self.world);
         let mut recent = Recent::default();
         if self.planner.evaluated().takes(&self.world) {
@@ -141,7 +146,7 @@ impl Reconciler {
     }
 
     /// What was taken away within the guard's window.
-    async fn recent(&self) -> Result<Recent> {
+    async fn recent(&mut self) -> Result<Recent> {
         let window = Duration::from_secs(self.world.policy.guard.window_seconds);
         let rows = self.store.recently_taken(window.as_secs_f64()).await.context("count what was taken lately")?;
         let mut recent = Recent::default();
@@ -156,23 +161,8 @@ impl Reconciler {
         if let Some(held) = self.store.held_plan().await.context("read the held plan")? {
             recent.remember(&self.world, &serde_json::from_value::<Vec<_>>(held.counts).unwrap_or_default());
         }
+        recent.withheld = self.withheld.get(&self.store).await?.clone();
         Ok(recent)
-    }
-
-    /// Approves what the guard holds now, for the pass that follows, if it is the part called `id`.
-    pub async fn approve_held(&mut self, id: &str, by: &str) -> Result<()> {
-        let plan = self.plan().await?;
-        if let Some(paused) = self.store.paused().await.context("look at the brake")? {
-            self.approval.refusals.push(format!("{id} is not approved: {paused}"));
-        } else if plan.held_id(&self.world).as_deref() == Some(id) {
-            // What was shown by a command may not be stored yet.
-            self.held.keep(&self.store, &self.world, &plan, true).await?;
-            self.held.record_approval(&self.store, id, by).await?;
-            self.approval.grant(&plan, by);
-        } else {
-            self.approval.refuse(&self.world, &plan, id);
-        }
-        Ok(())
     }
 
     /// Forgets what was approved: it was for one pass.

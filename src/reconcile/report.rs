@@ -32,6 +32,9 @@ pub struct PassReport {
     /// Failed before and waiting for its next try, or not tried because the service was stopped.
     pub waiting: usize,
     pub failed: Vec<Failed>,
+    /// Shown with what was approved, and no longer held: left alone.
+    #[serde(default)]
+    pub not_due: usize,
     /// Why nothing was written, where somebody has paused everything.
     pub paused: Option<String>,
     /// Trouble beside single actions: sources, rooms, the database.

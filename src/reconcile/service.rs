@@ -18,7 +18,7 @@ use crate::reconcile::reconciler::Reconciler;
 use crate::reconcile::report::PassReport;
 use crate::reconcile::status::StatusPublisher;
 use crate::reconcile::wakes::{Wakes, Woken};
-use crate::store::Store;
+use crate::store::{Asked, Store};
 
 /// When what cannot be read is tried again.
 const RETRIES: Doubling = Doubling { first: Duration::from_secs(1), longest: Duration::from_secs(30) };
@@ -83,8 +83,8 @@ struct Pass {
     journal: Option<Journal>,
     report: PassReport,
     asked: Vec<i64>,
-    /// Held parts that requests approve, each with its approver.
-    approvals: Vec<(String, String)>,
+    /// Requests that approve what is held.
+    approvals: Vec<Asked>,
     of: Option<usize>,
     began: Option<Instant>,
 }
@@ -165,7 +165,7 @@ impl Service {
         asked.retain(|one| !pass.asked.contains(&one.id));
         let is_new = !asked.is_empty();
         pass.asked.extend(asked.iter().map(|one| one.id));
-        pass.approvals.extend(asked.into_iter().filter_map(|one| Some((one.approve?, one.requested_by))));
+        pass.approvals.extend(asked.into_iter().filter(|one| one.approve.is_some()));
         Ok(is_new)
     }
 
@@ -176,8 +176,8 @@ impl Service {
     /// Does a slice; answers whether to go on at once.
     async fn slice(&mut self, pass: &mut Pass, stop: &CancellationToken) -> Result<bool> {
         let began = *pass.began.get_or_insert_with(Instant::now);
-        for (id, by) in std::mem::take(&mut pass.approvals) {
-            self.reconciler.approve_held(&id, &by).await?;
+        for asked in std::mem::take(&mut pass.approvals) {
+            self.reconciler.spend_approval(&asked).await?;
         }
         let brake = stop.child_token();
         let slice = {

@@ -20,7 +20,7 @@ use crate::reconcile::act::Executor;
 use crate::reconcile::act::attempt::Tried;
 use crate::reconcile::act::call::Caller;
 use crate::reconcile::act::journal::Journal;
-use crate::reconcile::brakes::fight_report;
+use crate::reconcile::brakes::{fight_report, withheld};
 use crate::reconcile::pushes::lost_updates;
 use crate::reconcile::reconciler::{Reconciler, Trouble};
 use crate::reconcile::report::PassReport;
@@ -55,7 +55,8 @@ impl Reconciler {
         }
         gauges::measure(&self.world, &plan);
         let whole = self.trouble == Trouble::default();
-        self.held.keep(&self.store, &self.world, &plan, whole).await?;
+        self.held.keep(&self.store, &self.world, &plan, whole && plan.is_whole(&self.world)).await?;
+        self.strangers.keep(&self.store, &self.world).await?;
         let withheld = self.withheld.compare(&self.store, &self.world, &plan, whole, is_known).await?;
         let fights = fight_report::new_fights(&mut self.fights, &self.store, &mut self.world, &plan).await?;
         let lost = lost_updates::reports(&mut self.pushes.lost_updates, &self.world, now);
@@ -77,7 +78,7 @@ impl Reconciler {
             report.waiting += due.len() - tried.len();
             self.apply_outcomes(&due, tried, &mut report);
         } else {
-            withheld.forget_ended(&self.store).await?;
+            withheld::forget_ended(&self.store, &withheld).await?;
         }
         self.forget_reopened().await?;
         self.cleared_leaves.record(&self.store, &mut self.world, &plan).await?;
@@ -130,6 +131,7 @@ impl Reconciler {
         let told = self.told.take().filter(|(its, _)| Some(*its) == number).map(|(_, report)| report);
         let mut report = told.unwrap_or_else(|| gauges::report(&self.world, plan));
         self.told = number.map(|number| (number, report.clone()));
+        report.not_due = self.approval.not_due;
         report.errors.extend(self.approval.refusals.iter().cloned());
         report.errors.extend(self.trouble.roster.clone());
         report.errors.extend(self.trouble.homeserver.clone());

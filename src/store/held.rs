@@ -3,9 +3,11 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use provisioner_policy::Digest;
 use serde_json::Value;
 
 use super::Store;
+use super::withheld::columns;
 
 text_enum! {
     /// What became of a held plan.
@@ -65,6 +67,28 @@ impl Store {
         .await
     }
 
+    /// The ids of stored held plans that begin so, of at most the last week: two where it is not clear which is meant.
+    pub async fn held_plans_called(&self, beginning: &str) -> sqlx::Result<Vec<String>> {
+        sqlx::query_scalar!(
+            "SELECT DISTINCT id FROM provisioner.held_plans
+             WHERE starts_with(id, $1) AND parts <> '{}' AND created_at > now() - interval '7 days' LIMIT 2",
+            beginning,
+        )
+        .fetch_all(&self.pool)
+        .await
+    }
+
+    /// What a held plan takes, part by part.
+    pub async fn held_parts(&self, id: &str) -> sqlx::Result<Vec<Digest>> {
+        let parts = sqlx::query_scalar!(
+            "SELECT parts FROM provisioner.held_plans WHERE id = $1 ORDER BY seq DESC LIMIT 1",
+            id,
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(parts.into_iter().flatten().filter_map(|part| part.try_into().ok()).collect())
+    }
+
     /// The newest held plan with this id, whatever became of it.
     pub async fn held_plan_called(&self, id: &str) -> sqlx::Result<Option<HeldPlan>> {
         sqlx::query_as!(
@@ -89,7 +113,13 @@ impl Store {
     }
 
     /// Something is held that was not: what was held before is superseded.
-    pub async fn open_held_plan(&self, id: &str, counts: &Value, reasons: &[String]) -> sqlx::Result<()> {
+    pub async fn open_held_plan(
+        &self,
+        id: &str,
+        parts: &[Digest],
+        counts: &Value,
+        reasons: &[String],
+    ) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         sqlx::query!(
             "UPDATE provisioner.held_plans SET state = 'superseded', decided_at = now()
@@ -98,8 +128,9 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         sqlx::query!(
-            "INSERT INTO provisioner.held_plans (id, counts, reasons) VALUES ($1, $2, $3)",
+            "INSERT INTO provisioner.held_plans (id, parts, counts, reasons) VALUES ($1, $2, $3, $4)",
             id,
+            &columns(parts),
             counts,
             reasons,
         )
@@ -108,24 +139,34 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Records who approved what is held, in the ledger too. False where another plan is held by now.
+    /// Records who approved a held plan, in the ledger too: the one that is held now, or one that was held before and of
+    /// which something is held still. False where it was approved already.
     pub async fn approve_held_plan(&self, id: &str, by: &str) -> sqlx::Result<bool> {
-        self.decide_held_plan(id, HeldPlanState::Approved, "approve", by).await
+        let from = [HeldPlanState::Open, HeldPlanState::Dismissed, HeldPlanState::Superseded, HeldPlanState::Expired];
+        self.decide_held_plan(id, &from, HeldPlanState::Approved, "approve", by).await
     }
 
     /// What is held stays held, and is silent until it changes; the ledger keeps who said so. False where it is not held,
     /// or was dismissed before.
     pub async fn dismiss_held_plan(&self, id: &str, by: &str) -> sqlx::Result<bool> {
-        self.decide_held_plan(id, HeldPlanState::Dismissed, "dismiss", by).await
+        self.decide_held_plan(id, &[HeldPlanState::Open], HeldPlanState::Dismissed, "dismiss", by).await
     }
 
-    async fn decide_held_plan(&self, id: &str, state: HeldPlanState, kind: &str, by: &str) -> sqlx::Result<bool> {
+    async fn decide_held_plan(
+        &self,
+        id: &str,
+        from: &[HeldPlanState],
+        state: HeldPlanState,
+        kind: &str,
+        by: &str,
+    ) -> sqlx::Result<bool> {
+        let from: Vec<String> = from.iter().map(|state| state.as_str().to_owned()).collect();
         let decided = sqlx::query!(
             "WITH held AS (
-                 SELECT seq, state FROM provisioner.held_plans WHERE id = $1 AND state IN ('open', 'dismissed') FOR UPDATE
+                 SELECT seq, state FROM provisioner.held_plans WHERE id = $1 ORDER BY seq DESC LIMIT 1 FOR UPDATE
              ), decided AS (
                  UPDATE provisioner.held_plans AS plan SET state = $2, decided_at = now(), decided_by = $4
-                 FROM held WHERE plan.seq = held.seq AND held.state <> $2
+                 FROM held WHERE plan.seq = held.seq AND held.state = ANY($5)
                  RETURNING held.state AS before
              ), noted AS (
                  INSERT INTO provisioner.ledger (pass, seq, kind, before, after, cause, mode, outcome)
@@ -137,6 +178,7 @@ impl Store {
             state.as_str(),
             kind,
             by,
+            &from,
         )
         .fetch_optional(&self.pool)
         .await?;

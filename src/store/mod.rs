@@ -19,6 +19,7 @@ mod pause;
 mod requests;
 mod staff_posts;
 mod stamp;
+mod strangers;
 mod trim;
 mod withheld;
 
@@ -43,9 +44,9 @@ pub use ledger::{LedgerEntry, LedgerLine, LedgerOutcome, PassId, RecentAction, T
 pub use listings::{Listing, ListingLock};
 pub use pause::Paused;
 pub use requests::{Asked, PassRequest};
-pub use staff_posts::{AlertRow, HeldPost, HeldPostState};
+pub use staff_posts::{AlertRow, HeldPost, HeldPostContent, HeldPostState};
 pub use stamp::{Stamp, StampError};
-pub use withheld::Digest;
+pub use strangers::StrangerRow;
 
 use crate::postgres;
 

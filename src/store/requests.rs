@@ -16,20 +16,28 @@ pub struct PassRequest {
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub id: i64,
-    /// The id of the held part to be approved.
+    /// The id of the held plan to be approved.
     pub approve: Option<String>,
+    /// Only what this one showed, too.
+    pub approve_within: Option<String>,
     pub requested_by: String,
+    /// Whether an approval may still be acted on: it was given within two minutes, and no process took it before this one
+    /// did. What another one had begun is not begun again.
+    pub is_fresh: bool,
 }
 
 impl Store {
-    /// Asks for a pass and wakes the reconciling replica. `approve` is the id of a held part.
-    pub async fn request_pass(&self, approve: Option<&str>, by: &str) -> sqlx::Result<i64> {
+    /// Asks for a pass and wakes the reconciling replica. `approve` is the id of a held plan, and of another one that must
+    /// have shown the same.
+    pub async fn request_pass(&self, approve: Option<(&str, Option<&str>)>, by: &str) -> sqlx::Result<i64> {
         sqlx::query_scalar!(
             r#"WITH asked AS (
-                 INSERT INTO provisioner.pass_requests (approve, requested_by) VALUES ($1, $2) RETURNING id
+                 INSERT INTO provisioner.pass_requests (approve, approve_within, requested_by) VALUES ($1, $2, $3)
+                 RETURNING id
                )
                SELECT id AS "id!" FROM asked, LATERAL (SELECT pg_notify('provisioner_requests', '')) AS woken"#,
-            approve,
+            approve.map(|(id, _)| id),
+            approve.and_then(|(_, within)| within),
             by,
         )
         .fetch_one(&self.pool)
@@ -40,8 +48,12 @@ impl Store {
     pub async fn claim_pass_requests(&self) -> sqlx::Result<Vec<Asked>> {
         sqlx::query_as!(
             Asked,
-            "UPDATE provisioner.pass_requests SET taken_at = now() WHERE finished_at IS NULL
-             RETURNING id, approve, requested_by",
+            r#"WITH open AS (
+                 SELECT id, taken_at IS NULL AND requested_at > now() - interval '2 minutes' AS is_fresh
+                 FROM provisioner.pass_requests WHERE finished_at IS NULL FOR UPDATE
+             )
+             UPDATE provisioner.pass_requests AS request SET taken_at = now() FROM open WHERE request.id = open.id
+             RETURNING request.id, approve, approve_within, requested_by, is_fresh AS "is_fresh!""#,
         )
         .fetch_all(&self.pool)
         .await

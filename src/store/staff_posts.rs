@@ -20,22 +20,42 @@ text_enum! {
 }
 
 impl HeldPostState {
-    /// States in which a post can be decided.
+    /// States in which a post stands for what is held now.
     pub const UNDECIDED: [Self; 2] = [Self::Open, Self::Dismissed];
+    /// States in which what a post showed can be approved, as far as it is held still.
+    pub const APPROVABLE: [Self; 3] = [Self::Open, Self::Dismissed, Self::Superseded];
 }
 
 /// A posted held plan.
 #[derive(Clone, Debug)]
 pub struct HeldPost {
     pub id: i64,
+    /// What it shows, by its whole id.
     pub held_id: String,
+    /// What it showed before its last edit.
+    pub shown_before: Option<String>,
+    /// Seconds since it was noted, and since its last edit.
+    pub age: f64,
+    pub edited_ago: Option<f64>,
     /// Where it is posted.
     pub room_id: String,
     pub event_id: Option<String>,
     /// Whether the reactions to tap on are there, too.
     pub reactions_sent: bool,
     pub shown: Value,
+    /// The rest of the list, for its thread.
+    pub pages: Value,
+    pub offers_approval: bool,
     pub state: HeldPostState,
+}
+
+/// What a post shows.
+#[derive(Clone, Debug)]
+pub struct HeldPostContent<'a> {
+    pub held_id: &'a str,
+    pub shown: &'a Value,
+    pub pages: &'a Value,
+    pub offers_approval: bool,
 }
 
 impl HeldPost {
@@ -64,7 +84,9 @@ impl Store {
     pub async fn newest_held_post(&self) -> sqlx::Result<Option<HeldPost>> {
         sqlx::query_as!(
             HeldPost,
-            r#"SELECT id, held_id, room_id, event_id, reactions_sent, shown, state AS "state: HeldPostState"
+            r#"SELECT id, held_id, shown_before, extract(epoch FROM now() - created_at)::float8 AS "age!",
+                    extract(epoch FROM now() - edited_at)::float8 AS edited_ago, room_id, event_id, reactions_sent, shown,
+                    pages, offers_approval, state AS "state: HeldPostState"
              FROM provisioner.held_posts ORDER BY id DESC LIMIT 1"#
         )
         .fetch_optional(&self.pool)
@@ -75,7 +97,9 @@ impl Store {
     pub async fn held_post(&self, event_id: &str) -> sqlx::Result<Option<HeldPost>> {
         sqlx::query_as!(
             HeldPost,
-            r#"SELECT id, held_id, room_id, event_id, reactions_sent, shown, state AS "state: HeldPostState"
+            r#"SELECT id, held_id, shown_before, extract(epoch FROM now() - created_at)::float8 AS "age!",
+                    extract(epoch FROM now() - edited_at)::float8 AS edited_ago, room_id, event_id, reactions_sent, shown,
+                    pages, offers_approval, state AS "state: HeldPostState"
              FROM provisioner.held_posts WHERE event_id = $1"#,
             event_id,
         )
@@ -83,17 +107,61 @@ impl Store {
         .await
     }
 
-    /// Notes a post that is about to be sent.
-    pub async fn add_held_post(&self, held_id: &str, room_id: &str, shown: &Value) -> sqlx::Result<HeldPost> {
+    /// Posts whose decision is under way.
+    pub async fn deciding_held_posts(&self) -> sqlx::Result<Vec<HeldPost>> {
         sqlx::query_as!(
             HeldPost,
-            r#"INSERT INTO provisioner.held_posts (held_id, room_id, shown) VALUES ($1, $2, $3)
-             RETURNING id, held_id, room_id, event_id, reactions_sent, shown, state AS "state: HeldPostState""#,
+            r#"SELECT id, held_id, shown_before, extract(epoch FROM now() - created_at)::float8 AS "age!",
+                    extract(epoch FROM now() - edited_at)::float8 AS edited_ago, room_id, event_id, reactions_sent, shown,
+                    pages, offers_approval, state AS "state: HeldPostState"
+             FROM provisioner.held_posts WHERE state = 'deciding' ORDER BY id"#
+        )
+        .fetch_all(&self.pool)
+        .await
+    }
+
+    /// Notes a post that is about to be sent.
+    pub async fn add_held_post(&self, room_id: &str, content: HeldPostContent<'_>) -> sqlx::Result<HeldPost> {
+        let HeldPostContent { held_id, shown, pages, offers_approval } = content;
+        sqlx::query_as!(
+            HeldPost,
+            r#"INSERT INTO provisioner.held_posts (held_id, room_id, shown, pages, offers_approval)
+             VALUES ($1, $2, $3, $4, $5)
+             RETURNING id, held_id, shown_before, extract(epoch FROM now() - created_at)::float8 AS "age!",
+                    extract(epoch FROM now() - edited_at)::float8 AS edited_ago, room_id, event_id, reactions_sent, shown,
+                    pages, offers_approval, state AS "state: HeldPostState""#,
             held_id,
             room_id,
             shown,
+            pages,
+            offers_approval,
         )
         .fetch_one(&self.pool)
+        .await
+    }
+
+    /// Notes what an open post is about to show instead. Nothing where it was decided meanwhile.
+    pub async fn change_held_post_content(
+        &self,
+        id: i64,
+        content: HeldPostContent<'_>,
+    ) -> sqlx::Result<Option<HeldPost>> {
+        let HeldPostContent { held_id, shown, pages, offers_approval } = content;
+        sqlx::query_as!(
+            HeldPost,
+            r#"UPDATE provisioner.held_posts
+             SET shown_before = held_id, edited_at = now(), held_id = $2, shown = $3, pages = $4, offers_approval = $5
+             WHERE id = $1 AND state = 'open'
+             RETURNING id, held_id, shown_before, extract(epoch FROM now() - created_at)::float8 AS "age!",
+                    extract(epoch FROM now() - edited_at)::float8 AS edited_ago, room_id, event_id, reactions_sent, shown,
+                    pages, offers_approval, state AS "state: HeldPostState""#,
+            id,
+            held_id,
+            shown,
+            pages,
+            offers_approval,
+        )
+        .fetch_optional(&self.pool)
         .await
     }
 

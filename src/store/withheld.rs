@@ -1,12 +1,10 @@
 //! Withheld changes that have their line in the ledger already.
 
+use provisioner_policy::Digest;
 use sqlx::Acquire;
 
 use super::Store;
 use super::ledger::{LedgerLine, PassId, append};
-
-/// Names a withheld change, see `Action::digest`.
-pub type Digest = [u8; 16];
 
 impl Store {
     /// Every withheld change that has its line.
@@ -43,6 +41,7 @@ impl Store {
     }
 }
 
-fn columns(digests: &[Digest]) -> Vec<Vec<u8>> {
+/// As an array of `bytea` is sent.
+pub(super) fn columns(digests: &[Digest]) -> Vec<Vec<u8>> {
     digests.iter().map(|digest| digest.to_vec()).collect()
 }

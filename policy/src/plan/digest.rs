@@ -1,33 +1,64 @@
-//! What tells one planned action from every other, whatever the numbers of this process: kept in the database.
+//! What tells one planned change from every other, whatever the numbers of this process: kept in the database.
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
-use super::{Action, Change};
+use super::Change;
+use crate::policy::Mode;
 use crate::world::World;
 
-impl Action {
-    /// Names kind, mode, room, user and what would be made so. What is there before does not matter.
-    pub fn digest(&self, world: &World) -> [u8; 16] {
-        let change = &self.change;
+/// Names a change. 128 bits: nobody finds two changes with the same.
+pub type Digest = [u8; 16];
+
+impl Change {
+    /// Names kind, mode, room, user and what would be made so: the same change whatever is there before.
+    pub fn digest(&self, world: &World, mode: Mode) -> Digest {
         let mut hash = Sha256::new();
         let mut part = |text: &str| {
             hash.update(text);
             // No id and no key holds it.
             hash.update([0]);
         };
-        part(change.kind().as_str());
-        part(self.mode.as_str());
-        part(change.room().map_or("", |room| &world.policy.rooms[room.index()].id));
-        part(change.user().map_or("", |user| world.users.key(user)));
-        let (before, after) = change.before_and_after(world);
-        match change {
-            Change::SetRoomState { setting, .. } => part(setting.key()),
+        part(self.kind().as_str());
+        part(mode.as_str());
+        part(self.room_id(world));
+        part(self.user().map_or("", |user| world.users.key(user)));
+        let (before, after) = self.before_and_after(world);
+        match self {
+            Self::SetRoomState { setting, .. } => part(setting.key()),
             // An account that is opened again is not one that is made.
-            Change::RestoreAccount { .. } => part(&before.to_string()),
+            Self::RestoreAccount { .. } => part(&before.to_string()),
             _ => {}
         }
         part(&after.to_string());
-        let digest = hash.finalize();
-        std::array::from_fn(|index| digest[index])
+        cut(hash)
     }
+
+    /// Names the change together with what is there before: what somebody saw when they approved it. Each text with its
+    /// length, so that no two rows of texts run into the same bytes.
+    pub fn exact_digest(&self, world: &World) -> Digest {
+        let mut hash = Sha256::new();
+        let (before, after) = self.before_and_after(world);
+        let user = self.user().map_or("", |user| world.users.key(user));
+        for text in [self.kind().as_str(), self.room_id(world), user, &before.to_string(), &after.to_string()] {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text);
+        }
+        cut(hash)
+    }
+
+    fn room_id<'a>(&self, world: &'a World) -> &'a str {
+        self.room().map_or("", |room| &world.policy.rooms[room.index()].id)
+    }
+}
+
+/// Names several changes in their order by one digest.
+pub(crate) fn digest_of(parts: &[Digest]) -> Digest {
+    let mut hash = Sha256::new();
+    parts.iter().for_each(|part| hash.update(part));
+    cut(hash)
+}
+
+fn cut(hash: Sha256) -> Digest {
+    let hash = hash.finalize();
+    std::array::from_fn(|index| hash[index])
 }

@@ -1,6 +1,8 @@
 //! What tells one change from others within this process, whatever was there before: the same for every attempt at it.
 //! Across restarts a change is told by its digest.
 
+use std::borrow::Cow;
+
 use super::change::{Change, PowerEdit};
 use super::kind::Kind;
 use crate::facts::Closed;
@@ -75,14 +77,24 @@ impl Change {
         }
     }
 
-    /// What is counted when somebody undoes it: the change, or each level in it, beside which others come and go.
-    pub fn counted(&self) -> Vec<ChangeKey> {
-        match self {
-            Self::SetPowerLevels { room, edits } => {
-                edits.iter().map(|edit| ChangeKey::of_level(*room, edit.user, edit.after)).collect()
-            }
-            change => vec![change.key()],
-        }
+    /// What is held, approved, and counted when somebody undoes it: the change, or each level in it, beside which others
+    /// come and go.
+    pub fn parts(&self) -> impl Iterator<Item = Cow<'_, Self>> {
+        let (whole, levels) = match self {
+            Self::SetPowerLevels { room, edits } => (None, Some((*room, &**edits))),
+            change => (Some(Cow::Borrowed(change)), None),
+        };
+        let levels = levels.into_iter().flat_map(|(room, edits)| edits.iter().map(move |edit| (room, *edit)));
+        let of_one = |(room, edit)| Cow::Owned(Self::SetPowerLevels { room, edits: Box::new([edit]) });
+        whole.into_iter().chain(levels.map(of_one))
+    }
+
+    /// The keys of its parts.
+    pub fn counted(&self) -> impl Iterator<Item = ChangeKey> {
+        self.parts().map(|part| match &*part {
+            Self::SetPowerLevels { room, edits } => ChangeKey::of_level(*room, edits[0].user, edits[0].after),
+            change => change.key(),
+        })
     }
 
     /// A change of levels without what `keep` refuses, and the levels it refuses, each as a change of its own. Any other

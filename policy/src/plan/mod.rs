@@ -2,12 +2,13 @@
 //! value; it holds numbers, and [`crate::view`] turns them into words.
 
 mod change;
-mod digest;
+pub(crate) mod digest;
 mod effect;
 pub(crate) mod key;
 pub(crate) mod kind;
 
 pub use change::{Change, PowerEdit};
+pub use digest::Digest;
 pub use key::{ChangeKey, Subject};
 pub use kind::{Class, Kind};
 
@@ -80,6 +81,8 @@ pub enum HoldReason {
     EmptyRoster,
     /// A group that a selector names has nobody in it.
     EmptyGroup,
+    /// It was held before, and nobody has approved it: neither the window nor a smaller plan lets it go.
+    Shown,
 }
 
 /// One planned change.

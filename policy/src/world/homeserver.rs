@@ -2,6 +2,7 @@
 
 use crate::levels::{Creators, Levels, POWER_LEVELS};
 use crate::mirror::{Membership, OnServer, RoomMirror, RoomStatus, StateEntry};
+use crate::plan::Class;
 use crate::policy::RoomIx;
 use crate::users::UserIx;
 use crate::world::{World, WorldState};
@@ -10,7 +11,12 @@ impl World {
     /// Takes what Synapse says of one account.
     pub fn set_on_server(&mut self, mxid: &str, state: OnServer) {
         let user = self.intern(mxid);
+        let is_new_admin = state.admin && !self.mirror.accounts.get(user).admin;
         self.set_there(user, state);
+        // The first listing says what was there before us.
+        if is_new_admin && self.mirror.accounts_listed {
+            self.note_stranger((Class::ServerAdmins, None), user);
+        }
     }
 
     /// Takes what Synapse says of one account.
@@ -51,6 +57,12 @@ impl World {
         if self.room_mut(room).take_membership(user, membership, left_by) {
             self.mark_dirty(user);
         }
+    }
+
+    /// The invitation of `user` is not ours.
+    pub fn note_invited_by_other(&mut self, room: RoomIx, user: UserIx) {
+        self.dirty.something();
+        self.room_mut(room).note_invited_by_other(user);
     }
 
     /// Clears a voluntary leave, if it is still the one meant.

@@ -21,6 +21,7 @@ use crate::names::{NameIx, Names};
 use crate::plan::key::ChangeKey;
 use crate::policy::{Policy, RoomIx, SelectorPlace};
 use crate::selector::Selector;
+use crate::strangers::Strangers;
 use crate::users::{UserIx, Users};
 
 /// A selector whose names are numbers.
@@ -58,6 +59,8 @@ pub struct WorldState {
     pub mirror: Mirror,
     /// Changes that somebody keeps reverting.
     pub fights: HashMap<ChangeKey, Fight>,
+    /// Places that nobody was entitled to when they were taken.
+    pub strangers: Strangers,
     pub(crate) members: Vec<Vec<Matcher>>,
     /// Grants of each room, with their levels.
     pub(crate) power: Vec<Vec<(i64, Vec<Matcher>)>>,
@@ -93,9 +96,22 @@ impl World {
         let mirror =
             Mirror { rooms: policy.rooms.iter().map(|_| RoomMirror::default()).collect(), ..Mirror::default() };
         let dirty = DirtyLog::of_rooms(policy.rooms.len());
-        let (facts, fights) = (Facts::default(), HashMap::new());
-        let state =
-            WorldState { policy, users, names, facts, mirror, fights, members, power, admins, operators, exempt, bot };
+        let (facts, fights, strangers) = (Facts::default(), HashMap::new(), Strangers::default());
+        let state = WorldState {
+            policy,
+            users,
+            names,
+            facts,
+            mirror,
+            fights,
+            strangers,
+            members,
+            power,
+            admins,
+            operators,
+            exempt,
+            bot,
+        };
         Self { state, dirty }
     }
 
@@ -127,6 +143,11 @@ impl World {
         if let Some(fight) = self.state.fights.get_mut(key) {
             fight.by = by;
         }
+    }
+
+    pub(crate) fn strangers_mut(&mut self) -> &mut Strangers {
+        self.dirty.something();
+        &mut self.state.strangers
     }
 
     /// A fight is over.

@@ -68,7 +68,7 @@ pub(crate) fn happen(world: &mut World, recent: &mut Recent, step: Step) {
         Step::Fight(which) => {
             let plan = plan(world, recent);
             let change = plan.actions.get(which % plan.actions.len().max(1)).map(|action| &action.change);
-            if let Some(key) = change.and_then(|change| change.counted().into_iter().next()) {
+            if let Some(key) = change.and_then(|change| change.counted().next()) {
                 let fight = Fight { times: 5, window_minutes: 10, by: None, again_at: "later".into() };
                 world.begin_fight(key, fight);
             }

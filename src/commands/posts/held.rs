@@ -1,147 +1,47 @@
-//! Posts of held plans: what the guard holds, with counts and reasons. A reaction or `apply` decides it, and the message is
-//! edited to say what came of it.
+//! Posts of held plans: sent, edited while the plan keeps changing, and edited to say what came of it.
 
 use anyhow::{Context, Result};
-use provisioner_policy::Plan;
+use provisioner_policy::{Plan, short_id};
 use serde_json::Value;
 
-use crate::commands::posts::message;
+use crate::commands::posts::describe::{Description, describe};
+use crate::commands::posts::message::{self, ReplyTarget};
 use crate::commands::posts::send::OutgoingEvent;
 use crate::commands::room::desk::Desk;
 use crate::commands::room::dispatch::see;
-use crate::commands::room::handle::DeskTask;
-use crate::commands::run::{CommandFailure, count_table, counts, outcome, plan_lines};
-use crate::commands::text::incoming::Decision;
-use crate::commands::text::reply::{Reply, Table, code, strong, text};
-use crate::reconcile::{ActionGate, Freshness, NotLeader, PassReport, Reconciler};
-use crate::store::{HeldPost, HeldPostState};
-
-/// Actions that a post names.
-const NAMED: usize = 12;
+use crate::commands::text::reply::{Reply, code, strong, text};
+use crate::reconcile::{Freshness, NotLeader, Reconciler};
+use crate::store::{HeldPost, HeldPostContent, HeldPostState};
 
 impl Desk {
-    /// Approves the held plan called `id`, for `by`; its post says so.
-    pub(crate) async fn carry_out_held(
-        &self,
-        id: &str,
-        by: &str,
-        gate: Option<ActionGate>,
-    ) -> Result<PassReport, CommandFailure> {
-        let newest = self.store.newest_held_post().await.context("look for the post")?;
-        let mut post = newest.filter(|post| post.held_id == id);
-        if let Some(there) = &post
-            && !self
-                .store
-                .change_held_post(there.id, &HeldPostState::UNDECIDED, HeldPostState::Deciding)
-                .await
-                .context("mark the post")?
-        {
-            post = None;
-        }
-        if let Some(post) = &post {
-            let reply = shown(post).and([strong("Approved"), text(" by "), code(by), text("; working on it …")]);
-            self.edit_post(post, "deciding", &reply).await;
-        }
-        let report = self.ask_for_pass(Some(id), by, gate).await;
-        if let Some(post) = &post {
-            let (from, to) = ([HeldPostState::Deciding], HeldPostState::Decided);
-            self.store.change_held_post(post.id, &from, to).await.context("mark the post")?;
-            let what = match &report {
-                Ok(report) => format!("{}{}", outcome(report), counts(report)),
-                Err(_) => "The pass did not end; see the history.".to_owned(),
-            };
-            let errors = report.iter().flat_map(|report| &report.errors).map(|error| vec![text(error)]);
-            let reply = shown(post)
-                .and([strong("Approved"), text(" by "), code(by), text(format!(". {what}"))])
-                .and_list(errors);
-            self.edit_post(post, "decided", &reply).await;
-        }
-        report
-    }
-
-    /// Acts on a reaction to a post of ours.
-    pub(crate) async fn handle_decision(&self, task: &DeskTask, post: &HeldPost, decision: Decision) -> Result<()> {
-        let name = decision.name();
-        if self.let_in(task, name).await?.is_none() {
-            return Ok(());
-        }
-        if !post.is_undecided() {
-            let reply = self.already(post).await?;
-            return self
-                .refuse(task, name, Some(reply), &format!("refused: that plan is {}", post.state.as_str()))
-                .await;
-        }
-        if !self.begin(task, name, &format!("{name} {}", post.held_id), None, None).await? {
-            return Ok(());
-        }
-        match decision {
-            Decision::Approve => {
-                match self.apply(&post.held_id, &task.sender).await {
-                    // The post itself says what came of it.
-                    Ok(_) => self.end(task, name, None, "done", None).await,
-                    failed => self.end_by(task, name, failed).await,
-                }
-            }
-            Decision::Dismiss => {
-                let (from, to) = ([HeldPostState::Open], HeldPostState::Dismissed);
-                if self.store.change_held_post(post.id, &from, to).await.context("mark the post")? {
-                    // `status`, the metric and the command line say so too.
-                    let (id, by) = (&post.held_id, &task.sender);
-                    self.store.dismiss_held_plan(id, by).await.context("dismiss the plan")?;
-                    let reply = shown(post).and([
-                        strong("Dismissed"),
-                        text(" by "),
-                        code(&task.sender),
-                        text(" until it changes. ✅ still approves it."),
-                    ]);
-                    self.edit_post(post, "dismissed", &reply).await;
-                }
-                self.end(task, name, None, "done", None).await
-            }
-        }
-    }
-
-    /// The reply to a reaction to a post that cannot be decided any more.
-    async fn already(&self, post: &HeldPost) -> Result<Reply> {
-        let lead = match post.state {
-            HeldPostState::Superseded => "Nothing was done: that plan has changed since.",
-            HeldPostState::Gone => "Nothing was done: that plan is not held any more.",
-            _ => "Nothing was done: that plan was decided already.",
-        };
-        let newest = self.store.newest_held_post().await.context("look for the newest post")?;
-        let newest = newest.filter(HeldPost::is_undecided);
-        Ok(match newest {
-            Some(newest) => {
-                Reply::line([text(lead), text(" Look at the newer message about plan "), code(&newest.held_id)])
-                    .and_reply(see(
-                        "To carry that one out, react to it, or: ",
-                        self.typed(&format!("apply {}", newest.held_id)),
-                    ))
-            }
-            None => Reply::line([text(lead), text(" Nothing is held now: "), code(self.typed("plan"))]),
-        })
-    }
-
-    /// Posts the held plan `id`, if it is still what is held.
-    pub(crate) async fn post_held(&self, id: &str) -> Result<Option<HeldPost>> {
-        let Some(description) = self.describe_held(id).await? else { return Ok(None) };
-        let description = serde_json::to_value(description).context("write the post")?;
-        let post = self.store.add_held_post(id, &self.staff.room_id, &description).await.context("note the post")?;
+    /// Posts what is held, if anything still is.
+    pub(crate) async fn post_held(&self) -> Result<Option<HeldPost>> {
+        let Some(description) = self.describe_held().await? else { return Ok(None) };
+        let (shown, pages) = values(&description)?;
+        let content = content(&description, &shown, &pages);
+        let post = self.store.add_held_post(&self.staff.room_id, content).await.context("note the post")?;
         self.send_held(&post, false).await?;
         Ok(Some(post))
     }
 
-    /// Sends a post that was noted, with the two reactions to tap on.
+    /// Edits a post to show what is held now, if anything still is and nobody has decided meanwhile.
+    pub(crate) async fn update_held(&self, post: &HeldPost) -> Result<()> {
+        let Some(description) = self.describe_held().await? else { return Ok(()) };
+        let (shown, pages) = values(&description)?;
+        let content = content(&description, &shown, &pages);
+        let changed = self.store.change_held_post_content(post.id, content).await.context("note the edit")?;
+        if let Some(post) = changed {
+            if let Some(event_id) = &post.event_id {
+                self.send_pages(&post, event_id, false).await?;
+            }
+            self.edit_post(&post, short_id(&post.held_id), &self.offer(&post)).await;
+        }
+        Ok(())
+    }
+
+    /// Sends a post that was noted: first everybody whom it names, then the two reactions to tap on.
     pub(crate) async fn send_held(&self, post: &HeldPost, perhaps_sent: bool) -> Result<()> {
-        let reply = shown(post)
-            .and([
-                strong("✅"),
-                text(" carries this out, exactly as shown; "),
-                strong("❌"),
-                text(" dismisses it until it changes."),
-            ])
-            .and_reply(see("Or: ", self.typed(&format!("apply {}", post.held_id))));
-        let (content, transaction_id) = (message::notice(&reply.render()), format!("held-{}", post.id));
+        let (content, transaction_id) = (message::notice(&self.offer(post).render()), format!("held-{}", post.id));
         let event = OutgoingEvent {
             room_id: &post.room_id,
             kind: "m.room.message",
@@ -151,7 +51,11 @@ impl Desk {
         };
         let event_id = self.send(event).await?;
         self.store.note_held_post_sent(post.id, &event_id).await.context("note that the post was sent")?;
+        self.send_pages(post, &event_id, perhaps_sent).await?;
         for (name, key) in [("approve", "✅"), ("dismiss", "❌")] {
+            if !post.offers_approval && name == "approve" {
+                continue;
+            }
             let content = message::reaction(&event_id, key);
             let transaction_id = format!("held-{}-{name}", post.id);
             let (transaction_id, content) = (&*transaction_id, &content);
@@ -160,7 +64,42 @@ impl Desk {
         self.store.note_held_post_reactions(post.id).await.context("note that the reactions were sent")
     }
 
-    /// Edits a post to say that it can no longer be decided.
+    async fn send_pages(&self, post: &HeldPost, event_id: &str, perhaps_sent: bool) -> Result<()> {
+        let pages: Vec<Reply> = serde_json::from_value(post.pages.clone()).unwrap_or_default();
+        let target = ReplyTarget { thread: Some(event_id.to_owned()), to: event_id.to_owned() };
+        for (number, page) in pages.iter().enumerate() {
+            let content = &message::answer(&page.render(), &target);
+            let transaction_id = &format!("held-{}-{}-{number}", post.id, short_id(&post.held_id));
+            let (room_id, kind) = (&post.room_id, "m.room.message");
+            self.send(OutgoingEvent { room_id, kind, transaction_id, content, perhaps_sent }).await?;
+        }
+        Ok(())
+    }
+
+    /// What is held, and what can be done about it.
+    fn offer(&self, post: &HeldPost) -> Reply {
+        let id = short_id(&post.held_id);
+        if !post.offers_approval {
+            return shown(post)
+                .and([text("Look at all of it, and carry it out if it is meant, on the command line:")])
+                .and([code("phenom-provisioner plan")])
+                .and([code(format!("phenom-provisioner apply --approve {id}"))])
+                .and([
+                    strong("❌"),
+                    text(" dismisses it until it changes. Until somebody approves it, nothing of it is done."),
+                ]);
+        }
+        shown(post)
+            .and([
+                strong("✅"),
+                text(" carries this out, exactly as shown; "),
+                strong("❌"),
+                text(" dismisses it until it changes. Until somebody approves it, nothing of it is done."),
+            ])
+            .and_reply(see("Or: ", self.typed(&format!("apply {id}"))))
+    }
+
+    /// Edits a post to say that it does not stand for what is held any more.
     pub(crate) async fn close_held(&self, post: &HeldPost, state: HeldPostState, words: &str) -> Result<()> {
         if self.store.change_held_post(post.id, &HeldPostState::UNDECIDED, state).await.context("mark the post")? {
             self.edit_post(post, state.as_str(), &shown(post).and([strong(words)])).await;
@@ -180,44 +119,29 @@ impl Desk {
         self.edit_post(post, "cut-short", &reply).await;
     }
 
-    async fn edit_post(&self, post: &HeldPost, state: &str, reply: &Reply) {
+    pub(super) async fn edit_post(&self, post: &HeldPost, state: &str, reply: &Reply) {
         if let Some(event_id) = &post.event_id {
             self.edit(&post.room_id, event_id, &format!("held-{}-{state}", post.id), reply).await;
         }
     }
 
-    async fn describe_held(&self, id: &str) -> Result<Option<Reply>, NotLeader> {
-        let id = id.to_owned();
-        let describe = move |reconciler: &Reconciler, plan: &Plan| {
-            let world = reconciler.world();
-            (plan.held_id(world).as_deref() == Some(&id)).then(|| {
-                let (named, counted) = plan_lines(world, plan.held(), NAMED);
-                let total: usize = counted.values().sum();
-                let counted = counted.into_iter().map(|((room, kind, _), count)| ((room, kind, ""), count)).collect();
-                let mut reasons: Vec<&str> = named.iter().filter_map(|one| one.held_because.as_deref()).collect();
-                reasons.sort_unstable();
-                reasons.dedup();
-                let mut actions = Table::new(["change", "room", "user", "because"]);
-                for one in &named {
-                    actions.row([text(one.kind), code(&one.room), code(&one.user), text(&one.because)]);
-                }
-                let reply =
-                    Reply::line([strong(format!("The guard holds {total}")), text(" as plan "), code(&id), text(":")])
-                        .and_table(count_table(&counted))
-                        .and_list(reasons.iter().map(|reason| vec![text(format!("held because {reason}"))]))
-                        .and_table(actions);
-                match total - named.len() {
-                    0 => reply,
-                    more => reply.and([text(format!("{more} more."))]),
-                }
-            })
-        };
-        self.reconciler.query_plan(Freshness::AsKnown, describe).await
+    async fn describe_held(&self) -> Result<Option<Description>, NotLeader> {
+        let look = |reconciler: &Reconciler, plan: &Plan| describe(reconciler.world(), plan);
+        self.reconciler.query_plan(Freshness::AsKnown, look).await
     }
 }
 
+fn values(description: &Description) -> Result<(Value, Value)> {
+    let value = |shown: serde_json::Result<Value>| shown.context("write the post");
+    Ok((value(serde_json::to_value(&description.first))?, value(serde_json::to_value(&description.pages))?))
+}
+
+fn content<'a>(description: &'a Description, shown: &'a Value, pages: &'a Value) -> HeldPostContent<'a> {
+    HeldPostContent { held_id: &description.id, shown, pages, offers_approval: description.offers_approval }
+}
+
 /// What a post shows beside its outcome.
-fn shown(post: &HeldPost) -> Reply {
+pub(super) fn shown(post: &HeldPost) -> Reply {
     let Value::Object(_) = &post.shown else { return Reply::default() };
     serde_json::from_value(post.shown.clone()).unwrap_or_default()
 }

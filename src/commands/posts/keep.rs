@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use provisioner_policy::short_id;
 use tracing::warn;
 
 use crate::commands::posts::alerts::AlertTimers;
@@ -14,6 +15,16 @@ use crate::store::{HeldPlanState, HeldPost, HeldPostState};
 
 /// Debounce: a held plan is posted when it has been the same for so long, because rows are often changed one by one.
 const SETTLED: Duration = Duration::from_secs(2);
+
+/// A plan that never stays the same is posted all the same after so long.
+const RESTLESS: Duration = Duration::from_secs(10);
+
+/// An open post that is younger is edited when the plan changes, and an older one is followed by a new one: people are
+/// notified of at most one message in this time.
+const YOUNG: f64 = 60.0;
+
+/// Between two edits of a post.
+const BETWEEN_EDITS: f64 = 15.0;
 
 /// Debounce while something cannot be read: what is held may only seem to change.
 const SETTLED_IN_TROUBLE: Duration = Duration::from_secs(60);
@@ -31,6 +42,8 @@ enum Step {
     Gone,
     /// Post what is held. It replaces the newest post where that is undecided.
     Post,
+    /// Edit the newest post to show what is held.
+    Edit,
 }
 
 /// Compares the newest post with what is held; `here` is the Staff room.
@@ -44,14 +57,23 @@ fn step(newest: Option<&HeldPost>, held: Option<&str>, here: &str) -> Step {
         (None, None) => Step::Nothing,
         // Somebody decides just now: what is left is seen at the next snapshot.
         (None, Some(_)) if newest.is_some_and(|post| post.state == HeldPostState::Deciding) => Step::Nothing,
+        // Who dismissed one wants to hear of the next.
+        (Some(post), Some(_)) if post.state == HeldPostState::Open && post.age < YOUNG && post.room_id == here => {
+            if post.event_id.is_some() && post.reactions_sent {
+                Step::Edit
+            } else {
+                Step::Resend
+            }
+        }
         (_, Some(_)) => Step::Post,
     }
 }
 
-/// What is held, and since when it is the same.
+/// What is held, since when it is the same, and since when no post shows what is held.
 struct Settling {
     held: Option<String>,
     since: Instant,
+    unshown: Option<Instant>,
     /// The post whose reactions were asked for again. Where Synapse refuses them, once is enough.
     completed: Option<i64>,
 }
@@ -60,7 +82,7 @@ impl Desk {
     /// Runs for as long as the service reconciles.
     pub(crate) async fn keep_posts(&self) -> Infallible {
         let mut reconciler = self.reconciler.clone();
-        let mut settling = Settling { held: None, since: Instant::now(), completed: None };
+        let mut settling = Settling { held: None, since: Instant::now(), unshown: None, completed: None };
         let (mut since, mut encryption) = (AlertTimers::default(), Encryption::default());
         self.reopen().await;
         loop {
@@ -96,16 +118,16 @@ impl Desk {
     /// A decision that a restart cut short: its pass may have ended or not, and the next snapshot shows what is still held.
     async fn reopen(&self) {
         let cut_short = async {
-            let Some(post) = self.store.newest_held_post().await? else { return Ok(None) };
-            let is_cut_short =
-                self.store.change_held_post(post.id, &[HeldPostState::Deciding], HeldPostState::Decided).await?;
-            let by = self.approved_by(&post).await?;
-            anyhow::Ok(is_cut_short.then_some((post, by)))
+            for post in self.store.deciding_held_posts().await? {
+                let (from, to) = ([HeldPostState::Deciding], HeldPostState::Decided);
+                if self.store.change_held_post(post.id, &from, to).await? {
+                    self.show_cut_short(&post, self.approved_by(&post).await?.as_deref()).await;
+                }
+            }
+            anyhow::Ok(())
         };
-        match cut_short.await {
-            Ok(Some((post, by))) => self.show_cut_short(&post, by.as_deref()).await,
-            Ok(None) => {}
-            Err(error) => warn!("the newest message about a held plan cannot be looked at: {error:#}"),
+        if let Err(error) = cut_short.await {
+            warn!("the messages about held plans cannot be looked at: {error:#}");
         }
     }
 
@@ -124,10 +146,16 @@ impl Desk {
         let newest = self.store.newest_held_post().await.context("look for the newest post")?;
         let step = step(newest.as_ref(), settling.held.as_deref(), &self.staff.room_id);
         if step == Step::Nothing {
+            settling.unshown = None;
             return Ok(None);
         }
         let settled = if report.errors.is_empty() { SETTLED } else { SETTLED_IN_TROUBLE };
-        if let Some(wait) = settled.checked_sub(settling.since.elapsed()).filter(|wait| !wait.is_zero()) {
+        let restless =
+            settled.max(RESTLESS).saturating_sub(settling.unshown.get_or_insert_with(Instant::now).elapsed());
+        let wait = settled.saturating_sub(settling.since.elapsed()).min(restless);
+        let edited = newest.as_ref().filter(|_| step == Step::Edit).map(|post| post.edited_ago.unwrap_or(post.age));
+        let wait = wait.max(Duration::from_secs_f64((BETWEEN_EDITS - edited.unwrap_or(BETWEEN_EDITS)).max(0.0)));
+        if !wait.is_zero() {
             return Ok(Some(wait));
         }
         match (step, &newest, &settling.held) {
@@ -144,13 +172,18 @@ impl Desk {
                 );
                 self.close_held(post, HeldPostState::Gone, &words).await?;
             }
-            (Step::Post, newest, Some(held)) => {
+            (Step::Edit, Some(post), _) => self.update_held(post).await?,
+            (Step::Post, newest, Some(_)) => {
                 // First the new one, so that there is one to point to.
-                if self.post_held(held).await?.is_some()
+                if let Some(new) = self.post_held().await?
                     && let Some(old) = newest
                 {
+                    let held = short_id(&new.held_id);
                     let words = match old.room_id == self.staff.room_id {
-                        true => format!("It has changed: see the newer message about plan {held}."),
+                        true => format!(
+                            "It has changed: see the newer message about plan {held}. ✅ here carries out no more than \
+                             this message shows."
+                        ),
                         false => format!("See the message about plan {held} in the new room."),
                     };
                     self.close_held(old, HeldPostState::Superseded, &words).await?;
@@ -176,10 +209,15 @@ mod tests {
         HeldPost {
             id: 1,
             held_id: held_id.to_owned(),
+            shown_before: None,
+            age: 100.0,
+            edited_ago: None,
             room_id: "!here".to_owned(),
             event_id: sent.then(|| "$it".to_owned()),
             reactions_sent: sent,
             shown: Value::Null,
+            pages: Value::Null,
+            offers_approval: true,
             state,
         }
     }
@@ -194,6 +232,15 @@ mod tests {
         assert_eq!(step(Some(&without_reactions), Some("a")), Step::Resend);
         assert_eq!(step(Some(&post("a", HeldPostState::Open, true)), Some("b")), Step::Post);
         assert_eq!(step(Some(&post("a", HeldPostState::Open, true)), None), Step::Gone);
+    }
+
+    #[test]
+    fn a_plan_that_keeps_changing_is_one_message_a_minute() {
+        let young = |state| HeldPost { age: 30.0, ..post("a", state, true) };
+        assert_eq!(step(Some(&young(HeldPostState::Open)), Some("b")), Step::Edit);
+        assert_eq!(step(Some(&post("a", HeldPostState::Open, true)), Some("b")), Step::Post);
+        assert_eq!(step(Some(&young(HeldPostState::Dismissed)), Some("b")), Step::Post);
+        assert_eq!(step(Some(&young(HeldPostState::Decided)), Some("b")), Step::Post);
     }
 
     #[test]

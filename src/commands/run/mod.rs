@@ -25,7 +25,7 @@ use crate::reconcile::ActionGate;
 
 pub(crate) use failure::{CommandFailure, CommandResult};
 pub(crate) use pass::{counts, outcome};
-pub(crate) use plan::{count_table, plan_lines};
+pub(crate) use plan::{PlanLine, count_table, plan_lines};
 
 /// What a command does to the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! Asking for a pass, as `apply` on the command line does, and waiting for its report. `sync` is no more than that.
 
+use provisioner_policy::short_id;
+
 use super::{CommandFailure, CommandResult};
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
@@ -19,7 +21,7 @@ impl Desk {
     /// Has a pass done, and waits for its report. `gate` is kept until it is asked for, so that the report has it all.
     pub(crate) async fn ask_for_pass(
         &self,
-        approve: Option<&str>,
+        approve: Option<(&str, Option<&str>)>,
         by: &str,
         gate: Option<ActionGate>,
     ) -> Result<PassReport, CommandFailure> {
@@ -40,7 +42,8 @@ impl Desk {
         });
         reply = reply.and_list(failed).and_list(report.errors.iter().map(|error| vec![text(error)]));
         if let Some(id) = &report.held_id {
-            reply = reply.and([text("What is held is carried out by "), code(self.typed(&format!("apply {id}")))]);
+            reply = reply
+                .and([text("What is held is carried out by "), code(self.typed(&format!("apply {}", short_id(id))))]);
         }
         if report.paused.is_some() {
             reply = reply.and([text("Everything is paused, and nothing was written. "), code(self.typed("resume"))]);
@@ -68,6 +71,7 @@ pub(crate) fn counts(report: &PassReport) -> String {
         (report.done, if report.done == 1 { "change made" } else { "changes made" }),
         (report.already_so, "already so"),
         (report.failed.len(), "failed"),
+        (report.not_due, "no longer due"),
         (report.held, "held"),
         (report.waiting, "waiting"),
         (report.observed, "observed only"),

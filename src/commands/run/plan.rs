@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use provisioner_policy::{Action, BlockedView, Fight, Mode, Plan, World};
+use provisioner_policy::{Action, BlockedView, Fight, Mode, Plan, World, short_id};
 
 use super::CommandResult;
 use crate::commands::room::desk::Desk;
@@ -134,7 +134,8 @@ impl Desk {
             reply = reply.and([text(format!("{more} more. All of them: ")), code(command)]);
         }
         if let Some(id) = &shown.held_id {
-            reply = reply.and([text("What is held is carried out by "), code(self.typed(&format!("apply {id}")))]);
+            reply = reply
+                .and([text("What is held is carried out by "), code(self.typed(&format!("apply {}", short_id(id))))]);
         }
         let mut in_the_way = Table::new(["change", "room", "user", "because"]);
         for Stuck { kind, room, user, because } in shown.stuck.iter().take(room_left) {

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use provisioner_policy::{Class, Entitlement, Membership, Mode, Plan, RoomStatus, World};
+use provisioner_policy::{Class, Entitlement, Membership, Mode, Plan, RoomStatus, World, short_id};
 
 use super::{CommandResult, counts};
 use crate::commands::room::desk::Desk;
@@ -105,7 +105,7 @@ impl Desk {
                 text("See "),
                 code(self.typed("plan")),
                 text("; to carry it out: "),
-                code(self.typed(&format!("apply {id}"))),
+                code(self.typed(&format!("apply {}", short_id(id)))),
                 text(held_since(kept.as_ref(), id)),
             ]),
             None => reply.and([text("Nothing is held.")]),

@@ -159,7 +159,7 @@ fn read_argument(
         }
         Argument::HeldId => {
             let id = word.to_lowercase();
-            let is_id = (4..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let is_id = (8..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit());
             given.held_id = Some(is_id.then_some(id).ok_or(wrong)?);
         }
         Argument::OptionalAll => {

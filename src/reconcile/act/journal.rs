@@ -4,13 +4,13 @@
 //! Attempts are written by the lanes at the same time, so their numbers are reserved beforehand.
 
 use anyhow::{Context, Result};
-use provisioner_policy::{Action, World};
+use provisioner_policy::{Action, Digest, Mode, WithheldDiff, World};
 use tracing::warn;
 
 use crate::reconcile::act::attempt::{Attempt, Tried};
 use crate::reconcile::brakes::fight_report::NewFight;
-use crate::reconcile::brakes::withheld::WithheldDiff;
-use crate::store::{Digest, LedgerEntry, LedgerLine, LedgerOutcome, PassId, Store};
+use crate::reconcile::brakes::withheld;
+use crate::store::{LedgerEntry, LedgerLine, LedgerOutcome, PassId, Store};
 
 /// Ledger lines a statement. Postgres takes many more; this keeps one statement small.
 const BATCH: usize = 1000;
@@ -48,14 +48,17 @@ impl Journal {
             let entries: Vec<LedgerEntry> = batch.iter().map(|one| self.entry(world, one.action)).collect();
             let lines = batch.iter().zip(&entries).map(|(one, entry)| LedgerLine {
                 entry,
-                outcome: one.outcome,
+                outcome: match one.action.mode {
+                    Mode::Observe => LedgerOutcome::Observed,
+                    Mode::Enforce => LedgerOutcome::Held,
+                },
                 detail: one.action.held.map(|hold| hold.text(world)),
             });
             let lines: Vec<LedgerLine<'_>> = lines.inspect(count).collect();
-            let digests: Vec<Digest> = batch.iter().map(|one| one.digest).collect();
+            let digests: Vec<Digest> = batch.iter().flat_map(|one| one.digests.iter().copied()).collect();
             store.append_withheld(self.pass, &lines, &digests).await.context("write withheld actions to the ledger")?;
         }
-        diff.forget_ended(store).await
+        withheld::forget_ended(store, diff).await
     }
 
     /// Writes what is no longer repeated because somebody keeps undoing it.
@@ -130,6 +133,6 @@ pub(crate) fn entry(world: &World, action: &Action, seq: i32) -> LedgerEntry {
         after,
         cause: action.cause(world),
         mode: action.mode.as_str(),
-        taken: i32::try_from(action.change.takes()).unwrap_or(i32::MAX),
+        taken: i32::try_from(world.rightful(&action.change)).unwrap_or(i32::MAX),
     }
 }

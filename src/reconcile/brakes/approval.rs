@@ -1,63 +1,79 @@
 //! Approval of what the guard holds: for one pass, and for exactly what was shown.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use provisioner_policy::{Action, Change, ChangeKey, Kind, Plan, World};
+use provisioner_policy::{Action, Change, ChangeKey, Digest, Kind, Plan, World};
 
-/// What somebody approved for this pass. The id of a held part is made from what it holds, so it outlives a restart and no
-/// other part has it.
+/// What people approved for this pass, part by part.
 #[derive(Debug, Default)]
 pub(crate) struct Approval {
-    approved: HashSet<ChangeKey>,
-    by: String,
+    /// By whom each part was approved.
+    approved: HashMap<ChangeKey, Arc<str>>,
     /// Why an approval was not taken.
     pub(crate) refusals: Vec<String>,
+    /// What was shown and is no longer held: it is left alone.
+    pub(crate) not_due: usize,
 }
 
 impl Approval {
-    /// Approves the held part of `plan`.
-    pub(crate) fn grant(&mut self, plan: &Plan, by: &str) {
-        self.approved.extend(plan.held().flat_map(|action| action.change.counted()));
-        by.clone_into(&mut self.by);
+    /// Approves those of the parts `shown` that `plan` holds, and says how many these are.
+    pub(crate) fn grant(&mut self, world: &World, plan: &Plan, shown: &HashSet<Digest>, by: &str) -> usize {
+        let by: Arc<str> = by.into();
+        let held = plan.held().flat_map(|action| action.change.parts().zip(action.change.counted()));
+        let approved: Vec<ChangeKey> =
+            held.filter(|(part, _)| shown.contains(&part.exact_digest(world))).map(|(_, key)| key).collect();
+        let count = approved.len();
+        if count > 0 {
+            self.not_due += shown.len() - count;
+        }
+        self.approved.extend(approved.into_iter().map(|key| (key, Arc::clone(&by))));
+        count
     }
 
-    /// Refuses `id`, which is not what `plan` holds.
-    pub(crate) fn refuse(&mut self, world: &World, plan: &Plan, id: &str) {
-        self.refusals.push(match plan.held_id(world) {
-            Some(now) => format!(
-                "{id} is not what is held now: look at `plan` again, and approve {now} if that is what you mean"
-            ),
-            None => format!("{id} is not approved: nothing is held"),
-        });
-    }
-
-    /// Lets the approved actions go, and says whether there are any. What is held beside them stays held.
-    pub(crate) fn release(&self, plan: &mut Arc<Plan>) -> bool {
+    /// Lets the approved parts go, and says whether there are any. What is held beside them stays held. An approval ends
+    /// when its part is done or no longer planned: should it be planned again, somebody is asked again.
+    pub(crate) fn release(&mut self, plan: &mut Arc<Plan>) -> bool {
         if self.approved.is_empty() {
             return false;
         }
+        let planned: HashSet<ChangeKey> = plan.actions.iter().flat_map(|action| action.change.counted()).collect();
+        self.approved.retain(|key, _| planned.contains(key));
         let plan = Arc::make_mut(plan);
-        plan.actions.iter_mut().filter(|action| self.covers(&action.change)).for_each(|one| one.held = None);
         let mut actions: Vec<Action> = Vec::with_capacity(plan.actions.len());
         for action in std::mem::take(&mut plan.actions) {
-            match actions.last_mut().filter(|last| last.is_due() && action.is_due()) {
-                Some(last) if is_of_the_same_event(&last.change, &action.change) => join(last, action),
-                _ => actions.push(action),
+            for part in self.split(action) {
+                match actions.last_mut().filter(|last| last.is_due() && part.is_due()) {
+                    Some(last) if is_of_the_same_event(&last.change, &part.change) => join(last, part),
+                    _ => actions.push(part),
+                }
             }
         }
         plan.actions = actions;
         true
     }
 
-    /// Who approved the action, or a part of it, where somebody did.
-    pub(crate) fn by(&self, action: &Action) -> Option<&str> {
-        let approved = action.change.counted().iter().any(|key| self.approved.contains(key));
-        (!self.approved.is_empty() && approved).then_some(self.by.as_str())
+    /// What of a held action is approved, free, and the rest.
+    fn split(&self, action: Action) -> Vec<Action> {
+        if !action.is_held() {
+            return vec![action];
+        }
+        let (approved, refused) = action.change.clone().part(|key| self.approved.contains_key(key));
+        let free = approved.map(|change| Action { change, held: None, ..action.clone() });
+        let refused = refused.into_iter().map(|change| Action { change, ..action.clone() });
+        let rest = refused.reduce(|mut rest, one| {
+            join(&mut rest, one);
+            rest
+        });
+        free.into_iter().chain(rest).collect()
     }
 
-    fn covers(&self, change: &Change) -> bool {
-        change.counted().iter().all(|key| self.approved.contains(key))
+    /// Who approved the action, or a part of it, where somebody did.
+    pub(crate) fn by(&self, action: &Action) -> Option<&str> {
+        if self.approved.is_empty() {
+            return None;
+        }
+        action.change.counted().find_map(|key| self.approved.get(&key).map(|by| &**by))
     }
 }
 

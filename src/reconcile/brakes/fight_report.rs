@@ -41,7 +41,7 @@ pub(crate) async fn new_fights<'a>(
     let mut new = Vec::new();
     for action in &plan.fought_over {
         let change = &action.change;
-        let Some(key) = change.counted().into_iter().next() else { continue };
+        let Some(key) = change.counted().next() else { continue };
         if !fights.told.insert(key.clone()) {
             continue;
         }

@@ -110,7 +110,7 @@ impl Fights {
 
     /// Whether a change may be done again already.
     pub(crate) fn is_due(&self, change: &Change, now: Instant) -> bool {
-        change.counted().iter().all(|key| self.may(key, now))
+        change.counted().all(|key| self.may(&key, now))
     }
 
     /// Leaves out of an event of levels what is not to be done again yet: the others in it do not wait. Says whether
@@ -119,7 +119,7 @@ impl Fights {
         let may = |key: &ChangeKey| self.may(key, now);
         let levels = world.rooms().flat_map(|room| plan.of(Some(room), Kind::SetPowerLevels));
         let mut due = levels.filter(|action| action.is_due()).map(|action| &action.change);
-        if self.done.is_empty() || due.all(|change| change.counted().iter().all(may)) {
+        if self.done.is_empty() || due.all(|change| change.counted().all(|key| may(&key))) {
             return false;
         }
         let actions = &mut Arc::make_mut(plan).actions;

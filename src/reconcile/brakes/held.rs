@@ -1,8 +1,10 @@
 //! The stored held plan: made when the guard first holds something, replaced when that changes, expired when nothing is
 //! held. It is written only when it changes.
 
+use std::collections::HashSet;
+
 use anyhow::{Context, Result};
-use provisioner_policy::{Plan, World};
+use provisioner_policy::{Digest, HeldCount, HeldPart, Plan, World};
 use tracing::{info, warn};
 
 use crate::store::Store;
@@ -11,34 +13,51 @@ use crate::store::Store;
 #[derive(Debug, Default)]
 pub(crate) struct HeldPlans {
     /// Not read yet where `None`.
-    current: Option<Option<String>>,
+    current: Option<Option<Current>>,
+}
+
+#[derive(Debug)]
+struct Current {
+    id: String,
+    parts: HashSet<Digest>,
+    counts: Vec<HeldCount>,
 }
 
 impl HeldPlans {
-    /// Stores what `plan` holds. While something cannot be read the plan is poorer than the truth, and what is stored stays.
+    /// Stores what `plan` holds. While a source, a room or the listing of accounts cannot be read (not `whole`) the plan is
+    /// poorer than the truth: what is missing in it counts as held still, and only what is new makes another held plan.
     pub(crate) async fn keep(&mut self, store: &Store, world: &World, plan: &Plan, whole: bool) -> Result<()> {
         let now = plan.held_part(world);
         let current = match &mut self.current {
             Some(current) => current,
-            unread => {
-                let stored = store.held_plan().await.context("read the held plan")?;
-                unread.insert(stored.map(|held| held.id))
-            }
+            unread => unread.insert(stored(store).await?),
         };
-        let id = now.as_ref().map(|part| part.id.as_str());
-        if whole && id != current.as_deref() {
-            match &now {
-                Some(part) => {
-                    let counts = serde_json::to_value(&part.counts).context("write the counts of what is held")?;
-                    store.open_held_plan(&part.id, &counts, &part.reasons).await.context("store the held plan")?;
-                    warn!(held.id = part.id, "the guard holds a part of the plan: {}", part.reasons.join("; "));
+        let is_same = now.as_ref().map(|part| &part.id) == current.as_ref().map(|current| &current.id);
+        let is_new = |part: &HeldPart, current: &Current| part.parts.iter().any(|one| !current.parts.contains(one));
+        let replaced = !is_same
+            && (whole || now.as_ref().is_some_and(|now| current.as_ref().is_none_or(|current| is_new(now, current))));
+        match now {
+            _ if !replaced => {}
+            Some(mut part) => {
+                if !whole {
+                    // Of how many something was held at first is not forgotten with a room that cannot be read.
+                    let unseen = current.iter().flat_map(|current| &current.counts);
+                    part.counts.extend(
+                        unseen.filter(|one| one.room.as_deref().is_some_and(|key| is_idle(world, plan, key))).cloned(),
+                    );
                 }
-                None => {
-                    store.expire_held_plan().await.context("expire the held plan")?;
-                    info!(held.id = current.as_deref(), "nothing is held any more");
-                }
+                let counts = serde_json::to_value(&part.counts).context("write the counts of what is held")?;
+                store
+                    .open_held_plan(&part.id, &part.parts, &counts, &part.reasons)
+                    .await
+                    .context("store the held plan")?;
+                warn!(held.id = part.id, "the guard holds a part of the plan: {}", part.reasons.join("; "));
+                *current = Some(Current { id: part.id, parts: part.parts.into_iter().collect(), counts: part.counts });
             }
-            *current = id.map(str::to_owned);
+            None => {
+                store.expire_held_plan().await.context("expire the held plan")?;
+                info!(held.id = current.take().map(|current| current.id), "nothing is held any more");
+            }
         }
         // A dismissed one waits for nobody. Who dismisses it is another process, so that is asked where something is held.
         let open = match current {
@@ -49,11 +68,22 @@ impl HeldPlans {
         Ok(())
     }
 
-    /// Records the approval of what is held. False where it is held no longer.
+    /// Records the approval of a held plan.
     pub(crate) async fn record_approval(&mut self, store: &Store, id: &str, by: &str) -> Result<bool> {
         let approved = store.approve_held_plan(id, by).await.context("record the approval")?;
         // Whatever of it could not be done is held anew, as a plan of its own.
         self.current = None;
         Ok(approved)
     }
+}
+
+async fn stored(store: &Store) -> Result<Option<Current>> {
+    let Some(held) = store.held_plan().await.context("read the held plan")? else { return Ok(None) };
+    let parts = store.held_parts(&held.id).await.context("read what the held plan takes")?;
+    let counts = serde_json::from_value(held.counts).unwrap_or_default();
+    Ok(Some(Current { id: held.id, parts: parts.into_iter().collect(), counts }))
+}
+
+fn is_idle(world: &World, plan: &Plan, key: &str) -> bool {
+    world.room_by_key(key).is_some_and(|room| plan.idle_rooms.contains(&room))
 }

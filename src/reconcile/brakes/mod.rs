@@ -12,4 +12,6 @@ pub(crate) mod fight_report;
 pub(crate) mod fights;
 pub(crate) mod held;
 pub(crate) mod reverter;
+pub(crate) mod spend;
+pub(crate) mod strangers;
 pub(crate) mod withheld;

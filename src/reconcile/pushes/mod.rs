@@ -34,6 +34,7 @@
 pub(crate) mod age;
 pub(crate) mod classifier;
 pub(crate) mod event;
+pub(crate) mod foreign;
 pub(crate) mod lost_updates;
 pub(crate) mod own_members;
 pub(crate) mod own_state;
@@ -63,7 +64,11 @@ pub(crate) fn apply(world: &mut World, pushes: &mut PushClassifier, row: &InboxR
         return;
     };
     let event: Option<PushedEvent<'_>> = serde_json::from_str(&row.event).ok();
-    // Also where the room is to be read again: that would not tell what others lost to us.
+    // Also where the room is to be read again: that would not tell how somebody came in, nor what others lost to us.
+    if let Some(event) = &event {
+        let places = foreign::places(world, room, row, event);
+        pushes.places.extend(places);
+    }
     let own = event.as_ref().filter(|event| event.state_key.as_deref() == Some(""));
     let classified = own.and_then(|event| state::classify_own(world, pushes, room, row, event));
     if world.room(room).status != RoomStatus::Ready {
@@ -114,6 +119,9 @@ fn apply_member(
         ClassifiedMember::News | ClassifiedMember::Unclear => return None,
     }
     world.set_member(room, known, membership, Some(&row.event_id));
+    if membership == Membership::Invite && event.sender != world.policy.bot {
+        world.note_invited_by_other(room, known);
+    }
     if membership == Membership::Join {
         world.set_present(known);
     }

@@ -122,6 +122,7 @@ impl Reconciler {
                 return Ok(());
             }
             self.cleared_leaves.apply_to(&self.store, &mut self.world, &rows).await?;
+            self.note_strangers().await?;
             self.store.mark_inbox_handled(&ids).await.context("mark the inbox as handled")?;
         }
     }

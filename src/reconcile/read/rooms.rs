@@ -114,6 +114,9 @@ fn apply_reading(world: &mut World, room: RoomIx, reading: RoomReading) {
         let by_the_user = member.sender == member.user_id;
         let Some(membership) = Membership::of_event(&member.membership, by_the_user) else { continue };
         fresh.take_membership(user, membership, Some(&member.event_id));
+        if membership == Membership::Invite && member.sender != world.policy.bot {
+            fresh.note_invited_by_other(user);
+        }
     }
     for user in joined {
         fresh.take_membership(user, Membership::Join, None);

@@ -51,7 +51,7 @@ pub(crate) fn report(world: &World, plan: &Plan) -> PassReport {
     });
     let undone = plan.fought_over.iter().map(|action| {
         let change = &action.change;
-        let about = change.counted().first().and_then(|key| world.subject_of(key));
+        let about = change.counted().next().and_then(|key| world.subject_of(&key));
         let words: Vec<String> =
             change.room().map(|room| room.key(world).to_owned()).into_iter().chain(about).collect();
         let why = world.fight(change).map(Fight::text).unwrap_or_default();

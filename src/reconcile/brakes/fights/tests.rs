@@ -121,7 +121,7 @@ fn a_level_is_counted_by_itself_whatever_else_its_event_changes() {
     }
     assert_eq!(world.fights.keys().collect::<Vec<_>>(), [&key]);
     let plan = plan(&world, &Recent::default());
-    assert_eq!(plan.fought_over.iter().map(|action| action.change.counted()).collect::<Vec<_>>(), [[key]]);
+    assert_eq!(plan.fought_over.iter().flat_map(|action| action.change.counted()).collect::<Vec<_>>(), [key]);
 }
 
 #[test]

@@ -1,0 +1,126 @@
+//! Strangers: places that their holders got by somebody else's hand, while nothing entitled them to it.
+//!
+//! What the guard counts is what takes a *rightful* place away. Remembered is the opposite, because it is small: of a place of
+//! which nothing is noted it is not known that it is wrong, so it counts as rightful, and nobody is removed unasked for want
+//! of a note.
+
+use hashbrown::{HashMap, HashSet};
+
+use crate::entitlement::Entitlement;
+use crate::mirror::{Membership, RoomStatus};
+use crate::plan::{Change, Class, PowerEdit};
+use crate::policy::{Mode, RoomIx};
+use crate::recent::Bucket;
+use crate::users::UserIx;
+use crate::world::World;
+
+/// Who has a place in which nobody is to lose anything: in a room, a level there, or the flag of server admins.
+#[derive(Debug, Default)]
+pub struct Strangers {
+    places: HashMap<Bucket, HashSet<UserIx>>,
+    /// Counts changes, so that a store knows when to look.
+    pub revision: u64,
+}
+
+impl Strangers {
+    /// Every place that is noted.
+    pub fn iter(&self) -> impl Iterator<Item = (Bucket, UserIx)> + '_ {
+        self.places.iter().flat_map(|(bucket, users)| users.iter().map(|user| (*bucket, *user)))
+    }
+
+    pub(crate) fn has(&self, bucket: Bucket, user: UserIx) -> bool {
+        self.places.get(&bucket).is_some_and(|users| users.contains(&user))
+    }
+
+    fn note(&mut self, bucket: Bucket, user: UserIx) {
+        self.revision += u64::from(self.places.entry(bucket).or_default().insert(user));
+    }
+
+    pub(crate) fn forget(&mut self, bucket: Bucket, user: UserIx) {
+        let forgotten = self.places.get_mut(&bucket).is_some_and(|users| users.remove(&user));
+        self.revision += u64::from(forgotten);
+    }
+
+    /// How many members of a room are strangers.
+    pub(crate) fn members(&self, room: RoomIx) -> u32 {
+        let members = self.places.get(&(Class::Removals, Some(room)));
+        members.map_or(0, |users| u32::try_from(users.len()).unwrap_or(u32::MAX))
+    }
+}
+
+impl World {
+    /// Somebody came to a place by another hand than ours: notes it, unless they are entitled to it. While a class observes,
+    /// everything that is there when it is enforced for the first time counts as rightful.
+    pub fn note_stranger(&mut self, bucket: Bucket, user: UserIx) {
+        let (class, _) = bucket;
+        if class.mode(&self.policy.modes) == Mode::Enforce && !self.is_exempt(user) && !self.is_entitled(bucket, user) {
+            self.remember_stranger(bucket, user);
+        }
+    }
+
+    /// Takes over what an earlier process noted.
+    pub fn remember_stranger(&mut self, bucket: Bucket, user: UserIx) {
+        self.strangers_mut().note(bucket, user);
+    }
+
+    /// The place was rightful after all.
+    pub fn forget_stranger(&mut self, bucket: Bucket, user: UserIx) {
+        self.strangers_mut().forget(bucket, user);
+    }
+
+    /// Forgets strangers who are entitled by now, or have lost what they had: whatever they get next is judged anew.
+    pub fn forget_settled_strangers(&mut self) {
+        let is_known = |room: Option<RoomIx>| match room {
+            Some(room) => self.room(room).status == RoomStatus::Ready,
+            None => self.mirror.accounts_listed,
+        };
+        let known = self.strangers.iter().filter(|((_, room), _)| is_known(*room));
+        let over: Vec<(Bucket, UserIx)> = known
+            .filter(|(bucket, user)| self.is_entitled(*bucket, *user) || self.is_without(*bucket, *user))
+            .collect();
+        for (bucket, user) in over {
+            self.strangers_mut().forget(bucket, user);
+        }
+    }
+
+    /// How many of the places that a change takes are rightful: so many the guard counts.
+    pub fn rightful(&self, change: &Change) -> u32 {
+        let is_rightful = |class, room, user| u32::from(!self.strangers.has((class, room), user));
+        match change {
+            Change::Remove { room, user, before: Membership::Invite } => {
+                u32::from(!self.room(*room).is_invited_by_others(*user))
+            }
+            Change::Remove { room, user, .. } => is_rightful(Class::Removals, Some(*room), *user),
+            Change::RevokeServerAdmin { user } => is_rightful(Class::ServerAdmins, None, *user),
+            Change::SetPowerLevels { room, edits } => {
+                let lowered = edits.iter().filter(|edit| edit.lowers);
+                lowered.map(|PowerEdit { user, .. }| is_rightful(Class::PowerLevels, Some(*room), *user)).sum()
+            }
+            change => change.takes(),
+        }
+    }
+
+    fn is_entitled(&self, (class, room): Bucket, user: UserIx) -> bool {
+        match (class, room) {
+            (Class::Removals, Some(room)) => {
+                !self.removes_unlisted(room) || self.entitlement(room, user) != Entitlement::Not
+            }
+            (Class::PowerLevels, Some(room)) => self.room(room).levels().is_ok_and(|levels| {
+                let level = self.evaluate_power(room, user, &levels);
+                level.observed <= level.desired
+            }),
+            (Class::ServerAdmins, None) => {
+                self.admins.is_empty() || self.admin_selector(user).is_some() && self.may_belong(user)
+            }
+            _ => true,
+        }
+    }
+
+    fn is_without(&self, (class, room): Bucket, user: UserIx) -> bool {
+        match (class, room) {
+            (Class::Removals, Some(room)) => self.room(room).membership(user) != Membership::Join,
+            (Class::ServerAdmins, None) => !self.mirror.accounts.get(user).admin,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What is planned and not carried out, on observe or held by the guard, from when it is first so until it is over.
+//!
+//! Each part has one line in the ledger, not one a pass. And **what was shown as held stays held**: until somebody approves
+//! it, or until a plan that could speak of it does not name it. Neither a window that passed nor a smaller plan, a room that
+//! cannot be read, a dismissal or a restart lets it go.
+
+use std::sync::Arc;
+
+use hashbrown::{HashMap, HashSet};
+
+use crate::obstacle::Obstacle;
+use crate::plan::{Action, Because, Change, ChangeKey, Digest, Kind, Plan};
+use crate::policy::{Mode, RoomIx};
+use crate::users::UserIx;
+use crate::world::World;
+
+type Key = (ChangeKey, Mode);
+
+/// Withheld parts that have their line already. There may be as many as people, so they are handed on and compared without
+/// being looked through.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Withheld {
+    written: Arc<HashMap<Key, Digest>>,
+    /// Those of an earlier process that no plan of this one has named yet.
+    inherited: Arc<HashSet<Digest>>,
+}
+
+/// What changed since the last plan.
+#[derive(Debug, Default)]
+pub struct WithheldDiff<'a> {
+    pub begun: Vec<Begun<'a>>,
+    /// No longer withheld.
+    pub ended: Vec<Digest>,
+}
+
+/// An action of which parts began to be withheld.
+#[derive(Debug)]
+pub struct Begun<'a> {
+    pub action: &'a Action,
+    pub digests: Vec<Digest>,
+}
+
+impl Withheld {
+    /// What an earlier process had withheld.
+    pub fn inherit(digests: impl IntoIterator<Item = Digest>) -> Self {
+        Self { inherited: Arc::new(digests.into_iter().collect()), ..Self::default() }
+    }
+
+    /// Whether a part of a change was shown as held, and nobody has approved it.
+    pub(crate) fn holds(&self, world: &World, part: &Change) -> bool {
+        part.counted().all(|key| self.written.contains_key(&(key, Mode::Enforce)))
+            || !self.inherited.is_empty() && self.inherited.contains(&part.digest(world, Mode::Enforce))
+    }
+
+    /// Compares what is withheld now with what has its line. While a source cannot be read (not `whole`) the plan is poorer
+    /// than the truth, and nothing counts as ended.
+    pub fn compare<'a>(&mut self, world: &World, plan: &'a Plan, whole: bool) -> WithheldDiff<'a> {
+        let (mut known, mut begun) = (0, Vec::new());
+        for action in plan.actions.iter().filter(|action| !action.is_due()) {
+            let mut digests = Vec::new();
+            for (part, key) in action.change.parts().zip(action.change.counted()) {
+                known += 1;
+                let key = (key, action.mode);
+                if self.written.contains_key(&key) {
+                    continue;
+                }
+                let digest = part.digest(world, action.mode);
+                Arc::make_mut(&mut self.written).insert(key, digest);
+                if !(self.inherited.contains(&digest) && Arc::make_mut(&mut self.inherited).remove(&digest)) {
+                    digests.push(digest);
+                }
+            }
+            if !digests.is_empty() {
+                begun.push(Begun { action, digests });
+            }
+        }
+        let mut ended = Vec::new();
+        if whole && known < self.written.len() {
+            let there = PlanCoverage::of(world, plan);
+            Arc::make_mut(&mut self.written).retain(|key, digest| {
+                let stays = there.still(key);
+                if !stays {
+                    ended.push(*digest);
+                }
+                stays
+            });
+        }
+        if whole && !self.inherited.is_empty() && plan.is_whole(world) && !plan.waits_for_a_source() {
+            ended.extend(std::mem::take(&mut self.inherited).iter());
+        }
+        WithheldDiff { begun, ended }
+    }
+}
+
+impl Plan {
+    /// Whether nothing is left out for want of a room or of the listing of accounts.
+    pub fn is_whole(&self, world: &World) -> bool {
+        world.mirror.accounts_listed && self.idle_rooms.is_empty()
+    }
+
+    /// Whether something that takes is left out until a source can be relied on.
+    fn waits_for_a_source(&self) -> bool {
+        self.blocked.iter().any(|one| {
+            one.kind.takes()
+                && matches!(
+                    one.because,
+                    Because::Frozen
+                        | Because::AdminsFrozen
+                        | Because::Unconfirmed
+                        | Because::Obstacle(Obstacle::Frozen { .. })
+                )
+        })
+    }
+}
+
+/// What a plan speaks of, and what it could not.
+struct PlanCoverage {
+    withheld: HashSet<Key>,
+    blocked: HashSet<(Kind, Option<RoomIx>, Option<UserIx>)>,
+    idle: HashSet<RoomIx>,
+    accounts_listed: bool,
+    bot: UserIx,
+}
+
+impl PlanCoverage {
+    fn of(world: &World, plan: &Plan) -> Self {
+        let withheld = plan.actions.iter().filter(|action| !action.is_due());
+        let blocked = plan.blocked.iter().map(|one| (one.kind, one.room, Some(one.user)));
+        let undone = plan.fought_over.iter().map(|one| (one.change.kind(), one.change.room(), one.change.user()));
+        Self {
+            withheld: withheld.flat_map(|action| action.change.counted().map(|key| (key, action.mode))).collect(),
+            blocked: blocked.chain(undone).collect(),
+            idle: plan.idle_rooms.iter().copied().collect(),
+            accounts_listed: world.mirror.accounts_listed,
+            bot: world.bot(),
+        }
+    }
+
+    /// Whether the part is withheld still, or would be if what is in its way were not.
+    fn still(&self, key: &Key) -> bool {
+        let (kind, room, user) = (key.0.kind, key.0.room, key.0.user());
+        self.withheld.contains(key)
+            || self.blocked.contains(&(kind, room, user))
+            // What is in the way of all levels of a room is told of the bot.
+            || self.blocked.contains(&(kind, room, Some(self.bot)))
+            || room.map_or(!self.accounts_listed, |room| self.idle.contains(&room))
+    }
+}

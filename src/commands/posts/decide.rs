@@ -1,0 +1,150 @@
+//! Decisions about held plans: a tap on a post, or `apply`. Carried out is what was shown, as far as it is held still.
+
+use anyhow::{Context, Result};
+use provisioner_policy::short_id;
+
+use crate::commands::posts::held::shown;
+use crate::commands::room::desk::Desk;
+use crate::commands::room::dispatch::see;
+use crate::commands::room::handle::DeskTask;
+use crate::commands::run::{CommandFailure, counts, outcome};
+use crate::commands::text::incoming::Decision;
+use crate::commands::text::reply::{Reply, code, strong, text};
+use crate::reconcile::{ActionGate, PassReport};
+use crate::store::{HeldPost, HeldPostState};
+
+/// Who taps so soon after an edit may have seen what was there before it.
+const SEEN_BEFORE: f64 = 15.0;
+
+/// What is approved.
+#[derive(Debug)]
+pub(crate) struct Approved<'a> {
+    /// The whole id of a held plan.
+    pub(crate) id: &'a str,
+    /// Another one that must have shown the same.
+    pub(crate) within: Option<&'a str>,
+    /// The post that says what comes of it.
+    pub(crate) post: Option<HeldPost>,
+}
+
+impl<'a> Approved<'a> {
+    /// What a post shows, to somebody who taps now.
+    fn by_tap(post: &'a HeldPost) -> Self {
+        let is_recent = post.edited_ago.is_some_and(|ago| ago < SEEN_BEFORE);
+        Self { id: &post.held_id, within: post.shown_before.as_deref().filter(|_| is_recent), post: Some(post.clone()) }
+    }
+}
+
+impl Desk {
+    /// Approves what was shown, for `by`; its post says what came of it.
+    pub(crate) async fn carry_out_held(
+        &self,
+        approved: Approved<'_>,
+        by: &str,
+        gate: Option<ActionGate>,
+    ) -> Result<PassReport, CommandFailure> {
+        let Approved { id, within, mut post } = approved;
+        if let Some(there) = &post
+            && !self
+                .store
+                .change_held_post(there.id, &HeldPostState::APPROVABLE, HeldPostState::Deciding)
+                .await
+                .context("mark the post")?
+        {
+            post = None;
+        }
+        if let Some(post) = &post {
+            let reply = shown(post).and([strong("Approved"), text(" by "), code(by), text("; working on it …")]);
+            self.edit_post(post, "deciding", &reply).await;
+        }
+        let report = self.ask_for_pass(Some((id, within)), by, gate).await;
+        if let Some(post) = &post {
+            let (from, to) = ([HeldPostState::Deciding], HeldPostState::Decided);
+            self.store.change_held_post(post.id, &from, to).await.context("mark the post")?;
+            let what = match &report {
+                Ok(report) => format!("{}{}", outcome(report), counts(report)),
+                Err(_) => "The pass did not end; see the history.".to_owned(),
+            };
+            let errors = report.iter().flat_map(|report| &report.errors).map(|error| vec![text(error)]);
+            let reply = shown(post)
+                .and([strong("Approved"), text(" by "), code(by), text(format!(". {what}"))])
+                .and_list(errors);
+            self.edit_post(post, "decided", &reply).await;
+        }
+        report
+    }
+
+    /// Acts on a reaction to a post of ours.
+    pub(crate) async fn handle_decision(&self, task: &DeskTask, post: &HeldPost, decision: Decision) -> Result<()> {
+        let name = decision.name();
+        if self.let_in(task, name).await?.is_none() {
+            return Ok(());
+        }
+        let possible: &[HeldPostState] = match decision {
+            Decision::Approve => &HeldPostState::APPROVABLE,
+            Decision::Dismiss => &HeldPostState::UNDECIDED,
+        };
+        if !possible.contains(&post.state) {
+            let reply = self.already(post).await?;
+            return self
+                .refuse(task, name, Some(reply), &format!("refused: that plan is {}", post.state.as_str()))
+                .await;
+        }
+        if decision == Decision::Approve && !post.offers_approval {
+            let reply = Reply::line([
+                strong("Not done: "),
+                text(
+                    "that is too much to be judged from a message. Look at it and approve it on the command line, as the message says.",
+                ),
+            ]);
+            return self.refuse(task, name, Some(reply), "refused: too much to be judged from a message").await;
+        }
+        if !self.begin(task, name, &format!("{name} {}", short_id(&post.held_id)), None, None).await? {
+            return Ok(());
+        }
+        match decision {
+            Decision::Approve => {
+                match self.apply_shown(Approved::by_tap(post), &task.sender).await {
+                    // The post itself says what came of it.
+                    Ok(_) => self.end(task, name, None, "done", None).await,
+                    failed => self.end_by(task, name, failed).await,
+                }
+            }
+            Decision::Dismiss => {
+                let (from, to) = ([HeldPostState::Open], HeldPostState::Dismissed);
+                if self.store.change_held_post(post.id, &from, to).await.context("mark the post")? {
+                    // `status`, the metric and the command line say so too.
+                    let (id, by) = (&post.held_id, &task.sender);
+                    self.store.dismiss_held_plan(id, by).await.context("dismiss the plan")?;
+                    let reply = shown(post).and([
+                        strong("Dismissed"),
+                        text(" by "),
+                        code(&task.sender),
+                        text(" until it changes. Nothing of it is done; ✅ still approves it."),
+                    ]);
+                    self.edit_post(post, "dismissed", &reply).await;
+                }
+                self.end(task, name, None, "done", None).await
+            }
+        }
+    }
+
+    /// The reply to a reaction to a post that cannot be decided any more.
+    async fn already(&self, post: &HeldPost) -> Result<Reply> {
+        let lead = match post.state {
+            HeldPostState::Superseded => "Nothing was done: that plan has changed since.",
+            HeldPostState::Gone => "Nothing was done: that plan is not held any more.",
+            _ => "Nothing was done: that plan was decided already.",
+        };
+        let newest = self.store.newest_held_post().await.context("look for the newest post")?;
+        let newest = newest.filter(HeldPost::is_undecided);
+        Ok(match newest {
+            Some(newest) => {
+                let id = short_id(&newest.held_id);
+                Reply::line([text(lead), text(" Look at the newer message about plan "), code(id)])
+                    .and_reply(see("To carry that one out, react to it, or: ", self.typed(&format!("apply {id}"))))
+            }
+            None => Reply::line([text(lead), text(" Nothing is held now: "), code(self.typed("plan"))]),
+        })
+    }
+}

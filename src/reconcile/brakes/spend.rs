@@ -1,0 +1,104 @@
+//! Spending an approval: what the held plan called so showed is let go for the pass that follows, as far as it is held still.
+
+use std::collections::HashSet;
+
+use anyhow::{Context, Result};
+use provisioner_policy::{Digest, Permission, Plan, World, short_id};
+
+use crate::reconcile::reconciler::Reconciler;
+use crate::store::{Asked, Store};
+
+/// As much of an id as is shown.
+const SHORTEST: usize = 8;
+
+/// Which held plan somebody means.
+enum Meant {
+    This(String, HashSet<Digest>),
+    Several,
+    None,
+}
+
+impl Reconciler {
+    /// Spends the approval of a request, unless it is old or its sender may not command any more.
+    pub(crate) async fn spend_approval(&mut self, asked: &Asked) -> Result<()> {
+        let (Some(id), by) = (&asked.approve, &asked.requested_by) else { return Ok(()) };
+        // Who asks on the command line has the configuration and its secrets, and needs no leave.
+        let sender = by.starts_with('@').then(|| self.world.intern(by));
+        if !asked.is_fresh {
+            self.refuse(id, "it was approved more than two minutes ago, or by a pass that was cut short");
+        } else if sender.is_some_and(|sender| self.world.may_command(sender) != Permission::Granted) {
+            self.refuse(id, &format!("{by} may not command any more"));
+        } else {
+            self.approve_shown(id, asked.approve_within.as_deref(), by).await?;
+        }
+        Ok(())
+    }
+
+    /// Approves what the held plan called `id` showed, for the pass that follows. `id` may be cut short.
+    pub async fn approve_held(&mut self, id: &str, by: &str) -> Result<()> {
+        self.approve_shown(id, None, by).await
+    }
+
+    /// `within` is the whole id of another held plan that must have shown the same.
+    async fn approve_shown(&mut self, id: &str, within: Option<&str>, by: &str) -> Result<()> {
+        let plan = self.plan().await?;
+        if let Err(why) = self.grant(&plan, id, within, by).await? {
+            self.refuse(id, &why);
+        }
+        Ok(())
+    }
+
+    /// Grants it, or says why not.
+    async fn grant(&mut self, plan: &Plan, id: &str, within: Option<&str>, by: &str) -> Result<Result<(), String>> {
+        if id.len() < SHORTEST {
+            return Ok(Err(format!("give at least {SHORTEST} of the id's digits")));
+        }
+        if let Some(paused) = self.store.paused().await.context("look at the brake")? {
+            return Ok(Err(paused.to_string()));
+        }
+        if plan.held_id(&self.world).is_some_and(|held| held.starts_with(id)) {
+            // What was shown by a command may not be stored yet.
+            self.held.keep(&self.store, &self.world, plan, true).await?;
+        }
+        let (id, mut shown) = match meant(&self.store, id).await? {
+            Meant::This(id, shown) => (id, shown),
+            Meant::Several => return Ok(Err("several held plans begin so: give more of the id's digits".to_owned())),
+            Meant::None => return Ok(Err(look_again(&self.world, plan))),
+        };
+        if let Some(within) = within {
+            let seen = self.store.held_parts(within).await.context("read what was shown before")?;
+            shown.retain(|part| seen.contains(part));
+        }
+        if self.approval.grant(&self.world, plan, &shown, by) == 0 {
+            return Ok(Err(look_again(&self.world, plan)));
+        }
+        self.held.record_approval(&self.store, &id, by).await?;
+        Ok(Ok(()))
+    }
+
+    fn refuse(&mut self, id: &str, why: &str) {
+        self.approval.refusals.push(format!("{} is not approved: {why}", short_id(id)));
+    }
+}
+
+async fn meant(store: &Store, beginning: &str) -> Result<Meant> {
+    let mut ids = store.held_plans_called(beginning).await.context("look for the held plan")?;
+    Ok(match (ids.pop(), ids.pop()) {
+        (Some(id), None) => {
+            let parts = store.held_parts(&id).await.context("read what the held plan takes")?;
+            Meant::This(id, parts.into_iter().collect())
+        }
+        (Some(_), Some(_)) => Meant::Several,
+        (None, _) => Meant::None,
+    })
+}
+
+fn look_again(world: &World, plan: &Plan) -> String {
+    match plan.held_id(world) {
+        Some(now) => format!(
+            "nothing of it is held now. Look at `plan` again, and approve {} if that is what you mean",
+            short_id(&now)
+        ),
+        None => "nothing is held".to_owned(),
+    }
+}

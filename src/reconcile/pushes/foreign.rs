@@ -1,0 +1,64 @@
+//! Places that somebody got by another hand than ours, as pushes tell: a join that we did not make, a level that we did not
+//! raise. Whether they are entitled to it is judged by the core, see `World::note_stranger`.
+
+use provisioner_policy::{Bucket, Class, Levels, Membership, Mode, RoomIx, UserIx, World};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::reconcile::pushes::event::PushedEvent;
+use crate::store::InboxRow;
+
+#[derive(Deserialize)]
+struct Before {
+    membership: String,
+}
+
+/// The places that this event gave. Whatever the mirror knows already: an event may come late, after a reading.
+pub(crate) fn places(
+    world: &mut World,
+    room: RoomIx,
+    row: &InboxRow,
+    event: &PushedEvent<'_>,
+) -> Vec<(Bucket, UserIx)> {
+    let is_enforced = |class: Class| class.mode(&world.policy.modes) == Mode::Enforce;
+    if event.sender == world.policy.bot {
+        return Vec::new();
+    }
+    match row.event_type.as_str() {
+        "m.room.member" if is_enforced(Class::Removals) => {
+            let user = event.state_key.as_deref().filter(|_| is_entry(world, room, event));
+            user.map(|user| ((Class::Removals, Some(room)), world.intern(user))).into_iter().collect()
+        }
+        "m.room.power_levels" if is_enforced(Class::PowerLevels) => {
+            let raised = raised(world, room, event).unwrap_or_default();
+            raised.iter().map(|mxid| ((Class::PowerLevels, Some(room)), world.intern(mxid))).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Whether somebody came in: a new name is a membership event, too.
+fn is_entry(world: &World, room: RoomIx, event: &PushedEvent<'_>) -> bool {
+    let membership = |content: &str| serde_json::from_str(content).ok().map(|Before { membership }| membership);
+    if membership(event.content.get()).as_deref() != Some("join") {
+        return false;
+    }
+    match event.unsigned.prev_content.and_then(|before| membership(before.get())) {
+        Some(before) => before != "join",
+        // Without what was before, or where Synapse leaves it out: whom the mirror does not have there yet.
+        None => {
+            let user = event.state_key.as_deref().and_then(|user| world.users.get(user));
+            user.is_none_or(|user| world.room(room).membership(user) != Membership::Join)
+        }
+    }
+}
+
+/// Whose levels are higher than before.
+fn raised(world: &World, room: RoomIx, event: &PushedEvent<'_>) -> Option<Vec<String>> {
+    let content = |raw: &serde_json::value::RawValue| serde_json::from_str::<Value>(raw.get()).ok();
+    let (now, before) = (content(event.content)?, event.unsigned.prev_content.and_then(content)?);
+    let creators = || world.room(room).creators();
+    let (now, before) = (Levels::read(Some(&now), creators()).ok()?, Levels::read(Some(&before), creators()).ok()?);
+    let raised = now.entries().filter(|(mxid, level)| *level > before.of(mxid));
+    Some(raised.map(|(mxid, _)| mxid.to_owned()).collect())
+}

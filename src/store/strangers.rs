@@ -1,0 +1,73 @@
+//! Strangers: places that somebody got by another hand than ours while nothing entitled them to it.
+
+use super::Store;
+
+/// One place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StrangerRow {
+    /// As in `[modes]`.
+    pub class: String,
+    /// Empty for what is about the server.
+    pub room_id: String,
+    pub user_id: String,
+}
+
+impl Store {
+    /// Every place that is noted.
+    pub async fn strangers(&self) -> sqlx::Result<Vec<StrangerRow>> {
+        sqlx::query_as!(StrangerRow, "SELECT class, room_id, user_id FROM provisioner.strangers")
+            .fetch_all(&self.pool)
+            .await
+    }
+
+    /// Notes places.
+    pub async fn note_strangers(&self, rows: &[StrangerRow]) -> sqlx::Result<()> {
+        let [classes, rooms, users] = columns(rows);
+        sqlx::query!(
+            "INSERT INTO provisioner.strangers (class, room_id, user_id)
+             SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[]) ON CONFLICT DO NOTHING",
+            &classes,
+            &rooms,
+            &users,
+        )
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+
+    /// Whether the last that was done about somebody in a room, within ten minutes, was that we joined them.
+    pub async fn was_joined_by_us(&self, user_id: &str, room_id: &str) -> sqlx::Result<bool> {
+        sqlx::query_scalar!(
+            r#"SELECT COALESCE((
+                 SELECT kind = 'join' FROM provisioner.ledger
+                 WHERE user_id = $1 AND room_id = $2 AND kind IN ('join', 'remove') AND outcome IN ('started', 'done')
+                   AND at > now() - interval '10 minutes'
+                 ORDER BY id DESC LIMIT 1
+               ), false) AS "ours!""#,
+            user_id,
+            room_id,
+        )
+        .fetch_one(&self.pool)
+        .await
+    }
+
+    /// Forgets places.
+    pub async fn forget_strangers(&self, rows: &[StrangerRow]) -> sqlx::Result<()> {
+        let [classes, rooms, users] = columns(rows);
+        sqlx::query!(
+            "DELETE FROM provisioner.strangers USING UNNEST($1::text[], $2::text[], $3::text[]) AS gone (class, room, person)
+             WHERE strangers.class = gone.class AND room_id = gone.room AND user_id = gone.person",
+            &classes,
+            &rooms,
+            &users,
+        )
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+}
+
+fn columns(rows: &[StrangerRow]) -> [Vec<String>; 3] {
+    let column = |of: fn(&StrangerRow) -> &String| rows.iter().map(|row| of(row).clone()).collect();
+    [column(|row| &row.class), column(|row| &row.room_id), column(|row| &row.user_id)]
+}
