@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use nix::sys::signal::Signal;
 
 use crate::process::Part;
+use crate::synapse::Doorkeeper;
 use crate::wait::wait_until;
 
 const READY_BOUND: Duration = Duration::from_secs(60);
@@ -55,6 +57,7 @@ impl Output {
 pub struct Service {
     part: Part,
     spec: ServiceSpec,
+    doorkeeper: Mutex<Option<Doorkeeper>>,
 }
 
 impl Service {
@@ -63,7 +66,7 @@ impl Service {
     /// # Errors
     /// When the directory cannot be written.
     pub fn install(spec: ServiceSpec) -> Result<Service> {
-        let service = Service { part: Part::new("service", Signal::SIGKILL)?, spec };
+        let service = Service { part: Part::new("service", Signal::SIGKILL)?, spec, doorkeeper: Mutex::default() };
         service.write_config()?;
         Ok(service)
     }
@@ -78,11 +81,21 @@ impl Service {
         Ok(service)
     }
 
+    /// Until the first start somebody else takes what Synapse pushes.
+    ///
+    /// # Errors
+    /// When it cannot listen.
+    pub fn keep_the_door(&self, address: &str) -> Result<()> {
+        *self.doorkeeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(Doorkeeper::at(address)?);
+        Ok(())
+    }
+
     /// Starts `run` again after it has ended.
     ///
     /// # Errors
     /// When it still runs.
     pub fn start_again(&self) -> Result<()> {
+        drop(self.doorkeeper.lock().unwrap_or_else(PoisonError::into_inner).take());
         self.part.spawn(&self.command(&["run"]))
     }
 

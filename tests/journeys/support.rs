@@ -87,6 +87,11 @@ impl Stage {
     /// The same as [`Stage::set`] on a bed of one's own.
     pub(crate) async fn set_on(bed: Arc<Bed>, settings: Settings) -> Stage {
         let slot = bed.synapse.slot();
+        let binary = env!("CARGO_BIN_EXE_phenom-provisioner").into();
+        let admin_listen = format!("127.0.0.1:{}", free_port().unwrap());
+        let spec = ServiceSpec { binary, config: String::new(), env: vec![], admin: admin_listen.clone() };
+        let service = Service::install(spec).unwrap();
+        service.keep_the_door(&slot.listen()).unwrap();
         let admin = Admin::register(&bed.synapse).await.unwrap();
         let bot = admin.enlist(&slot).await.unwrap();
         let room_version = settings.room_version.map(str::to_owned);
@@ -99,10 +104,6 @@ impl Stage {
         let proxy = Proxy::start(&bed.synapse.url()).await.unwrap();
         let name = format!("provisioner_{}", subject().replace('-', "_"));
         let database = bed.postgres.create_database(&name).await.unwrap();
-        let admin_listen = format!("127.0.0.1:{}", free_port().unwrap());
-        let binary = env!("CARGO_BIN_EXE_phenom-provisioner").into();
-        let spec = ServiceSpec { binary, config: String::new(), env: vec![], admin: admin_listen.clone() };
-        let service = Service::install(spec).unwrap();
         let mut stage = Stage {
             bed,
             slot,

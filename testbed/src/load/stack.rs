@@ -68,6 +68,7 @@ impl Stack {
         let env = [aws_environment(), vec![("NO_COLOR".to_owned(), "1".to_owned())]].concat();
         let binary = setup.binary.clone();
         let service = Service::install(ServiceSpec { binary, config: String::new(), env, admin: admin.clone() })?;
+        service.keep_the_door(&slot.listen())?;
         let (truth, http) = (Truth::of(&synapse)?, reqwest::Client::new());
         let homeserver = synapse.url();
         Ok(Stack { service, hasura, bot, hand, truth, synapse, homeserver, postgres, slot, database, admin, http })

@@ -1,6 +1,7 @@
 //! A real Synapse from PyPI on a private Postgres, with application-service slots and JWT login.
 
 mod config;
+mod doorkeeper;
 mod slot;
 mod version;
 
@@ -18,6 +19,7 @@ use serde_json::json;
 use crate::postgres::Postgres;
 use crate::process::{Part, ports, random, ready};
 
+pub(crate) use doorkeeper::Doorkeeper;
 pub use slot::Slot;
 pub use version::SynapseVersion;
 
