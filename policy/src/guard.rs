@@ -9,6 +9,7 @@ use crate::facts::SourceState;
 use crate::plan::{Action, Change, Class, HoldReason, Plan, PowerEdit};
 use crate::policy::RoomIx;
 use crate::recent::{Bucket, Recent};
+use crate::users::UserIx;
 use crate::world::{Matcher, World};
 
 impl World {
@@ -61,41 +62,53 @@ impl World {
 
 /// Marks what needs approval.
 pub(crate) fn guard(world: &World, recent: &Recent, plan: &mut Plan) {
-    let mut planned: HashMap<Bucket, u32> = HashMap::new();
-    for change in plan.actions.iter().map(|action| &action.change).filter(|change| change.takes() > 0) {
-        *planned.entry((change.class(), change.room())).or_default() += change.takes();
-    }
-    if planned.is_empty() {
+    let taking = || plan.actions.iter().map(|action| &action.change).filter(|change| change.takes() > 0);
+    let buckets: HashSet<Bucket> = taking().map(bucket).collect();
+    if buckets.is_empty() {
         return;
+    }
+    let empty: HashMap<Bucket, HoldReason> =
+        buckets.iter().filter_map(|bucket| Some((*bucket, world.empty_answer(*bucket)?))).collect();
+    let held_as_empty =
+        |bucket: Bucket, user: UserIx| empty.get(&bucket).copied().filter(|_| !world.is_closed_by_pool(user));
+    // What an empty answer holds counts for nothing else.
+    let mut planned: HashMap<Bucket, u32> = HashMap::new();
+    for change in taking() {
+        let bucket = bucket(change);
+        let counted = change.loses().filter(|user| held_as_empty(bucket, *user).is_none()).count();
+        *planned.entry(bucket).or_default() += u32::try_from(counted).unwrap_or(u32::MAX);
     }
     let mut totals: HashMap<Class, u32> = HashMap::new();
     for ((class, _), taken) in planned.iter().chain(&recent.taken) {
         *totals.entry(*class).or_default() += taken;
     }
-    let holds: HashMap<Bucket, HoldReason> = planned
+    let over: HashMap<Bucket, HoldReason> = planned
         .iter()
+        .filter(|(_, taken)| **taken > 0)
         .filter_map(|(&bucket, &taken)| Some((bucket, hold(world, recent, bucket, taken, totals[&bucket.0])?)))
         .collect();
     // The source looks wrong while removals are held for it: do not clear voluntary leaves on its word either.
-    if holds.keys().any(|(class, _)| *class == Class::Removals) {
+    if empty.keys().chain(over.keys()).any(|(class, _)| *class == Class::Removals) {
         plan.cleared_leaves.clear();
     }
-    let held = |change: &Change| holds.get(&(change.class(), change.room())).copied().filter(|_| change.takes() > 0);
+    let held = |bucket: Bucket, user: UserIx| held_as_empty(bucket, user).or_else(|| over.get(&bucket).copied());
     plan.actions = std::mem::take(&mut plan.actions)
         .into_iter()
-        .flat_map(|action| match held(&action.change) {
-            None => [Some(action), None],
-            Some(hold) => withhold(action, hold),
+        .flat_map(|action| match bucket(&action.change) {
+            bucket if empty.contains_key(&bucket) || over.contains_key(&bucket) => {
+                withhold(action, |user| held(bucket, user))
+            }
+            _ => vec![action],
         })
-        .flatten()
         .collect();
+}
+
+fn bucket(change: &Change) -> Bucket {
+    (change.class(), change.room())
 }
 
 fn hold(world: &World, recent: &Recent, bucket: Bucket, planned: u32, total: u32) -> Option<HoldReason> {
     let limits = &world.policy.guard;
-    if let Some(empty) = world.empty_answer(bucket) {
-        return Some(empty);
-    }
     let class = bucket.0;
     let before = recent.taken.get(&bucket).copied().unwrap_or_default();
     let taken = planned + before;
@@ -109,17 +122,25 @@ fn hold(world: &World, recent: &Recent, bucket: Bucket, planned: u32, total: u32
     (total > limits.max_removals).then_some(HoldReason::Total { class, taken: total })
 }
 
-/// The action, held. A change of levels is split: what lowers is held, what raises goes on.
-fn withhold(action: Action, hold: HoldReason) -> [Option<Action>; 2] {
+/// The action with what is held of it. A change of levels is split: what lowers is held, what raises goes on.
+fn withhold(action: Action, held: impl Fn(UserIx) -> Option<HoldReason>) -> Vec<Action> {
     let Change::SetPowerLevels { room, edits } = &action.change else {
-        return [Some(Action { held: Some(hold), ..action }), None];
+        let held = action.change.loses().next().and_then(held);
+        return vec![Action { held, ..action }];
     };
-    let (lowers, raises): (Vec<PowerEdit>, Vec<PowerEdit>) = edits.iter().copied().partition(|edit| edit.lowers);
-    let part = |edits: Vec<PowerEdit>, held| {
-        (!edits.is_empty()).then(|| {
-            let change = Change::SetPowerLevels { room: *room, edits: edits.into() };
-            Action { change, held, ..action.clone() }
-        })
+    let hold_of = |edit: &PowerEdit| if edit.lowers { held(edit.user) } else { None };
+    let mut parts: Vec<(Option<HoldReason>, Vec<PowerEdit>)> = Vec::new();
+    for edit in edits {
+        let hold = hold_of(edit);
+        match parts.iter_mut().find(|(its, _)| *its == hold) {
+            Some((_, part)) => part.push(*edit),
+            None => parts.push((hold, vec![*edit])),
+        }
+    }
+    parts.sort_by_key(|(hold, _)| hold.is_some());
+    let part = |(held, edits): (_, Vec<PowerEdit>)| {
+        let change = Change::SetPowerLevels { room: *room, edits: edits.into() };
+        Action { change, held, ..action.clone() }
     };
-    [part(raises, None), part(lowers, Some(hold))]
+    parts.into_iter().map(part).collect()
 }
