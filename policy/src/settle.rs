@@ -8,7 +8,7 @@ impl WorldState {
     /// Whether a change that takes something away waits. The pool's own word that an account is disabled or deleted is no row
     /// that comes back a moment later.
     fn must_settle(&self, taken: &ChangeKey) -> bool {
-        !taken.user().is_some_and(|user| self.facts.accounts.get(user).is_closed())
+        !taken.user().is_some_and(|user| self.is_closed_by_pool(user))
     }
 }
 
