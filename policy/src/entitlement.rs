@@ -104,6 +104,17 @@ impl WorldState {
         }
     }
 
+    /// Whether the pool itself says that the account is disabled or deleted. No roster and no group could give its owner
+    /// anything then, so the pool's word is all that what they have depends on.
+    pub(crate) fn is_closed_by_pool(&self, user: UserIx) -> bool {
+        self.facts.accounts_from == AccountsFrom::Pool && self.facts.accounts.get(user).is_closed()
+    }
+
+    /// Why `user` may not be removed from `room` for now.
+    pub(crate) fn freeze_of_member(&self, room: RoomIx, user: UserIx) -> Option<Freeze> {
+        if self.is_closed_by_pool(user) { self.pool_freeze() } else { self.freeze(room) }
+    }
+
     pub(crate) fn freeze_of(&self, selector: Matcher) -> Option<Freeze> {
         match selector {
             Matcher::Everyone => match self.facts.accounts_from {

@@ -8,7 +8,7 @@ use crate::fight::Fight;
 use crate::mirror::{Membership, RoomStatus};
 use crate::obstacle::Obstacle;
 use crate::plan::{Because, Change, Kind, Plan};
-use crate::planner::{AdminVerdict, MembershipVerdict, evaluate, evaluate_admin, why_not};
+use crate::planner::{AdminVerdict, MembersInputs, MembershipVerdict, evaluate, evaluate_admin, why_not};
 use crate::policy::RoomIx;
 use crate::power::{Evaluated, PowerVerdict};
 use crate::users::UserIx;
@@ -158,7 +158,7 @@ impl World {
             return "never touched: the bot, or named by guard.exempt".to_owned();
         }
         let text = |because: Because| because.text(self, Some(room), Some(user));
-        match evaluate(self, room, user, self.freeze(room).is_some()) {
+        match evaluate(self, room, user, &MembersInputs::of(self, room)) {
             MembershipVerdict::Do(change, _) if self.fight(&change).is_some() => {
                 self.fight(&change).map(Fight::text).unwrap_or_default()
             }

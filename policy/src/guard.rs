@@ -9,6 +9,7 @@ use crate::facts::SourceState;
 use crate::plan::{Action, Change, Class, HoldReason, Plan, PowerEdit};
 use crate::policy::{Mode, RoomIx};
 use crate::recent::{Bucket, Recent};
+use crate::users::UserIx;
 use crate::world::{Matcher, World};
 
 impl World {
@@ -65,44 +66,53 @@ impl World {
 /// Marks what needs approval. Of strangers' places nothing is counted and nothing held, so that however many come, what is due
 /// among the others stays the same; only an empty answer, by which everybody may seem a stranger, holds them too.
 pub(crate) fn guard(world: &World, recent: &Recent, plan: &mut Plan) {
-    let mut planned: HashMap<Bucket, u32> = HashMap::new();
-    for change in plan.actions.iter().map(|action| &action.change).filter(|change| change.takes() > 0) {
-        *planned.entry((change.class(), change.room())).or_default() += world.rightful(change);
-    }
-    if planned.is_empty() {
+    let taking = || plan.actions.iter().map(|action| &action.change).filter(|change| change.takes() > 0);
+    let buckets: HashSet<Bucket> = taking().map(bucket).collect();
+    if buckets.is_empty() {
         return;
+    }
+    let empty: HashMap<Bucket, HoldReason> =
+        buckets.iter().filter_map(|bucket| Some((*bucket, world.empty_answer(*bucket)?))).collect();
+    let held_as_empty =
+        |bucket: Bucket, user: UserIx| empty.get(&bucket).copied().filter(|_| !world.is_closed_by_pool(user));
+    // What an empty answer holds counts for nothing else.
+    let mut planned: HashMap<Bucket, u32> = HashMap::new();
+    for change in taking() {
+        let bucket = bucket(change);
+        let counted = |user: &UserIx| held_as_empty(bucket, *user).is_none() && world.is_rightful(change, *user);
+        let counted = change.loses().filter(counted).count();
+        *planned.entry(bucket).or_default() += u32::try_from(counted).unwrap_or(u32::MAX);
     }
     let mut totals: HashMap<Class, u32> = HashMap::new();
     for ((class, _), taken) in planned.iter().chain(&recent.taken) {
         *totals.entry(*class).or_default() += taken;
     }
-    let holds: HashMap<Bucket, HoldReason> = planned
+    let over: HashMap<Bucket, HoldReason> = planned
         .iter()
+        .filter(|(_, taken)| **taken > 0)
         .filter_map(|(&bucket, &taken)| Some((bucket, hold(world, recent, bucket, taken, totals[&bucket.0])?)))
         .collect();
     // The source looks wrong while removals are held for it: do not clear voluntary leaves on its word either.
-    if holds.keys().any(|(class, _)| *class == Class::Removals) {
+    if empty.keys().chain(over.keys()).any(|(class, _)| *class == Class::Removals) {
         plan.cleared_leaves.clear();
     }
-    let reason = |mode: Mode, part: &Change| match holds.get(&(part.class(), part.room())) {
-        Some(empty @ (HoldReason::EmptyRoster | HoldReason::EmptyGroup)) => Some(*empty),
-        over => {
-            let over = over.copied().filter(|_| world.rightful(part) > 0);
-            let shown = || mode == Mode::Enforce && recent.withheld.holds(world, part);
-            over.or_else(|| shown().then_some(HoldReason::Shown))
-        }
+    let held = |mode: Mode, part: &Change, user: UserIx| {
+        let over = || over.get(&bucket(part)).copied().filter(|_| world.is_rightful(part, user));
+        let shown = || mode == Mode::Enforce && recent.withheld.holds(world, part);
+        held_as_empty(bucket(part), user).or_else(over).or_else(|| shown().then_some(HoldReason::Shown))
     };
-    plan.actions = std::mem::take(&mut plan.actions).into_iter().flat_map(|action| withhold(action, &reason)).collect();
+    plan.actions = std::mem::take(&mut plan.actions)
+        .into_iter()
+        .flat_map(|action| if action.change.takes() > 0 { withhold(action, &held) } else { vec![action] })
+        .collect();
+}
+
+fn bucket(change: &Change) -> Bucket {
+    (change.class(), change.room())
 }
 
 fn hold(world: &World, recent: &Recent, bucket: Bucket, planned: u32, total: u32) -> Option<HoldReason> {
     let limits = &world.policy.guard;
-    if let Some(empty) = world.empty_answer(bucket) {
-        return Some(empty);
-    }
-    if planned == 0 {
-        return None;
-    }
     let class = bucket.0;
     let before = recent.taken.get(&bucket).copied().unwrap_or_default();
     let taken = planned + before;
@@ -116,25 +126,26 @@ fn hold(world: &World, recent: &Recent, bucket: Bucket, planned: u32, total: u32
     (total > limits.max_removals).then_some(HoldReason::Total { class, taken: total })
 }
 
-/// The action, held where there is a reason. A change of levels is split: what lowers is held, and what raises goes on.
-fn withhold(action: Action, reason: &impl Fn(Mode, &Change) -> Option<HoldReason>) -> impl Iterator<Item = Action> {
-    if action.change.takes() == 0 {
-        return [Some(action), None].into_iter().flatten();
-    }
+/// The action with what is held of it. A change of levels is split: what lowers is held, what raises goes on.
+fn withhold(action: Action, held: &impl Fn(Mode, &Change, UserIx) -> Option<HoldReason>) -> Vec<Action> {
     let Change::SetPowerLevels { room, edits } = &action.change else {
-        let held = reason(action.mode, &action.change);
-        return [Some(Action { held, ..action }), None].into_iter().flatten();
+        let held = action.change.loses().next().and_then(|user| held(action.mode, &action.change, user));
+        return vec![Action { held, ..action }];
     };
-    let with = |edits: Vec<PowerEdit>| Change::SetPowerLevels { room: *room, edits: edits.into() };
-    let mut why = None;
-    let (held, free): (Vec<PowerEdit>, Vec<PowerEdit>) = edits.iter().copied().partition(|edit| {
-        let reason = edit.lowers.then(|| reason(action.mode, &with(vec![*edit]))).flatten();
-        // What counts now is told before what was shown once.
-        why = why.filter(|why| *why != HoldReason::Shown || reason.is_none()).or(reason);
-        reason.is_some()
-    });
-    let part = |edits: Vec<PowerEdit>, held| {
-        (!edits.is_empty()).then(|| Action { change: with(edits), held, ..action.clone() })
+    let alone = |edit: &PowerEdit| Change::SetPowerLevels { room: *room, edits: Box::new([*edit]) };
+    let hold_of = |edit: &PowerEdit| edit.lowers.then(|| held(action.mode, &alone(edit), edit.user)).flatten();
+    let mut parts: Vec<(Option<HoldReason>, Vec<PowerEdit>)> = Vec::new();
+    for edit in edits {
+        let hold = hold_of(edit);
+        match parts.iter_mut().find(|(its, _)| *its == hold) {
+            Some((_, part)) => part.push(*edit),
+            None => parts.push((hold, vec![*edit])),
+        }
+    }
+    parts.sort_by_key(|(hold, _)| hold.is_some());
+    let part = |(held, edits): (_, Vec<PowerEdit>)| {
+        let change = Change::SetPowerLevels { room: *room, edits: edits.into() };
+        Action { change, held, ..action.clone() }
     };
-    [part(free, None), part(held, why)].into_iter().flatten()
+    parts.into_iter().map(part).collect()
 }

@@ -29,6 +29,7 @@ mod rewrite;
 mod roster;
 mod selector;
 mod setting;
+mod settle;
 mod strangers;
 mod team_memberships;
 mod trouble;
@@ -54,7 +55,7 @@ pub use obstacle::Obstacle;
 pub use operators::Permission;
 pub use plan::{
     Action, Because, Blocked, Change, ChangeKey, Class, ClearedLeave, Digest, HoldReason, Kind, Plan, PoolMove,
-    PowerEdit, Subject,
+    PowerEdit, Subject, Turn,
 };
 pub use planner::{Planner, plan};
 pub use policy::*;

@@ -63,6 +63,9 @@ impl World {
 
     /// Why this person's level in the room may not be lowered for now.
     pub fn power_freeze(&self, room: RoomIx, user: UserIx) -> Option<Freeze> {
+        if self.is_closed_by_pool(user) {
+            return self.pool_freeze();
+        }
         let selectors: Vec<Matcher> =
             self.power[room.index()].iter().flat_map(|(_, selectors)| selectors).copied().collect();
         let unconfirmed = || self.is_unconfirmed(user).then_some(Freeze::Unread("the pool's word on this account"));

@@ -8,11 +8,11 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::entitlement::Entitlement;
 use crate::mirror::{Membership, RoomStatus};
-use crate::plan::{Change, Class, PowerEdit};
+use crate::plan::{Change, ChangeKey, Class, Kind};
 use crate::policy::{Mode, RoomIx};
 use crate::recent::Bucket;
 use crate::users::UserIx;
-use crate::world::World;
+use crate::world::{World, WorldState};
 
 /// Who has a place in which nobody is to lose anything: in a room, a level there, or the flag of server admins.
 #[derive(Debug, Default)]
@@ -83,23 +83,6 @@ impl World {
         }
     }
 
-    /// How many of the places that a change takes are rightful: so many the guard counts.
-    pub fn rightful(&self, change: &Change) -> u32 {
-        let is_rightful = |class, room, user| u32::from(!self.strangers.has((class, room), user));
-        match change {
-            Change::Remove { room, user, before: Membership::Invite } => {
-                u32::from(!self.room(*room).is_invited_by_others(*user))
-            }
-            Change::Remove { room, user, .. } => is_rightful(Class::Removals, Some(*room), *user),
-            Change::RevokeServerAdmin { user } => is_rightful(Class::ServerAdmins, None, *user),
-            Change::SetPowerLevels { room, edits } => {
-                let lowered = edits.iter().filter(|edit| edit.lowers);
-                lowered.map(|PowerEdit { user, .. }| is_rightful(Class::PowerLevels, Some(*room), *user)).sum()
-            }
-            change => change.takes(),
-        }
-    }
-
     fn is_entitled(&self, (class, room): Bucket, user: UserIx) -> bool {
         match (class, room) {
             (Class::Removals, Some(room)) => {
@@ -122,5 +105,27 @@ impl World {
             (Class::ServerAdmins, None) => !self.mirror.accounts.get(user).admin,
             _ => false,
         }
+    }
+}
+
+impl WorldState {
+    /// How many of the places that a change takes are rightful: so many the guard counts.
+    pub fn rightful(&self, change: &Change) -> u32 {
+        let rightful = change.loses().filter(|user| self.is_rightful(change, *user)).count();
+        u32::try_from(rightful).unwrap_or(u32::MAX)
+    }
+
+    /// Whether the place that a change takes from `user` was rightful at any time.
+    pub(crate) fn is_rightful(&self, change: &Change, user: UserIx) -> bool {
+        match change {
+            Change::Remove { room, before: Membership::Invite, .. } => !self.room(*room).is_invited_by_others(user),
+            change => !self.strangers.has((change.class(), change.room()), user),
+        }
+    }
+
+    /// Whether what is taken is a stranger's place.
+    pub(crate) fn is_strangers(&self, taken: &ChangeKey, user: UserIx) -> bool {
+        let is_guest = |room: RoomIx| taken.kind == Kind::Remove && self.room(room).is_invited_by_others(user);
+        self.strangers.has((taken.kind.class(), taken.room), user) || taken.room.is_some_and(is_guest)
     }
 }

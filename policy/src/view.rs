@@ -192,7 +192,7 @@ impl Because {
                 let why = world.unreadable_source(world.admins[position]).map_or_else(String::new, |why| why.to_string());
                 format!("selector {} of [server_admins] matches, but {why}", world.policy.server_admins[position])
             }
-            Self::AdminsFrozen => match world.admins_freeze() {
+            Self::AdminsFrozen => match user.map_or_else(|| world.admins_freeze(), |user| world.freeze_of_admin(user)) {
                 Some(freeze) => format!("would no longer be a server admin, but {freeze}"),
                 None => "would no longer be a server admin, but a source was unreadable".to_owned(),
             },
@@ -217,7 +217,7 @@ impl Because {
             }
             Self::AccountsUnlisted => "Synapse's accounts could not be listed yet".to_owned(),
             Self::Folded => "two subjects fold to this MXID; mend one of the rows".to_owned(),
-            Self::Frozen => match room.map_or_else(|| world.pool_freeze(), |room| world.freeze(room)) {
+            Self::Frozen => match room.zip(user).map_or_else(|| world.pool_freeze(), |(room, user)| world.freeze_of_member(room, user)) {
                 Some(freeze) => format!("would be taken away, but {freeze}"),
                 None => "would be taken away, but a source was unreadable".to_owned(),
             },

@@ -36,7 +36,11 @@ fn policy(offboarding: Offboarding) -> Policy {
 
 /// A world whose pool was listed whole, with `members` in both rooms.
 fn world(offboarding: Offboarding, members: &[&str]) -> World {
-    let mut world = World::new(policy(offboarding));
+    world_of(policy(offboarding), members)
+}
+
+fn world_of(policy: Policy, members: &[&str]) -> World {
+    let mut world = World::new(policy);
     world.set_accounts_from(AccountsFrom::Pool);
     world.set_pool(SourceState::Good);
     let rows = members.iter().map(|subject| row(subject));
@@ -180,6 +184,75 @@ proptest! {
         world.set_pool(if unread { SourceState::Unread } else { SourceState::Failing("throttled".into()) });
         let plan = plan(&world, &Recent::default());
         prop_assert!(plan.actions.iter().all(|action| action.change.takes() == 0), "{:?}", plan.actions);
+    }
+}
+
+/// A world in which `b` of six is in the rooms and a server admin of level 50, by the roster and by a group.
+fn with_power() -> World {
+    let mut policy = policy(Offboarding::Remove);
+    let staff = || vec![Selector::Team("staff".into()), Selector::Group("leads".into())];
+    policy.rooms[1].members = staff();
+    policy.rooms[1].power = vec![PowerGrant { level: 50, grant: staff() }];
+    policy.server_admins = staff();
+    (policy.modes.server_admins, policy.modes.power_levels) = (Mode::Enforce, Mode::Enforce);
+    policy.guard = GuardLimits::default();
+    let subjects = ["a", "b", "c", "d", "e", "f"];
+    let mut world = world_of(policy, &subjects);
+    world.set_group("leads", SourceState::Good, subjects.map(mxid).iter());
+    let levels = subjects.map(|subject| (mxid(subject), 50)).into_iter().chain([(mxid("bot"), 100)]);
+    let content = serde_json::json!({ "users": levels.collect::<std::collections::BTreeMap<_, _>>() });
+    let staff = world.room_by_key("staff").expect("the policy has it");
+    world.set_state(staff, POWER_LEVELS, StateEntry { content, sender: mxid("bot"), event_id: "$levels".into() });
+    for subject in subjects {
+        world.set_on_server(&mxid(subject), OnServer { admin: true, ..present() });
+    }
+    assert_eq!(planned(&world), []);
+    world
+}
+
+/// What is due of what takes something from `b`, where the levels of others are not counted.
+fn due_for_b(world: &World) -> Vec<Kind> {
+    let plan = plan(world, &Recent::default());
+    let b = world.users.get(&mxid("b")).expect("they are in the world");
+    let taken = |action: &&Action| match &action.change {
+        Change::SetPowerLevels { edits, .. } => edits.iter().map(|edit| edit.user).eq([b]),
+        change => change.user() == Some(b),
+    };
+    plan.due().filter(taken).map(|action| action.change.kind()).collect()
+}
+
+#[test]
+fn of_an_account_that_the_pool_has_closed_the_pools_word_is_enough() {
+    let all = [Kind::RevokeServerAdmin, Kind::Remove, Kind::Remove, Kind::SetPowerLevels];
+    type Trouble = (&'static str, fn(&mut World));
+    let troubles: [Trouble; 6] = [
+        ("the roster fails", |world| world.fail_roster("connection refused")),
+        ("a row has no team", |world| {
+            let rows = [row("a"), RosterRow { team: None, ..row("b") }];
+            world.set_roster(read_roster(rows, SERVER, &mxid("bot")));
+        }),
+        ("the roster is empty", |world| world.set_roster(RosterReading::default())),
+        ("a group fails", |world| world.set_group_state("leads", SourceState::Failing("throttled".into()))),
+        ("a group is empty", |world| world.set_group("leads", SourceState::Good, std::iter::empty::<String>())),
+        ("nobody is left", |world| {
+            world.set_roster(RosterReading::default());
+            world.set_group("leads", SourceState::Good, std::iter::empty::<String>());
+        }),
+    ];
+    for (trouble, happens) in troubles {
+        let mut world = with_power();
+        happens(&mut world);
+        for gone in [Account::Disabled, Account::Deleted] {
+            world.set_account(&mxid("b"), gone, None, false);
+            assert_eq!(due_for_b(&world), all, "{trouble}");
+        }
+        let plan = plan(&world, &Recent::default());
+        let others = plan.due().filter(|action| action.change.takes() > 0).count();
+        assert_eq!(others, all.len(), "{trouble}: nobody else loses anything: {:?}", plan.actions);
+        world.set_pool(SourceState::Failing("throttled".into()));
+        assert_eq!(due_for_b(&world), [], "{trouble}: the pool's word cannot be taken");
+        let why = world.explain(world.users.get(&mxid("b")).unwrap(), &plan).rooms[1].because.clone();
+        assert!(why.contains("the pool's listing cannot be read"), "{trouble}: {why}");
     }
 }
 

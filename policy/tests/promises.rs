@@ -109,7 +109,7 @@ impl Service {
     }
 
     fn room(&self, number: usize) -> RoomIx {
-        self.world.rooms().nth(number).unwrap()
+        self.world.rooms().nth(number).expect("a room of the policy")
     }
 
     fn happen(&mut self, step: &Step) -> Removed {
@@ -162,7 +162,7 @@ impl Service {
             held.filter(|one| place(one).is_some_and(|place| shown.remove(&place))).for_each(|one| one.held = None);
         } else {
             for action in plan.due().filter(|one| one.change.kind() == Kind::Remove) {
-                let place = place(action).unwrap();
+                let place = place(action).expect("somebody is removed from a room");
                 assert!(!self.shown.contains(&place), "shown and not approved: {action:?}");
             }
             self.check_limits(&plan);
@@ -205,7 +205,7 @@ impl Service {
         assert!(all == 0 || all + taken <= limits.max_removals, "{all} after {taken}");
         for (room, count) in due.into_iter().filter(|(_, count)| *count > 0) {
             let before = self.recent.taken.get(&(Class::Removals, room)).copied().unwrap_or_default();
-            let people = u32::try_from(PEOPLE).unwrap();
+            let people = u32::try_from(PEOPLE).expect("a few");
             let share = limits.max_fraction * f64::from(people + before);
             assert!(count + before <= limits.free_removals || f64::from(count + before) <= share);
         }

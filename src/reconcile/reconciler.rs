@@ -15,6 +15,7 @@ use crate::reconcile::act::backoff::Backoff;
 use crate::reconcile::brakes::approval::Approval;
 use crate::reconcile::brakes::fights::Fights;
 use crate::reconcile::brakes::held::HeldPlans;
+use crate::reconcile::brakes::settle::Settle;
 use crate::reconcile::brakes::strangers::StoredStrangers;
 use crate::reconcile::brakes::withheld::StoredWithheld;
 use crate::reconcile::pushes::classifier::PushClassifier;
@@ -37,6 +38,7 @@ pub struct Reconciler {
     pub(crate) roster: Option<Roster>,
     pub(crate) backoff: Backoff,
     pub(crate) fights: Fights,
+    pub(crate) settle: Settle,
     pub(crate) member_count: MemberCount,
     pub(crate) withheld: StoredWithheld,
     pub(crate) held: HeldPlans,
@@ -84,6 +86,7 @@ impl Reconciler {
             roster,
             backoff: Backoff::default(),
             fights: Fights::default(),
+            settle: Settle::default(),
             member_count: MemberCount::default(),
             withheld: StoredWithheld::default(),
             held: HeldPlans::default(),
@@ -116,10 +119,11 @@ impl Reconciler {
         self.trouble.homeserver.as_deref()
     }
 
-    /// When something is due by itself: a failed action's next try, or a count.
+    /// When something is due by itself: a failed action's next try, what has settled, or a count.
     pub fn next_due(&self) -> Option<Instant> {
         let now = Instant::now();
-        let due = [self.backoff.next(now), self.fights.next(&self.world, now), self.member_count.due()];
+        let fights = self.fights.next(&self.world, now);
+        let due = [self.backoff.next(now), fights, self.settle.next(), self.member_count.due()];
         due.into_iter().flatten().min()
     }
 

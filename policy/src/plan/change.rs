@@ -130,6 +130,16 @@ impl Change {
         }
     }
 
+    /// The users from whom it takes something, as often as [`Change::takes`] counts.
+    pub(crate) fn loses(&self) -> impl Iterator<Item = UserIx> + '_ {
+        let edits: &[PowerEdit] = match self {
+            Self::SetPowerLevels { edits, .. } => edits,
+            _ => &[],
+        };
+        let lowered = edits.iter().filter(|edit| edit.lowers).map(|edit| edit.user);
+        self.user().filter(|_| self.takes() > 0).into_iter().chain(lowered)
+    }
+
     /// The class it belongs to.
     pub fn class(&self) -> Class {
         self.kind().class()

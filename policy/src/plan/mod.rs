@@ -6,11 +6,13 @@ pub(crate) mod digest;
 mod effect;
 pub(crate) mod key;
 pub(crate) mod kind;
+mod turn;
 
 pub use change::{Change, PowerEdit};
 pub use digest::Digest;
 pub use key::{ChangeKey, Subject};
 pub use kind::{Class, Kind};
+pub use turn::Turn;
 
 use crate::obstacle::Obstacle;
 use crate::policy::Mode;

@@ -57,7 +57,7 @@ fn candidates(world: &World) -> HashSet<UserIx> {
     users
 }
 
-/// `frozen`: some source of some selector cannot be read, so nobody loses the flag.
+/// `frozen`: some source of some selector cannot be read, so nobody loses the flag but whose account the pool has closed.
 pub(crate) fn evaluate_admin(world: &World, user: UserIx, frozen: bool) -> AdminVerdict {
     let there = world.mirror.accounts.get(user);
     if world.admins.is_empty() || world.is_exempt(user) || !world.users.is_local(user) {
@@ -71,12 +71,14 @@ pub(crate) fn evaluate_admin(world: &World, user: UserIx, frozen: bool) -> Admin
             _ => AdminVerdict::Nothing,
         };
     }
+    let revoke = || AdminVerdict::Do(Change::RevokeServerAdmin { user }, why_not(world, user));
     match by.filter(|_| world.may_belong(user)) {
         Some(position) => evaluate_granted(world, user, position),
         None if !there.admin => AdminVerdict::Nothing,
         None if world.is_unconfirmed(user) => AdminVerdict::Blocked(Kind::RevokeServerAdmin, Because::Unconfirmed),
+        None if world.is_closed_by_pool(user) && world.pool_freeze().is_none() => revoke(),
         None if frozen => AdminVerdict::Blocked(Kind::RevokeServerAdmin, Because::AdminsFrozen),
-        None => AdminVerdict::Do(Change::RevokeServerAdmin { user }, why_not(world, user)),
+        None => revoke(),
     }
 }
 
@@ -118,6 +120,11 @@ impl World {
         let own = self.freeze_of(selector);
         let freeze = if selector == Matcher::Everyone { own.or_else(|| self.pool_freeze()) } else { own };
         freeze.filter(|freeze| !matches!(freeze, Freeze::Row(_)))
+    }
+
+    /// Why the flag of `user` is not taken for now.
+    pub(crate) fn freeze_of_admin(&self, user: UserIx) -> Option<Freeze> {
+        if self.is_closed_by_pool(user) { self.pool_freeze() } else { self.admins_freeze() }
     }
 
     /// Why nobody's flag is taken for now.

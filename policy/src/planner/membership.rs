@@ -5,6 +5,7 @@ use crate::facts::Account;
 use crate::mirror::Membership;
 use crate::plan::{Because, Blocked, Change, ClearedLeave, Kind, Plan};
 use crate::planner::accounts::{is_missing, is_to_be_restored};
+use crate::planner::members_inputs::MembersInputs;
 use crate::policy::RoomIx;
 use crate::policy::{Mode, OnLeave};
 use crate::users::UserIx;
@@ -18,8 +19,8 @@ pub(crate) enum MembershipVerdict {
     ClearedLeave(Box<str>),
 }
 
-pub(super) fn plan_member(world: &World, room: RoomIx, user: UserIx, frozen: bool, plan: &mut Plan) {
-    match evaluate(world, room, user, frozen) {
+pub(super) fn plan_member(world: &World, room: RoomIx, user: UserIx, shared: &MembersInputs, plan: &mut Plan) {
+    match evaluate(world, room, user, shared) {
         MembershipVerdict::Nothing => {}
         MembershipVerdict::Do(change, because) => plan.push(world, change, because),
         MembershipVerdict::Blocked(kind, because) => {
@@ -29,14 +30,14 @@ pub(super) fn plan_member(world: &World, room: RoomIx, user: UserIx, frozen: boo
     }
 }
 
-pub(crate) fn evaluate(world: &World, room: RoomIx, user: UserIx, frozen: bool) -> MembershipVerdict {
+pub(crate) fn evaluate(world: &World, room: RoomIx, user: UserIx, shared: &MembersInputs) -> MembershipVerdict {
     let membership = world.room(room).membership(user);
     match world.entitlement(room, user) {
         Entitlement::By(_) if membership == Membership::Join => MembershipVerdict::Nothing,
         Entitlement::Not if membership == Membership::None => MembershipVerdict::Nothing,
         _ if world.is_exempt(user) => MembershipVerdict::Nothing,
         Entitlement::By(selector) => evaluate_entitled(world, room, user, membership, selector),
-        Entitlement::Not => evaluate_unlisted(world, room, user, membership, frozen),
+        Entitlement::Not => evaluate_unlisted(world, room, user, membership, shared.is_frozen(world, user)),
         Entitlement::InDoubt => match membership {
             Membership::Join => MembershipVerdict::Nothing,
             _ => MembershipVerdict::Blocked(Kind::Join, Because::Folded),

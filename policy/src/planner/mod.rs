@@ -4,6 +4,7 @@
 
 mod accounts;
 mod admins;
+mod members_inputs;
 mod membership;
 mod order;
 mod power;
@@ -11,6 +12,7 @@ mod remembering;
 mod settings;
 
 pub(crate) use self::admins::{AdminVerdict, evaluate_admin};
+pub(crate) use self::members_inputs::MembersInputs;
 pub(crate) use self::membership::{MembershipVerdict, evaluate, why_not};
 use self::order::sort;
 use self::power::Levelled;
@@ -52,7 +54,7 @@ fn plan_room(world: &World, room: RoomIx, plan: &mut Plan) -> Vec<Levelled> {
         plan.idle_rooms.push(room);
         return Vec::new();
     }
-    plan_members(world, room, plan);
+    plan_members(world, room, &MembersInputs::of(world, room), plan);
     settings::plan_settings(world, room, plan);
     power::plan_power(world, room, plan)
 }
@@ -62,10 +64,9 @@ fn is_idle(world: &World, room: RoomIx) -> bool {
     world.room(room).status != RoomStatus::Ready || world.room(room).successor().is_some()
 }
 
-fn plan_members(world: &World, room: RoomIx, plan: &mut Plan) {
-    let frozen = world.freeze(room).is_some();
+fn plan_members(world: &World, room: RoomIx, shared: &MembersInputs, plan: &mut Plan) {
     for user in world.users.iter() {
-        membership::plan_member(world, room, user, frozen, plan);
+        membership::plan_member(world, room, user, shared, plan);
     }
 }
 

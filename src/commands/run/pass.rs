@@ -74,6 +74,7 @@ pub(crate) fn counts(report: &PassReport) -> String {
         (report.not_due, "no longer due"),
         (report.held, "held"),
         (report.waiting, "waiting"),
+        (report.settling, "settling"),
         (report.observed, "observed only"),
         (report.blocked, "blocked"),
     ];

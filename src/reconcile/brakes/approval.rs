@@ -75,6 +75,11 @@ impl Approval {
         }
         action.change.counted().find_map(|key| self.approved.get(&key).map(|by| &**by))
     }
+
+    /// Whether somebody approved it.
+    pub(crate) fn approves(&self, key: &ChangeKey) -> bool {
+        self.approved.contains_key(key)
+    }
 }
 
 /// What gives power and what takes it in one room: the guard had parted them, and approved they are one event again.

@@ -156,7 +156,7 @@ impl Planner {
         for (room, _) in whole.rooms(world).filter(|(_, whole)| !whole.members && !whole.idle) {
             slots.extend(kinds(&[Class::Joins, Class::Removals]).map(|kind| (Some(room), kind)));
             for user in users.iter() {
-                membership::plan_member(world, room, user, shared.members(room).frozen, &mut found);
+                membership::plan_member(world, room, user, shared.members(room), &mut found);
                 self.evaluations += 1;
             }
         }
@@ -199,7 +199,7 @@ impl Planner {
             let (mut members, mut state) = (Plan::default(), Plan::default());
             if whole.members {
                 if !shared.members(room).idle {
-                    plan_members(world, room, &mut members);
+                    plan_members(world, room, shared.members(room), &mut members);
                     self.evaluations += world.users.len() as u64;
                 }
                 self.put(world, (Some(room), Kind::Join, Kind::Remove), members);

@@ -2,7 +2,7 @@
 //! evaluated again. Comparing them takes O(rooms and selectors).
 
 use crate::facts::AccountsFrom;
-use crate::planner::is_idle;
+use crate::planner::MembersInputs;
 use crate::policy::RoomIx;
 use crate::world::World;
 
@@ -33,16 +33,6 @@ pub(super) struct RoomInputs {
     pub(super) power_frozen: bool,
 }
 
-/// Of the members of a room.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct MembersInputs {
-    pub(super) idle: bool,
-    pub(super) frozen: bool,
-    suspect: bool,
-    listed: bool,
-    from: AccountsFrom,
-}
-
 impl SharedInputs {
     pub(super) fn of(world: &World) -> Self {
         let unreadable = world.admins.iter().map(|selector| world.unreadable_source(*selector).is_some());
@@ -63,15 +53,8 @@ impl SharedInputs {
 
 impl RoomInputs {
     fn of(world: &World, room: RoomIx) -> Self {
-        let members = MembersInputs {
-            idle: is_idle(world, room),
-            frozen: world.freeze(room).is_some(),
-            suspect: world.roster_is_suspect(room),
-            listed: world.mirror.accounts_listed,
-            from: world.facts.accounts_from,
-        };
         let power_frozen =
             world.power[room.index()].iter().any(|(_, selectors)| world.freeze_of_any(selectors).is_some());
-        Self { members, state: world.state_revision(room), power_frozen }
+        Self { members: MembersInputs::of(world, room), state: world.state_revision(room), power_frozen }
     }
 }
