@@ -21,6 +21,7 @@ use crate::reconcile::pushes::classifier::PushClassifier;
 use crate::reconcile::read::arrivals::ArrivalsRead;
 use crate::reconcile::read::cleared_leaves::ClearedLeaves;
 use crate::reconcile::read::member_count::MemberCount;
+use crate::reconcile::read::peopled_teams::PeopledTeams;
 use crate::reconcile::report::PassReport;
 use crate::sources::Roster;
 use crate::store::{AccountsRead, Store};
@@ -44,6 +45,7 @@ pub struct Reconciler {
     pub(crate) approval: Approval,
     pub(crate) pushes: PushClassifier,
     pub(crate) arrivals_read: ArrivalsRead,
+    pub(crate) peopled_teams: PeopledTeams,
     pub(crate) accounts_total: Option<u64>,
     pub(crate) cleared_leaves: ClearedLeaves,
     pub(crate) trouble: Trouble,
@@ -91,6 +93,7 @@ impl Reconciler {
             approval: Approval::default(),
             pushes: PushClassifier::default(),
             arrivals_read: ArrivalsRead::default(),
+            peopled_teams: PeopledTeams::default(),
             accounts_total: None,
             cleared_leaves: ClearedLeaves::default(),
             trouble: Trouble::default(),
@@ -173,6 +176,7 @@ impl Reconciler {
             self.held.keep(&self.store, &self.world, &plan, true).await?;
             self.held.record_approval(&self.store, id, by).await?;
             self.approval.grant(&plan, by);
+            self.peopled_teams.forget_approved(&self.store, &mut self.world, &plan).await?;
         } else {
             self.approval.refuse(&self.world, &plan, id);
         }

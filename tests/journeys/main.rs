@@ -32,6 +32,7 @@ mod pool_support;
 mod power;
 mod queue;
 mod redacted;
+mod renamed_team;
 mod room_fights;
 mod settings;
 mod settle;
