@@ -113,6 +113,8 @@ pub struct Facts {
     pub folded_accounts: HashSet<UserIx>,
     /// Who belongs to which teams.
     pub teams: TeamMemberships,
+    /// Teams that had people and have nobody while others have, each with the name that it may have now.
+    pub(crate) emptied_teams: HashMap<NameIx, Option<NameIx>>,
     /// State of each listed group.
     pub group_states: HashMap<NameIx, SourceState>,
     /// Members of each listed group.

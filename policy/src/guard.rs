@@ -13,13 +13,28 @@ use crate::users::UserIx;
 use crate::world::{Matcher, World};
 
 impl World {
-    /// Whether the roster answered no row at all: an empty answer, for which the guard holds every removal.
-    pub fn roster_is_suspect(&self, room: RoomIx) -> bool {
-        self.is_suspect(&self.members[room.index()])
+    /// Why what the roster says of a room's members looks wrong: an empty answer, for which the guard holds every removal.
+    pub fn roster_suspicion(&self, room: RoomIx) -> Option<HoldReason> {
+        self.suspicion(&self.members[room.index()])
     }
 
-    fn is_suspect(&self, selectors: &[Matcher]) -> bool {
-        self.facts.roster == SourceState::Good && self.facts.roster_rows == 0 && self.depend_on_roster(selectors)
+    fn suspicion(&self, selectors: &[Matcher]) -> Option<HoldReason> {
+        if self.facts.roster != SourceState::Good {
+            return None;
+        }
+        let is_empty = self.facts.roster_rows == 0 && self.depend_on_roster(selectors);
+        is_empty.then_some(HoldReason::EmptyRoster).or_else(|| self.emptied_team(selectors))
+    }
+
+    /// A team that a selector names, that had people and has nobody while others have.
+    fn emptied_team(&self, selectors: &[Matcher]) -> Option<HoldReason> {
+        selectors.iter().find_map(|selector| match selector {
+            Matcher::Team(team) | Matcher::TeamRole(team, _) => {
+                let renamed = *self.facts.emptied_teams.get(team)?;
+                Some(HoldReason::EmptyTeam { team: *team, renamed })
+            }
+            Matcher::Everyone | Matcher::Group(_) | Matcher::Subject(_) => None,
+        })
     }
 
     /// Whether a selector names a group that was read and has no members.
@@ -35,10 +50,9 @@ impl World {
 
     /// The empty answer behind this bucket, if there is one: everything it takes away is held.
     fn empty_answer(&self, (class, room): Bucket) -> Option<HoldReason> {
-        let of = |selectors: &[Matcher]| match () {
-            () if self.is_suspect(selectors) => Some(HoldReason::EmptyRoster),
-            () if self.has_empty_group(selectors) => Some(HoldReason::EmptyGroup),
-            () => None,
+        let of = |selectors: &[Matcher]| {
+            let suspicion = self.suspicion(selectors);
+            suspicion.or_else(|| self.has_empty_group(selectors).then_some(HoldReason::EmptyGroup))
         };
         match (class, room) {
             (Class::PowerLevels, Some(room)) => {

@@ -72,8 +72,8 @@ impl World {
         self.freeze_of_any(&selectors).or_else(unconfirmed).or_else(|| {
             // A grant matches, and only the place is missing: that it is lost must be as certain.
             self.matching_grant(room, user)?;
-            let suspect = || Freeze::Row("the roster answered no row at all".to_owned());
-            self.freeze(room).or_else(|| self.roster_is_suspect(room).then(suspect))
+            let suspicion = || self.roster_suspicion(room).map(|hold| Freeze::Row(hold.text(self)));
+            self.freeze(room).or_else(suspicion)
         })
     }
 

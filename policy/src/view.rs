@@ -260,6 +260,13 @@ impl HoldReason {
                 )
             }
             Self::EmptyRoster => "the roster answered no row at all".to_owned(),
+            Self::EmptyTeam { team, renamed } => {
+                let renamed = renamed.map_or_else(
+                    || "was it renamed?".to_owned(),
+                    |now| format!("renamed to {:?}?", world.names.text(now)),
+                );
+                format!("team {:?} has nobody any more: {renamed}", world.names.text(team))
+            }
             Self::EmptyGroup => "a Cognito group that a selector names has nobody in it".to_owned(),
             Self::Shown => "it was held before and nobody has approved it".to_owned(),
         }
@@ -324,7 +331,7 @@ impl World {
     pub fn notices(&self) -> Vec<String> {
         let world = self;
         let mut notices: Vec<String> = world.facts.roster_notices.clone();
-        if world.rooms().any(|room| world.roster_is_suspect(room)) {
+        if world.rooms().any(|room| world.roster_suspicion(room) == Some(HoldReason::EmptyRoster)) {
             notices.push("the roster answered no row at all: nobody is removed for its sake".to_owned());
         }
         if let SourceState::Failing(reason) = &world.facts.roster {

@@ -78,6 +78,8 @@ pub enum CallError {
     ListenerUnreachable { message: String },
     #[error("the shared secret is not Synapse's registration_shared_secret")]
     SharedSecretRejected,
+    #[error("the account is locked, and its sessions could not be ended: {why}")]
+    SessionsRemain { why: Box<CallError> },
     #[error("Synapse failed with status {status}: {message}")]
     ServerError { status: u16, message: String },
     #[error("Synapse answered something that cannot be read")]
@@ -95,7 +97,18 @@ impl CallError {
         match self {
             Self::Unreachable(_) | Self::TimedOut { .. } => true,
             Self::ServerError { status, .. } => matches!(status, 502..=504),
+            Self::SessionsRemain { why } => why.is_transport(),
             _ => false,
+        }
+    }
+
+    /// Whether what was asked may have been done all the same, or a part of it. A connection that was never made carried no
+    /// request.
+    pub fn may_have_been_done(&self) -> bool {
+        match self {
+            Self::Unreachable(error) => !matches!(&**error, HttpError::Reqwest(error) if error.is_connect()),
+            Self::Unreadable(_) | Self::SessionsRemain { .. } => true,
+            error => error.is_transport(),
         }
     }
 
@@ -111,6 +124,7 @@ impl CallError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after } => *retry_after,
+            Self::SessionsRemain { why } => why.retry_after(),
             _ => None,
         }
     }

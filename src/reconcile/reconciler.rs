@@ -22,6 +22,7 @@ use crate::reconcile::pushes::classifier::PushClassifier;
 use crate::reconcile::read::arrivals::ArrivalsRead;
 use crate::reconcile::read::cleared_leaves::ClearedLeaves;
 use crate::reconcile::read::member_count::MemberCount;
+use crate::reconcile::read::peopled_teams::PeopledTeams;
 use crate::reconcile::report::PassReport;
 use crate::sources::Roster;
 use crate::store::{AccountsRead, Store};
@@ -46,6 +47,7 @@ pub struct Reconciler {
     pub(crate) strangers: StoredStrangers,
     pub(crate) pushes: PushClassifier,
     pub(crate) arrivals_read: ArrivalsRead,
+    pub(crate) peopled_teams: PeopledTeams,
     pub(crate) accounts_total: Option<u64>,
     pub(crate) cleared_leaves: ClearedLeaves,
     pub(crate) trouble: Trouble,
@@ -94,6 +96,7 @@ impl Reconciler {
             strangers: StoredStrangers::default(),
             pushes: PushClassifier::default(),
             arrivals_read: ArrivalsRead::default(),
+            peopled_teams: PeopledTeams::default(),
             accounts_total: None,
             cleared_leaves: ClearedLeaves::default(),
             trouble: Trouble::default(),

@@ -59,6 +59,7 @@ impl Reconciler {
         }
         gauges::measure(&self.world, &plan);
         let whole = self.trouble == Trouble::default();
+        self.peopled_teams.keep(&self.store).await?;
         self.held.keep(&self.store, &self.world, &plan, whole && plan.is_whole(&self.world)).await?;
         self.strangers.keep(&self.store, &self.world).await?;
         let withheld = self.withheld.compare(&self.store, &self.world, &plan, whole, is_known).await?;

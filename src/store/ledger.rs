@@ -16,6 +16,8 @@ pub enum LedgerOutcome {
     Done,
     AlreadySo,
     Failed,
+    /// Synapse gave no answer that says how it ended: it may have been done, or a part of it.
+    Unknown,
     /// Written as started, and not tried after all.
     Left,
     /// The service stopped between the call and its answer.
@@ -32,6 +34,7 @@ impl LedgerOutcome {
             Self::Done => "done",
             Self::AlreadySo => "already_so",
             Self::Failed => "failed",
+            Self::Unknown => "unknown",
             Self::Left => "left",
             Self::Interrupted => "interrupted",
             Self::Held => "held",
@@ -154,16 +157,24 @@ impl Store {
         .map(|done| done.rows_affected())
     }
 
-    /// What was taken away within the window, by kind and room: what was done, and what nobody knows the end of.
+    /// What was taken away within the window, by kind and room: what was done, and what nobody knows the end of. Of several
+    /// attempts at one person whose end nobody knows, at most one has taken anything.
     pub async fn recently_taken(&self, window_seconds: f64) -> sqlx::Result<Vec<TakenAway>> {
         sqlx::query_as!(
             TakenAway,
-            r#"SELECT kind, room_id,
-                      COALESCE(sum(taken) FILTER (WHERE outcome = 'started'), 0)
-                      - COALESCE(sum(taken) FILTER (WHERE outcome IN ('failed', 'already_so', 'left')), 0) AS "taken!"
-               FROM provisioner.ledger
-               WHERE at > now() - make_interval(secs => $1) AND taken > 0
-               GROUP BY kind, room_id"#,
+            r#"WITH recent AS (
+                 SELECT * FROM provisioner.ledger WHERE at > now() - make_interval(secs => $1) AND taken > 0
+               ), counted AS (
+                 SELECT begun.*, COALESCE(ended.outcome = 'done', false) OR begun.user_id IS NULL AS for_itself
+                 FROM recent AS begun LEFT JOIN recent AS ended
+                   ON (ended.pass, ended.seq) = (begun.pass, begun.seq) AND ended.outcome <> 'started'
+                 WHERE begun.outcome = 'started'
+                   AND COALESCE(ended.outcome, 'unknown') NOT IN ('failed', 'already_so', 'left')
+               )
+               SELECT kind, room_id,
+                      COALESCE(sum(taken) FILTER (WHERE for_itself), 0)
+                      + count(DISTINCT user_id) FILTER (WHERE NOT for_itself) AS "taken!"
+               FROM counted GROUP BY kind, room_id"#,
             window_seconds,
         )
         .fetch_all(&self.pool)

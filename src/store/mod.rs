@@ -16,6 +16,7 @@ mod leadership;
 mod ledger;
 mod listings;
 mod pause;
+mod peopled_teams;
 mod requests;
 mod staff_posts;
 mod stamp;

@@ -29,6 +29,7 @@ async fn nobody_there_is_unreachable() {
     let dead = Homeserver::connect("http://127.0.0.1:9", BOT, TOKEN, Timeouts::default()).await.unwrap();
     let error = dead.whoami().await.unwrap_err();
     assert!(matches!(error, CallError::Unreachable(_)) && error.is_transport(), "{error}");
+    assert!(!error.may_have_been_done(), "nothing was sent");
     assert!(std::error::Error::source(&error).is_some());
 }
 

@@ -92,11 +92,12 @@ async fn a_proxy_without_synapse_behind_it_counts_as_unreachable() {
     for (status, transport) in [(502, true), (503, true), (504, true), (500, false)] {
         let error = error_of(ResponseTemplate::new(status).set_body_string("<html>Bad Gateway</html>")).await;
         assert_eq!((variant(&error).as_str(), error.is_transport()), ("ServerError", transport), "{status}");
+        assert_eq!(error.may_have_been_done(), transport, "{status}");
     }
     let error = error_of(ResponseTemplate::new(404).set_body_string("<html>nginx</html>")).await;
     assert_eq!(variant(&error), "NotServedHere");
     let error = error_of(ResponseTemplate::new(200).set_body_string("<html>Log in</html>")).await;
-    assert_eq!(variant(&error), "Unreadable");
+    assert_eq!((variant(&error).as_str(), error.may_have_been_done()), ("Unreadable", true));
 }
 
 #[tokio::test]

@@ -1,13 +1,15 @@
 //! The guard: a pass that would take away too much takes away nothing, does the rest, and says so.
 
+use futures_util::future::join_all;
 use serde_json::json;
-use testbed::SynapseVersion;
+use testbed::{Effect, Matching, SynapseVersion};
 
 use crate::support::{SOON, Settings, Stage, subject};
 
 crate::on_both_versions!(
     removals_past_the_limit_are_all_held_and_joins_go_on,
     a_slow_drip_is_caught_like_a_flood,
+    a_removal_whose_answer_is_lost_counts,
     an_emptied_roster_removes_nobody,
     a_held_part_is_approved_as_it_was_shown_and_not_otherwise,
 );
@@ -69,6 +71,29 @@ async fn a_slow_drip_is_caught_like_a_flood(version: SynapseVersion) {
     let held =
         |user: &str| history.as_array().unwrap().iter().any(|one| one["outcome"] == "held" && one["user"] == user);
     assert!(held(&stage.mxid(&people[2])), "{history:#}");
+}
+
+async fn a_removal_whose_answer_is_lost_counts(version: SynapseVersion) {
+    let stage = Stage::set_newest(version, defaults()).await;
+    let people: Vec<String> = (0..5).map(|_| subject()).collect();
+    for sub in &people {
+        stage.hasura.add(sub, "staff", "member").await.unwrap();
+    }
+    assert_eq!(stage.apply().await.0, 0);
+    stage.proxy.fault(Matching::any().path("/kick"), Effect::LoseAnswer);
+    let mut statuses = Vec::new();
+    for sub in &people[..4] {
+        stage.hasura.remove(sub, "staff").await.unwrap();
+        statuses.push(stage.apply().await.0);
+    }
+    // As of a slow drip whose answers come: Synapse did it, and nobody heard.
+    assert_eq!(statuses, [1, 1, 3, 3]);
+    let memberships = join_all(people.iter().map(|sub| stage.membership(&stage.staff, sub))).await;
+    assert_eq!(memberships, ["leave", "leave", "join", "join", "join"]);
+    let history = stage.service.run_cli(&["history", &people[0], "--json"]).await.unwrap().json().unwrap();
+    assert_eq!(history[0]["outcome"], "unknown", "{history:#}");
+    let unknown = stage.service.run_cli(&["history", &people[0]]).await.unwrap().stdout;
+    assert!(unknown.contains("unknown: "), "{unknown}");
 }
 
 async fn an_emptied_roster_removes_nobody(version: SynapseVersion) {

@@ -33,6 +33,7 @@ mod power;
 mod promises;
 mod queue;
 mod redacted;
+mod renamed_team;
 mod room_fights;
 mod settings;
 mod settle;

@@ -160,7 +160,7 @@ async fn a_service_killed_while_it_joins_people_goes_on_where_it_was(version: Sy
     let count = |name: &str| outcomes.iter().find(|(outcome, _)| outcome == name).map_or(0, |(_, count)| *count);
     assert_eq!(twice, 0, "{outcomes:?}");
     assert!(count("interrupted") > 0 && count("done") > 0, "{outcomes:?}");
-    assert!(count("failed") > 0, "the lost answers are failures: {outcomes:?}");
+    assert!(count("unknown") > 0, "nobody knows how those ended whose answers were lost: {outcomes:?}");
 }
 
 async fn a_database_that_goes_away_loses_nothing(version: SynapseVersion) {

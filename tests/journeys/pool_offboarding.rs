@@ -1,6 +1,8 @@
 //! Who is disabled in the pool leaves, and comes back when enabled; many at once are asked about first.
 
-use testbed::{Person, SynapseVersion, wait_until};
+use phenom_provisioner::store::Store;
+use serde_json::json;
+use testbed::{Effect, Matching, Person, SynapseVersion, wait_until};
 
 use crate::pool_support::{pool, settings, staff, until_listed};
 use crate::support::{SOON, Settings, Stage};
@@ -8,6 +10,7 @@ use crate::support::{SOON, Settings, Stage};
 crate::on_both_versions!(
     a_disabled_user_leaves_every_room_and_comes_back_when_enabled,
     a_locked_account_ends_its_sessions_and_is_opened_again,
+    a_lock_counts_although_the_sessions_could_not_be_ended,
     a_deactivated_account_comes_back_as_far_as_it_can,
     offboarding_many_at_once_is_held,
 );
@@ -53,6 +56,35 @@ async fn a_locked_account_ends_its_sessions_and_is_opened_again(version: Synapse
     stage.until(&stage.staff, &people[0], "join", SOON).await;
     assert!(person.joined_rooms().await.is_err(), "an ended session does not come back");
     stage.nothing_left().await;
+}
+
+async fn a_lock_counts_although_the_sessions_could_not_be_ended(version: SynapseVersion) {
+    let pool = pool().await;
+    let stage = Stage::set(version, settings(&pool, "lock")).await;
+    let people = staff(&stage, &pool, 1).await;
+    stage.start().await;
+    stage.until(&stage.staff, &people[0], "join", SOON).await;
+    let path = format!("{}/devices", stage.mxid(&people[0]));
+    stage.proxy.fault(
+        Matching::any().path(&path).times(2),
+        Effect::Answer(500, json!({"errcode": "M_UNKNOWN", "error": "no"})),
+    );
+    pool.disable(&people[0]).await.unwrap();
+    let store = Store::open(&stage.database).await.unwrap();
+    // The lock was set at the first try, and the sessions ended at the third.
+    let outcomes = async || -> Vec<String> {
+        sqlx::query_scalar(
+            "SELECT outcome FROM provisioner.ledger WHERE kind = 'lock_account' AND outcome <> 'started' ORDER BY id",
+        )
+        .fetch_all(&mut stage.connect().await)
+        .await
+        .unwrap()
+    };
+    wait_until("the sessions have ended", SOON, async || outcomes().await == ["unknown", "failed", "already_so"])
+        .await
+        .unwrap();
+    let taken = store.recently_taken(3600.0).await.unwrap();
+    assert_eq!(taken.iter().filter(|one| one.kind == "lock_account").map(|one| one.taken).collect::<Vec<_>>(), [1]);
 }
 
 async fn a_deactivated_account_comes_back_as_far_as_it_can(version: SynapseVersion) {

@@ -70,7 +70,7 @@ const HOUSE: [Layer; 17] = [
     },
     Layer {
         name: "reconcile",
-        may_import: &["sources", "homeserver", "store", "delays"],
+        may_import: &["sources", "homeserver", "store", "delays", "nearest"],
         rule: "the one path that acts gets its policy from app and its input from below, never from a request",
     },
     Layer {

@@ -10,12 +10,13 @@ use crate::rows::{INDICES, accounts, ledger};
 static FILLED: OnceCell<String> = OnceCell::const_new();
 
 /// Tables that do not grow, and why. Any other must be filled here.
-pub(crate) const BOUNDED: [(&str, &str); 8] = [
+pub(crate) const BOUNDED: [(&str, &str); 9] = [
     ("stamp", "one row"),
     ("pause", "one row"),
     ("accounts_revision", "one row"),
     ("listings", "the newest hundred, and the newest whole one"),
     ("groups", "one row for each group that the configuration names"),
+    ("peopled_teams", "one row for each team that the configuration names"),
     ("follows", "one row for each room of the configuration"),
     ("alerts", "one row for each kind of trouble that lasts"),
     ("_sqlx_migrations", "one row for each migration"),

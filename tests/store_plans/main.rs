@@ -14,5 +14,6 @@ mod plans;
 mod rows;
 mod seen;
 mod statements;
+mod taken;
 mod trim;
 mod wire;

@@ -14,6 +14,7 @@ pub use key::{ChangeKey, Subject};
 pub use kind::{Class, Kind};
 pub use turn::Turn;
 
+use crate::names::NameIx;
 use crate::obstacle::Obstacle;
 use crate::policy::Mode;
 use crate::policy::RoomIx;
@@ -83,6 +84,8 @@ pub enum HoldReason {
     EmptyRoster,
     /// A group that a selector names has nobody in it.
     EmptyGroup,
+    /// A team that a selector names had people and has nobody any more, while others have: renamed, perhaps to this.
+    EmptyTeam { team: NameIx, renamed: Option<NameIx> },
     /// It was held before, and nobody has approved it: neither the window nor a smaller plan lets it go.
     Shown,
 }

@@ -27,7 +27,7 @@ impl MembersInputs {
             idle: is_idle(world, room),
             frozen: world.freeze(room).is_some(),
             pool_frozen: world.pool_freeze().is_some(),
-            suspect: world.roster_is_suspect(room),
+            suspect: world.roster_suspicion(room).is_some(),
             listed: world.mirror.accounts_listed,
             from: world.facts.accounts_from,
         }

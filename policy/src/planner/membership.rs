@@ -103,7 +103,7 @@ fn evaluate_unlisted(world: &World, room: RoomIx, user: UserIx, before: Membersh
             }
         }
         // With every source whole, not being entitled now is having lost it: the next entitlement joins again.
-        Membership::Left if !frozen && !world.roster_is_suspect(room) && !world.is_unconfirmed(user) => {
+        Membership::Left if !frozen && world.roster_suspicion(room).is_none() && !world.is_unconfirmed(user) => {
             match world.room(room).voluntary_leave(user) {
                 Some(voluntary_leave) if !voluntary_leave.cleared => {
                     MembershipVerdict::ClearedLeave(voluntary_leave.event_id.clone())

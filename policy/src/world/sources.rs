@@ -1,6 +1,8 @@
 //! What the sources say, taken into the world.
 
-use hashbrown::HashSet;
+use std::collections::BTreeMap;
+
+use hashbrown::{HashMap, HashSet};
 
 use crate::facts::Closed;
 use crate::facts::{Account, AccountsFrom, Hiding, SourceState};
@@ -62,6 +64,17 @@ impl World {
         facts.roster_trouble = reading.trouble;
         facts.roster = SourceState::Good;
         self.dirty.something();
+    }
+
+    /// Says which teams had people and have nobody in the roster any more, each with the name that it may have now.
+    pub fn set_emptied_teams(&mut self, teams: &BTreeMap<String, Option<String>>) {
+        let names = &mut self.state.names;
+        let teams = teams.iter().map(|(team, now)| (names.intern(team), now.as_ref().map(|now| names.intern(now))));
+        let teams: HashMap<_, _> = teams.collect();
+        if self.state.facts.emptied_teams != teams {
+            self.dirty.something();
+            self.state.facts.emptied_teams = teams;
+        }
     }
 
     /// Notes that the roster could not be read. What was read before still stands.

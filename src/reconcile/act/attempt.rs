@@ -54,6 +54,7 @@ impl Attempt<'_> {
             Tried::Done => (LedgerOutcome::Done, None),
             Tried::Wrote(written) => (LedgerOutcome::Done, Some(format!("event {}", written.event_id))),
             Tried::AlreadySo => (LedgerOutcome::AlreadySo, None),
+            Tried::Failed(error) if error.may_have_been_done() => (LedgerOutcome::Unknown, Some(error.to_string())),
             Tried::Failed(error) => (LedgerOutcome::Failed, Some(error.to_string())),
             Tried::Refused(why) => (LedgerOutcome::Failed, Some(why.clone())),
             Tried::Outdated => {

@@ -47,8 +47,10 @@ impl Caller<'_> {
             &Change::LockAccount { user } => {
                 let locked = self.homeserver.lock(&mxid(user), true).await?;
                 // A lock alone leaves devices that come back with it.
-                self.homeserver.log_out(&mxid(user)).await?;
-                Ok(locked)
+                match self.homeserver.log_out(&mxid(user)).await {
+                    Err(why) if locked == WriteOutcome::Done => Err(CallError::SessionsRemain { why: Box::new(why) }),
+                    ended => ended.map(|_| locked),
+                }
             }
             &Change::DeactivateAccount { user } => self.homeserver.deactivate(&mxid(user)).await,
             &Change::GrantServerAdmin { user } => {

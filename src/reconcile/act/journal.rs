@@ -112,7 +112,7 @@ fn count(line: &LedgerLine<'_>) {
 }
 
 fn warn_of_failure(line: &LedgerLine<'_>) {
-    if line.outcome == LedgerOutcome::Failed {
+    if matches!(line.outcome, LedgerOutcome::Failed | LedgerOutcome::Unknown) {
         let (user, room) = (line.entry.user_id.as_deref(), line.entry.room_key.as_deref());
         let why = line.detail.as_deref().unwrap_or("");
         warn!(user.id = user, room.key = room, "{} failed: {why}", line.entry.kind);

@@ -18,6 +18,7 @@ pub(crate) mod accounts;
 pub(crate) mod arrivals;
 pub(crate) mod cleared_leaves;
 pub(crate) mod member_count;
+pub(crate) mod peopled_teams;
 pub(crate) mod rooms;
 pub(crate) mod server_accounts;
 pub(crate) mod state_sender;
@@ -54,7 +55,7 @@ impl Reconciler {
             self.cleared_leaves.read_again(&self.store, &mut self.world).await?;
         }
         if what.contains(Woken::ROSTER) {
-            self.read_roster().await;
+            self.read_roster().await?;
         }
         if what.contains(Woken::ACCOUNTS) {
             self.read_accounts().await?;
@@ -67,9 +68,9 @@ impl Reconciler {
 
     /// Reads the roster. A failure leaves what was read before and takes nobody's place away.
     #[instrument(name = "source.roster", skip_all)]
-    pub(crate) async fn read_roster(&mut self) {
+    pub(crate) async fn read_roster(&mut self) -> Result<()> {
         self.settle.ask(Instant::now());
-        let Some(roster) = &self.roster else { return };
+        let Some(roster) = &self.roster else { return Ok(()) };
         let answer = roster.read().await;
         let trouble = answer.as_ref().err().map(RosterError::chain);
         match answer {
@@ -85,7 +86,9 @@ impl Reconciler {
                 if reading.rows == 0 && self.world.facts.roster_rows != 0 {
                     warn!("the roster answered no row at all: nobody is removed for its sake");
                 }
+                self.peopled_teams.compare(&self.store, &self.world, &reading).await?;
                 self.world.set_roster(reading);
+                self.peopled_teams.tell(&mut self.world);
                 if self.world.facts.accounts_from == AccountsFrom::Pool {
                     self.tell_unknown();
                 }
@@ -99,6 +102,7 @@ impl Reconciler {
             }
         }
         self.trouble.roster = trouble;
+        Ok(())
     }
 
     /// Rooms that are to be read before the next plan.

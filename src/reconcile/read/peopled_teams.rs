@@ -1,0 +1,82 @@
+//! Teams that selectors name and that had people, kept over restarts: one that has nobody while others have was probably
+//! renamed, and the guard holds what that takes.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use anyhow::{Context, Result};
+use provisioner_policy::{HoldReason, Plan, RosterReading, Selector, World};
+
+use crate::nearest::meant;
+use crate::store::Store;
+
+/// What is known of them.
+#[derive(Debug, Default)]
+pub(crate) struct PeopledTeams {
+    /// Not read yet where `None`.
+    known: Option<BTreeSet<String>>,
+    /// Those of them that the store does not have yet.
+    unsaved: Vec<String>,
+    /// Those that have nobody now, each with the name that it may have now.
+    emptied: BTreeMap<String, Option<String>>,
+}
+
+impl PeopledTeams {
+    /// Compares a reading with what is known. Nothing is written: `plan` reads, too.
+    pub(crate) async fn compare(&mut self, store: &Store, world: &World, reading: &RosterReading) -> Result<()> {
+        let known = match &mut self.known {
+            Some(known) => known,
+            unread => {
+                unread.insert(store.peopled_teams().await.context("read which teams had people")?.into_iter().collect())
+            }
+        };
+        let present: HashSet<&str> = reading.people.values().flatten().map(|one| &*one.team).collect();
+        let named = world.policy.selectors().filter_map(|(_, selector)| match selector {
+            Selector::Team(team) | Selector::TeamRole { team, .. } => Some(team),
+            Selector::Everyone | Selector::Group(_) | Selector::Subject(_) => None,
+        });
+        for team in named.filter(|team| present.contains(team.as_str())) {
+            if known.insert(team.clone()) {
+                self.unsaved.push(team.clone());
+            }
+        }
+        let mut others: Vec<&str> = present.iter().copied().filter(|team| !known.contains(*team)).collect();
+        others.sort_unstable();
+        let emptied = known.iter().filter(|team| reading.rows > 0 && !present.contains(team.as_str()));
+        self.emptied =
+            emptied.map(|team| (team.clone(), meant(team, others.iter().copied()).map(str::to_owned))).collect();
+        Ok(())
+    }
+
+    /// Tells the world which teams have nobody any more.
+    pub(crate) fn tell(&self, world: &mut World) {
+        world.set_emptied_teams(&self.emptied);
+    }
+
+    /// Stores which teams have people.
+    pub(crate) async fn keep(&mut self, store: &Store) -> Result<()> {
+        if !self.unsaved.is_empty() {
+            store.add_peopled_teams(&self.unsaved).await.context("store which teams have people")?;
+            self.unsaved.clear();
+        }
+        Ok(())
+    }
+
+    /// Somebody approved what `plan` holds: the teams that it was held for may have nobody.
+    pub(crate) async fn forget_approved(&mut self, store: &Store, world: &mut World, plan: &Plan) -> Result<()> {
+        let teams = plan.held().filter_map(|action| match action.held {
+            Some(HoldReason::EmptyTeam { team, .. }) => Some(world.names.text(team).to_owned()),
+            _ => None,
+        });
+        let teams: Vec<String> = teams.collect::<BTreeSet<_>>().into_iter().collect();
+        if teams.is_empty() {
+            return Ok(());
+        }
+        store.forget_peopled_teams(&teams).await.context("forget that teams had people")?;
+        for team in &teams {
+            self.emptied.remove(team);
+            self.known.as_mut().map(|known| known.remove(team));
+        }
+        self.tell(world);
+        Ok(())
+    }
+}
