@@ -11,17 +11,17 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
-use crate::delays::{Delays, Doubling};
 use crate::reconcile::act::journal::Journal;
 use crate::reconcile::handle::QueryQueue;
+use crate::reconcile::read::readings::PATIENCE;
 use crate::reconcile::reconciler::Reconciler;
 use crate::reconcile::report::PassReport;
 use crate::reconcile::status::StatusPublisher;
 use crate::reconcile::wakes::{Wakes, Woken};
 use crate::store::Store;
 
-/// When what cannot be read is tried again.
-const RETRIES: Doubling = Doubling { first: Duration::from_secs(1), longest: Duration::from_secs(30) };
+/// A pass that somebody asked for does not end while rooms are being read, for so long.
+const LONGEST_READING: Duration = Duration::from_secs(60);
 
 /// A lost notification costs at most this.
 const FALLBACK_POLL: Duration = Duration::from_secs(5);
@@ -73,8 +73,6 @@ struct Clocks {
     poll: Instant,
     resync: Instant,
     trim: Instant,
-    retry: Option<Instant>,
-    retry_delays: Delays,
 }
 
 /// A pass in progress: over one or more slices, with those who asked for it.
@@ -98,7 +96,7 @@ impl Service {
         }
         self.reconciler.groups_since = Some(self.reconciler.store.now().await.context("read the database's clock")?);
         let now = Instant::now();
-        let mut clocks = Clocks { poll: now, resync: now, trim: now, retry: None, retry_delays: RETRIES.delays() };
+        let mut clocks = Clocks { poll: now, resync: now, trim: now };
         let mut pass = Pass::default();
         let mut woken = self.wakes.drain() | Woken::REQUESTS | Woken::ACCOUNTS;
         while !stop.is_cancelled() {
@@ -130,7 +128,7 @@ impl Service {
         if woken.contains(Woken::REQUESTS) && self.claim_requests(pass).await? {
             // A request wants the truth, not what was true at the last resync, and a report that names what fails now, not
             // how many are waiting.
-            (sources, clocks.resync, clocks.retry) = (sources | Woken::ROSTER, now, clocks.retry.map(|_| now));
+            (sources, clocks.resync) = (sources | Woken::ROSTER, now);
             self.reconciler.try_all_now(now);
         }
         if clocks.trim <= now {
@@ -148,12 +146,12 @@ impl Service {
             clocks.poll = Instant::now() + self.poll_interval;
         }
         self.reconciler.look_if_due(now).await;
-        if (self.has_unread_room() || resync) && clocks.retry.is_none_or(|retry| retry <= now) {
-            self.reconciler.read_mirror(resync || clocks.retry.is_some()).await?;
-            clocks.after_reading(self.has_unread_room());
-            if resync {
-                self.status.resynced();
-            }
+        self.reconciler.take_over_readings().await?;
+        if resync || self.reconciler.is_reading_due(now) {
+            self.reconciler.read_mirror(resync, Some(PATIENCE)).await?;
+        }
+        if resync {
+            self.status.resynced();
         }
         Ok(())
     }
@@ -167,10 +165,6 @@ impl Service {
         pass.asked.extend(asked.iter().map(|one| one.id));
         pass.approvals.extend(asked.into_iter().filter_map(|one| Some((one.approve?, one.requested_by))));
         Ok(is_new)
-    }
-
-    fn has_unread_room(&self) -> bool {
-        !self.reconciler.world().mirror.accounts_listed || self.reconciler.unread_rooms().next().is_some()
     }
 
     /// Does a slice; answers whether to go on at once.
@@ -201,6 +195,10 @@ impl Service {
                     .context("tell how far the pass is")?;
             }
             return Ok(true);
+        }
+        if !pass.asked.is_empty() && self.reconciler.readings.any() && began.elapsed() < LONGEST_READING {
+            // Who asked wants to hear of all rooms.
+            return Ok(false);
         }
         let done = std::mem::take(pass);
         self.reconciler.end_pass();
@@ -237,12 +235,14 @@ impl Service {
             RoomStatus::Unreadable(why) => Some(format!("{}: {why}", room.key(world))),
             _ => None,
         });
-        let waiting = || (!world.mirror.accounts_listed).then(|| "Synapse has not been read yet".to_owned());
+        let is_read =
+            world.mirror.accounts_listed && world.rooms().all(|room| self.reconciler.pushes.read_times.has(room));
+        let waiting = || (!is_read).then(|| "Synapse has not been read yet".to_owned());
         self.readiness.set(HOMESERVER, trouble.homeserver.clone().or(unread).or_else(waiting));
     }
 
-    async fn wait(&self, clocks: &Clocks, stop: &CancellationToken) {
-        let due = [Some(clocks.poll), Some(clocks.resync), clocks.retry, self.reconciler.next_due()];
+    async fn wait(&mut self, clocks: &Clocks, stop: &CancellationToken) {
+        let due = [Some(clocks.poll), Some(clocks.resync), self.reconciler.next_due()];
         let fallback = Instant::now() + FALLBACK_POLL;
         let until = due.into_iter().flatten().fold(fallback, Instant::min);
         // The watch over the brake may have taken the signal; what it was about is still there.
@@ -252,6 +252,7 @@ impl Service {
         tokio::select! {
             () = stop.cancelled() => {}
             () = self.wakes.woken() => {}
+            () = self.reconciler.readings.one_ends() => {}
             () = tokio::time::sleep_until(until.into()) => {}
         }
     }
@@ -264,17 +265,6 @@ async fn watch_brake(wakes: &Wakes, store: &Store, brake: &CancellationToken) ->
         wakes.woken().await;
         if wakes.said(Woken::REQUESTS) && matches!(store.paused().await, Ok(Some(_))) {
             brake.cancel();
-        }
-    }
-}
-
-impl Clocks {
-    fn after_reading(&mut self, unread: bool) {
-        if unread {
-            self.retry = Some(Instant::now() + self.retry_delays.next_delay());
-        } else {
-            self.retry = None;
-            self.retry_delays.reset();
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Acting: the due part of a plan carried out, in one serial lane a room and one for accounts, all at once.
 //!
 //! No inner retries and no choices: an action succeeds, fails, or is left for the next slice. One failure never stops its
-//! siblings; an unreachable homeserver stops all, because every further call would only wait for it.
+//! siblings; a homeserver that is unreachable or leaves a call unanswered stops all, because every further call would only
+//! wait for it.
 //!
 //! The races that are settled here:
 //!
@@ -87,7 +88,7 @@ impl Executor<'_> {
         };
         let lanes = Lanes {
             until: Instant::now() + SLICE,
-            unreachable: AtomicBool::new(false),
+            silent: AtomicBool::new(false),
             creations: Creations::awaiting(accounts.iter().filter_map(|index| opens_account(&due[*index].change))),
         };
         let rooms = rooms.iter().filter(|lane| !lane.is_empty());
@@ -168,8 +169,8 @@ impl Executor<'_> {
         match answer {
             Ok(tried) => tried,
             Err(error) => {
-                if matches!(error, CallError::Unreachable(_)) {
-                    lanes.unreachable.store(true, Ordering::Release);
+                if matches!(error, CallError::Unreachable(_) | CallError::TimedOut { .. }) {
+                    lanes.silent.store(true, Ordering::Release);
                 }
                 Tried::Failed(error)
             }
@@ -196,7 +197,8 @@ fn opens_account(change: &Change) -> Option<UserIx> {
 /// What the lanes of one slice share.
 struct Lanes {
     until: Instant,
-    unreachable: AtomicBool,
+    /// Synapse did not answer a call.
+    silent: AtomicBool,
     creations: Creations,
 }
 
@@ -207,6 +209,6 @@ impl Lanes {
 
     /// A chunk that was started is finished, unless there is a reason to stop at once.
     fn go_on_within_chunk(&self, stop: &CancellationToken) -> bool {
-        !stop.is_cancelled() && !self.unreachable.load(Ordering::Acquire)
+        !stop.is_cancelled() && !self.silent.load(Ordering::Acquire)
     }
 }
