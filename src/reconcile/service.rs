@@ -23,6 +23,9 @@ use crate::store::Store;
 /// A pass that somebody asked for does not end while rooms are being read, for so long.
 const LONGEST_READING: Duration = Duration::from_secs(60);
 
+/// How often others are told how a long pass goes: the Staff room hears of what is held while a fill lasts for hours.
+const BEAT: Duration = Duration::from_secs(2);
+
 /// A lost notification costs at most this.
 const FALLBACK_POLL: Duration = Duration::from_secs(5);
 
@@ -85,6 +88,8 @@ struct Pass {
     approvals: Vec<(String, String)>,
     of: Option<usize>,
     began: Option<Instant>,
+    /// When others were last told how it goes.
+    told: Option<Instant>,
 }
 
 impl Service {
@@ -186,6 +191,10 @@ impl Service {
         pass.report.add(slice.report);
         let of = *pass.of.get_or_insert(pass.report.ended() + pass.report.waiting);
         if slice.more {
+            if pass.told.is_none_or(|told| told.elapsed() >= BEAT) {
+                self.status.beat(&self.reconciler, &pass.report);
+                pass.told = Some(Instant::now());
+            }
             if !pass.asked.is_empty() {
                 let progress = json!({"done": pass.report.ended(), "of": of});
                 self.reconciler
