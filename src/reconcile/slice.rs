@@ -2,7 +2,8 @@
 //!
 //! The steps of [`Reconciler::slice`] stand in this order for these reasons:
 //! - What ended (a fight left alone for long enough) is put into the world **before** the plan is made of it.
-//! - An approval releases **before** fights narrow the plan: what somebody approved is still done only as often as may be.
+//! - An approval releases **before** fights and delays narrow the plan: what somebody approved is still done only as often as
+//!   may be.
 //! - The held plan is stored **before** the brake is looked at: somebody can decide about it while all is paused.
 //! - The brake is looked at **last before** the work: a `pause` counts from the moment when it is in the database.
 //! - What is withheld gets its ledger lines **before** the attempts, which are numbered behind it in the same pass.
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use provisioner_policy::{Action, Change, Plan};
+use provisioner_policy::{Action, Change, Plan, RoomStatus};
 use tokio_util::sync::CancellationToken;
 use tracing::instrument;
 
@@ -50,12 +51,11 @@ impl Reconciler {
         let now = Instant::now();
         self.fights.end(&mut self.world, now);
         let SlicePlan { plan, number, is_known } = self.plan_slice(now).await?;
-        if !is_known {
-            self.backoff.keep_only(&plan, &self.world);
-        }
         gauges::measure(&self.world, &plan);
         let whole = self.trouble == Trouble::default();
-        self.held.keep(&self.store, &self.world, &plan, whole).await?;
+        // A room that is being read has nothing in the plan: what is held in it is not over.
+        let all_read = plan.idle_rooms.iter().all(|room| self.world.room(*room).status != RoomStatus::Unread);
+        self.held.keep(&self.store, &self.world, &plan, whole && all_read).await?;
         let withheld = self.withheld.compare(&self.store, &self.world, &plan, whole, is_known).await?;
         let fights = fight_report::new_fights(&mut self.fights, &self.store, &mut self.world, &plan).await?;
         let lost = lost_updates::reports(&mut self.pushes.lost_updates, &self.world, now);
@@ -85,11 +85,14 @@ impl Reconciler {
         Ok(Slice { more: more && !stop.is_cancelled() && self.trouble.homeserver.is_none(), report })
     }
 
-    /// The plan with what was approved let go, and without what fights keep from being done yet.
+    /// The plan with what was approved let go, and without the levels that fights and delays keep from being done yet.
     async fn plan_slice(&mut self, now: Instant) -> Result<SlicePlan> {
         let mut plan = self.plan().await?;
+        if self.told.as_ref().map(|(number, _)| *number) != self.planner.version() {
+            self.backoff.keep_only(&plan, &self.world);
+        }
         let released = self.approval.release(&mut plan);
-        let narrowed = self.fights.narrow(&self.world, &mut plan, now);
+        let narrowed = self.fights.narrow(&self.world, &mut plan, now, |key| self.backoff.may(key, now));
         let number = self.planner.version().filter(|_| !released && !narrowed);
         let is_known = number.is_some() && self.told.as_ref().map(|(number, _)| *number) == number;
         Ok(SlicePlan { plan, number, is_known })
@@ -110,19 +113,18 @@ impl Reconciler {
     async fn execute(
         &self,
         due: &[&Action],
-        journal: &mut Journal,
+        journal: &Journal,
         stop: &CancellationToken,
     ) -> Result<Vec<(usize, Tried)>> {
         let origins = self.origins(due).await?;
-        let first = journal.reserve(due.len());
         let executor = Executor {
             caller: Caller { homeserver: &self.homeserver, world: &self.world, origins },
             store: &self.store,
-            pass: journal.pass,
+            journal,
             approval: &self.approval,
             stop,
         };
-        executor.execute(due, first).await.context("write the ledger")
+        executor.execute(due).await.context("write the ledger")
     }
 
     /// `number` is the plan's, where it is the planner's own.

@@ -33,8 +33,9 @@ use crate::homeserver::CallError;
 use crate::reconcile::act::attempt::{Attempt, Tried};
 use crate::reconcile::act::call::Caller;
 use crate::reconcile::act::creations::{Creation, Creations};
+use crate::reconcile::act::journal::Journal;
 use crate::reconcile::brakes::approval::Approval;
-use crate::store::{PassId, Store};
+use crate::store::Store;
 
 /// How long a slice starts new work before the next one plans again from fresh state. A change waits no longer than this
 /// and a call behind any amount of other work, and so does a request to stop.
@@ -53,15 +54,15 @@ const LONGEST_PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Executor<'a> {
     pub(crate) caller: Caller<'a>,
     pub(crate) store: &'a Store,
-    pub(crate) pass: PassId,
+    pub(crate) journal: &'a Journal,
     pub(crate) approval: &'a Approval,
     /// Cancelled: nothing new is started.
     pub(crate) stop: &'a CancellationToken,
 }
 
 impl Executor<'_> {
-    /// Tries `due`, and answers for each that it came to, by its place in `due`. `first_seq` numbers them within the pass.
-    pub(crate) async fn execute(&self, due: &[&Action], first_seq: i32) -> sqlx::Result<Vec<(usize, Tried)>> {
+    /// Tries `due`, and answers for each that it came to, by its place in `due`.
+    pub(crate) async fn execute(&self, due: &[&Action]) -> sqlx::Result<Vec<(usize, Tried)>> {
         let Caller { world, origins, .. } = &self.caller;
         let (mut accounts, mut rooms) = (Vec::new(), vec![Vec::new(); world.policy.rooms.len()]);
         for (index, action) in due.iter().enumerate() {
@@ -74,8 +75,7 @@ impl Executor<'_> {
             lane.sort_by_key(|index| due[*index].change.turn());
         }
         let attempt = |index: usize| {
-            let seq = first_seq + i32::try_from(index).expect("a pass has fewer than 2^31 actions");
-            let mut entry = journal::entry(world, due[index], seq);
+            let mut entry = journal::entry(world, due[index], self.journal.number());
             if let Some(approver) = self.approval.by(due[index]) {
                 entry.cause = format!("{}; approved by {approver}", entry.cause);
             }
@@ -182,7 +182,7 @@ impl Executor<'_> {
         for attempt in begun {
             self.caller.before_call(self.store, &attempt.action.change).await?;
         }
-        journal::write_attempts(self.store, self.pass, ended, begun).await
+        journal::write_attempts(self.store, self.journal.pass, ended, begun).await
     }
 }
 

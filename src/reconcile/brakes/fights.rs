@@ -113,13 +113,19 @@ impl Fights {
         change.counted().iter().all(|key| self.may(key, now))
     }
 
-    /// Leaves out of an event of levels what is not to be done again yet: the others in it do not wait. Says whether
-    /// anything is left out.
-    pub(crate) fn narrow(&self, world: &World, plan: &mut Arc<Plan>, now: Instant) -> bool {
-        let may = |key: &ChangeKey| self.may(key, now);
+    /// Leaves out of an event of levels what is not to be done again yet, by this or by what `also` says: the others in it do
+    /// not wait. Says whether anything is left out.
+    pub(crate) fn narrow(
+        &self,
+        world: &World,
+        plan: &mut Arc<Plan>,
+        now: Instant,
+        also: impl Fn(&ChangeKey) -> bool,
+    ) -> bool {
+        let may = |key: &ChangeKey| self.may(key, now) && also(key);
         let levels = world.rooms().flat_map(|room| plan.of(Some(room), Kind::SetPowerLevels));
         let mut due = levels.filter(|action| action.is_due()).map(|action| &action.change);
-        if self.done.is_empty() || due.all(|change| change.counted().iter().all(may)) {
+        if due.all(|change| change.counted().iter().all(may)) {
             return false;
         }
         let actions = &mut Arc::make_mut(plan).actions;

@@ -134,7 +134,7 @@ fn a_level_that_waits_keeps_no_other_waiting() {
     (0..3).for_each(|_| fights.done(&mut world, &change, now));
     let users = |now: Instant| -> Vec<String> {
         let mut plan = Arc::new(plan(&world, &Recent::default()));
-        fights.narrow(&world, &mut plan, now);
+        fights.narrow(&world, &mut plan, now, |_| true);
         let due = plan.due().filter(|action| fights.is_due(&action.change, now));
         let keys = due.flat_map(|action| action.change.counted());
         keys.filter_map(|key| Some(world.users.mxid(key.user()?))).collect()
