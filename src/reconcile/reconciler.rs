@@ -15,6 +15,7 @@ use crate::reconcile::act::backoff::Backoff;
 use crate::reconcile::brakes::approval::Approval;
 use crate::reconcile::brakes::fights::Fights;
 use crate::reconcile::brakes::held::HeldPlans;
+use crate::reconcile::brakes::settle::Settle;
 use crate::reconcile::brakes::withheld::Withheld;
 use crate::reconcile::pushes::classifier::PushClassifier;
 use crate::reconcile::read::arrivals::ArrivalsRead;
@@ -37,6 +38,7 @@ pub struct Reconciler {
     pub(crate) roster: Option<Roster>,
     pub(crate) backoff: Backoff,
     pub(crate) fights: Fights,
+    pub(crate) settle: Settle,
     pub(crate) member_count: MemberCount,
     pub(crate) readings: RoomReadings,
     /// Synapse left something unanswered: whether it is there is to be asked.
@@ -86,6 +88,7 @@ impl Reconciler {
             roster,
             backoff: Backoff::default(),
             fights: Fights::default(),
+            settle: Settle::default(),
             member_count: MemberCount::default(),
             readings: RoomReadings::default(),
             in_doubt: false,
@@ -119,10 +122,10 @@ impl Reconciler {
         self.trouble.homeserver.as_deref()
     }
 
-    /// When something is due by itself: a failed action's or reading's next try, or a count.
+    /// When something is due by itself: a failed action's or reading's next try, what has settled, or a count.
     pub fn next_due(&self) -> Option<Instant> {
         let now = Instant::now();
-        let actions = [self.backoff.next(now), self.fights.next(&self.world, now)];
+        let actions = [self.backoff.next(now), self.fights.next(&self.world, now), self.settle.next()];
         let due = actions.into_iter().chain([self.member_count.due(), self.next_reading()]);
         due.flatten().min()
     }

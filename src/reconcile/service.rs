@@ -90,6 +90,9 @@ struct Pass {
     began: Option<Instant>,
     /// When others were last told how it goes.
     told: Option<Instant>,
+    /// When what was settling at the end of a slice will have settled: those who asked wait for it, and not for what begins
+    /// to settle meanwhile.
+    settled_at: Option<Instant>,
 }
 
 impl Service {
@@ -135,6 +138,11 @@ impl Service {
             // how many are waiting.
             (sources, clocks.resync) = (sources | Woken::ROSTER, now);
             self.reconciler.try_all_now(now);
+            pass.settled_at = None;
+        }
+        if self.reconciler.settle.next().is_some_and(|settled| settled <= now) {
+            // It was planned for long enough; now the sources must say so again.
+            sources = sources | Woken::ROSTER | Woken::ACCOUNTS;
         }
         if clocks.trim <= now {
             let more = self.reconciler.store.trim(INBOX_KEPT).await.context("remove what is done and old")?;
@@ -205,8 +213,11 @@ impl Service {
             }
             return Ok(true);
         }
-        if !pass.asked.is_empty() && self.reconciler.readings.any() && began.elapsed() < LONGEST_READING {
-            // Who asked wants to hear of all rooms.
+        let settles = slice.settled_at.map(|at| *pass.settled_at.get_or_insert(at));
+        let settles = settles.is_some_and(|at| !self.reconciler.settle.was_asked_since(at));
+        // Who asked wants to hear of all rooms.
+        let reads = self.reconciler.readings.any() && began.elapsed() < LONGEST_READING;
+        if !pass.asked.is_empty() && (settles || reads) {
             return Ok(false);
         }
         let done = std::mem::take(pass);

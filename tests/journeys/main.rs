@@ -35,6 +35,7 @@ mod queue;
 mod redacted;
 mod room_fights;
 mod settings;
+mod settle;
 mod staff;
 mod staff_alerts;
 mod staff_follow;

@@ -51,7 +51,9 @@ impl Backoff {
 
     /// Forgets the failures of a change that succeeded.
     pub(crate) fn succeeded(&mut self, change: &Change) {
-        change.counted().iter().for_each(|key| drop(self.failures.remove(key)));
+        for key in change.counted() {
+            self.failures.remove(&key);
+        }
     }
 
     /// Forgets what is no longer planned, so that it starts afresh when it is planned again. What cannot be planned for the
