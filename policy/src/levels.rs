@@ -163,9 +163,9 @@ mod tests {
         version.clone_into(&mut room.version);
         let event = |content| StateEntry { content, sender: "@maker:a".to_owned(), event_id: "$e".to_owned() };
         let create = event(json!({"additional_creators": ["@second:a"]}));
-        room.state.insert(("m.room.create".into(), "".into()), create);
+        room.set_state("m.room.create", create);
         if let Some(levels) = levels {
-            room.state.insert((POWER_LEVELS.into(), "".into()), event(levels));
+            room.set_state(POWER_LEVELS, event(levels));
         }
         room
     }

@@ -88,8 +88,8 @@ pub struct RoomMirror {
     voluntary_leaves: HashMap<UserIx, VoluntaryLeave>,
     /// Invitations that the bot did not send.
     invited_by_others: HashSet<UserIx>,
-    /// State events by (type, state key), members excepted.
-    pub(crate) state: HashMap<(Box<str>, Box<str>), StateEntry>,
+    /// State events with an empty state key, by their type.
+    pub(crate) state: HashMap<Box<str>, StateEntry>,
     /// Version of the room, as its create event says.
     pub version: String,
     joined: u32,
@@ -178,7 +178,7 @@ impl RoomMirror {
 
     /// Every state event with an empty state key, by its type.
     pub fn states(&self) -> impl Iterator<Item = (&str, &StateEntry)> {
-        self.state.iter().filter(|((_, key), _)| key.is_empty()).map(|((kind, _), event)| (&**kind, event))
+        self.state.iter().map(|(kind, event)| (&**kind, event))
     }
 
     /// Content of a state event with an empty state key.
@@ -188,7 +188,7 @@ impl RoomMirror {
 
     /// A state event with an empty state key.
     pub fn state(&self, event_type: &str) -> Option<&StateEntry> {
-        self.state.get(&(event_type.into(), "".into()))
+        self.state.get(event_type)
     }
 
     /// A room of this version of which nothing else is known yet.
@@ -196,9 +196,9 @@ impl RoomMirror {
         Self { version, ..Self::default() }
     }
 
-    /// Takes a state event, as read, pushed or written.
-    pub fn set_state(&mut self, event_type: &str, state_key: &str, event: StateEntry) {
-        self.state.insert((event_type.into(), state_key.into()), event);
+    /// Takes a state event with an empty state key, as read, pushed or written.
+    pub fn set_state(&mut self, event_type: &str, event: StateEntry) {
+        self.state.insert(event_type.into(), event);
     }
 
     /// Every user with another membership or voluntary leave in the other.

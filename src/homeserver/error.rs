@@ -91,8 +91,8 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// Transport failure: Synapse was not there, or may have acted without our knowledge. Pushes can be lost too, so every
-    /// room is read again.
+    /// Transport failure: Synapse was not there, or may have acted without our knowledge. What was asked about is read
+    /// again, and `whoami` says whether Synapse is there.
     pub fn is_transport(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::TimedOut { .. } => true,

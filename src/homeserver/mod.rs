@@ -49,6 +49,9 @@ pub fn describe_metrics() {
     metrics::describe_counter!(UNREADABLE, "Entries of Synapse's answers that cannot be read and were skipped");
 }
 
+/// How long is waited for what is asked only to say more: Synapse may search a room for it through years.
+const ASIDE: Duration = Duration::from_secs(2);
+
 /// How long one call may take in all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
@@ -137,6 +140,15 @@ impl Homeserver {
         sent: impl IntoFuture<Output = HttpResult<T>>,
     ) -> Result<T, CallFailure> {
         measure(endpoint, self.inner.timeouts.bulk_read, sent).await
+    }
+
+    /// Waits for one sent request, at most [`ASIDE`].
+    async fn aside<T>(
+        &self,
+        endpoint: &'static str,
+        sent: impl IntoFuture<Output = HttpResult<T>>,
+    ) -> Result<T, CallFailure> {
+        measure(endpoint, ASIDE.min(self.inner.timeouts.call), sent).await
     }
 }
 

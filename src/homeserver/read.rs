@@ -235,12 +235,13 @@ impl Homeserver {
         }
     }
 
-    /// The newest event of a type in a room. Cheap where it is new: Synapse searches the room backwards.
+    /// The newest event of a type in a room. Cheap where it is new: Synapse searches the room backwards, and is given two
+    /// seconds.
     #[instrument(name = "homeserver.newest_event", skip_all, fields(room.id = %room, event.kind = %kind))]
     pub async fn newest_event(&self, room: &str, kind: &str) -> Result<Option<NewestEvent>, CallError> {
         let filter = serde_json::json!({ "types": [kind] }).to_string();
         let request = rooms::messages::Request { room: room_segment(room)?, dir: "b".to_owned(), limit: 1, filter };
-        Ok(self.call("newest_event", self.client().send(request)).await?.body.chunk.into_iter().next())
+        Ok(self.aside("newest_event", self.client().send(request)).await?.body.chunk.into_iter().next())
     }
 
     /// The bot's own event of a type whose content `is_it` accepts, among its newest hundred in the room.

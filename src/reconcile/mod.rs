@@ -26,7 +26,7 @@ pub use read::rooms::observe_rooms;
 pub use reconciler::Reconciler;
 pub use report::{Failed, PassReport};
 pub use service::{HOMESERVER, ROSTER, ReadinessReporter, Service};
-pub use status::{StatusPublisher, StatusSnapshot};
+pub use status::{HeldNow, StatusPublisher, StatusSnapshot};
 pub use tell::conditions::{Condition, Conditions, QueueHealth};
 pub use tell::gauges::describe_metrics;
 pub use wakes::{Wakes, Woken};

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use provisioner_policy::Plan;
 use tokio_util::sync::CancellationToken;
 
+use crate::reconcile::read::readings::PATIENCE;
 use crate::reconcile::reconciler::Reconciler;
 use crate::reconcile::report::PassReport;
 use crate::reconcile::tell::gauges;
@@ -14,7 +15,7 @@ use crate::reconcile::wakes::Woken;
 /// Reads everything and plans. The inbox is left to the replica that reconciles. Returns what could not be read, too.
 pub async fn plan_once(reconciler: &mut Reconciler) -> Result<(Arc<Plan>, Vec<String>)> {
     reconciler.read_sources(Woken::REQUESTS | Woken::ROSTER | Woken::ACCOUNTS).await?;
-    reconciler.read_mirror(true).await?;
+    reconciler.read_mirror(true, None).await?;
     let plan = reconciler.plan().await?;
     let report = gauges::report(reconciler.world(), &plan);
     let trouble = &reconciler.trouble;
@@ -33,7 +34,7 @@ pub async fn apply_once(
 ) -> Result<PassReport> {
     reconciler.store.close_interrupted().await.context("close interrupted attempts in the ledger")?;
     reconciler.read_sources(Woken::REQUESTS | Woken::ROSTER | Woken::ACCOUNTS | Woken::INBOX).await?;
-    reconciler.read_mirror(true).await?;
+    reconciler.read_mirror(true, None).await?;
     if let Some((id, by)) = approve {
         reconciler.approve_held(id, by).await?;
     }
@@ -56,6 +57,6 @@ pub async fn apply_once(
             None => return Ok(total),
         }
         reconciler.read_sources(sources).await?;
-        reconciler.read_mirror(false).await?;
+        reconciler.read_mirror(false, Some(PATIENCE)).await?;
     }
 }

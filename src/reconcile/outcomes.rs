@@ -54,8 +54,8 @@ impl Reconciler {
                     self.backoff.failed(change, now, error.retry_after());
                     self.learn_from(change, &error);
                     report.failed.push(failed(&self.world, change, error.to_string()));
-                    if error.is_transport() {
-                        unreachable = Some(error);
+                    if matches!(error, CallError::Unreachable(_)) {
+                        unreachable = Some(error.to_string());
                     }
                 }
             }
@@ -99,7 +99,9 @@ impl Reconciler {
             if let Some(user) = change.user() {
                 self.world.set_there(user, OnServer::default());
             }
-        } else if error.means_mirror_is_stale() {
+        } else if error.means_mirror_is_stale() || error.is_transport() {
+            // What was not answered may have been done.
+            self.in_doubt |= error.is_transport();
             change.room().into_iter().for_each(|room| distrust(&mut self.world, room));
         }
     }

@@ -23,6 +23,7 @@ use crate::reconcile::read::arrivals::ArrivalsRead;
 use crate::reconcile::read::cleared_leaves::ClearedLeaves;
 use crate::reconcile::read::member_count::MemberCount;
 use crate::reconcile::read::peopled_teams::PeopledTeams;
+use crate::reconcile::read::readings::RoomReadings;
 use crate::reconcile::report::PassReport;
 use crate::sources::Roster;
 use crate::store::{AccountsRead, Store};
@@ -41,6 +42,9 @@ pub struct Reconciler {
     pub(crate) fights: Fights,
     pub(crate) settle: Settle,
     pub(crate) member_count: MemberCount,
+    pub(crate) readings: RoomReadings,
+    /// Synapse left something unanswered: whether it is there is to be asked.
+    pub(crate) in_doubt: bool,
     pub(crate) withheld: StoredWithheld,
     pub(crate) held: HeldPlans,
     pub(crate) approval: Approval,
@@ -90,6 +94,8 @@ impl Reconciler {
             fights: Fights::default(),
             settle: Settle::default(),
             member_count: MemberCount::default(),
+            readings: RoomReadings::default(),
+            in_doubt: false,
             withheld: StoredWithheld::default(),
             held: HeldPlans::default(),
             approval: Approval::default(),
@@ -122,12 +128,12 @@ impl Reconciler {
         self.trouble.homeserver.as_deref()
     }
 
-    /// When something is due by itself: a failed action's next try, what has settled, or a count.
+    /// When something is due by itself: a failed action's or reading's next try, what has settled, or a count.
     pub fn next_due(&self) -> Option<Instant> {
         let now = Instant::now();
-        let fights = self.fights.next(&self.world, now);
-        let due = [self.backoff.next(now), fights, self.settle.next(), self.member_count.due()];
-        due.into_iter().flatten().min()
+        let actions = [self.backoff.next(now), self.fights.next(&self.world, now), self.settle.next()];
+        let due = actions.into_iter().chain([self.member_count.due(), self.next_reading()]);
+        due.flatten().min()
     }
 
     /// Ends the delays of what failed before.

@@ -1,5 +1,7 @@
 //! What came of a pass, for the log, the exit code and `apply --json`.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 /// A failed action.
@@ -9,6 +11,12 @@ pub struct Failed {
     pub room: Option<String>,
     pub user: Option<String>,
     pub error: String,
+}
+
+impl Failed {
+    fn about(&self) -> (&str, Option<&str>, Option<&str>) {
+        (&self.kind, self.room.as_deref(), self.user.as_deref())
+    }
 }
 
 /// What came of a pass.
@@ -77,6 +85,9 @@ impl PassReport {
     pub fn add(&mut self, slice: PassReport) {
         let (done, already_so) = (self.done + slice.done, self.already_so + slice.already_so);
         let mut failed = std::mem::take(&mut self.failed);
+        // What was tried again and failed again is one failure, with its newest words.
+        let again: HashSet<_> = slice.failed.iter().map(Failed::about).collect();
+        failed.retain(|one| !again.contains(&one.about()));
         failed.extend(slice.failed.iter().cloned());
         let plan_id = if self.plan_id.is_empty() { slice.plan_id.clone() } else { std::mem::take(&mut self.plan_id) };
         *self = PassReport { plan_id, done, already_so, failed, ..slice };

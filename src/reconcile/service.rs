@@ -11,17 +11,20 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
-use crate::delays::{Delays, Doubling};
 use crate::reconcile::act::journal::Journal;
 use crate::reconcile::handle::QueryQueue;
+use crate::reconcile::read::readings::PATIENCE;
 use crate::reconcile::reconciler::Reconciler;
 use crate::reconcile::report::PassReport;
 use crate::reconcile::status::StatusPublisher;
 use crate::reconcile::wakes::{Wakes, Woken};
 use crate::store::{Asked, Store};
 
-/// When what cannot be read is tried again.
-const RETRIES: Doubling = Doubling { first: Duration::from_secs(1), longest: Duration::from_secs(30) };
+/// A pass that somebody asked for does not end while rooms are being read, for so long.
+const LONGEST_READING: Duration = Duration::from_secs(60);
+
+/// How often others are told how a long pass goes: the Staff room hears of what is held while a fill lasts for hours.
+const BEAT: Duration = Duration::from_secs(2);
 
 /// A lost notification costs at most this.
 const FALLBACK_POLL: Duration = Duration::from_secs(5);
@@ -73,8 +76,6 @@ struct Clocks {
     poll: Instant,
     resync: Instant,
     trim: Instant,
-    retry: Option<Instant>,
-    retry_delays: Delays,
 }
 
 /// A pass in progress: over one or more slices, with those who asked for it.
@@ -87,6 +88,8 @@ struct Pass {
     approvals: Vec<Asked>,
     of: Option<usize>,
     began: Option<Instant>,
+    /// When others were last told how it goes.
+    told: Option<Instant>,
     /// When what was settling at the end of a slice will have settled: those who asked wait for it, and not for what begins
     /// to settle meanwhile.
     settled_at: Option<Instant>,
@@ -101,7 +104,7 @@ impl Service {
         }
         self.reconciler.groups_since = Some(self.reconciler.store.now().await.context("read the database's clock")?);
         let now = Instant::now();
-        let mut clocks = Clocks { poll: now, resync: now, trim: now, retry: None, retry_delays: RETRIES.delays() };
+        let mut clocks = Clocks { poll: now, resync: now, trim: now };
         let mut pass = Pass::default();
         let mut woken = self.wakes.drain() | Woken::REQUESTS | Woken::ACCOUNTS;
         while !stop.is_cancelled() {
@@ -133,7 +136,7 @@ impl Service {
         if woken.contains(Woken::REQUESTS) && self.claim_requests(pass).await? {
             // A request wants the truth, not what was true at the last resync, and a report that names what fails now, not
             // how many are waiting.
-            (sources, clocks.resync, clocks.retry) = (sources | Woken::ROSTER, now, clocks.retry.map(|_| now));
+            (sources, clocks.resync) = (sources | Woken::ROSTER, now);
             self.reconciler.try_all_now(now);
             pass.settled_at = None;
         }
@@ -156,12 +159,12 @@ impl Service {
             clocks.poll = Instant::now() + self.poll_interval;
         }
         self.reconciler.look_if_due(now).await;
-        if (self.has_unread_room() || resync) && clocks.retry.is_none_or(|retry| retry <= now) {
-            self.reconciler.read_mirror(resync || clocks.retry.is_some()).await?;
-            clocks.after_reading(self.has_unread_room());
-            if resync {
-                self.status.resynced();
-            }
+        self.reconciler.take_over_readings().await?;
+        if resync || self.reconciler.is_reading_due(now) {
+            self.reconciler.read_mirror(resync, Some(PATIENCE)).await?;
+        }
+        if resync {
+            self.status.resynced();
         }
         Ok(())
     }
@@ -175,10 +178,6 @@ impl Service {
         pass.asked.extend(asked.iter().map(|one| one.id));
         pass.approvals.extend(asked.into_iter().filter(|one| one.approve.is_some()));
         Ok(is_new)
-    }
-
-    fn has_unread_room(&self) -> bool {
-        !self.reconciler.world().mirror.accounts_listed || self.reconciler.unread_rooms().next().is_some()
     }
 
     /// Does a slice; answers whether to go on at once.
@@ -200,6 +199,10 @@ impl Service {
         pass.report.add(slice.report);
         let of = *pass.of.get_or_insert(pass.report.ended() + pass.report.waiting);
         if slice.more {
+            if pass.told.is_none_or(|told| told.elapsed() >= BEAT) {
+                self.status.beat(&self.reconciler, &pass.report);
+                pass.told = Some(Instant::now());
+            }
             if !pass.asked.is_empty() {
                 let progress = json!({"done": pass.report.ended(), "of": of});
                 self.reconciler
@@ -211,7 +214,10 @@ impl Service {
             return Ok(true);
         }
         let settles = slice.settled_at.map(|at| *pass.settled_at.get_or_insert(at));
-        if !pass.asked.is_empty() && settles.is_some_and(|at| !self.reconciler.settle.was_asked_since(at)) {
+        let settles = settles.is_some_and(|at| !self.reconciler.settle.was_asked_since(at));
+        // Who asked wants to hear of all rooms.
+        let reads = self.reconciler.readings.any() && began.elapsed() < LONGEST_READING;
+        if !pass.asked.is_empty() && (settles || reads) {
             return Ok(false);
         }
         let done = std::mem::take(pass);
@@ -249,12 +255,14 @@ impl Service {
             RoomStatus::Unreadable(why) => Some(format!("{}: {why}", room.key(world))),
             _ => None,
         });
-        let waiting = || (!world.mirror.accounts_listed).then(|| "Synapse has not been read yet".to_owned());
+        let is_read =
+            world.mirror.accounts_listed && world.rooms().all(|room| self.reconciler.pushes.read_times.has(room));
+        let waiting = || (!is_read).then(|| "Synapse has not been read yet".to_owned());
         self.readiness.set(HOMESERVER, trouble.homeserver.clone().or(unread).or_else(waiting));
     }
 
-    async fn wait(&self, clocks: &Clocks, stop: &CancellationToken) {
-        let due = [Some(clocks.poll), Some(clocks.resync), clocks.retry, self.reconciler.next_due()];
+    async fn wait(&mut self, clocks: &Clocks, stop: &CancellationToken) {
+        let due = [Some(clocks.poll), Some(clocks.resync), self.reconciler.next_due()];
         let fallback = Instant::now() + FALLBACK_POLL;
         let until = due.into_iter().flatten().fold(fallback, Instant::min);
         // The watch over the brake may have taken the signal; what it was about is still there.
@@ -264,6 +272,7 @@ impl Service {
         tokio::select! {
             () = stop.cancelled() => {}
             () = self.wakes.woken() => {}
+            () = self.reconciler.readings.one_ends() => {}
             () = tokio::time::sleep_until(until.into()) => {}
         }
     }
@@ -276,17 +285,6 @@ async fn watch_brake(wakes: &Wakes, store: &Store, brake: &CancellationToken) ->
         wakes.woken().await;
         if wakes.said(Woken::REQUESTS) && matches!(store.paused().await, Ok(Some(_))) {
             brake.cancel();
-        }
-    }
-}
-
-impl Clocks {
-    fn after_reading(&mut self, unread: bool) {
-        if unread {
-            self.retry = Some(Instant::now() + self.retry_delays.next_delay());
-        } else {
-            self.retry = None;
-            self.retry_delays.reset();
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! The steps of [`Reconciler::slice`] stand in this order for these reasons:
 //! - What ended (a fight left alone for long enough) is put into the world **before** the plan is made of it.
-//! - An approval releases **before** fights narrow the plan: what somebody approved is still done only as often as may be.
+//! - An approval releases **before** fights and delays narrow the plan: what somebody approved is still done only as often as
+//!   may be.
 //! - What settles is noted **after** approvals release: what somebody approved does not wait.
 //! - The held plan is stored **before** the brake is looked at: somebody can decide about it while all is paused.
 //! - The brake is looked at **last before** the work: a `pause` counts from the moment when it is in the database.
@@ -54,9 +55,6 @@ impl Reconciler {
         let now = Instant::now();
         self.fights.end(&mut self.world, now);
         let SlicePlan { plan, number, is_known } = self.plan_slice(now).await?;
-        if !is_known {
-            self.backoff.keep_only(&plan, &self.world);
-        }
         gauges::measure(&self.world, &plan);
         let whole = self.trouble == Trouble::default();
         self.peopled_teams.keep(&self.store).await?;
@@ -94,12 +92,17 @@ impl Reconciler {
         Ok(Slice { more: may_go_on && report.waiting > waiting, settled_at, report })
     }
 
-    /// The plan with what was approved let go, and without what fights and settling keep from being done yet.
+    /// The plan with what was approved let go, and without the levels that fights, delays and settling keep from being done yet.
     async fn plan_slice(&mut self, now: Instant) -> Result<SlicePlan> {
         let mut plan = self.plan().await?;
+        if self.told.as_ref().map(|(number, _)| *number) != self.planner.version() {
+            self.backoff.keep_only(&plan, &self.world);
+        }
         let released = self.approval.release(&mut plan);
         self.settle.note(&self.world, &plan, &self.approval, now);
-        let narrowed = narrow(&self.world, &mut plan, |key| self.fights.may(key, now) && self.settle.may(key));
+        let narrowed = narrow(&self.world, &mut plan, |key| {
+            self.fights.may(key, now) && self.backoff.may(key, now) && self.settle.may(key)
+        });
         let number = self.planner.version().filter(|_| !released && !narrowed);
         let is_known = number.is_some() && self.told.as_ref().map(|(number, _)| *number) == number;
         Ok(SlicePlan { plan, number, is_known })
@@ -122,19 +125,18 @@ impl Reconciler {
     async fn execute(
         &self,
         due: &[&Action],
-        journal: &mut Journal,
+        journal: &Journal,
         stop: &CancellationToken,
     ) -> Result<Vec<(usize, Tried)>> {
         let origins = self.origins(due).await?;
-        let first = journal.reserve(due.len());
         let executor = Executor {
             caller: Caller { homeserver: &self.homeserver, world: &self.world, origins },
             store: &self.store,
-            pass: journal.pass,
+            journal,
             approval: &self.approval,
             stop,
         };
-        executor.execute(due, first).await.context("write the ledger")
+        executor.execute(due).await.context("write the ledger")
     }
 
     /// `number` is the plan's, where it is the planner's own.

@@ -16,8 +16,19 @@ pub struct StatusSnapshot {
     pub last_resync: Option<DateTime<Utc>>,
     /// How the queue fares, where one is read.
     pub queue: Option<QueueHealth>,
-    /// What lasted when the last pass ended; nothing until Synapse has answered.
+    /// What the guard holds, as of the newest plan; nothing before there was one.
+    pub held: Option<HeldNow>,
+    /// What lasted then; nothing until Synapse has answered.
     pub conditions: Option<Conditions>,
+}
+
+/// What the guard holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeldNow {
+    /// The held part's id, where something is held.
+    pub id: Option<String>,
+    /// Something could not be read: what is held may only seem to change.
+    pub in_trouble: bool,
 }
 
 impl StatusSnapshot {
@@ -42,8 +53,14 @@ impl StatusPublisher {
 
     /// A pass has ended.
     pub(crate) fn pass_ended(&self, reconciler: &Reconciler, report: &PassReport) {
+        self.0.send_modify(|snapshot| snapshot.last_pass = Some((Utc::now(), report.clone())));
+        self.beat(reconciler, report);
+    }
+
+    /// A pass goes on: what must not wait for its end.
+    pub(crate) fn beat(&self, reconciler: &Reconciler, report: &PassReport) {
         self.0.send_modify(|snapshot| {
-            snapshot.last_pass = Some((Utc::now(), report.clone()));
+            snapshot.held = Some(HeldNow { id: report.held_id.clone(), in_trouble: !report.errors.is_empty() });
             // While Synapse does not answer, what is known of rooms says nothing of how they are.
             if reconciler.homeserver_trouble().is_none() {
                 snapshot.conditions = Some(reconciler.conditions());

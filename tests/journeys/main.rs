@@ -23,6 +23,7 @@ mod held;
 mod lanes;
 mod load;
 mod membership;
+mod one_room;
 mod outages;
 mod pool_groups;
 mod pool_listing;

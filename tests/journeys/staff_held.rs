@@ -1,5 +1,7 @@
 //! The Staff room: what the guard holds is posted, and decided by a reaction.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use testbed::{Effect, Matching, Person, SynapseVersion, wait_until};
 
@@ -9,6 +11,7 @@ use crate::support::{SOON, Settings, subjects};
 crate::on_both_versions!(
     a_tap_carries_out_exactly_what_was_shown,
     a_dismissed_plan_is_quiet_until_it_changes,
+    what_is_held_is_posted_while_a_long_pass_goes_on,
     a_sender_who_may_not_command_decides_nothing,
     an_old_message_carries_out_what_it_showed_and_no_more,
     a_plan_that_keeps_changing_is_one_message_and_one_tap_carries_out_what_it_showed,
@@ -128,6 +131,37 @@ async fn a_dismissed_plan_is_quiet_until_it_changes(version: SynapseVersion) {
     staff.stage.hook().await;
     staff.until_says(&newer, &["Not held any more"]).await;
     staff.stage.nothing_left().await;
+}
+
+async fn what_is_held_is_posted_while_a_long_pass_goes_on(version: SynapseVersion) {
+    const FILL: usize = 100;
+    let guard = "free_removals = 2\nmax_removals = 50\nmax_fraction = 0.2".to_owned();
+    let staff = closed(version, Settings { guard, ..Settings::default() }).await;
+    let people = subjects(10);
+    for sub in &people {
+        staff.stage.hasura.add(sub, "analysts", "member").await.unwrap();
+    }
+    staff.start().await;
+    for sub in &people {
+        staff.stage.until(&staff.stage.analysts, sub, "join", SOON).await;
+    }
+    staff.stage.quiet().await;
+    let slow = Effect::Delay(Duration::from_millis(500));
+    let joins = staff.stage.proxy.fault(Matching::any().method("POST").path("/_synapse/admin/v1/join/"), slow);
+    for sub in &subjects(FILL) {
+        staff.stage.hasura.add(sub, "experiencers", "member").await.unwrap();
+    }
+    go(&staff, &people[..3]).await;
+    let post = staff.posted("The guard holds 3").await;
+    assert!(joins.hits() < FILL, "it is posted when {} of {FILL} were asked for", joins.hits());
+    // It can be decided, too: what was approved goes before the fill.
+    staff.react(&staff.lead, &post, "✅").await;
+    for sub in &people[..3] {
+        staff.stage.until(&staff.stage.analysts, sub, "leave", SOON).await;
+    }
+    assert!(joins.hits() < FILL, "they are removed when {} of {FILL} were asked for", joins.hits());
+    joins.lift();
+    staff.until_says(&post, &["Approved by", "3 changes made"]).await;
 }
 
 async fn a_sender_who_may_not_command_decides_nothing(version: SynapseVersion) {

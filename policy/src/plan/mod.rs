@@ -167,9 +167,12 @@ impl Plan {
         &self.actions[start..end]
     }
 
-    /// Whether this change is among the actions.
+    /// Whether this change is among the actions, or this level in one of them.
     pub fn has(&self, world: &World, key: &ChangeKey) -> bool {
         let of_kind = self.of(key.room, key.kind);
+        if let Subject::Level(..) = key.subject {
+            return of_kind.iter().any(|action| action.change.counted().any(|one| one == *key));
+        }
         let name = |user: Option<UserIx>| user.map(|user| world.users.key(user));
         let start = of_kind.partition_point(|action| name(action.change.user()) < name(key.user()));
         let same =

@@ -3,7 +3,7 @@
 use crate::needs::Act;
 use crate::obstacle::Obstacle;
 use crate::plan::{Because, Blocked, Change, Kind, Plan};
-use crate::policy::RoomIx;
+use crate::policy::{Mode, RoomIx};
 use crate::setting::Setting;
 use crate::world::World;
 
@@ -44,12 +44,60 @@ impl World {
     pub(crate) fn join_rule_notice(&self, room: RoomIx) -> Option<String> {
         let (event_type, key) = Setting::JoinRule.event();
         let rule = self.room(room).content(event_type)?.get(key)?.as_str()?;
-        let mended = self.policy.rooms[room.index()].settings.join_rule.is_some();
-        (rule == "private" && !mended).then(|| {
-            format!(
-                "room {} has the join rule \"private\", under which Synapse joins nobody: write join_rule = \"invite\" for it",
-                room.key(self)
-            )
+        let enforced = self.policy.modes.room_state == Mode::Enforce;
+        let mend = match &self.policy.rooms[room.index()].settings.join_rule {
+            None => "write join_rule = \"invite\" for it",
+            Some(_) if !enforced => "set room_state = \"enforce\" under [modes], or set its join rule by hand",
+            Some(wanted) if obstacle(self, room, Setting::JoinRule, wanted).is_some() => {
+                "mend what is blocked there, or set its join rule by hand"
+            }
+            Some(_) => return None,
+        };
+        (rule == "private").then(|| {
+            format!("room {} has the join rule \"private\", under which Synapse joins nobody: {mend}", room.key(self))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::mirror::StateEntry;
+    use crate::policy::{Modes, OnLeave, Policy, RoomPolicy, Unlisted};
+    use crate::setting::RoomSettings;
+
+    fn told(join_rule: Option<&str>, room_state: Mode, bot_level: i64) -> Option<String> {
+        let room = RoomPolicy {
+            key: "staff".into(),
+            id: "!r:a".into(),
+            members: vec![],
+            unlisted: Unlisted::Keep,
+            on_leave: OnLeave::Respect,
+            power: vec![],
+            settings: RoomSettings { join_rule: join_rule.map(str::to_owned), ..RoomSettings::default() },
+        };
+        let modes = Modes { room_state, ..Modes::default() };
+        let mut world = World::new(Policy { bot: "@b:a".into(), rooms: vec![room], modes, ..Policy::default() });
+        let room = world.room_by_key("staff")?;
+        let levels = json!({"users": {"@b:a": bot_level}, "state_default": 50});
+        for (kind, content) in [("m.room.power_levels", levels), ("m.room.join_rules", json!({"join_rule": "private"}))]
+        {
+            world.set_state(room, kind, StateEntry { content, sender: String::new(), event_id: String::new() });
+        }
+        world.join_rule_notice(room)
+    }
+
+    #[test]
+    fn a_private_room_is_told_of_unless_it_is_mended() {
+        assert_eq!(told(Some("invite"), Mode::Enforce, 50), None);
+        for (join_rule, mode, level, mend) in [
+            (None, Mode::Enforce, 50, "write join_rule"),
+            (Some("invite"), Mode::Observe, 50, "room_state = \"enforce\""),
+            (Some("invite"), Mode::Enforce, 0, "what is blocked"),
+        ] {
+            assert!(told(join_rule, mode, level).is_some_and(|notice| notice.contains(mend)), "{mend}");
+        }
     }
 }

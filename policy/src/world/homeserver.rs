@@ -76,21 +76,13 @@ impl World {
     pub fn set_state(&mut self, room: RoomIx, event_type: &str, event: StateEntry) {
         self.dirty.state(room);
         self.state.name_levelled(event_type, &event);
-        self.room_mut(room).set_state(event_type, "", event);
-    }
-
-    /// Takes a state event that no policy looks at.
-    pub fn set_other_state(&mut self, room: RoomIx, event_type: &str, state_key: &str, event: StateEntry) {
-        if state_key.is_empty() {
-            return self.set_state(room, event_type, event);
-        }
-        self.room_mut(room).set_state(event_type, state_key, event);
+        self.room_mut(room).set_state(event_type, event);
     }
 
     /// Takes a state event of a room that is read again.
     pub fn take_state(&mut self, fresh: &mut RoomMirror, event_type: &str, event: StateEntry) {
         self.state.name_levelled(event_type, &event);
-        fresh.set_state(event_type, "", event);
+        fresh.set_state(event_type, event);
     }
 
     /// Takes a room that was read whole. Only users with another membership than before become dirty.

@@ -10,7 +10,7 @@ use tracing::warn;
 use crate::commands::posts::alerts::AlertTimers;
 use crate::commands::room::desk::Desk;
 use crate::commands::room::encryption::{self, Encryption};
-use crate::reconcile::{Conditions, StatusSnapshot};
+use crate::reconcile::{Conditions, HeldNow};
 use crate::store::{HeldPlanState, HeldPost, HeldPostState};
 
 /// Debounce: a held plan is posted when it has been the same for so long, because rows are often changed one by one.
@@ -88,8 +88,8 @@ impl Desk {
         loop {
             let snapshot = reconciler.snapshot();
             let mut wake = LOOK;
-            if snapshot.last_pass.is_some() {
-                match self.keep_held(&snapshot, &mut settling).await {
+            if let Some(held) = &snapshot.held {
+                match self.keep_held(held, &mut settling).await {
                     Ok(again) => wake = again.unwrap_or(LOOK),
                     Err(error) => warn!("the message about the held plan is not up to date: {error:#}"),
                 }
@@ -138,10 +138,9 @@ impl Desk {
     }
 
     /// Brings the post up to date. Returns in how long to look again, where that is soon.
-    async fn keep_held(&self, snapshot: &StatusSnapshot, settling: &mut Settling) -> Result<Option<Duration>> {
-        let Some((_, report)) = &snapshot.last_pass else { return Ok(None) };
-        if settling.held != report.held_id {
-            (settling.held, settling.since) = (report.held_id.clone(), Instant::now());
+    async fn keep_held(&self, held: &HeldNow, settling: &mut Settling) -> Result<Option<Duration>> {
+        if settling.held != held.id {
+            (settling.held, settling.since) = (held.id.clone(), Instant::now());
         }
         let newest = self.store.newest_held_post().await.context("look for the newest post")?;
         let step = step(newest.as_ref(), settling.held.as_deref(), &self.staff.room_id);
@@ -149,7 +148,7 @@ impl Desk {
             settling.unshown = None;
             return Ok(None);
         }
-        let settled = if report.errors.is_empty() { SETTLED } else { SETTLED_IN_TROUBLE };
+        let settled = if held.in_trouble { SETTLED_IN_TROUBLE } else { SETTLED };
         let restless =
             settled.max(RESTLESS).saturating_sub(settling.unshown.get_or_insert_with(Instant::now).elapsed());
         let wait = settled.saturating_sub(settling.since.elapsed()).min(restless);

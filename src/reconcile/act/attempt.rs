@@ -64,7 +64,7 @@ impl Attempt<'_> {
                 (LedgerOutcome::Failed, Some("the account could not be made, see its own line".to_owned()))
             }
             Tried::Left => {
-                (LedgerOutcome::Left, Some("not tried: the pass was stopped, or Synapse was unreachable".to_owned()))
+                (LedgerOutcome::Left, Some("not tried: the pass was stopped, or Synapse did not answer".to_owned()))
             }
         };
         LedgerLine { entry: &self.entry, outcome, detail }

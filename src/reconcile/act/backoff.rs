@@ -1,4 +1,5 @@
-//! Growing delay, per (kind, room, user), for what failed: one stuck person costs little and delays nobody.
+//! Growing delay, per (kind, room, user), for what failed: one stuck person costs little and delays nobody. Of an event of
+//! levels each person's is delayed by itself, so that who comes or goes tries nobody else's again.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -25,15 +26,22 @@ pub(crate) struct Backoff {
 impl Backoff {
     /// Whether the change may be tried now.
     pub(crate) fn is_due(&self, change: &Change, now: Instant) -> bool {
-        self.failures.get(&change.key()).is_none_or(|failure| failure.until <= now)
+        self.failures.is_empty() || change.counted().all(|key| self.may(&key, now))
     }
 
-    /// Records a failure. `at_least` is what the homeserver asked for.
+    /// Whether what failed may be tried again now.
+    pub(crate) fn may(&self, key: &ChangeKey, now: Instant) -> bool {
+        self.failures.get(key).is_none_or(|failure| failure.until <= now)
+    }
+
+    /// Records a failure. `at_least` is what the homeserver asked for, or a proxy before it: a day is not waited for.
     pub(crate) fn failed(&mut self, change: &Change, now: Instant, at_least: Option<Duration>) {
-        let failure = self.failures.entry(change.key()).or_insert(FailedTries { times: 0, until: now });
-        let delay = DELAYS.after(failure.times).max(at_least.unwrap_or_default());
-        failure.times += 1;
-        failure.until = now + delay;
+        for key in change.counted() {
+            let failure = self.failures.entry(key).or_insert(FailedTries { times: 0, until: now });
+            let delay = DELAYS.after(failure.times).max(at_least.unwrap_or_default()).min(DELAYS.longest);
+            failure.times = failure.times.saturating_add(1);
+            failure.until = now + delay;
+        }
     }
 
     /// Lets everything be tried now, because somebody asked. What fails again waits longer still.
@@ -43,7 +51,9 @@ impl Backoff {
 
     /// Forgets the failures of a change that succeeded.
     pub(crate) fn succeeded(&mut self, change: &Change) {
-        self.failures.remove(&change.key());
+        for key in change.counted() {
+            self.failures.remove(&key);
+        }
     }
 
     /// Forgets what is no longer planned, so that it starts afresh when it is planned again. What cannot be planned for the
@@ -63,7 +73,7 @@ impl Backoff {
 
 #[cfg(test)]
 mod tests {
-    use provisioner_policy::Policy;
+    use provisioner_policy::{Action, Because, Mode, Policy, PowerEdit};
 
     use super::*;
 
@@ -86,5 +96,25 @@ mod tests {
         assert_eq!(backoff.next(now), Some(now + DELAYS.longest));
         backoff.succeeded(&change);
         assert!(backoff.is_due(&change, now));
+        backoff.failed(&change, now, Some(Duration::MAX));
+        assert_eq!(backoff.next(now), Some(now + DELAYS.longest));
+    }
+
+    #[test]
+    fn a_level_that_was_refused_waits_whoever_comes_beside_it() {
+        let (mut world, room) = crate::reconcile::pushes::tests::world();
+        let users = ["@a:a", "@b:a", "@c:a"].map(|mxid| world.intern(mxid));
+        let edit = |user| PowerEdit { user, before: 0, after: Some(50), lowers: false };
+        let levels = |of: &[_]| Change::SetPowerLevels { room, edits: of.iter().copied().map(edit).collect() };
+        let (now, mut backoff) = (Instant::now(), Backoff::default());
+        backoff.failed(&levels(&users[..2]), now, None);
+        assert!(!backoff.is_due(&levels(&users), now), "somebody came");
+        assert!(!backoff.is_due(&levels(&users[1..2]), now), "somebody went");
+        assert!(backoff.is_due(&levels(&users[2..]), now));
+        let because = Because::Grants;
+        let action = Action { change: levels(&users[1..]), mode: Mode::Enforce, held: None, because };
+        backoff.keep_only(&Plan { actions: vec![action], ..Plan::default() }, &world);
+        assert!(!backoff.is_due(&levels(&users[1..2]), now), "it is planned still");
+        assert!(backoff.is_due(&levels(&users[..1]), now), "it is planned no longer");
     }
 }

@@ -1,7 +1,10 @@
 //! The journal of a pass: every ledger line that the reconciler writes, numbered in one sequence, made from its action in
 //! one way, and counted once in `provisioner_actions_total`.
 //!
-//! Attempts are written by the lanes at the same time, so their numbers are reserved beforehand.
+//! Attempts are written by the lanes at the same time, and numbered as they begin: a pass of a million has as many numbers as
+//! attempts, however often it plans.
+
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use anyhow::{Context, Result};
 use provisioner_policy::{Action, Digest, Mode, WithheldDiff, World};
@@ -26,24 +29,23 @@ pub(crate) struct Report {
 #[derive(Debug)]
 pub(crate) struct Journal {
     pub(crate) pass: PassId,
-    next: i32,
+    /// Lanes number their lines at the same time.
+    next: AtomicI32,
 }
 
 impl Journal {
     /// Begins a pass.
     pub(crate) async fn open(store: &Store) -> Result<Self> {
-        Ok(Self { pass: store.new_pass().await.context("number the pass")?, next: 0 })
+        Ok(Self { pass: store.new_pass().await.context("number the pass")?, next: AtomicI32::new(0) })
     }
 
-    /// Numbers `count` lines, and returns the first number.
-    pub(crate) fn reserve(&mut self, count: usize) -> i32 {
-        let first = self.next;
-        self.next += i32::try_from(count).unwrap_or(i32::MAX - self.next);
-        first
+    /// The number of one more line.
+    pub(crate) fn number(&self) -> i32 {
+        self.next.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Writes what began to be withheld since the last pass, and forgets what ended.
-    pub(crate) async fn write_withheld(&mut self, store: &Store, world: &World, diff: &WithheldDiff<'_>) -> Result<()> {
+    pub(crate) async fn write_withheld(&self, store: &Store, world: &World, diff: &WithheldDiff<'_>) -> Result<()> {
         for batch in diff.begun.chunks(BATCH) {
             let entries: Vec<LedgerEntry> = batch.iter().map(|one| self.entry(world, one.action)).collect();
             let lines = batch.iter().zip(&entries).map(|(one, entry)| LedgerLine {
@@ -62,7 +64,7 @@ impl Journal {
     }
 
     /// Writes what is no longer repeated because somebody keeps undoing it.
-    pub(crate) async fn write_fights(&mut self, store: &Store, world: &World, fights: &[NewFight<'_>]) -> Result<()> {
+    pub(crate) async fn write_fights(&self, store: &Store, world: &World, fights: &[NewFight<'_>]) -> Result<()> {
         let entries: Vec<LedgerEntry> =
             fights.iter().map(|fight| LedgerEntry { taken: 0, ..self.entry(world, fight.action) }).collect();
         let lines = fights.iter().zip(&entries).map(|(fight, entry)| LedgerLine {
@@ -75,8 +77,8 @@ impl Journal {
     }
 
     /// Writes what our own writes lost of others': a person should make it again.
-    pub(crate) async fn write_lost_updates(&mut self, store: &Store, mut lost: Vec<Report>) -> Result<()> {
-        lost.iter_mut().for_each(|one| one.entry.seq = self.reserve(1));
+    pub(crate) async fn write_lost_updates(&self, store: &Store, mut lost: Vec<Report>) -> Result<()> {
+        lost.iter_mut().for_each(|one| one.entry.seq = self.number());
         let lines = lost.iter().map(|Report { entry, outcome, detail }| LedgerLine {
             entry,
             outcome: *outcome,
@@ -86,8 +88,8 @@ impl Journal {
         store.append_ledger(self.pass, &lines).await.context("write to the ledger what a person must act on")
     }
 
-    fn entry(&mut self, world: &World, action: &Action) -> LedgerEntry {
-        entry(world, action, self.reserve(1))
+    fn entry(&self, world: &World, action: &Action) -> LedgerEntry {
+        entry(world, action, self.number())
     }
 }
 

@@ -1,7 +1,8 @@
 //! Acting: the due part of a plan carried out, in one serial lane a room and one for accounts, all at once.
 //!
 //! No inner retries and no choices: an action succeeds, fails, or is left for the next slice. One failure never stops its
-//! siblings; an unreachable homeserver stops all, because every further call would only wait for it.
+//! siblings; a homeserver that is unreachable or leaves a call unanswered stops all, because every further call would only
+//! wait for it.
 //!
 //! The races that are settled here:
 //!
@@ -32,8 +33,9 @@ use crate::homeserver::CallError;
 use crate::reconcile::act::attempt::{Attempt, Tried};
 use crate::reconcile::act::call::Caller;
 use crate::reconcile::act::creations::{Creation, Creations};
+use crate::reconcile::act::journal::Journal;
 use crate::reconcile::brakes::approval::Approval;
-use crate::store::{PassId, Store};
+use crate::store::Store;
 
 /// How long a slice starts new work before the next one plans again from fresh state. A change waits no longer than this
 /// and a call behind any amount of other work, and so does a request to stop.
@@ -52,15 +54,15 @@ const LONGEST_PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Executor<'a> {
     pub(crate) caller: Caller<'a>,
     pub(crate) store: &'a Store,
-    pub(crate) pass: PassId,
+    pub(crate) journal: &'a Journal,
     pub(crate) approval: &'a Approval,
     /// Cancelled: nothing new is started.
     pub(crate) stop: &'a CancellationToken,
 }
 
 impl Executor<'_> {
-    /// Tries `due`, and answers for each that it came to, by its place in `due`. `first_seq` numbers them within the pass.
-    pub(crate) async fn execute(&self, due: &[&Action], first_seq: i32) -> sqlx::Result<Vec<(usize, Tried)>> {
+    /// Tries `due`, and answers for each that it came to, by its place in `due`.
+    pub(crate) async fn execute(&self, due: &[&Action]) -> sqlx::Result<Vec<(usize, Tried)>> {
         let Caller { world, origins, .. } = &self.caller;
         let (mut accounts, mut rooms) = (Vec::new(), vec![Vec::new(); world.policy.rooms.len()]);
         for (index, action) in due.iter().enumerate() {
@@ -73,8 +75,7 @@ impl Executor<'_> {
             lane.sort_by_key(|index| due[*index].change.turn());
         }
         let attempt = |index: usize| {
-            let seq = first_seq + i32::try_from(index).expect("a pass has fewer than 2^31 actions");
-            let mut entry = journal::entry(world, due[index], seq);
+            let mut entry = journal::entry(world, due[index], self.journal.number());
             if let Some(approver) = self.approval.by(due[index]) {
                 entry.cause = format!("{}; approved by {approver}", entry.cause);
             }
@@ -87,7 +88,7 @@ impl Executor<'_> {
         };
         let lanes = Lanes {
             until: Instant::now() + SLICE,
-            unreachable: AtomicBool::new(false),
+            silent: AtomicBool::new(false),
             creations: Creations::awaiting(accounts.iter().filter_map(|index| opens_account(&due[*index].change))),
         };
         let rooms = rooms.iter().filter(|lane| !lane.is_empty());
@@ -168,8 +169,8 @@ impl Executor<'_> {
         match answer {
             Ok(tried) => tried,
             Err(error) => {
-                if matches!(error, CallError::Unreachable(_)) {
-                    lanes.unreachable.store(true, Ordering::Release);
+                if matches!(error, CallError::Unreachable(_) | CallError::TimedOut { .. }) {
+                    lanes.silent.store(true, Ordering::Release);
                 }
                 Tried::Failed(error)
             }
@@ -181,7 +182,7 @@ impl Executor<'_> {
         for attempt in begun {
             self.caller.before_call(self.store, &attempt.action.change).await?;
         }
-        journal::write_attempts(self.store, self.pass, ended, begun).await
+        journal::write_attempts(self.store, self.journal.pass, ended, begun).await
     }
 }
 
@@ -196,7 +197,8 @@ fn opens_account(change: &Change) -> Option<UserIx> {
 /// What the lanes of one slice share.
 struct Lanes {
     until: Instant,
-    unreachable: AtomicBool,
+    /// Synapse did not answer a call.
+    silent: AtomicBool,
     creations: Creations,
 }
 
@@ -207,6 +209,6 @@ impl Lanes {
 
     /// A chunk that was started is finished, unless there is a reason to stop at once.
     fn go_on_within_chunk(&self, stop: &CancellationToken) -> bool {
-        !stop.is_cancelled() && !self.unreachable.load(Ordering::Acquire)
+        !stop.is_cancelled() && !self.silent.load(Ordering::Acquire)
     }
 }

@@ -34,6 +34,11 @@ impl ReadTimes {
         self.spans.insert(room, (began, ended));
     }
 
+    /// Whether the room was read, or found unreadable, at all.
+    pub(crate) fn has(&self, room: RoomIx) -> bool {
+        self.spans.contains_key(&room)
+    }
+
     /// Judges a push that was received at `received` and was then `age_ms` old, where it said so.
     pub(crate) fn age(&self, room: RoomIx, received: DateTime<Utc>, age_ms: Option<i64>) -> Age {
         let Some((began, ended)) = self.spans.get(&room) else {

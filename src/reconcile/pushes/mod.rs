@@ -231,6 +231,15 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn state_that_nothing_looks_at_is_not_kept() {
+        let (mut world, room) = world();
+        let call = json!({"sender": "@u:a", "state_key": "@u:a_DEVICE", "content": {"application": "m.call"}});
+        push(&mut world, "org.matrix.msc3401.call.member", &call);
+        push(&mut world, "m.room.encryption", &json!({"sender": "@u:a", "state_key": "", "content": {}}));
+        assert_eq!((world.room(room).states().count(), &world.room(room).status), (0, &RoomStatus::Ready));
+    }
+
+    #[test]
     fn another_room_changes_nothing() {
         let (mut world, room) = world();
         let row = row("!other:a", "m.room.redaction", &json!({}));

@@ -57,7 +57,7 @@ pub(crate) fn apply(world: &mut World, room: RoomIx, row: &InboxRow, event: Push
     let state = StateEntry { content, sender: event.sender, event_id: row.event_id.clone() };
     let settings = &world.policy.rooms[room.index()].settings;
     if !state_key.is_empty() || !is_read(settings, &row.event_type) {
-        world.set_other_state(room, &row.event_type, &state_key, state);
+        // Nothing looks at it, and a reading would not tell it.
         return Some(());
     }
     let now = world.room(room).content(&row.event_type);

@@ -2,12 +2,16 @@
 //!
 //! The order stands once, in [`Reconciler::read_sources`]. The races that are settled here:
 //!
-//! - **Reading against push.** A room's reading takes a while and pushes go on. The database's clock is read before and
-//!   after, so a push can be placed before, at, or after the reading (`pushes::age`).
+//! - **Reading against push.** A room's reading takes a while and pushes go on. What is pushed meanwhile is kept until it
+//!   ends (`readings`). The database's clock is read before and after, so a push can be placed before, at, or after the
+//!   reading (`pushes::age`).
 //! - **Admitted between two requests.** Members who are not joined are asked for before the joined ones: somebody admitted
-//!   in between is then in both lists rather than in neither (`rooms`).
+//!   in between is then in both lists rather than in neither (`rooms`). Who left in between is in neither, and is looked for
+//!   once more.
 //! - **An answer that is cut short.** Who had a membership keeps one; an answer that lacks somebody is not believed
 //!   (`rooms`).
+//! - **One room that is slow, or never answers.** Each room is read by a task of its own and tried again by a clock of its
+//!   own; after a few seconds nobody waits for it (`readings`, `mirror`).
 //! - **A bot that left** reads the room's past with 200: it must be among the joined (`rooms`).
 //! - **Lost pushes.** After writes a cheap count is compared, twice, because Synapse counts a moment later
 //!   (`member_count`).
@@ -18,7 +22,10 @@ pub(crate) mod accounts;
 pub(crate) mod arrivals;
 pub(crate) mod cleared_leaves;
 pub(crate) mod member_count;
+pub(crate) mod mirror;
 pub(crate) mod peopled_teams;
+pub(crate) mod readings;
+pub(crate) mod retries;
 pub(crate) mod rooms;
 pub(crate) mod server_accounts;
 pub(crate) mod state_sender;
@@ -26,16 +33,11 @@ pub(crate) mod state_sender;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use provisioner_policy::{AccountsFrom, RoomIx, RoomStatus, read_roster, trouble_words};
+use provisioner_policy::{AccountsFrom, read_roster, trouble_words};
 use tracing::{info, instrument, warn};
 
-use crate::homeserver::CallError;
-use crate::reconcile::brakes::fight_report;
 use crate::reconcile::pushes;
 use crate::reconcile::pushes::lost_updates::LostUpdate;
-use crate::reconcile::read::arrivals::ArrivalsRead;
-use crate::reconcile::read::rooms::observe_rooms;
-use crate::reconcile::read::server_accounts::observe_accounts;
 use crate::reconcile::reconciler::Reconciler;
 use crate::reconcile::room_mirror::distrust;
 use crate::reconcile::wakes::Woken;
@@ -105,11 +107,6 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Rooms that are to be read before the next plan.
-    pub(crate) fn unread_rooms(&self) -> impl Iterator<Item = RoomIx> + '_ {
-        self.world.rooms().filter(|room| self.world.room(*room).status != RoomStatus::Ready)
-    }
-
     /// Feeds the mirror from the inbox.
     pub(crate) async fn read_inbox(&mut self) -> Result<()> {
         self.pushes.own_members.forget_lost(Instant::now());
@@ -119,7 +116,9 @@ impl Reconciler {
         loop {
             let rows = self.store.unhandled_inbox(INBOX_BATCH).await.context("read the inbox")?;
             for row in &rows {
-                pushes::apply(&mut self.world, &mut self.pushes, row);
+                if !self.readings.keep(&self.world, row) {
+                    pushes::apply(&mut self.world, &mut self.pushes, row);
+                }
             }
             let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
             if ids.is_empty() {
@@ -146,84 +145,5 @@ impl Reconciler {
                 }
             }
         }
-    }
-
-    /// Reads everything again before the next plan, and judges everybody by it.
-    pub fn resync(&mut self) {
-        self.distrust_all();
-        self.planner.forget();
-        self.arrivals_read = ArrivalsRead::default();
-        // No members have this number.
-        self.groups_read.values_mut().for_each(|revision| *revision = 0);
-    }
-
-    /// Distrusts the whole mirror: every room is read again before the next plan.
-    pub(crate) fn distrust_all(&mut self) {
-        for room in self.world.rooms() {
-            distrust(&mut self.world, room);
-        }
-    }
-
-    /// Reads the rooms that are not ready, and the listing of accounts where `accounts` says so or it was never read.
-    /// What cannot be read is noted as trouble and tried again later; nothing is planned in such a room.
-    #[instrument(name = "mirror.read", skip_all)]
-    pub(crate) async fn read_mirror(&mut self, accounts: bool) -> Result<()> {
-        let unread: Vec<RoomIx> = self.unread_rooms().collect();
-        let began = self.store.now().await.context("read the database's clock")?;
-        let mut answer = match self.check_homeserver().await {
-            Ok(()) => observe_rooms(&self.homeserver, &mut self.world, &unread).await,
-            Err(error) => Err(error),
-        };
-        let ended = self.store.now().await.context("read the database's clock")?;
-        for room in unread {
-            self.pushes.read_times.read(room, began, ended);
-            self.pushes.own_state.read(room);
-        }
-        if answer.is_ok() && (accounts || !self.world.mirror.accounts_listed) {
-            match observe_accounts(&self.homeserver, &mut self.world, self.accounts_total).await {
-                Ok(total) => self.accounts_total = total,
-                Err(error) => answer = Err(error),
-            }
-        }
-        self.world.inherit_voluntary_leaves();
-        self.cleared_leaves.apply(&self.store, &mut self.world).await?;
-        fight_report::read_fights(&mut self.fights, &self.store, &mut self.world).await?;
-        self.note_homeserver(answer.err());
-        Ok(())
-    }
-
-    /// Counts the members of the rooms, where a count is due after writes.
-    pub(crate) async fn look_if_due(&mut self, now: Instant) {
-        if self.member_count.due().is_some_and(|due| due <= now) {
-            let answer = self.member_count.look(&self.homeserver, &mut self.world).await;
-            if answer.is_err() {
-                self.note_homeserver(answer.err());
-            }
-        }
-    }
-
-    /// Whether this is the homeserver that the configuration means. Asked until the accounts were listed once.
-    async fn check_homeserver(&self) -> Result<(), CallError> {
-        let ours = &self.world.policy.bot;
-        if self.world.mirror.accounts_listed {
-            return Ok(());
-        }
-        match self.homeserver.whoami().await? {
-            theirs if theirs == *ours => Ok(()),
-            theirs => Err(CallError::AnotherHomeserver { ours: ours.clone(), theirs }),
-        }
-    }
-
-    pub(crate) fn note_homeserver(&mut self, error: Option<CallError>) {
-        let trouble = error.map(|error| error.to_string());
-        match &trouble {
-            Some(reason) if trouble != self.trouble.homeserver => warn!("{reason}"),
-            None if self.trouble.homeserver.is_some() => info!("Synapse answers again"),
-            _ => {}
-        }
-        if trouble.is_some() {
-            self.distrust_all();
-        }
-        self.trouble.homeserver = trouble;
     }
 }

@@ -13,50 +13,50 @@ use crate::reconcile::room_mirror::{CREATE, read_types};
 
 /// How much is asked for at once: a start does not wait for one answer after another, and a hundred rooms are not asked for
 /// in one breath.
-const ROOMS_AT_ONCE: usize = 8;
+pub(crate) const ROOMS_AT_ONCE: usize = 8;
 const STATES_AT_ONCE: usize = 4;
 
 /// One room as Synapse answered it.
-struct RoomReading {
+#[derive(Debug)]
+pub(crate) struct RoomReading {
     version: String,
     others: Vec<MemberEvent>,
     joined: Vec<Box<str>>,
-    state: Vec<(&'static str, StateEntry)>,
+    state: Vec<(String, StateEntry)>,
+    /// Users that it lacked were looked for once more.
+    looked_twice: bool,
 }
 
-/// Reads these rooms. Returns the first transport error, after which more reading is pointless.
+/// Reads these rooms, one after the other.
 pub async fn observe_rooms(homeserver: &Homeserver, world: &mut World, rooms: &[RoomIx]) -> Result<(), CallError> {
-    let ids: Vec<String> = rooms.iter().map(|room| world.policy.rooms[room.index()].id.clone()).collect();
-    let known: Vec<KnownState> = rooms.iter().map(|room| KnownState::of(world, *room)).collect();
-    let reads = ids.iter().zip(&known).map(|(id, known)| read_room(homeserver, id, known));
-    let readings: Vec<_> = stream::iter(reads).buffered(ROOMS_AT_ONCE).collect().await;
-    let mut unreachable = None;
-    for (&room, reading) in rooms.iter().zip(readings) {
-        match reading {
-            Ok(reading) => apply_reading(world, room, reading),
-            Err(error) => {
-                let mend = unreadable(&error, &world.policy.bot);
-                note_unreadable(world, room, mend);
-                if error.is_transport() {
-                    unreachable = Some(error);
-                }
-            }
-        }
+    for &room in rooms {
+        let id = world.policy.rooms[room.index()].id.clone();
+        let reading = read_room(homeserver, &id, &KnownState::of(world, room)).await?;
+        apply_reading(world, room, reading);
     }
-    unreachable.map_or(Ok(()), Err)
+    Ok(())
 }
 
-fn note_unreadable(world: &mut World, room: RoomIx, why: String) {
+/// Notes why a room cannot be read; false where that was known.
+pub(crate) fn note_unreadable(world: &mut World, room: RoomIx, error: &CallError) -> bool {
+    let why = unreadable(error, &world.policy.bot);
+    set_unreadable(world, room, why)
+}
+
+fn set_unreadable(world: &mut World, room: RoomIx, why: String) -> bool {
     let status = RoomStatus::Unreadable(why);
-    if world.room(room).status != status {
+    let is_new = world.room(room).status != status;
+    if is_new {
         if let RoomStatus::Unreadable(why) = &status {
             warn!(room.key = room.key(world), "room cannot be read: {why}");
         }
         world.set_room_status(room, status);
     }
+    is_new
 }
 
-async fn read_room(homeserver: &Homeserver, id: &str, known: &KnownState) -> Result<RoomReading, CallError> {
+/// Asks Synapse for everything about one room.
+pub(crate) async fn read_room(homeserver: &Homeserver, id: &str, known: &KnownState) -> Result<RoomReading, CallError> {
     // Before the joined ones: somebody admitted in between is then in both lists rather than in neither.
     let others = match homeserver.other_members(id).await {
         // Only the admin API tells a room that is not there from one that the bot is not in.
@@ -70,7 +70,9 @@ async fn read_room(homeserver: &Homeserver, id: &str, known: &KnownState) -> Res
     if !joined.iter().any(|member| **member == *homeserver.user_id()) {
         return Err(CallError::BotNotInRoom);
     }
-    let reads = read_types(&known.settings).map(|event_type| read_state(homeserver, id, known, event_type));
+    // Owned names: the compiler sees no other stream as one that a task may run.
+    let types: Vec<String> = read_types(&known.settings).map(str::to_owned).collect();
+    let reads = types.into_iter().map(|event_type| read_state(homeserver, id, known, event_type));
     let (created, state) = tokio::join!(
         homeserver.state_event(id, CREATE, ""),
         stream::iter(reads).buffered(STATES_AT_ONCE).try_collect::<Vec<_>>(),
@@ -81,34 +83,58 @@ async fn read_room(homeserver: &Homeserver, id: &str, known: &KnownState) -> Res
         let content: Value = serde_json::from_str(created.content.get()).unwrap_or_default();
         room_version(&content).clone_into(&mut version);
         let event_id = created.event_id.unwrap_or_default();
-        state.push((CREATE, StateEntry { content, sender: created.sender, event_id }));
+        state.push((CREATE.to_owned(), StateEntry { content, sender: created.sender, event_id }));
     }
-    Ok(RoomReading { version, others, joined, state })
+    Ok(RoomReading { version, others, joined, state, looked_twice: false })
 }
 
 async fn read_state(
     homeserver: &Homeserver,
     id: &str,
     known: &KnownState,
-    event_type: &'static str,
-) -> Result<Option<(&'static str, StateEntry)>, CallError> {
-    let Some(content) = homeserver.state_content(id, event_type, "").await? else { return Ok(None) };
-    let event = state_sender::of(homeserver, id, known, event_type, content).await?;
+    event_type: String,
+) -> Result<Option<(String, StateEntry)>, CallError> {
+    let Some(content) = homeserver.state_content(id, &event_type, "").await? else { return Ok(None) };
+    let event = state_sender::of(homeserver, id, known, &event_type, content).await;
     Ok(Some((event_type, event)))
 }
 
-fn apply_reading(world: &mut World, room: RoomIx, reading: RoomReading) {
+/// Looks a second time for users whom a reading lacks: who left between its two lists is in neither.
+pub(crate) async fn look_again(
+    homeserver: &Homeserver,
+    id: &str,
+    mut reading: RoomReading,
+    lacks: &HashSet<String>,
+) -> Result<RoomReading, CallError> {
+    let others = homeserver.other_members(id).await?;
+    reading.others.extend(others.into_iter().filter(|member| lacks.contains(&member.user_id)));
+    reading.looked_twice = true;
+    Ok(reading)
+}
+
+/// Takes a reading into the world. One that lacks users is given back, with their MXIDs, to look for them once more.
+pub(crate) fn apply_reading(
+    world: &mut World,
+    room: RoomIx,
+    mut reading: RoomReading,
+) -> Option<(RoomReading, HashSet<String>)> {
     // Each name is looked up once: of a million members that is most of the work.
     let others: Vec<UserIx> = reading.others.iter().map(|member| world.intern(&member.user_id)).collect();
-    let joined: Vec<UserIx> = reading.joined.into_iter().map(|member| world.intern(&member)).collect();
+    let joined: Vec<UserIx> = reading.joined.iter().map(|member| world.intern(member)).collect();
     let missing = missing(world, room, joined.iter().chain(&others));
-    if missing > 0 {
-        let why = format!(
-            "Synapse's answer lacks {missing} people who have a membership there, and memberships do not vanish: it is not \
-             believed, and asked for again (if it is right all the same, restart this service)"
-        );
-        return note_unreadable(world, room, why);
+    if !missing.is_empty() && !reading.looked_twice {
+        return Some((reading, missing.into_iter().map(|user| world.users.mxid(user)).collect()));
     }
+    if !missing.is_empty() {
+        let why = format!(
+            "Synapse's answer lacks {} people who have a membership there, and memberships do not vanish: it is not \
+             believed, and asked for again (if it is right all the same, restart this service)",
+            missing.len()
+        );
+        set_unreadable(world, room, why);
+        return None;
+    }
+    drop(std::mem::take(&mut reading.joined));
     let mut fresh = RoomMirror::of_version(reading.version);
     for (&user, member) in others.iter().zip(&reading.others) {
         let by_the_user = member.sender == member.user_id;
@@ -123,18 +149,19 @@ fn apply_reading(world: &mut World, room: RoomIx, reading: RoomReading) {
         world.set_present(user);
     }
     for (event_type, event) in reading.state {
-        world.take_state(&mut fresh, event_type, event);
+        world.take_state(&mut fresh, &event_type, event);
     }
     fresh.status = RoomStatus::Ready;
     world.set_room(room, fresh);
     debug!(room.key = room.key(world), members = world.room(room).joined(), "room read");
+    None
 }
 
-/// How many of those who had a membership are not `there`, in neither list of the answer: a user who leaves keeps a membership,
+/// Those of the users with a membership who are not `there`, in neither list of the answer: a user who leaves keeps a membership,
 /// `leave`. A list that is empty or cut short, with 200, would make us forget who left by choice.
-fn missing<'a>(world: &World, room: RoomIx, there: impl Iterator<Item = &'a UserIx>) -> usize {
+fn missing<'a>(world: &World, room: RoomIx, there: impl Iterator<Item = &'a UserIx>) -> Vec<UserIx> {
     if world.room(room).members().next().is_none() {
-        return 0;
+        return Vec::new();
     }
     let mut listed = Column::<bool>::default();
     for &user in there {
@@ -147,7 +174,8 @@ fn missing<'a>(world: &World, room: RoomIx, there: impl Iterator<Item = &'a User
         .flat_map(|one| &one.voluntary_leaves)
         .filter_map(|(mxid, _)| world.users.get(mxid))
         .collect();
-    world.room(room).members().filter(|(user, _)| !listed.get(*user) && !strangers.contains(user)).count()
+    let members = world.room(room).members().map(|(user, _)| user);
+    members.filter(|user| !listed.get(*user) && !strangers.contains(user)).collect()
 }
 
 fn unreadable(error: &CallError, bot: &str) -> String {
@@ -155,6 +183,7 @@ fn unreadable(error: &CallError, bot: &str) -> String {
         CallError::BotNotInRoom => format!(
             "the bot {bot} is not in the room, or there is no such room; check the id, and run `phenom-provisioner bootstrap` to let the bot in"
         ),
+        CallError::TimedOut { after } => format!("Synapse did not answer within {after:?}"),
         CallError::RoomUnknown => "Synapse knows no such room; check its id (a room ID, never an alias)".to_owned(),
         other => other.to_string(),
     }

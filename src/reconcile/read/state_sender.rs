@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use provisioner_policy::{RoomIx, RoomSettings, Setting, StateEntry, World};
 use serde_json::Value;
 
-use crate::homeserver::{CallError, Homeserver};
+use crate::homeserver::Homeserver;
 
 /// What is known of a room before it is read.
 pub(crate) struct KnownState {
@@ -32,23 +32,24 @@ impl KnownState {
     }
 }
 
-/// The state with who made it so, as far as that is known or matters.
+/// The state with who made it so, as far as that is known or matters. It is asked for a sentence only: what is not answered
+/// at once is not asked again while the state stays.
 pub(crate) async fn of(
     homeserver: &Homeserver,
     room: &str,
     known: &KnownState,
     event_type: &str,
     content: Value,
-) -> Result<StateEntry, CallError> {
+) -> StateEntry {
     if let Some(event) = known.state.get(event_type).filter(|event| event.content == content) {
-        return Ok(event.clone());
+        return event.clone();
     }
     if known.has_drifted(event_type, &content)
-        && let Some(newest) = homeserver.newest_event(room, event_type).await?
+        && let Ok(Some(newest)) = homeserver.newest_event(room, event_type).await
         && newest.content == content
     {
         let sender = newest.redacted_by().unwrap_or(&newest.sender).to_owned();
-        return Ok(StateEntry { content, sender, event_id: newest.event_id });
+        return StateEntry { content, sender, event_id: newest.event_id };
     }
-    Ok(StateEntry { content, sender: String::new(), event_id: String::new() })
+    StateEntry { content, sender: String::new(), event_id: String::new() }
 }
