@@ -29,6 +29,7 @@ mod rewrite;
 mod roster;
 mod selector;
 mod setting;
+mod standing;
 mod team_memberships;
 mod trouble;
 mod user_set;

@@ -215,6 +215,16 @@ impl RoomMirror {
         self.version.parse().ok()
     }
 
+    /// Whether anything is known of who may do what in the room.
+    pub(crate) fn says_who_may(&self) -> bool {
+        self.content(POWER_LEVELS).or_else(|| self.content("m.room.create")).is_some()
+    }
+
+    /// Who may join.
+    pub fn join_rule(&self) -> Option<&str> {
+        self.content("m.room.join_rules")?.get("join_rule")?.as_str()
+    }
+
     /// The room's power levels as they are now.
     pub fn levels(&self) -> Result<Levels<'_>, String> {
         Levels::read(self.content(POWER_LEVELS), self.creators())

@@ -1,9 +1,12 @@
 //! What is the same for every member of a room when their membership is decided. The planner that remembers compares it, so
 //! nothing else that members share may decide.
 
+use std::sync::Arc;
+
 use crate::facts::AccountsFrom;
 use crate::planner::is_idle;
 use crate::policy::RoomIx;
+use crate::standing::Standing;
 use crate::users::UserIx;
 use crate::world::World;
 
@@ -19,10 +22,16 @@ pub(crate) struct MembersInputs {
     suspect: bool,
     listed: bool,
     from: AccountsFrom,
+    /// Read from the room's levels, which are long: kept for as long as the room's state is the same.
+    pub(crate) standing: Arc<Standing>,
 }
 
 impl MembersInputs {
     pub(crate) fn of(world: &World, room: RoomIx) -> Self {
+        Self::with(world, room, Arc::new(Standing::of(world, room)))
+    }
+
+    pub(crate) fn with(world: &World, room: RoomIx, standing: Arc<Standing>) -> Self {
         Self {
             idle: is_idle(world, room),
             frozen: world.freeze(room).is_some(),
@@ -30,6 +39,7 @@ impl MembersInputs {
             suspect: world.roster_is_suspect(room),
             listed: world.mirror.accounts_listed,
             from: world.facts.accounts_from,
+            standing,
         }
     }
 

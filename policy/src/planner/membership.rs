@@ -36,8 +36,8 @@ pub(crate) fn evaluate(world: &World, room: RoomIx, user: UserIx, shared: &Membe
         Entitlement::By(_) if membership == Membership::Join => MembershipVerdict::Nothing,
         Entitlement::Not if membership == Membership::None => MembershipVerdict::Nothing,
         _ if world.is_exempt(user) => MembershipVerdict::Nothing,
-        Entitlement::By(selector) => evaluate_entitled(world, room, user, membership, selector),
-        Entitlement::Not => evaluate_unlisted(world, room, user, membership, shared.is_frozen(world, user)),
+        Entitlement::By(selector) => evaluate_entitled(world, room, user, selector, shared),
+        Entitlement::Not => evaluate_unlisted(world, room, user, shared),
         Entitlement::InDoubt => match membership {
             Membership::Join => MembershipVerdict::Nothing,
             _ => MembershipVerdict::Blocked(Kind::Join, Because::Folded),
@@ -49,9 +49,10 @@ fn evaluate_entitled(
     world: &World,
     room: RoomIx,
     user: UserIx,
-    before: Membership,
     selector: u16,
+    shared: &MembersInputs,
 ) -> MembershipVerdict {
+    let before = world.room(room).membership(user);
     let respects = world.policy.rooms[room.index()].on_leave == OnLeave::Respect;
     let account = world.mirror.accounts.get(user);
     let blocked = |because| MembershipVerdict::Blocked(Kind::Join, because);
@@ -70,6 +71,8 @@ fn evaluate_entitled(
         blocked(Because::AccountsUnlisted)
     } else if !account.present && !will_be_created(world, user) {
         blocked(Because::AccountMissing)
+    } else if let Some(obstacle) = shared.standing.obstacle_to_join() {
+        blocked(Because::Obstacle(obstacle))
     } else {
         MembershipVerdict::Do(Change::Join { room, user, before }, Because::Selector(selector))
     }
@@ -89,7 +92,8 @@ fn will_be_restored(world: &World, user: UserIx) -> bool {
     joins_follow_accounts(world) && is_to_be_restored(world, user)
 }
 
-fn evaluate_unlisted(world: &World, room: RoomIx, user: UserIx, before: Membership, frozen: bool) -> MembershipVerdict {
+fn evaluate_unlisted(world: &World, room: RoomIx, user: UserIx, shared: &MembersInputs) -> MembershipVerdict {
+    let (before, frozen) = (world.room(room).membership(user), shared.is_frozen(world, user));
     match before {
         Membership::Join | Membership::Invite
             if world.removes_unlisted(room) || world.facts.accounts.get(user).is_closed() =>
@@ -98,6 +102,8 @@ fn evaluate_unlisted(world: &World, room: RoomIx, user: UserIx, before: Membersh
                 MembershipVerdict::Blocked(Kind::Remove, Because::Frozen)
             } else if world.is_unconfirmed(user) {
                 MembershipVerdict::Blocked(Kind::Remove, Because::Unconfirmed)
+            } else if let Some(obstacle) = shared.standing.obstacle_to_remove(user) {
+                MembershipVerdict::Blocked(Kind::Remove, Because::Obstacle(obstacle))
             } else {
                 MembershipVerdict::Do(Change::Remove { room, user, before }, why_not(world, user))
             }

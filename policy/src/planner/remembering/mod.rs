@@ -105,7 +105,7 @@ impl Planner {
         let DirtyUsers { taken, users } = world.take_dirty(self.taken);
         self.taken = Some(taken);
         let world = &*world;
-        let shared = SharedInputs::of(world);
+        let shared = SharedInputs::of(world, self.shared.as_ref());
         // Somebody else took the dirty users before us: evaluate everybody.
         let before = users.is_some().then(|| self.shared.take()).flatten();
         let mut users = users.unwrap_or_default();
