@@ -80,7 +80,7 @@ impl WorldState {
     /// since the last listing, say. Until it has been asked, they are neither let in nor taken anything from.
     pub(crate) fn is_unconfirmed(&self, user: UserIx) -> bool {
         self.facts.accounts_from == AccountsFrom::Pool
-            && self.facts.accounts.get(user) == Account::Unknown
+            && self.facts.account(user) == Account::Unknown
             && (self.facts.teams.contains(user)
                 || self.facts.groups.values().any(|group| group.contains(&user))
                 || self.is_selected(user))
@@ -107,7 +107,7 @@ impl WorldState {
     /// Whether the pool itself says that the account is disabled or deleted. No roster and no group could give its owner
     /// anything then, so the pool's word is all that what they have depends on.
     pub(crate) fn is_closed_by_pool(&self, user: UserIx) -> bool {
-        self.facts.accounts_from == AccountsFrom::Pool && self.facts.accounts.get(user).is_closed()
+        self.facts.account(user).is_closed()
     }
 
     /// Why `user` may not be removed from `room` for now.

@@ -256,6 +256,35 @@ fn of_an_account_that_the_pool_has_closed_the_pools_word_is_enough() {
     }
 }
 
+/// `[cognito]` was taken out of the configuration, and what the pool said is in the store for ever.
+#[test]
+fn what_a_pool_said_that_is_configured_no_longer_takes_nothing_and_keeps_nobody_out() {
+    for said in [Account::Disabled, Account::Deleted, Account::Refused] {
+        for offboarding in [Offboarding::Remove, Offboarding::Lock, Offboarding::Deactivate] {
+            let mut world = world(offboarding, &["a", "b"]);
+            world.set_accounts_from(AccountsFrom::Named);
+            world.set_account(&mxid("a"), said, None, false);
+            world.set_account(&mxid("gone"), said, None, false);
+            let red = world.room_by_key("red-room").expect("the policy has it");
+            world.set_membership(red, &mxid("gone"), Membership::Join, None);
+            world.set_on_server(&mxid("gone"), present());
+            assert_eq!(planned(&world), [], "{said:?}: nobody is removed, not even from a room that keeps its members");
+            world.set_membership(red, &mxid("a"), Membership::Removed, None);
+            assert_eq!(
+                planned(&world),
+                [(Kind::Join, Some("red-room".into()), mxid("a"))],
+                "{said:?}: the roster names them"
+            );
+            // A lock of ours stays until a source says that the account is active.
+            world.set_on_server(&mxid("a"), OnServer { locked: true, ..present() });
+            world.set_account(&mxid("a"), said, Some(Closed::Locked), false);
+            assert_eq!(planned(&world), []);
+            world.set_account(&mxid("a"), Account::Active, Some(Closed::Locked), false);
+            assert_eq!(planned(&world)[0], (Kind::CreateAccount, None, mxid("a")));
+        }
+    }
+}
+
 /// An account of another application service, or an old one: no pool ever confirms such a name.
 #[test]
 fn a_selected_user_loses_nothing_for_a_name_that_could_not_be_registered() {

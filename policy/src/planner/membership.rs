@@ -96,7 +96,7 @@ fn evaluate_unlisted(world: &World, room: RoomIx, user: UserIx, shared: &Members
     let (before, frozen) = (world.room(room).membership(user), shared.is_frozen(world, user));
     match before {
         Membership::Join | Membership::Invite
-            if world.removes_unlisted(room) || world.facts.accounts.get(user).is_closed() =>
+            if world.removes_unlisted(room) || world.facts.account(user).is_closed() =>
         {
             if frozen {
                 MembershipVerdict::Blocked(Kind::Remove, Because::Frozen)
@@ -123,14 +123,14 @@ fn evaluate_unlisted(world: &World, room: RoomIx, user: UserIx, shared: &Members
 
 /// Why nothing names the user.
 pub(crate) fn why_not(world: &World, user: UserIx) -> Because {
-    match world.facts.accounts.get(user) {
+    match world.facts.account(user) {
         Account::Disabled => return Because::PoolDisabled,
         Account::Deleted => return Because::PoolDeleted,
         Account::Refused => return Because::PoolRefused,
         Account::Unknown | Account::Active => {}
     }
     let known = world.facts.teams.contains(user)
-        || world.facts.accounts.get(user) != Account::Unknown
+        || world.facts.account(user) != Account::Unknown
         || world.facts.groups.values().any(|group| group.contains(&user));
     if known { Because::NotEntitled } else { Because::NobodyKnows }
 }

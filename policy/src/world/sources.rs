@@ -163,7 +163,7 @@ impl WorldState {
 
     fn is_unknown(&self, user: UserIx) -> bool {
         self.facts.accounts_from == AccountsFrom::Pool
-            && self.facts.accounts.get(user) == Account::Unknown
+            && self.facts.account(user) == Account::Unknown
             && !self.is_exempt(user)
             && (self.facts.teams.contains(user) || self.is_selected(user))
     }
