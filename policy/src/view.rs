@@ -216,6 +216,11 @@ impl Because {
             Self::NobodyKnows => "no source names this user".to_owned(),
             Self::Banned => "banned from the room; unban first if this is not meant".to_owned(),
             Self::LeftByChoice => "left by choice; `rejoin` brings them back".to_owned(),
+            Self::PastUnread => {
+                "somebody else invited, removed or banned them, and whether they had left by choice before is not known yet; \
+                 Synapse is being asked"
+                    .to_owned()
+            }
             Self::Deactivated => "the account is deactivated on the homeserver".to_owned(),
             Self::Locked => "the account is locked on the homeserver".to_owned(),
             Self::AccountMissing => {

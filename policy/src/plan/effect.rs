@@ -35,7 +35,11 @@ impl World {
             &Change::GrantServerAdmin { user } => self.edit_account(user, |there| OnServer { admin: true, ..there }),
             &Change::RevokeServerAdmin { user } => self.edit_account(user, |there| OnServer { admin: false, ..there }),
             &Change::Join { room, user, .. } => self.set_member(room, user, Membership::Join, None),
-            &Change::Remove { room, user, .. } => self.set_member(room, user, Membership::Removed, None),
+            &Change::Remove { room, user, .. } => {
+                self.set_member(room, user, Membership::Removed, None);
+                // Whatever was before, the entitlement was lost since.
+                self.settle_past(room, user, None);
+            }
             Change::SetRoomState { room, setting, after, .. } => {
                 let (event_type, _) = setting.event();
                 let content = setting.edited(self.room(*room).content(event_type), after);

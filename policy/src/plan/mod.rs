@@ -39,6 +39,8 @@ pub enum Because {
     Banned,
     /// The user left by choice.
     LeftByChoice,
+    /// Others invited, removed or banned the user, and whether they had left by choice before is not known yet.
+    PastUnread,
     /// The account is deactivated on the homeserver.
     Deactivated,
     /// The account is locked on the homeserver.

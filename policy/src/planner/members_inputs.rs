@@ -19,7 +19,8 @@ pub(crate) struct MembersInputs {
     frozen: bool,
     /// The pool's word on who is gone cannot be taken.
     pool_frozen: bool,
-    suspect: bool,
+    /// A source answered nothing at all.
+    empty: bool,
     listed: bool,
     from: AccountsFrom,
     /// Read from the room's levels, which are long: kept for as long as the room's state is the same.
@@ -36,11 +37,16 @@ impl MembersInputs {
             idle: is_idle(world, room),
             frozen: world.freeze(room).is_some(),
             pool_frozen: world.pool_freeze().is_some(),
-            suspect: world.roster_is_suspect(room),
+            empty: world.has_empty_answer(room),
             listed: world.mirror.accounts_listed,
             from: world.facts.accounts_from,
             standing,
         }
+    }
+
+    /// Whether nothing is to be concluded of `user` belonging here no longer.
+    pub(super) fn is_doubtful(&self, world: &World, user: UserIx) -> bool {
+        self.is_frozen(world, user) || self.empty && !world.is_closed_by_pool(user)
     }
 
     /// Whether `user` may not be removed for now: [`crate::world::WorldState::freeze_of_member`], looked up.

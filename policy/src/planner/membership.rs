@@ -56,17 +56,19 @@ fn evaluate_entitled(
     let respects = world.policy.rooms[room.index()].on_leave == OnLeave::Respect;
     let account = world.mirror.accounts.get(user);
     let blocked = |because| MembershipVerdict::Blocked(Kind::Join, because);
+    let left = world.room(room).voluntary_leave(user);
     if before == Membership::Ban {
         blocked(Because::Banned)
+    } else if let Some(leave) = parting(world, room, user) {
+        leave
     } else if account.deactivated && !will_be_restored(world, user) {
         blocked(Because::Deactivated)
     } else if account.locked && !will_be_restored(world, user) {
         blocked(Because::Locked)
-    } else if before == Membership::Left
-        && respects
-        && world.room(room).voluntary_leave(user).is_none_or(|voluntary_leave| !voluntary_leave.cleared)
-    {
+    } else if respects && left.map_or(before == Membership::Left, |left| !left.cleared) {
         blocked(Because::LeftByChoice)
+    } else if respects && world.room(room).unread_past(user).is_some() {
+        blocked(Because::PastUnread)
     } else if !account.present && !world.mirror.accounts_listed {
         blocked(Because::AccountsUnlisted)
     } else if !account.present && !will_be_created(world, user) {
@@ -92,6 +94,14 @@ fn will_be_restored(world: &World, user: UserIx) -> bool {
     joins_follow_accounts(world) && is_to_be_restored(world, user)
 }
 
+/// The leave that Synapse sent in the name of somebody whose account was being deactivated: it keeps them out of nothing once
+/// the account is open again.
+fn parting(world: &World, room: RoomIx, user: UserIx) -> Option<MembershipVerdict> {
+    let left = world.room(room).voluntary_leave(user).filter(|left| !left.cleared && !left.chosen)?;
+    let parted = world.mirror.accounts.get(user).deactivated;
+    parted.then(|| MembershipVerdict::ClearedLeave(left.event_id.clone()))
+}
+
 fn evaluate_unlisted(world: &World, room: RoomIx, user: UserIx, shared: &MembersInputs) -> MembershipVerdict {
     let (before, frozen) = (world.room(room).membership(user), shared.is_frozen(world, user));
     match before {
@@ -109,15 +119,13 @@ fn evaluate_unlisted(world: &World, room: RoomIx, user: UserIx, shared: &Members
             }
         }
         // With every source whole, not being entitled now is having lost it: the next entitlement joins again.
-        Membership::Left if !frozen && !world.roster_is_suspect(room) && !world.is_unconfirmed(user) => {
+        _ if !shared.is_doubtful(world, user) && !world.is_unconfirmed(user) => {
             match world.room(room).voluntary_leave(user) {
-                Some(voluntary_leave) if !voluntary_leave.cleared => {
-                    MembershipVerdict::ClearedLeave(voluntary_leave.event_id.clone())
-                }
+                Some(left) if !left.cleared => MembershipVerdict::ClearedLeave(left.event_id.clone()),
                 _ => MembershipVerdict::Nothing,
             }
         }
-        _ => MembershipVerdict::Nothing,
+        _ => parting(world, room, user).unwrap_or(MembershipVerdict::Nothing),
     }
 }
 

@@ -84,7 +84,8 @@ impl Planner {
             Some(last) => last.version + 1,
             None => 0,
         };
-        let is_decided = !self.evaluated.takes(world) && world.fights.is_empty();
+        let is_decided =
+            !self.evaluated.takes(world) && self.evaluated.cleared_leaves.is_empty() && world.fights.is_empty();
         let plan = (!is_decided).then(|| {
             let mut plan = Plan::clone(&self.evaluated);
             finish(world, recent, &mut plan);
