@@ -54,7 +54,7 @@ pub use obstacle::Obstacle;
 pub use operators::Permission;
 pub use plan::{
     Action, Because, Blocked, Change, ChangeKey, Class, ClearedLeave, HoldReason, Kind, Plan, PoolMove, PowerEdit,
-    Subject,
+    Subject, Turn,
 };
 pub use planner::{Planner, plan};
 pub use policy::*;

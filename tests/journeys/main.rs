@@ -20,6 +20,7 @@ mod fights;
 mod follow;
 mod guard;
 mod held;
+mod lanes;
 mod load;
 mod membership;
 mod outages;

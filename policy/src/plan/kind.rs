@@ -7,7 +7,7 @@ use crate::policy::{Mode, Modes};
 
 /// What an action does, as the contract names it.
 ///
-/// A plan lists, and a lane does, kinds in this order.
+/// A plan lists kinds in this order; a lane goes by [`Turn`](super::Turn).
 #[derive(
     Clone,
     Copy,
@@ -53,7 +53,7 @@ pub enum Class {
 }
 
 impl Kind {
-    /// Every kind, in the order in which a plan lists and a lane does them.
+    /// Every kind, in the order in which a plan lists them.
     pub const ALL: [Self; Self::COUNT] = *Self::VARIANTS.first_chunk().expect("as many as there are");
 
     /// As the contract spells it.

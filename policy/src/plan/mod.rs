@@ -6,10 +6,12 @@ mod digest;
 mod effect;
 pub(crate) mod key;
 pub(crate) mod kind;
+mod turn;
 
 pub use change::{Change, PowerEdit};
 pub use key::{ChangeKey, Subject};
 pub use kind::{Class, Kind};
+pub use turn::Turn;
 
 use crate::obstacle::Obstacle;
 use crate::policy::Mode;

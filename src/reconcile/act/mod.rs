@@ -7,6 +7,7 @@
 //!
 //! - **Killed between call and answer.** `started` is in the ledger before the call; the next leader closes it as
 //!   interrupted and plans from what Synapse says (`journal`).
+//! - **A removal behind a fill.** What takes access away goes first in its lane ([`Turn`](provisioner_policy::Turn)).
 //! - **A join before its account.** It waits for the account made in the same slice, and for no other (`creations`).
 //! - **Changed between plan and write.** State is read again right before it is written; what is not what the plan was made
 //!   from is left to the next plan (`state_writes`).
@@ -67,6 +68,9 @@ impl Executor<'_> {
                 Some(room) => rooms[room.index()].push(index),
                 None => accounts.push(index),
             }
+        }
+        for lane in rooms.iter_mut().chain([&mut accounts]) {
+            lane.sort_by_key(|index| due[*index].change.turn());
         }
         let attempt = |index: usize| {
             let seq = first_seq + i32::try_from(index).expect("a pass has fewer than 2^31 actions");
