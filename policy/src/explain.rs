@@ -129,6 +129,7 @@ impl World {
             () if !on_server.present => ", none on Synapse",
             () if on_server.deactivated => ", deactivated on Synapse",
             () if on_server.locked => ", locked on Synapse",
+            () if self.mirror.accounts.is_suspended(user) => ", suspended on Synapse",
             () => "",
         };
         format!("{upstream}{there}")

@@ -1,6 +1,6 @@
 //! The mirror: what Synapse has, as last seen. Reading it and applying what was pushed; no evaluation here.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use serde_json::Value;
 
 use crate::column::Column;
@@ -301,6 +301,8 @@ pub struct OnServer {
 #[derive(Clone, Debug, Default)]
 pub struct Accounts {
     states: Column<u8>,
+    /// Seldom anybody; told of single accounts only.
+    suspended: HashSet<UserIx>,
     present: u32,
     admins: u32,
 }
@@ -322,6 +324,21 @@ impl Accounts {
     /// Every known account.
     pub fn iter(&self) -> impl Iterator<Item = (UserIx, OnServer)> + '_ {
         self.states.iter().map(|(user, state)| (user, OnServer::unpack(state)))
+    }
+
+    /// Whether Synapse was seen to have the account suspended: nobody can join it to anything.
+    pub fn is_suspended(&self, user: UserIx) -> bool {
+        !self.suspended.is_empty() && self.suspended.contains(&user)
+    }
+
+    /// Everybody who was seen to be suspended.
+    pub fn suspended(&self) -> Vec<UserIx> {
+        self.suspended.iter().copied().collect()
+    }
+
+    /// False where that was known.
+    pub(crate) fn set_suspended(&mut self, user: UserIx, suspended: bool) -> bool {
+        if suspended { self.suspended.insert(user) } else { self.suspended.remove(&user) }
     }
 
     /// How many there are.

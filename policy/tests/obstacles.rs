@@ -56,7 +56,12 @@ fn planned(world: &World) -> (Vec<String>, Vec<String>) {
     let due = plan.due().map(|action| format!("{} {}", action.change.kind().as_str(), name(action.change.user())));
     let view = plan.view(world).blocked.into_iter();
     let blocked = view.map(|one| {
-        format!("{} {}: {}", one.kind.as_str(), world.users.key(world.users.get(&one.user).unwrap()), one.because)
+        format!(
+            "{} {}: {}",
+            one.kind.as_str(),
+            one.user.trim_start_matches("@").split(":").next().unwrap_or_default(),
+            one.because
+        )
     });
     (due.collect(), blocked.collect())
 }

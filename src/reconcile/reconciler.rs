@@ -11,15 +11,19 @@ use provisioner_policy::{AccountsFrom, Kind, Plan, Planner, Policy, Recent, Worl
 use tokio::sync::watch;
 
 use crate::homeserver::Homeserver;
+use crate::reconcile::act::accounts_seen::AccountsSeen;
 use crate::reconcile::act::backoff::Backoff;
 use crate::reconcile::brakes::approval::Approval;
 use crate::reconcile::brakes::fights::Fights;
 use crate::reconcile::brakes::held::HeldPlans;
 use crate::reconcile::brakes::withheld::Withheld;
 use crate::reconcile::pushes::classifier::PushClassifier;
+use crate::reconcile::read::account_checks::AccountChecks;
 use crate::reconcile::read::arrivals::ArrivalsRead;
 use crate::reconcile::read::cleared_leaves::ClearedLeaves;
 use crate::reconcile::read::member_count::MemberCount;
+use crate::reconcile::read::pasts::Pasts;
+use crate::reconcile::read::server_accounts::AccountsListing;
 use crate::reconcile::report::PassReport;
 use crate::sources::Roster;
 use crate::store::{AccountsRead, Store};
@@ -42,7 +46,10 @@ pub struct Reconciler {
     pub(crate) approval: Approval,
     pub(crate) pushes: PushClassifier,
     pub(crate) arrivals_read: ArrivalsRead,
-    pub(crate) accounts_total: Option<u64>,
+    pub(crate) accounts_listing: AccountsListing,
+    pub(crate) account_checks: AccountChecks,
+    pub(crate) accounts_seen: AccountsSeen,
+    pub(crate) pasts: Pasts,
     pub(crate) cleared_leaves: ClearedLeaves,
     pub(crate) trouble: Trouble,
     /// How far the account store was read.
@@ -88,7 +95,10 @@ impl Reconciler {
             approval: Approval::default(),
             pushes: PushClassifier::default(),
             arrivals_read: ArrivalsRead::default(),
-            accounts_total: None,
+            accounts_listing: AccountsListing::default(),
+            account_checks: AccountChecks::default(),
+            accounts_seen: AccountsSeen::default(),
+            pasts: Pasts::default(),
             cleared_leaves: ClearedLeaves::default(),
             trouble: Trouble::default(),
             accounts_read: AccountsRead::default(),
@@ -116,18 +126,25 @@ impl Reconciler {
     /// When something is due by itself: a failed action's next try, or a count.
     pub fn next_due(&self) -> Option<Instant> {
         let now = Instant::now();
-        let due = [self.backoff.next(now), self.fights.next(&self.world, now), self.member_count.due()];
-        due.into_iter().flatten().min()
+        let looks = [self.member_count.due(), self.account_checks.due(), self.pasts.due()];
+        let due = [self.backoff.next(now), self.fights.next(&self.world, now)].into_iter().chain(looks);
+        due.flatten().min()
     }
 
-    /// Ends the delays of what failed before.
+    /// Somebody asked for a pass: ends the delays of what failed before, and has the accounts listed again.
     pub fn try_all_now(&mut self, now: Instant) {
         self.backoff.all_due(now);
+        self.accounts_listing.forget();
     }
 
     /// The plan for the world as it is known. The ledger is only asked where something might be removed.
     pub async fn plan(&mut self) -> Result<Arc<Plan>> {
         self.planner.evaluate(&mut self.world);
+        if self.pasts.settle(&self.homeserver, &mut self.world, self.planner.evaluated()).await {
+            // One of these leaves may have been cleared since.
+            self.cleared_leaves.apply(&self.store, &mut self.world).await?;
+            self.planner.evaluate(&mut self.world);
+        }
         let mut recent = Recent::default();
         if self.planner.evaluated().takes(&self.world) {
             recent = self.recent().await?;

@@ -28,9 +28,15 @@ impl World {
                 self.set_closed(user, Some(Closed::Locked));
                 self.edit_account(user, |there| OnServer { locked: true, ..there });
             }
+            // A lock of ours is taken back with it; somebody else's stays.
             &Change::DeactivateAccount { user } => {
+                let unlocked = self.facts.closed_by_us.get(&user) == Some(&Closed::Locked);
                 self.set_closed(user, Some(Closed::Deactivated));
-                self.edit_account(user, |there| OnServer { deactivated: true, ..there });
+                self.edit_account(user, |there| OnServer {
+                    deactivated: true,
+                    locked: there.locked && !unlocked,
+                    ..there
+                });
             }
             &Change::GrantServerAdmin { user } => self.edit_account(user, |there| OnServer { admin: true, ..there }),
             &Change::RevokeServerAdmin { user } => self.edit_account(user, |there| OnServer { admin: false, ..there }),

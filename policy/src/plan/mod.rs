@@ -47,6 +47,8 @@ pub enum Because {
     Deactivated,
     /// The account is locked on the homeserver.
     Locked,
+    /// The account is suspended on the homeserver.
+    Suspended,
     /// There is no account, and none will be made.
     AccountMissing,
     /// Synapse's accounts have not been listed yet, so whether there is one is not known.

@@ -65,6 +65,8 @@ fn evaluate_entitled(
         blocked(Because::Deactivated)
     } else if account.locked && !will_be_restored(world, user) {
         blocked(Because::Locked)
+    } else if world.mirror.accounts.is_suspended(user) {
+        blocked(Because::Suspended)
     } else if respects && left.map_or(before == Membership::Left, |left| !left.cleared) {
         blocked(Because::LeftByChoice)
     } else if respects && world.room(room).unread_past(user).is_some() {

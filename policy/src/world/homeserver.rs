@@ -78,6 +78,13 @@ impl World {
         }
     }
 
+    /// Takes whether Synapse has the account suspended.
+    pub fn set_suspended(&mut self, user: UserIx, suspended: bool) {
+        if self.state.mirror.accounts.set_suspended(user, suspended) {
+            self.mark_dirty(user);
+        }
+    }
+
     /// After a whole listing of accounts that is newer than what is known of the rooms.
     pub fn set_leavers_seen(&mut self) {
         let leavers: Vec<UserIx> =
@@ -112,13 +119,14 @@ impl World {
     pub fn set_room(&mut self, room: RoomIx, mut fresh: RoomMirror) {
         fresh.inherit_chosen(self.room(room));
         let before = std::mem::replace(self.room_mut(room), fresh);
-        let Self { state, dirty } = self;
-        let now = state.room(room);
-        before.members_unlike(now, |user| dirty.user(user));
-        if before.is_like(now) {
-            dirty.something();
+        let now = self.state.room(room);
+        let (mut unlike, is_like) = (Vec::new(), before.is_like(now));
+        before.members_unlike(now, |user| unlike.push(user));
+        unlike.into_iter().for_each(|user| self.mark_dirty(user));
+        if is_like {
+            self.dirty.something();
         } else {
-            dirty.state(room);
+            self.dirty.state(room);
         }
     }
 

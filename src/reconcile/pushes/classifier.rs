@@ -1,5 +1,7 @@
 //! What is remembered to tell a push that is news from one that is known.
 
+use provisioner_policy::UserIx;
+
 use crate::reconcile::pushes::age::ReadTimes;
 use crate::reconcile::pushes::lost_updates::LostUpdate;
 use crate::reconcile::pushes::own_members::OwnMemberWrites;
@@ -15,4 +17,6 @@ pub(crate) struct PushClassifier {
     /// Of the last minutes.
     pub(crate) lost_updates: Vec<LostUpdate>,
     pub(crate) read_times: ReadTimes,
+    /// Who left by their own event, since this was last taken.
+    pub(crate) left: Vec<UserIx>,
 }

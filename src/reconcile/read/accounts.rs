@@ -70,8 +70,9 @@ impl Reconciler {
 
     /// Tells which users the pool should be asked for.
     pub(crate) fn tell_unknown(&self) {
+        let key = |user: UserIx| self.world.users.key(user).to_owned();
         let mut unknown: Vec<String> =
-            self.world.unknown_accounts().map(|user| self.world.users.key(user).to_owned()).collect();
+            self.world.unknown_accounts().chain(self.world.unknown_members()).map(key).collect();
         unknown.sort();
         unknown.dedup();
         self.unknown.send_if_modified(|known| {

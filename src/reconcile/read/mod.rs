@@ -13,11 +13,17 @@
 //!   (`member_count`).
 //! - **A leave that is cleared before its push comes**: leaves are cleared by event, whichever comes first
 //!   (`cleared_leaves`).
+//! - **A leave by choice behind what others did.** A reading tells only what somebody is now: what their membership replaced
+//!   is asked for before they are joined (`pasts`).
+//! - **Left by their own event, and not by choice.** Synapse parts a deactivated account in its owner's name: the account is
+//!   looked at a moment later (`account_checks`).
 
+pub(crate) mod account_checks;
 pub(crate) mod accounts;
 pub(crate) mod arrivals;
 pub(crate) mod cleared_leaves;
 pub(crate) mod member_count;
+pub(crate) mod pasts;
 pub(crate) mod rooms;
 pub(crate) mod server_accounts;
 pub(crate) mod state_sender;
@@ -116,6 +122,8 @@ impl Reconciler {
             for row in &rows {
                 pushes::apply(&mut self.world, &mut self.pushes, row);
             }
+            let now = Instant::now();
+            self.pushes.left.drain(..).for_each(|user| self.account_checks.left(user, now));
             let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
             if ids.is_empty() {
                 self.verify_state_writes().await;
@@ -145,6 +153,7 @@ impl Reconciler {
     /// Reads everything again before the next plan, and judges everybody by it.
     pub fn resync(&mut self) {
         self.distrust_all();
+        self.account_checks.look_at_suspended(&self.world, Instant::now());
         self.planner.forget();
         self.arrivals_read = ArrivalsRead::default();
         // No members have this number.
@@ -174,8 +183,8 @@ impl Reconciler {
             self.pushes.own_state.read(room);
         }
         if answer.is_ok() && (accounts || !self.world.mirror.accounts_listed) {
-            match observe_accounts(&self.homeserver, &mut self.world, self.accounts_total).await {
-                Ok(total) => self.accounts_total = total,
+            match observe_accounts(&self.homeserver, &mut self.world, self.accounts_listing).await {
+                Ok(listing) => self.accounts_listing = listing,
                 Err(error) => answer = Err(error),
             }
         }
@@ -186,8 +195,11 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Counts the members of the rooms, where a count is due after writes.
+    /// Looks at single accounts and counts the members of the rooms, where that is due.
     pub(crate) async fn look_if_due(&mut self, now: Instant) {
+        if let Err(error) = self.account_checks.look(&self.homeserver, &mut self.world).await {
+            self.note_homeserver(Some(error));
+        }
         if self.member_count.due().is_some_and(|due| due <= now) {
             let answer = self.member_count.look(&self.homeserver, &mut self.world).await;
             if answer.is_err() {

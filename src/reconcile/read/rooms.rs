@@ -114,6 +114,10 @@ fn apply_reading(world: &mut World, room: RoomIx, reading: RoomReading) {
         let by_the_user = member.sender == member.user_id;
         let Some(membership) = Membership::of_event(&member.membership, by_the_user) else { continue };
         fresh.take_membership(user, membership, Some(&member.event_id));
+        // Of what this service did to somebody it is known why.
+        if !by_the_user && member.sender != world.policy.bot {
+            fresh.set_past_unread(user, &member.event_id);
+        }
     }
     for user in joined {
         fresh.take_membership(user, Membership::Join, None);
