@@ -30,6 +30,7 @@ mod rewrite;
 mod roster;
 mod selector;
 mod setting;
+mod settle;
 mod standing;
 mod team_memberships;
 mod trouble;

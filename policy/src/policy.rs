@@ -1,6 +1,7 @@
 //! The policy: what the operator has decided, as the planner reads it. Configuration makes it; nothing here parses.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,8 @@ pub struct Policy {
     pub modes: Modes,
     /// When destructive work stops and asks.
     pub guard: GuardLimits,
+    /// For how long the sources must have said so before something is taken away. Zero: it does not wait.
+    pub settle: Duration,
     /// What becomes of an account that its source disables or no longer has.
     pub offboarding: Offboarding,
     /// Rooms that have the id of their successor here, and another in the file.

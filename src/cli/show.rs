@@ -72,6 +72,7 @@ pub(super) fn report(report: &PassReport) -> String {
         held_because,
         blocked,
         waiting,
+        settling,
         failed,
         paused,
         errors,
@@ -80,7 +81,7 @@ pub(super) fn report(report: &PassReport) -> String {
     let mut text = String::new();
     let _ = writeln!(
         text,
-        "Plan {plan_id}: {done} done, {already_so} already so, {} failed, {held} held, {observed} observed, {blocked} blocked, {waiting} waiting",
+        "Plan {plan_id}: {done} done, {already_so} already so, {} failed, {held} held, {observed} observed, {blocked} blocked, {waiting} waiting, {settling} settling",
         failed.len()
     );
     if let Some(paused) = paused {

@@ -27,6 +27,10 @@ pub struct GuardSection {
     /// More than the free ones and more than this share of the room's members, or of the admins, is held.
     #[schemars(range(min = 0, max = 1), extend("x-mend" = "write a share between 0 and 1: 0.2 is a fifth"))]
     pub max_fraction: f64,
+    /// What takes something away waits until the sources have said so for this long. "0s": it does not wait.
+    #[serde(with = "duration")]
+    #[schemars(schema_with = "duration::between::<0, 60>")]
+    pub settle: Duration,
     /// User ids that no action ever touches.
     #[schemars(schema_with = "user_ids")]
     pub exempt: Vec<OwnedUserId>,
@@ -40,6 +44,7 @@ impl Default for GuardSection {
             free_removals,
             max_removals,
             max_fraction,
+            settle: Duration::from_secs(3),
             exempt: Vec::new(),
         }
     }
@@ -47,7 +52,7 @@ impl Default for GuardSection {
 
 impl GuardSection {
     pub(super) fn limits(&self) -> GuardLimits {
-        let Self { window, free_removals, max_removals, max_fraction, exempt: _ } = self;
+        let Self { window, free_removals, max_removals, max_fraction, settle: _, exempt: _ } = self;
         GuardLimits {
             window_seconds: window.as_secs(),
             free_removals: *free_removals,

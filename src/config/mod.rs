@@ -177,6 +177,7 @@ impl Config {
             server_admins: self.server_admins.as_ref().map(|admins| admins.grant.clone()).unwrap_or_default(),
             modes: self.modes.into(),
             guard: self.guard.limits(),
+            settle: self.guard.settle,
             followed: Vec::new(),
             offboarding: self.cognito.as_ref().map(|cognito| cognito.offboarding).unwrap_or_default(),
             operators: self.commands.as_ref().map(|commands| commands.allow.clone()).unwrap_or_default(),

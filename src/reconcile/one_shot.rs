@@ -22,7 +22,8 @@ pub async fn plan_once(reconciler: &mut Reconciler) -> Result<(Arc<Plan>, Vec<St
     Ok((plan, errors))
 }
 
-/// Reads everything, plans, and works until nothing more can be done now. The caller holds leadership.
+/// Reads everything, plans, and works until nothing more can be done now; what takes something away is waited for once, and
+/// done when the sources say so again. The caller holds leadership.
 /// `approve` is the id of a held part and who approves it. `progress` gets how many are ended and how many there were to begin with.
 pub async fn apply_once(
     reconciler: &mut Reconciler,
@@ -37,15 +38,24 @@ pub async fn apply_once(
         reconciler.approve_held(id, by).await?;
     }
     let of = reconciler.plan().await?.due().count();
-    let (mut journal, mut total) = (None, PassReport::default());
+    let (mut journal, mut total, mut waited) = (None, PassReport::default(), false);
     loop {
         let slice = reconciler.slice(&mut journal, stop).await?;
         total.add(slice.report);
         progress(total.ended(), of);
-        if !slice.more {
-            return Ok(total);
+        let mut sources = Woken::INBOX;
+        match slice.settled_at.filter(|_| !waited) {
+            _ if slice.more => {}
+            Some(at) => {
+                tokio::select! {
+                    () = stop.cancelled() => return Ok(total),
+                    () = tokio::time::sleep_until(at.into()) => {}
+                }
+                (sources, waited) = (sources | Woken::ROSTER | Woken::ACCOUNTS, true);
+            }
+            None => return Ok(total),
         }
-        reconciler.read_sources(Woken::INBOX).await?;
+        reconciler.read_sources(sources).await?;
         reconciler.read_mirror(false).await?;
     }
 }

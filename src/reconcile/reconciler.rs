@@ -16,6 +16,7 @@ use crate::reconcile::act::backoff::Backoff;
 use crate::reconcile::brakes::approval::Approval;
 use crate::reconcile::brakes::fights::Fights;
 use crate::reconcile::brakes::held::HeldPlans;
+use crate::reconcile::brakes::settle::Settle;
 use crate::reconcile::brakes::withheld::Withheld;
 use crate::reconcile::pushes::classifier::PushClassifier;
 use crate::reconcile::read::account_checks::AccountChecks;
@@ -40,6 +41,7 @@ pub struct Reconciler {
     pub(crate) roster: Option<Roster>,
     pub(crate) backoff: Backoff,
     pub(crate) fights: Fights,
+    pub(crate) settle: Settle,
     pub(crate) member_count: MemberCount,
     pub(crate) withheld: Withheld,
     pub(crate) held: HeldPlans,
@@ -89,6 +91,7 @@ impl Reconciler {
             roster,
             backoff: Backoff::default(),
             fights: Fights::default(),
+            settle: Settle::default(),
             member_count: MemberCount::default(),
             withheld: Withheld::default(),
             held: HeldPlans::default(),
@@ -123,11 +126,12 @@ impl Reconciler {
         self.trouble.homeserver.as_deref()
     }
 
-    /// When something is due by itself: a failed action's next try, or a count.
+    /// When something is due by itself: a failed action's next try, what has settled, or a count.
     pub fn next_due(&self) -> Option<Instant> {
         let now = Instant::now();
+        let fights = self.fights.next(&self.world, now);
         let looks = [self.member_count.due(), self.account_checks.due(), self.pasts.due()];
-        let due = [self.backoff.next(now), self.fights.next(&self.world, now)].into_iter().chain(looks);
+        let due = [self.backoff.next(now), fights, self.settle.next()].into_iter().chain(looks);
         due.flatten().min()
     }
 

@@ -31,6 +31,9 @@ pub struct PassReport {
     pub blocked: usize,
     /// Failed before and waiting for its next try, or not tried because the service was stopped.
     pub waiting: usize,
+    /// Would take something away, and waits until the sources have said so for long enough.
+    #[serde(default)]
+    pub settling: usize,
     pub failed: Vec<Failed>,
     /// Why nothing was written, where somebody has paused everything.
     pub paused: Option<String>,

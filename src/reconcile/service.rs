@@ -87,6 +87,9 @@ struct Pass {
     approvals: Vec<(String, String)>,
     of: Option<usize>,
     began: Option<Instant>,
+    /// When what was settling at the end of a slice will have settled: those who asked wait for it, and not for what begins
+    /// to settle meanwhile.
+    settled_at: Option<Instant>,
 }
 
 impl Service {
@@ -132,6 +135,11 @@ impl Service {
             // how many are waiting.
             (sources, clocks.resync, clocks.retry) = (sources | Woken::ROSTER, now, clocks.retry.map(|_| now));
             self.reconciler.try_all_now(now);
+            pass.settled_at = None;
+        }
+        if self.reconciler.settle.next().is_some_and(|settled| settled <= now) {
+            // It was planned for long enough; now the sources must say so again.
+            sources = sources | Woken::ROSTER | Woken::ACCOUNTS;
         }
         if clocks.trim <= now {
             let more = self.reconciler.store.trim(INBOX_KEPT).await.context("remove what is done and old")?;
@@ -201,6 +209,10 @@ impl Service {
                     .context("tell how far the pass is")?;
             }
             return Ok(true);
+        }
+        let settles = slice.settled_at.map(|at| *pass.settled_at.get_or_insert(at));
+        if !pass.asked.is_empty() && settles.is_some_and(|at| !self.reconciler.settle.was_asked_since(at)) {
+            return Ok(false);
         }
         let done = std::mem::take(pass);
         self.reconciler.end_pass();

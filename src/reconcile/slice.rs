@@ -3,6 +3,7 @@
 //! The steps of [`Reconciler::slice`] stand in this order for these reasons:
 //! - What ended (a fight left alone for long enough) is put into the world **before** the plan is made of it.
 //! - An approval releases **before** fights narrow the plan: what somebody approved is still done only as often as may be.
+//! - What settles is noted **after** approvals release: what somebody approved does not wait.
 //! - The held plan is stored **before** the brake is looked at: somebody can decide about it while all is paused.
 //! - The brake is looked at **last before** the work: a `pause` counts from the moment when it is in the database.
 //! - What is withheld gets its ledger lines **before** the attempts, which are numbered behind it in the same pass.
@@ -21,6 +22,7 @@ use crate::reconcile::act::attempt::Tried;
 use crate::reconcile::act::call::Caller;
 use crate::reconcile::act::journal::Journal;
 use crate::reconcile::brakes::fight_report;
+use crate::reconcile::brakes::narrow::narrow;
 use crate::reconcile::pushes::lost_updates;
 use crate::reconcile::reconciler::{Reconciler, Trouble};
 use crate::reconcile::report::PassReport;
@@ -32,6 +34,8 @@ pub(crate) struct Slice {
     pub(crate) report: PassReport,
     /// Due work was left because the slice was over: go on at once.
     pub(crate) more: bool,
+    /// When all that waits for the sources to say so again will have settled, where anything does.
+    pub(crate) settled_at: Option<Instant>,
 }
 
 /// The plan of a slice, as far as it may be carried out.
@@ -64,7 +68,9 @@ impl Reconciler {
             plan.due().partition(|action| paused.is_none() && self.may_try(&plan, &action.change, now));
         let mut report = self.report(&plan, number);
         report.paused = paused;
-        report.waiting = waiting.len();
+        let waiting = waiting.iter().filter(|action| self.settle.is_due(&action.change)).count();
+        report.waiting = waiting;
+        report.settling = self.settle.len();
         if !withheld.begun.is_empty() || !fights.is_empty() || !lost.is_empty() || !due.is_empty() {
             let journal = match journal {
                 Some(journal) => journal,
@@ -84,15 +90,17 @@ impl Reconciler {
         }
         self.forget_reopened().await?;
         self.cleared_leaves.record(&self.store, &mut self.world, &plan).await?;
-        let more = report.waiting > waiting.len();
-        Ok(Slice { more: more && !stop.is_cancelled() && self.trouble.homeserver.is_none(), report })
+        let may_go_on = !stop.is_cancelled() && self.trouble.homeserver.is_none();
+        let settled_at = self.settle.last().filter(|_| may_go_on && report.paused.is_none());
+        Ok(Slice { more: may_go_on && report.waiting > waiting, settled_at, report })
     }
 
-    /// The plan with what was approved let go, and without what fights keep from being done yet.
+    /// The plan with what was approved let go, and without what fights and settling keep from being done yet.
     async fn plan_slice(&mut self, now: Instant) -> Result<SlicePlan> {
         let mut plan = self.plan().await?;
         let released = self.approval.release(&mut plan);
-        let narrowed = self.fights.narrow(&self.world, &mut plan, now);
+        self.settle.note(&self.world, &plan, &self.approval, now);
+        let narrowed = narrow(&self.world, &mut plan, |key| self.fights.may(key, now) && self.settle.may(key));
         let number = self.planner.version().filter(|_| !released && !narrowed);
         let is_known = number.is_some() && self.told.as_ref().map(|(number, _)| *number) == number;
         Ok(SlicePlan { plan, number, is_known })
@@ -106,12 +114,16 @@ impl Reconciler {
     }
 
     fn may_try(&self, plan: &Plan, change: &Change, now: Instant) -> bool {
+        let counted = || change.counted().into_iter();
         let has_account = match *change {
             Change::Join { user, .. } => self.has_account(plan, user, now) && !self.account_checks.is_pending(user),
             Change::GrantServerAdmin { user } => self.has_account(plan, user, now),
             _ => true,
         };
-        has_account && self.backoff.is_due(change, now) && self.fights.is_due(change, now)
+        has_account
+            && self.backoff.is_due(change, now)
+            && counted().all(|key| self.fights.may(&key, now))
+            && self.settle.is_due(change)
     }
 
     /// Whether the account is open, or is made or opened in this slice: what is in backoff, or fought over, is waited for.

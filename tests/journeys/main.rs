@@ -34,6 +34,7 @@ mod queue;
 mod redacted;
 mod room_fights;
 mod settings;
+mod settle;
 mod staff;
 mod staff_alerts;
 mod staff_follow;

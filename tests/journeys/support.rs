@@ -24,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) mode: &'static str,
     pub(crate) poll_interval: &'static str,
     pub(crate) resync_interval: &'static str,
+    /// `settle` of `[guard]`: what takes something away does not wait, unless a journey is about that.
+    pub(crate) settle: &'static str,
     /// TOML appended to `[guard]`.
     pub(crate) guard: String,
     /// The roster's query; the contract's default when left out.
@@ -42,6 +44,7 @@ impl Default for Settings {
             mode: "enforce",
             poll_interval: "1h",
             resync_interval: "1h",
+            settle: "0s",
             guard: "free_removals = 50\nmax_removals = 50\nmax_fraction = 1.0".to_owned(),
             query: None,
             exempt: Vec::new(),
@@ -127,7 +130,7 @@ impl Stage {
 
     /// The configuration file of this stage.
     pub(crate) fn config(&self) -> String {
-        let Settings { mode, poll_interval, resync_interval, guard, query, exempt, notify, sections, .. } =
+        let Settings { mode, poll_interval, resync_interval, settle, guard, query, exempt, notify, sections, .. } =
             &self.settings;
         let query = query.as_ref().map(|query| format!("query = '''{query}'''\n")).unwrap_or_default();
         let notify = if *notify { "notify_channel = \"team_members_changed\"\n" } else { "" };
@@ -156,6 +159,7 @@ accounts = "{mode}"
 joins = "{mode}"
 removals = "{mode}"
 [guard]
+settle = "{settle}"
 {guard}
 exempt = {exempt:?}
 {sections}

@@ -85,6 +85,18 @@ impl Change {
         }
     }
 
+    /// What it takes away: the change, or each level in it that is lowered.
+    pub fn taken(&self) -> Vec<ChangeKey> {
+        match self {
+            Self::SetPowerLevels { room, edits } => {
+                let lowered = edits.iter().filter(|edit| edit.lowers);
+                lowered.map(|edit| ChangeKey::of_level(*room, edit.user, edit.after)).collect()
+            }
+            change if change.takes() > 0 => vec![change.key()],
+            _ => vec![],
+        }
+    }
+
     /// A change of levels without what `keep` refuses, and the levels it refuses, each as a change of its own. Any other
     /// change is kept or refused as it is.
     pub fn part(self, keep: impl Fn(&ChangeKey) -> bool) -> (Option<Self>, Vec<Self>) {

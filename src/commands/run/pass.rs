@@ -70,6 +70,7 @@ pub(crate) fn counts(report: &PassReport) -> String {
         (report.failed.len(), "failed"),
         (report.held, "held"),
         (report.waiting, "waiting"),
+        (report.settling, "settling"),
         (report.observed, "observed only"),
         (report.blocked, "blocked"),
     ];

@@ -56,6 +56,11 @@ impl Approval {
         (!self.approved.is_empty() && approved).then_some(self.by.as_str())
     }
 
+    /// Whether somebody approved it.
+    pub(crate) fn approves(&self, key: &ChangeKey) -> bool {
+        self.approved.contains(key)
+    }
+
     fn covers(&self, change: &Change) -> bool {
         change.counted().iter().all(|key| self.approved.contains(key))
     }

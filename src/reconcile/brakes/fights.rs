@@ -2,11 +2,10 @@
 //! person is told who undoes it. What was done lately is in the ledger, so a restart does not begin the count anew.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use provisioner_policy::{Change, ChangeKey, Fight, Kind, Plan, RoomIx, Setting, Subject, World};
+use provisioner_policy::{Change, ChangeKey, Fight, Kind, RoomIx, Setting, Subject, World};
 use serde_json::Value;
 
 use crate::store::RecentAction;
@@ -108,31 +107,8 @@ impl Fights {
         }
     }
 
-    /// Whether a change may be done again already.
-    pub(crate) fn is_due(&self, change: &Change, now: Instant) -> bool {
-        change.counted().iter().all(|key| self.may(key, now))
-    }
-
-    /// Leaves out of an event of levels what is not to be done again yet: the others in it do not wait. Says whether
-    /// anything is left out.
-    pub(crate) fn narrow(&self, world: &World, plan: &mut Arc<Plan>, now: Instant) -> bool {
-        let may = |key: &ChangeKey| self.may(key, now);
-        let levels = world.rooms().flat_map(|room| plan.of(Some(room), Kind::SetPowerLevels));
-        let mut due = levels.filter(|action| action.is_due()).map(|action| &action.change);
-        if self.done.is_empty() || due.all(|change| change.counted().iter().all(may)) {
-            return false;
-        }
-        let actions = &mut Arc::make_mut(plan).actions;
-        let of_levels = actions.iter_mut().filter(|action| action.change.kind() == Kind::SetPowerLevels);
-        for action in of_levels.filter(|action| action.is_due()) {
-            if let (Some(now_due), _) = action.change.clone().part(may) {
-                action.change = now_due;
-            }
-        }
-        true
-    }
-
-    fn may(&self, key: &ChangeKey, now: Instant) -> bool {
+    /// Whether what is counted as this may be done again already.
+    pub(crate) fn may(&self, key: &ChangeKey, now: Instant) -> bool {
         self.waits(key).is_none_or(|until| until <= now)
     }
 

@@ -74,6 +74,7 @@ impl Reconciler {
     /// Reads the roster. A failure leaves what was read before and takes nobody's place away.
     #[instrument(name = "source.roster", skip_all)]
     pub(crate) async fn read_roster(&mut self) {
+        self.settle.ask(Instant::now());
         let Some(roster) = &self.roster else { return };
         let answer = roster.read().await;
         let trouble = answer.as_ref().err().map(RosterError::chain);

@@ -1,11 +1,14 @@
 //! How fights are counted.
 
+use std::sync::Arc;
+
 use provisioner_policy::{
     Mode, Modes, OnServer, POWER_LEVELS, PowerEdit, PowerGrant, Recent, RoomStatus, Selector, StateEntry, plan,
 };
 use serde_json::json;
 
 use super::*;
+use crate::reconcile::brakes::narrow::narrow;
 use crate::reconcile::pushes::tests::world_in as small_world_in;
 
 /// A world in which one person is to be joined.
@@ -19,6 +22,10 @@ fn world() -> (World, Change) {
     (world, change)
 }
 
+fn is_due(fights: &Fights, change: &Change, now: Instant) -> bool {
+    change.counted().iter().all(|key| fights.may(key, now))
+}
+
 fn second() -> Duration {
     Duration::from_secs(1)
 }
@@ -30,9 +37,9 @@ fn what_keeps_being_undone_slows_down_stops_and_begins_again_when_left_alone() {
     let mut now = start;
     for (time, wait) in [0, 0, 2, 4].into_iter().enumerate() {
         fights.done(&mut world, &change, now);
-        assert_eq!(fights.is_due(&change, now), wait == 0, "{time}: an accident is mended at once, and once more");
+        assert_eq!(is_due(&fights, &change, now), wait == 0, "{time}: an accident is mended at once, and once more");
         now += second() * wait;
-        assert!(fights.is_due(&change, now));
+        assert!(is_due(&fights, &change, now));
         assert_eq!(plan(&world, &Recent::default()).due().count(), 1);
     }
     fights.done(&mut world, &change, now);
@@ -48,7 +55,7 @@ fn what_keeps_being_undone_slows_down_stops_and_begins_again_when_left_alone() {
     assert_eq!(plan(&world, &Recent::default()).due().count(), 0);
     fights.end(&mut world, over);
     assert_eq!(plan(&world, &Recent::default()).due().count(), 1);
-    assert!(fights.is_due(&change, over), "it begins afresh");
+    assert!(is_due(&fights, &change, over), "it begins afresh");
 }
 
 #[test]
@@ -134,8 +141,8 @@ fn a_level_that_waits_keeps_no_other_waiting() {
     (0..3).for_each(|_| fights.done(&mut world, &change, now));
     let users = |now: Instant| -> Vec<String> {
         let mut plan = Arc::new(plan(&world, &Recent::default()));
-        fights.narrow(&world, &mut plan, now);
-        let due = plan.due().filter(|action| fights.is_due(&action.change, now));
+        narrow(&world, &mut plan, |key| fights.may(key, now));
+        let due = plan.due().filter(|action| is_due(&fights, &action.change, now));
         let keys = due.flat_map(|action| action.change.counted());
         keys.filter_map(|key| Some(world.users.mxid(key.user()?))).collect()
     };
