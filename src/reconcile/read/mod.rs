@@ -31,7 +31,7 @@ pub(crate) mod state_sender;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use provisioner_policy::{AccountsFrom, RoomIx, RoomStatus, read_roster, trouble_words};
+use provisioner_policy::{RoomIx, RoomStatus, read_roster, trouble_words};
 use tracing::{info, instrument, warn};
 
 use crate::homeserver::CallError;
@@ -67,6 +67,7 @@ impl Reconciler {
         }
         if what.contains(Woken::INBOX) {
             self.read_inbox().await?;
+            self.tell_unknown();
         }
         Ok(())
     }
@@ -92,9 +93,7 @@ impl Reconciler {
                     warn!("the roster answered no row at all: nobody is removed for its sake");
                 }
                 self.world.set_roster(reading);
-                if self.world.facts.accounts_from == AccountsFrom::Pool {
-                    self.tell_unknown();
-                }
+                self.tell_unknown();
             }
             Err(_) => {
                 let reason = trouble.clone().unwrap_or_default();
@@ -190,6 +189,7 @@ impl Reconciler {
             }
         }
         self.world.inherit_voluntary_leaves();
+        self.tell_unknown();
         self.cleared_leaves.apply(&self.store, &mut self.world).await?;
         fight_report::read_fights(&mut self.fights, &self.store, &mut self.world).await?;
         self.note_homeserver(answer.err());
