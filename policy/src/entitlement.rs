@@ -3,9 +3,10 @@
 use std::fmt;
 
 use crate::facts::{Account, AccountsFrom, SourceState};
+use crate::ids::mxid_of_subject;
+use crate::mirror::Membership;
 use crate::names::NameIx;
-use crate::policy::RoomIx;
-use crate::policy::Unlisted;
+use crate::policy::{Policy, RoomIx, Unlisted};
 use crate::users::UserIx;
 use crate::world::{Matcher, WorldState};
 
@@ -76,14 +77,30 @@ impl WorldState {
         }
     }
 
-    /// Whether a source names the user and the pool has not said yet whether it has the account: somebody who signed up
-    /// since the last listing, say. Until it has been asked, they are neither let in nor taken anything from.
+    /// Whether the pool has not said yet whether it has the account of a user whom a source names, or who is in a room from
+    /// which they would be removed: somebody who signed up since the last listing, say. Until it has been asked, they are
+    /// neither let in nor taken anything from.
     pub(crate) fn is_unconfirmed(&self, user: UserIx) -> bool {
         self.facts.accounts_from == AccountsFrom::Pool
-            && self.facts.accounts.get(user) == Account::Unknown
+            && self.facts.account(user) == Account::Unknown
             && (self.facts.teams.contains(user)
                 || self.facts.groups.values().any(|group| group.contains(&user))
-                || self.is_selected(user))
+                || self.is_selected(user)
+                || self.is_unknown_member(user))
+    }
+
+    /// Whether the pool has not said yet whether it has the account of a user of our own server, by a name that it could have,
+    /// who is in a room that removes who is not listed.
+    pub(crate) fn is_unknown_member(&self, user: UserIx) -> bool {
+        let is_in = |room: RoomIx| matches!(self.room(room).membership(user), Membership::Join | Membership::Invite);
+        let Policy { server_name, bot, .. } = &self.policy;
+        self.facts.accounts_from == AccountsFrom::Pool
+            && self.facts.account(user) == Account::Unknown
+            && self.users.is_local(user)
+            && !self.is_exempt(user)
+            && self.mirror.accounts.get(user).present
+            && self.rooms().any(|room| self.removes_unlisted(room) && is_in(room))
+            && mxid_of_subject(self.users.key(user), server_name, bot).is_ok()
     }
 
     /// Why nobody may be removed from `room`, or `None` where everything it depends on was read whole.
@@ -107,7 +124,7 @@ impl WorldState {
     /// Whether the pool itself says that the account is disabled or deleted. No roster and no group could give its owner
     /// anything then, so the pool's word is all that what they have depends on.
     pub(crate) fn is_closed_by_pool(&self, user: UserIx) -> bool {
-        self.facts.accounts_from == AccountsFrom::Pool && self.facts.accounts.get(user).is_closed()
+        self.facts.account(user).is_closed()
     }
 
     /// Why `user` may not be removed from `room` for now.

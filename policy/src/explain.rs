@@ -71,7 +71,7 @@ impl World {
     pub fn is_known(&self, user: UserIx) -> bool {
         self.facts.teams.contains(user)
             || self.facts.is_folded(user)
-            || self.facts.accounts.get(user) != Account::Unknown
+            || self.facts.account(user) != Account::Unknown
             || self.mirror.accounts.get(user).present
             || self.rooms().any(|room| self.room(room).membership(user) != Membership::None)
     }
@@ -118,7 +118,7 @@ impl World {
 
     fn account_words(&self, user: UserIx) -> String {
         let on_server = self.mirror.accounts.get(user);
-        let upstream = match self.facts.accounts.get(user) {
+        let upstream = match self.facts.account(user) {
             Account::Disabled => "disabled",
             Account::Deleted => "deleted",
             Account::Refused => "refused",
@@ -129,6 +129,7 @@ impl World {
             () if !on_server.present => ", none on Synapse",
             () if on_server.deactivated => ", deactivated on Synapse",
             () if on_server.locked => ", locked on Synapse",
+            () if self.mirror.accounts.is_suspended(user) => ", suspended on Synapse",
             () => "",
         };
         format!("{upstream}{there}")

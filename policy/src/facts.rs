@@ -91,7 +91,7 @@ impl Hiding {
 #[derive(Debug, Default)]
 pub struct Facts {
     pub accounts_from: AccountsFrom,
-    /// Accounts as the queue and the pool named them.
+    /// Accounts as the queue and the pool named them, to be read through [`Facts::account`].
     pub accounts: Column<Account>,
     /// Accounts that this service locked or deactivated: what it may take back.
     pub closed_by_us: HashMap<UserIx, Closed>,
@@ -128,9 +128,18 @@ impl Facts {
         within(&self.folded) || within(&self.folded_accounts)
     }
 
+    /// What upstream says of an account. Without a pool nobody can say that an account is gone: what an earlier pool said
+    /// is over.
+    pub fn account(&self, user: UserIx) -> Account {
+        match (self.accounts_from, self.accounts.get(user)) {
+            (AccountsFrom::Pool, account) | (AccountsFrom::Named, account @ Account::Active) => account,
+            (AccountsFrom::Named, _) => Account::Unknown,
+        }
+    }
+
     /// Whether the account counts as one of "everyone".
     pub fn is_active(&self, user: UserIx) -> bool {
-        match self.accounts.get(user) {
+        match self.account(user) {
             Account::Active => true,
             Account::Unknown => self.accounts_from == AccountsFrom::Named && self.teams.contains(user),
             Account::Disabled | Account::Deleted | Account::Refused => false,

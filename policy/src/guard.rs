@@ -48,6 +48,11 @@ impl World {
         })
     }
 
+    /// Whether a source that says who belongs in the room answered nothing at all.
+    pub(crate) fn has_empty_answer(&self, room: RoomIx) -> bool {
+        self.empty_answer((Class::Removals, Some(room))).is_some()
+    }
+
     /// The empty answer behind this bucket, if there is one: everything it takes away is held.
     fn empty_answer(&self, (class, room): Bucket) -> Option<HoldReason> {
         let of = |selectors: &[Matcher]| {
@@ -106,10 +111,6 @@ pub(crate) fn guard(world: &World, recent: &Recent, plan: &mut Plan) {
         .filter(|(_, taken)| **taken > 0)
         .filter_map(|(&bucket, &taken)| Some((bucket, hold(world, recent, bucket, taken, totals[&bucket.0])?)))
         .collect();
-    // The source looks wrong while removals are held for it: do not clear voluntary leaves on its word either.
-    if empty.keys().chain(over.keys()).any(|(class, _)| *class == Class::Removals) {
-        plan.cleared_leaves.clear();
-    }
     let held = |mode: Mode, part: &Change, user: UserIx| {
         let over = || over.get(&bucket(part)).copied().filter(|_| world.is_rightful(part, user));
         let shown = || mode == Mode::Enforce && recent.withheld.holds(world, part);

@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O, is async, or reads a clock; the crate's dependencies keep it so.
 
+mod cleared_leaves;
 mod column;
 mod entitlement;
 mod explain;
@@ -30,6 +31,7 @@ mod roster;
 mod selector;
 mod setting;
 mod settle;
+mod standing;
 mod strangers;
 mod team_memberships;
 mod trouble;

@@ -58,6 +58,9 @@ pub struct VoluntaryLeave {
     pub event_id: Box<str>,
     /// The entitlement was lost since, or somebody asked: the next entitlement joins again.
     pub cleared: bool,
+    /// The account was seen open after it. Synapse's own parting of an account that is being deactivated is sent by the user,
+    /// too, and is nobody's choice.
+    pub chosen: bool,
 }
 
 /// Whether a room can be worked on.
@@ -88,6 +91,9 @@ pub struct RoomMirror {
     voluntary_leaves: HashMap<UserIx, VoluntaryLeave>,
     /// Invitations that the bot did not send.
     invited_by_others: HashSet<UserIx>,
+    /// Users whom somebody else has invited, removed or banned, as read, each by this event: whether a leave by choice came
+    /// before it is not known yet.
+    unread_pasts: HashMap<UserIx, Box<str>>,
     /// State events with an empty state key, by their type.
     pub(crate) state: HashMap<Box<str>, StateEntry>,
     /// Version of the room, as its create event says.
@@ -116,11 +122,15 @@ impl RoomMirror {
         for (counted, count) in [(Membership::Join, &mut self.joined), (Membership::Invite, &mut self.invited)] {
             *count = *count + u32::from(membership == counted) - u32::from(before == counted);
         }
-        if membership != Membership::Left {
+        // Only what they do themselves ends a leave by choice: who is invited, removed or banned by others has not come back.
+        if matches!(membership, Membership::Join | Membership::Knock) {
             self.voluntary_leaves.remove(&user);
         }
         if membership != Membership::Invite {
             self.invited_by_others.remove(&user);
+        }
+        if matches!(membership, Membership::Join | Membership::Knock | Membership::Left) {
+            self.unread_pasts.remove(&user);
         }
         before
     }
@@ -140,9 +150,54 @@ impl RoomMirror {
         self.set_membership(user, Membership::Left);
         let known = self.voluntary_leaves.get(&user).is_some_and(|known| &*known.event_id == event_id);
         if !known {
-            self.voluntary_leaves.insert(user, VoluntaryLeave { event_id: event_id.into(), cleared: false });
+            self.put_leave(user, event_id);
         }
         !known
+    }
+
+    fn put_leave(&mut self, user: UserIx, event_id: &str) {
+        let leave = VoluntaryLeave { event_id: event_id.into(), cleared: false, chosen: false };
+        self.voluntary_leaves.insert(user, leave);
+    }
+
+    /// Notes that `event_id`, sent by somebody else, made a user what they are here, and nothing is known of before.
+    pub fn set_past_unread(&mut self, user: UserIx, event_id: &str) {
+        self.unread_pasts.insert(user, event_id.into());
+    }
+
+    /// Says whether a leave by choice came before. False where that is known or of no concern any more.
+    pub(crate) fn settle_past(&mut self, user: UserIx, left_by: Option<&str>) -> bool {
+        let unread = self.unread_pasts.remove(&user).is_some();
+        left_by.filter(|_| unread).into_iter().for_each(|event_id| self.put_leave(user, event_id));
+        unread
+    }
+
+    /// The event whose past says whether `user` had left by choice, where that has not been read.
+    pub fn unread_past(&self, user: UserIx) -> Option<&str> {
+        self.unread_pasts.get(&user).map(|event_id| &**event_id)
+    }
+
+    /// Whether there is anybody of whom that has not been read.
+    pub fn has_unread_pasts(&self) -> bool {
+        !self.unread_pasts.is_empty()
+    }
+
+    /// Notes that the account of `user` is open, and so what they left they left by choice. False where that was known.
+    pub(crate) fn set_chosen(&mut self, user: UserIx) -> bool {
+        self.voluntary_leaves.get_mut(&user).is_some_and(|leave| !std::mem::replace(&mut leave.chosen, true))
+    }
+
+    /// Users who left by choice, as far as that is known.
+    pub(crate) fn leavers(&self) -> impl Iterator<Item = (UserIx, &VoluntaryLeave)> {
+        self.voluntary_leaves.iter().map(|(user, leave)| (*user, leave))
+    }
+
+    /// Takes over from the mirror before which leaves were chosen.
+    pub(crate) fn inherit_chosen(&mut self, before: &Self) {
+        for (user, leave) in &mut self.voluntary_leaves {
+            let known = before.voluntary_leaves.get(user).filter(|known| known.event_id == leave.event_id);
+            leave.chosen |= known.is_some_and(|known| known.chosen);
+        }
     }
 
     /// Clears a voluntary leave, if it is still the one meant. False where nothing was to be cleared.
@@ -209,6 +264,8 @@ impl RoomMirror {
             voluntary_leaves
                 .filter(|(user, its)| another.voluntary_leaves.get(*user) != Some(its))
                 .for_each(|(user, _)| unlike(*user));
+            let unread = one.unread_pasts.keys().filter(|user| !another.unread_pasts.contains_key(*user));
+            unread.for_each(|user| unlike(*user));
         }
     }
 
@@ -235,6 +292,16 @@ impl RoomMirror {
         self.version.parse().ok()
     }
 
+    /// Whether anything is known of who may do what in the room.
+    pub(crate) fn says_who_may(&self) -> bool {
+        self.content(POWER_LEVELS).or_else(|| self.content("m.room.create")).is_some()
+    }
+
+    /// Who may join.
+    pub fn join_rule(&self) -> Option<&str> {
+        self.content("m.room.join_rules")?.get("join_rule")?.as_str()
+    }
+
     /// The room's power levels as they are now.
     pub fn levels(&self) -> Result<Levels<'_>, String> {
         Levels::read(self.content(POWER_LEVELS), self.creators())
@@ -254,6 +321,8 @@ pub struct OnServer {
 #[derive(Clone, Debug, Default)]
 pub struct Accounts {
     states: Column<u8>,
+    /// Seldom anybody; told of single accounts only.
+    suspended: HashSet<UserIx>,
     present: u32,
     admins: u32,
 }
@@ -275,6 +344,21 @@ impl Accounts {
     /// Every known account.
     pub fn iter(&self) -> impl Iterator<Item = (UserIx, OnServer)> + '_ {
         self.states.iter().map(|(user, state)| (user, OnServer::unpack(state)))
+    }
+
+    /// Whether Synapse was seen to have the account suspended: nobody can join it to anything.
+    pub fn is_suspended(&self, user: UserIx) -> bool {
+        !self.suspended.is_empty() && self.suspended.contains(&user)
+    }
+
+    /// Everybody who was seen to be suspended.
+    pub fn suspended(&self) -> Vec<UserIx> {
+        self.suspended.iter().copied().collect()
+    }
+
+    /// False where that was known.
+    pub(crate) fn set_suspended(&mut self, user: UserIx, suspended: bool) -> bool {
+        if suspended { self.suspended.insert(user) } else { self.suspended.remove(&user) }
     }
 
     /// How many there are.

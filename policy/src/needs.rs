@@ -7,7 +7,7 @@ use crate::policy::{Mode, Modes, RoomPolicy, Unlisted};
 use crate::setting::Setting;
 
 /// Something that the bot does in a room and that takes a level there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Act {
     Join,
     Remove,

@@ -1,13 +1,14 @@
-//! What is in the way of power levels and room settings, each with its mend. An obstacle is not
+//! What is in the way of members, power levels and room settings, each with its mend. An obstacle is not
 //! retried: it waits until somebody mends it.
 
 use crate::levels::{ABOVE_ALL, POWER_LEVELS};
+use crate::needs::Act;
 use crate::policy::RoomIx;
 use crate::setting::Setting;
 use crate::users::UserIx;
 use crate::world::World;
 
-/// Why a level or a setting is not what it should be, and stays so.
+/// Why a membership, a level or a setting is not what it should be, and stays so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Obstacle {
     /// A source that a grant of the room depends on cannot be believed: nobody is lowered.
@@ -18,6 +19,10 @@ pub enum Obstacle {
     GrantTooHigh { level: i64, bot: i64 },
     /// The bot may not send this state.
     BotLacks { event_type: &'static str, needed: i64, bot: i64 },
+    /// The bot may not do this to anybody.
+    MayNot { act: Act, needed: i64, bot: i64 },
+    /// A user at or above the bot's own level: the bot cannot remove them.
+    Outranks { level: i64, bot: i64 },
     /// The room's power levels are not what they must be.
     Unreadable,
     /// The event would be larger than Matrix allows.
@@ -49,6 +54,16 @@ impl Obstacle {
             Self::BotLacks { event_type, needed, bot } => format!(
                 "the bot has level {bot} in this room, and {event_type} takes {needed}: raise the bot (`bootstrap`, or by \
                  hand to 100)"
+            ),
+            Self::MayNot { act, needed, bot } => format!(
+                "the bot has level {bot} in this room, and to {act} takes {needed}: raise the bot (`bootstrap`, or by hand to \
+                 100)"
+            ),
+            Self::Outranks { level, bot } => format!(
+                "has level {} and does not belong here; the bot's own is {}, and nobody is removed by their equal: lower or \
+                 remove them yourself as somebody above them, or name them in guard.exempt",
+                level_words(level),
+                level_words(bot)
             ),
             Self::Unreadable => {
                 let why = room.and_then(|room| world.room(room).levels().err()).unwrap_or_default();

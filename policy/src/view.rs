@@ -210,8 +210,14 @@ impl Because {
             Self::NobodyKnows => "no source names this user".to_owned(),
             Self::Banned => "banned from the room; unban first if this is not meant".to_owned(),
             Self::LeftByChoice => "left by choice; `rejoin` brings them back".to_owned(),
+            Self::PastUnread => {
+                "somebody else invited, removed or banned them, and whether they had left by choice before is not known yet; \
+                 Synapse is being asked"
+                    .to_owned()
+            }
             Self::Deactivated => "the account is deactivated on the homeserver".to_owned(),
             Self::Locked => "the account is locked on the homeserver".to_owned(),
+            Self::Suspended => "suspended on Synapse, which lets nobody join them: unsuspend the account first".to_owned(),
             Self::AccountMissing => {
                 "Synapse has no such account, and none will be made (is [modes] accounts on observe, or is the person named by a selector only?)".to_owned()
             }
@@ -222,7 +228,7 @@ impl Because {
                 None => "would be taken away, but a source was unreadable".to_owned(),
             },
             Self::Unconfirmed => {
-                "a source names this user, and the pool has not confirmed the account yet; it is being asked".to_owned()
+                "the pool has not said yet whether it has this account; it is being asked".to_owned()
             }
             Self::PoolDisabled => "the pool has the account disabled".to_owned(),
             Self::PoolRefused => "the pool was asked and does not know the account".to_owned(),

@@ -131,6 +131,34 @@ fn whoever_the_pool_does_not_know_is_not_joined_and_has_no_account_made() {
     assert_eq!(planned(&world), [(Kind::Remove, Some("staff".into()), mxid("forged"))]);
 }
 
+/// Somebody who signed up since the last listing and joined a public room, say: no source names them.
+#[test]
+fn a_member_whom_the_pool_was_not_asked_about_is_asked_for_before_they_are_removed() {
+    let mut policy = policy(Offboarding::Remove);
+    policy.rooms[0].unlisted = Unlisted::Remove;
+    let mut world = world_of(policy, &["a"]);
+    let red = world.room_by_key("red-room").expect("the policy has it");
+    let mut planner = Planner::default();
+    planner.plan(&mut world, &Recent::default());
+    world.set_membership(red, &mxid("new"), Membership::Join, None);
+    world.set_on_server(&mxid("new"), present());
+    // Nobody of another server, and nobody whose name no pool could have.
+    for never in ["@new:other.test".to_owned(), mxid("_irc_bot")] {
+        world.set_membership(red, &never, Membership::Join, None);
+        world.set_on_server(&never, present());
+    }
+    let gone = planned(&world).into_iter().map(|(.., user)| user);
+    assert_eq!(gone.collect::<Vec<_>>(), [mxid("_irc_bot"), "@new:other.test".to_owned()]);
+    assert_eq!(*planner.plan(&mut world, &Recent::default()), plan(&world, &Recent::default()));
+    let asked: Vec<String> = world.unknown_members().map(|user| world.users.mxid(user)).collect();
+    assert_eq!(asked, [mxid("new")]);
+    for (says, goes) in [(Account::Active, false), (Account::Refused, true)] {
+        world.set_account(&mxid("new"), says, None, false);
+        assert_eq!(world.unknown_members().count(), 0);
+        assert_eq!(planned(&world).into_iter().any(|(.., user)| user == mxid("new")), goes, "{says:?}");
+    }
+}
+
 #[test]
 fn subjects_of_the_pool_that_fold_are_left_alone() {
     let mut world = world(Offboarding::Lock, &["a"]);
@@ -253,6 +281,58 @@ fn of_an_account_that_the_pool_has_closed_the_pools_word_is_enough() {
         assert_eq!(due_for_b(&world), [], "{trouble}: the pool's word cannot be taken");
         let why = world.explain(world.users.get(&mxid("b")).unwrap(), &plan).rooms[1].because.clone();
         assert!(why.contains("the pool's listing cannot be read"), "{trouble}: {why}");
+    }
+}
+
+/// The offboarding was changed from lock to deactivate: what is opened again is open, and not locked for ever.
+#[test]
+fn a_lock_of_ours_goes_with_the_deactivation_that_follows_it() {
+    for (ours, is_left) in [(Some(Closed::Locked), false), (None, true)] {
+        let mut world = world(Offboarding::Deactivate, &["a"]);
+        let a = mxid("a");
+        world.set_on_server(&a, OnServer { locked: true, ..present() });
+        world.set_account(&a, Account::Disabled, ours, false);
+        let carry_out = |world: &mut World| {
+            let plan = plan(world, &Recent::default());
+            plan.due().for_each(|action| world.take_effect(&action.change));
+        };
+        carry_out(&mut world);
+        let user = world.users.get(&a).expect("they are in the world");
+        assert!(world.mirror.accounts.get(user).deactivated);
+        world.set_account(&a, Account::Active, Some(Closed::Deactivated), false);
+        carry_out(&mut world);
+        let there = world.mirror.accounts.get(user);
+        assert_eq!((there.deactivated, there.locked), (false, is_left), "a lock that somebody else set stays");
+        assert_eq!(planned(&world), []);
+    }
+}
+
+/// `[cognito]` was taken out of the configuration, and what the pool said is in the store for ever.
+#[test]
+fn what_a_pool_said_that_is_configured_no_longer_takes_nothing_and_keeps_nobody_out() {
+    for said in [Account::Disabled, Account::Deleted, Account::Refused] {
+        for offboarding in [Offboarding::Remove, Offboarding::Lock, Offboarding::Deactivate] {
+            let mut world = world(offboarding, &["a", "b"]);
+            world.set_accounts_from(AccountsFrom::Named);
+            world.set_account(&mxid("a"), said, None, false);
+            world.set_account(&mxid("gone"), said, None, false);
+            let red = world.room_by_key("red-room").expect("the policy has it");
+            world.set_membership(red, &mxid("gone"), Membership::Join, None);
+            world.set_on_server(&mxid("gone"), present());
+            assert_eq!(planned(&world), [], "{said:?}: nobody is removed, not even from a room that keeps its members");
+            world.set_membership(red, &mxid("a"), Membership::Removed, None);
+            assert_eq!(
+                planned(&world),
+                [(Kind::Join, Some("red-room".into()), mxid("a"))],
+                "{said:?}: the roster names them"
+            );
+            // A lock of ours stays until a source says that the account is active.
+            world.set_on_server(&mxid("a"), OnServer { locked: true, ..present() });
+            world.set_account(&mxid("a"), said, Some(Closed::Locked), false);
+            assert_eq!(planned(&world), []);
+            world.set_account(&mxid("a"), Account::Active, Some(Closed::Locked), false);
+            assert_eq!(planned(&world)[0], (Kind::CreateAccount, None, mxid("a")));
+        }
     }
 }
 

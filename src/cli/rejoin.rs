@@ -20,7 +20,9 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     let (context, store) = super::open(path).await?;
     let user = super::mxid(&arguments.user, &context, &store).await?;
     let key = &super::room(&context.policy, &arguments.room)?.key;
-    let reconciler = super::read_all(&context, &store).await?;
+    let mut reconciler = super::read_all(&context, &store).await?;
+    // It asks what was before, of those whom others invited or removed since.
+    reconciler.plan().await?;
     let leave = match operations::rejoinable(reconciler.world(), &user, key) {
         Ok(leave) => leave,
         Err(why) => bail!("{user} {why} {key}; `explain {user}` says how they stand there"),

@@ -56,6 +56,8 @@ pub enum CallError {
     NotServedHere,
     #[error("the user is banned from the room; unban them first if they belong there")]
     Banned,
+    #[error("the account is suspended on Synapse ({message}); unsuspend it first")]
+    UserSuspended { message: String },
     #[error("Synapse has no such account")]
     UserUnknown,
     #[error("Synapse does not take the user ID: {message}")]
@@ -188,6 +190,14 @@ impl CallFailure {
     /// The answer, if there was one and its message contains `text`.
     pub(super) fn says(&self, text: &str) -> bool {
         matches!(self, Self::Answer(answer) if answer.message.contains(text))
+    }
+
+    /// The message of the answer, if it has this error code.
+    pub(super) fn message_of(&self, errcode: &str) -> Option<&str> {
+        match self {
+            Self::Answer(answer) if answer.errcode == errcode => Some(&answer.message),
+            _ => None,
+        }
     }
 
     /// Whether there was an answer with this error code.

@@ -74,6 +74,16 @@ pub struct MemberEvent {
     pub origin_server_ts: u64,
 }
 
+/// One membership of the past.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MembershipEvent {
+    /// `invite`, `join`, `leave`, `ban` or `knock`.
+    pub membership: String,
+    pub sender: String,
+    /// The event before it, if it was not the first.
+    pub replaces: Option<String>,
+}
+
 /// A state event with its content as Synapse wrote it, unknown keys and all.
 #[derive(Clone, Debug, Deserialize)]
 pub struct StateEvent {
@@ -263,6 +273,22 @@ impl Homeserver {
     pub async fn event_content(&self, room: &str, event: &str) -> Result<Value, CallError> {
         let request = rooms::event::Request { room: room_segment(room)?, event: PathSegment(event.to_owned()) };
         Ok(self.call("event", self.client().send(request)).await?.body.content)
+    }
+
+    /// A membership event, or `None` where the bot cannot see one of this id.
+    #[instrument(name = "homeserver.membership_event", skip_all, fields(room.id = %room, event.id = %event))]
+    pub async fn membership_event(&self, room: &str, event: &str) -> Result<Option<MembershipEvent>, CallError> {
+        let request = rooms::event::Request { room: room_segment(room)?, event: PathSegment(event.to_owned()) };
+        match self.call("event", self.client().send(request)).await {
+            Ok(answer) => {
+                let text = |value: &Value| value.as_str().map(str::to_owned);
+                let rooms::EventAnswer { content, sender, unsigned } = answer.body;
+                let membership = text(&content["membership"]).unwrap_or_default();
+                Ok(Some(MembershipEvent { membership, sender, replaces: text(&unsigned["replaces_state"]) }))
+            }
+            Err(failure) if failure.has_code("M_NOT_FOUND") => Ok(None),
+            Err(failure) => Err(failure.into()),
+        }
     }
 
     /// The rooms that the bot is joined to.

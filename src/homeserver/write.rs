@@ -40,7 +40,11 @@ impl Homeserver {
         match self.call("join", self.client().send(request)).await {
             Ok(_) => Ok(WriteOutcome::Done),
             Err(failure) if failure.says("is already in the room") => Ok(WriteOutcome::AlreadySo),
-            Err(failure) => Err(failure.into()),
+            // Joining is done in the user's name, so it is they who are suspended, not the bot.
+            Err(failure) => match failure.message_of("M_USER_SUSPENDED") {
+                Some(message) => Err(CallError::UserSuspended { message: message.to_owned() }),
+                None => Err(failure.into()),
+            },
         }
     }
 

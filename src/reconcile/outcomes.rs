@@ -2,11 +2,13 @@
 
 use std::time::Instant;
 
-use provisioner_policy::{Action, Change, OnServer, World};
+use anyhow::{Context, Result};
+use provisioner_policy::{Action, Change, Closed, OnServer, UserIx, World};
 
 use crate::homeserver::CallError;
 use crate::reconcile::act::attempt::Tried;
 use crate::reconcile::pushes::own_state;
+use crate::reconcile::read::account_checks::see;
 use crate::reconcile::reconciler::Reconciler;
 use crate::reconcile::report::{Failed, PassReport};
 use crate::reconcile::room_mirror::distrust;
@@ -20,7 +22,12 @@ impl Reconciler {
             let change = &due[index].change;
             match tried {
                 Tried::Done | Tried::AlreadySo => {
+                    let closed = change.user().and_then(|user| self.world.facts.closed_by_us.get(&user).copied());
                     self.take_effect(change);
+                    // What is so already is somebody else's doing, unless it was ours before.
+                    if let (Tried::AlreadySo, Some(user)) = (&tried, change.user()) {
+                        self.world.set_closed(user, closed);
+                    }
                     if matches!(tried, Tried::Done) {
                         self.expect_echo(change, now);
                         self.note_success(change, now);
@@ -48,9 +55,19 @@ impl Reconciler {
                         _ => report.waiting += 1,
                     }
                 }
+                Tried::AccountClosed(entry) => {
+                    let user = change.user();
+                    user.into_iter().for_each(|user| see(&mut self.world, user, Some(&entry)));
+                    report.waiting += 1;
+                }
                 Tried::Left => report.waiting += 1,
                 Tried::NoAccount => self.backoff.failed(change, now, None),
-                Tried::Failed(error) => {
+                Tried::Failed(_) | Tried::HalfDone(_) => {
+                    let is_half_done = matches!(tried, Tried::HalfDone(_));
+                    let (Tried::Failed(error) | Tried::HalfDone(error)) = tried else { unreachable!("matched above") };
+                    if is_half_done || error.is_transport() {
+                        self.count_as_ours(change);
+                    }
                     self.backoff.failed(change, now, error.retry_after());
                     self.learn_from(change, &error);
                     report.failed.push(failed(&self.world, change, error.to_string()));
@@ -76,8 +93,31 @@ impl Reconciler {
         }
         self.world.take_effect(change);
         if let Change::CreateAccount { .. } = change {
-            self.accounts_total = self.accounts_total.map(|total| total + 1);
+            let total = &mut self.accounts_listing.total;
+            *total = total.map(|total| total + 1);
         }
+    }
+
+    /// What may be closed by now counts as closed by us, or nobody would open it again.
+    fn count_as_ours(&mut self, change: &Change) {
+        match *change {
+            Change::LockAccount { user } => self.world.set_closed(user, Some(Closed::Locked)),
+            Change::DeactivateAccount { user } => self.world.set_closed(user, Some(Closed::Deactivated)),
+            _ => {}
+        }
+    }
+
+    /// Tells the store which of the accounts that were to be closed are closed by us. It was told of them all before the
+    /// calls: somebody else's lock must not be taken for ours for an attempt that came to nothing.
+    pub(crate) async fn note_closings(&self, tried: impl Iterator<Item = UserIx>) -> Result<()> {
+        for user in tried {
+            let closed = self.world.facts.closed_by_us.get(&user).copied();
+            self.store
+                .set_closed(&self.world.users.mxid(user), closed)
+                .await
+                .context("note which accounts are closed")?;
+        }
+        Ok(())
     }
 
     fn note_success(&mut self, change: &Change, now: Instant) {
@@ -95,7 +135,10 @@ impl Reconciler {
     }
 
     fn learn_from(&mut self, change: &Change, error: &CallError) {
-        if matches!(error, CallError::UserUnknown) {
+        if matches!(error, CallError::UserSuspended { .. }) {
+            let user = change.user();
+            user.into_iter().for_each(|user| self.account_checks.doubted(user, Instant::now()));
+        } else if matches!(error, CallError::UserUnknown) {
             if let Some(user) = change.user() {
                 self.world.set_there(user, OnServer::default());
             }

@@ -11,6 +11,7 @@ use provisioner_policy::{AccountsFrom, Kind, Plan, Planner, Policy, Recent, Worl
 use tokio::sync::watch;
 
 use crate::homeserver::Homeserver;
+use crate::reconcile::act::accounts_seen::AccountsSeen;
 use crate::reconcile::act::backoff::Backoff;
 use crate::reconcile::brakes::approval::Approval;
 use crate::reconcile::brakes::fights::Fights;
@@ -19,11 +20,14 @@ use crate::reconcile::brakes::settle::Settle;
 use crate::reconcile::brakes::strangers::StoredStrangers;
 use crate::reconcile::brakes::withheld::StoredWithheld;
 use crate::reconcile::pushes::classifier::PushClassifier;
+use crate::reconcile::read::account_checks::AccountChecks;
 use crate::reconcile::read::arrivals::ArrivalsRead;
 use crate::reconcile::read::cleared_leaves::ClearedLeaves;
 use crate::reconcile::read::member_count::MemberCount;
+use crate::reconcile::read::pasts::Pasts;
 use crate::reconcile::read::peopled_teams::PeopledTeams;
 use crate::reconcile::read::readings::RoomReadings;
+use crate::reconcile::read::server_accounts::AccountsListing;
 use crate::reconcile::report::PassReport;
 use crate::sources::Roster;
 use crate::store::{AccountsRead, Store};
@@ -52,7 +56,10 @@ pub struct Reconciler {
     pub(crate) pushes: PushClassifier,
     pub(crate) arrivals_read: ArrivalsRead,
     pub(crate) peopled_teams: PeopledTeams,
-    pub(crate) accounts_total: Option<u64>,
+    pub(crate) accounts_listing: AccountsListing,
+    pub(crate) account_checks: AccountChecks,
+    pub(crate) accounts_seen: AccountsSeen,
+    pub(crate) pasts: Pasts,
     pub(crate) cleared_leaves: ClearedLeaves,
     pub(crate) trouble: Trouble,
     /// How far the account store was read.
@@ -103,7 +110,10 @@ impl Reconciler {
             pushes: PushClassifier::default(),
             arrivals_read: ArrivalsRead::default(),
             peopled_teams: PeopledTeams::default(),
-            accounts_total: None,
+            accounts_listing: AccountsListing::default(),
+            account_checks: AccountChecks::default(),
+            accounts_seen: AccountsSeen::default(),
+            pasts: Pasts::default(),
             cleared_leaves: ClearedLeaves::default(),
             trouble: Trouble::default(),
             accounts_read: AccountsRead::default(),
@@ -132,13 +142,15 @@ impl Reconciler {
     pub fn next_due(&self) -> Option<Instant> {
         let now = Instant::now();
         let actions = [self.backoff.next(now), self.fights.next(&self.world, now), self.settle.next()];
-        let due = actions.into_iter().chain([self.member_count.due(), self.next_reading()]);
+        let looks = [self.member_count.due(), self.account_checks.due(), self.pasts.due(), self.next_reading()];
+        let due = actions.into_iter().chain(looks);
         due.flatten().min()
     }
 
-    /// Ends the delays of what failed before.
+    /// Somebody asked for a pass: ends the delays of what failed before, and has the accounts listed again.
     pub fn try_all_now(&mut self, now: Instant) {
         self.backoff.all_due(now);
+        self.accounts_listing.forget();
     }
 
     /// The plan for the world as it is known. The ledger is only asked where something might be removed.
@@ -146,6 +158,11 @@ impl Reconciler {
         self.strangers.read(&self.store, &mut self.world).await?;
         self.world.forget_settled_strangers();
         self.planner.evaluate(&mut self.world);
+        if self.pasts.settle(&self.homeserver, &mut self.world, self.planner.evaluated()).await {
+            // One of these leaves may have been cleared since.
+            self.cleared_leaves.apply(&self.store, &mut self.world).await?;
+            self.planner.evaluate(&mut self.world);
+        }
         let mut recent = Recent::default();
         if self.planner.evaluated().takes(&self.world) {
             recent = self.recent().await?;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use provisioner_policy::{Action, Change, Plan};
+use provisioner_policy::{Action, Change, Plan, UserIx};
 use tokio_util::sync::CancellationToken;
 use tracing::instrument;
 
@@ -65,7 +65,7 @@ impl Reconciler {
         let lost = lost_updates::reports(&mut self.pushes.lost_updates, &self.world, now);
         let paused = self.look_at_brake().await?;
         let (due, waiting): (Vec<&Action>, Vec<&Action>) =
-            plan.due().partition(|action| paused.is_none() && self.may_try(&action.change, now));
+            plan.due().partition(|action| paused.is_none() && self.may_try(&plan, &action.change, now));
         let mut report = self.report(&plan, number);
         report.paused = paused;
         let waiting = waiting.iter().filter(|action| self.settle.is_due(&action.change)).count();
@@ -79,9 +79,12 @@ impl Reconciler {
             journal.write_withheld(&self.store, &self.world, &withheld).await?;
             journal.write_fights(&self.store, &self.world, &fights).await?;
             journal.write_lost_updates(&self.store, lost).await?;
+            self.accounts_seen.forget_old();
             let tried = self.execute(&due, journal, stop).await?;
             report.waiting += due.len() - tried.len();
+            let closings: Vec<UserIx> = tried.iter().filter_map(|(index, _)| due[*index].change.closes()).collect();
             self.apply_outcomes(&due, tried, &mut report);
+            self.note_closings(closings.into_iter()).await?;
         } else {
             withheld::forget_ended(&self.store, &withheld).await?;
         }
@@ -115,10 +118,24 @@ impl Reconciler {
         Ok(paused.map(|paused| paused.to_string()))
     }
 
-    fn may_try(&self, change: &Change, now: Instant) -> bool {
-        self.backoff.is_due(change, now)
+    fn may_try(&self, plan: &Plan, change: &Change, now: Instant) -> bool {
+        let has_account = match *change {
+            Change::Join { user, .. } => self.has_account(plan, user, now) && !self.account_checks.is_pending(user),
+            Change::GrantServerAdmin { user } => self.has_account(plan, user, now),
+            _ => true,
+        };
+        has_account
+            && self.backoff.is_due(change, now)
             && change.counted().all(|key| self.fights.may(&key, now))
             && self.settle.is_due(change)
+    }
+
+    /// Whether the account is open, or is made or opened in this slice: what is in backoff, or fought over, is waited for.
+    fn has_account(&self, plan: &Plan, user: UserIx, now: Instant) -> bool {
+        let there = self.world.mirror.accounts.get(user);
+        let opening = Change::CreateAccount { user };
+        there.present && !there.deactivated && !there.locked
+            || plan.has(&self.world, &opening.key()) && self.backoff.is_due(&opening, now)
     }
 
     /// Carries out what is due, and returns what became of each action that was come to, by its place in `due`.
@@ -130,7 +147,12 @@ impl Reconciler {
     ) -> Result<Vec<(usize, Tried)>> {
         let origins = self.origins(due).await?;
         let executor = Executor {
-            caller: Caller { homeserver: &self.homeserver, world: &self.world, origins },
+            caller: Caller {
+                homeserver: &self.homeserver,
+                world: &self.world,
+                accounts_seen: &self.accounts_seen,
+                origins,
+            },
             store: &self.store,
             journal,
             approval: &self.approval,

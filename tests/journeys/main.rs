@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a journey whose stage fails has failed")]
 
+mod accounts_by_hand;
 mod admins;
 mod backfill;
 mod bad_input;
@@ -21,8 +22,10 @@ mod follow;
 mod guard;
 mod held;
 mod lanes;
+mod leaves;
 mod load;
 mod membership;
+mod obstacles;
 mod one_room;
 mod outages;
 mod pool_groups;

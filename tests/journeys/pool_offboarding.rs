@@ -9,6 +9,7 @@ use crate::support::{SOON, Settings, Stage};
 
 crate::on_both_versions!(
     a_disabled_user_leaves_every_room_and_comes_back_when_enabled,
+    a_disabled_user_leaves_while_the_roster_is_down_and_nobody_else_does,
     a_locked_account_ends_its_sessions_and_is_opened_again,
     a_lock_counts_although_the_sessions_could_not_be_ended,
     a_deactivated_account_comes_back_as_far_as_it_can,
@@ -33,6 +34,34 @@ async fn a_disabled_user_leaves_every_room_and_comes_back_when_enabled(version: 
     pool.enable(&people[0]).await.unwrap();
     stage.until(&stage.staff, &people[0], "join", SOON).await;
     stage.until(&stage.red, &people[0], "join", SOON).await;
+    stage.nothing_left().await;
+}
+
+async fn a_disabled_user_leaves_while_the_roster_is_down_and_nobody_else_does(version: SynapseVersion) {
+    let pool = pool().await;
+    let mut stage = Stage::set(version, Settings { poll_interval: "1s", ..settings(&pool, "remove") }).await;
+    stage.edit(|config| {
+        let admins = "[server_admins]\ngrant = [{ team = \"staff\" }]\n[guard]";
+        config.replace("[guard]", admins).replace("[modes]\n", "[modes]\nserver_admins = \"enforce\"\n")
+    });
+    let people = staff(&stage, &pool, 3).await;
+    stage.start().await;
+    let is_admin = async |sub: &str| stage.admin.is_server_admin(&stage.mxid(sub)).await.unwrap();
+    for sub in &people {
+        stage.until(&stage.staff, sub, "join", SOON).await;
+        wait_until("they are an admin", SOON, async || is_admin(sub).await).await.unwrap();
+    }
+    stage.hasura.execute("ALTER TABLE team_members RENAME TO elsewhere").await.unwrap();
+    stage.until_not_ready(&["roster"]).await;
+    pool.disable(&people[0]).await.unwrap();
+    stage.until(&stage.staff, &people[0], "leave", SOON).await;
+    wait_until("they are no admin", SOON, async || !is_admin(&people[0]).await).await.unwrap();
+    for sub in &people[1..] {
+        assert_eq!(stage.membership(&stage.staff, sub).await, "join");
+        assert!(is_admin(sub).await);
+    }
+    stage.hasura.execute("ALTER TABLE elsewhere RENAME TO team_members").await.unwrap();
+    stage.service.wait_ready().await.unwrap();
     stage.nothing_left().await;
 }
 

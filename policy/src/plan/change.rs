@@ -112,6 +112,14 @@ impl Change {
         }
     }
 
+    /// Whose account it closes.
+    pub fn closes(&self) -> Option<UserIx> {
+        match self {
+            Self::LockAccount { user } | Self::DeactivateAccount { user } => Some(*user),
+            _ => None,
+        }
+    }
+
     /// How many places, levels, flags or accounts it takes away, as the guard counts; 0 for what only gives.
     pub fn takes(&self) -> u32 {
         match self {

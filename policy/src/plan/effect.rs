@@ -28,14 +28,24 @@ impl World {
                 self.set_closed(user, Some(Closed::Locked));
                 self.edit_account(user, |there| OnServer { locked: true, ..there });
             }
+            // A lock of ours is taken back with it; somebody else's stays.
             &Change::DeactivateAccount { user } => {
+                let unlocked = self.facts.closed_by_us.get(&user) == Some(&Closed::Locked);
                 self.set_closed(user, Some(Closed::Deactivated));
-                self.edit_account(user, |there| OnServer { deactivated: true, ..there });
+                self.edit_account(user, |there| OnServer {
+                    deactivated: true,
+                    locked: there.locked && !unlocked,
+                    ..there
+                });
             }
             &Change::GrantServerAdmin { user } => self.edit_account(user, |there| OnServer { admin: true, ..there }),
             &Change::RevokeServerAdmin { user } => self.edit_account(user, |there| OnServer { admin: false, ..there }),
             &Change::Join { room, user, .. } => self.set_member(room, user, Membership::Join, None),
-            &Change::Remove { room, user, .. } => self.set_member(room, user, Membership::Removed, None),
+            &Change::Remove { room, user, .. } => {
+                self.set_member(room, user, Membership::Removed, None);
+                // Whatever was before, the entitlement was lost since.
+                self.settle_past(room, user, None);
+            }
             Change::SetRoomState { room, setting, after, .. } => {
                 let (event_type, _) = setting.event();
                 let content = setting.edited(self.room(*room).content(event_type), after);

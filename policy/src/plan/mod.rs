@@ -43,10 +43,14 @@ pub enum Because {
     Banned,
     /// The user left by choice.
     LeftByChoice,
+    /// Others invited, removed or banned the user, and whether they had left by choice before is not known yet.
+    PastUnread,
     /// The account is deactivated on the homeserver.
     Deactivated,
     /// The account is locked on the homeserver.
     Locked,
+    /// The account is suspended on the homeserver.
+    Suspended,
     /// There is no account, and none will be made.
     AccountMissing,
     /// Synapse's accounts have not been listed yet, so whether there is one is not known.

@@ -1,6 +1,6 @@
 //! Which accounts are made, closed and opened again.
 
-use crate::facts::{Account, AccountsFrom, Closed};
+use crate::facts::{Account, Closed};
 use crate::plan::{Because, Blocked, Change, Plan};
 use crate::policy::Offboarding;
 use crate::users::UserIx;
@@ -51,7 +51,8 @@ fn is_called_for(world: &World, user: UserIx) -> bool {
     world.users.is_local(user) && world.facts.is_active(user) && !world.facts.is_folded(user)
 }
 
-/// A lock or deactivation that somebody else set is theirs to take back.
+/// A lock or deactivation that somebody else set is theirs to take back. Ours was made on the pool's word, and it takes a
+/// source's word on the account to undo it: a row of the roster is none.
 fn to_be_restored(world: &World, user: UserIx) -> Option<Closed> {
     let ours = *world.facts.closed_by_us.get(&user)?;
     let there = world.mirror.accounts.get(user);
@@ -59,23 +60,18 @@ fn to_be_restored(world: &World, user: UserIx) -> Option<Closed> {
         Closed::Locked => there.locked && !there.deactivated,
         Closed::Deactivated => there.deactivated,
     };
-    (still && is_called_for(world, user)).then_some(ours)
+    (still && world.facts.account(user) == Account::Active && is_called_for(world, user)).then_some(ours)
 }
 
 /// What becomes of an account that the pool disabled or no longer has.
 fn closing(world: &World, user: UserIx) -> Option<(Change, Because)> {
-    let because = match world.facts.accounts.get(user) {
+    let because = match world.facts.account(user) {
         Account::Disabled => Because::PoolDisabled,
         Account::Deleted => Because::PoolDeleted,
         Account::Unknown | Account::Active | Account::Refused => return None,
     };
     let there = world.mirror.accounts.get(user);
-    if world.facts.accounts_from != AccountsFrom::Pool
-        || !world.users.is_local(user)
-        || world.facts.is_folded(user)
-        || !there.present
-        || there.deactivated
-    {
+    if !world.users.is_local(user) || world.facts.is_folded(user) || !there.present || there.deactivated {
         return None;
     }
     match world.policy.offboarding {

@@ -36,8 +36,8 @@ pub(crate) fn evaluate(world: &World, room: RoomIx, user: UserIx, shared: &Membe
         Entitlement::By(_) if membership == Membership::Join => MembershipVerdict::Nothing,
         Entitlement::Not if membership == Membership::None => MembershipVerdict::Nothing,
         _ if world.is_exempt(user) => MembershipVerdict::Nothing,
-        Entitlement::By(selector) => evaluate_entitled(world, room, user, membership, selector),
-        Entitlement::Not => evaluate_unlisted(world, room, user, membership, shared.is_frozen(world, user)),
+        Entitlement::By(selector) => evaluate_entitled(world, room, user, selector, shared),
+        Entitlement::Not => evaluate_unlisted(world, room, user, shared),
         Entitlement::InDoubt => match membership {
             Membership::Join => MembershipVerdict::Nothing,
             _ => MembershipVerdict::Blocked(Kind::Join, Because::Folded),
@@ -49,27 +49,34 @@ fn evaluate_entitled(
     world: &World,
     room: RoomIx,
     user: UserIx,
-    before: Membership,
     selector: u16,
+    shared: &MembersInputs,
 ) -> MembershipVerdict {
+    let before = world.room(room).membership(user);
     let respects = world.policy.rooms[room.index()].on_leave == OnLeave::Respect;
     let account = world.mirror.accounts.get(user);
     let blocked = |because| MembershipVerdict::Blocked(Kind::Join, because);
+    let left = world.room(room).voluntary_leave(user);
     if before == Membership::Ban {
         blocked(Because::Banned)
+    } else if let Some(leave) = parting(world, room, user) {
+        leave
     } else if account.deactivated && !will_be_restored(world, user) {
         blocked(Because::Deactivated)
     } else if account.locked && !will_be_restored(world, user) {
         blocked(Because::Locked)
-    } else if before == Membership::Left
-        && respects
-        && world.room(room).voluntary_leave(user).is_none_or(|voluntary_leave| !voluntary_leave.cleared)
-    {
+    } else if world.mirror.accounts.is_suspended(user) {
+        blocked(Because::Suspended)
+    } else if respects && left.map_or(before == Membership::Left, |left| !left.cleared) {
         blocked(Because::LeftByChoice)
+    } else if respects && world.room(room).unread_past(user).is_some() {
+        blocked(Because::PastUnread)
     } else if !account.present && !world.mirror.accounts_listed {
         blocked(Because::AccountsUnlisted)
     } else if !account.present && !will_be_created(world, user) {
         blocked(Because::AccountMissing)
+    } else if let Some(obstacle) = shared.standing.obstacle_to_join() {
+        blocked(Because::Obstacle(obstacle))
     } else {
         MembershipVerdict::Do(Change::Join { room, user, before }, Because::Selector(selector))
     }
@@ -89,42 +96,51 @@ fn will_be_restored(world: &World, user: UserIx) -> bool {
     joins_follow_accounts(world) && is_to_be_restored(world, user)
 }
 
-fn evaluate_unlisted(world: &World, room: RoomIx, user: UserIx, before: Membership, frozen: bool) -> MembershipVerdict {
+/// The leave that Synapse sent in the name of somebody whose account was being deactivated: it keeps them out of nothing once
+/// the account is open again.
+fn parting(world: &World, room: RoomIx, user: UserIx) -> Option<MembershipVerdict> {
+    let left = world.room(room).voluntary_leave(user).filter(|left| !left.cleared && !left.chosen)?;
+    let parted = world.mirror.accounts.get(user).deactivated;
+    parted.then(|| MembershipVerdict::ClearedLeave(left.event_id.clone()))
+}
+
+fn evaluate_unlisted(world: &World, room: RoomIx, user: UserIx, shared: &MembersInputs) -> MembershipVerdict {
+    let (before, frozen) = (world.room(room).membership(user), shared.is_frozen(world, user));
     match before {
         Membership::Join | Membership::Invite
-            if world.removes_unlisted(room) || world.facts.accounts.get(user).is_closed() =>
+            if world.removes_unlisted(room) || world.facts.account(user).is_closed() =>
         {
             if frozen {
                 MembershipVerdict::Blocked(Kind::Remove, Because::Frozen)
             } else if world.is_unconfirmed(user) {
                 MembershipVerdict::Blocked(Kind::Remove, Because::Unconfirmed)
+            } else if let Some(obstacle) = shared.standing.obstacle_to_remove(user) {
+                MembershipVerdict::Blocked(Kind::Remove, Because::Obstacle(obstacle))
             } else {
                 MembershipVerdict::Do(Change::Remove { room, user, before }, why_not(world, user))
             }
         }
         // With every source whole, not being entitled now is having lost it: the next entitlement joins again.
-        Membership::Left if !frozen && world.roster_suspicion(room).is_none() && !world.is_unconfirmed(user) => {
+        _ if !shared.is_doubtful(world, user) && !world.is_unconfirmed(user) => {
             match world.room(room).voluntary_leave(user) {
-                Some(voluntary_leave) if !voluntary_leave.cleared => {
-                    MembershipVerdict::ClearedLeave(voluntary_leave.event_id.clone())
-                }
+                Some(left) if !left.cleared => MembershipVerdict::ClearedLeave(left.event_id.clone()),
                 _ => MembershipVerdict::Nothing,
             }
         }
-        _ => MembershipVerdict::Nothing,
+        _ => parting(world, room, user).unwrap_or(MembershipVerdict::Nothing),
     }
 }
 
 /// Why nothing names the user.
 pub(crate) fn why_not(world: &World, user: UserIx) -> Because {
-    match world.facts.accounts.get(user) {
+    match world.facts.account(user) {
         Account::Disabled => return Because::PoolDisabled,
         Account::Deleted => return Because::PoolDeleted,
         Account::Refused => return Because::PoolRefused,
         Account::Unknown | Account::Active => {}
     }
     let known = world.facts.teams.contains(user)
-        || world.facts.accounts.get(user) != Account::Unknown
+        || world.facts.account(user) != Account::Unknown
         || world.facts.groups.values().any(|group| group.contains(&user));
     if known { Because::NotEntitled } else { Because::NobodyKnows }
 }

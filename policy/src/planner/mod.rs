@@ -17,6 +17,7 @@ pub(crate) use self::membership::{MembershipVerdict, evaluate, why_not};
 use self::order::sort;
 use self::power::Levelled;
 pub use self::remembering::Planner;
+use crate::cleared_leaves::keep_doubtful;
 use crate::fights::withdraw;
 use crate::guard::guard;
 use crate::mirror::RoomStatus;
@@ -41,9 +42,10 @@ pub fn plan(world: &World, recent: &Recent) -> Plan {
     plan
 }
 
-/// What looks at the plan as a whole: guard, pool move, fights.
+/// What looks at the plan as a whole: guard, cleared leaves, pool move, fights.
 fn finish(world: &World, recent: &Recent, plan: &mut Plan) {
     guard(world, recent, plan);
+    keep_doubtful(world, plan);
     plan.pool_move = pool_move(world, recent, plan);
     withdraw(world, plan);
 }

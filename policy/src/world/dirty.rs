@@ -20,6 +20,8 @@ pub(super) struct DirtyLog {
     states: Vec<u64>,
     /// Users that a source names and the pool has not confirmed or refused yet. Empty without a pool.
     pub(super) unknown: HashSet<UserIx>,
+    /// Users whom no source names and who are in a room that would remove them, not confirmed or refused by the pool yet.
+    pub(super) unknown_members: HashSet<UserIx>,
     /// Dirty users among those with an account that we closed.
     pub(super) closed: HashSet<UserIx>,
 }
@@ -41,6 +43,7 @@ impl DirtyLog {
             users: UserSet::default(),
             states: vec![0; rooms],
             unknown: HashSet::new(),
+            unknown_members: HashSet::new(),
             closed: HashSet::new(),
         }
     }

@@ -72,6 +72,40 @@ impl World {
         }
     }
 
+    /// Says whether a leave by choice came before what others made of `user` in the room.
+    pub fn settle_past(&mut self, room: RoomIx, user: UserIx, left_by: Option<&str>) {
+        if self.room_mut(room).settle_past(user, left_by) {
+            self.mark_dirty(user);
+        }
+    }
+
+    /// Takes what Synapse says of an account that was asked for by itself, later than of what the user last left.
+    pub fn set_account_seen(&mut self, user: UserIx, there: OnServer) {
+        self.set_there(user, there);
+        if there.present && !there.deactivated {
+            let chosen = self.rooms().filter(|room| self.room_mut(*room).set_chosen(user)).count();
+            if chosen > 0 {
+                self.mark_dirty(user);
+            }
+        }
+    }
+
+    /// Takes whether Synapse has the account suspended.
+    pub fn set_suspended(&mut self, user: UserIx, suspended: bool) {
+        if self.state.mirror.accounts.set_suspended(user, suspended) {
+            self.mark_dirty(user);
+        }
+    }
+
+    /// After a whole listing of accounts that is newer than what is known of the rooms.
+    pub fn set_leavers_seen(&mut self) {
+        let leavers: Vec<UserIx> =
+            self.rooms().flat_map(|room| self.room(room).leavers().map(|(user, _)| user)).collect();
+        for user in leavers {
+            self.set_account_seen(user, self.mirror.accounts.get(user));
+        }
+    }
+
     /// Takes a state event with an empty state key. Users that power levels list are interned.
     pub fn set_state(&mut self, room: RoomIx, event_type: &str, event: StateEntry) {
         self.dirty.state(room);
@@ -86,15 +120,17 @@ impl World {
     }
 
     /// Takes a room that was read whole. Only users with another membership than before become dirty.
-    pub fn set_room(&mut self, room: RoomIx, fresh: RoomMirror) {
+    pub fn set_room(&mut self, room: RoomIx, mut fresh: RoomMirror) {
+        fresh.inherit_chosen(self.room(room));
         let before = std::mem::replace(self.room_mut(room), fresh);
-        let Self { state, dirty } = self;
-        let now = state.room(room);
-        before.members_unlike(now, |user| dirty.user(user));
-        if before.is_like(now) {
-            dirty.something();
+        let now = self.state.room(room);
+        let (mut unlike, is_like) = (Vec::new(), before.is_like(now));
+        before.members_unlike(now, |user| unlike.push(user));
+        unlike.into_iter().for_each(|user| self.mark_dirty(user));
+        if is_like {
+            self.dirty.something();
         } else {
-            dirty.state(room);
+            self.dirty.state(room);
         }
     }
 

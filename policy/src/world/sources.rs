@@ -20,6 +20,7 @@ impl World {
         self.state.facts.accounts_from = accounts_from;
         let known = &self.state;
         self.dirty.unknown = known.named().filter(|user| known.is_unknown(*user)).collect();
+        self.dirty.unknown_members = known.users.iter().filter(|user| known.is_unknown_member(*user)).collect();
         self.dirty.closed = known.facts.closed_by_us.keys().copied().collect();
     }
 
@@ -149,6 +150,16 @@ impl World {
         if self.state.facts.closed_by_us.contains_key(&user) {
             self.dirty.closed.insert(user);
         }
+        if self.state.is_unknown_member(user) {
+            self.dirty.unknown_members.insert(user);
+        } else {
+            self.dirty.unknown_members.remove(&user);
+        }
+    }
+
+    /// Users of our own server whom the pool is asked about before they are removed from a room. Empty without a pool.
+    pub fn unknown_members(&self) -> impl Iterator<Item = UserIx> + '_ {
+        self.dirty.unknown_members.iter().copied()
     }
 
     /// Users that the roster or a selector names and the account store does not know: the pool is asked about them. Empty
@@ -176,7 +187,7 @@ impl WorldState {
 
     fn is_unknown(&self, user: UserIx) -> bool {
         self.facts.accounts_from == AccountsFrom::Pool
-            && self.facts.accounts.get(user) == Account::Unknown
+            && self.facts.account(user) == Account::Unknown
             && !self.is_exempt(user)
             && (self.facts.teams.contains(user) || self.is_selected(user))
     }

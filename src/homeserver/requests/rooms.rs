@@ -75,6 +75,10 @@ pub(crate) struct MessagePage {
 #[derive(Debug, Deserialize)]
 pub(crate) struct EventAnswer {
     pub(crate) content: Value,
+    #[serde(default)]
+    pub(crate) sender: String,
+    #[serde(default)]
+    pub(crate) unsigned: Value,
 }
 
 /// What matters of a membership event, and nothing else: a display name may be anything.

@@ -3,7 +3,7 @@
 use provisioner_policy::{Action, RoomIx};
 use serde_json::Value;
 
-use crate::homeserver::CallError;
+use crate::homeserver::{CallError, UserEntry};
 use crate::store::{LedgerEntry, LedgerLine, LedgerOutcome};
 
 /// A state event of ours, as Synapse took it.
@@ -25,10 +25,14 @@ pub(crate) enum Tried {
     Wrote(Written),
     AlreadySo,
     Failed(CallError),
+    /// The lock is set, and the sessions could not be ended.
+    HalfDone(CallError),
     /// Not sent: it would be regretted. The text says why.
     Refused(String),
     /// Not sent: somebody changed what the plan was made from.
     Outdated,
+    /// Not sent: the account is deactivated, locked or suspended, which the plan did not know.
+    AccountClosed(Box<UserEntry>),
     /// The account it needs could not be made; that failure is reported on its own.
     NoAccount,
     /// Not tried: the slice was over, or somebody asked to stop.
@@ -55,11 +59,16 @@ impl Attempt<'_> {
             Tried::Wrote(written) => (LedgerOutcome::Done, Some(format!("event {}", written.event_id))),
             Tried::AlreadySo => (LedgerOutcome::AlreadySo, None),
             Tried::Failed(error) if error.may_have_been_done() => (LedgerOutcome::Unknown, Some(error.to_string())),
+            Tried::HalfDone(error) => (LedgerOutcome::Unknown, Some(error.to_string())),
             Tried::Failed(error) => (LedgerOutcome::Failed, Some(error.to_string())),
             Tried::Refused(why) => (LedgerOutcome::Failed, Some(why.clone())),
             Tried::Outdated => {
                 (LedgerOutcome::Left, Some("not sent: somebody changed it meanwhile; planned anew".to_owned()))
             }
+            Tried::AccountClosed(_) => (
+                LedgerOutcome::Left,
+                Some("not sent: the account is deactivated, locked or suspended on Synapse; planned anew".to_owned()),
+            ),
             Tried::NoAccount => {
                 (LedgerOutcome::Failed, Some("the account could not be made, see its own line".to_owned()))
             }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use provisioner_policy::{Change, Closed, RoomIx, UserIx, World};
 
 use crate::homeserver::{AccountCreation, CallError, Homeserver, WriteOutcome};
+use crate::reconcile::act::accounts_seen::AccountsSeen;
 use crate::reconcile::act::attempt::Tried;
 use crate::reconcile::act::state_writes;
 use crate::store::{AccountOrigin, Store};
@@ -13,6 +14,7 @@ use crate::store::{AccountOrigin, Store};
 pub(crate) struct Caller<'a> {
     pub(crate) homeserver: &'a Homeserver,
     pub(crate) world: &'a World,
+    pub(crate) accounts_seen: &'a AccountsSeen,
     /// Where accounts that are made came from, with their display names.
     pub(crate) origins: HashMap<UserIx, AccountOrigin>,
 }
@@ -35,10 +37,14 @@ impl Caller<'_> {
         let outcome = match change {
             &Change::CreateAccount { user } => {
                 let name = self.origins.get(&user).and_then(|origin| origin.display_name.as_deref());
-                self.homeserver.create_account(&mxid(user), name).await.map(|creation| match creation {
-                    AccountCreation::Created => WriteOutcome::Done,
-                    AccountCreation::Existed(_) => WriteOutcome::AlreadySo,
-                })
+                match self.homeserver.create_account(&mxid(user), name).await? {
+                    AccountCreation::Created => {
+                        self.accounts_seen.note(user);
+                        Ok(WriteOutcome::Done)
+                    }
+                    // Perhaps locked or deactivated: the first join looks.
+                    AccountCreation::Existed(_) => Ok(WriteOutcome::AlreadySo),
+                }
             }
             &Change::RestoreAccount { user, before: Closed::Locked } => self.homeserver.lock(&mxid(user), false).await,
             &Change::RestoreAccount { user, before: Closed::Deactivated } => {
@@ -48,18 +54,31 @@ impl Caller<'_> {
                 let locked = self.homeserver.lock(&mxid(user), true).await?;
                 // A lock alone leaves devices that come back with it.
                 match self.homeserver.log_out(&mxid(user)).await {
-                    Err(why) if locked == WriteOutcome::Done => Err(CallError::SessionsRemain { why: Box::new(why) }),
+                    Err(why) if locked == WriteOutcome::Done => {
+                        return Ok(Tried::HalfDone(CallError::SessionsRemain { why: Box::new(why) }));
+                    }
                     ended => ended.map(|_| locked),
                 }
             }
-            &Change::DeactivateAccount { user } => self.homeserver.deactivate(&mxid(user)).await,
+            &Change::DeactivateAccount { user } => {
+                // Only one of the two can be remembered as ours, and a lock would outlive the reactivation.
+                if self.world.facts.closed_by_us.get(&user) == Some(&Closed::Locked) {
+                    self.homeserver.lock(&mxid(user), false).await?;
+                }
+                self.homeserver.deactivate(&mxid(user)).await
+            }
             &Change::GrantServerAdmin { user } => {
                 self.homeserver.set_admin(&mxid(user), true).await.map(|()| WriteOutcome::Done)
             }
             &Change::RevokeServerAdmin { user } => {
                 self.homeserver.set_admin(&mxid(user), false).await.map(|()| WriteOutcome::Done)
             }
-            &Change::Join { room, user, .. } => self.homeserver.join(id(room), &mxid(user)).await,
+            &Change::Join { room, user, .. } => {
+                if let Some(entry) = self.accounts_seen.closed(self.homeserver, user, &mxid(user)).await? {
+                    return Ok(Tried::AccountClosed(Box::new(entry)));
+                }
+                self.homeserver.join(id(room), &mxid(user)).await
+            }
             &Change::Remove { room, user, .. } => {
                 self.homeserver.kick(id(room), &mxid(user), Some("no longer a member")).await
             }

@@ -10,10 +10,12 @@
 //!   interrupted and plans from what Synapse says (`journal`).
 //! - **A removal behind a fill.** What takes access away goes first in its lane ([`Turn`](provisioner_policy::Turn)).
 //! - **A join before its account.** It waits for the account made in the same slice, and for no other (`creations`).
+//! - **Closed by hand since the listing.** The account is looked at right before its owner is joined (`accounts_seen`).
 //! - **Changed between plan and write.** State is read again right before it is written; what is not what the plan was made
 //!   from is left to the next plan (`state_writes`).
 //! - **Our own lock seen as somebody else's.** The store notes it before the call (`call`).
 
+pub(crate) mod accounts_seen;
 pub(crate) mod attempt;
 pub(crate) mod backoff;
 pub(crate) mod call;

@@ -19,4 +19,6 @@ pub(crate) struct PushClassifier {
     pub(crate) read_times: ReadTimes,
     /// Places that pushes say somebody got, and not by the bot's own event.
     pub(crate) places: Vec<(Bucket, UserIx)>,
+    /// Who left by their own event, since this was last taken.
+    pub(crate) left: Vec<UserIx>,
 }

@@ -49,7 +49,7 @@ use tracing::debug;
 use crate::reconcile::pushes::age::Age;
 use crate::reconcile::pushes::classifier::PushClassifier;
 use crate::reconcile::pushes::event::PushedEvent;
-use crate::reconcile::pushes::own_members::{ClassifiedMember, OwnMemberWrites};
+use crate::reconcile::pushes::own_members::ClassifiedMember;
 use crate::reconcile::room_mirror::distrust;
 use crate::store::InboxRow;
 
@@ -92,14 +92,14 @@ fn apply_event(
         _ if age == Age::Known => Some(()),
         // A redacted state event changes the state and pushes nothing else: which one it was is in the room.
         "m.room.redaction" => None,
-        "m.room.member" => apply_member(world, &mut pushes.own_members, room, row, event, age),
+        "m.room.member" => apply_member(world, pushes, room, row, event, age),
         _ => state::apply(world, room, row, event, age),
     }
 }
 
 fn apply_member(
     world: &mut World,
-    own: &mut OwnMemberWrites,
+    pushes: &mut PushClassifier,
     room: RoomIx,
     row: &InboxRow,
     event: PushedEvent<'_>,
@@ -113,17 +113,17 @@ fn apply_member(
         return None;
     }
     let known = world.intern(&user);
-    match own.classify(room, known, membership, event.sender == world.policy.bot, Instant::now()) {
+    match pushes.own_members.classify(room, known, membership, event.sender == world.policy.bot, Instant::now()) {
         ClassifiedMember::OwnWrite => return Some(()),
         ClassifiedMember::News if age == Age::News => {}
         ClassifiedMember::News | ClassifiedMember::Unclear => return None,
     }
     world.set_member(room, known, membership, Some(&row.event_id));
-    if membership == Membership::Invite && event.sender != world.policy.bot {
-        world.note_invited_by_other(room, known);
-    }
-    if membership == Membership::Join {
-        world.set_present(known);
+    match membership {
+        Membership::Invite if event.sender != world.policy.bot => world.note_invited_by_other(room, known),
+        Membership::Join => world.set_present(known),
+        Membership::Left if world.users.is_local(known) => pushes.left.push(known),
+        _ => {}
     }
     Some(())
 }

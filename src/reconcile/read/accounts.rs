@@ -33,8 +33,8 @@ impl Reconciler {
         }
         if self.world.facts.accounts_from == AccountsFrom::Pool {
             self.read_pool_state().await?;
-            self.tell_unknown();
         }
+        self.tell_unknown();
         Ok(())
     }
 
@@ -68,10 +68,11 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Tells which users the pool should be asked for.
+    /// Tells which users the pool should be asked for; nobody where there is no pool.
     pub(crate) fn tell_unknown(&self) {
+        let key = |user: UserIx| self.world.users.key(user).to_owned();
         let mut unknown: Vec<String> =
-            self.world.unknown_accounts().map(|user| self.world.users.key(user).to_owned()).collect();
+            self.world.unknown_accounts().chain(self.world.unknown_members()).map(key).collect();
         unknown.sort();
         unknown.dedup();
         self.unknown.send_if_modified(|known| {

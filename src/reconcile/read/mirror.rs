@@ -29,6 +29,7 @@ impl Reconciler {
     pub fn resync(&mut self) {
         self.distrust_all();
         self.readings.retries.all_due(Instant::now());
+        self.account_checks.look_at_suspended(&self.world, Instant::now());
         self.planner.forget();
         self.arrivals_read = ArrivalsRead::default();
         // No members have this number.
@@ -91,11 +92,12 @@ impl Reconciler {
             trouble = trouble.or_else(|| self.no_room_answers());
         }
         if trouble.is_none() && accounts {
-            match observe_accounts(&self.homeserver, &mut self.world, self.accounts_total).await {
-                Ok(total) => self.accounts_total = total,
+            match observe_accounts(&self.homeserver, &mut self.world, self.accounts_listing).await {
+                Ok(listing) => self.accounts_listing = listing,
                 Err(error) => trouble = Some(error.to_string()),
             }
         }
+        self.tell_unknown();
         fight_report::read_fights(&mut self.fights, &self.store, &mut self.world).await?;
         match trouble {
             Some(_) => self.readings.retries.failed(None, Instant::now()),
@@ -205,8 +207,9 @@ impl Reconciler {
         }
     }
 
-    /// Counts the members of the rooms, where a count is due after writes.
+    /// Looks at single accounts, and counts the members of the rooms where a count is due after writes.
     pub(crate) async fn look_if_due(&mut self, now: Instant) {
+        self.in_doubt |= self.account_checks.look(&self.homeserver, &mut self.world).await.is_err();
         if self.member_count.due().is_some_and(|due| due <= now) {
             self.in_doubt |= self.member_count.look(&self.homeserver, &mut self.world).await;
         }

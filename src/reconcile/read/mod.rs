@@ -17,12 +17,18 @@
 //!   (`member_count`).
 //! - **A leave that is cleared before its push comes**: leaves are cleared by event, whichever comes first
 //!   (`cleared_leaves`).
+//! - **A leave by choice behind what others did.** A reading tells only what somebody is now: what their membership replaced
+//!   is asked for before they are joined (`pasts`).
+//! - **Left by their own event, and not by choice.** Synapse parts a deactivated account in its owner's name: the account is
+//!   looked at a moment later (`account_checks`).
 
+pub(crate) mod account_checks;
 pub(crate) mod accounts;
 pub(crate) mod arrivals;
 pub(crate) mod cleared_leaves;
 pub(crate) mod member_count;
 pub(crate) mod mirror;
+pub(crate) mod pasts;
 pub(crate) mod peopled_teams;
 pub(crate) mod readings;
 pub(crate) mod retries;
@@ -33,7 +39,7 @@ pub(crate) mod state_sender;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use provisioner_policy::{AccountsFrom, read_roster, trouble_words};
+use provisioner_policy::{read_roster, trouble_words};
 use tracing::{info, instrument, warn};
 
 use crate::reconcile::pushes;
@@ -64,6 +70,7 @@ impl Reconciler {
         }
         if what.contains(Woken::INBOX) {
             self.read_inbox().await?;
+            self.tell_unknown();
         }
         Ok(())
     }
@@ -91,9 +98,7 @@ impl Reconciler {
                 self.peopled_teams.compare(&self.store, &self.world, &reading).await?;
                 self.world.set_roster(reading);
                 self.peopled_teams.tell(&mut self.world);
-                if self.world.facts.accounts_from == AccountsFrom::Pool {
-                    self.tell_unknown();
-                }
+                self.tell_unknown();
             }
             Err(_) => {
                 let reason = trouble.clone().unwrap_or_default();
@@ -120,6 +125,8 @@ impl Reconciler {
                     pushes::apply(&mut self.world, &mut self.pushes, row);
                 }
             }
+            let now = Instant::now();
+            self.pushes.left.drain(..).for_each(|user| self.account_checks.left(user, now));
             let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
             if ids.is_empty() {
                 self.verify_state_writes().await;

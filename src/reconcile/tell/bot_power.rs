@@ -10,8 +10,7 @@ pub(crate) fn lacks(world: &World, room: RoomIx) -> Option<String> {
     // Levels that cannot be read are told of as such.
     let levels = mirror.levels().ok()?;
     let level = levels.of(&policy.bot);
-    let join_rule = mirror.content("m.room.join_rules").and_then(|content| content["join_rule"].as_str());
-    let needs = needs(&policy.rooms[room.index()], &policy.modes, &levels, join_rule).into_iter();
+    let needs = needs(&policy.rooms[room.index()], &policy.modes, &levels, mirror.join_rule()).into_iter();
     let lacking = needs.filter(|need| need.mode == Mode::Enforce && need.level > level);
     let lacking: Vec<String> = lacking.map(|need| format!("{} to {}", need.level, need.act)).collect();
     (!lacking.is_empty()).then(|| {

@@ -84,7 +84,8 @@ impl Planner {
             Some(last) => last.version + 1,
             None => 0,
         };
-        let is_decided = !self.evaluated.takes(world) && world.fights.is_empty();
+        let is_decided =
+            !self.evaluated.takes(world) && self.evaluated.cleared_leaves.is_empty() && world.fights.is_empty();
         let plan = (!is_decided).then(|| {
             let mut plan = Plan::clone(&self.evaluated);
             finish(world, recent, &mut plan);
@@ -105,7 +106,7 @@ impl Planner {
         let DirtyUsers { taken, users } = world.take_dirty(self.taken);
         self.taken = Some(taken);
         let world = &*world;
-        let shared = SharedInputs::of(world);
+        let shared = SharedInputs::of(world, self.shared.as_ref());
         // Somebody else took the dirty users before us: evaluate everybody.
         let before = users.is_some().then(|| self.shared.take()).flatten();
         let mut users = users.unwrap_or_default();

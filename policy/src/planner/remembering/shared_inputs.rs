@@ -1,6 +1,8 @@
 //! Inputs that all users' decisions share (freezes, listings, room state). While they compare equal, only dirty users are
 //! evaluated again. Comparing them takes O(rooms and selectors).
 
+use std::sync::Arc;
+
 use crate::facts::AccountsFrom;
 use crate::planner::MembersInputs;
 use crate::policy::RoomIx;
@@ -34,7 +36,8 @@ pub(super) struct RoomInputs {
 }
 
 impl SharedInputs {
-    pub(super) fn of(world: &World) -> Self {
+    /// `before`: what it was at the last evaluation.
+    pub(super) fn of(world: &World, before: Option<&Self>) -> Self {
         let unreadable = world.admins.iter().map(|selector| world.unreadable_source(*selector).is_some());
         let server = ServerInputs {
             listed: world.mirror.accounts_listed,
@@ -43,7 +46,8 @@ impl SharedInputs {
             admins_frozen: world.admins_freeze().is_some(),
             unreadable: unreadable.collect(),
         };
-        Self { server, rooms: world.rooms().map(|room| RoomInputs::of(world, room)).collect() }
+        let of = |room: RoomIx| RoomInputs::of(world, room, before.map(|before| &before.rooms[room.index()]));
+        Self { server, rooms: world.rooms().map(of).collect() }
     }
 
     pub(super) fn members(&self, room: RoomIx) -> &MembersInputs {
@@ -52,9 +56,14 @@ impl SharedInputs {
 }
 
 impl RoomInputs {
-    fn of(world: &World, room: RoomIx) -> Self {
+    fn of(world: &World, room: RoomIx, before: Option<&Self>) -> Self {
+        let state = world.state_revision(room);
+        let members = match before.filter(|before| before.state == state) {
+            Some(before) => MembersInputs::with(world, room, Arc::clone(&before.members.standing)),
+            None => MembersInputs::of(world, room),
+        };
         let power_frozen =
             world.power[room.index()].iter().any(|(_, selectors)| world.freeze_of_any(selectors).is_some());
-        Self { members: MembersInputs::of(world, room), state: world.state_revision(room), power_frozen }
+        Self { members, state, power_frozen }
     }
 }

@@ -1,0 +1,48 @@
+//! Accounts as they are right before their owners are joined. Synapse joins deactivated and locked accounts with 200, and
+//! invites a suspended person before it refuses to join them; and what is done to an account by hand is pushed to nobody.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use provisioner_policy::UserIx;
+
+use crate::homeserver::{CallError, Homeserver, UserEntry};
+
+/// Somebody who is joined to several rooms, or was made just now, is asked for once.
+const FRESH: Duration = Duration::from_secs(60);
+
+/// When accounts were last seen open, by a request of their own.
+#[derive(Debug, Default)]
+pub(crate) struct AccountsSeen(Mutex<HashMap<UserIx, Instant>>);
+
+impl AccountsSeen {
+    /// The account was made or opened just now.
+    pub(crate) fn note(&self, user: UserIx) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(user, Instant::now());
+    }
+
+    /// What is wrong with an account that is to be joined to something; `None` where nothing is.
+    pub(crate) async fn closed(
+        &self,
+        homeserver: &Homeserver,
+        user: UserIx,
+        mxid: &str,
+    ) -> Result<Option<UserEntry>, CallError> {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&user).copied();
+        if seen.is_some_and(|seen| seen.elapsed() < FRESH) {
+            return Ok(None);
+        }
+        let entry = homeserver.user(mxid).await?.ok_or(CallError::UserUnknown)?;
+        if entry.deactivated || entry.locked || entry.suspended {
+            return Ok(Some(entry));
+        }
+        self.note(user);
+        Ok(None)
+    }
+
+    /// Forgets what is too old to count.
+    pub(crate) fn forget_old(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, seen| seen.elapsed() < FRESH);
+    }
+}
