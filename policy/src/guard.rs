@@ -6,9 +6,10 @@
 use hashbrown::{HashMap, HashSet};
 
 use crate::facts::SourceState;
+use crate::plan::kind::Bucket;
 use crate::plan::{Action, Change, Class, HoldReason, Plan, PowerEdit};
 use crate::policy::{Mode, RoomIx};
-use crate::recent::{Bucket, Recent};
+use crate::recent::Recent;
 use crate::users::UserIx;
 use crate::world::{Matcher, World};
 

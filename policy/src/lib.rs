@@ -27,6 +27,7 @@ mod pool_move;
 mod power;
 mod recent;
 mod rewrite;
+mod rightful;
 mod roster;
 mod selector;
 mod setting;
@@ -56,12 +57,12 @@ pub use needs::{Act, Need, needs};
 pub use obstacle::Obstacle;
 pub use operators::Permission;
 pub use plan::{
-    Action, Because, Blocked, Change, ChangeKey, Class, ClearedLeave, Digest, HoldReason, Kind, Plan, PoolMove,
+    Action, Because, Blocked, Bucket, Change, ChangeKey, Class, ClearedLeave, Digest, HoldReason, Kind, Plan, PoolMove,
     PowerEdit, Subject, Turn,
 };
 pub use planner::{Planner, plan};
 pub use policy::*;
-pub use recent::{Arrivals, Bucket, Recent};
+pub use recent::{Arrivals, Recent};
 pub use rewrite::Rewrite;
 pub use roster::{Belonging, RosterReading, RosterRow, read_roster};
 pub use selector::Selector;

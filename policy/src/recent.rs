@@ -4,13 +4,9 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::plan::kind::Class;
-use crate::policy::RoomIx;
+use crate::plan::kind::Bucket;
 use crate::users::UserIx;
 use crate::withheld::Withheld;
-
-/// What limits are counted for: a class, in a room or, where it has none, on the server.
-pub type Bucket = (Class, Option<RoomIx>);
 
 /// What was taken away within the window, from the ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,13 +6,9 @@
 
 use hashbrown::{HashMap, HashSet};
 
-use crate::entitlement::Entitlement;
-use crate::mirror::{Membership, RoomStatus};
-use crate::plan::{Change, ChangeKey, Class, Kind};
-use crate::policy::{Mode, RoomIx};
-use crate::recent::Bucket;
+use crate::plan::kind::{Bucket, Class};
+use crate::policy::RoomIx;
 use crate::users::UserIx;
-use crate::world::{World, WorldState};
 
 /// Who has a place in which nobody is to lose anything: in a room, a level there, or the flag of server admins.
 #[derive(Debug, Default)]
@@ -32,7 +28,7 @@ impl Strangers {
         self.places.get(&bucket).is_some_and(|users| users.contains(&user))
     }
 
-    fn note(&mut self, bucket: Bucket, user: UserIx) {
+    pub(crate) fn note(&mut self, bucket: Bucket, user: UserIx) {
         self.revision += u64::from(self.places.entry(bucket).or_default().insert(user));
     }
 
@@ -45,87 +41,5 @@ impl Strangers {
     pub(crate) fn members(&self, room: RoomIx) -> u32 {
         let members = self.places.get(&(Class::Removals, Some(room)));
         members.map_or(0, |users| u32::try_from(users.len()).unwrap_or(u32::MAX))
-    }
-}
-
-impl World {
-    /// Somebody came to a place by another hand than ours: notes it, unless they are entitled to it. While a class observes,
-    /// everything that is there when it is enforced for the first time counts as rightful.
-    pub fn note_stranger(&mut self, bucket: Bucket, user: UserIx) {
-        let (class, _) = bucket;
-        if class.mode(&self.policy.modes) == Mode::Enforce && !self.is_exempt(user) && !self.is_entitled(bucket, user) {
-            self.remember_stranger(bucket, user);
-        }
-    }
-
-    /// Takes over what an earlier process noted.
-    pub fn remember_stranger(&mut self, bucket: Bucket, user: UserIx) {
-        self.strangers_mut().note(bucket, user);
-    }
-
-    /// The place was rightful after all.
-    pub fn forget_stranger(&mut self, bucket: Bucket, user: UserIx) {
-        self.strangers_mut().forget(bucket, user);
-    }
-
-    /// Forgets strangers who are entitled by now, or have lost what they had: whatever they get next is judged anew.
-    pub fn forget_settled_strangers(&mut self) {
-        let is_known = |room: Option<RoomIx>| match room {
-            Some(room) => self.room(room).status == RoomStatus::Ready,
-            None => self.mirror.accounts_listed,
-        };
-        let known = self.strangers.iter().filter(|((_, room), _)| is_known(*room));
-        let over: Vec<(Bucket, UserIx)> = known
-            .filter(|(bucket, user)| self.is_entitled(*bucket, *user) || self.is_without(*bucket, *user))
-            .collect();
-        for (bucket, user) in over {
-            self.strangers_mut().forget(bucket, user);
-        }
-    }
-
-    fn is_entitled(&self, (class, room): Bucket, user: UserIx) -> bool {
-        match (class, room) {
-            (Class::Removals, Some(room)) => {
-                !self.removes_unlisted(room) || self.entitlement(room, user) != Entitlement::Not
-            }
-            (Class::PowerLevels, Some(room)) => self.room(room).levels().is_ok_and(|levels| {
-                let level = self.evaluate_power(room, user, &levels);
-                level.observed <= level.desired
-            }),
-            (Class::ServerAdmins, None) => {
-                self.admins.is_empty() || self.admin_selector(user).is_some() && self.may_belong(user)
-            }
-            _ => true,
-        }
-    }
-
-    fn is_without(&self, (class, room): Bucket, user: UserIx) -> bool {
-        match (class, room) {
-            (Class::Removals, Some(room)) => self.room(room).membership(user) != Membership::Join,
-            (Class::ServerAdmins, None) => !self.mirror.accounts.get(user).admin,
-            _ => false,
-        }
-    }
-}
-
-impl WorldState {
-    /// How many of the places that a change takes are rightful: so many the guard counts.
-    pub fn rightful(&self, change: &Change) -> u32 {
-        let rightful = change.loses().filter(|user| self.is_rightful(change, *user)).count();
-        u32::try_from(rightful).unwrap_or(u32::MAX)
-    }
-
-    /// Whether the place that a change takes from `user` was rightful at any time.
-    pub(crate) fn is_rightful(&self, change: &Change, user: UserIx) -> bool {
-        match change {
-            Change::Remove { room, before: Membership::Invite, .. } => !self.room(*room).is_invited_by_others(user),
-            change => !self.strangers.has((change.class(), change.room()), user),
-        }
-    }
-
-    /// Whether what is taken is a stranger's place.
-    pub(crate) fn is_strangers(&self, taken: &ChangeKey, user: UserIx) -> bool {
-        let is_guest = |room: RoomIx| taken.kind == Kind::Remove && self.room(room).is_invited_by_others(user);
-        self.strangers.has((taken.kind.class(), taken.room), user) || taken.room.is_some_and(is_guest)
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
 
-use crate::policy::{Mode, Modes};
+use crate::policy::{Mode, Modes, RoomIx};
 
 /// What an action does, as the contract names it.
 ///
@@ -51,6 +51,9 @@ pub enum Class {
     RoomState,
     ServerAdmins,
 }
+
+/// What limits are counted for: a class, in a room or, where it has none, on the server.
+pub type Bucket = (Class, Option<RoomIx>);
 
 impl Kind {
     /// Every kind, in the order in which a plan lists them.

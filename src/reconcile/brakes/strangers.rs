@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use anyhow::{Context, Result};
 use provisioner_policy::{Bucket, Class, Mode, UserIx, World};
 
-use crate::reconcile::reconciler::Reconciler;
 use crate::store::{Store, StrangerRow};
 
 /// Which places the database has.
@@ -64,29 +63,5 @@ impl StoredStrangers {
         *stored = now;
         self.revision = world.strangers.revision;
         Ok(())
-    }
-}
-
-impl Reconciler {
-    /// Notes who got a place by another hand. The event of a join that we make is sent by the person joined, so it is told
-    /// by the ledger.
-    pub(crate) async fn note_strangers(&mut self) -> Result<()> {
-        let places = std::mem::take(&mut self.pushes.places);
-        let before = self.world.strangers.revision;
-        for place in &places {
-            self.world.note_stranger(place.0, place.1);
-        }
-        if self.world.strangers.revision == before {
-            return Ok(());
-        }
-        self.strangers.read(&self.store, &mut self.world).await?;
-        for ((class, room), user) in places {
-            let Some(room) = room.filter(|_| class == Class::Removals) else { continue };
-            let (mxid, room_id) = (self.world.users.mxid(user), &self.world.policy.rooms[room.index()].id);
-            if self.store.was_joined_by_us(&mxid, room_id).await.context("look for who joined somebody")? {
-                self.world.forget_stranger((class, Some(room)), user);
-            }
-        }
-        self.strangers.keep(&self.store, &self.world).await
     }
 }

@@ -35,6 +35,7 @@ pub(crate) mod retries;
 pub(crate) mod rooms;
 pub(crate) mod server_accounts;
 pub(crate) mod state_sender;
+pub(crate) mod strangers;
 
 use std::time::Instant;
 
