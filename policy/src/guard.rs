@@ -75,9 +75,11 @@ impl World {
         match (class, room) {
             (_, Some(room)) => {
                 let there = self.room(room).joined() + self.room(room).invited_by_us();
-                there.saturating_sub(self.strangers.members(room))
+                there.saturating_sub(self.strangers.count((Class::Removals, Some(room))))
             }
-            (Class::ServerAdmins, None) => self.mirror.accounts.admins(),
+            (Class::ServerAdmins, None) => {
+                self.mirror.accounts.admins().saturating_sub(self.strangers.count((class, room)))
+            }
             (_, None) => self.mirror.accounts.present(),
         }
     }

@@ -6,8 +6,7 @@
 
 use hashbrown::{HashMap, HashSet};
 
-use crate::plan::kind::{Bucket, Class};
-use crate::policy::RoomIx;
+use crate::plan::kind::Bucket;
 use crate::users::UserIx;
 
 /// Who has a place in which nobody is to lose anything: in a room, a level there, or the flag of server admins.
@@ -37,9 +36,8 @@ impl Strangers {
         self.revision += u64::from(forgotten);
     }
 
-    /// How many members of a room are strangers.
-    pub(crate) fn members(&self, room: RoomIx) -> u32 {
-        let members = self.places.get(&(Class::Removals, Some(room)));
-        members.map_or(0, |users| u32::try_from(users.len()).unwrap_or(u32::MAX))
+    /// How many there are of a class, in a room or on the server.
+    pub(crate) fn count(&self, bucket: Bucket) -> u32 {
+        self.places.get(&bucket).map_or(0, |users| u32::try_from(users.len()).unwrap_or(u32::MAX))
     }
 }
