@@ -157,6 +157,8 @@ impl Reconciler {
     pub async fn plan(&mut self) -> Result<Arc<Plan>> {
         self.strangers.read(&self.store, &mut self.world).await?;
         self.world.forget_settled_strangers();
+        let now = Instant::now();
+        self.world.take_parted().into_iter().for_each(|user| self.account_checks.left(user, now));
         self.planner.evaluate(&mut self.world);
         if self.pasts.settle(&self.homeserver, &mut self.world, self.planner.evaluated()).await {
             // One of these leaves may have been cleared since.

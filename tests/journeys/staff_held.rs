@@ -240,6 +240,10 @@ async fn a_plan_that_keeps_changing_is_one_message_and_one_tap_carries_out_what_
 
 async fn a_message_names_everybody_and_those_with_power_first(version: SynapseVersion) {
     let (staff, _) = held(version).await;
+    // What was dismissed is followed by a message of its own, and not edited.
+    let post = staff.posted("The guard holds 3").await;
+    staff.react(&staff.lead, &post, "❌").await;
+    staff.until_says(&post, &["Dismissed by"]).await;
     let throwaways = subjects(14);
     for sub in &throwaways {
         staff.stage.hasura.add(sub, "analysts", "member").await.unwrap();

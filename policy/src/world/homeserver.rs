@@ -54,9 +54,22 @@ impl World {
 
     /// Takes one membership, as read, pushed or written. `left_by` is the event of a leave by choice.
     pub fn set_member(&mut self, room: RoomIx, user: UserIx, membership: Membership, left_by: Option<&str>) {
+        let before = self.room(room).membership(user);
         if self.room_mut(room).take_membership(user, membership, left_by) {
             self.mark_dirty(user);
+            self.note_parting(user, before, membership);
         }
+    }
+
+    fn note_parting(&mut self, user: UserIx, before: Membership, after: Membership) {
+        if before == Membership::Join && after == Membership::Left && self.users.is_local(user) {
+            self.parted.push(user);
+        }
+    }
+
+    /// Who left by their own event since this was last asked, pushed or read: Synapse parts a deactivated account so, too.
+    pub fn take_parted(&mut self) -> Vec<UserIx> {
+        std::mem::take(&mut self.parted)
     }
 
     /// The invitation of `user` is not ours.
@@ -126,7 +139,10 @@ impl World {
         let now = self.state.room(room);
         let (mut unlike, is_like) = (Vec::new(), before.is_like(now));
         before.members_unlike(now, |user| unlike.push(user));
-        unlike.into_iter().for_each(|user| self.mark_dirty(user));
+        for user in unlike {
+            self.note_parting(user, before.membership(user), self.room(room).membership(user));
+            self.mark_dirty(user);
+        }
         if is_like {
             self.dirty.something();
         } else {

@@ -39,6 +39,8 @@ pub(crate) enum Matcher {
 pub struct World {
     state: WorldState,
     dirty: DirtyLog,
+    /// Users of our own server who left a room by their own event, since this was last taken.
+    parted: Vec<UserIx>,
 }
 
 impl Deref for World {
@@ -112,7 +114,7 @@ impl World {
             exempt,
             bot,
         };
-        Self { state, dirty }
+        Self { state, dirty, parted: Vec::new() }
     }
 
     /// The number of an MXID, which is remembered if it is new.

@@ -1,8 +1,7 @@
 //! What is remembered to tell a push that is news from one that is known.
 
-use provisioner_policy::{Bucket, UserIx};
-
 use crate::reconcile::pushes::age::ReadTimes;
+use crate::reconcile::pushes::foreign::Place;
 use crate::reconcile::pushes::lost_updates::LostUpdate;
 use crate::reconcile::pushes::own_members::OwnMemberWrites;
 use crate::reconcile::pushes::own_state::{OwnStateWrites, OwnWrite};
@@ -18,7 +17,5 @@ pub(crate) struct PushClassifier {
     pub(crate) lost_updates: Vec<LostUpdate>,
     pub(crate) read_times: ReadTimes,
     /// Places that pushes say somebody got, and not by the bot's own event.
-    pub(crate) places: Vec<(Bucket, UserIx)>,
-    /// Who left by their own event, since this was last taken.
-    pub(crate) left: Vec<UserIx>,
+    pub(crate) places: Vec<Place>,
 }

@@ -1,6 +1,7 @@
 //! Places that somebody got by another hand than ours, as pushes tell: a join that we did not make, a level that we did not
 //! raise. Whether they are entitled to it is judged by the core, see `World::note_stranger`.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use provisioner_policy::{Bucket, Class, Levels, Membership, Mode, RoomIx, UserIx, World};
 use serde::Deserialize;
 use serde_json::Value;
@@ -8,33 +9,44 @@ use serde_json::Value;
 use crate::reconcile::pushes::event::PushedEvent;
 use crate::store::InboxRow;
 
+/// A year: longer than Synapse keeps pushes back, and short enough for arithmetic.
+const LONGEST_AGE: i64 = 366 * 24 * 3600 * 1000;
+
 #[derive(Deserialize)]
 struct Before {
     membership: String,
 }
 
+/// A place that somebody got, and when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) bucket: Bucket,
+    pub(crate) user: UserIx,
+    pub(crate) at: DateTime<Utc>,
+}
+
 /// The places that this event gave. Whatever the mirror knows already: an event may come late, after a reading.
-pub(crate) fn places(
-    world: &mut World,
-    room: RoomIx,
-    row: &InboxRow,
-    event: &PushedEvent<'_>,
-) -> Vec<(Bucket, UserIx)> {
+pub(crate) fn places(world: &mut World, room: RoomIx, row: &InboxRow, event: &PushedEvent<'_>) -> Vec<Place> {
     let is_enforced = |class: Class| class.mode(&world.policy.modes) == Mode::Enforce;
     if event.sender == world.policy.bot {
         return Vec::new();
     }
-    match row.event_type.as_str() {
+    let (class, users): (Class, Vec<String>) = match row.event_type.as_str() {
         "m.room.member" if is_enforced(Class::Removals) => {
-            let user = event.state_key.as_deref().filter(|_| is_entry(world, room, event));
-            user.map(|user| ((Class::Removals, Some(room)), world.intern(user))).into_iter().collect()
+            let user = event.state_key.clone().filter(|_| is_entry(world, room, event));
+            (Class::Removals, user.into_iter().collect())
         }
         "m.room.power_levels" if is_enforced(Class::PowerLevels) => {
-            let raised = raised(world, room, event).unwrap_or_default();
-            raised.iter().map(|mxid| ((Class::PowerLevels, Some(room)), world.intern(mxid))).collect()
+            (Class::PowerLevels, raised(world, room, event).unwrap_or_default())
         }
-        _ => Vec::new(),
-    }
+        _ => return Vec::new(),
+    };
+    // Another server's word on the age of its events counts for nothing.
+    let sender = world.intern(&event.sender);
+    let age = event.unsigned.age.filter(|_| world.users.is_local(sender)).unwrap_or_default();
+    let at = row.received_at - TimeDelta::milliseconds(age.clamp(0, LONGEST_AGE));
+    let place = |mxid: &String| Place { bucket: (class, Some(room)), user: world.intern(mxid), at };
+    users.iter().map(place).collect()
 }
 
 /// Whether somebody came in: a new name is a membership event, too.

@@ -122,7 +122,6 @@ fn apply_member(
     match membership {
         Membership::Invite if event.sender != world.policy.bot => world.note_invited_by_other(room, known),
         Membership::Join => world.set_present(known),
-        Membership::Left if world.users.is_local(known) => pushes.left.push(known),
         _ => {}
     }
     Some(())

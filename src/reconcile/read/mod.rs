@@ -126,8 +126,6 @@ impl Reconciler {
                     pushes::apply(&mut self.world, &mut self.pushes, row);
                 }
             }
-            let now = Instant::now();
-            self.pushes.left.drain(..).for_each(|user| self.account_checks.left(user, now));
             let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
             if ids.is_empty() {
                 self.verify_state_writes().await;

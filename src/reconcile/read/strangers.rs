@@ -3,22 +3,27 @@
 use anyhow::{Context, Result};
 use provisioner_policy::Class;
 
+use crate::reconcile::pushes::foreign::Place;
 use crate::reconcile::reconciler::Reconciler;
 
 impl Reconciler {
     /// Notes who got a place by another hand. The event of a join that we make is sent by the person joined, so it is told
     /// by the ledger.
     pub(crate) async fn note_strangers(&mut self) -> Result<()> {
-        let places = std::mem::take(&mut self.pushes.places);
+        let mut places = std::mem::take(&mut self.pushes.places);
+        if places.is_empty() {
+            return Ok(());
+        }
+        self.strangers.read(&self.store, &mut self.world).await?;
+        places.retain(|place| self.strangers.was_enforced(place.bucket.0, place.at));
         let before = self.world.strangers.revision;
         for place in &places {
-            self.world.note_stranger(place.0, place.1);
+            self.world.note_stranger(place.bucket, place.user);
         }
         if self.world.strangers.revision == before {
             return Ok(());
         }
-        self.strangers.read(&self.store, &mut self.world).await?;
-        for ((class, room), user) in places {
+        for Place { bucket: (class, room), user, .. } in places {
             let Some(room) = room.filter(|_| class == Class::Removals) else { continue };
             let (mxid, room_id) = (self.world.users.mxid(user), &self.world.policy.rooms[room.index()].id);
             if self.store.was_joined_by_us(&mxid, room_id).await.context("look for who joined somebody")? {
