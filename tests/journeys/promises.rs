@@ -44,9 +44,13 @@ async fn what_is_held_outlasts_a_room_that_cannot_be_read_and_others_who_join(ve
     for sub in &new {
         stage.until(&stage.staff, sub, "join", SOON).await;
     }
-    let resyncs = stage.proxy.count(|request| request.path.ends_with("/joined_members"));
+    let resyncs = stage
+        .proxy
+        .count(|request| request.path.starts_with("/_synapse/admin/v1/rooms/") && request.path.ends_with("/members"));
     wait_until("it was read again a few times", SOON, async || {
-        stage.proxy.count(|request| request.path.ends_with("/joined_members")) > resyncs + 6
+        stage.proxy.count(|request| {
+            request.path.starts_with("/_synapse/admin/v1/rooms/") && request.path.ends_with("/members")
+        }) > resyncs + 6
     })
     .await
     .unwrap();
