@@ -24,9 +24,3 @@ ALTER TABLE provisioner.held_posts
     -- False where the list is too long to be shown, so that nobody can judge it there.
     ADD COLUMN offers_approval boolean NOT NULL DEFAULT true;
 ALTER TABLE provisioner.pass_requests ADD COLUMN approve_within text;
-
--- Since when a class is enforced without a break. Places from before are rightful.
-CREATE TABLE provisioner.enforced (
-    class text PRIMARY KEY,
-    since timestamptz NOT NULL
-);

@@ -1,7 +1,5 @@
 //! Strangers: places that somebody got by another hand than ours while nothing entitled them to it.
 
-use chrono::{DateTime, Utc};
-
 use super::Store;
 
 /// One place.
@@ -15,26 +13,6 @@ pub struct StrangerRow {
 }
 
 impl Store {
-    /// Since when each class is enforced.
-    pub async fn enforced(&self) -> sqlx::Result<Vec<(String, DateTime<Utc>)>> {
-        let rows = sqlx::query!("SELECT class, since FROM provisioner.enforced").fetch_all(&self.pool).await?;
-        Ok(rows.into_iter().map(|row| (row.class, row.since)).collect())
-    }
-
-    /// Notes that these classes are enforced, and no others: those that were not, since now.
-    pub async fn set_enforced(&self, classes: &[String], now: DateTime<Utc>) -> sqlx::Result<()> {
-        sqlx::query!(
-            "WITH gone AS (DELETE FROM provisioner.enforced WHERE class <> ALL($1))
-             INSERT INTO provisioner.enforced (class, since) SELECT class, $2 FROM UNNEST($1::text[]) AS class
-             ON CONFLICT DO NOTHING",
-            classes,
-            now,
-        )
-        .execute(&self.pool)
-        .await
-        .map(drop)
-    }
-
     /// Every place that is noted.
     pub async fn strangers(&self) -> sqlx::Result<Vec<StrangerRow>> {
         sqlx::query_as!(StrangerRow, "SELECT class, room_id, user_id FROM provisioner.strangers")

@@ -1,6 +1,6 @@
 //! Strangers as the database keeps them, so that a restart does not take their places for rightful ones.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
@@ -14,10 +14,8 @@ pub(crate) struct StoredStrangers {
     /// Not read yet where `None`.
     stored: Option<HashSet<(Bucket, UserIx)>>,
     revision: u64,
-    /// When each enforced class began to be; those of an earlier process keep their time.
-    since: HashMap<Class, DateTime<Utc>>,
-    /// Whether the database has these times.
-    since_stored: bool,
+    /// Since when this process judges. Of what happened before it is not known who was entitled to it then.
+    since: Option<DateTime<Utc>>,
 }
 
 impl StoredStrangers {
@@ -27,13 +25,7 @@ impl StoredStrangers {
         if self.stored.is_some() {
             return Ok(());
         }
-        let now = store.now().await.context("read the database's clock")?;
-        let enforced = Class::ALL.into_iter().filter(|class| class.mode(&world.policy.modes) == Mode::Enforce);
-        self.since = enforced.map(|class| (class, now)).collect();
-        for (class, since) in store.enforced().await.context("read since when classes are enforced")? {
-            let known = class.parse::<Class>().ok();
-            known.and_then(|class| self.since.get_mut(&class)).into_iter().for_each(|its| *its = since);
-        }
+        self.since = Some(store.now().await.context("read the database's clock")?);
         let stored = self.stored.insert(HashSet::new());
         for row in store.strangers().await.context("read who is a stranger")? {
             let Ok(class) = row.class.parse::<Class>() else { continue };
@@ -53,19 +45,13 @@ impl StoredStrangers {
         Ok(())
     }
 
-    /// Whether a class was enforced already when something happened: what was there before is rightful.
-    pub(crate) fn was_enforced(&self, class: Class, at: DateTime<Utc>) -> bool {
-        self.since.get(&class).is_some_and(|since| *since <= at)
+    /// Whether something happened since this process judges.
+    pub(crate) fn judges(&self, at: DateTime<Utc>) -> bool {
+        self.since.is_some_and(|since| since <= at)
     }
 
     /// Writes what changed since the last time.
     pub(crate) async fn keep(&mut self, store: &Store, world: &World) -> Result<()> {
-        if !self.since_stored && self.stored.is_some() {
-            let classes: Vec<String> = self.since.keys().map(|class| class.key().to_owned()).collect();
-            let now = self.since.values().max().copied().unwrap_or_default();
-            store.set_enforced(&classes, now).await.context("note which classes are enforced")?;
-            self.since_stored = true;
-        }
         let Some(stored) = self.stored.as_mut().filter(|_| self.revision != world.strangers.revision) else {
             return Ok(());
         };

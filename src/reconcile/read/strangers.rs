@@ -15,7 +15,7 @@ impl Reconciler {
             return Ok(());
         }
         self.strangers.read(&self.store, &mut self.world).await?;
-        places.retain(|place| self.strangers.was_enforced(place.bucket.0, place.at));
+        places.retain(|place| self.strangers.judges(place.at));
         let before = self.world.strangers.revision;
         for place in &places {
             self.world.note_stranger(place.bucket, place.user);
