@@ -39,19 +39,35 @@ pub(crate) fn describe(world: &World, plan: &Plan) -> Option<Description> {
     let mut reasons: Vec<&str> = lines.iter().filter_map(|one| one.held_because.as_deref()).collect();
     reasons.sort_unstable();
     reasons.dedup();
-    let (named, rest) = lines.split_at(lines.len().min(NAMED));
-    let mut first =
+    let head =
         Reply::line([strong(format!("The guard holds {held}")), text(" as plan "), code(short_id(&id)), text(":")])
             .and_table(count_table(&counted))
-            .and_list(reasons.iter().map(|reason| vec![text(format!("held because {reason}"))]))
-            .and_table(table(named));
-    let pages: Vec<Reply> = rest.chunks(A_PAGE).map(|page| Reply::default().and_table(table(page))).collect();
-    match held - named.len() {
-        0 => {}
-        more if offers_approval => first = first.and([text(format!("{more} more are in the thread of this message."))]),
-        more => first = first.and([text(format!("{more} more: too many to be judged here."))]),
-    }
+            .and_list(reasons.iter().map(|reason| vec![text(format!("held because {reason}"))]));
+    let with = |named: usize| {
+        let first = head.clone().and_table(table(&lines[..named]));
+        match held - named {
+            0 => first,
+            more if offers_approval => first.and([text(format!("{more} more are in the thread of this message."))]),
+            more => first.and([text(format!("{more} more: too many to be judged here."))]),
+        }
+    };
+    // Nobody is left out for want of room: however long their names are.
+    let named = (1..=lines.len().min(NAMED)).rev().find(|named| with(*named).is_whole()).unwrap_or_default();
+    let (first, pages) = (with(named), pages(&lines[named..]));
     Some(Description { id, first, pages, offers_approval })
+}
+
+/// As many messages as it takes, each whole.
+fn pages(lines: &[PlanLine]) -> Vec<Reply> {
+    let page = Reply::default().and_table(table(lines));
+    match lines.len() {
+        0 => Vec::new(),
+        count if count > 1 && (count > A_PAGE || !page.is_whole()) => {
+            let (one, other) = lines.split_at(count.div_ceil(2).min(A_PAGE));
+            [pages(one), pages(other)].concat()
+        }
+        _ => vec![page],
+    }
 }
 
 fn table(lines: &[PlanLine]) -> Table {
@@ -74,4 +90,27 @@ fn is_noticed(world: &World, user: UserIx) -> bool {
     world.mirror.accounts.get(user).admin
         || world.may_command(user) != Permission::Denied
         || world.rooms().any(has_power)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_long_their_names_are_everybody_is_in_some_page() {
+        let long = "x".repeat(290);
+        let line = |number: usize| PlanLine {
+            room: long.clone(),
+            kind: "remove",
+            user: format!("@u{number}:{long}"),
+            state: "held",
+            because: long.clone(),
+            held_because: None,
+        };
+        let lines: Vec<PlanLine> = (0..120).map(line).collect();
+        let pages = pages(&lines);
+        assert!(pages.iter().all(Reply::is_whole));
+        let all: String = pages.iter().map(|page| page.render().plain).collect();
+        assert!((0..120).all(|number| all.contains(&format!("@u{number}:"))));
+    }
 }

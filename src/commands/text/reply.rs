@@ -127,6 +127,13 @@ struct Html<'a> {
     blocks: &'a [Block],
 }
 
+impl Rendered {
+    /// Whether a message holds it.
+    fn fits(&self) -> bool {
+        self.plain.len() + self.html.len() <= LARGEST
+    }
+}
+
 impl Reply {
     /// An answer of one line.
     pub(crate) fn line<const N: usize>(pieces: [Piece; N]) -> Self {
@@ -178,10 +185,16 @@ impl Reply {
         loop {
             let html = Html { blocks: &reply.blocks }.render().unwrap_or_default();
             let rendered = Rendered { plain: reply.plain(), html };
-            if rendered.plain.len() + rendered.html.len() <= LARGEST || !reply.halve() {
+            if rendered.fits() || !reply.halve() {
                 return rendered;
             }
         }
+    }
+
+    /// Whether a message holds all of it.
+    pub(crate) fn is_whole(&self) -> bool {
+        let html = Html { blocks: &self.blocks }.render().unwrap_or_default();
+        Rendered { plain: self.plain(), html }.fits()
     }
 
     /// Halves what is longest. False where nothing is left to be cut.
