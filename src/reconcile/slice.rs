@@ -120,7 +120,11 @@ impl Reconciler {
 
     fn may_try(&self, plan: &Plan, change: &Change, now: Instant) -> bool {
         let has_account = match *change {
-            Change::Join { user, .. } => self.has_account(plan, user, now) && !self.account_checks.is_pending(user),
+            // Who was asked to come back, or is entitled anew, is no account that Synapse parts just now.
+            Change::Join { room, user, .. } => {
+                let is_cleared = || self.world.room(room).voluntary_leave(user).is_some_and(|left| left.cleared);
+                self.has_account(plan, user, now) && (!self.account_checks.is_pending(user) || is_cleared())
+            }
             Change::GrantServerAdmin { user } => self.has_account(plan, user, now),
             _ => true,
         };
