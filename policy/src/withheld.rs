@@ -53,20 +53,29 @@ impl Withheld {
     }
 
     /// Compares what is withheld now with what has its line. While a source cannot be read (not `whole`) the plan is poorer
-    /// than the truth, and nothing counts as ended.
+    /// than the truth, and nothing counts as ended. What was approved ends when it is done: an approval that came to nothing,
+    /// because everything was paused or the process was killed, leaves it held.
     pub fn compare<'a>(&mut self, world: &World, plan: &'a Plan, whole: bool) -> WithheldDiff<'a> {
         let (mut known, mut begun) = (0, Vec::new());
-        for action in plan.actions.iter().filter(|action| !action.is_due()) {
+        for action in plan.actions.iter().filter(|action| is_remembered(action)) {
             let mut digests = Vec::new();
             for (part, key) in action.change.parts().zip(action.change.counted()) {
-                known += 1;
                 let key = (key, action.mode);
                 if self.written.contains_key(&key) {
+                    known += 1;
+                    continue;
+                }
+                if action.is_due() && self.inherited.is_empty() {
                     continue;
                 }
                 let digest = part.digest(world, action.mode);
-                Arc::make_mut(&mut self.written).insert(key, digest);
-                if !(self.inherited.contains(&digest) && Arc::make_mut(&mut self.inherited).remove(&digest)) {
+                let is_inherited =
+                    self.inherited.contains(&digest) && Arc::make_mut(&mut self.inherited).remove(&digest);
+                if is_inherited || !action.is_due() {
+                    known += 1;
+                    Arc::make_mut(&mut self.written).insert(key, digest);
+                }
+                if !is_inherited && !action.is_due() {
                     digests.push(digest);
                 }
             }
@@ -92,6 +101,11 @@ impl Withheld {
     }
 }
 
+/// Whether a plan's action is withheld, or may have been until somebody approved it.
+fn is_remembered(action: &Action) -> bool {
+    !action.is_due() || action.change.takes() > 0
+}
+
 impl Plan {
     /// Whether nothing is left out for want of a room or of the listing of accounts.
     pub fn is_whole(&self, world: &World) -> bool {
@@ -115,7 +129,7 @@ impl Plan {
 
 /// What a plan speaks of, and what it could not.
 struct PlanCoverage {
-    withheld: HashSet<Key>,
+    planned: HashSet<Key>,
     blocked: HashSet<(Kind, Option<RoomIx>, Option<UserIx>)>,
     idle: HashSet<RoomIx>,
     accounts_listed: bool,
@@ -124,11 +138,11 @@ struct PlanCoverage {
 
 impl PlanCoverage {
     fn of(world: &World, plan: &Plan) -> Self {
-        let withheld = plan.actions.iter().filter(|action| !action.is_due());
+        let planned = plan.actions.iter().filter(|action| is_remembered(action));
         let blocked = plan.blocked.iter().map(|one| (one.kind, one.room, Some(one.user)));
         let undone = plan.fought_over.iter().map(|one| (one.change.kind(), one.change.room(), one.change.user()));
         Self {
-            withheld: withheld.flat_map(|action| action.change.counted().map(|key| (key, action.mode))).collect(),
+            planned: planned.flat_map(|action| action.change.counted().map(|key| (key, action.mode))).collect(),
             blocked: blocked.chain(undone).collect(),
             idle: plan.idle_rooms.iter().copied().collect(),
             accounts_listed: world.mirror.accounts_listed,
@@ -136,10 +150,10 @@ impl PlanCoverage {
         }
     }
 
-    /// Whether the part is withheld still, or would be if what is in its way were not.
+    /// Whether the part is planned still, or would be if what is in its way were not.
     fn still(&self, key: &Key) -> bool {
         let (kind, room, user) = (key.0.kind, key.0.room, key.0.user());
-        self.withheld.contains(key)
+        self.planned.contains(key)
             || self.blocked.contains(&(kind, room, user))
             // What is in the way of all levels of a room is told of the bot.
             || self.blocked.contains(&(kind, room, Some(self.bot)))

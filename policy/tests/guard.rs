@@ -226,6 +226,32 @@ fn what_was_shown_stays_held_while_its_room_cannot_be_read_and_after_a_restart()
 }
 
 #[test]
+fn an_approval_that_came_to_nothing_leaves_it_held() {
+    let mut world = world(&[30], GuardLimits { free_removals: 0, max_removals: 1, ..GuardLimits::default() });
+    let bucket = (Class::Removals, world.rooms().next());
+    let digests = {
+        let mut recent = Recent { taken: [(bucket, 1)].into_iter().collect(), ..Recent::default() };
+        read(&mut world, (1..30).map(|user| (0, user)));
+        let held = plan(&world, &recent);
+        let begun = recent.withheld.compare(&world, &held, true).begun;
+        begun.into_iter().flat_map(|one| one.digests).collect::<Vec<_>>()
+    };
+    // Approved after a restart, and paused before anything was done: the window has passed by then.
+    let mut recent = Recent { withheld: Withheld::inherit(digests), ..Recent::default() };
+    let mut approved = plan(&world, &recent);
+    approved.actions.iter_mut().for_each(|action| action.held = None);
+    for _ in 0..2 {
+        let diff = recent.withheld.compare(&world, &approved, true);
+        assert!(diff.begun.is_empty() && diff.ended.is_empty(), "{diff:?}");
+        assert_eq!(due_removals(&world, &plan(&world, &recent)), [0]);
+    }
+    for action in approved.due() {
+        world.take_effect(&action.change);
+    }
+    assert_eq!(recent.withheld.compare(&world, &plan(&world, &recent), true).ended.len(), 1, "it is done");
+}
+
+#[test]
 fn however_many_strangers_come_what_is_due_among_the_others_stays_the_same() {
     let mut world = world(&[5, 5], GuardLimits::default());
     let rooms: Vec<RoomIx> = world.rooms().collect();
