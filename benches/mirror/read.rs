@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use phenom_provisioner::homeserver::{Homeserver, MemberEvent, Timeouts};
 use phenom_provisioner::reconcile::observe_rooms;
-use provisioner_policy::{OnLeave, Policy, RoomIx, RoomPolicy, RoomSettings, RoomStatus, Selector, Unlisted, World};
+use provisioner_policy::{Policy, RoomIx, RoomPolicy, RoomSettings, RoomStatus, Selector, World};
 use tokio::runtime::Runtime;
 
 use crate::answers::{BOT, ROOM, SERVER};
@@ -30,13 +30,8 @@ impl Reader {
             server_name: SERVER.into(),
             bot: BOT.into(),
             rooms: vec![RoomPolicy {
-                key: "red-room".into(),
-                id: ROOM.into(),
-                members: vec![Selector::Everyone],
-                unlisted: Unlisted::Keep,
-                on_leave: OnLeave::Respect,
-                power: Vec::new(),
                 settings: RoomSettings { name: Some("Red Room".into()), ..RoomSettings::default() },
+                ..RoomPolicy::new("red-room", ROOM, vec![Selector::Everyone])
             }],
             ..Policy::default()
         })

@@ -86,7 +86,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{OnLeave, Policy, PowerGrant, RoomPolicy, RoomSettings, Selector, Unlisted};
+    use crate::{Policy, PowerGrant, RoomPolicy, Selector, Unlisted};
 
     #[test]
     fn what_was_lost_is_found_and_nothing_else_is() {
@@ -121,13 +121,9 @@ mod tests {
 
     fn room(power: Vec<PowerGrant>) -> RoomPolicy {
         RoomPolicy {
-            key: "r".to_owned(),
-            id: "!r:a".to_owned(),
-            members: vec![Selector::Subject("lead".to_owned())],
             unlisted: Unlisted::Keep,
-            on_leave: OnLeave::Respect,
             power,
-            settings: RoomSettings::default(),
+            ..RoomPolicy::new("r", "!r:a", vec![Selector::Subject("lead".to_owned())])
         }
     }
 }

@@ -104,6 +104,23 @@ pub struct RoomPolicy {
     pub settings: RoomSettings,
 }
 
+impl RoomPolicy {
+    /// A room with its members, and with what holds where nothing else is decided: who is not listed stays where everyone
+    /// belongs, and is removed elsewhere; leaves by choice are respected; levels and settings are left alone.
+    pub fn new(key: impl Into<String>, id: impl Into<String>, members: Vec<Selector>) -> Self {
+        let keeps = members.contains(&Selector::Everyone);
+        Self {
+            key: key.into(),
+            id: id.into(),
+            members,
+            unlisted: if keeps { Unlisted::Keep } else { Unlisted::Remove },
+            on_leave: OnLeave::Respect,
+            power: Vec::new(),
+            settings: RoomSettings::default(),
+        }
+    }
+}
+
 /// A room whose policy was moved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Followed {

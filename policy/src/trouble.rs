@@ -132,7 +132,7 @@ fn shown(subject: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{OnLeave, Policy, RoomPolicy, RoomSettings, RosterRow, Selector, Unlisted, World, read_roster};
+    use crate::{Policy, RoomPolicy, RosterRow, Selector, World, read_roster};
 
     fn without_role(count: usize) -> Vec<RowTrouble> {
         let one = |number| RowTrouble::NoRole { subject: format!("p{number}"), team: "staff".to_owned() };
@@ -171,15 +171,7 @@ mod tests {
     }
 
     fn room(team: String) -> RoomPolicy {
-        RoomPolicy {
-            key: team.clone(),
-            id: format!("!{team}"),
-            members: vec![Selector::Team(team)],
-            unlisted: Unlisted::Remove,
-            on_leave: OnLeave::Respect,
-            power: Vec::new(),
-            settings: RoomSettings::default(),
-        }
+        RoomPolicy::new(team.clone(), format!("!{team}"), vec![Selector::Team(team)])
     }
 
     #[test]

@@ -13,13 +13,8 @@ fn mxid(subject: &str) -> String {
 
 fn policy(offboarding: Offboarding) -> Policy {
     let room = |key: &str, members: Vec<Selector>, unlisted| RoomPolicy {
-        key: key.into(),
-        id: format!("!{key}:{SERVER}"),
-        members,
         unlisted,
-        on_leave: OnLeave::Respect,
-        power: vec![],
-        settings: RoomSettings::default(),
+        ..RoomPolicy::new(key, format!("!{key}:{SERVER}"), members)
     };
     let enforce = Mode::Enforce;
     Policy {

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use provisioner_policy::{
-    Change, GuardLimits, HoldReason, Kind, Membership, Mode, Modes, OnLeave, OnServer, POWER_LEVELS, Planner, Policy,
-    PowerGrant, Recent, RoomPolicy, RoomSettings, RoomStatus, RosterRow, Selector, StateEntry, Unlisted, World, plan,
-    read_roster,
+    Change, GuardLimits, HoldReason, Kind, Membership, Mode, Modes, OnServer, POWER_LEVELS, Planner, Policy,
+    PowerGrant, Recent, RoomPolicy, RoomStatus, RosterRow, Selector, StateEntry, World, plan, read_roster,
 };
 use serde_json::json;
 
@@ -15,13 +14,8 @@ fn team(team: &str) -> Selector {
 
 fn room(key: &str, members: Vec<Selector>, lead: Selector) -> RoomPolicy {
     RoomPolicy {
-        key: key.to_owned(),
-        id: format!("!{key}:a"),
-        members,
-        unlisted: Unlisted::Remove,
-        on_leave: OnLeave::Respect,
         power: vec![PowerGrant { level: 50, grant: vec![lead] }],
-        settings: RoomSettings::default(),
+        ..RoomPolicy::new(key, format!("!{key}:a"), members)
     }
 }
 

@@ -10,17 +10,14 @@ const BOT: &str = "@bot:phenom.test";
 fn world() -> (World, RoomIx) {
     let lead = Selector::Subject("lead".to_owned());
     let room = RoomPolicy {
-        key: "staff".into(),
-        id: format!("!staff:{SERVER}"),
-        members: vec![lead.clone()],
         unlisted: Unlisted::Keep,
-        on_leave: OnLeave::Respect,
-        power: vec![PowerGrant { level: 50, grant: vec![lead] }],
+        power: vec![PowerGrant { level: 50, grant: vec![lead.clone()] }],
         settings: RoomSettings {
             name: Some("Staff".to_owned()),
             topic: Some("About us".to_owned()),
             ..RoomSettings::default()
         },
+        ..RoomPolicy::new("staff", format!("!staff:{SERVER}"), vec![lead])
     };
     let enforce = Mode::Enforce;
     let mut world = World::new(Policy {

@@ -3,15 +3,7 @@
 use provisioner_policy::*;
 
 fn room(key: &str, id: &str) -> RoomPolicy {
-    RoomPolicy {
-        key: key.into(),
-        id: id.into(),
-        members: vec![Selector::Subject("u1".into()), Selector::Subject("u2".into())],
-        unlisted: Unlisted::Remove,
-        on_leave: OnLeave::Respect,
-        power: vec![],
-        settings: RoomSettings::default(),
-    }
+    RoomPolicy::new(key, id, vec![Selector::Subject("u1".into()), Selector::Subject("u2".into())])
 }
 
 fn world(id: &str) -> World {

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use provisioner_policy::{
-    Membership, Mode, Modes, OnLeave, OnServer, POWER_LEVELS, Planner, Policy, PowerGrant, Recent, RoomPolicy,
-    RoomSettings, RoomStatus, Selector, SourceState, StateEntry, Unlisted, World, plan,
+    Membership, Mode, Modes, OnServer, POWER_LEVELS, Planner, Policy, PowerGrant, Recent, RoomPolicy, RoomStatus,
+    Selector, SourceState, StateEntry, World, plan,
 };
 use serde_json::json;
 
@@ -30,13 +30,8 @@ fn world() -> World {
         server_name: "phenom.test".into(),
         bot: "@bot:phenom.test".into(),
         rooms: vec![RoomPolicy {
-            key: "nest".into(),
-            id: "!nest:phenom.test".into(),
-            members: group(),
-            unlisted: Unlisted::Remove,
-            on_leave: OnLeave::Respect,
             power: vec![PowerGrant { level: 50, grant: group() }],
-            settings: RoomSettings::default(),
+            ..RoomPolicy::new("nest", "!nest:phenom.test", group())
         }],
         server_admins: group(),
         modes: Modes { joins: Mode::Enforce, removals: Mode::Enforce, ..Modes::default() },

@@ -9,14 +9,12 @@ const SERVER: &str = "phenom.test";
 
 /// A server with one room a team and so many members in each.
 fn world(teams: &[usize], limits: GuardLimits) -> World {
-    let room = |number: usize| RoomPolicy {
-        key: format!("room{number}"),
-        id: format!("!room{number}:{SERVER}"),
-        members: vec![Selector::Team(format!("team{number}"))],
-        unlisted: Unlisted::Remove,
-        on_leave: OnLeave::Respect,
-        power: vec![],
-        settings: RoomSettings::default(),
+    let room = |number: usize| {
+        RoomPolicy::new(
+            format!("room{number}"),
+            format!("!room{number}:{SERVER}"),
+            vec![Selector::Team(format!("team{number}"))],
+        )
     };
     let enforce = Modes { accounts: Mode::Enforce, joins: Mode::Enforce, removals: Mode::Enforce, ..Modes::default() };
     let mut world = World::new(Policy {

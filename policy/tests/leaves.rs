@@ -16,13 +16,8 @@ fn present() -> OnServer {
 /// Three rooms of the same team: `staff` and `annex` remove who is not listed, `club` keeps them.
 fn world(modes: Modes) -> World {
     let room = |key: &str, members: Vec<Selector>, unlisted| RoomPolicy {
-        key: key.into(),
-        id: format!("!{key}:{SERVER}"),
-        members,
         unlisted,
-        on_leave: OnLeave::Respect,
-        power: vec![],
-        settings: RoomSettings::default(),
+        ..RoomPolicy::new(key, format!("!{key}:{SERVER}"), members)
     };
     let team = || vec![Selector::Team("staff".into())];
     let mut world = World::new(Policy {

@@ -19,15 +19,7 @@ fn world(version: &str, levels: Value, join_rule: &str, members: &[String]) -> (
     let mut world = World::new(Policy {
         server_name: SERVER.into(),
         bot: BOT.into(),
-        rooms: vec![RoomPolicy {
-            key: "staff".into(),
-            id: format!("!staff:{SERVER}"),
-            members: vec![Selector::Team("staff".into())],
-            unlisted: Unlisted::Remove,
-            on_leave: OnLeave::Respect,
-            power: vec![],
-            settings: RoomSettings::default(),
-        }],
+        rooms: vec![RoomPolicy::new("staff", format!("!staff:{SERVER}"), vec![Selector::Team("staff".into())])],
         modes: Modes { joins: Mode::Enforce, removals: Mode::Enforce, ..Modes::default() },
         ..Policy::default()
     });

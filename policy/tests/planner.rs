@@ -26,13 +26,9 @@ fn mxid(number: u8) -> String {
 
 fn policy(given: &Given, guard: GuardLimits) -> Policy {
     let room = |key: &str, members: Vec<Selector>, unlisted| RoomPolicy {
-        key: key.into(),
-        id: format!("!{key}:{SERVER}"),
-        members,
         unlisted,
         on_leave: if given.rejoin { OnLeave::Rejoin } else { OnLeave::Respect },
-        power: vec![],
-        settings: RoomSettings::default(),
+        ..RoomPolicy::new(key, format!("!{key}:{SERVER}"), members)
     };
     let team = |name: &str| Selector::Team(name.into());
     Policy {

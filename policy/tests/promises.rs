@@ -62,14 +62,12 @@ struct Removed {
 
 impl Service {
     fn new() -> Self {
-        let room = |number: usize| RoomPolicy {
-            key: format!("room{number}"),
-            id: format!("!room{number}:{SERVER}"),
-            members: vec![Selector::Team(format!("team{number}"))],
-            unlisted: Unlisted::Remove,
-            on_leave: OnLeave::Respect,
-            power: vec![],
-            settings: RoomSettings::default(),
+        let room = |number: usize| {
+            RoomPolicy::new(
+                format!("room{number}"),
+                format!("!room{number}:{SERVER}"),
+                vec![Selector::Team(format!("team{number}"))],
+            )
         };
         let mut world = World::new(Policy {
             server_name: SERVER.into(),

@@ -75,30 +75,21 @@ fn respect() -> OnLeave {
 }
 
 impl RoomSection {
-    /// What happens to people in the room who do not belong.
-    pub fn unlisted(&self) -> Unlisted {
-        match self.unlisted {
-            Some(unlisted) => unlisted,
-            None if self.members.contains(&Selector::Everyone) => Unlisted::Keep,
-            None => Unlisted::Remove,
-        }
-    }
-
     /// The room as the planner reads it; the id is empty while the room has none.
     pub fn policy(&self) -> RoomPolicy {
-        let Self { key, id, members, unlisted: _, on_leave, power, .. } = self;
+        let Self { key, id, members, unlisted, on_leave, power, .. } = self;
         let Self { name, topic, join_rule, history_visibility, guest_access, .. } = self.clone();
+        let id = id.as_ref().map(ToString::to_string).unwrap_or_default();
+        let room = RoomPolicy::new(key.clone(), id, members.clone());
         RoomPolicy {
-            key: key.clone(),
-            id: id.as_ref().map(ToString::to_string).unwrap_or_default(),
-            members: members.clone(),
-            unlisted: self.unlisted(),
+            unlisted: unlisted.unwrap_or(room.unlisted),
             on_leave: *on_leave,
             power: power
                 .iter()
                 .map(|PowerEntry { level, grant }| PowerGrant { level: *level, grant: grant.clone() })
                 .collect(),
             settings: RoomSettings { name, topic, join_rule, history_visibility, guest_access },
+            ..room
         }
     }
 }

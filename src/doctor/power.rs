@@ -110,7 +110,7 @@ fn shown(level: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use provisioner_policy::{OnLeave, PowerGrant, RoomSettings, Selector};
+    use provisioner_policy::{PowerGrant, RoomSettings, Selector};
     use serde_json::{json, value::to_raw_value};
 
     use super::super::FindingStatus;
@@ -120,13 +120,10 @@ mod tests {
 
     fn room(unlisted: Unlisted, grants: &[i64]) -> RoomPolicy {
         RoomPolicy {
-            key: "staff".to_owned(),
-            id: "!staff:x".to_owned(),
-            members: vec![Selector::Everyone],
             unlisted,
-            on_leave: OnLeave::Respect,
             power: grants.iter().map(|level| PowerGrant { level: *level, grant: vec![Selector::Everyone] }).collect(),
             settings: RoomSettings { topic: Some("t".to_owned()), ..RoomSettings::default() },
+            ..RoomPolicy::new("staff", "!staff:x", vec![Selector::Everyone])
         }
     }
 

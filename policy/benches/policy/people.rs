@@ -39,13 +39,14 @@ pub(crate) const ROOMS: usize = 4;
 
 pub(crate) fn policy(rooms: usize) -> Policy {
     let room = |number: usize, name: &str, members: Vec<Selector>, unlisted| RoomPolicy {
-        key: if number < ROOMS { name.into() } else { format!("{name}-{number}") },
-        id: format!("!{name}-{number}:{SERVER}"),
-        members,
         unlisted,
-        on_leave: OnLeave::Respect,
         power: vec![PowerGrant { level: 50, grant: vec![Selector::Group("nest-admin".into())] }],
         settings: RoomSettings { name: Some(name.into()), ..RoomSettings::default() },
+        ..RoomPolicy::new(
+            if number < ROOMS { name.into() } else { format!("{name}-{number}") },
+            format!("!{name}-{number}:{SERVER}"),
+            members,
+        )
     };
     let team = |name: &str| vec![Selector::Team(name.into()), Selector::Group("nest-admin".into())];
     let enforce = Mode::Enforce;

@@ -65,18 +65,14 @@ mod tests {
 
     use super::*;
     use crate::mirror::StateEntry;
-    use crate::policy::{Modes, OnLeave, Policy, RoomPolicy, Unlisted};
+    use crate::policy::{Modes, Policy, RoomPolicy, Unlisted};
     use crate::setting::RoomSettings;
 
     fn told(join_rule: Option<&str>, room_state: Mode, bot_level: i64) -> Option<String> {
         let room = RoomPolicy {
-            key: "staff".into(),
-            id: "!r:a".into(),
-            members: vec![],
             unlisted: Unlisted::Keep,
-            on_leave: OnLeave::Respect,
-            power: vec![],
             settings: RoomSettings { join_rule: join_rule.map(str::to_owned), ..RoomSettings::default() },
+            ..RoomPolicy::new("staff", "!r:a", vec![])
         };
         let modes = Modes { room_state, ..Modes::default() };
         let mut world = World::new(Policy { bot: "@b:a".into(), rooms: vec![room], modes, ..Policy::default() });

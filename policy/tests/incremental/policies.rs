@@ -29,13 +29,11 @@ pub(crate) fn policy() -> impl Strategy<Value = Policy> {
         |(rooms, server_admins, modes, guard, offboarding)| {
             let room =
                 |(number, (members, [remove, rejoin], power, name)): (usize, (_, [bool; 2], Vec<_>, _))| RoomPolicy {
-                    key: format!("room{number}"),
-                    id: format!("!room{number}:{SERVER}"),
-                    members,
                     unlisted: if remove { Unlisted::Remove } else { Unlisted::Keep },
                     on_leave: if rejoin { OnLeave::Rejoin } else { OnLeave::Respect },
                     power: power.into_iter().map(|(level, grant)| PowerGrant { level, grant }).collect(),
                     settings: RoomSettings { name, ..RoomSettings::default() },
+                    ..RoomPolicy::new(format!("room{number}"), format!("!room{number}:{SERVER}"), members)
                 };
             let (free_removals, max_removals, max_fraction) = guard;
             Policy {

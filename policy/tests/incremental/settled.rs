@@ -9,13 +9,10 @@ use crate::{BOT, SERVER};
 
 fn room(key: &str, members: Vec<Selector>) -> RoomPolicy {
     RoomPolicy {
-        key: key.into(),
-        id: format!("!{key}:{SERVER}"),
-        members,
         unlisted: Unlisted::Remove,
-        on_leave: OnLeave::Respect,
         power: vec![PowerGrant { level: 50, grant: vec![Selector::Team("staff".into())] }],
         settings: RoomSettings { name: Some(key.into()), ..RoomSettings::default() },
+        ..RoomPolicy::new(key, format!("!{key}:{SERVER}"), members)
     }
 }
 

@@ -69,13 +69,10 @@ pub(crate) fn state(content: Value, sender: &str) -> StateEntry {
 impl Given {
     fn policy(&self) -> Policy {
         let room = RoomPolicy {
-            key: "staff".into(),
-            id: format!("!staff:{SERVER}"),
-            members: self.members.clone(),
             unlisted: Unlisted::Keep,
-            on_leave: OnLeave::Respect,
             power: self.grants.clone(),
             settings: self.settings.clone(),
+            ..RoomPolicy::new("staff", format!("!staff:{SERVER}"), self.members.clone())
         };
         Policy {
             server_name: SERVER.into(),
