@@ -3,7 +3,7 @@
 use crate::entitlement::Entitlement;
 use crate::mirror::{Membership, RoomStatus};
 use crate::plan::kind::Bucket;
-use crate::plan::{Change, ChangeKey, Class, Kind};
+use crate::plan::{Change, Class, Kind};
 use crate::policy::{Mode, RoomIx};
 use crate::users::UserIx;
 use crate::world::{World, WorldState};
@@ -50,7 +50,8 @@ impl World {
             }
             (Class::PowerLevels, Some(room)) => self.room(room).levels().is_ok_and(|levels| {
                 let level = self.evaluate_power(room, user, &levels);
-                level.observed <= level.desired
+                // A grant that is lower than what they have is a place, too, and is not taken with the rest unasked.
+                level.observed <= level.desired || level.desired > levels.default_level()
             }),
             (Class::ServerAdmins, None) => {
                 self.admins.is_empty() || self.admin_selector(user).is_some() && self.may_belong(user)
@@ -77,15 +78,12 @@ impl WorldState {
 
     /// Whether the place that a change takes from `user` was rightful at any time.
     pub(crate) fn is_rightful(&self, change: &Change, user: UserIx) -> bool {
-        match change {
-            Change::Remove { room, before: Membership::Invite, .. } => !self.room(*room).is_invited_by_others(user),
-            change => !self.strangers.has((change.class(), change.room()), user),
-        }
+        !self.is_strangers(change.kind(), change.room(), user)
     }
 
-    /// Whether what is taken is a stranger's place.
-    pub(crate) fn is_strangers(&self, taken: &ChangeKey, user: UserIx) -> bool {
-        let is_guest = |room: RoomIx| taken.kind == Kind::Remove && self.room(room).is_invited_by_others(user);
-        self.strangers.has((taken.kind.class(), taken.room), user) || taken.room.is_some_and(is_guest)
+    /// Whether a change of this kind takes a stranger's place.
+    pub(crate) fn is_strangers(&self, kind: Kind, room: Option<RoomIx>, user: UserIx) -> bool {
+        let is_guest = |room: RoomIx| kind == Kind::Remove && self.room(room).is_invited_by_others(user);
+        self.strangers.has((kind.class(), room), user) || room.is_some_and(is_guest)
     }
 }

@@ -8,7 +8,9 @@ impl WorldState {
     /// Whether a change that takes something away waits. The pool's own word that an account is disabled or deleted is no row
     /// that comes back a moment later, and a stranger's place hangs on no row.
     fn must_settle(&self, taken: &ChangeKey) -> bool {
-        !taken.user().is_some_and(|user| self.is_closed_by_pool(user) || self.is_strangers(taken, user))
+        !taken
+            .user()
+            .is_some_and(|user| self.is_closed_by_pool(user) || self.is_strangers(taken.kind, taken.room, user))
     }
 }
 

@@ -294,6 +294,54 @@ fn a_stranger_who_becomes_entitled_is_none_any_more() {
 }
 
 #[test]
+fn who_came_while_the_room_could_not_be_read_has_a_rightful_place() {
+    for (between, rightful) in [(RoomStatus::Unread, 0), (RoomStatus::Unreadable("the bot was out".into()), 1)] {
+        let mut world = world(&[5], GuardLimits::default());
+        let room = world.room_by_key("room0").unwrap();
+        read(&mut world, (0..5).map(|user| (0, user)));
+        let comer = world.intern(&format!("@{}:{SERVER}", subject(0, 77)));
+        let mut fresh = RoomMirror::default();
+        for (user, membership) in world.room(room).members() {
+            fresh.take_membership(user, membership, None);
+        }
+        fresh.take_membership(comer, Membership::Join, None);
+        fresh.status = RoomStatus::Ready;
+        world.set_room_status(room, between);
+        world.set_room(room, fresh);
+        let plan = plan(&world, &Recent::default());
+        let taken: u32 = plan.due().map(|action| world.rightful(&action.change)).sum();
+        assert_eq!((plan.actions.len(), taken), (1, rightful));
+    }
+}
+
+/// Somebody who may send levels and an editor of the roster act together.
+#[test]
+fn a_level_that_is_raised_by_hand_makes_no_stranger_of_who_has_a_grant() {
+    let grant = |level| PowerGrant { level, grant: vec![Selector::Team("team0".into())] };
+    let room = RoomPolicy::new("room0", format!("!room0:{SERVER}"), vec![Selector::Team("team0".into())]);
+    let mut world = World::new(Policy {
+        server_name: SERVER.into(),
+        bot: "@bot:phenom.test".into(),
+        rooms: vec![RoomPolicy { power: vec![grant(50)], ..room }],
+        modes: Modes { power_levels: Mode::Enforce, ..Modes::default() },
+        ..Policy::default()
+    });
+    let room = world.room_by_key("room0").unwrap();
+    let (lead, other) = (format!("@{}:{SERVER}", subject(0, 0)), format!("@{}:{SERVER}", subject(0, 1)));
+    read(&mut world, [(0, 0)].into_iter());
+    world.set_membership(room, &lead, Membership::Join, None);
+    let content = serde_json::json!({"users": {"@bot:phenom.test": 100, &lead: 51, &other: 51}});
+    let raised = StateEntry { content, sender: "@manager:phenom.test".into(), event_id: "$levels".into() };
+    world.set_state(room, POWER_LEVELS, raised);
+    let raised = [&lead, &other].map(|mxid| world.intern(mxid));
+    for user in raised {
+        world.note_stranger((Class::PowerLevels, Some(room)), user);
+    }
+    let strangers: Vec<UserIx> = world.strangers.iter().map(|(_, user)| user).collect();
+    assert_eq!(strangers, [raised[1]], "with 51 the lead would lose the 50 of the grant");
+}
+
+#[test]
 fn an_empty_answer_holds_strangers_too() {
     let mut world = world(&[5], GuardLimits::default());
     let room = world.room_by_key("room0").unwrap();

@@ -139,13 +139,14 @@ impl World {
         let now = self.state.room(room);
         let (mut unlike, is_like) = (Vec::new(), before.is_like(now));
         before.members_unlike(now, |user| unlike.push(user));
-        let was_read = before.members().next().is_some();
+        // Of what happened in a room while it could not be read, nobody can say what people were entitled to then.
+        let was_kept = before.members().next().is_some() && !matches!(before.status, RoomStatus::Unreadable(_));
         for user in unlike {
             let membership = self.room(room).membership(user);
             self.note_parting(user, before.membership(user), membership);
             self.mark_dirty(user);
             // Came in since, and no push has told of it yet. Whom we join ourselves the mirror has at once.
-            if was_read && membership == Membership::Join && before.membership(user) != Membership::Join {
+            if was_kept && membership == Membership::Join && before.membership(user) != Membership::Join {
                 self.note_stranger((Class::Removals, Some(room)), user);
             }
         }

@@ -65,12 +65,53 @@ fn is_entry(world: &World, room: RoomIx, event: &PushedEvent<'_>) -> bool {
     }
 }
 
-/// Whose levels are higher than before.
+/// Who had no level of their own, and has one now. Of those who had one, more would be lost than was added.
 fn raised(world: &World, room: RoomIx, event: &PushedEvent<'_>) -> Option<Vec<String>> {
     let content = |raw: &serde_json::value::RawValue| serde_json::from_str::<Value>(raw.get()).ok();
     let (now, before) = (content(event.content)?, event.unsigned.prev_content.and_then(content)?);
     let creators = || world.room(room).creators();
     let (now, before) = (Levels::read(Some(&now), creators()).ok()?, Levels::read(Some(&before), creators()).ok()?);
-    let raised = now.entries().filter(|(mxid, level)| *level > before.of(mxid));
+    let had_none = |mxid: &str| before.of(mxid) <= before.default_level();
+    let raised = now.entries().filter(|(mxid, level)| *level > before.of(mxid) && had_none(mxid));
     Some(raised.map(|(mxid, _)| mxid.to_owned()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use provisioner_policy::Modes;
+    use serde_json::json;
+
+    use super::*;
+    use crate::reconcile::pushes::tests::{row, world_in};
+
+    fn placed(event_type: &str, event: &Value) -> Vec<String> {
+        let (mut world, room) =
+            world_in(Modes { removals: Mode::Enforce, power_levels: Mode::Enforce, ..Modes::default() });
+        let row = row("!r:a", event_type, event);
+        let places = places(&mut world, room, &row, &serde_json::from_str(&row.event).unwrap());
+        places.iter().map(|place| world.users.mxid(place.user)).collect()
+    }
+
+    #[test]
+    fn who_comes_in_by_another_hand_is_named_and_who_changes_their_name_is_not() {
+        let member = |sender: &str, before: Value| {
+            let content = json!({"membership": "join"});
+            json!({"sender": sender, "state_key": "@u:a", "content": content, "unsigned": {"prev_content": before}})
+        };
+        let invited = json!({"membership": "invite"});
+        assert_eq!(placed("m.room.member", &member("@u:a", invited.clone())), ["@u:a"]);
+        assert_eq!(placed("m.room.member", &member("@bot:a", invited)), Vec::<String>::new());
+        assert_eq!(placed("m.room.member", &member("@u:a", json!({"membership": "join"}))), Vec::<String>::new());
+    }
+
+    /// Who adds one to a level that somebody has would otherwise make all of it a stranger's.
+    #[test]
+    fn only_who_had_no_level_is_named_when_levels_are_raised() {
+        let levels = |a: i64, b: i64| json!({"users": {"@bot:a": 100, "@a:a": a, "@b:a": b}});
+        let event = json!({
+            "sender": "@manager:a", "state_key": "", "content": levels(51, 50),
+            "unsigned": {"prev_content": levels(50, 0)},
+        });
+        assert_eq!(placed("m.room.power_levels", &event), ["@b:a"]);
+    }
 }

@@ -130,7 +130,7 @@ fn apply_member(
 #[cfg(test)]
 pub(crate) mod tests {
     use chrono::{DateTime, Utc};
-    use provisioner_policy::{Modes, OnLeave, Policy, RoomPolicy, RoomSettings, Selector, Unlisted};
+    use provisioner_policy::{Modes, Policy, RoomPolicy, Selector};
     use serde_json::json;
 
     use super::*;
@@ -140,15 +140,7 @@ pub(crate) mod tests {
     }
 
     pub(in crate::reconcile) fn world_in(modes: Modes) -> (World, RoomIx) {
-        let room = RoomPolicy {
-            key: "staff".into(),
-            id: "!r:a".into(),
-            members: vec![Selector::Everyone],
-            unlisted: Unlisted::Keep,
-            on_leave: OnLeave::Respect,
-            power: vec![],
-            settings: RoomSettings::default(),
-        };
+        let room = RoomPolicy::new("staff", "!r:a", vec![Selector::Everyone]);
         let mut world = World::new(Policy {
             server_name: "a".into(),
             bot: "@bot:a".into(),
@@ -179,7 +171,7 @@ pub(crate) mod tests {
         push_aged(world, event_type, event, 1);
     }
 
-    fn row(room_id: &str, event_type: &str, event: &serde_json::Value) -> InboxRow {
+    pub(in crate::reconcile) fn row(room_id: &str, event_type: &str, event: &serde_json::Value) -> InboxRow {
         InboxRow {
             id: 1,
             event_id: "$e".into(),

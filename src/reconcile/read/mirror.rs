@@ -134,6 +134,7 @@ impl Reconciler {
         if any {
             self.world.inherit_voluntary_leaves();
             self.cleared_leaves.apply(&self.store, &mut self.world).await?;
+            self.note_strangers().await?;
         }
         Ok(())
     }
