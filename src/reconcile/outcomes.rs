@@ -62,10 +62,8 @@ impl Reconciler {
                 }
                 Tried::Left => report.waiting += 1,
                 Tried::NoAccount => self.backoff.failed(change, now, None),
-                Tried::Failed(_) | Tried::HalfDone(_) => {
-                    let is_half_done = matches!(tried, Tried::HalfDone(_));
-                    let (Tried::Failed(error) | Tried::HalfDone(error)) = tried else { unreachable!("matched above") };
-                    if is_half_done || error.is_transport() {
+                Tried::Failed(error) => {
+                    if error.may_have_been_done() {
                         self.count_as_ours(change);
                     }
                     self.backoff.failed(change, now, error.retry_after());

@@ -25,8 +25,6 @@ pub(crate) enum Tried {
     Wrote(Written),
     AlreadySo,
     Failed(CallError),
-    /// The lock is set, and the sessions could not be ended.
-    HalfDone(CallError),
     /// Not sent: it would be regretted. The text says why.
     Refused(String),
     /// Not sent: somebody changed what the plan was made from.
@@ -59,7 +57,6 @@ impl Attempt<'_> {
             Tried::Wrote(written) => (LedgerOutcome::Done, Some(format!("event {}", written.event_id))),
             Tried::AlreadySo => (LedgerOutcome::AlreadySo, None),
             Tried::Failed(error) if error.may_have_been_done() => (LedgerOutcome::Unknown, Some(error.to_string())),
-            Tried::HalfDone(error) => (LedgerOutcome::Unknown, Some(error.to_string())),
             Tried::Failed(error) => (LedgerOutcome::Failed, Some(error.to_string())),
             Tried::Refused(why) => (LedgerOutcome::Failed, Some(why.clone())),
             Tried::Outdated => {

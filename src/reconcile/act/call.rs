@@ -54,9 +54,7 @@ impl Caller<'_> {
                 let locked = self.homeserver.lock(&mxid(user), true).await?;
                 // A lock alone leaves devices that come back with it.
                 match self.homeserver.log_out(&mxid(user)).await {
-                    Err(why) if locked == WriteOutcome::Done => {
-                        return Ok(Tried::HalfDone(CallError::SessionsRemain { why: Box::new(why) }));
-                    }
+                    Err(why) if locked == WriteOutcome::Done => Err(CallError::SessionsRemain { why: Box::new(why) }),
                     ended => ended.map(|_| locked),
                 }
             }
