@@ -1,6 +1,7 @@
 //! The part of a plan that the guard holds: its id, how many of what and where, and why.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::hash::BuildHasher;
 
 use serde::{Deserialize, Serialize};
 
@@ -91,11 +92,7 @@ impl Plan {
     }
 
     /// Whether any of the parts that were shown is held.
-    pub fn holds_any<S: std::hash::BuildHasher>(
-        &self,
-        world: &World,
-        shown: &std::collections::HashSet<Digest, S>,
-    ) -> bool {
+    pub fn holds_any(&self, world: &World, shown: &HashSet<Digest, impl BuildHasher>) -> bool {
         let parts = || self.held().flat_map(|action| action.change.parts());
         !shown.is_empty() && parts().any(|part| shown.contains(&part.exact_digest(world)))
     }

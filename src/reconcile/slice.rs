@@ -58,7 +58,7 @@ impl Reconciler {
         gauges::measure(&self.world, &plan);
         let whole = self.trouble == Trouble::default();
         self.peopled_teams.keep(&self.store).await?;
-        self.held.keep(&self.store, &self.world, &plan, whole && plan.is_whole(&self.world)).await?;
+        self.held.keep(&self.store, &self.world, &plan, whole && plan.is_whole(&self.world), is_known).await?;
         self.strangers.keep(&self.store, &self.world).await?;
         let withheld = self.withheld.compare(&self.store, &self.world, &plan, whole, is_known).await?;
         let fights = fight_report::new_fights(&mut self.fights, &self.store, &mut self.world, &plan).await?;

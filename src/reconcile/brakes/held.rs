@@ -14,6 +14,8 @@ use crate::store::Store;
 pub(crate) struct HeldPlans {
     /// Not read yet where `None`.
     current: Option<Option<Current>>,
+    /// How the last plan was compared, where one was.
+    compared_whole: Option<bool>,
 }
 
 #[derive(Debug)]
@@ -24,9 +26,30 @@ struct Current {
 }
 
 impl HeldPlans {
-    /// Stores what `plan` holds. While a source, a room or the listing of accounts cannot be read (not `whole`) the plan is
-    /// poorer than the truth: what is missing in it counts as held still, and only what is new makes another held plan.
-    pub(crate) async fn keep(&mut self, store: &Store, world: &World, plan: &Plan, whole: bool) -> Result<()> {
+    /// Stores what `plan` holds. `is_known` is a plan that was stored before.
+    pub(crate) async fn keep(
+        &mut self,
+        store: &Store,
+        world: &World,
+        plan: &Plan,
+        whole: bool,
+        is_known: bool,
+    ) -> Result<()> {
+        if self.compared_whole.replace(whole) != Some(whole) || !is_known || self.current.is_none() {
+            self.compare(store, world, plan, whole).await?;
+        }
+        // A dismissed one waits for nobody. Who dismisses it is another process, so that is asked where something is held.
+        let open = match self.current {
+            Some(Some(_)) => store.held_plan().await.context("read the held plan")?.is_some_and(|held| held.is_open()),
+            _ => false,
+        };
+        metrics::gauge!("provisioner_held_plans").set(f64::from(u8::from(open)));
+        Ok(())
+    }
+
+    /// While a source, a room or the listing of accounts cannot be read (not `whole`) the plan is poorer than the truth: what is
+    /// missing in it counts as held still, and only what is new makes another held plan.
+    async fn compare(&mut self, store: &Store, world: &World, plan: &Plan, whole: bool) -> Result<()> {
         let now = plan.held_part(world);
         let current = match &mut self.current {
             Some(current) => current,
@@ -59,12 +82,6 @@ impl HeldPlans {
                 info!(held.id = current.take().map(|current| current.id), "nothing is held any more");
             }
         }
-        // A dismissed one waits for nobody. Who dismisses it is another process, so that is asked where something is held.
-        let open = match current {
-            Some(_) => store.held_plan().await.context("read the held plan")?.is_some_and(|held| held.is_open()),
-            None => false,
-        };
-        metrics::gauge!("provisioner_held_plans").set(f64::from(u8::from(open)));
         Ok(())
     }
 

@@ -58,7 +58,7 @@ impl Reconciler {
         }
         if plan.held_id(&self.world).is_some_and(|held| held.starts_with(id)) {
             // What was shown by a command may not be stored yet.
-            self.held.keep(&self.store, &self.world, plan, true).await?;
+            self.held.keep(&self.store, &self.world, plan, true, false).await?;
         }
         let (id, mut shown) = match meant(&self.store, id).await? {
             Meant::This(id, shown) => (id, shown),
