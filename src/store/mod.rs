@@ -5,11 +5,13 @@
 mod text_enum;
 
 mod accounts;
+mod alerts;
 mod cleared_leaves;
 mod commands;
 mod follows;
 mod groups;
 mod held;
+mod held_posts;
 mod history;
 mod inbox;
 mod leadership;
@@ -18,7 +20,6 @@ mod listings;
 mod pause;
 mod peopled_teams;
 mod requests;
-mod staff_posts;
 mod stamp;
 mod strangers;
 mod trim;
@@ -33,11 +34,13 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgPool};
 
 pub use accounts::{AccountOrigin, AccountRow, AccountSource, AccountsRead, SeenAccount, SeenIn};
+pub use alerts::AlertRow;
 pub use cleared_leaves::ClearedLeaveRow;
 pub use commands::{CommandEntry, CommandRow, CommandState};
 pub use follows::{Follow, NewFollow};
 pub use groups::GroupRow;
 pub use held::{HeldPlan, HeldPlanState};
+pub use held_posts::{HeldPost, HeldPostContent, HeldPostState};
 pub use history::{HistoryFilter, HistoryLine, JoinedAt};
 pub use inbox::InboxRow;
 pub use leadership::Leadership;
@@ -45,7 +48,6 @@ pub use ledger::{LedgerEntry, LedgerLine, LedgerOutcome, PassId, RecentAction, T
 pub use listings::{Listing, ListingLock};
 pub use pause::Paused;
 pub use requests::{Asked, PassRequest};
-pub use staff_posts::{AlertRow, HeldPost, HeldPostContent, HeldPostState};
 pub use stamp::{Stamp, StampError};
 pub use strangers::StrangerRow;
 

@@ -6,8 +6,14 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use crate::fill::{BOUNDED, run};
 
 /// Indices of what is open, or rare: each holds a handful of rows, whatever the size of its table.
-const FEW: [&str; 5] =
-    ["inbox_unhandled", "commands_open", "pass_requests_open", "held_plans_current", "accounts_folded"];
+const FEW: [&str; 6] = [
+    "inbox_unhandled",
+    "commands_open",
+    "pass_requests_open",
+    "held_plans_current",
+    "held_posts_deciding",
+    "accounts_folded",
+];
 
 /// Somebody who has an account, and lines in the ledger of every kind.
 pub(crate) const FIRST: &str = "@c4ca4238-a0b9-2382-0dcc-509a6f75849b:example.org";
@@ -62,6 +68,7 @@ fn sample(name: &str) -> &'static str {
         "Int8" => "1000",
         "Int4Array" | "Int8Array" => "'{1,2,3}'",
         "Float8" => "3600",
+        "Bool" => "true",
         "Jsonb" => "'{}'",
         "JsonbArray" => "'{}'",
         "ByteaArray" => "'{}'",
