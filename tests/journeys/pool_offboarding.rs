@@ -12,7 +12,9 @@ crate::on_both_versions!(
     a_disabled_user_leaves_while_the_roster_is_down_and_nobody_else_does,
     a_locked_account_ends_its_sessions_and_is_opened_again,
     a_lock_counts_although_the_sessions_could_not_be_ended,
+    a_lock_that_was_refused_is_not_taken_for_ours,
     a_deactivated_account_comes_back_as_far_as_it_can,
+    a_lock_of_ours_does_not_outlive_the_deactivation_that_follows_it,
     offboarding_many_at_once_is_held,
 );
 
@@ -116,6 +118,41 @@ async fn a_lock_counts_although_the_sessions_could_not_be_ended(version: Synapse
     assert_eq!(taken.iter().filter(|one| one.kind == "lock_account").map(|one| one.taken).collect::<Vec<_>>(), [1]);
 }
 
+async fn a_lock_that_was_refused_is_not_taken_for_ours(version: SynapseVersion) {
+    let pool = pool().await;
+    let stage = Stage::set(version, settings(&pool, "lock")).await;
+    let people = staff(&stage, &pool, 1).await;
+    stage.start().await;
+    stage.until(&stage.staff, &people[0], "join", SOON).await;
+    let user = stage.mxid(&people[0]);
+    let refused = stage.proxy.fault(
+        Matching::any().method("PUT").path(&format!("/_synapse/admin/v2/users/{user}")),
+        Effect::Answer(403, json!({"errcode": "M_FORBIDDEN", "error": "no"})),
+    );
+    pool.disable(&people[0]).await.unwrap();
+    wait_until("the lock is refused", SOON, async || refused.hits() > 0).await.unwrap();
+    stage.admin.put_user(&user, json!({"locked": true})).await.unwrap();
+    refused.lift();
+    let already_so = async || -> i64 {
+        sqlx::query_scalar(
+            "SELECT count(*) FROM provisioner.ledger WHERE kind = 'lock_account' AND outcome = 'already_so'",
+        )
+        .fetch_one(&mut stage.connect().await)
+        .await
+        .unwrap()
+    };
+    wait_until("it is locked by somebody else", SOON, async || already_so().await > 0).await.unwrap();
+    pool.enable(&people[0]).await.unwrap();
+    wait_until("a lock of somebody else's keeps them out", SOON, async || {
+        let (_, plan) = stage.plan().await;
+        plan["blocked"].as_array().unwrap().iter().any(|one| one["user"] == json!(user))
+    })
+    .await
+    .unwrap();
+    assert_eq!(stage.admin.user(&user).await.unwrap().unwrap()["locked"], true);
+    assert_eq!(stage.membership(&stage.staff, &people[0]).await, "leave");
+}
+
 async fn a_deactivated_account_comes_back_as_far_as_it_can(version: SynapseVersion) {
     let pool = pool().await;
     let stage = Stage::set(version, settings(&pool, "deactivate")).await;
@@ -132,6 +169,31 @@ async fn a_deactivated_account_comes_back_as_far_as_it_can(version: SynapseVersi
     stage.until(&stage.red, &people[0], "join", SOON).await;
     assert!(!deactivated().await);
     stage.nothing_left().await;
+}
+
+/// The configuration said `lock` and says `deactivate` now.
+async fn a_lock_of_ours_does_not_outlive_the_deactivation_that_follows_it(version: SynapseVersion) {
+    let pool = pool().await;
+    let mut stage = Stage::set(version, settings(&pool, "lock")).await;
+    let people = staff(&stage, &pool, 1).await;
+    stage.start().await;
+    stage.until(&stage.staff, &people[0], "join", SOON).await;
+    let user = stage.mxid(&people[0]);
+    pool.disable(&people[0]).await.unwrap();
+    until_account(&stage, &user, "locked", true).await;
+    stage.service.sigterm().await.unwrap();
+    stage.edit(|config| config.replace("offboarding = \"lock\"", "offboarding = \"deactivate\""));
+    stage.start().await;
+    until_account(&stage, &user, "deactivated", true).await;
+    pool.enable(&people[0]).await.unwrap();
+    stage.until(&stage.staff, &people[0], "join", SOON).await;
+    until_account(&stage, &user, "locked", false).await;
+    stage.nothing_left().await;
+}
+
+async fn until_account(stage: &Stage, user: &str, flag: &str, is: bool) {
+    let said = async || stage.admin.user(user).await.unwrap().unwrap()[flag] == is;
+    wait_until(&format!("the account's {flag} is {is}"), SOON, said).await.unwrap();
 }
 
 async fn offboarding_many_at_once_is_held(version: SynapseVersion) {
