@@ -41,7 +41,7 @@ pub struct MadeRoom {
     /// The room version.
     pub version: String,
     /// Milliseconds since the Unix epoch, by Synapse's clock.
-    pub made_at: u64,
+    pub made_at: i64,
     /// The room that replaced it, empty where the tombstone names none.
     pub replaced_by: Option<String>,
     /// Whether Synapse got as far as its power levels and settings, which it writes together. One that stays without them

@@ -70,8 +70,6 @@ pub struct MemberEvent {
     /// The sender: the user themselves for a voluntary leave, and for the leaves of a deactivated account.
     pub sender: String,
     pub event_id: String,
-    /// Milliseconds since the Unix epoch.
-    pub origin_server_ts: u64,
 }
 
 /// One membership of the past.
@@ -84,6 +82,18 @@ pub struct MembershipEvent {
     pub replaces: Option<String>,
 }
 
+/// What an event is, as far as the bot may see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SeenEvent {
+    Message,
+    State {
+        kind: String,
+        key: String,
+    },
+    /// There is none, or it is from before the bot could see the room.
+    Unseen,
+}
+
 /// A state event with its content as Synapse wrote it, unknown keys and all.
 #[derive(Clone, Debug, Deserialize)]
 pub struct StateEvent {
@@ -93,7 +103,7 @@ pub struct StateEvent {
     #[serde(default, deserialize_with = "text")]
     pub event_id: Option<String>,
     /// Milliseconds since the Unix epoch.
-    pub origin_server_ts: u64,
+    pub origin_server_ts: i64,
 }
 
 /// An event with its sender, and the sender of its redaction.
@@ -177,7 +187,6 @@ impl Homeserver {
                 membership: event.content.membership,
                 sender: event.sender,
                 event_id: event.event_id,
-                origin_server_ts: event.origin_server_ts,
             })
             .collect())
     }
@@ -282,13 +291,33 @@ impl Homeserver {
         match self.call("event", self.client().send(request)).await {
             Ok(answer) => {
                 let text = |value: &Value| value.as_str().map(str::to_owned);
-                let rooms::EventAnswer { content, sender, unsigned } = answer.body;
+                let rooms::EventAnswer { content, sender, unsigned, .. } = answer.body;
                 let membership = text(&content["membership"]).unwrap_or_default();
                 Ok(Some(MembershipEvent { membership, sender, replaces: text(&unsigned["replaces_state"]) }))
             }
             Err(failure) if failure.has_code("M_NOT_FOUND") => Ok(None),
             Err(failure) => Err(failure.into()),
         }
+    }
+
+    /// What an event is: state, and of which kind, or a message.
+    #[instrument(name = "homeserver.seen_event", skip_all, fields(room.id = %room, event.id = %event))]
+    pub async fn seen_event(&self, room: &str, event: &str) -> Result<SeenEvent, CallError> {
+        let request = rooms::event::Request { room: room_segment(room)?, event: PathSegment(event.to_owned()) };
+        match self.call("event", self.client().send(request)).await {
+            Ok(answer) => Ok(match answer.body.state_key {
+                Some(key) => SeenEvent::State { kind: answer.body.kind, key },
+                None => SeenEvent::Message,
+            }),
+            Err(failure) if failure.has_code("M_NOT_FOUND") => Ok(SeenEvent::Unseen),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// The word for somebody's membership of a room, or `None` where they have none.
+    pub async fn membership(&self, room: &str, mxid: &str) -> Result<Option<String>, CallError> {
+        let content = self.state_content(room, "m.room.member", mxid).await?;
+        Ok(content.map(|content| content["membership"].as_str().unwrap_or_default().to_owned()))
     }
 
     /// The rooms that the bot is joined to.

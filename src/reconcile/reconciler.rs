@@ -23,6 +23,7 @@ use crate::reconcile::pushes::classifier::PushClassifier;
 use crate::reconcile::read::account_checks::AccountChecks;
 use crate::reconcile::read::arrivals::ArrivalsRead;
 use crate::reconcile::read::cleared_leaves::ClearedLeaves;
+use crate::reconcile::read::looks::Looks;
 use crate::reconcile::read::member_count::MemberCount;
 use crate::reconcile::read::pasts::Pasts;
 use crate::reconcile::read::peopled_teams::PeopledTeams;
@@ -47,6 +48,7 @@ pub struct Reconciler {
     pub(crate) settle: Settle,
     pub(crate) member_count: MemberCount,
     pub(crate) readings: RoomReadings,
+    pub(crate) looks: Looks,
     /// Synapse left something unanswered: whether it is there is to be asked.
     pub(crate) in_doubt: bool,
     pub(crate) withheld: StoredWithheld,
@@ -54,6 +56,8 @@ pub struct Reconciler {
     pub(crate) approval: Approval,
     pub(crate) strangers: StoredStrangers,
     pub(crate) pushes: PushClassifier,
+    /// The inbox was not read to its end.
+    pub(crate) has_more_inbox: bool,
     pub(crate) arrivals_read: ArrivalsRead,
     pub(crate) peopled_teams: PeopledTeams,
     pub(crate) accounts_listing: AccountsListing,
@@ -102,12 +106,14 @@ impl Reconciler {
             settle: Settle::default(),
             member_count: MemberCount::default(),
             readings: RoomReadings::default(),
+            looks: Looks::default(),
             in_doubt: false,
             withheld: StoredWithheld::default(),
             held: HeldPlans::default(),
             approval: Approval::default(),
             strangers: StoredStrangers::default(),
             pushes: PushClassifier::default(),
+            has_more_inbox: false,
             arrivals_read: ArrivalsRead::default(),
             peopled_teams: PeopledTeams::default(),
             accounts_listing: AccountsListing::default(),
@@ -142,8 +148,14 @@ impl Reconciler {
     pub fn next_due(&self) -> Option<Instant> {
         let now = Instant::now();
         let actions = [self.backoff.next(now), self.fights.next(&self.world, now), self.settle.next()];
-        let looks = [self.member_count.due(), self.account_checks.due(), self.pasts.due(), self.next_reading()];
-        let due = actions.into_iter().chain(looks);
+        let looks = [
+            self.member_count.due(),
+            self.account_checks.due(),
+            self.pasts.due(),
+            self.looks.due(),
+            self.next_reading(),
+        ];
+        let due = actions.into_iter().chain(looks).chain([self.has_more_inbox.then_some(now)]);
         due.flatten().min()
     }
 

@@ -17,6 +17,7 @@ mod create_rooms;
 mod doctor;
 mod doctor_aws;
 mod doctor_support;
+mod events;
 mod fights;
 mod follow;
 mod guard;

@@ -74,6 +74,10 @@ pub(crate) struct MessagePage {
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct EventAnswer {
+    #[serde(rename = "type", default)]
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) state_key: Option<String>,
     pub(crate) content: Value,
     #[serde(default)]
     pub(crate) sender: String,
@@ -87,7 +91,6 @@ pub(crate) struct MemberEntry {
     pub(crate) state_key: String,
     pub(crate) sender: String,
     pub(crate) event_id: String,
-    pub(crate) origin_server_ts: u64,
     pub(crate) content: MembershipContent,
 }
 
@@ -109,7 +112,7 @@ pub(crate) struct AnyStateEvent {
     pub(crate) content: Box<RawValue>,
     pub(crate) sender: String,
     pub(crate) event_id: String,
-    pub(crate) origin_server_ts: u64,
+    pub(crate) origin_server_ts: i64,
 }
 
 #[derive(Debug, Deserialize)]

@@ -11,12 +11,15 @@ use provisioner_policy::RoomIx;
 /// A push seems younger than it is by the time it took from Synapse into the database: milliseconds, on a bad day more.
 const TRANSIT: TimeDelta = TimeDelta::seconds(1);
 
+/// An event is made before it is in the room: until then it waits for the events before it.
+const PERSISTED: TimeDelta = TimeDelta::seconds(10);
+
 /// A push beside the last reading of its room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Age {
     /// From before the reading, which has it.
     Known,
-    /// From about the time of the reading: only another one tells.
+    /// From about the time of the reading, or nobody can say when: it may be in it or not.
     Unclear,
     /// From after the reading.
     News,
@@ -49,7 +52,7 @@ impl ReadTimes {
         else {
             return Age::Unclear;
         };
-        if happened < *began {
+        if happened < *began - PERSISTED {
             Age::Known
         } else if happened <= *ended + TRANSIT {
             Age::Unclear
@@ -71,7 +74,8 @@ mod tests {
         let mut times = ReadTimes::default();
         assert_eq!(times.age(room, at(0), Some(0)), Age::Unclear);
         times.read(room, at(100), at(101));
-        assert_eq!(times.age(room, at(500), Some(401_000)), Age::Known);
+        assert_eq!(times.age(room, at(500), Some(411_000)), Age::Known);
+        assert_eq!(times.age(room, at(500), Some(401_000)), Age::Unclear, "made before, and perhaps not there yet");
         assert_eq!(times.age(room, at(500), Some(399_500)), Age::Unclear);
         assert_eq!(times.age(room, at(102), Some(1)), Age::Unclear);
         assert_eq!(times.age(room, at(500), Some(10)), Age::News);

@@ -1,6 +1,11 @@
 //! What is remembered to tell a push that is news from one that is known.
 
+use std::collections::HashSet;
+
+use provisioner_policy::RoomIx;
+
 use crate::reconcile::pushes::age::ReadTimes;
+use crate::reconcile::pushes::doubts::Doubts;
 use crate::reconcile::pushes::foreign::Place;
 use crate::reconcile::pushes::lost_updates::LostUpdate;
 use crate::reconcile::pushes::own_members::OwnMemberWrites;
@@ -16,6 +21,10 @@ pub(crate) struct PushClassifier {
     /// Of the last minutes.
     pub(crate) lost_updates: Vec<LostUpdate>,
     pub(crate) read_times: ReadTimes,
+    /// What pushes left unclear.
+    pub(crate) doubts: Doubts,
+    /// Rooms that are read again for a push.
+    pub(crate) unread: HashSet<RoomIx>,
     /// Places that pushes say somebody got, and not by the bot's own event.
     pub(crate) places: Vec<Place>,
 }

@@ -11,8 +11,30 @@ pub(crate) struct PushedEvent<'a> {
     pub(crate) state_key: Option<String>,
     #[serde(borrow)]
     pub(crate) content: &'a RawValue,
+    /// Of a redaction, in rooms before version 11; later ones have it in their content.
+    #[serde(default)]
+    redacts: Option<String>,
     #[serde(default, borrow)]
     pub(crate) unsigned: Unsigned<'a>,
+}
+
+#[derive(Deserialize)]
+struct Redaction {
+    redacts: String,
+}
+
+impl PushedEvent<'_> {
+    /// Which event it redacts.
+    pub(crate) fn redacted_event(&self) -> Option<String> {
+        let content = || serde_json::from_str(self.content.get()).ok().map(|Redaction { redacts }| redacts);
+        self.redacts.clone().or_else(content)
+    }
+
+    /// How many milliseconds old it was when it came, by the clock of `server`; nothing where another server said it.
+    pub(crate) fn age(&self, server: &str) -> Option<i64> {
+        let is_local = self.sender.split_once(':').is_some_and(|(_, its)| its == server);
+        self.unsigned.age.filter(|_| is_local)
+    }
 }
 
 /// What Synapse adds as it sends.

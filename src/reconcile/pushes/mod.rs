@@ -1,7 +1,8 @@
 //! Pushes: the mirror kept up to date from the inbox, one pushed event at a time. Nothing here asks Synapse.
 //!
 //! A push is not always news. Every push is classified before it is applied, and where neither what we remember nor the
-//! push itself settles what is true now, the room is read again: a reading settles everything, and costs seven requests.
+//! push itself settles what is true now, the one thing that it is about is asked for (`doubts`, and `looks` beside the
+//! readings). A room is read again for a push only where that does not settle it.
 //!
 //! The races, and who settles them:
 //!
@@ -14,25 +15,28 @@
 //! 4. **Admin join into an invite-only room.** Synapse pushes an invitation by the bot, then the join. The invitation is an
 //!    echo, too, and never shows as a pending invite (`own_members`).
 //! 5. **Somebody else's change while an echo is pending.** Whether it came before or after our write cannot be told from
-//!    the order of pushes: the room is read again (`own_members`). A state event before the echo was replaced by ours and
+//!    the order of pushes: that one membership is asked for (`own_members`). A state event before the echo was replaced by ours and
 //!    is dropped, unless the room was read since (`own_state`).
 //! 6. **Lost update of state.** Somebody's event lands between our read and our write, and ours replaces it. The echo of
 //!    our write names what it replaced: where that is not what we read, their edit was lost, and a
 //!    person is told (`own_state`, `lost_updates`). Nothing is restored.
 //! 7. **Concurrent state events.** Synapse lets several events be made upon the same state and resolves which one stands,
 //!    so neither an answer of 200 nor the order of pushes tells the state. An event is applied only where it follows what
-//!    the mirror has; any other makes the room be read again (`state`).
+//!    the mirror has; for any other that one state is asked for (`state`).
 //! 8. **Stale push after an outage.** Synapse sends what it held back, oldest first, into a mirror that knows the outcome
 //!    already. A push from before the room's last reading is dropped (`age`).
-//! 9. **Push at about the time of a reading.** Whether the reading has it is unknown: the room is read again (`age`).
+//! 9. **Push at about the time of a reading**, or of another server, whose word on the age of its events counts for nothing.
+//!    Whether the reading has it is unknown: where the mirror does not say the same, it is asked for (`age`).
 //! 10. **Lost push** (Synapse restarts, an inbox row cannot be read). A pending echo that never comes is given up after a
 //!     minute; for state the room is then read again. For members the count after writes notices (`read::member_count`),
 //!     and the resync in any case.
-//! 11. **Redaction of a state event.** It changes the state and pushes no state: the room is read again.
+//! 11. **Redaction of a state event.** It changes the state and pushes no state: it is asked which event was redacted, and
+//!     where that was a state, what that state is now.
 //! 12. **The bot loses its place.** Nothing more is pushed of the room: only a reading tells what is left.
 
 pub(crate) mod age;
 pub(crate) mod classifier;
+pub(crate) mod doubts;
 pub(crate) mod event;
 pub(crate) mod foreign;
 pub(crate) mod lost_updates;
@@ -42,12 +46,13 @@ pub(crate) mod state;
 
 use std::time::Instant;
 
-use provisioner_policy::{Membership, RoomIx, RoomStatus, World};
+use provisioner_policy::{Membership, RoomIx, RoomStatus, UserIx, World};
 use serde::Deserialize;
 use tracing::debug;
 
 use crate::reconcile::pushes::age::Age;
 use crate::reconcile::pushes::classifier::PushClassifier;
+use crate::reconcile::pushes::doubts::{PushedMember, RoomDoubts};
 use crate::reconcile::pushes::event::PushedEvent;
 use crate::reconcile::pushes::own_members::ClassifiedMember;
 use crate::reconcile::room_mirror::distrust;
@@ -58,7 +63,7 @@ struct PushedMembership {
     membership: String,
 }
 
-/// Applies one event. An event that cannot be read, or whose place in time is unclear, makes its room be read again.
+/// Applies one event. What it leaves unclear becomes a doubt; one that cannot be read makes its room be read again.
 pub(crate) fn apply(world: &mut World, pushes: &mut PushClassifier, row: &InboxRow) {
     let Some(room) = world.room_by_id(&row.room_id) else {
         return;
@@ -74,12 +79,23 @@ pub(crate) fn apply(world: &mut World, pushes: &mut PushClassifier, row: &InboxR
     if world.room(room).status != RoomStatus::Ready {
         return;
     }
-    if !classified.unwrap_or_else(|| event.and_then(|event| apply_event(world, pushes, room, row, event)).is_some()) {
-        debug!(event.id = row.event_id, event.kind = row.event_type, "the room is read again for this event");
-        distrust(world, room);
+    match classified {
+        Some(true) => {}
+        Some(false) => doubt(pushes, room).states.extend([row.event_type.clone()]),
+        None if event.and_then(|event| apply_event(world, pushes, room, row, event)).is_some() => {}
+        None => {
+            debug!(event.id = row.event_id, event.kind = row.event_type, "the room is read again for this event");
+            distrust(world, room);
+            pushes.unread.insert(room);
+        }
     }
 }
 
+fn doubt(pushes: &mut PushClassifier, room: RoomIx) -> &mut RoomDoubts {
+    pushes.doubts.entry(room).or_default()
+}
+
+/// `None` where only a reading of the room tells what is true now.
 fn apply_event(
     world: &mut World,
     pushes: &mut PushClassifier,
@@ -87,14 +103,17 @@ fn apply_event(
     row: &InboxRow,
     event: PushedEvent<'_>,
 ) -> Option<()> {
-    let age = pushes.read_times.age(room, row.received_at, event.unsigned.age);
+    let age = event.age(&world.policy.server_name);
+    let age = pushes.read_times.age(room, row.received_at, age);
     match row.event_type.as_str() {
-        _ if age == Age::Known => Some(()),
-        // A redacted state event changes the state and pushes nothing else: which one it was is in the room.
-        "m.room.redaction" => None,
-        "m.room.member" => apply_member(world, pushes, room, row, event, age),
-        _ => state::apply(world, room, row, event, age),
+        _ if age == Age::Known => {}
+        // What it changed is pushed by nothing else.
+        "m.room.redaction" => doubt(pushes, room).redacted.extend(event.redacted_event()),
+        "m.room.member" => return apply_member(world, pushes, room, row, event, age),
+        _ if state::apply(world, room, row, event, age)? => {}
+        _ => doubt(pushes, room).states.extend([row.event_type.clone()]),
     }
+    Some(())
 }
 
 fn apply_member(
@@ -112,19 +131,35 @@ fn apply_member(
         // The bot lost its place: only a reading tells what is left.
         return None;
     }
-    let known = world.intern(&user);
-    match pushes.own_members.classify(room, known, membership, event.sender == world.policy.bot, Instant::now()) {
-        ClassifiedMember::OwnWrite => return Some(()),
-        ClassifiedMember::News if age == Age::News => {}
-        ClassifiedMember::News | ClassifiedMember::Unclear => return None,
-    }
-    world.set_member(room, known, membership, Some(&row.event_id));
-    match membership {
-        Membership::Invite if event.sender != world.policy.bot => world.note_invited_by_other(room, known),
-        Membership::Join => world.set_present(known),
-        _ => {}
+    let (known, by_bot) = (world.intern(&user), event.sender == world.policy.bot);
+    let classified = pushes.own_members.classify(room, known, membership, by_bot, Instant::now());
+    let pushed = PushedMember { membership, event_id: row.event_id.clone(), by_bot };
+    match classified {
+        ClassifiedMember::OwnWrite => {}
+        ClassifiedMember::News if age == Age::News => take_member(world, room, known, &pushed),
+        _ if is_mirrored(world, room, known, &pushed) => {}
+        ClassifiedMember::News | ClassifiedMember::Unclear => {
+            doubt(pushes, room).members.insert(known, pushed);
+        }
     }
     Some(())
+}
+
+/// Takes over a membership that stands.
+pub(crate) fn take_member(world: &mut World, room: RoomIx, user: UserIx, pushed: &PushedMember) {
+    world.set_member(room, user, pushed.membership, Some(&pushed.event_id));
+    match pushed.membership {
+        Membership::Invite if !pushed.by_bot => world.note_invited_by_other(room, user),
+        Membership::Join => world.set_present(user),
+        _ => {}
+    }
+}
+
+/// Whether the mirror says the same; of a leave by choice by the same event.
+fn is_mirrored(world: &World, room: RoomIx, user: UserIx, pushed: &PushedMember) -> bool {
+    let (mirror, is_left) = (world.room(room), pushed.membership == Membership::Left);
+    mirror.membership(user) == pushed.membership
+        && (!is_left || mirror.voluntary_leave(user).is_some_and(|left| *left.event_id == *pushed.event_id))
 }
 
 #[cfg(test)]
@@ -158,17 +193,18 @@ pub(crate) mod tests {
     }
 
     /// Pushes what happened `age` seconds before second 100, into rooms read in second 50.
-    fn push_aged(world: &mut World, event_type: &str, event: &serde_json::Value, age: i64) {
+    fn push_aged(world: &mut World, event_type: &str, event: &serde_json::Value, age: i64) -> PushClassifier {
         let mut event = event.clone();
         event["unsigned"] = json!({"age": age * 1000, "prev_content": {}});
         let row = row("!r:a", event_type, &event);
         let mut pushes = PushClassifier::default();
         pushes.read_times.read(world.room_by_key("staff").unwrap(), at(50), at(51));
         apply(world, &mut pushes, &row);
+        pushes
     }
 
-    fn push(world: &mut World, event_type: &str, event: &serde_json::Value) {
-        push_aged(world, event_type, event, 1);
+    fn push(world: &mut World, event_type: &str, event: &serde_json::Value) -> PushClassifier {
+        push_aged(world, event_type, event, 1)
     }
 
     pub(in crate::reconcile) fn row(room_id: &str, event_type: &str, event: &serde_json::Value) -> InboxRow {
@@ -197,27 +233,65 @@ pub(crate) mod tests {
         assert_eq!(world.room(room).status, RoomStatus::Ready);
     }
 
-    #[test]
-    fn a_push_from_before_the_reading_changes_nothing_and_one_from_its_time_asks_for_another() {
-        let (mut world, room) = world();
-        push_aged(&mut world, "m.room.member", &member("@u:a", "@admin:a", "leave"), 60);
-        push_aged(&mut world, "m.room.redaction", &json!({"sender": "@u:a", "content": {}}), 60);
-        assert_eq!(world.users.get("@u:a"), None);
-        assert_eq!(world.room(room).status, RoomStatus::Ready);
-        push_aged(&mut world, "m.room.member", &member("@u:a", "@admin:a", "leave"), 49);
-        assert_eq!(world.room(room).status, RoomStatus::Unread);
+    fn doubted(pushes: &PushClassifier, room: RoomIx) -> (usize, usize, usize) {
+        let none = RoomDoubts::default();
+        let RoomDoubts { members, states, redacted } = pushes.doubts.get(&room).unwrap_or(&none);
+        (members.len(), states.len(), redacted.len())
     }
 
     #[test]
-    fn what_cannot_be_read_and_what_hides_a_change_make_the_room_be_read_again() {
+    fn a_push_from_before_the_reading_changes_nothing_and_one_from_its_time_asks_for_that_one_thing() {
+        let (mut world, room) = world();
+        let kicked = member("@u:a", "@admin:a", "leave");
+        assert_eq!(doubted(&push_aged(&mut world, "m.room.member", &kicked, 61), room), (0, 0, 0));
+        let redaction = json!({"sender": "@u:a", "content": {}, "redacts": "$x"});
+        assert_eq!(doubted(&push_aged(&mut world, "m.room.redaction", &redaction, 61), room), (0, 0, 0));
+        assert_eq!(world.users.get("@u:a"), None);
+        // Made just before the reading began, or while it went on.
+        for age in [51, 49] {
+            assert_eq!(doubted(&push_aged(&mut world, "m.room.member", &kicked, age), room), (1, 0, 0));
+            let user = world.users.get("@u:a").unwrap();
+            assert_eq!(world.room(room).membership(user), Membership::None);
+        }
+        world.set_member(room, world.users.get("@u:a").unwrap(), Membership::Removed, None);
+        let pushes = push_aged(&mut world, "m.room.member", &kicked, 49);
+        assert_eq!(doubted(&pushes, room), (0, 0, 0), "the reading says the same");
+        assert_eq!((&world.room(room).status, pushes.unread.len()), (&RoomStatus::Ready, 0));
+    }
+
+    /// Another server says that its event is years old, or of the future.
+    #[test]
+    fn what_another_server_says_of_the_age_of_its_events_counts_for_nothing() {
+        for age in [10_000_000_000, -10_000_000_000, 1] {
+            let (mut world, room) = world();
+            let pushes = push_aged(&mut world, "m.room.member", &member("@u:elsewhere", "@u:elsewhere", "join"), age);
+            assert_eq!(doubted(&pushes, room), (1, 0, 0), "{age}");
+        }
+    }
+
+    #[test]
+    fn a_redaction_asks_what_was_redacted_and_state_out_of_order_asks_for_that_state() {
+        let (mut world, room) = world();
+        for redaction in [json!({"content": {}, "redacts": "$x"}), json!({"content": {"redacts": "$x"}})] {
+            let mut redaction = redaction;
+            redaction["sender"] = json!("@u:a");
+            assert_eq!(doubted(&push(&mut world, "m.room.redaction", &redaction), room), (0, 0, 1));
+        }
+        let rules = json!({"sender": "@u:a", "state_key": "", "content": {"join_rule": "public"}});
+        assert_eq!(doubted(&push(&mut world, "m.room.join_rules", &rules), room), (0, 1, 0));
+        assert_eq!(world.room(room).status, RoomStatus::Ready);
+    }
+
+    #[test]
+    fn what_cannot_be_read_and_a_bot_without_its_place_make_the_room_be_read_again() {
         for (event_type, event) in [
             ("m.room.member", json!({"sender": "@u:a", "state_key": "@u:a", "content": {"membership": 7}})),
             ("m.room.member", member("@bot:a", "@admin:a", "leave")),
-            ("m.room.redaction", json!({"sender": "@u:a", "content": {}, "redacts": "$x"})),
         ] {
             let (mut world, room) = world();
-            push(&mut world, event_type, &event);
+            let pushes = push(&mut world, event_type, &event);
             assert_eq!(world.room(room).status, RoomStatus::Unread, "{event}");
+            assert!(pushes.unread.contains(&room));
         }
     }
 

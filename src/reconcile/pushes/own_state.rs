@@ -67,6 +67,12 @@ impl OwnStateWrites {
         self.pending.iter_mut().filter(|one| one.write.written.room == room).for_each(|one| one.read_since = true);
     }
 
+    /// One of its states was.
+    pub(crate) fn read_type(&mut self, room: RoomIx, event_type: &str) {
+        let its = |one: &&mut PendingEcho| one.write.written.room == room && one.write.written.event_type == event_type;
+        self.pending.iter_mut().filter(its).for_each(|one| one.read_since = true);
+    }
+
     /// Tells our own state events, with an empty state key, from those of others.
     pub(crate) fn classify(&mut self, room: RoomIx, event_type: &str, event: &StateEntry) -> ClassifiedState {
         if let Some(own) = self.pending.iter().position(|one| one.write.written.event_id == event.event_id) {

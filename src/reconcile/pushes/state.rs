@@ -2,7 +2,7 @@
 //!
 //! Synapse lets several events be made upon the same state, and then resolves which one stands. So neither the order of
 //! pushes nor an answer of 200 says what the room's state is: an event that follows what the mirror has is taken, and any
-//! other makes the room be read.
+//! other makes that one state be asked for.
 
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ use crate::reconcile::room_mirror::is_read;
 use crate::store::InboxRow;
 
 /// What the push of a state event with an empty state key says of our own writes; `None` where it says nothing. Some are
-/// understood with `true`, others only by reading the room.
+/// understood with `true`, others only by asking for the state.
 pub(crate) fn classify_own(
     world: &World,
     pushes: &mut PushClassifier,
@@ -46,19 +46,20 @@ pub(crate) fn classify_own(
     }
 }
 
-/// Takes a state event into the mirror; `None` where only a reading tells what the state is now.
-pub(crate) fn apply(world: &mut World, room: RoomIx, row: &InboxRow, event: PushedEvent<'_>, age: Age) -> Option<()> {
+/// Takes a state event into the mirror; false where only Synapse can tell what that state is now, `None` where the event cannot
+/// be read.
+pub(crate) fn apply(world: &mut World, room: RoomIx, row: &InboxRow, event: PushedEvent<'_>, age: Age) -> Option<bool> {
     let content: Value = serde_json::from_str(event.content.get()).ok()?;
     let replaced = replaced(&event);
     let Some(state_key) = event.state_key else {
         // A message: of no concern to the mirror.
-        return Some(());
+        return Some(true);
     };
     let state = StateEntry { content, sender: event.sender, event_id: row.event_id.clone() };
     let settings = &world.policy.rooms[room.index()].settings;
     if !state_key.is_empty() || !is_read(settings, &row.event_type) {
         // Nothing looks at it, and a reading would not tell it.
-        return Some(());
+        return Some(true);
     }
     let now = world.room(room).content(&row.event_type);
     let follows = match &replaced {
@@ -67,9 +68,9 @@ pub(crate) fn apply(world: &mut World, room: RoomIx, row: &InboxRow, event: Push
     };
     if follows || now == Some(&state.content) {
         world.set_state(room, &row.event_type, state);
-        return Some(());
+        return Some(true);
     }
-    None
+    Some(false)
 }
 
 fn replaced(event: &PushedEvent<'_>) -> Option<Value> {

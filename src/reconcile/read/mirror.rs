@@ -29,6 +29,7 @@ impl Reconciler {
     pub fn resync(&mut self) {
         self.distrust_all();
         self.readings.retries.all_due(Instant::now());
+        self.looks.forget();
         self.account_checks.look_at_suspended(&self.world, Instant::now());
         self.planner.forget();
         self.arrivals_read = ArrivalsRead::default();
@@ -136,7 +137,7 @@ impl Reconciler {
             self.cleared_leaves.apply(&self.store, &mut self.world).await?;
             self.note_strangers().await?;
         }
-        Ok(())
+        self.settle_doubts().await
     }
 
     async fn take_over(&mut self, mut reading: EndedReading) -> Result<()> {

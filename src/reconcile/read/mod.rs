@@ -8,6 +8,7 @@
 //! - **Admitted between two requests.** Members who are not joined are asked for before the joined ones: somebody admitted
 //!   in between is then in both lists rather than in neither (`rooms`). Who left in between is in neither, and is looked for
 //!   once more.
+//! - **A push that may be in the reading or not.** What the mirror does not say too is asked for by itself (`looks`).
 //! - **An answer that is cut short.** Who had a membership keeps one; an answer that lacks somebody is not believed
 //!   (`rooms`).
 //! - **One room that is slow, or never answers.** Each room is read by a task of its own and tried again by a clock of its
@@ -26,10 +27,12 @@ pub(crate) mod account_checks;
 pub(crate) mod accounts;
 pub(crate) mod arrivals;
 pub(crate) mod cleared_leaves;
+pub(crate) mod looks;
 pub(crate) mod member_count;
 pub(crate) mod mirror;
 pub(crate) mod pasts;
 pub(crate) mod peopled_teams;
+pub(crate) mod rations;
 pub(crate) mod readings;
 pub(crate) mod retries;
 pub(crate) mod rooms;
@@ -52,6 +55,9 @@ use crate::sources::RosterError;
 
 /// Inbox events read at once; more are read in the same refresh.
 const INBOX_BATCH: i64 = 1000;
+
+/// Batches a refresh: a flood that comes faster than it is read must not keep the passes from happening.
+const INBOX_BATCHES: usize = 10;
 
 impl Reconciler {
     /// Reads those of the sources that `what` names, always in this order: what operators decided (it says which rooms
@@ -119,22 +125,25 @@ impl Reconciler {
         for room in self.pushes.own_state.forget_lost(Instant::now()) {
             distrust(&mut self.world, room);
         }
-        loop {
+        self.has_more_inbox = true;
+        for _ in 0..INBOX_BATCHES {
             let rows = self.store.unhandled_inbox(INBOX_BATCH).await.context("read the inbox")?;
+            if rows.is_empty() {
+                self.has_more_inbox = false;
+                break;
+            }
             for row in &rows {
                 if !self.readings.keep(&self.world, row) {
                     pushes::apply(&mut self.world, &mut self.pushes, row);
                 }
             }
-            let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-            if ids.is_empty() {
-                self.verify_state_writes().await;
-                return Ok(());
-            }
             self.cleared_leaves.apply_to(&self.store, &mut self.world, &rows).await?;
             self.note_strangers().await?;
+            let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
             self.store.mark_inbox_handled(&ids).await.context("mark the inbox as handled")?;
         }
+        self.verify_state_writes().await;
+        Ok(())
     }
 
     /// Asks what our state events replaced, where their pushes did not say.

@@ -20,6 +20,12 @@ impl Retries {
         *until = now + delays.next_delay();
     }
 
+    /// The room is not to be read before `until`.
+    pub(crate) fn put_off(&mut self, room: RoomIx, until: Instant) {
+        let (_, its) = self.0.entry(Some(room)).or_insert_with(|| (DELAYS.delays(), until));
+        *its = until.max(*its);
+    }
+
     /// It was read.
     pub(crate) fn ended(&mut self, what: Option<RoomIx>) {
         self.0.remove(&what);

@@ -16,6 +16,9 @@ use crate::reconcile::room_mirror::{CREATE, read_types};
 pub(crate) const ROOMS_AT_ONCE: usize = 8;
 const STATES_AT_ONCE: usize = 4;
 
+/// An answer that lacks more people is cut short.
+const MOST_VANISHED: usize = 50;
+
 /// One room as Synapse answered it.
 #[derive(Debug)]
 pub(crate) struct RoomReading {
@@ -25,6 +28,8 @@ pub(crate) struct RoomReading {
     state: Vec<(String, StateEntry)>,
     /// Users that it lacked were looked for once more.
     looked_twice: bool,
+    /// Of these, those who have no membership any more: state resolution can drop one.
+    vanished: HashSet<String>,
 }
 
 /// Reads these rooms, one after the other.
@@ -85,10 +90,11 @@ pub(crate) async fn read_room(homeserver: &Homeserver, id: &str, known: &KnownSt
         let event_id = created.event_id.unwrap_or_default();
         state.push((CREATE.to_owned(), StateEntry { content, sender: created.sender, event_id }));
     }
-    Ok(RoomReading { version, others, joined, state, looked_twice: false })
+    Ok(RoomReading { version, others, joined, state, looked_twice: false, vanished: HashSet::new() })
 }
 
-async fn read_state(
+/// One piece of state with an empty state key, if the room has it.
+pub(crate) async fn read_state(
     homeserver: &Homeserver,
     id: &str,
     known: &KnownState,
@@ -99,7 +105,8 @@ async fn read_state(
     Ok(Some((event_type, event)))
 }
 
-/// Looks a second time for users whom a reading lacks: who left between its two lists is in neither.
+/// Looks a second time for users whom a reading lacks: who left between its two lists is in neither. Who is not there then
+/// either, and of whom Synapse says that there is no such membership, has none; a few are asked for, and not a whole list.
 pub(crate) async fn look_again(
     homeserver: &Homeserver,
     id: &str,
@@ -109,6 +116,17 @@ pub(crate) async fn look_again(
     let others = homeserver.other_members(id).await?;
     reading.others.extend(others.into_iter().filter(|member| lacks.contains(&member.user_id)));
     reading.looked_twice = true;
+    let listed: HashSet<&str> = reading.others.iter().map(|member| &*member.user_id).collect();
+    // Owned names, as in `read_room`.
+    let missing: Vec<String> = lacks.iter().filter(|user| !listed.contains(user.as_str())).cloned().collect();
+    if missing.len() <= MOST_VANISHED {
+        let asked = missing.into_iter().map(|user| async move {
+            let membership = homeserver.membership(id, &user).await?;
+            Ok::<_, CallError>(membership.is_none().then_some(user))
+        });
+        let vanished: Vec<_> = stream::iter(asked).buffered(STATES_AT_ONCE).try_collect().await?;
+        reading.vanished = vanished.into_iter().flatten().collect();
+    }
     Ok(reading)
 }
 
@@ -121,7 +139,8 @@ pub(crate) fn apply_reading(
     // Each name is looked up once: of a million members that is most of the work.
     let others: Vec<UserIx> = reading.others.iter().map(|member| world.intern(&member.user_id)).collect();
     let joined: Vec<UserIx> = reading.joined.iter().map(|member| world.intern(member)).collect();
-    let missing = missing(world, room, joined.iter().chain(&others));
+    let mut missing = missing(world, room, joined.iter().chain(&others));
+    missing.retain(|user| !reading.vanished.contains(&world.users.mxid(*user)));
     if !missing.is_empty() && !reading.looked_twice {
         return Some((reading, missing.into_iter().map(|user| world.users.mxid(user)).collect()));
     }
