@@ -136,6 +136,11 @@ impl<'a> Levels<'a> {
         self.named("kick").unwrap_or(50)
     }
 
+    /// The level that banning somebody takes.
+    pub fn to_ban(&self) -> i64 {
+        self.named("ban").unwrap_or(50)
+    }
+
     /// The level that inviting, and so joining, somebody takes.
     pub fn to_invite(&self) -> i64 {
         self.named("invite").unwrap_or(0)

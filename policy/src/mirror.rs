@@ -91,6 +91,8 @@ pub struct RoomMirror {
     voluntary_leaves: HashMap<UserIx, VoluntaryLeave>,
     /// Invitations that the bot did not send.
     invited_by_others: HashSet<UserIx>,
+    /// Bans that the bot set.
+    banned_by_us: HashSet<UserIx>,
     /// Users whom somebody else has invited, removed or banned, as read, each by this event: whether a leave by choice came
     /// before it is not known yet.
     unread_pasts: HashMap<UserIx, Box<str>>,
@@ -129,6 +131,9 @@ impl RoomMirror {
         if membership != Membership::Invite {
             self.invited_by_others.remove(&user);
         }
+        if membership != Membership::Ban {
+            self.banned_by_us.remove(&user);
+        }
         if matches!(membership, Membership::Join | Membership::Knock | Membership::Left) {
             self.unread_pasts.remove(&user);
         }
@@ -143,6 +148,16 @@ impl RoomMirror {
     /// Whether `user` is invited, and not by us.
     pub(crate) fn is_invited_by_others(&self, user: UserIx) -> bool {
         self.invited_by_others.contains(&user)
+    }
+
+    /// The ban of `user` is ours.
+    pub fn note_banned_by_us(&mut self, user: UserIx) {
+        self.banned_by_us.insert(user);
+    }
+
+    /// Whether `user` is banned, and by us.
+    pub fn is_banned_by_us(&self, user: UserIx) -> bool {
+        self.banned_by_us.contains(&user)
     }
 
     /// Records a leave by choice. A voluntary leave already known by this event stays cleared. False where it was known.

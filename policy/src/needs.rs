@@ -11,6 +11,8 @@ use crate::setting::Setting;
 pub enum Act {
     Join,
     Remove,
+    /// To ban somebody, or to take a ban of ours back.
+    Ban,
     SetLevels,
     /// To give this level, or to take it away again.
     Grant(i64),
@@ -23,6 +25,8 @@ impl Act {
         match self {
             Self::Join => levels.to_invite(),
             Self::Remove => levels.to_kick(),
+            // Synapse wants both of who lifts a ban.
+            Self::Ban => levels.to_ban().max(levels.to_kick()),
             Self::SetLevels => levels.to_send(POWER_LEVELS),
             Self::Grant(level) => level.saturating_add(1),
             Self::Set(setting) => levels.to_send(setting.event().0),
@@ -36,6 +40,7 @@ impl fmt::Display for Act {
         match self {
             Self::Join => f.write_str("join people"),
             Self::Remove => f.write_str("remove people"),
+            Self::Ban => f.write_str("ban people"),
             Self::SetLevels => f.write_str("set power levels"),
             Self::Grant(level) => write!(f, "grant level {level}"),
             Self::Set(setting) => write!(f, "set the {}", setting.key().replace('_', " ")),

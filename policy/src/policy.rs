@@ -98,6 +98,8 @@ pub struct RoomPolicy {
     pub unlisted: Unlisted,
     /// What happens when a member who belongs has left by choice.
     pub on_leave: OnLeave,
+    /// What happens when somebody who was removed keeps coming back by themselves.
+    pub on_return: OnReturn,
     /// Power levels; the highest matching grant wins. Empty: power levels are left alone.
     pub power: Vec<PowerGrant>,
     /// Room state that is enforced.
@@ -106,7 +108,7 @@ pub struct RoomPolicy {
 
 impl RoomPolicy {
     /// A room with its members, and with what holds where nothing else is decided: who is not listed stays where everyone
-    /// belongs, and is removed elsewhere; leaves by choice are respected; levels and settings are left alone.
+    /// belongs, and is removed elsewhere; leaves by choice are respected; who keeps coming back is banned; levels and settings are left alone.
     pub fn new(key: impl Into<String>, id: impl Into<String>, members: Vec<Selector>) -> Self {
         let keeps = members.contains(&Selector::Everyone);
         Self {
@@ -115,6 +117,7 @@ impl RoomPolicy {
             members,
             unlisted: if keeps { Unlisted::Keep } else { Unlisted::Remove },
             on_leave: OnLeave::Respect,
+            on_return: OnReturn::Ban,
             power: Vec::new(),
             settings: RoomSettings::default(),
         }
@@ -156,6 +159,15 @@ pub enum Unlisted {
 pub enum OnLeave {
     Respect,
     Rejoin,
+}
+
+/// Somebody who was removed and came back by themselves, the third time within an hour. Until then, and in any case where it
+/// says so, they are removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnReturn {
+    Ban,
+    Remove,
 }
 
 /// What happens to users disabled or deleted in the pool.

@@ -13,6 +13,7 @@ use crate::world::World;
 pub(crate) struct Standing {
     join: Option<Obstacle>,
     remove: Option<Obstacle>,
+    ban: Option<Obstacle>,
     bot: i64,
     /// The level of everybody who is not named.
     default: i64,
@@ -37,6 +38,7 @@ impl Standing {
             // Synapse lets the bot invite first wherever not everybody may join, also somebody who is invited already.
             join: lacks(Act::Join).filter(|_| mirror.join_rule() != Some("public")),
             remove: lacks(Act::Remove),
+            ban: lacks(Act::Ban),
             bot,
             default: levels.default_level(),
             named: named.filter_map(|(mxid, level)| Some((world.users.get(mxid)?, level))).collect(),
@@ -50,6 +52,11 @@ impl Standing {
     /// What is in the way of joining anybody.
     pub(crate) fn obstacle_to_join(&self) -> Option<Obstacle> {
         self.join
+    }
+
+    /// What is in the way of banning somebody who may be removed, and of taking that back.
+    pub(crate) fn obstacle_to_ban(&self) -> Option<Obstacle> {
+        self.ban
     }
 
     /// What is in the way of removing this user.

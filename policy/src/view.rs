@@ -117,7 +117,7 @@ impl Change {
             Self::RevokeServerAdmin { .. } => (json!(true), json!(false)),
             Self::SetRoomState { before, after, .. } => (before.clone().unwrap_or_default(), json!(after)),
             Self::Join { before, .. } => (json!(before.as_str()), json!("join")),
-            Self::Remove { before, .. } => (json!(before.as_str()), json!("leave")),
+            Self::Remove { before, ban, .. } => (json!(before.as_str()), json!(if *ban { "ban" } else { "leave" })),
             Self::SetPowerLevels { edits, .. } => {
                 let levels = |of: fn(&PowerEdit) -> Value| -> Value {
                     let levels = edits.iter().map(|edit| (world.users.mxid(edit.user), of(edit)));
@@ -206,6 +206,11 @@ impl Because {
                     Some(row) => format!("{row}; no selector of {of} matches"),
                     None => format!("no selector of {of} matches"),
                 }
+            }
+            Self::CameBack => {
+                "belongs here no longer and came back by themselves for the third time within an hour; the ban is taken back \
+                 when a source names them again"
+                    .to_owned()
             }
             Self::NobodyKnows => "no source names this user".to_owned(),
             Self::Banned => "banned from the room; unban first if this is not meant".to_owned(),

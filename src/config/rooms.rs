@@ -1,6 +1,6 @@
 //! `[[rooms]]`: the managed rooms.
 
-use provisioner_policy::{OnLeave, PowerGrant, RoomPolicy, RoomSettings, Selector, Unlisted};
+use provisioner_policy::{OnLeave, OnReturn, PowerGrant, RoomPolicy, RoomSettings, Selector, Unlisted};
 use ruma::OwnedRoomId;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -30,6 +30,11 @@ pub struct RoomSection {
     #[serde(default = "respect")]
     #[schemars(with = "String", extend("enum" = ["respect", "rejoin"]))]
     pub on_leave: OnLeave,
+    /// Somebody who was removed and comes back by themselves: banned at the third time within an hour (ban), or removed each
+    /// time (remove).
+    #[serde(default = "ban")]
+    #[schemars(with = "String", extend("enum" = ["ban", "remove"]))]
+    pub on_return: OnReturn,
     /// Power levels; the highest that matches counts. Left out, power levels are left alone.
     #[serde(default)]
     pub power: Vec<PowerEntry>,
@@ -74,16 +79,21 @@ fn respect() -> OnLeave {
     OnLeave::Respect
 }
 
+fn ban() -> OnReturn {
+    OnReturn::Ban
+}
+
 impl RoomSection {
     /// The room as the planner reads it; the id is empty while the room has none.
     pub fn policy(&self) -> RoomPolicy {
-        let Self { key, id, members, unlisted, on_leave, power, .. } = self;
+        let Self { key, id, members, unlisted, on_leave, on_return, power, .. } = self;
         let Self { name, topic, join_rule, history_visibility, guest_access, .. } = self.clone();
         let id = id.as_ref().map(ToString::to_string).unwrap_or_default();
         let room = RoomPolicy::new(key.clone(), id, members.clone());
         RoomPolicy {
             unlisted: unlisted.unwrap_or(room.unlisted),
             on_leave: *on_leave,
+            on_return: *on_return,
             power: power
                 .iter()
                 .map(|PowerEntry { level, grant }| PowerGrant { level: *level, grant: grant.clone() })

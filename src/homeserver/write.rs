@@ -64,6 +64,26 @@ impl Homeserver {
         }
     }
 
+    /// Bans somebody, in the room or not. Who is banned already stays so.
+    #[instrument(name = "homeserver.ban", skip_all, fields(room.id = %room, user.id = %user))]
+    pub async fn ban(&self, room: &str, user: &str, reason: &str) -> Result<WriteOutcome, CallError> {
+        let (room, user_id) = (room_segment(room)?, checked_user(user)?);
+        let request = rooms::ban::Request { room, user_id, reason: reason.to_owned() };
+        self.call("ban", self.client().send(request)).await?;
+        Ok(WriteOutcome::Done)
+    }
+
+    /// Takes a ban back. Who is not banned stays as they are.
+    #[instrument(name = "homeserver.unban", skip_all, fields(room.id = %room, user.id = %user))]
+    pub async fn unban(&self, room: &str, user: &str) -> Result<WriteOutcome, CallError> {
+        let request = rooms::unban::Request { room: room_segment(room)?, user_id: checked_user(user)? };
+        match self.call("unban", self.client().send(request)).await {
+            Ok(_) => Ok(WriteOutcome::Done),
+            Err(failure) if failure.says("Cannot unban user who was not banned") => Ok(WriteOutcome::AlreadySo),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
     /// Sets one piece of state and returns its event ID. The same content again returns the same event and writes nothing.
     #[instrument(name = "homeserver.set_state", skip_all, fields(room.id = %room, event.kind = %kind))]
     pub async fn set_state(

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use provisioner_policy::{Action, Change, Closed, OnServer, UserIx, World};
+use provisioner_policy::{Action, Change, Closed, Membership, OnServer, UserIx, World};
 
 use crate::homeserver::CallError;
 use crate::reconcile::act::attempt::Tried;
@@ -121,12 +121,18 @@ impl Reconciler {
     fn note_success(&mut self, change: &Change, now: Instant) {
         self.backoff.succeeded(change);
         self.fights.done(&mut self.world, change, now);
+        self.returns.done(&mut self.world, change, now);
     }
 
     /// The push of a write says nothing new.
     fn expect_echo(&mut self, change: &Change, now: Instant) {
         match *change {
-            Change::Join { room, user, .. } => self.pushes.own_members.joined(room, user, now),
+            Change::Join { room, user, before } => {
+                if before == Membership::Ban {
+                    self.pushes.own_members.removed(room, user, now);
+                }
+                self.pushes.own_members.joined(room, user, now);
+            }
             Change::Remove { room, user, .. } => self.pushes.own_members.removed(room, user, now),
             _ => {}
         }

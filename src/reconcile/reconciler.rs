@@ -16,6 +16,7 @@ use crate::reconcile::act::backoff::Backoff;
 use crate::reconcile::brakes::approval::Approval;
 use crate::reconcile::brakes::fights::Fights;
 use crate::reconcile::brakes::held::HeldPlans;
+use crate::reconcile::brakes::returns::Returns;
 use crate::reconcile::brakes::settle::Settle;
 use crate::reconcile::brakes::strangers::StoredStrangers;
 use crate::reconcile::brakes::withheld::StoredWithheld;
@@ -45,6 +46,7 @@ pub struct Reconciler {
     pub(crate) roster: Option<Roster>,
     pub(crate) backoff: Backoff,
     pub(crate) fights: Fights,
+    pub(crate) returns: Returns,
     pub(crate) settle: Settle,
     pub(crate) member_count: MemberCount,
     pub(crate) readings: RoomReadings,
@@ -103,6 +105,7 @@ impl Reconciler {
             roster,
             backoff: Backoff::default(),
             fights: Fights::default(),
+            returns: Returns::default(),
             settle: Settle::default(),
             member_count: MemberCount::default(),
             readings: RoomReadings::default(),

@@ -54,6 +54,7 @@ impl Reconciler {
     pub(crate) async fn slice(&mut self, journal: &mut Option<Journal>, stop: &CancellationToken) -> Result<Slice> {
         let now = Instant::now();
         self.fights.end(&mut self.world, now);
+        self.returns.end(&mut self.world, now);
         let SlicePlan { plan, number, is_known } = self.plan_slice(now).await?;
         gauges::measure(&self.world, &plan);
         let whole = self.trouble == Trouble::default();

@@ -75,6 +75,14 @@ pub struct TakenAway {
     pub taken: i64,
 }
 
+/// One removal of a member.
+#[derive(Clone, Debug)]
+pub struct RemovedMember {
+    pub room_id: String,
+    pub user_id: String,
+    pub seconds_ago: f64,
+}
+
 /// A recent change: one that was made, or one that was no longer made (`withheld`) because somebody kept undoing it.
 #[derive(Clone, Debug)]
 pub struct RecentAction {
@@ -214,6 +222,26 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         Ok(rows.into_iter().map(|row| (row.user_id, row.line)).collect())
+    }
+
+    /// Members who were removed within the window, a line each time, and whom we did not join again since.
+    pub async fn removed_members(&self, window_seconds: f64) -> sqlx::Result<Vec<RemovedMember>> {
+        sqlx::query_as!(
+            RemovedMember,
+            r#"SELECT room_id AS "room_id!", user_id AS "user_id!",
+                      EXTRACT(EPOCH FROM clock_timestamp() - at)::float8 AS "seconds_ago!"
+               FROM provisioner.ledger AS removed
+               WHERE at > now() - make_interval(secs => $1) AND kind = 'remove' AND outcome = 'done' AND before = '"join"'
+                 AND NOT EXISTS (
+                   SELECT FROM provisioner.ledger AS joined
+                   WHERE joined.user_id = removed.user_id AND joined.room_id = removed.room_id
+                     AND joined.kind = 'join' AND joined.outcome = 'done' AND joined.id > removed.id
+                 )
+               ORDER BY id"#,
+            window_seconds,
+        )
+        .fetch_all(&self.pool)
+        .await
     }
 
     /// What was done within the window, and what was no longer repeated. Accounts that are made stay made.

@@ -44,7 +44,7 @@ pub use held_posts::{HeldPost, HeldPostContent, HeldPostState};
 pub use history::{HistoryFilter, HistoryLine, JoinedAt};
 pub use inbox::InboxRow;
 pub use leadership::Leadership;
-pub use ledger::{LedgerEntry, LedgerLine, LedgerOutcome, PassId, RecentAction, TakenAway};
+pub use ledger::{LedgerEntry, LedgerLine, LedgerOutcome, PassId, RecentAction, RemovedMember, TakenAway};
 pub use listings::{Listing, ListingLock};
 pub use pause::Paused;
 pub use requests::{Asked, PassRequest};

@@ -74,9 +74,20 @@ async fn what_a_member_deletes_or_renames_costs_no_reading(version: SynapseVersi
     // Each deleted message is looked at once, to know that it was a message.
     assert!(asked.len() <= DELETED + RENAMED, "{}: {asked:#?}", asked.len());
     // What cannot be seen may have been anything; one look at all state is enough for many of them.
-    stage.proxy.clear();
+    let more =
+        async |number: usize| person.send_text(&stage.staff, &format!("more {number}")).await.unwrap().to_string();
+    let mut events = Vec::new();
     for number in 0..DELETED {
-        redact(&admin, &stage.staff, &format!("$nothing-of-this-room-{number}"), &format!("x{number}")).await;
+        events.push(more(number).await);
+    }
+    stage.quiet().await;
+    stage.proxy.fault(
+        Matching::any().method("GET").path("/event/"),
+        Effect::Answer(404, json!({"errcode": "M_NOT_FOUND", "error": "Event not found."})),
+    );
+    stage.proxy.clear();
+    for (number, event) in events.iter().enumerate() {
+        redact(&admin, &stage.staff, event, &format!("more-{number}")).await;
     }
     until_handled(&stage, "m.room.redaction", redactions + i64::try_from(2 * DELETED).unwrap()).await;
     stage.quiet().await;
@@ -123,8 +134,7 @@ async fn who_vanished_from_a_room_is_settled_without_a_restart(version: SynapseV
     let joins = stage.joins();
     let is_invited = async || stage.admin.membership_of(&stage.red, &guest).await.unwrap() == "invite";
     wait_until("they are invited", SOON, is_invited).await.unwrap();
-    until_handled(&stage, "m.room.member", 1).await;
-    stage.quiet().await;
+    wait_until("the service knows", SOON, async || observed("invite").await).await.unwrap();
     let lacking = guest.clone();
     stage.proxy.fault(
         Matching::any().method("GET").path("/members"),

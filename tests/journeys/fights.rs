@@ -1,16 +1,11 @@
 //! Fighting: what somebody keeps undoing is done again a few times, then no longer, and a person is told who it is.
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 use testbed::{SynapseVersion, wait_until};
 
 use crate::support::{SOON, Settings, Stage, subject};
 
-crate::on_both_versions!(
-    who_is_kicked_again_and_again_is_joined_five_times_and_staff_is_told_who_kicks,
-    who_is_let_in_again_and_again_is_removed_five_times_and_staff_is_told_who_lets_them_in,
-);
+crate::on_both_versions!(who_is_kicked_again_and_again_is_joined_five_times_and_staff_is_told_who_kicks,);
 
 fn blocked(plan: &Value, user: &str) -> Option<String> {
     let blocked = plan["blocked"].as_array().unwrap();
@@ -74,30 +69,4 @@ async fn who_is_kicked_again_and_again_is_joined_five_times_and_staff_is_told_wh
         history.as_array().unwrap().iter().map(|line| line["outcome"].as_str().unwrap()).collect();
     assert_eq!(outcomes, ["held", "done", "done", "done", "done", "done"], "{history:#}");
     assert!(history[0]["detail"].as_str().unwrap().contains(&stage.admin.mxid), "{history:#}");
-}
-
-async fn who_is_let_in_again_and_again_is_removed_five_times_and_staff_is_told_who_lets_them_in(
-    version: SynapseVersion,
-) {
-    let stage = Stage::set_newest(version, Settings::default()).await;
-    let (outsider, member) = (subject(), subject());
-    stage.hasura.add(&member, "staff", "member").await.unwrap();
-    let person = testbed::Person::login(&stage.bed.synapse, &outsider).await.unwrap();
-    stage.start().await;
-    let began = Instant::now();
-    for _ in 0..5 {
-        stage.admin.invite(&stage.staff, &person.mxid).await.unwrap();
-        // Removed while only invited, perhaps: that is once, too.
-        let _ = person.join(&stage.staff).await;
-        stage.until(&stage.staff, &outsider, "leave", SOON).await;
-    }
-    stage.admin.invite(&stage.staff, &person.mxid).await.unwrap();
-    let because = until_stopped(&stage, &outsider).await;
-    assert!(because.contains(&format!("by {}", stage.admin.mxid)), "{because}");
-    assert!(began.elapsed() >= Duration::from_secs(6), "the later ones come ever more slowly");
-    stage.nothing_left().await;
-    assert_eq!(stage.membership(&stage.staff, &outsider).await, "invite");
-    let history = stage.service.run_cli(&["history", &outsider, "--json"]).await.unwrap().json().unwrap();
-    let done = history.as_array().unwrap().iter().filter(|line| line["outcome"] == "done").count();
-    assert_eq!(done, 5, "{history:#}");
 }

@@ -39,6 +39,7 @@ mod promises;
 mod queue;
 mod redacted;
 mod renamed_team;
+mod returns;
 mod room_fights;
 mod settings;
 mod settle;

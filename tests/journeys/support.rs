@@ -336,8 +336,8 @@ members = [{{ team = "analysts" }}]
         let mute: Vec<Value> = sqlx::query_scalar(
             "SELECT to_jsonb(ledger) FROM provisioner.ledger
              WHERE cause = '' OR CASE kind
-                 WHEN 'join' THEN before IN ('\"none\"', '\"invite\"', '\"leave\"', '\"knock\"') AND after = '\"join\"'
-                 WHEN 'remove' THEN before IN ('\"join\"', '\"invite\"') AND after = '\"leave\"'
+                 WHEN 'join' THEN before IN ('\"none\"', '\"invite\"', '\"leave\"', '\"knock\"', '\"ban\"') AND after = '\"join\"'
+                 WHEN 'remove' THEN before IN ('\"join\"', '\"invite\"') AND after IN ('\"leave\"', '\"ban\"')
                  WHEN 'grant_server_admin' THEN before = 'false' AND after = 'true'
                  WHEN 'revoke_server_admin' THEN before = 'true' AND after = 'false'
                  WHEN 'set_power_levels' THEN before IS NOT NULL AND jsonb_typeof(after) = 'object' AND before <> after

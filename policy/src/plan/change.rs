@@ -57,6 +57,8 @@ pub enum Change {
         room: RoomIx,
         user: UserIx,
         before: Membership,
+        /// So that they do not come back by themselves once more.
+        ban: bool,
     },
     /// One event with every level that changes in the room.
     SetPowerLevels {

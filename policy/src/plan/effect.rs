@@ -41,8 +41,11 @@ impl World {
             &Change::GrantServerAdmin { user } => self.edit_account(user, |there| OnServer { admin: true, ..there }),
             &Change::RevokeServerAdmin { user } => self.edit_account(user, |there| OnServer { admin: false, ..there }),
             &Change::Join { room, user, .. } => self.set_member(room, user, Membership::Join, None),
-            &Change::Remove { room, user, .. } => {
-                self.set_member(room, user, Membership::Removed, None);
+            &Change::Remove { room, user, ban, .. } => {
+                self.set_member(room, user, if ban { Membership::Ban } else { Membership::Removed }, None);
+                if ban {
+                    self.note_banned_by_us(room, user);
+                }
                 // Whatever was before, the entitlement was lost since.
                 self.settle_past(room, user, None);
             }

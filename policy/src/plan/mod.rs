@@ -39,6 +39,8 @@ pub enum Because {
     NotEntitled,
     /// No source knows this MXID.
     NobodyKnows,
+    /// The user belongs here no longer, was removed, and came back by themselves again and again.
+    CameBack,
     /// The user is banned from the room.
     Banned,
     /// The user left by choice.

@@ -57,7 +57,7 @@ mod tests {
             Change::GrantServerAdmin { user },
             Change::RevokeServerAdmin { user },
             Change::Join { room, user, before },
-            Change::Remove { room, user, before },
+            Change::Remove { room, user, before, ban: false },
             levels(&[false]),
             levels(&[false, true]),
         ];

@@ -7,7 +7,7 @@ use crate::plan::{Because, Blocked, Change, ClearedLeave, Kind, Plan};
 use crate::planner::accounts::{is_missing, is_to_be_restored};
 use crate::planner::members_inputs::MembersInputs;
 use crate::policy::RoomIx;
-use crate::policy::{Mode, OnLeave};
+use crate::policy::{Mode, OnLeave, OnReturn};
 use crate::users::UserIx;
 use crate::world::World;
 
@@ -57,7 +57,8 @@ fn evaluate_entitled(
     let account = world.mirror.accounts.get(user);
     let blocked = |because| MembershipVerdict::Blocked(Kind::Join, because);
     let left = world.room(room).voluntary_leave(user);
-    if before == Membership::Ban {
+    let is_banned = before == Membership::Ban;
+    if is_banned && !world.room(room).is_banned_by_us(user) {
         blocked(Because::Banned)
     } else if let Some(leave) = parting(world, room, user) {
         leave
@@ -75,6 +76,8 @@ fn evaluate_entitled(
         blocked(Because::AccountsUnlisted)
     } else if !account.present && !will_be_created(world, user) {
         blocked(Because::AccountMissing)
+    } else if let Some(obstacle) = shared.standing.obstacle_to_ban().filter(|_| is_banned) {
+        blocked(Because::Obstacle(obstacle))
     } else if let Some(obstacle) = shared.standing.obstacle_to_join() {
         blocked(Because::Obstacle(obstacle))
     } else {
@@ -117,7 +120,12 @@ fn evaluate_unlisted(world: &World, room: RoomIx, user: UserIx, shared: &Members
             } else if let Some(obstacle) = shared.standing.obstacle_to_remove(user) {
                 MembershipVerdict::Blocked(Kind::Remove, Because::Obstacle(obstacle))
             } else {
-                MembershipVerdict::Do(Change::Remove { room, user, before }, why_not(world, user))
+                let keeps_returning = before == Membership::Join && world.returners.contains(&(room, user));
+                let ban = keeps_returning
+                    && world.policy.rooms[room.index()].on_return == OnReturn::Ban
+                    && shared.standing.obstacle_to_ban().is_none();
+                let because = if ban { Because::CameBack } else { why_not(world, user) };
+                MembershipVerdict::Do(Change::Remove { room, user, before, ban }, because)
             }
         }
         // With every source whole, not being entitled now is having lost it: the next entitlement joins again.

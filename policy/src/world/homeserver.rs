@@ -78,6 +78,12 @@ impl World {
         self.room_mut(room).note_invited_by_other(user);
     }
 
+    /// The ban of `user` is ours.
+    pub fn note_banned_by_us(&mut self, room: RoomIx, user: UserIx) {
+        self.room_mut(room).note_banned_by_us(user);
+        self.mark_dirty(user);
+    }
+
     /// Clears a voluntary leave, if it is still the one meant.
     pub fn clear_leave(&mut self, room: RoomIx, user: UserIx, event_id: &str) {
         if self.room_mut(room).clear_leave(user, event_id) {

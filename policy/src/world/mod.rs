@@ -61,6 +61,8 @@ pub struct WorldState {
     pub mirror: Mirror,
     /// Changes that somebody keeps reverting.
     pub fights: HashMap<ChangeKey, Fight>,
+    /// Who was removed and came back by themselves so often that they are banned when they do once more.
+    pub returners: HashSet<(RoomIx, UserIx)>,
     /// Places that nobody was entitled to when they were taken.
     pub strangers: Strangers,
     pub(crate) members: Vec<Vec<Matcher>>,
@@ -106,6 +108,7 @@ impl World {
             facts,
             mirror,
             fights,
+            returners: HashSet::new(),
             strangers,
             members,
             power,
@@ -144,6 +147,15 @@ impl World {
         self.dirty.something();
         if let Some(fight) = self.state.fights.get_mut(key) {
             fight.by = by;
+        }
+    }
+
+    /// Says whether somebody who was removed keeps coming back.
+    pub fn set_returner(&mut self, room: RoomIx, user: UserIx, is: bool) {
+        let returners = &mut self.state.returners;
+        let changed = if is { returners.insert((room, user)) } else { returners.remove(&(room, user)) };
+        if changed {
+            self.mark_dirty(user);
         }
     }
 

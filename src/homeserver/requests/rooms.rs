@@ -46,6 +46,17 @@ endpoint!(kick: POST "/_matrix/client/v3/rooms/{room}/kick" {
     #[serde(skip_serializing_if = "Option::is_none")] reason: Option<String>,
 } -> IgnoredAny);
 
+endpoint!(ban: POST "/_matrix/client/v3/rooms/{room}/ban" {
+    #[ruma_api(path)] room: PathSegment,
+    user_id: String,
+    reason: String,
+} -> IgnoredAny);
+
+endpoint!(unban: POST "/_matrix/client/v3/rooms/{room}/unban" {
+    #[ruma_api(path)] room: PathSegment,
+    user_id: String,
+} -> IgnoredAny);
+
 endpoint!(make_admin: POST "/_synapse/admin/v1/rooms/{room}/make_room_admin" {
     #[ruma_api(path)] room: PathSegment,
     user_id: String,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use provisioner_policy::{Change, Closed, RoomIx, UserIx, World};
+use provisioner_policy::{Change, Closed, Membership, RoomIx, UserIx, World};
 
 use crate::homeserver::{AccountCreation, CallError, Homeserver, WriteOutcome};
 use crate::reconcile::act::accounts_seen::AccountsSeen;
@@ -71,13 +71,21 @@ impl Caller<'_> {
             &Change::RevokeServerAdmin { user } => {
                 self.homeserver.set_admin(&mxid(user), false).await.map(|()| WriteOutcome::Done)
             }
-            &Change::Join { room, user, .. } => {
+            &Change::Join { room, user, before } => {
                 if let Some(entry) = self.accounts_seen.closed(self.homeserver, user, &mxid(user)).await? {
                     return Ok(Tried::AccountClosed(Box::new(entry)));
                 }
+                // Planned for a ban of our own only.
+                if before == Membership::Ban {
+                    self.homeserver.unban(id(room), &mxid(user)).await?;
+                }
                 self.homeserver.join(id(room), &mxid(user)).await
             }
-            &Change::Remove { room, user, .. } => {
+            &Change::Remove { room, user, ban: true, .. } => {
+                let reason = "no longer a member, and came back again and again; lifted when they are a member again";
+                self.homeserver.ban(id(room), &mxid(user), reason).await
+            }
+            &Change::Remove { room, user, ban: false, .. } => {
                 self.homeserver.kick(id(room), &mxid(user), Some("no longer a member")).await
             }
             Change::SetRoomState { room, setting, before, after } => {

@@ -32,7 +32,7 @@ impl Fights {
     pub(crate) fn inherit(&mut self, world: &mut World, lines: Vec<RecentAction>, now: Instant) {
         self.read = true;
         for line in lines {
-            let Ok(kind) = line.kind.parse::<Kind>() else { continue };
+            let Some(kind) = line.kind.parse().ok().filter(|kind| is_given_up(*kind)) else { continue };
             let Some(at) = now.checked_sub(Duration::from_secs_f64(line.seconds_ago.max(0.0))) else { continue };
             let room = match line.room_id {
                 None => None,
@@ -60,7 +60,7 @@ impl Fights {
             self.done.retain(|_, times| times.back().is_some_and(|last| now - *last < WINDOW));
             self.tidied = Some(now);
         }
-        for key in change.counted() {
+        for key in change.counted().filter(|key| is_given_up(key.kind)) {
             if self.count(key.clone(), now) >= MOST {
                 self.begin(world, key, now);
             }
@@ -124,6 +124,12 @@ impl Fights {
         let waits = self.done.keys().filter_map(|key| self.waits(key));
         ends.chain(waits).filter(|until| *until > now).min()
     }
+}
+
+/// What takes access away is never given up: who comes back is removed each time, see `returns`. A level is, because
+/// an event of levels is everybody's.
+fn is_given_up(kind: Kind) -> bool {
+    !kind.takes() || kind == Kind::SetPowerLevels
 }
 
 /// What a line of the ledger counts for. A line about a room itself names what it set, and no user.

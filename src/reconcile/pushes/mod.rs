@@ -150,6 +150,7 @@ pub(crate) fn take_member(world: &mut World, room: RoomIx, user: UserIx, pushed:
     world.set_member(room, user, pushed.membership, Some(&pushed.event_id));
     match pushed.membership {
         Membership::Invite if !pushed.by_bot => world.note_invited_by_other(room, user),
+        Membership::Ban if pushed.by_bot => world.note_banned_by_us(room, user),
         Membership::Join => world.set_present(user),
         _ => {}
     }

@@ -40,7 +40,7 @@ impl OwnMemberWrites {
         self.pending(room, user, now).joins += 1;
     }
 
-    /// We removed somebody.
+    /// We removed somebody, banned them, or took a ban back.
     pub(crate) fn removed(&mut self, room: RoomIx, user: UserIx, now: Instant) {
         self.pending(room, user, now).leaves += 1;
     }
@@ -69,7 +69,7 @@ impl OwnMemberWrites {
             // An admin join into an invite-only room is an invitation by the bot, then the join.
             Membership::Invite if by_bot => return ClassifiedMember::OwnWrite,
             Membership::Join if pending.joins > 0 => pending.joins -= 1,
-            Membership::Removed if by_bot && pending.leaves > 0 => pending.leaves -= 1,
+            Membership::Removed | Membership::Ban if by_bot && pending.leaves > 0 => pending.leaves -= 1,
             _ => return ClassifiedMember::Unclear,
         }
         if pending.joins + pending.leaves == 0 {

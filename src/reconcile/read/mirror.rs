@@ -100,6 +100,7 @@ impl Reconciler {
         }
         self.tell_unknown();
         fight_report::read_fights(&mut self.fights, &self.store, &mut self.world).await?;
+        self.returns.read(&self.store, &mut self.world, Instant::now()).await?;
         match trouble {
             Some(_) => self.readings.retries.failed(None, Instant::now()),
             None => self.readings.retries.ended(None),

@@ -162,6 +162,9 @@ pub(crate) fn apply_reading(
         if membership == Membership::Invite && member.sender != world.policy.bot {
             fresh.note_invited_by_other(user);
         }
+        if membership == Membership::Ban && member.sender == world.policy.bot {
+            fresh.note_banned_by_us(user);
+        }
         // Of what this service did to somebody it is known why.
         if !by_the_user && member.sender != world.policy.bot {
             fresh.set_past_unread(user, &member.event_id);

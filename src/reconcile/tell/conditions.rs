@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use provisioner_policy::{ChangeKey, RoomStatus, SourceState, World};
+use provisioner_policy::{ChangeKey, RoomIx, RoomStatus, SourceState, UserIx, World};
 
 use crate::reconcile::reconciler::Reconciler;
 use crate::reconcile::tell::bot_power;
@@ -89,6 +89,7 @@ impl Reconciler {
                 SourceState::Good => {}
             }
         }
+        conditions.extend(returning(world));
         conditions.extend(fighting(world, |key| self.fights.is_told(key)));
         let lost = self.pushes.lost_updates.iter().filter_map(|lost| lost.alert(world));
         conditions.extend(lost.map(|(key, text)| Condition { key, text, patience: Duration::ZERO }));
@@ -107,6 +108,26 @@ fn failing(source: &str, why: &str) -> Condition {
         text: format!("{source} cannot be read, and nobody is removed for its sake: {why}"),
         patience: SOURCE_PATIENCE,
     }
+}
+
+/// One condition for each person who was removed and keeps coming back.
+fn returning(world: &World) -> Vec<Condition> {
+    let mut returners: Vec<_> =
+        world.returners.iter().map(|(room, user)| (room.key(world), world.users.mxid(*user), *room, *user)).collect();
+    returners.sort_unstable();
+    let condition = |(key, mxid, room, user): (&str, String, RoomIx, UserIx)| Condition {
+        key: format!("return {key} {mxid}"),
+        text: format!(
+            "{mxid} came back to {key} by themselves again and again after being removed, and {}",
+            if world.room(room).is_banned_by_us(user) {
+                "was banned; the ban is taken back when a source names them again, or by hand"
+            } else {
+                "is removed each time; ask who lets them in, or close the room"
+            }
+        ),
+        patience: Duration::ZERO,
+    };
+    returners.into_iter().map(condition).collect()
 }
 
 /// One condition for each kind of change in each room that somebody keeps undoing. Who keeps it up is named for one of

@@ -1,0 +1,101 @@
+//! Coming back: who was removed and comes back by themselves is removed each time, and banned when they keep at it.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use testbed::{Person, SynapseVersion, wait_until};
+
+use crate::support::{SOON, Settings, Stage, subject};
+
+crate::on_both_versions!(
+    who_keeps_coming_back_is_banned_and_comes_in_again_when_entitled,
+    where_nobody_is_banned_who_comes_back_is_removed_each_time,
+    an_invitation_is_taken_back_however_often_it_is_made,
+);
+
+/// A room into which everybody may come, and from which who is not on the team is removed.
+async fn public_staff(version: SynapseVersion) -> Stage {
+    let stage = Stage::set_newest(version, Settings { notify: true, ..Settings::default() }).await;
+    stage.admin.send_state(&stage.staff, "m.room.join_rules", "", json!({"join_rule": "public"})).await.unwrap();
+    stage
+}
+
+/// They come in by themselves, and are out again. Answers how long they were in.
+async fn come_and_go(stage: &Stage, person: &Person, sub: &str, becomes: &str) -> Duration {
+    person.join(&stage.staff).await.unwrap();
+    let began = Instant::now();
+    stage.until(&stage.staff, sub, becomes, SOON).await;
+    began.elapsed()
+}
+
+async fn removals(stage: &Stage, sub: &str) -> Vec<Value> {
+    let output = stage.service.run_cli(&["history", sub, "--room", "staff", "--json"]).await.unwrap().json().unwrap();
+    let lines = output.as_array().unwrap().iter();
+    lines.filter(|line| line["kind"] == "remove" && line["outcome"] == "done").cloned().collect()
+}
+
+async fn who_keeps_coming_back_is_banned_and_comes_in_again_when_entitled(version: SynapseVersion) {
+    let stage = public_staff(version).await;
+    let (sub, by_hand) = (subject(), subject());
+    let person = Person::login(&stage.bed.synapse, &sub).await.unwrap();
+    stage.start_with_staff(1).await;
+    let mut inside = Duration::ZERO;
+    for time in 0..3 {
+        inside += come_and_go(&stage, &person, &sub, "leave").await;
+        wait_until("it is in the ledger", SOON, async || removals(&stage, &sub).await.len() == time + 1).await.unwrap();
+        if time == 1 {
+            stage.service.sigkill().await.unwrap();
+            stage.start().await;
+        }
+    }
+    // The third time that they come back.
+    inside += come_and_go(&stage, &person, &sub, "ban").await;
+    person.join(&stage.staff).await.unwrap_err();
+    assert!(inside < Duration::from_secs(6), "{inside:?}: more than a twentieth of two minutes");
+    let lines = removals(&stage, &sub).await;
+    assert_eq!((&lines[0]["after"], lines.len()), (&json!("ban"), 4), "{lines:#?}");
+    let cause = lines[0]["cause"].as_str().unwrap();
+    assert!(cause.contains("came back by themselves for the third time within an hour"), "{cause}");
+    stage.nothing_left().await;
+
+    // A ban by hand is somebody's decision.
+    stage.admin.ban(&stage.staff, &stage.mxid(&by_hand)).await.unwrap();
+    stage.service.sigkill().await.unwrap();
+    stage.start().await;
+    for one in [&sub, &by_hand] {
+        stage.hasura.add(one, "staff", "member").await.unwrap();
+    }
+    stage.until(&stage.staff, &sub, "join", SOON).await;
+    assert_eq!(stage.membership(&stage.staff, &by_hand).await, "ban");
+    stage.nothing_left().await;
+    let (_, plan) = stage.plan().await;
+    let blocked = plan["blocked"].as_array().unwrap();
+    assert!(blocked.iter().any(|one| one["user"] == json!(stage.mxid(&by_hand))), "{plan:#}");
+    // Who was brought back by us begins anew.
+    stage.hasura.remove(&sub, "staff").await.unwrap();
+    stage.until(&stage.staff, &sub, "leave", SOON).await;
+}
+
+async fn where_nobody_is_banned_who_comes_back_is_removed_each_time(version: SynapseVersion) {
+    let mut stage = public_staff(version).await;
+    stage.edit(|config| config.replace("[{ team = \"staff\" }]\n", "[{ team = \"staff\" }]\non_return = \"remove\"\n"));
+    let sub = subject();
+    let person = Person::login(&stage.bed.synapse, &sub).await.unwrap();
+    stage.start_with_staff(1).await;
+    for _ in 0..7 {
+        assert!(come_and_go(&stage, &person, &sub, "leave").await < Duration::from_secs(10), "it never waits");
+    }
+    stage.nothing_left().await;
+}
+
+async fn an_invitation_is_taken_back_however_often_it_is_made(version: SynapseVersion) {
+    let stage = Stage::set_newest(version, Settings::default()).await;
+    let sub = subject();
+    let person = Person::login(&stage.bed.synapse, &sub).await.unwrap();
+    stage.start_with_staff(1).await;
+    for _ in 0..7 {
+        stage.admin.invite(&stage.staff, &person.mxid).await.unwrap();
+        stage.until(&stage.staff, &sub, "leave", SOON).await;
+    }
+    stage.nothing_left().await;
+}
