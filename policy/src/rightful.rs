@@ -48,11 +48,15 @@ impl World {
             (Class::Removals, Some(room)) => {
                 !self.removes_unlisted(room) || self.entitlement(room, user) != Entitlement::Not
             }
-            (Class::PowerLevels, Some(room)) => self.room(room).levels().is_ok_and(|levels| {
-                let level = self.evaluate_power(room, user, &levels);
-                // A grant that is lower than what they have is a place, too, and is not taken with the rest unasked.
-                level.observed <= level.desired || level.desired > levels.default_level()
-            }),
+            // Where nothing is decided about levels nobody is a stranger to theirs.
+            (Class::PowerLevels, Some(room)) => {
+                self.power[room.index()].is_empty()
+                    || self.room(room).levels().is_ok_and(|levels| {
+                        let level = self.evaluate_power(room, user, &levels);
+                        // A grant that is lower than what they have is a place, too, and is not taken with the rest unasked.
+                        level.observed <= level.desired || level.desired > levels.default_level()
+                    })
+            }
             (Class::ServerAdmins, None) => {
                 self.admins.is_empty() || self.admin_selector(user).is_some() && self.may_belong(user)
             }

@@ -95,7 +95,14 @@ impl Withheld {
             });
         }
         if whole && !self.inherited.is_empty() && plan.is_whole(world) && !plan.waits_for_a_source() {
-            ended.extend(std::mem::take(&mut self.inherited).iter());
+            let in_the_way = obstructed(world, plan);
+            Arc::make_mut(&mut self.inherited).retain(|digest| {
+                let stays = in_the_way.as_ref().is_none_or(|digests| digests.contains(digest));
+                if !stays {
+                    ended.push(*digest);
+                }
+                stays
+            });
         }
         WithheldDiff { begun, ended }
     }
@@ -113,7 +120,7 @@ impl Plan {
     }
 
     /// Whether something that takes is left out until a source can be relied on.
-    fn waits_for_a_source(&self) -> bool {
+    pub fn waits_for_a_source(&self) -> bool {
         self.blocked.iter().any(|one| {
             one.kind.takes()
                 && matches!(
@@ -125,6 +132,27 @@ impl Plan {
                 )
         })
     }
+}
+
+/// What would be taken if nothing were in its way, by digest: an obstacle or a fight ends nothing that was shown. `None` where
+/// levels are among it, of which the plan does not say which they are.
+fn obstructed(world: &World, plan: &Plan) -> Option<HashSet<Digest>> {
+    let blocked = plan.blocked.iter().filter(|one| one.kind.takes()).map(|one| {
+        let user = one.user;
+        let change = match (one.kind, one.room) {
+            (Kind::Remove, Some(room)) => {
+                Change::Remove { room, user, before: world.room(room).membership(user), ban: false }
+            }
+            (Kind::LockAccount, _) => Change::LockAccount { user },
+            (Kind::DeactivateAccount, _) => Change::DeactivateAccount { user },
+            (Kind::RevokeServerAdmin, _) => Change::RevokeServerAdmin { user },
+            _ => return None,
+        };
+        Some(change.digest(world, Mode::Enforce))
+    });
+    let fought = plan.fought_over.iter().flat_map(|action| action.change.parts());
+    let fought: Vec<Digest> = fought.map(|part| part.digest(world, Mode::Enforce)).collect();
+    blocked.chain(fought.into_iter().map(Some)).collect()
 }
 
 /// What a plan speaks of, and what it could not.
@@ -140,7 +168,8 @@ impl PlanCoverage {
     fn of(world: &World, plan: &Plan) -> Self {
         let planned = plan.actions.iter().filter(|action| is_remembered(action));
         let blocked = plan.blocked.iter().map(|one| (one.kind, one.room, Some(one.user)));
-        let undone = plan.fought_over.iter().map(|one| (one.change.kind(), one.change.room(), one.change.user()));
+        let undone = plan.fought_over.iter().flat_map(|one| one.change.counted());
+        let undone = undone.map(|key| (key.kind, key.room, key.user()));
         Self {
             planned: planned.flat_map(|action| action.change.counted().map(|key| (key, action.mode))).collect(),
             blocked: blocked.chain(undone).collect(),

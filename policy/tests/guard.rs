@@ -341,6 +341,76 @@ fn a_level_that_is_raised_by_hand_makes_no_stranger_of_who_has_a_grant() {
     assert_eq!(strangers, [raised[1]], "with 51 the lead would lose the 50 of the grant");
 }
 
+/// Six moderators by hand, in a room of which the policy says nothing about levels until somebody writes it.
+#[test]
+fn nobody_is_a_stranger_to_a_level_while_nothing_is_decided_about_levels() {
+    let room = RoomPolicy::new("room0", format!("!room0:{SERVER}"), vec![Selector::Team("team0".into())]);
+    let mut world = World::new(Policy {
+        server_name: SERVER.into(),
+        bot: "@bot:phenom.test".into(),
+        rooms: vec![room],
+        modes: Modes { power_levels: Mode::Enforce, ..Modes::default() },
+        ..Policy::default()
+    });
+    let room = world.room_by_key("room0").unwrap();
+    let by_hand = format!("@{}:{SERVER}", subject(0, 0));
+    let content = serde_json::json!({"users": {"@bot:phenom.test": 100, &by_hand: 50}});
+    let raised = StateEntry { content, sender: "@owner:phenom.test".into(), event_id: "$levels".into() };
+    world.set_state(room, POWER_LEVELS, raised);
+    let user = world.intern(&by_hand);
+    world.note_stranger((Class::PowerLevels, Some(room)), user);
+    assert_eq!(world.strangers.iter().count(), 0);
+}
+
+/// Puppets that an admin made admins, and that were looked at by themselves before the next listing.
+#[test]
+fn an_admin_who_was_seen_by_themselves_is_a_stranger_too() {
+    let mut world = World::new(Policy {
+        server_name: SERVER.into(),
+        bot: "@bot:phenom.test".into(),
+        server_admins: vec![Selector::Team("team0".into())],
+        modes: Modes { server_admins: Mode::Enforce, ..Modes::default() },
+        ..Policy::default()
+    });
+    let admin = OnServer { present: true, admin: true, ..OnServer::default() };
+    let [from_before, puppet] = [0, 1].map(|user| format!("@{}:{SERVER}", subject(7, user)));
+    world.set_on_server(&from_before, admin);
+    world.set_on_server(&puppet, OnServer { present: true, ..OnServer::default() });
+    world.set_accounts_listed(true);
+    let user = world.intern(&puppet);
+    world.set_account_seen(user, admin);
+    world.set_on_server(&puppet, admin);
+    let strangers: Vec<UserIx> = world.strangers.iter().map(|(_, user)| user).collect();
+    assert_eq!(strangers, [user]);
+}
+
+#[test]
+fn what_was_shown_stays_held_over_a_restart_while_something_is_in_its_way() {
+    let levels = |kick: i64| {
+        let content = serde_json::json!({"users": {"@bot:phenom.test": 100}, "kick": kick});
+        StateEntry { content, sender: "@owner:phenom.test".into(), event_id: "$levels".into() }
+    };
+    let mut world = world(&[10], GuardLimits::default());
+    let room = world.room_by_key("room0").unwrap();
+    world.set_state(room, POWER_LEVELS, levels(50));
+    let mut recent = Recent::default();
+    read(&mut world, (3..10).map(|user| (0, user)));
+    let first = plan(&world, &recent);
+    let begun = recent.withheld.compare(&world, &first, true).begun;
+    let digests: Vec<Digest> = begun.into_iter().flat_map(|one| one.digests).collect();
+    assert_eq!(digests.len(), 3);
+    // One of the three is back, somebody takes the bot's power to remove, and the service restarts.
+    read(&mut world, (2..10).map(|user| (0, user)));
+    world.set_state(room, POWER_LEVELS, levels(101));
+    let mut recent = Recent { withheld: Withheld::inherit(digests), ..Recent::default() };
+    let blocked = plan(&world, &recent);
+    assert_eq!((blocked.actions.len(), blocked.blocked.len()), (0, 2));
+    assert_eq!(recent.withheld.compare(&world, &blocked, true).ended.len(), 1, "who is back");
+    world.set_state(room, POWER_LEVELS, levels(50));
+    let again = shown(&world, &mut recent);
+    assert_eq!((again.held().count(), due_removals(&world, &again)), (2, vec![0]));
+}
+
 #[test]
 fn an_empty_answer_holds_strangers_too() {
     let mut world = world(&[5], GuardLimits::default());

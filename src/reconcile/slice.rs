@@ -59,7 +59,7 @@ impl Reconciler {
         gauges::measure(&self.world, &plan);
         let whole = self.trouble == Trouble::default();
         self.peopled_teams.keep(&self.store).await?;
-        self.held.keep(&self.store, &self.world, &plan, whole && plan.is_whole(&self.world), is_known).await?;
+        self.held.keep(&self.store, &self.world, &plan, self.sees_all(&plan), is_known).await?;
         self.strangers.keep(&self.store, &self.world).await?;
         let withheld = self.withheld.compare(&self.store, &self.world, &plan, whole, is_known).await?;
         let fights = fight_report::new_fights(&mut self.fights, &self.store, &mut self.world, &plan).await?;
@@ -96,13 +96,18 @@ impl Reconciler {
         Ok(Slice { more: may_go_on && report.waiting > waiting, settled_at, report })
     }
 
+    /// Whether nothing is left out of the plan for want of a reading: a room, a source, the accounts or Synapse itself.
+    pub(crate) fn sees_all(&self, plan: &Plan) -> bool {
+        self.trouble == Trouble::default() && plan.is_whole(&self.world) && !plan.waits_for_a_source()
+    }
+
     /// The plan with what was approved let go, and without the levels that fights, delays and settling keep from being done yet.
     async fn plan_slice(&mut self, now: Instant) -> Result<SlicePlan> {
         let mut plan = self.plan().await?;
         if self.told.as_ref().map(|(number, _)| *number) != self.planner.version() {
             self.backoff.keep_only(&plan, &self.world);
         }
-        let released = self.approval.release(&mut plan);
+        let released = self.approval.release(&self.world, &mut plan);
         self.settle.note(&self.world, &plan, &self.approval, now);
         let narrowed = narrow(&self.world, &mut plan, |key| {
             self.fights.may(key, now) && self.backoff.may(key, now) && self.settle.may(key)

@@ -60,7 +60,8 @@ impl StatusPublisher {
     /// A pass goes on: what must not wait for its end.
     pub(crate) fn beat(&self, reconciler: &Reconciler, report: &PassReport) {
         self.0.send_modify(|snapshot| {
-            snapshot.held = Some(HeldNow { id: report.held_id.clone(), in_trouble: !report.errors.is_empty() });
+            snapshot.held =
+                Some(HeldNow { id: reconciler.held.id().map(str::to_owned), in_trouble: !report.errors.is_empty() });
             // While Synapse does not answer, what is known of rooms says nothing of how they are.
             if reconciler.homeserver_trouble().is_none() {
                 snapshot.conditions = Some(reconciler.conditions());

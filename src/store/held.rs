@@ -67,13 +67,14 @@ impl Store {
         .await
     }
 
-    /// The ids of stored held plans that begin so, of at most the last week: two where it is not clear which is meant.
+    /// The ids of stored held plans that begin so, of what is held now and of the last week: two where it is not clear which is
+    /// meant.
     pub async fn held_plans_called(&self, beginning: &str) -> sqlx::Result<Vec<String>> {
         sqlx::query_scalar!(
             // A range, which an index serves; `starts_with` would read the table. What is stored is hex digits.
             r#"SELECT DISTINCT id FROM provisioner.held_plans
                WHERE id COLLATE "C" >= $1 AND id COLLATE "C" < $1 || '~'
-                 AND parts <> '{}' AND created_at > now() - interval '7 days' LIMIT 2"#,
+                 AND parts <> '{}' AND (state IN ('open', 'dismissed') OR created_at > now() - interval '7 days') LIMIT 2"#,
             beginning,
         )
         .fetch_all(&self.pool)

@@ -32,11 +32,15 @@ pub struct HeldPost {
     pub id: i64,
     /// What it shows, by its whole id.
     pub held_id: String,
-    /// What it showed before its last edit.
+    /// What it showed before its last edit; shows still, where that was not sent.
     pub shown_before: Option<String>,
-    /// Seconds since it was noted, and since its last edit.
+    /// How often it was edited to show something else, and whether Synapse has taken the last edit.
+    pub edits: i64,
+    pub edit_sent: bool,
+    /// Seconds since it was noted, since its last edit, and since its state changed.
     pub age: f64,
     pub edited_ago: Option<f64>,
+    pub changed_ago: f64,
     /// Where it is posted.
     pub room_id: String,
     pub event_id: Option<String>,
@@ -72,7 +76,9 @@ macro_rules! held_posts {
             HeldPost,
             $before
                 + r#" id, held_id, shown_before, extract(epoch FROM now() - created_at)::float8 AS "age!",
-                extract(epoch FROM now() - edited_at)::float8 AS edited_ago, room_id, event_id, reactions_sent, shown,
+                extract(epoch FROM now() - edited_at)::float8 AS edited_ago,
+                extract(epoch FROM now() - changed_at)::float8 AS "changed_ago!",
+                edits, edit_sent, room_id, event_id, reactions_sent, shown,
                 pages, offers_approval, state AS "state: HeldPostState""#
                 + $after
             $(, $value)*
@@ -126,7 +132,8 @@ impl Store {
         let HeldPostContent { held_id, shown, pages, offers_approval } = content;
         held_posts!(
             "UPDATE provisioner.held_posts
-             SET shown_before = held_id, edited_at = now(), held_id = $2, shown = $3, pages = $4, offers_approval = $5
+             SET shown_before = CASE WHEN edit_sent THEN held_id ELSE shown_before END, edited_at = now(), edits = edits + 1,
+                 edit_sent = false, held_id = $2, shown = $3, pages = $4, offers_approval = $5
              WHERE id = $1 AND state = 'open' RETURNING",
             "",
             id,
@@ -145,6 +152,18 @@ impl Store {
             .execute(&self.pool)
             .await
             .map(drop)
+    }
+
+    /// Notes that a post shows what this edit says.
+    pub async fn note_held_post_edited(&self, id: i64, edits: i64) -> sqlx::Result<()> {
+        sqlx::query!(
+            "UPDATE provisioner.held_posts SET edit_sent = true, edited_at = now() WHERE id = $1 AND edits = $2",
+            id,
+            edits,
+        )
+        .execute(&self.pool)
+        .await
+        .map(drop)
     }
 
     /// Notes that the reactions to a post were sent.

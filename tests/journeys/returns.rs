@@ -66,6 +66,9 @@ async fn who_keeps_coming_back_is_banned_and_comes_in_again_when_entitled(versio
         stage.hasura.add(one, "staff", "member").await.unwrap();
     }
     stage.until(&stage.staff, &sub, "join", SOON).await;
+    for one in [&sub, &by_hand] {
+        stage.until(&stage.red, one, "join", SOON).await;
+    }
     assert_eq!(stage.membership(&stage.staff, &by_hand).await, "ban");
     stage.nothing_left().await;
     let (_, plan) = stage.plan().await;

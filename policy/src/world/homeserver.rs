@@ -11,6 +11,11 @@ impl World {
     /// Takes what Synapse says of one account.
     pub fn set_on_server(&mut self, mxid: &str, state: OnServer) {
         let user = self.intern(mxid);
+        self.see_there(user, state);
+    }
+
+    /// What Synapse says, and not what we have just done.
+    fn see_there(&mut self, user: UserIx, state: OnServer) {
         let is_new_admin = state.admin && !self.mirror.accounts.get(user).admin;
         self.set_there(user, state);
         // The first listing says what was there before us.
@@ -100,7 +105,7 @@ impl World {
 
     /// Takes what Synapse says of an account that was asked for by itself, later than of what the user last left.
     pub fn set_account_seen(&mut self, user: UserIx, there: OnServer) {
-        self.set_there(user, there);
+        self.see_there(user, there);
         if there.present && !there.deactivated {
             let chosen = self.rooms().filter(|room| self.room_mut(*room).set_chosen(user)).count();
             if chosen > 0 {

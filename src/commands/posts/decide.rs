@@ -16,6 +16,9 @@ use crate::store::{HeldPost, HeldPostState};
 /// Who taps so soon after an edit may have seen what was there before it.
 const SEEN_BEFORE: f64 = 15.0;
 
+/// An approval is for now: older than so many seconds it is refused.
+pub(crate) const APPROVAL_LASTS: f64 = 120.0;
+
 /// What is approved.
 #[derive(Debug)]
 pub(crate) struct Approved<'a> {
@@ -28,9 +31,9 @@ pub(crate) struct Approved<'a> {
 }
 
 impl<'a> Approved<'a> {
-    /// What a post shows, to somebody who taps now.
-    fn by_tap(post: &'a HeldPost) -> Self {
-        let is_recent = post.edited_ago.is_some_and(|ago| ago < SEEN_BEFORE);
+    /// What a post showed to somebody who tapped so many seconds ago.
+    fn by_tap(post: &'a HeldPost, tapped_ago: f64) -> Self {
+        let is_recent = !post.edit_sent || post.edited_ago.is_some_and(|ago| ago - tapped_ago < SEEN_BEFORE);
         Self { id: &post.held_id, within: post.shown_before.as_deref().filter(|_| is_recent), post: Some(post.clone()) }
     }
 }
@@ -75,10 +78,23 @@ impl Desk {
     }
 
     /// Acts on a reaction to a post of ours.
-    pub(crate) async fn handle_decision(&self, task: &DeskTask, post: &HeldPost, decision: Decision) -> Result<()> {
+    pub(crate) async fn handle_decision(
+        &self,
+        task: &DeskTask,
+        post: &HeldPost,
+        decision: Decision,
+        tapped_ago: f64,
+    ) -> Result<()> {
         let name = decision.name();
         if self.let_in(task, name).await?.is_none() {
             return Ok(());
+        }
+        if decision == Decision::Approve && tapped_ago > APPROVAL_LASTS {
+            let reply = Reply::line([
+                strong("Nothing was done: "),
+                text("that ✅ is from a while ago. Take it back and tap again, if it is still meant."),
+            ]);
+            return self.refuse(task, name, Some(reply), "refused: tapped more than two minutes ago").await;
         }
         let possible: &[HeldPostState] = match decision {
             Decision::Approve => &HeldPostState::APPROVABLE,
@@ -104,7 +120,7 @@ impl Desk {
         }
         match decision {
             Decision::Approve => {
-                match self.apply_shown(Approved::by_tap(post), &task.sender).await {
+                match self.apply_shown(Approved::by_tap(post, tapped_ago), &task.sender).await {
                     // The post itself says what came of it.
                     Ok(_) => self.end(task, name, None, "done", None).await,
                     failed => self.end_by(task, name, failed).await,

@@ -30,11 +30,19 @@ impl Desk {
         let (shown, pages) = values(&description)?;
         let content = content(&description, &shown, &pages);
         let changed = self.store.change_held_post_content(post.id, content).await.context("note the edit")?;
-        if let Some(post) = changed {
-            if let Some(event_id) = &post.event_id {
-                self.send_pages(&post, event_id, false).await?;
-            }
-            self.edit_post(&post, short_id(&post.held_id), &self.offer(&post)).await;
+        match changed {
+            Some(post) => self.send_update(&post, false).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Sends an edit that was noted. Until Synapse has taken it, the message shows what it showed before.
+    pub(crate) async fn send_update(&self, post: &HeldPost, perhaps_sent: bool) -> Result<()> {
+        if let Some(event_id) = &post.event_id {
+            self.send_pages(post, event_id, perhaps_sent).await?;
+        }
+        if self.edit_post(post, &post.edits.to_string(), &self.offer(post)).await {
+            self.store.note_held_post_edited(post.id, post.edits).await.context("note that the post was edited")?;
         }
         Ok(())
     }
@@ -119,9 +127,11 @@ impl Desk {
         self.edit_post(post, "cut-short", &reply).await;
     }
 
-    pub(super) async fn edit_post(&self, post: &HeldPost, state: &str, reply: &Reply) {
-        if let Some(event_id) = &post.event_id {
-            self.edit(&post.room_id, event_id, &format!("held-{}-{state}", post.id), reply).await;
+    /// Says whether Synapse took it.
+    pub(super) async fn edit_post(&self, post: &HeldPost, state: &str, reply: &Reply) -> bool {
+        match &post.event_id {
+            Some(event_id) => self.edit(&post.room_id, event_id, &format!("held-{}-{state}", post.id), reply).await,
+            None => false,
         }
     }
 

@@ -26,6 +26,9 @@ const YOUNG: f64 = 60.0;
 /// Between two edits of a post.
 const BETWEEN_EDITS: f64 = 15.0;
 
+/// What was approved is done in this time, mostly: what is held after that is something else.
+const DECIDED: f64 = 30.0;
+
 /// Debounce while something cannot be read: what is held may only seem to change.
 const SETTLED_IN_TROUBLE: Duration = Duration::from_secs(60);
 
@@ -44,6 +47,8 @@ enum Step {
     Post,
     /// Edit the newest post to show what is held.
     Edit,
+    /// Send an edit that was noted and that Synapse has not taken.
+    ResendEdit,
 }
 
 /// Compares the newest post with what is held; `here` is the Staff room.
@@ -51,12 +56,16 @@ fn step(newest: Option<&HeldPost>, held: Option<&str>, here: &str) -> Step {
     let undecided = newest.filter(|post| post.is_undecided());
     match (undecided, held) {
         (Some(post), Some(held)) if post.held_id == held && post.room_id == here => {
-            if post.event_id.is_some() && post.reactions_sent { Step::Nothing } else { Step::Resend }
+            match post.event_id.is_some() && post.reactions_sent {
+                false => Step::Resend,
+                true if post.edit_sent => Step::Nothing,
+                true => Step::ResendEdit,
+            }
         }
         (Some(_), None) => Step::Gone,
         (None, None) => Step::Nothing,
-        // Somebody decides just now: what is left is seen at the next snapshot.
-        (None, Some(_)) if newest.is_some_and(|post| post.state == HeldPostState::Deciding) => Step::Nothing,
+        // Somebody decides just now: what is left is seen at the next snapshot. A long pass is not waited for.
+        (None, Some(_)) if newest.is_some_and(is_being_decided) => Step::Nothing,
         // Who dismissed one wants to hear of the next.
         (Some(post), Some(_)) if post.state == HeldPostState::Open && post.age < YOUNG && post.room_id == here => {
             if post.event_id.is_some() && post.reactions_sent {
@@ -67,6 +76,10 @@ fn step(newest: Option<&HeldPost>, held: Option<&str>, here: &str) -> Step {
         }
         (_, Some(_)) => Step::Post,
     }
+}
+
+fn is_being_decided(post: &HeldPost) -> bool {
+    post.state == HeldPostState::Deciding && post.changed_ago < DECIDED
 }
 
 /// What is held, since when it is the same, and since when no post shows what is held.
@@ -172,6 +185,7 @@ impl Desk {
                 self.close_held(post, HeldPostState::Gone, &words).await?;
             }
             (Step::Edit, Some(post), _) => self.update_held(post).await?,
+            (Step::ResendEdit, Some(post), _) => self.send_update(post, true).await?,
             (Step::Post, newest, Some(_)) => {
                 // First the new one, so that there is one to point to.
                 if let Some(new) = self.post_held().await?
@@ -211,6 +225,9 @@ mod tests {
             shown_before: None,
             age: 100.0,
             edited_ago: None,
+            changed_ago: 0.0,
+            edits: 0,
+            edit_sent: true,
             room_id: "!here".to_owned(),
             event_id: sent.then(|| "$it".to_owned()),
             reactions_sent: sent,
@@ -231,6 +248,8 @@ mod tests {
         assert_eq!(step(Some(&without_reactions), Some("a")), Step::Resend);
         assert_eq!(step(Some(&post("a", HeldPostState::Open, true)), Some("b")), Step::Post);
         assert_eq!(step(Some(&post("a", HeldPostState::Open, true)), None), Step::Gone);
+        let unedited = HeldPost { edit_sent: false, ..post("a", HeldPostState::Open, true) };
+        assert_eq!(step(Some(&unedited), Some("a")), Step::ResendEdit);
     }
 
     #[test]
@@ -258,6 +277,8 @@ mod tests {
     #[test]
     fn a_decided_plan_is_over_and_what_is_held_after_it_is_new() {
         assert_eq!(step(Some(&post("a", HeldPostState::Deciding, true)), Some("a")), Step::Nothing);
+        let long_ago = HeldPost { changed_ago: 60.0, ..post("a", HeldPostState::Deciding, true) };
+        assert_eq!(step(Some(&long_ago), Some("b")), Step::Post, "its pass goes on for hours");
         assert_eq!(step(Some(&post("a", HeldPostState::Decided, true)), None), Step::Nothing);
         assert_eq!(step(Some(&post("a", HeldPostState::Decided, true)), Some("b")), Step::Post);
         assert_eq!(step(Some(&post("a", HeldPostState::Gone, true)), Some("a")), Step::Post);

@@ -53,13 +53,15 @@ impl Desk {
         self.homeserver.send_message_event(room_id, kind, transaction_id, message::raw(content)).await
     }
 
-    /// Replaces a message by another.
-    pub(crate) async fn edit(&self, room_id: &str, event_id: &str, transaction_id: &str, reply: &Reply) {
+    /// Replaces a message by another, and says whether Synapse took that.
+    pub(crate) async fn edit(&self, room_id: &str, event_id: &str, transaction_id: &str, reply: &Reply) -> bool {
         let content = &message::edit(event_id, &reply.render());
         let event = OutgoingEvent { room_id, kind: "m.room.message", transaction_id, content, perhaps_sent: false };
-        if let Err(error) = self.send(event).await {
+        let sent = self.send(event).await;
+        if let Err(error) = &sent {
             warn!(event.id = event_id, "a message in the Staff room cannot be edited: {error}");
         }
+        sent.is_ok()
     }
 }
 

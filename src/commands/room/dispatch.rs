@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use crate::commands::posts::decide::APPROVAL_LASTS;
 use crate::commands::room::desk::Desk;
 use crate::commands::room::handle::DeskTask;
 use crate::commands::run::{Call, CommandFailure, Effect};
@@ -9,12 +10,15 @@ use crate::commands::text::parse::{GivenArguments, Grammar, Misread, Spoken, Sta
 use crate::commands::text::reply::{Reply, code, text};
 use crate::commands::text::who::Who;
 
+/// A command that was said more seconds ago when its turn comes is not run: its sender may no longer mean it.
+const TOO_OLD: f64 = 600.0;
+
 /// The name of a command that cannot be read, for the ledger and the metric.
 const UNREAD: &str = "unreadable";
 
 impl Desk {
-    /// Handles a command from its words to its end.
-    pub(crate) async fn handle_command(&self, task: &DeskTask, spoken: &Spoken, too_old: bool) -> Result<()> {
+    /// Handles a command, said so many seconds ago, from its words to its end.
+    pub(crate) async fn handle_command(&self, task: &DeskTask, spoken: &Spoken, said_ago: f64) -> Result<()> {
         let grammar =
             Grammar { prefix: &self.staff.prefix, server_name: &self.staff.server_name, rooms: &self.staff.rooms };
         let Some(read) = parse(spoken, grammar) else { return Ok(()) };
@@ -22,10 +26,12 @@ impl Desk {
         let Some(gate) = self.let_in(task, name).await? else { return Ok(()) };
         let acts_first = |request: &StaffRequest| request.command.effect == Effect::ActsFirst;
         let gate = Some(gate).filter(|_| read.as_ref().is_ok_and(acts_first));
-        if too_old {
-            let reply = Reply::line([text(
-                "That is too old: I heard it more than ten minutes after it was said. Say it again.",
-            )]);
+        let approves = read.as_ref().is_ok_and(|request| request.given.held_id.is_some());
+        if said_ago > if approves { APPROVAL_LASTS } else { TOO_OLD } {
+            let late = if approves { "two" } else { "ten" };
+            let reply = Reply::line([text(format!(
+                "That is too old: I heard it more than {late} minutes after it was said. Say it again."
+            ))]);
             return self.refuse(task, name, Some(reply), "refused: too old").await;
         }
         let StaffRequest { command, given: GivenArguments { who, room, held_id, all } } = match read {

@@ -17,9 +17,6 @@ use crate::operations;
 use crate::reconcile::ActionGate;
 use crate::store::{CommandEntry, CommandRow, CommandState};
 
-/// A command that is older than this when its turn comes is not run: its sender may no longer mean it.
-const TOO_OLD_SECONDS: f64 = 600.0;
-
 /// A message or reaction, with what answering it takes.
 #[derive(Debug)]
 pub(crate) struct DeskTask {
@@ -71,8 +68,7 @@ impl Desk {
                 {
                     return self.interrupted(&task).await;
                 }
-                let too_old = age + row.waited > TOO_OLD_SECONDS;
-                self.handle_command(&task, &spoken, too_old).await
+                self.handle_command(&task, &spoken, age + row.waited).await
             }
             IncomingKind::Reaction { to, decision } => {
                 let target = ReplyTarget { thread: Some(to.clone()), to };
@@ -84,7 +80,7 @@ impl Desk {
                 if task.again {
                     return self.interrupted(&task).await;
                 }
-                self.handle_decision(&task, &post, decision).await
+                self.handle_decision(&task, &post, decision, age + row.waited).await
             }
         }
     }

@@ -8,8 +8,8 @@ use provisioner_policy::{Action, Change, ChangeKey, Digest, Kind, Plan, World};
 /// What people approved for this pass, part by part.
 #[derive(Debug, Default)]
 pub(crate) struct Approval {
-    /// By whom each part was approved.
-    approved: HashMap<ChangeKey, Arc<str>>,
+    /// Each part that was approved, as it was shown, and by whom.
+    approved: HashMap<ChangeKey, (Digest, Arc<str>)>,
     /// Why an approval was not taken.
     pub(crate) refusals: Vec<String>,
     /// What was shown and is no longer held: it is left alone.
@@ -21,24 +21,26 @@ impl Approval {
     pub(crate) fn grant(&mut self, world: &World, plan: &Plan, shown: &HashSet<Digest>, by: &str) -> usize {
         let by: Arc<str> = by.into();
         let held = plan.held().flat_map(|action| action.change.parts().zip(action.change.counted()));
-        let approved: Vec<ChangeKey> =
-            held.filter(|(part, _)| shown.contains(&part.exact_digest(world))).map(|(_, key)| key).collect();
+        let held = held.map(|(part, key)| (key, part.exact_digest(world)));
+        let approved: Vec<(ChangeKey, Digest)> = held.filter(|(_, digest)| shown.contains(digest)).collect();
         let count = approved.len();
         if count > 0 {
             self.not_due += shown.len() - count;
         }
-        self.approved.extend(approved.into_iter().map(|key| (key, Arc::clone(&by))));
+        self.approved.extend(approved.into_iter().map(|(key, digest)| (key, (digest, Arc::clone(&by)))));
         count
     }
 
     /// Lets the approved parts go, and says whether there are any. What is held beside them stays held. An approval ends
-    /// when its part is done or no longer planned: should it be planned again, somebody is asked again.
-    pub(crate) fn release(&mut self, plan: &mut Arc<Plan>) -> bool {
+    /// when its part is done or no longer planned so: should it be planned again, or from something else, somebody is asked again.
+    pub(crate) fn release(&mut self, world: &World, plan: &mut Arc<Plan>) -> bool {
         if self.approved.is_empty() {
             return false;
         }
-        let planned: HashSet<ChangeKey> = plan.actions.iter().flat_map(|action| action.change.counted()).collect();
-        self.approved.retain(|key, _| planned.contains(key));
+        let parts = plan.actions.iter().flat_map(|action| action.change.parts().zip(action.change.counted()));
+        let approved = parts.filter(|(_, key)| self.approved.contains_key(key));
+        let planned: HashMap<ChangeKey, Digest> = approved.map(|(part, key)| (key, part.exact_digest(world))).collect();
+        self.approved.retain(|key, (digest, _)| planned.get(key) == Some(digest));
         let plan = Arc::make_mut(plan);
         let mut actions: Vec<Action> = Vec::with_capacity(plan.actions.len());
         for action in std::mem::take(&mut plan.actions) {
@@ -73,7 +75,7 @@ impl Approval {
         if self.approved.is_empty() {
             return None;
         }
-        action.change.counted().find_map(|key| self.approved.get(&key).map(|by| &**by))
+        action.change.counted().find_map(|key| self.approved.get(&key).map(|(_, by)| &**by))
     }
 
     /// Whether somebody approved it.

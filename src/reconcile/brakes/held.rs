@@ -47,6 +47,11 @@ impl HeldPlans {
         Ok(())
     }
 
+    /// The id of what is held, as far as it was seen: a plan that is poorer than the truth changes nothing of it.
+    pub(crate) fn id(&self) -> Option<&str> {
+        self.current.as_ref()?.as_ref().map(|current| &*current.id)
+    }
+
     /// While a source, a room or the listing of accounts cannot be read (not `whole`) the plan is poorer than the truth: what is
     /// missing in it counts as held still, and only what is new makes another held plan.
     async fn compare(&mut self, store: &Store, world: &World, plan: &Plan, whole: bool) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use provisioner_policy::{ChangeKey, Kind, Plan, World};
+use provisioner_policy::{Action, Change, ChangeKey, Kind, Plan, World};
 
 /// Leaves out of each due event of levels what `may` refuses, where anything else is in it. Returns whether anything is left
 /// out.
@@ -12,12 +12,19 @@ pub(crate) fn narrow(world: &World, plan: &mut Arc<Plan>, may: impl Fn(&ChangeKe
     if due.all(|change| change.counted().all(|key| may(&key))) {
         return false;
     }
-    let actions = &mut Arc::make_mut(plan).actions;
-    let of_levels = actions.iter_mut().filter(|action| action.change.kind() == Kind::SetPowerLevels);
-    for action in of_levels.filter(|action| action.is_due()) {
-        if let (Some(now_due), _) = action.change.clone().part(&may) {
-            action.change = now_due;
-        }
+    let narrowed = |change: &Change| match change.clone().part(&may) {
+        (Some(now_due), refused) if !refused.is_empty() => Some(now_due),
+        // All of it waits, and may not be tried as it is.
+        _ => None,
+    };
+    let of_levels = |action: &Action| action.is_due() && action.change.kind() == Kind::SetPowerLevels;
+    let due = plan.actions.iter().enumerate().filter(|(_, action)| of_levels(action));
+    let changed: Vec<(usize, Change)> =
+        due.filter_map(|(index, action)| Some((index, narrowed(&action.change)?))).collect();
+    if changed.is_empty() {
+        return false;
     }
+    let actions = &mut Arc::make_mut(plan).actions;
+    changed.into_iter().for_each(|(index, change)| actions[index].change = change);
     true
 }

@@ -28,7 +28,11 @@ impl Settle {
         }
         let settling = plan.due().flat_map(|action| action.change.settling(world));
         let unapproved = settling.filter(|key| !approval.approves(key));
+        // Of a room that is being read nobody can say that it is planned no longer.
+        let is_idle = |key: &ChangeKey| key.room.is_some_and(|room| plan.idle_rooms.contains(&room));
+        let idle: Vec<ChangeKey> = before.keys().filter(|key| is_idle(key)).cloned().collect();
         self.settled_at = unapproved
+            .chain(idle)
             .map(|key| {
                 let at = before.get(&key).copied().unwrap_or(now + settle);
                 (key, at)

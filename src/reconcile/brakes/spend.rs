@@ -58,7 +58,8 @@ impl Reconciler {
         }
         if plan.held_id(&self.world).is_some_and(|held| held.starts_with(id)) {
             // What was shown by a command may not be stored yet.
-            self.held.keep(&self.store, &self.world, plan, true, false).await?;
+            let whole = self.sees_all(plan);
+            self.held.keep(&self.store, &self.world, plan, whole, false).await?;
         }
         let (id, mut shown) = match meant(&self.store, id).await? {
             Meant::This(id, shown) => (id, shown),
@@ -73,7 +74,7 @@ impl Reconciler {
             return Ok(Err(look_again(&self.world, plan)));
         }
         self.held.record_approval(&self.store, &id, by).await?;
-        self.peopled_teams.forget_approved(&self.store, &mut self.world, plan).await?;
+        self.peopled_teams.forget_approved(&self.store, &mut self.world, plan, &self.approval).await?;
         Ok(Ok(()))
     }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
 use provisioner_policy::{Because, Plan, RoomIx, UserIx, World};
+use tokio::time::timeout_at;
 use tracing::debug;
 
 use crate::homeserver::{CallError, Homeserver};
@@ -16,6 +17,9 @@ use crate::homeserver::{CallError, Homeserver};
 /// How far back is looked: somebody who was invited and taken back as often has not come back by themselves for long.
 const LONGEST: usize = 20;
 const AT_ONCE: usize = 8;
+/// Events asked about at once, and how long the answers are waited for: no room waits longer for the pasts of another.
+const MOST: usize = 64;
+const ANSWERED: Duration = Duration::from_secs(5);
 /// Events remembered; it takes as many people who were invited by others to need more.
 const REMEMBERED: usize = 10_000;
 /// When an unreachable Synapse is asked again.
@@ -61,7 +65,21 @@ impl Pasts {
             let (room, user) = (&names.policy.rooms[room.index()].id, names.users.mxid(*user));
             (event_id.clone(), leave_before(homeserver, room, &user, event_id).await)
         });
-        let answers: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
+        let answers: Vec<_> = {
+            let until = Instant::now() + ANSWERED;
+            let mut answers = std::pin::pin!(stream::iter(asked).take(MOST).buffered(AT_ONCE));
+            let mut read = Vec::new();
+            loop {
+                match timeout_at(until.into(), answers.next()).await {
+                    Ok(Some(answer)) => read.push(answer),
+                    Ok(None) => break read,
+                    Err(_) => {
+                        self.again = Some(now + AGAIN);
+                        break read;
+                    }
+                }
+            }
+        };
         for (event_id, answer) in answers {
             match answer {
                 Ok(leave) => drop(self.known.insert(event_id, leave)),

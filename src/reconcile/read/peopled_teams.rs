@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use provisioner_policy::{HoldReason, Plan, RosterReading, Selector, World};
 
 use crate::nearest::meant;
+use crate::reconcile::brakes::approval::Approval;
 use crate::store::Store;
 
 /// What is known of them.
@@ -61,13 +62,22 @@ impl PeopledTeams {
         Ok(())
     }
 
-    /// Somebody approved what `plan` holds: the teams that it was held for may have nobody.
-    pub(crate) async fn forget_approved(&mut self, store: &Store, world: &mut World, plan: &Plan) -> Result<()> {
-        let teams = plan.held().filter_map(|action| match action.held {
-            Some(HoldReason::EmptyTeam { team, .. }) => Some(world.names.text(team).to_owned()),
-            _ => None,
-        });
-        let teams: Vec<String> = teams.collect::<BTreeSet<_>>().into_iter().collect();
+    /// The teams of which all that `plan` holds for them was approved may have nobody.
+    pub(crate) async fn forget_approved(
+        &mut self,
+        store: &Store,
+        world: &mut World,
+        plan: &Plan,
+        approval: &Approval,
+    ) -> Result<()> {
+        let mut approved: BTreeMap<String, bool> = BTreeMap::new();
+        for action in plan.held() {
+            if let Some(HoldReason::EmptyTeam { team, .. }) = action.held {
+                let all = approved.entry(world.names.text(team).to_owned()).or_insert(true);
+                *all &= action.change.counted().all(|key| approval.approves(&key));
+            }
+        }
+        let teams: Vec<String> = approved.into_iter().filter(|(_, all)| *all).map(|(team, _)| team).collect();
         if teams.is_empty() {
             return Ok(());
         }

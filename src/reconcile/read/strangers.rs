@@ -16,11 +16,13 @@ impl Reconciler {
         }
         self.strangers.read(&self.store, &mut self.world).await?;
         places.retain(|place| self.strangers.judges(place.at));
-        let before = self.world.strangers.revision;
-        for place in &places {
+        let mut is_new = |place: &Place| {
+            let before = self.world.strangers.revision;
             self.world.note_stranger(place.bucket, place.user);
-        }
-        if self.world.strangers.revision == before {
+            self.world.strangers.revision != before
+        };
+        places.retain(&mut is_new);
+        if places.is_empty() {
             return Ok(());
         }
         for Place { bucket: (class, room), user, .. } in places {
