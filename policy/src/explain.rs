@@ -152,8 +152,8 @@ impl World {
             RoomStatus::Unread => return "the room has not been read".to_owned(),
             RoomStatus::Unreadable(why) => return why.clone(),
         }
-        if let Some(successor) = mirror.successor() {
-            return format!("nothing is enforced: the room was replaced by {successor}");
+        if let Some(named) = mirror.named_successor().filter(|_| mirror.is_upgraded() != Some(false)) {
+            return format!("nothing is enforced: the room was replaced by {named}");
         }
         if self.is_exempt(user) {
             return "never touched: the bot, or named by guard.exempt".to_owned();

@@ -35,12 +35,25 @@ impl Policy {
 
 impl World {
     /// What became of a room that was replaced.
-    pub(crate) fn tombstone_notice(&self, room: RoomIx) -> Option<String> {
+    pub fn tombstone_notice(&self, room: RoomIx) -> Option<String> {
         let key = room.key(self);
-        Some(match self.room(room).successor()? {
-            "" => format!("room {key} was closed without a successor: nothing is enforced in it"),
-            successor => format!(
+        let mirror = self.room(room);
+        let by = mirror.state("m.room.tombstone").map(|event| &*event.sender).filter(|sender| !sender.is_empty());
+        Some(match (mirror.named_successor()?, mirror.is_upgraded()) {
+            (successor, Some(true)) => format!(
                 "room {key} was replaced by {successor}: nothing is enforced in it; `phenom-provisioner follow {key}` moves its policy there"
+            ),
+            (successor, None) => format!(
+                "room {key} has a tombstone that names {successor}: nothing is enforced in it until that room has been looked at"
+            ),
+            (named, Some(false)) => format!(
+                "{} sent a tombstone for room {key} {}: that is no upgrade, and the room is enforced as before; redact it, or \
+                 clients show the room as closed",
+                by.unwrap_or("somebody"),
+                match named {
+                    "" => "that names no other room".to_owned(),
+                    named => format!("that names {named}, which does not say that it replaces this room"),
+                }
             ),
         })
     }

@@ -98,6 +98,8 @@ pub struct RoomMirror {
     unread_pasts: HashMap<UserIx, Box<str>>,
     /// State events with an empty state key, by their type.
     pub(crate) state: HashMap<Box<str>, StateEntry>,
+    /// A room that a tombstone named, and whether it says that it replaces this one.
+    upgrade: Option<(Box<str>, bool)>,
     /// Version of the room, as its create event says.
     pub version: String,
     joined: u32,
@@ -289,9 +291,32 @@ impl RoomMirror {
         self.version == other.version && self.state == other.state
     }
 
-    /// The room that replaces this one, if it was upgraded.
-    pub fn successor(&self) -> Option<&str> {
+    /// The room that its tombstone names, whether that is an upgrade or not.
+    pub fn named_successor(&self) -> Option<&str> {
         self.content("m.room.tombstone").map(|content| content["replacement_room"].as_str().unwrap_or_default())
+    }
+
+    /// Whether the room that the tombstone names says that it replaces this one; `None` where that is not known yet.
+    pub fn is_upgraded(&self) -> Option<bool> {
+        let named = self.named_successor().filter(|named| !named.is_empty());
+        let Some(named) = named else { return Some(false) };
+        let (of, is) = self.upgrade.as_ref()?;
+        (**of == *named).then_some(*is)
+    }
+
+    /// The room that replaces this one, if it was upgraded. A tombstone that no room answers to replaces nothing.
+    pub fn successor(&self) -> Option<&str> {
+        self.named_successor().filter(|_| self.is_upgraded() == Some(true))
+    }
+
+    /// Takes what the room that the tombstone names says of this one.
+    pub(crate) fn set_upgrade(&mut self, successor: &str, is: bool) {
+        self.upgrade = Some((successor.into(), is));
+    }
+
+    /// What is known of the successor outlasts a reading.
+    pub(crate) fn inherit_upgrade(&mut self, before: &Self) {
+        self.upgrade.clone_from(&before.upgrade);
     }
 }
 

@@ -226,5 +226,14 @@ fn nothing_is_enforced_in_a_room_that_was_replaced_and_the_reader_is_told() {
     world.set_state(staff, "m.room.tombstone", event);
     let after = plan(&world, &Recent::default());
     assert_eq!(of_staff(&after), 0);
-    assert!(after.view(&world).notices.iter().any(|notice| notice.contains("!new:phenom.test")));
+    let tells =
+        |plan: &Plan, world: &World, of: &str| plan.view(world).notices.iter().any(|notice| notice.contains(of));
+    assert!(tells(&after, &world, "!new:phenom.test"), "it has not been looked at");
+    world.set_upgrade(staff, "!new:phenom.test", true);
+    let after = plan(&world, &Recent::default());
+    assert!(of_staff(&after) == 0 && tells(&after, &world, "was replaced by !new:phenom.test"));
+    // Nobody switches a policy off by a tombstone to nowhere.
+    world.set_upgrade(staff, "!new:phenom.test", false);
+    let after = plan(&world, &Recent::default());
+    assert!(of_staff(&after) == 2 && tells(&after, &world, EXEMPT));
 }

@@ -47,8 +47,11 @@ async fn look(bot: &Bot<'_>, policy: &Policy, room: &RoomPolicy) -> Result<Vec<F
         content("m.room.join_rules"),
         content("m.room.tombstone")
     )?;
-    if let Some(tombstone) = tombstone {
-        return Ok(vec![replaced(room, &tombstone)]);
+    let named = tombstone.as_ref().map(|tombstone| tombstone["replacement_room"].as_str().unwrap_or_default());
+    if let Some(successor) = named.filter(|named| !named.is_empty())
+        && homeserver.replaces(successor, &room.id).await?
+    {
+        return Ok(vec![replaced(room, successor)]);
     }
     let members = summary.as_ref().and_then(|summary| summary.joined_members);
     let members = members.map(|members| format!(" with {members} members")).unwrap_or_default();
@@ -59,6 +62,7 @@ async fn look(bot: &Bot<'_>, policy: &Policy, room: &RoomPolicy) -> Result<Vec<F
         let found = power::examine(room, policy.modes, &policy.exempt, user, &create, levels.as_ref(), &join_rule);
         findings.extend(found);
     }
+    findings.extend(named.map(|named| buried(room, named)));
     findings.extend(closed(room, &join_rule, policy.modes.joins));
     findings.extend(summary.and_then(|summary| slow(room, &summary)));
     Ok(findings)
@@ -93,20 +97,30 @@ fn outside(room: &RoomPolicy, is_there: bool) -> Finding {
     )
 }
 
-fn replaced(room: &RoomPolicy, tombstone: &Value) -> Finding {
+fn replaced(room: &RoomPolicy, successor: &str) -> Finding {
     let key = &room.key;
-    let successor = tombstone["replacement_room"].as_str().filter(|successor| !successor.is_empty());
-    let (by, mend) = match successor {
-        Some(successor) => {
-            let mend = format!(
-                "run `phenom-provisioner follow {key}`, or write id = \"{successor}\" under it and run `phenom-provisioner \
-                 bootstrap`, which lets the bot in"
-            );
-            (format!(" by {successor}"), mend)
-        }
-        None => (String::new(), "write the id of the room that is used now under it".to_owned()),
+    Finding::fail(
+        "tombstone",
+        format!("{key}: {} was replaced by {successor}, and nothing is enforced in it", room.id),
+        format!(
+            "run `phenom-provisioner follow {key}`, or write id = \"{successor}\" under it and run `phenom-provisioner \
+             bootstrap`, which lets the bot in"
+        ),
+    )
+}
+
+/// A tombstone that is no upgrade. `named` is the room that it names, if any.
+fn buried(room: &RoomPolicy, named: &str) -> Finding {
+    let why = match named {
+        "" => "names no other room".to_owned(),
+        named => format!("names {named}, which does not say that it replaces this room"),
     };
-    Finding::fail("tombstone", format!("{key}: {} was replaced{by}, and nothing is enforced in it", room.id), mend)
+    Finding::warn(
+        "tombstone",
+        format!("{}: there is a tombstone in {} that {why}: the room is enforced as before", room.key, room.id),
+        "clients show the room as closed: see in its history who sent the tombstone; where the room is meant to be used, make \
+         another one and write its id under it",
+    )
 }
 
 /// Under the join rule `private` not even Synapse's admin API joins anybody.

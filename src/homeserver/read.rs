@@ -236,6 +236,19 @@ impl Homeserver {
         }))
     }
 
+    /// Whether `room` says of itself that it replaces `id`: a tombstone alone is only somebody's word. False where Synapse knows
+    /// no such room.
+    pub async fn replaces(&self, room: &str, id: &str) -> Result<bool, CallError> {
+        match self.state_of_any_room(room, "m.room.create").await {
+            Ok(create) => Ok(create.is_some_and(|create| {
+                let content: Value = serde_json::from_str(create.content.get()).unwrap_or_default();
+                content["predecessor"]["room_id"] == id
+            })),
+            Err(CallError::RoomUnknown | CallError::BadRoomId { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The content of one piece of state, or `None` where the room has none of it.
     ///
     /// For state that may be redacted, this is the only way that 1.105.1 answers: asked for the whole event, it never does.

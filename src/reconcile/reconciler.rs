@@ -30,6 +30,7 @@ use crate::reconcile::read::pasts::Pasts;
 use crate::reconcile::read::peopled_teams::PeopledTeams;
 use crate::reconcile::read::readings::RoomReadings;
 use crate::reconcile::read::server_accounts::AccountsListing;
+use crate::reconcile::read::upgrades::Upgrades;
 use crate::reconcile::report::PassReport;
 use crate::sources::Roster;
 use crate::store::{AccountsRead, Store};
@@ -51,6 +52,7 @@ pub struct Reconciler {
     pub(crate) member_count: MemberCount,
     pub(crate) readings: RoomReadings,
     pub(crate) looks: Looks,
+    pub(crate) upgrades: Upgrades,
     /// Synapse left something unanswered: whether it is there is to be asked.
     pub(crate) in_doubt: bool,
     pub(crate) withheld: StoredWithheld,
@@ -110,6 +112,7 @@ impl Reconciler {
             member_count: MemberCount::default(),
             readings: RoomReadings::default(),
             looks: Looks::default(),
+            upgrades: Upgrades::default(),
             in_doubt: false,
             withheld: StoredWithheld::default(),
             held: HeldPlans::default(),
@@ -156,6 +159,7 @@ impl Reconciler {
             self.account_checks.due(),
             self.pasts.due(),
             self.looks.due(),
+            self.upgrades.due(),
             self.next_reading(),
         ];
         let due = actions.into_iter().chain(looks).chain([self.has_more_inbox.then_some(now)]);

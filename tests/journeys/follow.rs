@@ -11,6 +11,7 @@ crate::on_both_versions!(
     a_replaced_room_is_left_alone_until_it_is_followed_with_everyone,
     a_chain_of_upgrades_is_followed_to_its_end_and_on,
     only_a_real_successor_is_followed,
+    a_tombstone_to_nowhere_switches_nothing_off,
     a_replica_that_stands_by_hears_the_new_room_too,
 );
 
@@ -179,9 +180,23 @@ async fn only_a_real_successor_is_followed(version: SynapseVersion) {
     }
     assert_eq!(stage.writes(), writes, "the bot went nowhere");
     let (_, plan) = stage.plan().await;
-    assert_eq!(plan["actions"], json!([]), "nothing is enforced in a room that is closed: {plan:#}");
-    assert!(plan["notices"].to_string().contains("staff was closed without a successor"), "{plan:#}");
+    assert!(plan["notices"].to_string().contains("that names no other room"), "{plan:#}");
     assert_eq!(follow(&stage, "stuff").await.status, Some(1));
+}
+
+async fn a_tombstone_to_nowhere_switches_nothing_off(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
+    let people = stage.start_with_staff(4).await;
+    let foreign = stage.admin.create_room(NewRoom::default()).await.unwrap();
+    for (number, next) in [json!("!nowhere:elsewhere.test"), json!(foreign), json!(null)].into_iter().enumerate() {
+        let content = json!({"body": "moved", "replacement_room": next});
+        stage.admin.send_state(&stage.staff, "m.room.tombstone", "", content).await.unwrap();
+        let told = format!("{} sent a tombstone for room staff", stage.admin.mxid);
+        until_notice(&stage, &[&told, "the room is enforced as before"]).await;
+        stage.hasura.remove(&people[number], "staff").await.unwrap();
+        stage.until(&stage.staff, &people[number], "leave", SOON).await;
+    }
+    stage.nothing_left().await;
 }
 
 /// Synapse pushes to one replica, and another reconciles.

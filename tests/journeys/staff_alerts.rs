@@ -8,7 +8,7 @@ use crate::support::{SOON, Settings, subject, subjects};
 
 crate::on_both_versions!(
     a_room_that_is_lost_is_one_message_until_it_is_back,
-    a_room_that_was_replaced_is_told_of_with_its_successor,
+    a_tombstone_to_nowhere_is_told_of_with_its_sender,
     a_long_plan_is_cut_and_says_how_to_see_the_rest,
     a_hostile_name_is_inert_wherever_it_shows,
 );
@@ -28,7 +28,7 @@ async fn a_room_that_is_lost_is_one_message_until_it_is_back(version: SynapseVer
     // Alerts are posted one after the other: with a later one there, none before it is still to come.
     let tombstone = json!({"body": "moved", "replacement_room": "!new:phenom.test"});
     staff.stage.admin.send_state(&staff.stage.red, "m.room.tombstone", "", tombstone).await.unwrap();
-    staff.posted("red-room was replaced").await;
+    staff.posted("a tombstone for room red-room").await;
     assert_eq!(staff.posted("analysts cannot be read").await, alert, "it is told once");
     staff.stage.admin.invite(&staff.stage.analysts, &staff.stage.slot.bot).await.unwrap();
     staff.stage.bot.join(&staff.stage.analysts).await.unwrap();
@@ -45,11 +45,11 @@ async fn further_passes(staff: &StaffStage) {
     wait_until("two passes more are made", SOON, async || passes().await >= before + 2.0).await.unwrap();
 }
 
-async fn a_room_that_was_replaced_is_told_of_with_its_successor(version: SynapseVersion) {
+async fn a_tombstone_to_nowhere_is_told_of_with_its_sender(version: SynapseVersion) {
     let staff = open(version, Settings::default()).await;
     let tombstone = json!({"body": "moved", "replacement_room": "!<b>new</b>\u{202e}:phenom.test"});
     staff.stage.admin.send_state(&staff.stage.analysts, "m.room.tombstone", "", tombstone).await.unwrap();
-    let alert = staff.posted("analysts was replaced").await;
+    let alert = staff.posted("a tombstone for room analysts").await;
     let said = staff.said().await;
     let content = &said.iter().find(|event| event["event_id"] == alert).unwrap()["content"];
     insta::assert_snapshot!("alert_of_a_tombstone", staff.forms(content));

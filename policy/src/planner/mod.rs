@@ -61,9 +61,11 @@ fn plan_room(world: &World, room: RoomIx, plan: &mut Plan) -> Vec<Levelled> {
     power::plan_power(world, room, plan)
 }
 
-/// Whether nothing is planned in the room: unread, unreadable, or replaced by a successor where its people are.
+/// Whether nothing is planned in the room: unread, unreadable, or replaced by a successor where its people are, as far as is
+/// known. A tombstone to nowhere is no way to switch a policy off.
 fn is_idle(world: &World, room: RoomIx) -> bool {
-    world.room(room).status != RoomStatus::Ready || world.room(room).successor().is_some()
+    let mirror = world.room(room);
+    mirror.status != RoomStatus::Ready || mirror.named_successor().is_some() && mirror.is_upgraded() != Some(false)
 }
 
 fn plan_members(world: &World, room: RoomIx, shared: &MembersInputs, plan: &mut Plan) {

@@ -137,6 +137,12 @@ impl World {
         self.room_mut(room).set_state(event_type, event);
     }
 
+    /// Takes what the room that a tombstone names says of this one.
+    pub fn set_upgrade(&mut self, room: RoomIx, successor: &str, is: bool) {
+        self.dirty.state(room);
+        self.room_mut(room).set_upgrade(successor, is);
+    }
+
     /// Takes a state event of a room that is read again.
     pub fn take_state(&mut self, fresh: &mut RoomMirror, event_type: &str, event: StateEntry) {
         self.state.name_levelled(event_type, &event);
@@ -146,6 +152,7 @@ impl World {
     /// Takes a room that was read whole. Only users with another membership than before become dirty.
     pub fn set_room(&mut self, room: RoomIx, mut fresh: RoomMirror) {
         fresh.inherit_chosen(self.room(room));
+        fresh.inherit_upgrade(self.room(room));
         let before = std::mem::replace(self.room_mut(room), fresh);
         let now = self.state.room(room);
         let (mut unlike, is_like) = (Vec::new(), before.is_like(now));

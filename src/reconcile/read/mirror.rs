@@ -30,6 +30,7 @@ impl Reconciler {
         self.distrust_all();
         self.readings.retries.all_due(Instant::now());
         self.looks.forget();
+        self.upgrades.forget();
         self.account_checks.look_at_suspended(&self.world, Instant::now());
         self.planner.forget();
         self.arrivals_read = ArrivalsRead::default();
@@ -138,7 +139,9 @@ impl Reconciler {
             self.cleared_leaves.apply(&self.store, &mut self.world).await?;
             self.note_strangers().await?;
         }
-        self.settle_doubts().await
+        self.settle_doubts().await?;
+        self.in_doubt |= self.upgrades.look(&self.homeserver, &mut self.world).await;
+        Ok(())
     }
 
     async fn take_over(&mut self, mut reading: EndedReading) -> Result<()> {

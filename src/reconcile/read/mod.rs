@@ -16,6 +16,7 @@
 //! - **A bot that left** reads the room's past with 200: it must be among the joined (`rooms`).
 //! - **Lost pushes.** After writes a cheap count is compared, twice, because Synapse counts a moment later
 //!   (`member_count`).
+//! - **A tombstone to nowhere.** The room that it names is asked whether it replaces this one (`upgrades`).
 //! - **A leave that is cleared before its push comes**: leaves are cleared by event, whichever comes first
 //!   (`cleared_leaves`).
 //! - **A leave by choice behind what others did.** A reading tells only what somebody is now: what their membership replaced
@@ -39,6 +40,8 @@ pub(crate) mod rooms;
 pub(crate) mod server_accounts;
 pub(crate) mod state_sender;
 pub(crate) mod strangers;
+pub(crate) mod unclear;
+pub(crate) mod upgrades;
 
 use std::time::Instant;
 

@@ -1,5 +1,5 @@
 //! Who made a room's state what a reading found. Synapse tells the content of state safely, and not its sender: that is
-//! known from a push, or asked for where it will be told, which is where a setting has drifted.
+//! known from a push, or asked for where it will be told: where a setting has drifted, and of a tombstone.
 
 use std::collections::HashMap;
 
@@ -44,7 +44,7 @@ pub(crate) async fn of(
     if let Some(event) = known.state.get(event_type).filter(|event| event.content == content) {
         return event.clone();
     }
-    if known.has_drifted(event_type, &content)
+    if (known.has_drifted(event_type, &content) || event_type == "m.room.tombstone")
         && let Ok(Some(newest)) = homeserver.newest_event(room, event_type).await
         && newest.content == content
     {

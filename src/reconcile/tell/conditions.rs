@@ -57,6 +57,9 @@ impl Reconciler {
                             ),
                             patience: Duration::ZERO,
                         });
+                    } else if let Some(text) = world.tombstone_notice(room) {
+                        let key = format!("tombstone {key}");
+                        conditions.push(Condition { key, text, patience: Duration::ZERO });
                     } else if let Some(lacks) = bot_power::lacks(world, room) {
                         conditions.push(Condition {
                             key: format!("power {key}"),
@@ -207,6 +210,18 @@ mod tests {
 
     use super::*;
     use crate::reconcile::pushes::tests::world as small_world;
+
+    #[test]
+    fn who_keeps_coming_back_is_told_of_with_what_becomes_of_them() {
+        let (mut world, room) = small_world();
+        let user = world.intern("@u:a");
+        world.set_returner(room, user, true);
+        assert!(returning(&world)[0].text.starts_with("@u:a came back to staff by themselves again and again"));
+        assert!(returning(&world)[0].text.contains("removed each time"));
+        world.set_member(room, user, provisioner_policy::Membership::Ban, None);
+        world.note_banned_by_us(room, user);
+        assert!(returning(&world)[0].text.contains("was banned"));
+    }
 
     #[test]
     fn dead_letters_are_told_of_until_there_are_none() {
