@@ -6,6 +6,7 @@ mod circles;
 mod folders;
 mod metrics;
 mod scanner;
+mod threats;
 
 use regex::Regex;
 
