@@ -11,6 +11,8 @@ crate::on_both_versions!(
     a_held_plan_survives_a_restart_and_expires_when_the_rows_come_back,
     a_held_plan_that_changes_is_replaced_and_carried_out_as_it_was_shown,
     nothing_is_approved_while_everything_is_paused,
+    what_is_held_outlasts_a_row_that_cannot_be_read,
+    what_was_held_a_week_ago_can_be_approved,
 );
 
 fn guarded() -> Settings {
@@ -231,5 +233,53 @@ async fn nothing_is_approved_while_everything_is_paused(version: SynapseVersion)
     assert_eq!(stage.service.run_cli(&["resume"]).await.unwrap().status, Some(0));
     let approved = stage.service.run_cli(&["apply", "--approve", &id]).await.unwrap();
     assert_eq!(approved.status, Some(0), "{approved:?}");
+    stage.nothing_left().await;
+}
+
+async fn what_is_held_outlasts_a_row_that_cannot_be_read(version: SynapseVersion) {
+    let rows = "SELECT tm.user_id::text AS subject, t.name AS team, tm.role FROM team_members tm JOIN teams t ON t.id = tm.team_id";
+    let query = Some(format!("{rows} UNION ALL SELECT NULL, team, NULL FROM odd"));
+    let stage = Stage::set(version, Settings { query, ..guarded() }).await;
+    stage.hasura.execute("CREATE TABLE odd (team text)").await.unwrap();
+    let people = subjects(10);
+    staffed(&stage, &people).await;
+    dismiss_from_staff(&stage, &people[..3]).await;
+    stage.hook().await;
+    let open = until_held(&stage, &["open"]).await;
+    store(&stage).await.dismiss_held_plan(&open[0].0, "@somebody:phenom.test").await.unwrap();
+    let dismissed = until_held(&stage, &["dismissed"]).await;
+    for change in ["INSERT INTO odd VALUES ('staff')", "DELETE FROM odd"] {
+        let passes = stage.metric("provisioner_passes_total").await;
+        stage.hasura.execute(change).await.unwrap();
+        stage.hook().await;
+        wait_until("some passes", SOON, async || stage.metric("provisioner_passes_total").await >= passes + 2.0)
+            .await
+            .unwrap();
+        let (_, plan) = stage.plan().await;
+        let is_frozen = plan["actions"] == json!([]);
+        assert_eq!(is_frozen, change.starts_with("INSERT"), "{plan:#}");
+        assert_eq!(held_plans(&stage).await, dismissed, "what somebody dismissed is what is held");
+    }
+    for sub in &people {
+        assert_eq!(stage.membership(&stage.staff, sub).await, "join");
+    }
+}
+
+async fn what_was_held_a_week_ago_can_be_approved(version: SynapseVersion) {
+    let stage = Stage::set(version, guarded()).await;
+    let people = subjects(10);
+    staffed(&stage, &people).await;
+    dismiss_from_staff(&stage, &people[..3]).await;
+    stage.hook().await;
+    let held = until_held(&stage, &["open"]).await;
+    sqlx::query("UPDATE provisioner.held_plans SET created_at = now() - interval '8 days'")
+        .execute(&mut stage.connect().await)
+        .await
+        .unwrap();
+    let output = stage.service.run_cli(&["apply", "--approve", &held[0].0[..8], "--json"]).await.unwrap();
+    assert_eq!(output.status, Some(0), "{output:?}");
+    for sub in &people[..3] {
+        assert_eq!(stage.membership(&stage.staff, sub).await, "leave");
+    }
     stage.nothing_left().await;
 }

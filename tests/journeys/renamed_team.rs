@@ -6,9 +6,12 @@ use serde_json::{Value, json};
 use testbed::{SynapseVersion, wait_until};
 
 use crate::power::GRANTS;
-use crate::support::{SOON, Settings, Stage, subject};
+use crate::support::{SOON, Settings, Stage, subject, subjects};
 
-crate::on_both_versions!(a_team_that_is_renamed_costs_nobody_anything_until_somebody_approves);
+crate::on_both_versions!(
+    a_team_that_is_renamed_costs_nobody_anything_until_somebody_approves,
+    an_approval_of_something_else_costs_a_renamed_team_nothing,
+);
 
 /// The guard's own limits would let two of two go.
 fn guard() -> String {
@@ -39,7 +42,8 @@ async fn held(stage: &Stage, people: &[String], because: &str) -> Value {
     report
 }
 
-async fn a_team_that_is_renamed_costs_nobody_anything_until_somebody_approves(version: SynapseVersion) {
+/// A stage in which a team of two gives places, a level and the flag.
+async fn set(version: SynapseVersion) -> Stage {
     let bed = Arc::new(testbed::own(version).await.unwrap());
     let mut stage = Stage::set_on(bed, Settings { guard: guard(), ..Settings::default() }).await;
     stage.edit(|config| {
@@ -48,6 +52,37 @@ async fn a_team_that_is_renamed_costs_nobody_anything_until_somebody_approves(ve
         let config = config.replace("[modes]\n", "[modes]\nserver_admins = \"enforce\"\npower_levels = \"enforce\"\n");
         format!("{config}\n[server_admins]\ngrant = [{{ team = \"staff\" }}]\n")
     });
+    stage
+}
+
+async fn an_approval_of_something_else_costs_a_renamed_team_nothing(version: SynapseVersion) {
+    let stage = set(version).await;
+    let people = stage.start_with_staff(2).await;
+    stage.hasura.set_role(&people[0], "staff", "lead").await.unwrap();
+    let analysts = subjects(4);
+    for sub in &analysts {
+        stage.hasura.add(sub, "analysts", "member").await.unwrap();
+    }
+    assert_eq!(stage.apply().await.0, 0);
+    stage.until_level(&people[0], 50).await;
+    for sub in &analysts[1..] {
+        stage.hasura.remove(sub, "analysts").await.unwrap();
+    }
+    let (status, report) = stage.apply().await;
+    assert_eq!((status, &report["held"]), (3, &json!(3)), "{report:#}");
+    // Nothing tells the service of it: the pass that was asked for is the first to see it.
+    rename(&stage, "staff", "Staff").await;
+    let id = report["held_id"].as_str().unwrap();
+    let output = stage.service.run_cli(&["apply", "--approve", id, "--json"]).await.unwrap();
+    assert_eq!(output.json().unwrap()["done"], json!(3), "{output:?}");
+    for sub in &analysts[1..] {
+        assert_eq!(stage.membership(&stage.analysts, sub).await, "leave");
+    }
+    held(&stage, &people, "renamed to").await;
+}
+
+async fn a_team_that_is_renamed_costs_nobody_anything_until_somebody_approves(version: SynapseVersion) {
+    let stage = set(version).await;
     let people = stage.start_with_staff(2).await;
     stage.hasura.set_role(&people[0], "staff", "lead").await.unwrap();
     stage.hasura.add(&subject(), "analysts", "member").await.unwrap();

@@ -17,6 +17,9 @@ crate::on_both_versions!(
     a_plan_that_keeps_changing_is_one_message_and_one_tap_carries_out_what_it_showed,
     a_message_names_everybody_and_those_with_power_first,
     an_approval_that_was_left_open_is_not_spent_later,
+    a_tap_from_a_while_ago_carries_out_nothing,
+    an_edit_that_did_not_arrive_shows_nothing_that_can_be_approved,
+    words_that_come_back_are_another_edit,
     a_held_plan_is_carried_out_by_its_id,
     a_plan_that_was_approved_on_the_command_line_says_so,
     a_kill_before_the_reactions_leaves_no_message_without_them,
@@ -134,7 +137,7 @@ async fn a_dismissed_plan_is_quiet_until_it_changes(version: SynapseVersion) {
 }
 
 async fn what_is_held_is_posted_while_a_long_pass_goes_on(version: SynapseVersion) {
-    const FILL: usize = 100;
+    const FILL: usize = 200;
     let guard = "free_removals = 2\nmax_removals = 50\nmax_fraction = 0.2".to_owned();
     let staff = closed(version, Settings { guard, ..Settings::default() }).await;
     let people = subjects(10);
@@ -160,6 +163,10 @@ async fn what_is_held_is_posted_while_a_long_pass_goes_on(version: SynapseVersio
         staff.stage.until(&staff.stage.analysts, sub, "leave", SOON).await;
     }
     assert!(joins.hits() < FILL, "they are removed when {} of {FILL} were asked for", joins.hits());
+    // What is held after that does not wait for the pass that was approved in.
+    go(&staff, &people[3..5]).await;
+    staff.posted("The guard holds 2").await;
+    assert!(joins.hits() < FILL, "it is posted when {} of {FILL} were asked for", joins.hits());
     joins.lift();
     staff.until_says(&post, &["Approved by", "3 changes made"]).await;
 }
@@ -358,4 +365,69 @@ async fn a_kill_before_the_reactions_leaves_no_message_without_them(version: Syn
     staff.until_says(&post, &["Approved by", "3 changes made"]).await;
     assert_eq!(memberships(&staff, &people[..3]).await, ["leave"; 3]);
     staff.stage.nothing_left().await;
+}
+
+/// The service was away when somebody tapped, and Synapse brings it an hour later.
+async fn a_tap_from_a_while_ago_carries_out_nothing(version: SynapseVersion) {
+    const AGO_MS: i64 = 3_600_000;
+    let (staff, people) = held(version).await;
+    let post = staff.posted("The guard holds 3").await;
+    sqlx::query("UPDATE provisioner.stamp SET stamped_at = now() - interval '1 day'")
+        .execute(&mut staff.stage.connect().await)
+        .await
+        .unwrap();
+    let said = staff.say(&staff.lead, "hello").await;
+    let relation = json!({"m.relates_to": {"rel_type": "m.annotation", "event_id": post, "key": "✅"}});
+    let event = json!({
+        "type": "m.reaction", "room_id": staff.stage.staff, "event_id": said, "sender": staff.lead.mxid,
+        "content": relation, "unsigned": {"age": AGO_MS},
+    });
+    staff.push_event(&staff.stage.slot.listen(), event).await;
+    assert_eq!(staff.ended(&said).await, "answered");
+    let answer = staff.answer(&post).await;
+    assert!(answer["body"].as_str().unwrap().contains("is from a while ago"), "{answer:#}");
+    assert_eq!(memberships(&staff, &people[..3]).await, ["join"; 3]);
+    staff.react(&staff.lead, &post, "✅").await;
+    staff.until_says(&post, &["Approved by", "3 changes made"]).await;
+}
+
+async fn an_edit_that_did_not_arrive_shows_nothing_that_can_be_approved(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("The guard holds 3").await;
+    let id: i64 = sqlx::query_scalar("SELECT id FROM provisioner.held_posts")
+        .fetch_one(&mut staff.stage.connect().await)
+        .await
+        .unwrap();
+    let edit = Matching::any().method("PUT").path(&format!("/send/m.room.message/held-{id}-1"));
+    let edit = staff.stage.proxy.fault(edit, Effect::Hold);
+    go(&staff, &people[3..4]).await;
+    wait_until("the edit is on its way", SOON, async || edit.hits() > 0).await.unwrap();
+    staff.stage.service.sigkill().await.unwrap();
+    staff.stage.start().await;
+    // Longer than anybody counts as having seen what was there before.
+    tokio::time::sleep(Duration::from_secs(16)).await;
+    assert!(staff.now_says(&post).await.contains("The guard holds 3"));
+    staff.react(&staff.lead, &post, "✅").await;
+    for sub in &people[..3] {
+        staff.stage.until(&staff.stage.analysts, sub, "leave", SOON).await;
+    }
+    assert_eq!(memberships(&staff, &people[3..4]).await, ["join"], "the message never showed them");
+    edit.lift();
+    edit.release();
+    staff.posted("The guard holds 1").await;
+    assert_eq!(memberships(&staff, &people[3..4]).await, ["join"]);
+}
+
+async fn words_that_come_back_are_another_edit(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("The guard holds 3").await;
+    for round in 0..3 {
+        let (says, sub) = (if round == 1 { "The guard holds 3" } else { "The guard holds 4" }, &people[3]);
+        match round {
+            1 => staff.stage.hasura.add(sub, "analysts", "member").await.unwrap(),
+            _ => staff.stage.hasura.remove(sub, "analysts").await.unwrap(),
+        }
+        staff.stage.hook().await;
+        staff.until_says(&post, &[says]).await;
+    }
 }

@@ -114,10 +114,17 @@ impl StaffStage {
 
     /// The same to another replica.
     pub(crate) async fn push_to(&self, listen: &str, event_id: &str, sender: &str, text: &str, age_ms: i64) {
+        let content = json!({"msgtype": "m.text", "body": text});
+        let (kind, room) = ("m.room.message", &self.stage.staff);
         let event = json!({
-            "type": "m.room.message", "room_id": self.stage.staff, "event_id": event_id, "sender": sender,
-            "content": {"msgtype": "m.text", "body": text}, "unsigned": {"age": age_ms},
+            "type": kind, "room_id": room, "event_id": event_id, "sender": sender, "content": content,
+            "unsigned": {"age": age_ms},
         });
+        self.push_event(listen, event).await;
+    }
+
+    /// Pushes any event as Synapse does.
+    pub(crate) async fn push_event(&self, listen: &str, event: Value) {
         let answer = reqwest::Client::new()
             .put(format!("http://{listen}/_matrix/app/v1/transactions/{}", subject()))
             .bearer_auth(&self.stage.slot.hs_token)

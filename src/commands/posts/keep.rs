@@ -27,7 +27,7 @@ const YOUNG: f64 = 60.0;
 const BETWEEN_EDITS: f64 = 15.0;
 
 /// What was approved is done in this time, mostly: what is held after that is something else.
-const DECIDED: f64 = 30.0;
+const DECIDED: f64 = 15.0;
 
 /// Debounce while something cannot be read: what is held may only seem to change.
 const SETTLED_IN_TROUBLE: Duration = Duration::from_secs(60);
