@@ -47,6 +47,7 @@ mod staff_follow;
 mod staff_held;
 mod staff_once;
 mod staff_pool;
+mod staff_refused;
 mod staff_rules;
 mod staff_support;
 mod staff_trouble;

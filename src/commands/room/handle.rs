@@ -115,9 +115,10 @@ impl Desk {
             self.refuse(task, name, reply, "refused: too many commands in a minute").await?;
             return Ok(None);
         }
-        let (admitted, gate) = self.admits(&task.sender).await?;
-        let Err(denied) = admitted else { return Ok(Some(gate)) };
-        drop(gate);
+        let denied = match self.admits(&task.sender).await? {
+            Ok(gate) => return Ok(Some(gate)),
+            Err(denied) => denied,
+        };
         let told = self.with_limits(|limits| limits.tells(&task.sender, "denied", now));
         self.refuse(task, name, told.then(|| Reply::line([text(denied.words())])), &denied.detail()).await?;
         Ok(None)
