@@ -1,5 +1,7 @@
 //! The command line: the table of commands, and what they share. One file a command.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod apply;
 mod backfill;
 mod bootstrap;
@@ -11,6 +13,7 @@ mod history;
 mod logs;
 mod pause;
 mod plan;
+mod print;
 pub mod registration;
 mod rejoin;
 mod run;
@@ -25,6 +28,7 @@ use provisioner_policy::{Policy, RoomPolicy, mxid_of_subject};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::Context;
+use crate::config::ConfigErrors;
 use crate::reconcile::{Reconciler, plan_once};
 use crate::store::Store;
 
@@ -122,7 +126,10 @@ pub fn main() -> ExitCode {
         CliCommand::Config(ConfigCommand::Schema) => return config::schema(),
     };
     ended.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        match error.downcast_ref::<ConfigErrors>() {
+            Some(errors) => print::config_errors(format_args!("error: {errors}")),
+            None => print::error(&error),
+        }
         ExitCode::FAILURE
     })
 }
@@ -155,7 +162,7 @@ async fn read_all(context: &Context, store: &Store) -> Result<Reconciler> {
     let mut reconciler = context.reconciler(store).await?;
     let (_, errors) = plan_once(&mut reconciler).await?;
     for error in &errors {
-        eprintln!("error: {error}");
+        print::error(error);
     }
     Ok(reconciler)
 }

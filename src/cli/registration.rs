@@ -4,6 +4,7 @@ use std::{net::IpAddr, path::Path, process::ExitCode};
 
 use rand::Rng;
 
+use super::print;
 use crate::config::{self, Config, ConfigErrors, Registration, RoomIds, Secret};
 
 /// Options of the command line.
@@ -20,11 +21,11 @@ pub struct Options {
 pub fn print(path: &Path, options: &Options) -> ExitCode {
     match make(path, options) {
         Ok(registration) => {
-            print!("{registration}");
+            print::text(&registration);
             ExitCode::SUCCESS
         }
         Err(errors) => {
-            eprintln!("{errors}");
+            print::config_errors(errors);
             ExitCode::FAILURE
         }
     }

@@ -53,6 +53,7 @@ mod staff_support;
 mod staff_trouble;
 mod startup;
 mod support;
+mod terminal;
 mod upstream;
 
 /// Makes a test of each journey for each Synapse version. Tests run in the order of their names: a journey's two versions stand
