@@ -26,6 +26,7 @@ mod strangers;
 mod trim;
 mod withheld;
 
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -76,10 +77,16 @@ pub const FOLLOWS_CHANNEL: &str = "provisioner_follows";
 pub const COMMANDS_CHANNEL: &str = "provisioner_commands";
 
 /// The service's own database.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Store {
     pool: PgPool,
     options: PgConnectOptions,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store({})", postgres::place(&self.options))
+    }
 }
 
 impl Store {
