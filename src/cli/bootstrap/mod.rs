@@ -82,7 +82,8 @@ async fn promote(homeserver: &Homeserver, bot: &str, arguments: &Arguments) -> R
     if let Some(file) = &arguments.admin_token_file {
         homeserver.promote_with_admin_token(&secret(file)?).await?;
     } else if let Some(file) = &arguments.shared_secret_file {
-        homeserver.promote_with_shared_secret(&secret(file)?).await?;
+        let helper = homeserver.promote_with_shared_secret(&secret(file)?).await?;
+        print::line(format_args!("{helper} was made for it, and is deactivated; its account stays"));
     } else {
         bail!(
             "{bot} is not a server admin; give --admin-token-file or --shared-secret-file so that it can be made one"
