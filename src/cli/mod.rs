@@ -5,6 +5,7 @@
 mod apply;
 mod backfill;
 mod bootstrap;
+mod caller;
 pub mod config;
 mod doctor;
 mod explain;
@@ -27,6 +28,7 @@ use clap::{Args, Parser, Subcommand};
 use provisioner_policy::{Policy, RoomPolicy, mxid_of_subject};
 use tokio_util::sync::CancellationToken;
 
+use self::caller::caller;
 use crate::app::Context;
 use crate::config::ConfigErrors;
 use crate::reconcile::{Reconciler, plan_once};
@@ -172,12 +174,6 @@ async fn stop_at_ctrl_c(stop: CancellationToken) {
     if tokio::signal::ctrl_c().await.is_ok() {
         stop.cancel();
     }
-}
-
-/// The name of the caller, for the ledger.
-fn caller() -> String {
-    let user = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-    format!("{} on the command line", user.as_deref().unwrap_or("somebody"))
 }
 
 /// The configured room with this key.
