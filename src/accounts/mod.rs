@@ -9,6 +9,7 @@ mod lookups;
 mod operators;
 mod people;
 mod pool_sync;
+mod turns;
 
 use provisioner_policy::{SubjectError, mxid_of_subject};
 
