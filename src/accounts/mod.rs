@@ -17,7 +17,7 @@ pub use self::confirm::{Confirmed, Confirmer};
 pub use self::groups::{keep_groups, read_groups};
 pub use self::listing::{Listed, ListingError, Progress, list_pool};
 pub use self::operators::NoAccount;
-pub use self::people::EmailError;
+pub use self::people::{EmailError, NamedByEmail};
 pub use self::pool_sync::PoolSync;
 use crate::sources::PoolUser;
 use crate::store::SeenAccount;

@@ -153,7 +153,11 @@ async fn open(path: &Path) -> Result<(Context, Store)> {
 async fn mxid(user: &str, context: &Context, store: &Store) -> Result<String> {
     match user.strip_prefix('@') {
         Some(_) => Ok(user.to_owned()),
-        None if user.contains('@') => context.accounts(store).await.mxid_of_email(user).await.context("find the user"),
+        None if user.contains('@') => {
+            let named = context.accounts(store).await.named_by_email(user).await.context("find the user")?;
+            named.warning().into_iter().for_each(print::note);
+            Ok(named.mxid)
+        }
         None => mxid_of_subject(user, &context.policy.server_name, "")
             .with_context(|| format!("{user:?} is neither an MXID nor a subject nor an e-mail address")),
     }

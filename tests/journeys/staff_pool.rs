@@ -45,6 +45,13 @@ async fn the_pool_is_asked_for_people_and_for_groups_as_they_are_now(version: Sy
     let address = format!("{}@example.org", staff.member_sub);
     let answer = say(&format!("explain {address}")).await;
     assert!(answer.starts_with(&staff.stage.mxid(&staff.member_sub)) && !answer.contains(&address), "{answer}");
+    assert!(!answer.contains("Unverified"), "{answer}");
+    // Anybody may claim an address.
+    let claimed = pool.admin_create("ceo@example.org", "Ceo").await.unwrap();
+    let answer = say("explain ceo@example.org").await;
+    assert!(answer.contains(&staff.stage.mxid(&claimed)) && answer.contains("Unverified: "), "{answer}");
+    let output = staff.stage.service.run_cli(&["explain", "ceo@example.org"]).await.unwrap();
+    assert!(output.stderr.contains("Unverified: "), "{output:?}");
     let answer = say("explain nobody@example.org").await;
     assert!(answer.starts_with("Not found: the pool has nobody") && !answer.contains("nobody@"), "{answer}");
     let output = staff.stage.service.run_cli(&["explain", &address]).await.unwrap();
