@@ -71,7 +71,7 @@ enum CliCommand {
     Doctor(doctor::Arguments),
     /// Register the bot, make it server admin and let it into the configured rooms
     Bootstrap(bootstrap::Arguments),
-    /// Print a registration.yaml with fresh random tokens
+    /// Print a registration.yaml with fresh random tokens, or write it into a file
     Registration(RegistrationArguments),
     /// Check the configuration, or print its JSON schema
     #[command(subcommand)]
@@ -86,6 +86,9 @@ struct RegistrationArguments {
     /// The bot's name
     #[arg(long)]
     sender_localpart: Option<String>,
+    /// Write it into this file, for its owner alone; refused where the file is there already
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -121,8 +124,8 @@ pub fn main() -> ExitCode {
         CliCommand::Backfill => start(backfill::run(&path)),
         CliCommand::Doctor(arguments) => start(doctor::run(&path, arguments)),
         CliCommand::Bootstrap(arguments) => start(bootstrap::run(&path, arguments)),
-        CliCommand::Registration(RegistrationArguments { url, sender_localpart }) => {
-            return registration::print(&path, &registration::Options { url, sender_localpart });
+        CliCommand::Registration(RegistrationArguments { url, sender_localpart, output }) => {
+            registration::run(&path, &registration::Options { url, sender_localpart }, output.as_deref())
         }
         CliCommand::Config(ConfigCommand::Check) => return config::check(&path),
         CliCommand::Config(ConfigCommand::Schema) => return config::schema(),
