@@ -23,3 +23,4 @@ pub mod postgres;
 
 pub mod delays;
 pub mod nearest;
+pub mod sanitize;

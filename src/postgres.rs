@@ -1,4 +1,6 @@
 //! How Postgres is reached, by the store, by the roster and by the doctor.
+//!
+//! A type that holds [`PgConnectOptions`] writes its own `Debug`, by [`place`].
 
 use std::io;
 use std::time::Duration;
@@ -8,6 +10,12 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 
 /// How long [`reason`] tries.
 const ATTEMPT: Duration = Duration::from_secs(2);
+
+/// Which database it is, for `Debug`: that of [`PgConnectOptions`] shows the password.
+pub fn place(options: &PgConnectOptions) -> String {
+    let database = options.get_database().unwrap_or_default();
+    format!("{}@{}:{}/{database}", options.get_username(), options.get_host(), options.get_port())
+}
 
 /// One connection, or what is wrong, for example that nothing listens there. A pool would retry until its time is up, and
 /// then report only that.

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 
 use super::Server;
-use crate::sources::{Directory, DirectoryError};
+use crate::sources::Directory;
 use crate::store::{AccountSource, SeenAccount, SeenIn, Store};
 
 /// The result of asking the pool for one account.
@@ -59,13 +59,5 @@ impl Confirmer {
             .refuse_account(subject, &user_id, source)
             .await
             .context("record that the pool does not know an account")
-    }
-
-    /// The subjects with this e-mail address. The address is neither logged nor kept.
-    pub async fn subjects_of_email(&self, email: &str) -> Result<Vec<String>, DirectoryError> {
-        match &self.directory {
-            Some(directory) => Ok(directory.find_by_email(email).await?.into_iter().map(|user| user.subject).collect()),
-            None => Ok(Vec::new()),
-        }
     }
 }

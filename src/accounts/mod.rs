@@ -6,15 +6,18 @@ mod confirm;
 mod groups;
 mod listing;
 mod lookups;
+mod operators;
 mod people;
 mod pool_sync;
+mod turns;
 
 use provisioner_policy::{SubjectError, mxid_of_subject};
 
 pub use self::confirm::{Confirmed, Confirmer};
 pub use self::groups::{keep_groups, read_groups};
 pub use self::listing::{Listed, ListingError, Progress, list_pool};
-pub use self::people::EmailError;
+pub use self::operators::NoAccount;
+pub use self::people::{EmailError, NamedByEmail};
 pub use self::pool_sync::PoolSync;
 use crate::sources::PoolUser;
 use crate::store::SeenAccount;
@@ -32,6 +35,12 @@ impl Server {
     /// The MXID of a subject.
     pub fn mxid(&self, subject: &str) -> Result<String, SubjectError> {
         mxid_of_subject(subject, &self.name, &self.bot)
+    }
+
+    /// The localpart of a user of this server.
+    fn localpart(&self, user_id: &str) -> Option<String> {
+        let localpart = user_id.strip_prefix('@')?.strip_suffix(&self.name)?.strip_suffix(':')?;
+        Some(localpart.to_owned())
     }
 
     /// A user of the pool as the store keeps it; `None` for a user who is not confirmed or cannot have an MXID.

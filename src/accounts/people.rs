@@ -26,20 +26,36 @@ pub enum EmailError {
     Pool(#[from] DirectoryError),
 }
 
-impl Confirmer {
-    /// The MXID of the one person with this e-mail address.
-    pub async fn mxid_of_email(&self, email: &str) -> Result<String, EmailError> {
-        if self.directory.is_none() {
-            return Err(EmailError::NoPool);
-        }
-        Ok(self.server.mxid(only(self.subjects_of_email(email).await?)?.as_str())?)
+/// Somebody as an e-mail address names them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedByEmail {
+    pub mxid: String,
+    /// Whether the pool has verified the address. Anybody may claim one that was not: it may be somebody else's.
+    pub is_verified: bool,
+}
+
+impl NamedByEmail {
+    /// What whoever gave the address must know, where it was not verified.
+    pub fn warning(&self) -> Option<&'static str> {
+        const UNVERIFIED: &str =
+            "Unverified: the pool has not verified this e-mail address, so it may be claimed by somebody else.";
+        (!self.is_verified).then_some(UNVERIFIED)
     }
 }
 
-fn only(mut subjects: Vec<String>) -> Result<String, EmailError> {
-    match (subjects.pop(), subjects.len()) {
+impl Confirmer {
+    /// The one person with this e-mail address.
+    pub async fn named_by_email(&self, email: &str) -> Result<NamedByEmail, EmailError> {
+        let directory = self.directory.as_ref().ok_or(EmailError::NoPool)?;
+        let user = only(directory.find_by_email(email).await?)?;
+        Ok(NamedByEmail { mxid: self.server.mxid(&user.subject)?, is_verified: user.email_verified })
+    }
+}
+
+fn only<T>(mut people: Vec<T>) -> Result<T, EmailError> {
+    match (people.pop(), people.len()) {
         (None, _) => Err(EmailError::Nobody),
-        (Some(subject), 0) => Ok(subject),
+        (Some(one), 0) => Ok(one),
         (Some(_), others) => Err(EmailError::Several(others + 1)),
     }
 }
@@ -50,7 +66,7 @@ mod tests {
 
     #[test]
     fn an_address_names_one_person_or_nobody() {
-        let only = |subjects: &[&str]| only(subjects.iter().map(|one| (*one).to_owned()).collect());
+        let only = |people: &[&'static str]| only(people.to_vec());
         assert_eq!(only(&["a"]).unwrap(), "a");
         assert!(matches!(only(&[]), Err(EmailError::Nobody)));
         assert!(matches!(only(&["a", "b", "c"]), Err(EmailError::Several(3))));

@@ -9,11 +9,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{CONDITIONS, Context, DATABASE, pause, queue};
-use crate::accounts::PoolSync;
+use crate::accounts::{Confirmer, PoolSync};
 use crate::commands::Desk;
 use crate::intake::admin::Readiness;
 use crate::intake::queue::QueueStatus;
-use crate::reconcile::{ReadinessReporter, ReconcilerHandle, Service, StatusPublisher, Wakes};
+use crate::reconcile::{AccountCheck, ReadinessReporter, ReconcilerHandle, Service, StatusPublisher, Wakes};
 use crate::store::Store;
 
 /// How soon the desk moves to the successor of a Staff room that was followed.
@@ -88,13 +88,17 @@ async fn reconcile(
     let readiness = readiness.clone();
     let reporter = ReadinessReporter::new(move |name, reason| readiness.set(name, reason.map_or(Ok(()), Err)));
     let config = &context.config;
-    let reconciler = context.reconciler(store).await?;
+    let mut reconciler = context.reconciler(store).await?;
+    let accounts = context.accounts(store).await;
+    if accounts.directory.is_some() {
+        reconciler.check_accounts_by(account_check(accounts.clone()));
+    }
     let either = stop.child_token();
     // Keeping the account store up to date ends with leadership.
     let _keeping = either.clone().drop_guard();
     if let (Some(cognito), Some(directory)) = (&config.cognito, context.directory().await) {
         let pool_sync = PoolSync {
-            accounts: context.accounts(store).await,
+            accounts: accounts.clone(),
             directory,
             groups: context.groups(),
             listing_interval: cognito.listing_interval,
@@ -108,7 +112,7 @@ async fn reconcile(
     let staff = context.staff_room(&context.current_policy(store).await?);
     let staff_room = staff.as_ref().map(|staff| staff.room_id.clone());
     let desk = match staff {
-        Some(staff) => Some(Desk::new(staff, context.accounts(store).await, context.homeserver().await?, handle)),
+        Some(staff) => Some(Desk::new(staff, accounts, context.homeserver().await?, handle)),
         None => None,
     };
     let service = Service {
@@ -149,4 +153,17 @@ async fn reconcile(
             Err(anyhow!("leadership was lost with its database connection"))
         }
     }
+}
+
+/// Joins the reconciler's question about who approved something to the pool: it knows none.
+fn account_check(accounts: Confirmer) -> AccountCheck {
+    AccountCheck::new(move |user_id| {
+        let accounts = accounts.clone();
+        async move {
+            match accounts.has_account_now(&user_id).await {
+                Ok(answer) => answer.map_err(|why| why.to_string()),
+                Err(error) => Err(format!("{error:#}")),
+            }
+        }
+    })
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::show;
+use super::{print, show};
 use crate::operations;
 use crate::reconcile::{PassReport, apply_once};
 use crate::store::Store;
@@ -38,9 +38,9 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     };
     bar.finish_and_clear();
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&report).context("write the report")?);
+        print::json(&report)?;
     } else {
-        print!("{}", show::report(&report));
+        print::text(&show::report(&report));
     }
     Ok(ExitCode::from(report.exit_code()))
 }

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
+use super::print;
 use crate::accounts::{ListingError, Progress, keep_groups, list_pool};
 use crate::app::Context;
 use crate::store::{Listing, Store};
@@ -27,7 +28,7 @@ pub(super) async fn run(path: &Path) -> Result<ExitCode> {
     let store = context.open_store().await?;
     let mut shown = ListingProgress::new();
     let Some(lock) = store.try_list().await.context("ask for the right to list the pool")? else {
-        eprintln!("the running service is listing the pool already; this is how far it is");
+        print::note("the running service is listing the pool already; this is how far it is");
         return follow(&store, &mut shown).await;
     };
     let stop = CancellationToken::new();
@@ -38,12 +39,12 @@ pub(super) async fn run(path: &Path) -> Result<ExitCode> {
     keep_groups(&store, &directory, &context.server(), &context.groups()).await?;
     match listed {
         Ok(listed) => {
-            println!(
+            print::line(format_args!(
                 "The pool is listed: {} users, {} new or changed, {} known ones missing, {} of them gone for good.",
                 listed.users, listed.changed, listed.missed, listed.deleted
-            );
-            println!(
-                "A running service acts on it at once; without one, `phenom-provisioner plan` shows what follows."
+            ));
+            print::line(
+                "A running service acts on it at once; without one, `phenom-provisioner plan` shows what follows.",
             );
             Ok(ExitCode::SUCCESS)
         }
@@ -61,7 +62,7 @@ async fn follow(store: &Store, shown: &mut ListingProgress) -> Result<ExitCode> 
         match listing {
             Some(Listing { completed_at: Some(_), users, .. }) => {
                 shown.end();
-                println!("The pool is listed: {users} users.");
+                print::line(format_args!("The pool is listed: {users} users."));
                 return Ok(ExitCode::SUCCESS);
             }
             Some(Listing { trouble: Some(trouble), .. }) => {
@@ -102,7 +103,7 @@ impl ListingProgress {
         self.bar.set_message(words.clone());
         self.bar.tick();
         if self.lines && self.said.is_none_or(|said| said + SAY < now) {
-            eprintln!("{words}");
+            print::note(&words);
             self.said = Some(now);
         }
     }

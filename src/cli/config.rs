@@ -4,6 +4,7 @@ use std::{path::Path, process::ExitCode};
 
 use provisioner_policy::Mode;
 
+use super::print;
 use crate::config::{self, Config, ConfigErrors, Registration, RoomIds};
 
 /// Checks the configuration at `path` and the registration it names, and prints a summary or every error.
@@ -11,11 +12,11 @@ use crate::config::{self, Config, ConfigErrors, Registration, RoomIds};
 pub fn check(path: &Path) -> ExitCode {
     match summary(path, config::variables()) {
         Ok(summary) => {
-            println!("{summary}");
+            print::text(&format!("{summary}\n"));
             ExitCode::SUCCESS
         }
         Err(errors) => {
-            eprintln!("{errors}");
+            print::config_errors(errors);
             ExitCode::FAILURE
         }
     }
@@ -24,7 +25,7 @@ pub fn check(path: &Path) -> ExitCode {
 /// Prints the JSON schema of the configuration file.
 #[must_use]
 pub fn schema() -> ExitCode {
-    println!("{:#}", config::schema());
+    print::text(&format!("{:#}\n", config::schema()));
     ExitCode::SUCCESS
 }
 

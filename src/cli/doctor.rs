@@ -1,13 +1,13 @@
 //! `doctor`: what is right and what is not, each with its mend. Changes nothing.
 
-use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
+use super::print::{self, push_line};
 use crate::doctor::{self, Finding, FindingStatus};
 
 #[derive(Debug, Args)]
@@ -30,9 +30,9 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     let ok = findings.iter().all(|finding| finding.status != FindingStatus::Fail);
     if arguments.json {
         let report = DoctorReport { ok, findings: &findings };
-        println!("{}", serde_json::to_string_pretty(&report).context("write the findings")?);
+        print::json(&report)?;
     } else {
-        print!("{}", show(&findings));
+        print::text(&show(&findings));
     }
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -48,13 +48,14 @@ fn show(findings: &[Finding]) -> String {
             FindingStatus::Skip => "skip",
         };
         counts[*status as usize] += 1;
-        let _ = writeln!(text, "{word}  {check:width$}  {what}");
+        push_line(&mut text, format_args!("{word}  {check:width$}  {what}"));
         if let Some(mend) = mend {
-            let _ = writeln!(text, "{:1$}→ {mend}", "", width + 8);
+            push_line(&mut text, format_args!("{:1$}→ {mend}", "", width + 8));
         }
     }
     let [pass, warn, fail, skip] = counts;
-    let _ = writeln!(text, "\n{pass} passed, {warn} warned of, {fail} failed, {skip} skipped");
+    text.push('\n');
+    push_line(&mut text, format_args!("{pass} passed, {warn} warned of, {fail} failed, {skip} skipped"));
     text
 }
 

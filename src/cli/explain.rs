@@ -1,13 +1,13 @@
 //! `explain`: why somebody is, or is not, in each room. Reads everything, writes nothing.
 
-use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use provisioner_policy::{Explanation, RoomExplanation};
 
+use super::print::{self, push_line};
 use crate::operations;
 
 #[derive(Debug, Args)]
@@ -33,9 +33,9 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
         room.because.push_str(&format!("; joined by the service on {time} UTC, pass {}", line.pass));
     }
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&explanation).context("write the answer")?);
+        print::json(&explanation)?;
     } else {
-        print!("{}", show(&explanation));
+        print::text(&show(&explanation));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -43,9 +43,10 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
 fn show(explanation: &Explanation) -> String {
     let Explanation { user, subject: _, account, server_admin, rooms } = explanation;
     let mut text = String::new();
-    let _ = writeln!(text, "{user}\n  account: {account}");
+    push_line(&mut text, format_args!("{user}"));
+    push_line(&mut text, format_args!("  account: {account}"));
     let admin = if server_admin.observed { "is a server admin" } else { "is no server admin" };
-    let _ = writeln!(text, "  {admin}: {}", server_admin.because);
+    push_line(&mut text, format_args!("  {admin}: {}", server_admin.because));
     for RoomExplanation { room, observed, power, because, .. } in rooms {
         let state = match *observed {
             "join" => format!("is in {room}"),
@@ -54,7 +55,7 @@ fn show(explanation: &Explanation) -> String {
             _ => format!("is not in {room}"),
         };
         let level = if *observed == "join" { format!(" (power {})", power.observed) } else { String::new() };
-        let _ = writeln!(text, "  {state}: {because}{level}");
+        push_line(&mut text, format_args!("  {state}: {because}{level}"));
     }
     text
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
+use super::print;
 use crate::operations;
 
 #[derive(Debug, Args)]
@@ -20,7 +21,10 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     let key = &super::room(&policy, &arguments.room)?.key;
     let homeserver = context.homeserver().await?;
     let moved = operations::follow(&homeserver, &store, &policy, key, &super::caller()).await?;
-    println!("{key} is followed from {} to {}; the next pass joins everyone who belongs there", moved.from, moved.to);
-    println!("write this into the configuration: id = \"{}\"", moved.to);
+    print::line(format_args!(
+        "{key} is followed from {} to {}; the next pass joins everyone who belongs there",
+        moved.from, moved.to
+    ));
+    print::line(format_args!("write this into the configuration: id = \"{}\"", moved.to));
     Ok(ExitCode::SUCCESS)
 }

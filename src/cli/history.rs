@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Args;
 
-use super::show;
+use super::{print, show};
 use crate::app::Context;
 use crate::operations;
 
@@ -38,9 +38,9 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     };
     let lines = operations::history(&store, user_id, arguments.room, arguments.limit).await?;
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&lines).context("write the ledger")?);
+        print::json(&lines)?;
     } else {
-        print!("{}", show::history(&lines));
+        print::text(&show::history(&lines));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,8 +1,10 @@
 //! Logs: for people on a terminal, JSON lines otherwise, always on standard error.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 
 use tracing_subscriber::EnvFilter;
+
+use crate::sanitize;
 
 /// `RUST_LOG` replaces it. The client library logs every refusal of Synapse as an error; we log them ourselves, with what they
 /// mean.
@@ -20,10 +22,24 @@ pub(super) fn for_command() {
 
 fn start(default: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if std::io::stderr().is_terminal() {
-        logs.with_target(false).init();
+    let logs = tracing_subscriber::fmt().with_env_filter(filter);
+    if io::stderr().is_terminal() {
+        logs.with_writer(|| HarmlessLog(sanitize::colored_lines)).with_target(false).init();
     } else {
-        logs.json().flatten_event(true).init();
+        logs.with_writer(|| HarmlessLog(sanitize::json)).json().flatten_event(true).init();
+    }
+}
+
+/// Standard error, where whatever others wrote is harmless. Each line comes in one piece.
+struct HarmlessLog(fn(&str) -> String);
+
+impl Write for HarmlessLog {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        io::stderr().write_all((self.0)(&String::from_utf8_lossy(line)).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
     }
 }

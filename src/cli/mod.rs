@@ -1,8 +1,11 @@
 //! The command line: the table of commands, and what they share. One file a command.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod apply;
 mod backfill;
 mod bootstrap;
+mod caller;
 pub mod config;
 mod doctor;
 mod explain;
@@ -11,6 +14,7 @@ mod history;
 mod logs;
 mod pause;
 mod plan;
+mod print;
 pub mod registration;
 mod rejoin;
 mod run;
@@ -24,7 +28,9 @@ use clap::{Args, Parser, Subcommand};
 use provisioner_policy::{Policy, RoomPolicy, mxid_of_subject};
 use tokio_util::sync::CancellationToken;
 
+use self::caller::caller;
 use crate::app::Context;
+use crate::config::ConfigErrors;
 use crate::reconcile::{Reconciler, plan_once};
 use crate::store::Store;
 
@@ -65,7 +71,7 @@ enum CliCommand {
     Doctor(doctor::Arguments),
     /// Register the bot, make it server admin and let it into the configured rooms
     Bootstrap(bootstrap::Arguments),
-    /// Print a registration.yaml with fresh random tokens
+    /// Print a registration.yaml with fresh random tokens, or write it into a file
     Registration(RegistrationArguments),
     /// Check the configuration, or print its JSON schema
     #[command(subcommand)]
@@ -80,6 +86,9 @@ struct RegistrationArguments {
     /// The bot's name
     #[arg(long)]
     sender_localpart: Option<String>,
+    /// Write it into this file, for its owner alone; refused where the file is there already
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -115,14 +124,17 @@ pub fn main() -> ExitCode {
         CliCommand::Backfill => start(backfill::run(&path)),
         CliCommand::Doctor(arguments) => start(doctor::run(&path, arguments)),
         CliCommand::Bootstrap(arguments) => start(bootstrap::run(&path, arguments)),
-        CliCommand::Registration(RegistrationArguments { url, sender_localpart }) => {
-            return registration::print(&path, &registration::Options { url, sender_localpart });
+        CliCommand::Registration(RegistrationArguments { url, sender_localpart, output }) => {
+            registration::run(&path, &registration::Options { url, sender_localpart }, output.as_deref())
         }
         CliCommand::Config(ConfigCommand::Check) => return config::check(&path),
         CliCommand::Config(ConfigCommand::Schema) => return config::schema(),
     };
     ended.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        match error.downcast_ref::<ConfigErrors>() {
+            Some(errors) => print::config_errors(format_args!("error: {errors}")),
+            None => print::error(&error),
+        }
         ExitCode::FAILURE
     })
 }
@@ -144,7 +156,11 @@ async fn open(path: &Path) -> Result<(Context, Store)> {
 async fn mxid(user: &str, context: &Context, store: &Store) -> Result<String> {
     match user.strip_prefix('@') {
         Some(_) => Ok(user.to_owned()),
-        None if user.contains('@') => context.accounts(store).await.mxid_of_email(user).await.context("find the user"),
+        None if user.contains('@') => {
+            let named = context.accounts(store).await.named_by_email(user).await.context("find the user")?;
+            named.warning().into_iter().for_each(print::note);
+            Ok(named.mxid)
+        }
         None => mxid_of_subject(user, &context.policy.server_name, "")
             .with_context(|| format!("{user:?} is neither an MXID nor a subject nor an e-mail address")),
     }
@@ -155,7 +171,7 @@ async fn read_all(context: &Context, store: &Store) -> Result<Reconciler> {
     let mut reconciler = context.reconciler(store).await?;
     let (_, errors) = plan_once(&mut reconciler).await?;
     for error in &errors {
-        eprintln!("error: {error}");
+        print::error(error);
     }
     Ok(reconciler)
 }
@@ -165,12 +181,6 @@ async fn stop_at_ctrl_c(stop: CancellationToken) {
     if tokio::signal::ctrl_c().await.is_ok() {
         stop.cancel();
     }
-}
-
-/// The name of the caller, for the ledger.
-fn caller() -> String {
-    let user = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-    format!("{} on the command line", user.as_deref().unwrap_or("somebody"))
 }
 
 /// The configured room with this key.

@@ -5,15 +5,16 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
+use super::print;
 use crate::operations;
 
 /// Puts the brake on.
 pub(super) async fn pause(path: &Path) -> Result<ExitCode> {
     let (_, store) = super::open(path).await?;
     if operations::pause(&store, &super::caller()).await? {
-        println!("paused: nothing is written to the homeserver until `phenom-provisioner resume`");
+        print::line("paused: nothing is written to the homeserver until `phenom-provisioner resume`");
     } else if let Some(paused) = store.paused().await.context("look at the brake")? {
-        println!("{paused}");
+        print::line(paused);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -22,6 +23,6 @@ pub(super) async fn pause(path: &Path) -> Result<ExitCode> {
 pub(super) async fn resume(path: &Path) -> Result<ExitCode> {
     let (_, store) = super::open(path).await?;
     let was_paused = operations::resume(&store, &super::caller()).await?;
-    println!("{}", if was_paused { "resumed" } else { "nothing was paused" });
+    print::line(if was_paused { "resumed" } else { "nothing was paused" });
     Ok(ExitCode::SUCCESS)
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 
-use super::show;
+use super::{print, show};
 use crate::reconcile::plan_once;
 
 #[derive(Debug, Args)]
@@ -25,12 +25,12 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     view.notices.extend(held.filter(|held| view.held_id.as_ref() == Some(&held.id)).map(|held| held.to_string()));
     view.notices.extend(store.paused().await.context("look at the brake")?.map(|paused| paused.to_string()));
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&view).context("write the plan")?);
+        print::json(&view)?;
     } else {
-        print!("{}", show::plan(&view));
+        print::text(&show::plan(&view));
     }
     for error in &errors {
-        eprintln!("error: {error}");
+        print::error(error);
     }
     Ok(match (errors.is_empty(), plan.is_empty()) {
         (false, _) => ExitCode::FAILURE,

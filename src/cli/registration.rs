@@ -1,9 +1,11 @@
 //! `registration`: a registration.yaml for this configuration, with fresh tokens.
 
-use std::{net::IpAddr, path::Path, process::ExitCode};
+use std::{fs::OpenOptions, io::Write, net::IpAddr, os::unix::fs::OpenOptionsExt, path::Path, process::ExitCode};
 
+use anyhow::{Context, Result};
 use rand::Rng;
 
+use super::print;
 use crate::config::{self, Config, ConfigErrors, Registration, RoomIds, Secret};
 
 /// Options of the command line.
@@ -15,19 +17,26 @@ pub struct Options {
     pub sender_localpart: Option<String>,
 }
 
-/// Prints a registration for the configuration at `path`, or every error of that configuration.
-#[must_use]
-pub fn print(path: &Path, options: &Options) -> ExitCode {
-    match make(path, options) {
-        Ok(registration) => {
-            print!("{registration}");
-            ExitCode::SUCCESS
+/// Prints a registration for the configuration at `path`, or writes it into the file `output`.
+pub(super) fn run(path: &Path, options: &Options, output: Option<&Path>) -> Result<ExitCode> {
+    let registration = make(path, options)?;
+    match output {
+        Some(file) => {
+            write(file, &registration)?;
+            print::line(format_args!("{} holds two secrets, and is for its owner alone", file.display()));
         }
-        Err(errors) => {
-            eprintln!("{errors}");
-            ExitCode::FAILURE
-        }
+        None => print::text(&registration),
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A file that is there already may be the one that Synapse has: its tokens are not to be lost.
+fn write(file: &Path, registration: &str) -> Result<()> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+    let mut made = made.with_context(|| {
+        format!("make {}; a file that is there already is not replaced: move it away, or name another", file.display())
+    })?;
+    made.write_all(registration.as_bytes()).with_context(|| format!("write {}", file.display()))
 }
 
 /// Options of the command line are checked by the same rules as a file.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Args;
 
+use super::print;
 use crate::operations;
 
 #[derive(Debug, Args)]
@@ -28,6 +29,6 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
         Err(why) => bail!("{user} {why} {key}; `explain {user}` says how they stand there"),
     };
     operations::rejoin(&store, &leave, key, &super::caller()).await?;
-    println!("{user} is joined to {key} by the next pass, if they belong there");
+    print::line(format_args!("{user} is joined to {key} by the next pass, if they belong there"));
     Ok(ExitCode::SUCCESS)
 }

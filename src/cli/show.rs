@@ -1,11 +1,11 @@
 //! Prints plans, reports and the ledger as tables for people. Nothing is decided here.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use provisioner_policy::{BlockedView, PlanView, short_id};
 
+use super::print::{self, push_line};
 use crate::reconcile::PassReport;
 use crate::store::HistoryLine;
 
@@ -15,19 +15,22 @@ pub(super) fn plan(view: &PlanView) -> String {
     if view.actions.is_empty() {
         text.push_str("Nothing to do.\n");
     } else {
-        let _ = writeln!(text, "Plan {}: {}", view.plan_id, counts(view));
+        push_line(&mut text, format_args!("Plan {}: {}", view.plan_id, counts(view)));
         let mut table = table(["", "room", "user", "mode", "because"]);
         for action in &view.actions {
             let mode = if action.held { "held".to_owned() } else { action.mode.as_str().to_owned() };
-            table.add_row([
-                action.kind.as_str(),
-                action.room.as_deref().unwrap_or(""),
-                action.user.as_deref().unwrap_or(""),
-                &mode,
-                &action.because,
-            ]);
+            push_row(
+                &mut table,
+                [
+                    action.kind.as_str(),
+                    action.room.as_deref().unwrap_or(""),
+                    action.user.as_deref().unwrap_or(""),
+                    &mode,
+                    &action.because,
+                ],
+            );
         }
-        let _ = writeln!(text, "{table}");
+        push_table(&mut text, &table);
         let held: BTreeMap<&str, usize> = view.actions.iter().filter_map(|action| action.held_because.as_deref()).fold(
             BTreeMap::new(),
             |mut held, why| {
@@ -36,17 +39,18 @@ pub(super) fn plan(view: &PlanView) -> String {
             },
         );
         for (why, count) in held {
-            let _ = writeln!(text, "Held: {count} because {why}.");
+            push_line(&mut text, format_args!("Held: {count} because {why}."));
         }
         approval(&mut text, view.held_id.as_deref());
     }
     if !view.blocked.is_empty() {
-        let _ = writeln!(text, "\nBlocked: {}", view.blocked.len());
+        text.push('\n');
+        push_line(&mut text, format_args!("Blocked: {}", view.blocked.len()));
         let mut table = table(["", "room", "user", "because"]);
         for BlockedView { kind, room, user, because } in &view.blocked {
-            table.add_row([kind.as_str(), room.as_deref().unwrap_or(""), user, because]);
+            push_row(&mut table, [kind.as_str(), room.as_deref().unwrap_or(""), user, because]);
         }
-        let _ = writeln!(text, "{table}");
+        push_table(&mut text, &table);
     }
     notices(&mut text, &view.notices);
     text
@@ -80,27 +84,29 @@ pub(super) fn report(report: &PassReport) -> String {
         notices: known,
     } = report;
     let mut text = String::new();
-    let _ = writeln!(
-        text,
-        "Plan {plan_id}: {done} done, {already_so} already so, {} failed, {held} held, {observed} observed, {blocked} blocked, {waiting} waiting, {settling} settling",
-        failed.len()
+    push_line(
+        &mut text,
+        format_args!(
+            "Plan {plan_id}: {done} done, {already_so} already so, {} failed, {held} held, {observed} observed, {blocked} blocked, {waiting} waiting, {settling} settling",
+            failed.len()
+        ),
     );
     if let Some(paused) = paused {
-        let _ = writeln!(text, "{paused}");
+        push_line(&mut text, format_args!("{paused}"));
     }
     if *not_due > 0 {
-        let _ = writeln!(text, "Of what was approved, {not_due} is no longer due and was left alone.");
+        push_line(&mut text, format_args!("Of what was approved, {not_due} is no longer due and was left alone."));
     }
     for one in failed {
         let (room, user) = (one.room.as_deref().unwrap_or("-"), one.user.as_deref().unwrap_or("-"));
-        let _ = writeln!(text, "failed: {} {room} {user}: {}", one.kind, one.error);
+        push_line(&mut text, format_args!("failed: {} {room} {user}: {}", one.kind, one.error));
     }
     for why in held_because {
-        let _ = writeln!(text, "held: {why}");
+        push_line(&mut text, format_args!("held: {why}"));
     }
     approval(&mut text, held_id.as_deref());
     for error in errors {
-        let _ = writeln!(text, "error: {error}");
+        push_line(&mut text, format_args!("error: {error}"));
     }
     notices(&mut text, known);
     text
@@ -117,28 +123,40 @@ pub(super) fn history(lines: &[HistoryLine]) -> String {
             Some(detail) => format!("{}: {detail}", line.outcome),
             None => line.outcome.clone(),
         };
-        table.add_row([
-            &line.at.format("%Y-%m-%d %H:%M:%S").to_string(),
-            &line.pass.to_string(),
-            &line.kind,
-            line.room_key.as_deref().unwrap_or(""),
-            line.user_id.as_deref().unwrap_or(""),
-            &outcome,
-            &line.cause,
-        ]);
+        push_row(
+            &mut table,
+            [
+                &line.at.format("%Y-%m-%d %H:%M:%S").to_string(),
+                &line.pass.to_string(),
+                &line.kind,
+                line.room_key.as_deref().unwrap_or(""),
+                line.user_id.as_deref().unwrap_or(""),
+                &outcome,
+                &line.cause,
+            ],
+        );
     }
     format!("{table}\n")
 }
 
+/// A row whose cells are harmless: a table is as wide as they are, so it is too late once it is drawn.
+fn push_row<const N: usize>(table: &mut Table, cells: [&str; N]) {
+    table.add_row(cells.map(print::cell));
+}
+
+fn push_table(text: &mut String, table: &Table) {
+    text.push_str(&format!("{table}\n"));
+}
+
 fn approval(text: &mut String, held_id: Option<&str>) {
     if let Some(id) = held_id {
-        let _ = writeln!(text, "If this is meant: phenom-provisioner apply --approve {}", short_id(id));
+        push_line(text, format_args!("If this is meant: phenom-provisioner apply --approve {}", short_id(id)));
     }
 }
 
 fn notices(text: &mut String, notices: &[String]) {
     for notice in notices {
-        let _ = writeln!(text, "notice: {notice}");
+        push_line(text, format_args!("notice: {notice}"));
     }
 }
 

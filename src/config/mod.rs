@@ -30,7 +30,7 @@ mod secret;
 mod server_admins;
 mod structure;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use provisioner_policy::Policy;
 use schemars::JsonSchema;
@@ -89,6 +89,9 @@ pub struct Config {
     pub server_admins: Option<ServerAdminsSection>,
     #[serde(default)]
     pub rooms: Vec<RoomSection>,
+    /// Files that secrets were read from.
+    #[serde(skip)]
+    pub secret_files: Vec<PathBuf>,
 }
 
 /// Whether every room must have its id.
@@ -133,6 +136,7 @@ impl Config {
 
         let schema = schema::resolved();
         let mut report = ProblemReport::new(&document.places);
+        let secret_files = secret::secret_files(&document, &schema, base);
         let mut value = secret::read_secret_files(&document, &schema, base, &mut report);
         let context = GrammarContext::of(&value);
         structure::check(&mut value, &schema, &context, &mut report);
@@ -140,7 +144,7 @@ impl Config {
             Ok(config) => {
                 relations::check(&config, room_ids, &mut report);
                 problems.extend(report.into_problems());
-                if problems.is_empty() { Ok(config.completed(base)) } else { Err(problems) }
+                if problems.is_empty() { Ok(Self { secret_files, ..config.completed(base) }) } else { Err(problems) }
             }
             Err(error) => {
                 // The schema and the types come from one source, so this is a defect of this program; say what is known.

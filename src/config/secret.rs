@@ -1,6 +1,9 @@
 //! Secrets: values that are never printed, given as `KEY` or as the path of a file in `KEY_FILE`.
 
-use std::{fmt, path::Path};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -46,6 +49,16 @@ impl JsonSchema for Secret {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "writeOnly": true, "minLength": 1 })
     }
+}
+
+/// The files that hold secrets, as far as they are named.
+pub(super) fn secret_files(document: &Document, schema: &Value, base: &Path) -> Vec<PathBuf> {
+    let sections = document.value.as_object().into_iter().flatten();
+    let files = sections.flat_map(|(name, section)| {
+        let keys = schema::property(schema, name).into_iter().flat_map(schema::secrets);
+        keys.filter_map(|key| section.get(schema::file_key(key))?.as_str())
+    });
+    files.map(|file| base.join(file)).collect()
 }
 
 /// Puts the content of every secret's file in the place of the secret, so that everything after sees only `KEY`.

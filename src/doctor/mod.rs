@@ -6,6 +6,7 @@
 mod answers;
 mod clock;
 mod database;
+mod exposure;
 mod listener;
 mod listing;
 mod pool;
@@ -79,6 +80,7 @@ pub async fn examine(path: &Path) -> Vec<Finding> {
         return findings;
     };
     let config = &setup.config;
+    findings.extend(exposure::examine(config));
     let (database, synapse, roster, queue, pool) = tokio::join!(
         database::examine(config),
         synapse::examine(&setup),

@@ -23,6 +23,15 @@ pub enum PromoteError {
     Call(#[source] CallError),
     #[error("there is no client with the admin token")]
     Connect(#[from] ConnectError),
+    #[error(
+        "the temporary admin {user_id} may still be there, and must not: deactivate it as an admin, by POST \
+         /_synapse/admin/v1/deactivate/{user_id}"
+    )]
+    HelperRemains {
+        user_id: String,
+        #[source]
+        source: CallError,
+    },
 }
 
 impl From<CallError> for PromoteError {
@@ -61,36 +70,54 @@ impl Homeserver {
 
     /// Makes the bot server admin with `registration_shared_secret`, registering it first where that is still to be done.
     ///
-    /// That API makes new accounts only, so an admin with a random name is made, promotes the bot, and is demoted and
-    /// deactivated again; its account stays behind.
+    /// That API makes new accounts only, so an admin with a random name is made, promotes the bot, and is deactivated again,
+    /// whatever came of it; its account stays behind. Returns its MXID.
     #[instrument(name = "homeserver.promote_with_shared_secret", skip_all)]
-    pub async fn promote_with_shared_secret(&self, shared_secret: &str) -> Result<(), PromoteError> {
+    pub async fn promote_with_shared_secret(&self, shared_secret: &str) -> Result<String, PromoteError> {
         self.register_sender(self.inner.user_id.localpart()).await?;
         let username = format!("provisioner-bootstrap-{}", random_hex());
+        let helper_id = format!("@{username}:{}", self.inner.user_id.server_name());
+        let token = match self.register_helper(shared_secret, username).await {
+            Ok(token) => token,
+            Err(source) if source.may_have_been_done() => {
+                return Err(PromoteError::HelperRemains { user_id: helper_id, source });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let helper = self.with_token(&token).await?;
+        let promoted = helper.set_admin(self.user_id(), true).await;
+        match self.remove_helper(&helper, &helper_id).await {
+            Ok(()) => promoted.map(|()| helper_id).map_err(PromoteError::from),
+            Err(source) => Err(PromoteError::HelperRemains { user_id: helper_id, source }),
+        }
+    }
+
+    /// Makes a server admin of this name, and returns its token.
+    async fn register_helper(&self, shared_secret: &str, username: String) -> Result<String, CallError> {
         let password = random_hex();
         let nonce = self.call("register_nonce", self.client().send(users::nonce::Request {})).await;
         let nonce = nonce.map_err(CallError::from)?.body.nonce;
         let request = users::register_with_secret::Request {
             mac: SecretField(registration_mac(shared_secret, &nonce, &username, &password)),
             nonce,
-            username: username.clone(),
+            username,
             password: SecretField(password),
             admin: true,
         };
-        let answer = self.call("register_with_secret", self.client().send(request)).await.map_err(CallError::from)?;
-        let helper = self.with_token(&answer.body.access_token.0).await?;
-        let helper_id = format!("@{username}:{}", self.inner.user_id.server_name());
-        match helper.set_admin(self.user_id(), true).await {
-            Ok(()) => {
-                self.set_admin(&helper_id, false).await?;
-                self.deactivate(&helper_id).await?;
-                Ok(())
-            }
-            Err(error) => {
-                // The temporary admin must not remain. If this fails too, why the bot was not promoted is still the better error.
-                let _ = helper.deactivate(&helper_id).await;
-                Err(error.into())
-            }
+        let answer = self.call("register_with_secret", self.client().send(request)).await?;
+        Ok(answer.body.access_token.0)
+    }
+
+    /// Takes the flag of the temporary admin and deactivates it: as the bot, and where that may not, by its own hand. Without
+    /// the flag gone a deactivated account is harmless still, but nobody may demote themselves.
+    async fn remove_helper(&self, helper: &Self, helper_id: &str) -> Result<(), CallError> {
+        if self.set_admin(helper_id, false).await.is_ok() && self.deactivate(helper_id).await.is_ok() {
+            return Ok(());
+        }
+        match helper.deactivate(helper_id).await {
+            // Demoted already, it may not ask; the bot may.
+            Err(_) => self.deactivate(helper_id).await.map(drop),
+            Ok(_) => Ok(()),
         }
     }
 

@@ -26,6 +26,8 @@ pub enum WriteOutcome {
 pub enum ConnectError {
     #[error("{user_id:?} is not a Matrix user ID; check sender_localpart and [homeserver] server_name")]
     BadUserId { user_id: String, source: IdParseError },
+    #[error("the HTTP client for Synapse cannot be built")]
+    Http(#[source] reqwest::Error),
     #[error("the client for Synapse cannot be built; check [homeserver] url")]
     Client(#[source] Box<ClientBuildError>),
     #[error("the client for Synapse does not take the session")]

@@ -99,6 +99,7 @@ impl Homeserver {
             UserId::parse(user_id).map_err(|source| ConnectError::BadUserId { user_id: user_id.to_owned(), source })?;
         let request_config = RequestConfig::new().disable_retry().timeout(timeouts.call.max(timeouts.bulk_read));
         let client = Client::builder()
+            .http_client(http_client().map_err(ConnectError::Http)?)
             .homeserver_url(url)
             // Given here, it is not asked for: 1.11 has every path we use, and Synapse 1.105.1 speaks it.
             .server_versions([MatrixVersion::V1_11])
@@ -150,6 +151,18 @@ impl Homeserver {
     ) -> Result<T, CallFailure> {
         measure(endpoint, ASIDE.min(self.inner.timeouts.call), sent).await
     }
+}
+
+/// What carries the token: to the configured address alone, whatever proxy the environment names and wherever an answer
+/// redirects to.
+fn http_client() -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .user_agent(concat!("phenom-provisioner/", env!("CARGO_PKG_VERSION")))
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        // As matrix-sdk's own client has it (BCP 195).
+        .tls_version_min(reqwest::tls::Version::TLS_1_2)
+        .build()
 }
 
 /// Bounds, times and counts one request. `endpoint` is a fixed short name, so that the metrics stay few.

@@ -2,6 +2,7 @@
 //!
 //! [`Reconciler`] does one slice; [`service`] and [`one_shot`] drive it, forever or until nothing is left to do.
 
+mod account_check;
 mod act;
 mod brakes;
 mod follow;
@@ -19,6 +20,7 @@ mod status;
 mod tell;
 mod wakes;
 
+pub use account_check::AccountCheck;
 pub use follow::followed;
 pub use handle::{ActionGate, Freshness, NotLeader, QueryQueue, ReconcilerHandle};
 pub use one_shot::{apply_once, plan_once};

@@ -11,6 +11,7 @@ use provisioner_policy::{AccountsFrom, Kind, Plan, Planner, Policy, Recent, Worl
 use tokio::sync::watch;
 
 use crate::homeserver::Homeserver;
+use crate::reconcile::account_check::AccountCheck;
 use crate::reconcile::act::accounts_seen::AccountsSeen;
 use crate::reconcile::act::backoff::Backoff;
 use crate::reconcile::brakes::approval::Approval;
@@ -78,6 +79,8 @@ pub struct Reconciler {
     pub(crate) groups_read: BTreeMap<String, i64>,
     /// Told which users the sources name and the account store does not know.
     pub(crate) unknown: watch::Sender<Vec<String>>,
+    /// Asked about who approved something; nothing where there is no pool.
+    pub(crate) account_check: Option<AccountCheck>,
 }
 
 /// What is wrong beside single actions. Empty texts mean nothing is.
@@ -132,7 +135,13 @@ impl Reconciler {
             groups_since: None,
             groups_read: BTreeMap::new(),
             unknown: watch::Sender::default(),
+            account_check: None,
         }
+    }
+
+    /// Has `check` asked about everybody who approves something, when it is spent.
+    pub fn check_accounts_by(&mut self, check: AccountCheck) {
+        self.account_check = Some(check);
     }
 
     /// The world as it is known.

@@ -147,6 +147,7 @@ impl Service {
         if clocks.trim <= now {
             let more = self.reconciler.store.trim(INBOX_KEPT).await.context("remove what is done and old")?;
             clocks.trim = if more { now } else { now + TRIM_INTERVAL };
+            self.reconciler.store.tell_refused_commands().await.context("tell how many commands were refused")?;
         }
         let resync = clocks.resync <= now;
         if resync {

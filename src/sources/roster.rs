@@ -1,5 +1,6 @@
 //! The roster: the configured query against Hasura's Postgres, read-only.
 
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -51,10 +52,19 @@ impl RosterError {
 }
 
 /// The roster's database and query.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Roster {
     pool: PgPool,
     query: String,
+}
+
+impl fmt::Debug for Roster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Roster")
+            .field("database", &postgres::place(&self.pool.connect_options()))
+            .field("query", &self.query)
+            .finish()
+    }
 }
 
 impl Roster {

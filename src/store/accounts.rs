@@ -202,6 +202,17 @@ impl Store {
         .await
     }
 
+    /// The subject of a user, as the pool or the message that named it spells it. Of several that fold to this user, the one
+    /// that is active.
+    pub async fn subject_of(&self, user_id: &str) -> sqlx::Result<Option<String>> {
+        sqlx::query_scalar!(
+            "SELECT subject FROM provisioner.accounts WHERE user_id = $1 ORDER BY state <> 'active', subject LIMIT 1",
+            user_id,
+        )
+        .fetch_optional(&self.pool)
+        .await
+    }
+
     /// Where these accounts came from, for those that the store knows.
     pub async fn origins(&self, user_ids: &[String]) -> sqlx::Result<Vec<AccountOrigin>> {
         sqlx::query_as!(

@@ -19,12 +19,14 @@ mod ledger;
 mod listings;
 mod pause;
 mod peopled_teams;
+mod refused_commands;
 mod requests;
 mod stamp;
 mod strangers;
 mod trim;
 mod withheld;
 
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -47,6 +49,7 @@ pub use leadership::Leadership;
 pub use ledger::{LedgerEntry, LedgerLine, LedgerOutcome, PassId, RecentAction, RemovedMember, TakenAway};
 pub use listings::{Listing, ListingLock};
 pub use pause::Paused;
+pub use refused_commands::RefusedCommand;
 pub use requests::{Asked, PassRequest};
 pub use stamp::{Stamp, StampError};
 pub use strangers::StrangerRow;
@@ -74,10 +77,16 @@ pub const FOLLOWS_CHANNEL: &str = "provisioner_follows";
 pub const COMMANDS_CHANNEL: &str = "provisioner_commands";
 
 /// The service's own database.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Store {
     pool: PgPool,
     options: PgConnectOptions,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store({})", postgres::place(&self.options))
+    }
 }
 
 impl Store {

@@ -1,5 +1,5 @@
-//! Removing what is done and what nobody asks for any more. The ledger is never trimmed; accounts, cleared leaves and withheld
-//! changes say what is so now, and have no age.
+//! Removing what is done and what nobody asks for any more. The ledger is never trimmed; cleared leaves, withheld changes and
+//! accounts say what is so now, and have no age, but for subjects that the pool never confirmed.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::Store;
 /// Rows of a table that go at once: the reconciler waits for them.
 const BATCH: u16 = 5000;
 
-/// People ask what became of a held plan, or why a message was refused. SQS keeps a message for 14 days at most.
+/// People ask what became of a held plan, or why a message or a subject was refused. SQS keeps a message for 14 days at most.
 const KEPT_FOR_PEOPLE: Duration = Duration::from_secs(90 * 24 * 3600);
 
 impl Store {
@@ -23,6 +23,7 @@ impl Store {
             self.trim_commands(kept).await?,
             self.trim_pass_requests(kept).await?,
             self.trim_refused_messages(KEPT_FOR_PEOPLE).await?,
+            self.trim_refused_accounts(KEPT_FOR_PEOPLE).await?,
             self.trim_held_plans(KEPT_FOR_PEOPLE).await?,
             self.trim_held_posts(KEPT_FOR_PEOPLE).await?,
         ];
@@ -80,6 +81,21 @@ impl Store {
             "DELETE FROM provisioner.refused_messages WHERE message_id = ANY (ARRAY(
                  SELECT message_id FROM provisioner.refused_messages
                  WHERE refused_at < now() - make_interval(secs => $1) ORDER BY refused_at LIMIT $2
+             ))",
+            older_than.as_secs_f64(),
+            i64::from(BATCH),
+        ))
+        .await
+    }
+
+    /// Subjects that the pool did not confirm. One that the roster still names is asked for again after the next start.
+    /// Locked first: the pool may confirm one meanwhile.
+    async fn trim_refused_accounts(&self, older_than: Duration) -> sqlx::Result<u64> {
+        self.remove(sqlx::query!(
+            "DELETE FROM provisioner.accounts WHERE subject = ANY (ARRAY(
+                 SELECT subject FROM provisioner.accounts
+                 WHERE state = 'refused' AND first_seen < now() - make_interval(secs => $1)
+                 ORDER BY first_seen LIMIT $2 FOR UPDATE SKIP LOCKED
              ))",
             older_than.as_secs_f64(),
             i64::from(BATCH),

@@ -1,5 +1,7 @@
 //! registration.yaml, and the command that makes one.
 
+use std::os::unix::fs::PermissionsExt;
+
 use phenom_provisioner::{
     cli::{self, registration::Options},
     config::{Registration, Secret},
@@ -69,13 +71,14 @@ fn rate_limit_is_a_warning() {
 
 #[test]
 fn example_registration_is_refused() {
-    let errors = Registration::load(&repository("registration.yaml"), server_name!("thephenom.app")).unwrap_err();
+    let errors =
+        Registration::load(&repository("registration.example.yaml"), server_name!("thephenom.app")).unwrap_err();
     let folder = repository("").display().to_string();
     insta::assert_snapshot!(errors.to_string().replace(&folder, ""), @"
-    2 errors in registration.yaml:
-      1. registration.yaml:9: as_token is a placeholder, not a token
+    2 errors in registration.example.yaml:
+      1. registration.example.yaml:9: as_token is a placeholder, not a token
          → run phenom-provisioner registration, put its output into this file, and give the same file to Synapse
-      2. registration.yaml:10: hs_token is a placeholder, not a token
+      2. registration.example.yaml:10: hs_token is a placeholder, not a token
          → run phenom-provisioner registration, put its output into this file, and give the same file to Synapse
     ");
 }
@@ -185,4 +188,26 @@ fn sender_is_only_a_local_part() {
       2. registration.yaml:8: sender_localpart: @bot:example.org is a user id, not its local part
          → write sender_localpart: bot
     "#);
+}
+
+#[test]
+fn a_written_registration_is_for_its_owner_alone_and_replaces_nothing() {
+    let folder = Folder::with(MINIMAL);
+    let file = folder.path("made.yaml");
+    let write = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_phenom-provisioner"));
+        command.arg("--config").arg(folder.path("provisioner.toml")).args(["registration", "--output"]).arg(&file);
+        command.output().unwrap()
+    };
+    let written = write();
+    assert!(written.status.success(), "{written:?}");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let registration = load(&text).unwrap();
+    let printed = String::from_utf8(written.stdout).unwrap();
+    assert!(!printed.contains(registration.as_token.expose()), "{printed}");
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let again = write();
+    let said = String::from_utf8(again.stderr).unwrap();
+    assert!(again.status.code() == Some(1) && said.contains("is not replaced"), "{said}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
 }

@@ -100,7 +100,66 @@ async fn the_shared_secret_leaves_no_admin_but_the_bot() {
         .expect(1)
         .mount(&server)
         .await;
+    let name = bot_at(&server).await.promote_with_shared_secret("shh").await.unwrap();
+    assert!(name.starts_with("@provisioner-bootstrap-") && name.ends_with(":hs.test"), "{name}");
+}
+
+/// Synapse makes the temporary admin; what becomes of its flag and of its account is as given, for the bot and for itself.
+async fn with_helper(promotion: ResponseTemplate, demotion: ResponseTemplate, by_bot: ResponseTemplate) -> MockServer {
+    let server = MockServer::start().await;
+    mount_registration(&server).await;
+    let mount = async |verb: &str, place: &str, answer: ResponseTemplate, token: Option<&str>| {
+        let mut mock = Mock::given(method(verb)).and(path_regex(place));
+        if let Some(token) = token {
+            mock = mock.and(header("authorization", format!("Bearer {token}").as_str()));
+        }
+        mock.respond_with(answer).mount(&server).await;
+    };
+    let made = ok(json!({ "access_token": "helper-token" }));
+    mount("POST", "^/_synapse/admin/v1/register$", made, None).await;
+    mount("PUT", "/users/@bot:hs.test/admin$", promotion, None).await;
+    mount("PUT", "/users/@provisioner-bootstrap-.*/admin$", demotion, None).await;
+    mount("GET", "/users/@provisioner-bootstrap-", ok(json!({ "name": "@h:hs.test", "deactivated": false })), None)
+        .await;
+    mount("POST", "/deactivate/@provisioner-bootstrap-", by_bot, Some(TOKEN)).await;
+    mount("POST", "/deactivate/@provisioner-bootstrap-", ok(json!({})), Some("helper-token")).await;
+    server
+}
+
+/// How often the temporary admin was deactivated, whoever did it.
+async fn deactivations(server: &MockServer) -> usize {
+    let requests = server.received_requests().await.unwrap();
+    requests.iter().filter(|request| request.url.path().contains("/deactivate/")).count()
+}
+
+#[tokio::test]
+async fn the_temporary_admin_is_deactivated_whatever_fails_on_the_way() {
+    let failing = || refused(500, "M_UNKNOWN", "Internal server error");
+    // The bot was promoted, and the flag cannot be taken.
+    let server = with_helper(ok(json!({})), failing(), ok(json!({}))).await;
     bot_at(&server).await.promote_with_shared_secret("shh").await.unwrap();
+    assert_eq!(deactivations(&server).await, 1);
+    // The bot was not promoted, so the temporary admin must do it itself.
+    let no_admin = || refused(403, "M_FORBIDDEN", "You are not a server admin");
+    let server = with_helper(failing(), no_admin(), no_admin()).await;
+    let error = bot_at(&server).await.promote_with_shared_secret("shh").await.unwrap_err();
+    assert!(matches!(error, PromoteError::Call(CallError::ServerError { .. })), "{error:?}");
+    assert_eq!(deactivations(&server).await, 1);
+}
+
+#[tokio::test]
+async fn a_temporary_admin_that_remains_is_named() {
+    // It is no admin any more, so that its own hand does not reach either.
+    let server = with_helper(ok(json!({})), ok(json!({})), refused(500, "M_UNKNOWN", "Internal server error")).await;
+    Mock::given(method("POST"))
+        .and(path_regex("/deactivate/"))
+        .and(header("authorization", "Bearer helper-token"))
+        .respond_with(refused(403, "M_FORBIDDEN", "You are not a server admin"))
+        .with_priority(1)
+        .mount(&server)
+        .await;
+    let error = bot_at(&server).await.promote_with_shared_secret("shh").await.unwrap_err();
+    assert!(error.to_string().contains("@provisioner-bootstrap-"), "{error}");
 }
 
 #[tokio::test]

@@ -25,6 +25,16 @@ async fn a_call_is_given_up_after_its_time_and_a_bulk_read_after_a_longer_one() 
 }
 
 #[tokio::test]
+async fn a_redirection_is_not_followed() {
+    let (server, elsewhere) = (MockServer::start().await, MockServer::start().await);
+    let moved = ResponseTemplate::new(307).insert_header("location", format!("{}/whoami", elsewhere.uri()));
+    Mock::given(any()).respond_with(moved).mount(&server).await;
+    Mock::given(any()).respond_with(ok(json!({ "user_id": BOT }))).mount(&elsewhere).await;
+    bot_at(&server).await.whoami().await.unwrap_err();
+    assert!(elsewhere.received_requests().await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn nobody_there_is_unreachable() {
     let dead = Homeserver::connect("http://127.0.0.1:9", BOT, TOKEN, Timeouts::default()).await.unwrap();
     let error = dead.whoami().await.unwrap_err();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use sqlx::Connection;
-use testbed::{Effect, Matching, NewRoom, SynapseVersion, wait_until};
+use testbed::{Effect, Matching, NewRoom, Proxy, Service, ServiceSpec, SynapseVersion, wait_until};
 
 use crate::support::{SOON, Settings, Stage, subject};
 
@@ -14,6 +14,7 @@ crate::on_both_versions!(
     bootstrap_makes_a_bot_that_can_work,
     a_pause_stops_every_write_at_once_and_survives_a_restart,
     explain_says_why_or_why_not,
+    a_proxy_of_the_environment_is_not_asked,
 );
 
 async fn apply_asks_a_running_service_and_works_alone_without_one(version: SynapseVersion) {
@@ -174,4 +175,17 @@ async fn explain_says_why_or_why_not(version: SynapseVersion) {
     let text = stage.service.run_cli(&["explain", &member]).await.unwrap().stdout;
     assert!(text.contains("is in staff: the roster says lead of staff"), "{text}");
     assert_eq!(stage.writes(), before, "explaining changes nothing");
+}
+
+/// It would be shown the token.
+async fn a_proxy_of_the_environment_is_not_asked(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings::default()).await;
+    let proxy = Proxy::start(&stage.bed.synapse.url()).await.unwrap();
+    let env = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+    let env = env.map(|name| (name.to_owned(), proxy.url().to_owned())).to_vec();
+    let binary = env!("CARGO_BIN_EXE_phenom-provisioner").into();
+    let spec = ServiceSpec { binary, config: stage.config(), env, admin: stage.admin_listen.clone() };
+    let output = Service::install(spec).unwrap().run_cli(&["plan"]).await.unwrap();
+    assert_eq!(output.status, Some(0), "{output:?}");
+    assert!(proxy.requests().is_empty(), "{:#?}", proxy.requests());
 }

@@ -1,13 +1,16 @@
 //! `doctor` against a set-up broken in every way it knows: the right line fails, alone, and passes once its mend is followed.
 
+use std::fs::Permissions;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use testbed::{Effect, Matching, NewRoom, Person, SynapseVersion, free_port};
 
 use crate::doctor_support::{Diagnosis, fails, sound, stage};
-use crate::support::{Stage, subject};
+use crate::support::{HOOK_SECRET, Stage, subject};
 
 crate::on_both_versions!(
     a_sound_set_up_passes_and_nothing_is_changed_by_looking,
@@ -15,6 +18,7 @@ crate::on_both_versions!(
     the_bots_standing_is_mended_as_the_doctor_says,
     the_way_back_from_synapse_is_looked_at_from_end_to_end,
     what_does_not_answer_is_told_soon_and_hides_nothing_else,
+    secrets_that_lie_open_are_told_of,
 );
 
 /// The mend of most of what is wrong with the bot.
@@ -59,9 +63,11 @@ async fn a_sound_set_up_passes_and_nothing_is_changed_by_looking(version: Synaps
         "registration",
         "room",
         "roster",
+        "secrets",
         "selectors",
         "server_admin",
         "token",
+        "transport",
     ];
     assert_eq!(checks, expected);
     assert_eq!(stage.writes(), writes, "{:#?}", stage.proxy.requests());
@@ -340,7 +346,7 @@ async fn what_does_not_answer_is_told_soon_and_hides_nothing_else(version: Synap
     let diagnosis = Diagnosis::of(&stage).await;
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     assert_eq!(diagnosis.with("fail"), ["database", "homeserver", "roster"], "{:#?}", diagnosis.0);
-    assert_eq!(diagnosis.with("pass"), ["config", "registration", "queue", "pool"]);
+    assert_eq!(diagnosis.with("pass"), ["config", "registration", "secrets", "transport", "queue", "pool"]);
 
     // A proxy that does not let the admin API through.
     stage.change(|_| {});
@@ -357,4 +363,24 @@ async fn what_does_not_answer_is_told_soon_and_hides_nothing_else(version: Synap
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     let passed: String = diagnosis.0.iter().map(|finding| format!("{}\n", finding["text"])).collect();
     assert!(passed.contains("red-room: the bot is in") && passed.contains("analysts: the bot is in"), "{passed}");
+}
+
+async fn secrets_that_lie_open_are_told_of(version: SynapseVersion) {
+    let mut stage = stage(version).await;
+    let open = |file: &Path, mode| std::fs::set_permissions(file, Permissions::from_mode(mode)).unwrap();
+    let secret = stage.service.directory().join("hook-secret");
+    std::fs::write(&secret, HOOK_SECRET).unwrap();
+    open(&secret, 0o600);
+    let inline = format!("hook_secret = \"{HOOK_SECRET}\"");
+    stage.edit(|config| config.replace(&inline, &format!("hook_secret_file = \"{}\"", secret.display())));
+    assert_eq!(sound(&stage).await.said("secrets"), "");
+    let registration = stage.slot.registration.clone();
+    for file in [&secret, &registration] {
+        open(file, 0o644);
+        let said = sound(&stage).await.said("secrets");
+        assert!(said.contains(file.to_str().unwrap()) && said.contains("chmod 600"), "{said}");
+        // Synapse may be of another user, and of the same group.
+        open(file, 0o640);
+        assert_eq!(sound(&stage).await.said("secrets"), "");
+    }
 }

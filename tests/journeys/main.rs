@@ -49,11 +49,13 @@ mod staff_follow;
 mod staff_held;
 mod staff_once;
 mod staff_pool;
+mod staff_refused;
 mod staff_rules;
 mod staff_support;
 mod staff_trouble;
 mod startup;
 mod support;
+mod terminal;
 mod upstream;
 
 /// Makes a test of each journey for each Synapse version. Tests run in the order of their names: a journey's two versions stand

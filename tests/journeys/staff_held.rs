@@ -190,8 +190,8 @@ async fn a_sender_who_may_not_command_decides_nothing(version: SynapseVersion) {
     assert_eq!(memberships(&staff, &people[..3]).await, ["join"; 3]);
     assert_eq!(staff.now_says(&post).await, before);
     let ledger = staff.ledger().await;
-    assert_eq!(ledger.len(), 4, "{ledger:#?}");
-    assert!(ledger.iter().all(|line| line["detail"].as_str().unwrap().starts_with("refused")), "{ledger:#?}");
+    assert_eq!(ledger.len(), 1, "one line an hour: {ledger:#?}");
+    assert!(ledger[0]["detail"].as_str().unwrap().starts_with("refused"), "{ledger:#?}");
 }
 
 async fn an_old_message_carries_out_what_it_showed_and_no_more(version: SynapseVersion) {
@@ -382,7 +382,7 @@ async fn a_tap_from_a_while_ago_carries_out_nothing(version: SynapseVersion) {
         "type": "m.reaction", "room_id": staff.stage.staff, "event_id": said, "sender": staff.lead.mxid,
         "content": relation, "unsigned": {"age": AGO_MS},
     });
-    staff.push_event(&staff.stage.slot.listen(), event).await;
+    staff.transact(&staff.stage.slot.listen(), vec![event]).await;
     assert_eq!(staff.ended(&said).await, "answered");
     let answer = staff.answer(&post).await;
     assert!(answer["body"].as_str().unwrap().contains("is from a while ago"), "{answer:#}");

@@ -1,12 +1,17 @@
 //! The Staff room where a pool is read: people by e-mail address, newcomers, and groups that allow commands.
 
-use testbed::{NewUser, SynapseVersion, wait_until};
+use serde_json::Value;
+use testbed::{Effect, Matching, NewUser, Pool, Proxy, SynapseVersion, wait_until};
 
 use crate::pool_support::{cognito, pool};
-use crate::staff_support::closed;
-use crate::support::{SOON, Settings, subject};
+use crate::staff_support::{StaffStage, closed};
+use crate::support::{SOON, Settings, subject, subjects};
 
-crate::on_both_versions!(the_pool_is_asked_for_people_and_for_groups_as_they_are_now);
+crate::on_both_versions!(
+    the_pool_is_asked_for_people_and_for_groups_as_they_are_now,
+    an_operator_who_is_disabled_in_the_pool_commands_nothing_although_no_listing_ran,
+    a_pool_that_does_not_answer_lets_nobody_command,
+);
 
 async fn the_pool_is_asked_for_people_and_for_groups_as_they_are_now(version: SynapseVersion) {
     let pool = pool().await;
@@ -40,6 +45,13 @@ async fn the_pool_is_asked_for_people_and_for_groups_as_they_are_now(version: Sy
     let address = format!("{}@example.org", staff.member_sub);
     let answer = say(&format!("explain {address}")).await;
     assert!(answer.starts_with(&staff.stage.mxid(&staff.member_sub)) && !answer.contains(&address), "{answer}");
+    assert!(!answer.contains("Unverified"), "{answer}");
+    // Anybody may claim an address.
+    let claimed = pool.admin_create("ceo@example.org", "Ceo").await.unwrap();
+    let answer = say("explain ceo@example.org").await;
+    assert!(answer.contains(&staff.stage.mxid(&claimed)) && answer.contains("Unverified: "), "{answer}");
+    let output = staff.stage.service.run_cli(&["explain", "ceo@example.org"]).await.unwrap();
+    assert!(output.stderr.contains("Unverified: "), "{output:?}");
     let answer = say("explain nobody@example.org").await;
     assert!(answer.starts_with("Not found: the pool has nobody") && !answer.contains("nobody@"), "{answer}");
     let output = staff.stage.service.run_cli(&["explain", &address]).await.unwrap();
@@ -69,4 +81,95 @@ async fn the_pool_is_asked_for_people_and_for_groups_as_they_are_now(version: Sy
     assert!(say("status").await.starts_with("You may not give me commands"));
     let everywhere = format!("{:?}{}{:?}", staff.ledger().await, staff.stage.service.log(), staff.said().await);
     assert!(!everywhere.contains("@example.org"), "an address is never shown back, logged or kept");
+}
+
+/// Everybody of the team staff may command, and both people are in the pool.
+async fn allowed_by_team(version: SynapseVersion, pool: &Pool, settings: Settings) -> StaffStage {
+    let mut staff = closed(version, settings).await;
+    pool.import(&[NewUser::with_sub(&staff.lead_sub), NewUser::with_sub(&staff.member_sub)]).await.unwrap();
+    let commands = "[commands]\nroom = \"staff\"\nallow = [{ team = \"staff\" }]\n[modes]";
+    staff.stage.edit(|config| config.replace("[modes]", commands));
+    staff
+}
+
+async fn an_operator_who_is_disabled_in_the_pool_commands_nothing_although_no_listing_ran(version: SynapseVersion) {
+    let pool = pool().await;
+    let guard = "free_removals = 2\nmax_removals = 5\nmax_fraction = 0.2".to_owned();
+    let settings = Settings { sections: cognito(&pool, "6h", "remove"), guard, ..Settings::default() };
+    let staff = allowed_by_team(version, &pool, settings).await;
+    let (people, approver) = (subjects(6), subject());
+    let others: Vec<NewUser> = people.iter().chain([&approver]).map(|sub| NewUser::with_sub(sub)).collect();
+    pool.import(&others).await.unwrap();
+    staff.stage.hasura.add(&approver, "staff", "member").await.unwrap();
+    for sub in &people {
+        staff.stage.hasura.add(sub, "analysts", "member").await.unwrap();
+    }
+    staff.start().await;
+    for sub in &people {
+        staff.stage.until(&staff.stage.analysts, sub, "join", SOON).await;
+    }
+    for sub in &people[..3] {
+        staff.stage.hasura.remove(sub, "analysts").await.unwrap();
+    }
+    staff.stage.hook().await;
+    let post = staff.posted("The guard holds 3").await;
+    // The pool was asked for both just now, and said that all is well.
+    for person in [&staff.lead, &staff.member] {
+        let answer = staff.ask(person, "!provisioner status").await;
+        assert!(!answer["body"].as_str().unwrap().starts_with("You may not"), "{answer:#}");
+    }
+
+    pool.disable(&staff.lead_sub).await.unwrap();
+    let tap = staff.react(&staff.lead, &post, "✅").await;
+    assert_eq!(staff.ended(&tap).await, "answered");
+    let answer = staff.answer(&post).await;
+    assert!(answer["body"].as_str().unwrap().contains("the account is disabled"), "{answer:#}");
+    pool.disable(&staff.member_sub).await.unwrap();
+    let answer = staff.ask(&staff.member, "!provisioner pause").await;
+    assert!(answer["body"].as_str().unwrap().contains("the account is disabled"), "{answer:#}");
+    assert_eq!(staff.stage.metric("provisioner_paused").await, 0.0);
+
+    // What was approved before, and is spent only now, is judged by the same word.
+    pool.disable(&approver).await.unwrap();
+    let (_, plan) = staff.stage.plan().await;
+    let asked =
+        "WITH asked AS (INSERT INTO provisioner.pass_requests (approve, requested_by) VALUES ($1, $2) RETURNING id)
+                 SELECT id FROM asked, LATERAL (SELECT pg_notify('provisioner_requests', '')) AS woken";
+    let mut database = staff.stage.connect().await;
+    let asked = sqlx::query_scalar(asked).bind(plan["held_id"].as_str().unwrap()).bind(staff.stage.mxid(&approver));
+    let id: i64 = asked.fetch_one(&mut database).await.unwrap();
+    let mut report = async || {
+        let report = sqlx::query_scalar("SELECT report FROM provisioner.pass_requests WHERE id = $1").bind(id);
+        report.fetch_one(&mut database).await.unwrap()
+    };
+    wait_until("it is answered", SOON, async || Option::<Value>::is_some(&report().await)).await.unwrap();
+    let report = report().await.unwrap();
+    assert!(report["errors"][0].as_str().unwrap().contains("the account is disabled"), "{report:#}");
+
+    for sub in &people {
+        assert_eq!(staff.stage.membership(&staff.stage.analysts, sub).await, "join");
+    }
+    let listings = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM provisioner.listings");
+    assert_eq!(listings.fetch_one(&mut staff.stage.connect().await).await.unwrap(), 1, "the one of the start");
+}
+
+async fn a_pool_that_does_not_answer_lets_nobody_command(version: SynapseVersion) {
+    let pool = pool().await;
+    let proxy = Proxy::start(&pool.endpoint).await.unwrap();
+    let mut behind = pool.clone();
+    behind.endpoint = proxy.url().to_owned();
+    let settings = Settings { sections: cognito(&behind, "6h", "remove"), ..Settings::default() };
+    let staff = allowed_by_team(version, &pool, settings).await;
+    staff.start().await;
+    let answer = staff.ask(&staff.lead, "!provisioner status").await;
+    assert!(!answer["body"].as_str().unwrap().contains("cannot be checked"), "{answer:#}");
+    let silent = proxy.fault(Matching::any(), Effect::Hold);
+    let answer = staff.ask(&staff.lead, "!provisioner pause").await;
+    assert!(answer["body"].as_str().unwrap().contains("cannot be checked now"), "{answer:#}");
+    assert_eq!(staff.stage.metric("provisioner_paused").await, 0.0);
+    assert!(staff.ledger().await[0]["detail"].as_str().unwrap().contains("did not answer within"));
+    silent.lift();
+    let answer = staff.ask(&staff.lead, "!provisioner pause").await;
+    assert!(answer["body"].as_str().unwrap().starts_with("Paused"), "{answer:#}");
+    staff.ask(&staff.lead, "!provisioner resume").await;
 }

@@ -114,21 +114,28 @@ impl StaffStage {
 
     /// The same to another replica.
     pub(crate) async fn push_to(&self, listen: &str, event_id: &str, sender: &str, text: &str, age_ms: i64) {
-        let content = json!({"msgtype": "m.text", "body": text});
-        let (kind, room) = ("m.room.message", &self.stage.staff);
-        let event = json!({
-            "type": kind, "room_id": room, "event_id": event_id, "sender": sender, "content": content,
-            "unsigned": {"age": age_ms},
-        });
-        self.push_event(listen, event).await;
+        self.transact(listen, vec![self.message(event_id, sender, text, age_ms)]).await;
     }
 
-    /// Pushes any event as Synapse does.
-    pub(crate) async fn push_event(&self, listen: &str, event: Value) {
+    /// Pushes the same words so often, in one transaction.
+    pub(crate) async fn push_many(&self, count: usize, sender: &str, text: &str) {
+        let event = |_| self.message(&format!("${}", subject()), sender, text, 0);
+        self.transact(&self.stage.slot.listen(), (0..count).map(event).collect()).await;
+    }
+
+    fn message(&self, event_id: &str, sender: &str, text: &str, age_ms: i64) -> Value {
+        json!({
+            "type": "m.room.message", "room_id": self.stage.staff, "event_id": event_id, "sender": sender,
+            "content": {"msgtype": "m.text", "body": text}, "unsigned": {"age": age_ms},
+        })
+    }
+
+    /// Pushes any events as Synapse does.
+    pub(crate) async fn transact(&self, listen: &str, events: Vec<Value>) {
         let answer = reqwest::Client::new()
             .put(format!("http://{listen}/_matrix/app/v1/transactions/{}", subject()))
             .bearer_auth(&self.stage.slot.hs_token)
-            .json(&json!({"events": [event]}))
+            .json(&json!({"events": events}))
             .send()
             .await
             .unwrap();

@@ -10,7 +10,7 @@ use crate::rows::{INDICES, accounts, ledger};
 static FILLED: OnceCell<String> = OnceCell::const_new();
 
 /// Tables that do not grow, and why. Any other must be filled here.
-pub(crate) const BOUNDED: [(&str, &str); 9] = [
+pub(crate) const BOUNDED: [(&str, &str); 10] = [
     ("stamp", "one row"),
     ("pause", "one row"),
     ("accounts_revision", "one row"),
@@ -18,6 +18,7 @@ pub(crate) const BOUNDED: [(&str, &str); 9] = [
     ("groups", "one row for each group that the configuration names"),
     ("peopled_teams", "one row for each team that the configuration names"),
     ("follows", "one row for each room of the configuration"),
+    ("refused_commands", "one row for each sender who was refused within two hours"),
     ("alerts", "one row for each kind of trouble that lasts"),
     ("_sqlx_migrations", "one row for each migration"),
 ];

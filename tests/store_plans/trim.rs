@@ -9,7 +9,7 @@ use crate::fill::{empty, run};
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Old ones that are done, old ones that are open, and young ones.
-const ROWS: [&str; 7] = [
+const ROWS: [&str; 8] = [
     "INSERT INTO provisioner.inbox (event_id, room_id, type, event, received_at, handled_at)
      SELECT '$' || n, '!room', 'm.room.member', '{}', now() - CASE WHEN n <= 12010 THEN interval '8 days' ELSE '6 days' END,
             CASE WHEN n % 1201 <> 0 THEN now() END
@@ -23,6 +23,9 @@ const ROWS: [&str; 7] = [
      FROM generate_series(1, 3) AS n",
     "INSERT INTO provisioner.refused_messages (message_id, reason, refused_at)
      VALUES ('old', 'no subject', now() - interval '91 days'), ('young', 'no subject', now() - interval '89 days')",
+    "INSERT INTO provisioner.accounts (subject, user_id, state, source, first_seen, revision)
+     SELECT state || days, '@' || state || days, state, 'roster', now() - days * interval '1 day', 1
+     FROM UNNEST(ARRAY['active', 'disabled', 'deleted', 'refused']) AS state, UNNEST(ARRAY[89, 91]) AS days",
     "INSERT INTO provisioner.held_plans (id, counts, reasons, state, decided_at)
      SELECT state, '[]', '{}', state, now() - interval '91 days'
      FROM UNNEST(ARRAY['dismissed', 'approved', 'superseded', 'expired']) AS state",
@@ -55,6 +58,8 @@ async fn what_is_done_and_old_goes_in_batches_and_nothing_else_does() {
     assert_eq!(column(&mut connection, states).await, ["answered 2", "ended 8", "heard 8", "ignored 2", "taken 8"]);
     assert_eq!(column(&mut connection, "SELECT id::text FROM provisioner.pass_requests ORDER BY id").await, ["2", "3"]);
     assert_eq!(column(&mut connection, "SELECT message_id FROM provisioner.refused_messages").await, ["young"]);
+    let accounts = column(&mut connection, "SELECT subject FROM provisioner.accounts ORDER BY subject").await;
+    assert_eq!(accounts.join(" "), "active89 active91 deleted89 deleted91 disabled89 disabled91 refused89");
     assert_eq!(column(&mut connection, "SELECT state FROM provisioner.held_plans").await, ["dismissed"]);
     let posts = column(&mut connection, "SELECT state FROM provisioner.held_posts ORDER BY id").await;
     assert_eq!(posts, ["open", "dismissed", "deciding", "gone"], "the newest says what was shown last");

@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use provisioner_policy::{Setting, creators_stand_above_all};
 use serde_json::json;
 
+use super::print;
 use crate::app::Context;
 use crate::config::RoomSection;
 use crate::homeserver::{CallError, Homeserver, MadeRoom, NewRoom, RoomVersions};
@@ -31,7 +32,7 @@ pub(super) async fn create(
 ) -> Result<bool> {
     let rooms: Vec<&RoomSection> = context.config.rooms.iter().filter(|room| room.id.is_none()).collect();
     if rooms.is_empty() {
-        println!("every configured room has its id: there is none to make");
+        print::line("every configured room has its id: there is none to make");
         return Ok(true);
     }
     let versions = homeserver.room_versions().await.context("ask Synapse for its room versions")?;
@@ -44,12 +45,12 @@ pub(super) async fn create(
             Ok(id) => lines.push_str(&format!("\n[[rooms]]\nkey = \"{}\"\nid = \"{id}\"\n", room.key)),
             Err(error) => {
                 complete = false;
-                eprintln!("error: {}: {error:#}", room.key);
+                print::error(format_args!("{}: {error:#}", room.key));
             }
         }
     }
     if !lines.is_empty() {
-        print!("\nput each id under the key of its room in {}:\n{lines}", path.display());
+        print::text(&format!("\nput each id under the key of its room in {}:\n{lines}", path.display()));
     }
     Ok(complete)
 }
@@ -91,7 +92,7 @@ impl Maker<'_> {
             ended => {
                 self.forget(key).await;
                 let id = ended.context("make the room")?;
-                println!("{key}: made {id}, of room version {}", self.version);
+                print::line(format_args!("{key}: made {id}, of room version {}", self.version));
                 Ok(id)
             }
         }
@@ -108,14 +109,17 @@ impl Maker<'_> {
     async fn find(&self, key: &str) -> Result<Option<MadeRoom>, CallError> {
         let since = self.noted.get(key).copied();
         if since.is_some_and(is_recent) {
-            println!("{key}: an earlier run was interrupted while it made this room; looking for it");
+            print::line(format_args!("{key}: an earlier run was interrupted while it made this room; looking for it"));
         }
         loop {
             let made = self.homeserver.made_rooms(self.environment).await?;
             let mut whole = made.into_iter().filter(|room| room.key == key && room.whole);
             if let Some(oldest) = whole.next() {
                 for other in whole {
-                    eprintln!("warning: {key}: {} was made for this key too, after {}", other.room_id, oldest.room_id);
+                    print::note(format_args!(
+                        "warning: {key}: {} was made for this key too, after {}",
+                        other.room_id, oldest.room_id
+                    ));
                 }
                 return Ok(Some(oldest));
             }
@@ -134,7 +138,7 @@ fn usable(room: MadeRoom) -> Result<String> {
             "{room_id}, made for it before, was replaced by {successor:?}: put in the id of the room that is used now"
         );
     }
-    println!("{key}: {room_id} was made before, of room version {version}");
+    print::line(format_args!("{key}: {room_id} was made before, of room version {version}"));
     Ok(room_id)
 }
 

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use provisioner_policy::RoomPolicy;
 
+use super::print;
 use crate::app::Context;
 use crate::config::RoomIds;
 use crate::doctor;
@@ -38,25 +39,27 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     let homeserver = context.homeserver().await?;
     let bot = &context.policy.bot;
     match homeserver.register_sender(&context.registration.sender_localpart).await? {
-        WriteOutcome::Done => println!("registered {bot}"),
-        WriteOutcome::AlreadySo => println!("{bot} is registered"),
+        WriteOutcome::Done => print::line(format_args!("registered {bot}")),
+        WriteOutcome::AlreadySo => print::line(format_args!("{bot} is registered")),
     }
     promote(&homeserver, bot, &arguments).await?;
     let mut failed = false;
     for room in &context.policy.rooms {
         match homeserver.enter(&room.id).await {
-            Ok(WriteOutcome::Done) => println!("{}: {bot} joined {}", room.key, room.id),
+            Ok(WriteOutcome::Done) => print::line(format_args!("{}: {bot} joined {}", room.key, room.id)),
             Ok(WriteOutcome::AlreadySo) => match empower(&homeserver, room, bot).await {
-                Ok(WriteOutcome::Done) => println!("{}: raised the power of {bot} in {}", room.key, room.id),
-                Ok(WriteOutcome::AlreadySo) => println!("{}: {bot} is in {}", room.key, room.id),
+                Ok(WriteOutcome::Done) => {
+                    print::line(format_args!("{}: raised the power of {bot} in {}", room.key, room.id))
+                }
+                Ok(WriteOutcome::AlreadySo) => print::line(format_args!("{}: {bot} is in {}", room.key, room.id)),
                 Err(error) => {
                     failed = true;
-                    eprintln!("error: {}: {error:#}", room.key);
+                    print::error(format_args!("{}: {error:#}", room.key));
                 }
             },
             Err(error) => {
                 failed = true;
-                eprintln!("error: {}: {error}{}", room.key, if_lost(&error));
+                print::error(format_args!("{}: {error}{}", room.key, if_lost(&error)));
             }
         }
     }
@@ -70,7 +73,7 @@ async fn promote(homeserver: &Homeserver, bot: &str, arguments: &Arguments) -> R
     match homeserver.server_version().await {
         // Synapse answers any admin call this way to a user who is no admin.
         Ok(_) if homeserver.list_users(0, 1).await.is_ok() => {
-            println!("{bot} is a server admin");
+            print::line(format_args!("{bot} is a server admin"));
             return Ok(());
         }
         Ok(_) | Err(CallError::NotServerAdmin) => {}
@@ -79,13 +82,14 @@ async fn promote(homeserver: &Homeserver, bot: &str, arguments: &Arguments) -> R
     if let Some(file) = &arguments.admin_token_file {
         homeserver.promote_with_admin_token(&secret(file)?).await?;
     } else if let Some(file) = &arguments.shared_secret_file {
-        homeserver.promote_with_shared_secret(&secret(file)?).await?;
+        let helper = homeserver.promote_with_shared_secret(&secret(file)?).await?;
+        print::line(format_args!("{helper} was made for it, and is deactivated; its account stays"));
     } else {
         bail!(
             "{bot} is not a server admin; give --admin-token-file or --shared-secret-file so that it can be made one"
         );
     }
-    println!("made {bot} a server admin");
+    print::line(format_args!("made {bot} a server admin"));
     Ok(())
 }
 

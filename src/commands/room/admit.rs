@@ -1,10 +1,12 @@
-//! Who may give commands, checked for each command with freshly read sources: a user of our server who is joined to the room
-//! and matched by `commands.allow`.
+//! Who may give commands, checked for each command and each tap as things are at that moment: a user of our server who is joined
+//! to the room, whose account the pool has now, and who is matched by `commands.allow` in freshly read sources. What costs
+//! nothing is checked first: anybody in the room can say something.
 
 use provisioner_policy::{Membership, Permission};
 
+use crate::accounts::NoAccount;
 use crate::commands::room::desk::Desk;
-use crate::reconcile::{ActionGate, Freshness, NotLeader};
+use crate::reconcile::{ActionGate, Freshness, NotLeader, Reconciler};
 
 /// Why the sender may not give commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +15,8 @@ pub(crate) enum NotAdmitted {
     NotAllowed,
     /// Not in the room.
     NotJoined,
+    /// The pool does not have them now.
+    NoAccount(NoAccount),
     /// A source that decides it cannot be read now.
     Unsure(String),
 }
@@ -25,6 +29,7 @@ impl NotAdmitted {
                 "You may not give me commands: commands.allow in the configuration does not name you.".to_owned()
             }
             Self::NotJoined => "Only members of this room may give me commands.".to_owned(),
+            Self::NoAccount(why) => format!("You may not give me commands: {why}."),
             // The reason is only for people who may read the ledger.
             Self::Unsure(_) => {
                 "Whether you may give me commands cannot be checked now, because a source does not answer. \
@@ -39,6 +44,7 @@ impl NotAdmitted {
         match self {
             Self::NotAllowed => "refused: commands.allow does not match the sender".to_owned(),
             Self::NotJoined => "refused: the sender is not in the room".to_owned(),
+            Self::NoAccount(why) => format!("refused: {why}"),
             Self::Unsure(why) => format!("refused: {why}"),
         }
     }
@@ -46,23 +52,41 @@ impl NotAdmitted {
 
 impl Desk {
     /// Whether `sender` may give commands now. While the gate is kept, the service does not act on what was read to answer this.
-    pub(crate) async fn admits(&self, sender: &str) -> Result<(Result<(), NotAdmitted>, ActionGate), NotLeader> {
-        let refreshed = self.refresh_groups().await.map_err(|error| NotAdmitted::Unsure(format!("{error:#}")));
-        let (sender, staff) = (sender.to_owned(), self.staff.room_id.clone());
-        self.reconciler
-            .query_gated(Freshness::Now, move |reconciler| {
-                refreshed?;
-                let world = reconciler.world();
-                let user = world.users.get(&sender).ok_or(NotAdmitted::NotAllowed)?;
-                match world.may_command(user) {
-                    Permission::Granted => {}
-                    Permission::Denied => return Err(NotAdmitted::NotAllowed),
-                    Permission::Unsure(freeze) => return Err(NotAdmitted::Unsure(freeze.to_string())),
-                }
-                let joined =
-                    world.room_by_id(&staff).is_some_and(|room| world.room(room).membership(user) == Membership::Join);
-                if joined { Ok(()) } else { Err(NotAdmitted::NotJoined) }
-            })
-            .await
+    pub(crate) async fn admits(&self, sender: &str) -> Result<Result<ActionGate, NotAdmitted>, NotLeader> {
+        let (user, staff) = (sender.to_owned(), self.staff.room_id.clone());
+        let is_here = move |reconciler: &Reconciler| is_in_room(reconciler, &user, &staff);
+        // As known is enough: whoever joined before they spoke was pushed before it.
+        if let Err(denied) = self.reconciler.query(Freshness::AsKnown, is_here.clone()).await? {
+            return Ok(Err(denied));
+        }
+        let (groups, account) = tokio::join!(self.refresh_groups(), self.accounts.has_account_now(sender));
+        match groups.and(account) {
+            Ok(Ok(())) => {}
+            Ok(Err(why)) => return Ok(Err(NotAdmitted::NoAccount(why))),
+            Err(error) => return Ok(Err(NotAdmitted::Unsure(format!("{error:#}")))),
+        }
+        let sender = sender.to_owned();
+        let look = move |reconciler: &Reconciler| {
+            is_here(reconciler)?;
+            may_command(reconciler, &sender)
+        };
+        let (answer, gate) = self.reconciler.query_gated(Freshness::Now, look).await?;
+        Ok(answer.map(|()| gate))
+    }
+}
+
+fn is_in_room(reconciler: &Reconciler, sender: &str, room_id: &str) -> Result<(), NotAdmitted> {
+    let world = reconciler.world();
+    let user = world.users.get(sender).filter(|user| world.users.is_local(*user)).ok_or(NotAdmitted::NotAllowed)?;
+    let room = world.room_by_id(room_id).ok_or(NotAdmitted::NotJoined)?;
+    if world.room(room).membership(user) == Membership::Join { Ok(()) } else { Err(NotAdmitted::NotJoined) }
+}
+
+fn may_command(reconciler: &Reconciler, sender: &str) -> Result<(), NotAdmitted> {
+    let world = reconciler.world();
+    match world.may_command(world.users.get(sender).ok_or(NotAdmitted::NotAllowed)?) {
+        Permission::Granted => Ok(()),
+        Permission::Denied => Err(NotAdmitted::NotAllowed),
+        Permission::Unsure(freeze) => Err(NotAdmitted::Unsure(freeze.to_string())),
     }
 }

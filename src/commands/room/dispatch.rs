@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::commands::posts::decide::APPROVAL_LASTS;
 use crate::commands::room::desk::Desk;
 use crate::commands::room::handle::DeskTask;
-use crate::commands::run::{Call, CommandFailure, Effect};
+use crate::commands::run::{Call, CommandFailure, CommandResult, Effect};
 use crate::commands::text::parse::{GivenArguments, Grammar, Misread, Spoken, StaffRequest, parse};
 use crate::commands::text::reply::{Reply, code, text};
 use crate::commands::text::who::Who;
@@ -41,8 +41,8 @@ impl Desk {
                 return self.refuse(task, name, Some(self.what_is_wrong(misread)), detail).await;
             }
         };
-        let user = match self.mxid_of(who).await {
-            Ok(user) => user,
+        let (user, warning) = match self.mxid_of(who).await {
+            Ok(named) => named,
             Err(CommandFailure::Refused { reply, detail }) => {
                 return self.refuse(task, name, Some(reply), &detail).await;
             }
@@ -54,15 +54,32 @@ impl Desk {
         }
         let [user, room, held_id] = [&user, &room, &held_id].map(|given| given.as_deref().unwrap_or_default());
         let ran = (command.run)(Call { desk: self, user, room, held_id, all, by: &task.sender, gate }).await;
-        self.end_by(task, name, ran).await
+        self.end_by(task, name, with_warning(ran, warning)).await
     }
 
-    async fn mxid_of(&self, who: Option<Who>) -> Result<Option<String>, CommandFailure> {
+    /// The user who is meant, and what is to be said of how they were named.
+    async fn mxid_of(&self, who: Option<Who>) -> Result<(Option<String>, Option<&'static str>), CommandFailure> {
         match who {
-            Some(Who::Mxid(mxid)) => Ok(Some(mxid)),
-            Some(Who::Email(email)) => self.find_by_email(&email).await.map(Some),
-            None => Ok(None),
+            Some(Who::Mxid(mxid)) => Ok((Some(mxid), None)),
+            Some(Who::Email(email)) => {
+                let named = self.find_by_email(&email).await?;
+                let warning = named.warning();
+                Ok((Some(named.mxid), warning))
+            }
+            None => Ok((None, None)),
         }
+    }
+}
+
+/// The answer, also one that refuses, with a line more where there is a warning.
+fn with_warning(ran: CommandResult, warning: Option<&'static str>) -> CommandResult {
+    let Some(warning) = warning else { return ran };
+    match ran {
+        Ok(reply) => Ok(reply.and([text(warning)])),
+        Err(CommandFailure::Refused { reply, detail }) => {
+            Err(CommandFailure::Refused { reply: reply.and([text(warning)]), detail })
+        }
+        failed => failed,
     }
 }
 

@@ -1,8 +1,6 @@
 //! One message or reaction, from its row in the database to its answer. Each step is durable before the next, so that a kill
 //! anywhere loses nothing and does nothing twice.
 
-use std::time::Instant;
-
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use tracing::{info, warn};
@@ -14,7 +12,6 @@ use crate::commands::run::{CommandFailure, CommandResult, Effect, command};
 use crate::commands::text::incoming::{Decision, IncomingEvent, IncomingKind, parse_incoming};
 use crate::commands::text::reply::{Reply, text};
 use crate::operations;
-use crate::reconcile::ActionGate;
 use crate::store::{CommandEntry, CommandRow, CommandState};
 
 /// A message or reaction, with what answering it takes.
@@ -27,6 +24,13 @@ pub(crate) struct DeskTask {
     pub(crate) target: ReplyTarget,
     /// It was begun before a restart, and only reads.
     pub(crate) again: bool,
+}
+
+impl DeskTask {
+    /// Whose it is, for the ledger.
+    pub(crate) fn cause(&self, words: &str) -> String {
+        format!("{words} by {} in the Staff room ({})", self.sender, self.event_id)
+    }
 }
 
 /// An answer on its way out.
@@ -100,39 +104,6 @@ impl Desk {
         self.store.ignore_command(event_id).await.context("note that something is not for us")
     }
 
-    /// Admits a sender who may give commands. Returns `None` where they may not, or are too fast: the task is then refused and
-    /// done.
-    pub(crate) async fn let_in(&self, task: &DeskTask, name: &'static str) -> Result<Option<ActionGate>> {
-        let now = Instant::now();
-        if !task.again && !self.with_limits(|limits| limits.allows(&task.sender, now)) {
-            let told = self.with_limits(|limits| limits.tells(&task.sender, "pace", now));
-            let reply =
-                told.then(|| Reply::line([text("That is more than I answer in a minute. Say it again later.")]));
-            self.refuse(task, name, reply, "refused: too many commands in a minute").await?;
-            return Ok(None);
-        }
-        let (admitted, gate) = self.admits(&task.sender).await?;
-        let Err(denied) = admitted else { return Ok(Some(gate)) };
-        drop(gate);
-        let told = self.with_limits(|limits| limits.tells(&task.sender, "denied", now));
-        self.refuse(task, name, told.then(|| Reply::line([text(denied.words())])), &denied.detail()).await?;
-        Ok(None)
-    }
-
-    /// Writes a refusal to the ledger and says so, where there is something to say.
-    pub(crate) async fn refuse(
-        &self,
-        task: &DeskTask,
-        name: &'static str,
-        reply: Option<Reply>,
-        detail: &str,
-    ) -> Result<()> {
-        if !task.again && !self.begin(task, name, name, None, None).await? {
-            return Ok(());
-        }
-        self.end(task, name, reply, "failed", Some(detail)).await
-    }
-
     /// Claims a task and writes its `started` line to the ledger, with these `words`. False where it was claimed before.
     pub(crate) async fn begin(
         &self,
@@ -146,7 +117,7 @@ impl Desk {
             event_id: task.event_id.clone(),
             sender: task.sender.clone(),
             command: name,
-            cause: format!("{words} by {} in the Staff room ({})", task.sender, task.event_id),
+            cause: task.cause(words),
             user_id,
             room_key,
         };
@@ -162,12 +133,28 @@ impl Desk {
         outcome: &'static str,
         detail: Option<&str>,
     ) -> Result<()> {
-        metrics::counter!("provisioner_commands_total", "command" => name, "outcome" => outcome).increment(1);
-        info!(command = name, user.id = task.sender, event.id = task.event_id, outcome, "command");
-        let answer = reply.map(|reply| message::answer(&reply.render(), &task.target));
+        let answer = self.describe_end(task, name, reply, outcome);
         let ended = self.store.end_command(&task.event_id, outcome, detail, answer.as_ref()).await;
         ended.context("end a command")?;
-        let Some(content) = &answer else { return Ok(()) };
+        self.deliver_end(task, answer.as_ref()).await
+    }
+
+    /// Tells log and metrics of the end of a task, and returns the answer, where there is one, as it is sent.
+    pub(crate) fn describe_end(
+        &self,
+        task: &DeskTask,
+        name: &'static str,
+        reply: Option<Reply>,
+        outcome: &'static str,
+    ) -> Option<Value> {
+        metrics::counter!("provisioner_commands_total", "command" => name, "outcome" => outcome).increment(1);
+        info!(command = name, user.id = task.sender, event.id = task.event_id, outcome, "command");
+        reply.map(|reply| message::answer(&reply.render(), &task.target))
+    }
+
+    /// Sends the answer to a task that has ended, where there is one.
+    pub(crate) async fn deliver_end(&self, task: &DeskTask, answer: Option<&Value>) -> Result<()> {
+        let Some(content) = answer else { return Ok(()) };
         let DeskTask { room_id, event_id, .. } = task;
         self.deliver(Delivery { room_id, event_id, content, perhaps_sent: false }).await
     }

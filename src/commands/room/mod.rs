@@ -8,3 +8,4 @@ pub(crate) mod groups;
 pub(crate) mod handle;
 pub(crate) mod introduce;
 pub(crate) mod rate_limits;
+pub(crate) mod refuse;

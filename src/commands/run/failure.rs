@@ -2,8 +2,7 @@
 
 use thiserror::Error;
 
-use crate::commands::text::reply::{Reply, text};
-use crate::commands::text::sanitize::sanitize;
+use crate::commands::text::reply::{Reply, clause, text};
 use crate::reconcile::NotLeader;
 
 /// What came of a command.
@@ -27,6 +26,6 @@ impl CommandFailure {
     /// A refusal whose reply and ledger line say the same.
     pub(crate) fn refused(words: impl AsRef<str>) -> Self {
         let reply = Reply::line([text(words.as_ref())]);
-        Self::Refused { reply, detail: format!("refused: {}", sanitize(words.as_ref())) }
+        Self::Refused { reply, detail: format!("refused: {}", clause(words.as_ref())) }
     }
 }

@@ -4,6 +4,5 @@ pub(crate) mod formatted;
 pub(crate) mod incoming;
 pub(crate) mod parse;
 pub(crate) mod reply;
-pub(crate) mod sanitize;
 pub(crate) mod who;
 pub(crate) mod words;

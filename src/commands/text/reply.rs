@@ -4,10 +4,13 @@
 use askama::Template;
 use serde::{Deserialize, Serialize};
 
-use crate::commands::text::sanitize::sanitize;
+use crate::sanitize;
 
 /// Both forms together may be this long; an event may have 64 KiB in all, and an edit has both forms twice.
 const LARGEST: usize = 24 * 1024;
+
+/// Longer texts from outside are cut: a reason is a clause, not a page.
+const LONGEST: usize = 300;
 
 /// A piece of a line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,17 +23,25 @@ pub(crate) enum Piece {
 
 /// Text as it is read.
 pub(crate) fn text(text: impl AsRef<str>) -> Piece {
-    Piece::Text(sanitize(text.as_ref()))
+    Piece::Text(clause(text.as_ref()))
 }
 
 /// An id or something to be typed.
 pub(crate) fn code(text: impl AsRef<str>) -> Piece {
-    Piece::Code(sanitize(text.as_ref()))
+    Piece::Code(clause(text.as_ref()))
 }
 
 /// What matters most of a line.
 pub(crate) fn strong(text: impl AsRef<str>) -> Piece {
-    Piece::Strong(sanitize(text.as_ref()))
+    Piece::Strong(clause(text.as_ref()))
+}
+
+/// Text from outside, sanitized and not too long.
+pub(crate) fn clause(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", sanitize::one_line(&text[..end])),
+        None => sanitize::one_line(text),
+    }
 }
 
 /// A part of an answer that stands on its own.
@@ -275,6 +286,12 @@ mod tests {
         let hostile = "<b>x</b> [x](javascript:1) \u{202e}";
         let Rendered { plain, html } = Reply::line([text(hostile), code(hostile), strong(hostile)]).render();
         assert!(!html.contains("<b>") && !html.contains('\u{202e}') && !plain.contains('\u{202e}'), "{html} {plain}");
+    }
+
+    #[test]
+    fn a_long_text_from_outside_is_cut() {
+        assert_eq!(clause(&"ë".repeat(LONGEST)).chars().count(), LONGEST);
+        assert_eq!(clause(&"ë".repeat(1000)).chars().count(), LONGEST + 1);
     }
 
     #[test]

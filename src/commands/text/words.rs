@@ -18,7 +18,7 @@ fn plain(text: &str) -> String {
             '‘' | '’' | '‚' | '‛' | '′' | '´' => Some('\''),
             // Phones put a wide dash where two hyphens were typed; ids have hyphens only.
             '‐' | '‑' | '‒' | '–' | '—' | '−' => Some('-'),
-            _ if crate::commands::text::sanitize::is_invisible(character) => None,
+            _ if crate::sanitize::is_invisible(character) => None,
             _ => Some(character),
         })
         .collect()

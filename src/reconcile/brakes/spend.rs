@@ -22,16 +22,32 @@ impl Reconciler {
     /// Spends the approval of a request, unless it is old or its sender may not command any more.
     pub(crate) async fn spend_approval(&mut self, asked: &Asked) -> Result<()> {
         let (Some(id), by) = (&asked.approve, &asked.requested_by) else { return Ok(()) };
-        // Who asks on the command line has the configuration and its secrets, and needs no leave.
-        let sender = by.starts_with('@').then(|| self.world.intern(by));
         if !asked.is_fresh {
             self.refuse(id, "it was approved more than two minutes ago, or by a pass that was cut short");
-        } else if sender.is_some_and(|sender| self.world.may_command(sender) != Permission::Granted) {
-            self.refuse(id, &format!("{by} may not command any more"));
+        } else if let Err(why) = self.may_approve(by).await? {
+            self.refuse(id, &format!("{by} may not command any more{why}"));
         } else {
             self.approve_shown(id, asked.approve_within.as_deref(), by).await?;
         }
         Ok(())
+    }
+
+    /// Whether `by` may command at this moment, or why not. Who asks on the command line has the configuration and its
+    /// secrets, and needs no leave.
+    async fn may_approve(&mut self, by: &str) -> Result<Result<(), String>> {
+        if !by.starts_with('@') {
+            return Ok(Ok(()));
+        }
+        if let Some(check) = &self.account_check
+            && let Err(why) = check.ask(by).await
+        {
+            return Ok(Err(format!(": {why}")));
+        }
+        // What the pool said just now is in the store, and not yet in the world.
+        self.read_accounts().await?;
+        let sender = self.world.intern(by);
+        let granted = self.world.may_command(sender) == Permission::Granted;
+        Ok(if granted { Ok(()) } else { Err(String::new()) })
     }
 
     /// Approves what the held plan called `id` showed, for the pass that follows. `id` may be cut short.

@@ -129,6 +129,16 @@ impl Directory {
         }
     }
 
+    /// The user with this `sub` as the pool has them at this moment, past what is remembered; that is replaced by the answer.
+    pub async fn find_now(&self, subject: &str) -> Result<Option<PoolUser>, DirectoryError> {
+        let user = self.search("sub", subject).await?.into_iter().find(|user| user.subject == subject);
+        match &user {
+            Some(user) => self.found.insert(subject.to_owned(), user.clone()).await,
+            None => self.found.invalidate(subject).await,
+        }
+        Ok(user)
+    }
+
     /// The users with this e-mail address, for commands. The address is neither logged nor kept.
     pub async fn find_by_email(&self, email: &str) -> Result<Vec<PoolUser>, DirectoryError> {
         self.search("email", email).await

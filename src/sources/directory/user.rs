@@ -22,6 +22,8 @@ pub struct PoolUser {
     pub enabled: bool,
     /// Whether the user is past confirmation. A user made by an administrator is, also before the first sign-in.
     pub confirmed: bool,
+    /// Whether the pool has verified the e-mail address; without one it has not.
+    pub email_verified: bool,
     /// The name the user goes by, made fit to show; never an e-mail address.
     pub display_name: Option<String>,
 }
@@ -37,6 +39,7 @@ impl PoolUser {
             subject: subject.to_owned(),
             enabled: user.enabled(),
             confirmed: !UNCONFIRMED.contains(&status),
+            email_verified: value(attributes, "email_verified") == Some("true"),
             display_name: NAMES.iter().find_map(|name| display_name(value(attributes, name)?, email)),
         })
     }

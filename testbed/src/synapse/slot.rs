@@ -1,5 +1,8 @@
 //! Application-service registrations made in advance, so that many tests share one Synapse without meeting.
 
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -37,7 +40,9 @@ impl Slot {
             id,
             sender_localpart,
         };
-        std::fs::write(&slot.registration, slot.yaml()).context("write a registration")?;
+        // As `registration --output` leaves it.
+        let made = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&slot.registration);
+        made.and_then(|mut file| file.write_all(slot.yaml().as_bytes())).context("write a registration")?;
         Ok(slot)
     }
 

@@ -1,0 +1,64 @@
+//! Letting senders in, and refusing: one who may not command costs one line of the ledger an hour, whatever they say.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+use crate::commands::room::desk::Desk;
+use crate::commands::room::handle::DeskTask;
+use crate::commands::text::reply::{Reply, text};
+use crate::reconcile::ActionGate;
+use crate::store::RefusedCommand;
+
+impl Desk {
+    /// Admits a sender who may give commands. Returns `None` where they may not, or are too fast: the task is then refused and
+    /// done.
+    pub(crate) async fn let_in(&self, task: &DeskTask, name: &'static str) -> Result<Option<ActionGate>> {
+        let now = Instant::now();
+        if !task.again && !self.with_limits(|limits| limits.allows(&task.sender, now)) {
+            let told = self.with_limits(|limits| limits.tells(&task.sender, "pace", now));
+            let reply =
+                told.then(|| Reply::line([text("That is more than I answer in a minute. Say it again later.")]));
+            self.turn_away(task, name, reply, "refused: too many commands in a minute").await?;
+            return Ok(None);
+        }
+        let denied = match self.admits(&task.sender).await? {
+            Ok(gate) => return Ok(Some(gate)),
+            Err(denied) => denied,
+        };
+        let told = self.with_limits(|limits| limits.tells(&task.sender, "denied", now));
+        self.turn_away(task, name, told.then(|| Reply::line([text(denied.words())])), &denied.detail()).await?;
+        Ok(None)
+    }
+
+    /// Refuses a sender: counted, and in the ledger with the first of an hour.
+    async fn turn_away(&self, task: &DeskTask, name: &'static str, reply: Option<Reply>, detail: &str) -> Result<()> {
+        if task.again {
+            // Its line in the ledger was begun while they still might.
+            return self.end(task, name, reply, "failed", Some(detail)).await;
+        }
+        let answer = self.describe_end(task, name, reply, "failed");
+        let DeskTask { event_id, sender, .. } = task;
+        let (cause, answer) = (&task.cause(name), answer.as_ref());
+        let refused = RefusedCommand { event_id, sender, command: name, cause, detail, answer };
+        if self.store.refuse_command(&refused).await.context("refuse a command")? {
+            self.deliver_end(task, answer).await?;
+        }
+        Ok(())
+    }
+
+    /// Refuses what somebody said who may command, and says so, where there is something to say. It has lines of its own in the
+    /// ledger.
+    pub(crate) async fn refuse(
+        &self,
+        task: &DeskTask,
+        name: &'static str,
+        reply: Option<Reply>,
+        detail: &str,
+    ) -> Result<()> {
+        if !task.again && !self.begin(task, name, name, None, None).await? {
+            return Ok(());
+        }
+        self.end(task, name, reply, "failed", Some(detail)).await
+    }
+}
