@@ -1,7 +1,8 @@
-//! Power levels of a room, as its state says them: read leniently, since old rooms hold levels as text. Nothing is changed
-//! here.
+//! Power levels of a room, as its state says them and as Synapse reads them. Nothing is changed here.
 
 use serde_json::{Map, Value};
+
+use crate::level_number::number;
 
 /// The event that holds them.
 pub const POWER_LEVELS: &str = "m.room.power_levels";
@@ -14,9 +15,12 @@ pub const ABOVE_ALL: i64 = 1 << 53;
 /// <https://spec.matrix.org/v1.16/rooms/v12/>
 const CREATORS_ABOVE_ALL: u32 = 12;
 
+/// What the versions are called in which that was tried out before (MSC4289): `org.matrix.hydra.11` in Synapse.
+const TRIED_OUT: &str = "org.matrix.hydra.";
+
 /// Whether creators stand above all levels in rooms of this version.
 pub fn creators_stand_above_all(version: &str) -> bool {
-    version.parse().is_ok_and(|version: u32| version >= CREATORS_ABOVE_ALL)
+    version.starts_with(TRIED_OUT) || version.parse().is_ok_and(|version: u32| version >= CREATORS_ABOVE_ALL)
 }
 
 /// The room version that the content of a create event says; empty where that is no text.
@@ -24,6 +28,10 @@ pub fn creators_stand_above_all(version: &str) -> bool {
 pub fn room_version(create: &Value) -> &str {
     create.get("room_version").map_or("1", |version| version.as_str().unwrap_or_default())
 }
+
+/// The levels of a room beside those of users and of types of events.
+pub(crate) const NAMED: [&str; 7] =
+    ["users_default", "events_default", "state_default", "ban", "kick", "redact", "invite"];
 
 /// Who made a room, and what that is worth in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,7 +82,7 @@ impl<'a> Levels<'a> {
             None => None,
             Some(users) => Some(users.as_object().ok_or("users is not an object")?),
         };
-        let named = ["users_default", "state_default", "kick", "invite"].map(|key| content.get_key_value(key));
+        let named = NAMED.map(|key| content.get_key_value(key));
         let events = content.get("events").and_then(Value::as_object).into_iter().flatten();
         for (key, value) in named.into_iter().flatten().chain(events).chain(users.into_iter().flatten()) {
             number(value).ok_or_else(|| format!("the level of {key} is {value}"))?;
@@ -146,11 +154,6 @@ impl<'a> Levels<'a> {
     }
 }
 
-/// A level: an integer, or text that is one (room versions before 10).
-pub(crate) fn number(value: &Value) -> Option<i64> {
-    value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -172,7 +175,7 @@ mod tests {
 
     #[test]
     fn levels_are_read_from_numbers_and_from_text() {
-        let room = room("5", Some(json!({"users": {"@a:a": "50", "@b:a": 7, "junk": 9}, "users_default": "1"})));
+        let room = room("5", Some(json!({"users": {"@a:a": "5_0", "@b:a": 7.9, "junk": 9}, "users_default": "１"})));
         let levels = room.levels().unwrap();
         assert_eq!([levels.of("@a:a"), levels.of("@b:a"), levels.of("@c:a"), levels.of("@maker:a")], [50, 7, 1, 1]);
         assert_eq!(levels.entries().count(), 2);
@@ -182,7 +185,8 @@ mod tests {
     #[test]
     fn creators_stand_above_all_levels_from_version_12_on() {
         let levels = |version| room(version, Some(json!({"users": {}}))).levels().unwrap().of("@second:a");
-        assert_eq!((levels("12"), levels("11"), levels("org.matrix.msc1")), (ABOVE_ALL, 0, 0));
+        assert_eq!((levels("12"), levels("11"), levels("org.matrix.msc3757.11")), (ABOVE_ALL, 0, 0));
+        assert_eq!(levels("org.matrix.hydra.11"), ABOVE_ALL, "Synapse refuses them in `users` there, too");
     }
 
     #[test]
@@ -216,5 +220,10 @@ mod tests {
         assert_eq!(unreadable(json!(null)), "the content is not an object");
         assert_eq!(unreadable(json!({"users": {"@a:a": "much"}})), "the level of @a:a is \"much\"");
         assert_eq!(unreadable(json!({"events": {"m.room.name": null}})), "the level of m.room.name is null");
+        assert_eq!(
+            unreadable(json!({"ban": [50]})),
+            "the level of ban is [50]",
+            "Synapse takes no event with it from us"
+        );
     }
 }

@@ -13,6 +13,7 @@ mod follow;
 mod guard;
 mod held;
 mod ids;
+mod level_number;
 mod levels;
 mod lost_update;
 mod mirror;

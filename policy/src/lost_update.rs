@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::levels::number;
+use crate::level_number::number;
 use crate::policy::RoomIx;
 use crate::world::World;
 

@@ -3,7 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::levels::Levels;
+use crate::level_number::number;
+use crate::levels::{Levels, NAMED};
 use crate::needs::Act;
 use crate::obstacle::Obstacle;
 use crate::plan::PowerEdit;
@@ -41,6 +42,7 @@ impl World {
         if after == before {
             return Rewrite::AlreadySo;
         }
+        write_as_numbers(&mut after);
         let bytes = after.to_string().len();
         // What is too large already may shrink: taking power away must not wait for room.
         if bytes > MAX_CONTENT_BYTES && bytes > before.to_string().len() {
@@ -95,5 +97,22 @@ impl World {
         } else {
             None
         }
+    }
+}
+
+/// Turns every level that is text into the number it is. Synapse takes integers alone from its own users, also in rooms that
+/// hold text: with one such level in it, everything that we send would be refused.
+fn write_as_numbers(content: &mut Value) {
+    let as_number = |level: &mut Value| {
+        if let Some(number) = number(level) {
+            *level = number.into();
+        }
+    };
+    for key in NAMED {
+        content.get_mut(key).into_iter().for_each(as_number);
+    }
+    for key in ["users", "events", "notifications"] {
+        let levels = content.get_mut(key).and_then(Value::as_object_mut).into_iter().flatten();
+        levels.for_each(|(_, level)| as_number(level));
     }
 }

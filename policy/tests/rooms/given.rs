@@ -169,6 +169,52 @@ impl Given {
     }
 }
 
+/// A room of this version with these levels, in which u1 and u2 lead the team `staff`, which has level 50, and u3 and u4 are
+/// of it.
+pub(crate) fn led(version: &'static str, levels: Value) -> Given {
+    let row = |(subject, role): (&str, &str)| RosterRow {
+        subject: Some(subject.to_owned()),
+        team: Some("staff".to_owned()),
+        role: Some(role.to_owned()),
+    };
+    let team = "staff".to_owned();
+    let leads = Selector::TeamRole { team: team.clone(), role: "lead".to_owned() };
+    Given {
+        version,
+        creators: vec![FOUNDER.to_owned()],
+        levels: Some(levels),
+        state: vec![],
+        settings: RoomSettings::default(),
+        grants: vec![PowerGrant { level: 50, grant: vec![leads] }],
+        members: vec![Selector::Team(team)],
+        sources: Sources {
+            rows: [("u1", "lead"), ("u2", "lead"), ("u3", "member"), ("u4", "member")].map(row).into(),
+            roster: Listing::Good,
+            group: vec![],
+            group_listing: Listing::Good,
+            pool: None,
+        },
+        in_room: (1..5).map(|number| (number, Membership::Join)).collect(),
+    }
+}
+
+/// Carries out what is due of the room's levels and settings, expects nothing to be due after it, and returns what was planned
+/// and the levels then.
+pub(crate) fn settled(world: &mut World) -> (Plan, Value) {
+    let first = plan(world, &Recent::default());
+    carry_out(world, &first);
+    let second = plan(world, &Recent::default());
+    let due: Vec<_> = of_the_room(&second).into_iter().filter(|action| action.is_due()).collect();
+    assert_eq!(due, Vec::<&Action>::new());
+    (first, levels(world).expect("levels are never taken away"))
+}
+
+/// What is in the way of the room's levels, in words.
+pub(crate) fn obstacles(world: &World, plan: &Plan) -> Vec<String> {
+    let of_levels = plan.blocked.iter().filter(|one| one.kind == Kind::SetPowerLevels);
+    of_levels.map(|one| one.view(world).because).collect()
+}
+
 fn integer(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
 }

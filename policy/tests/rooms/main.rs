@@ -8,3 +8,4 @@ mod power;
 mod random;
 mod settings;
 mod size;
+mod text;

@@ -80,6 +80,15 @@ impl Given {
     }
 }
 
+/// Levels that are text are written as the numbers they are.
+fn in_numbers(content: &Value) -> Value {
+    match content {
+        Value::Object(within) => within.iter().map(|(key, value)| (key.clone(), in_numbers(value))).collect(),
+        Value::String(text) => text.trim().parse::<i64>().map_or_else(|_| content.clone(), Value::from),
+        _ => content.clone(),
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 
@@ -168,7 +177,7 @@ proptest! {
         }
         let (Some(before), Some(after)) = (before, after) else { return Ok(()) };
         let rest = |content: &Value| {
-            let mut rest = content.clone();
+            let mut rest = in_numbers(content);
             let users = rest.as_object_mut().and_then(|content| content.remove("users"));
             let mut users = users.and_then(|users| users.as_object().cloned()).unwrap_or_default();
             users.retain(|user, _| !edited.contains(user));
@@ -176,7 +185,7 @@ proptest! {
         };
         prop_assert_eq!(rest(&before), rest(&after));
         prop_assert!(!edited.contains(&EXEMPT.to_owned()) && !edited.contains(&BOT.to_owned()));
-        prop_assert_eq!(before["users"].get(EXEMPT), after["users"].get(EXEMPT));
+        prop_assert_eq!(in_numbers(&before["users"]).get(EXEMPT).cloned(), in_numbers(&after["users"]).get(EXEMPT).cloned());
     }
 
     #[test]
