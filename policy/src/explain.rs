@@ -61,7 +61,7 @@ fn is_held(plan: &Plan, change: &Change) -> bool {
 fn is_level_held(plan: &Plan, room: RoomIx, user: UserIx) -> bool {
     let mut held = plan.of(Some(room), Kind::SetPowerLevels).iter().filter(|action| action.is_held());
     held.any(|action| match &action.change {
-        Change::SetPowerLevels { edits, .. } => edits.iter().any(|edit| edit.user == user),
+        Change::SetPowerLevels { edits, .. } => edits.iter().any(|edit| edit.user() == Some(user)),
         _ => false,
     })
 }

@@ -16,7 +16,7 @@ impl World {
     }
 
     pub(crate) fn level_fight(&self, room: RoomIx, edit: PowerEdit) -> Option<&Fight> {
-        self.fights.get(&ChangeKey::of_level(room, edit.user, edit.after))
+        self.fights.get(&ChangeKey::of_level(room, edit.of, edit.after))
     }
 
     /// Who or what of its room a change is about, in a word.

@@ -151,7 +151,8 @@ fn withhold(action: Action, held: &impl Fn(Mode, &Change, UserIx) -> Option<Hold
         return vec![Action { held, ..action }];
     };
     let alone = |edit: &PowerEdit| Change::SetPowerLevels { room: *room, edits: Box::new([*edit]) };
-    let hold_of = |edit: &PowerEdit| edit.lowers.then(|| held(action.mode, &alone(edit), edit.user)).flatten();
+    let hold_of =
+        |edit: &PowerEdit| edit.user().filter(|_| edit.lowers).and_then(|user| held(action.mode, &alone(edit), user));
     let mut parts: Vec<(Option<HoldReason>, Vec<PowerEdit>)> = Vec::new();
     for edit in edits {
         let hold = hold_of(edit);

@@ -1,6 +1,7 @@
 //! Who should have which level in a room, and what that means for the level they have: one person at a time.
 
 use crate::entitlement::{Entitlement, Freeze};
+use crate::level_of::LevelOf;
 use crate::levels::{Levels, POWER_LEVELS};
 use crate::mirror::Membership;
 use crate::obstacle::Obstacle;
@@ -95,12 +96,16 @@ impl World {
             return as_it_is(PowerVerdict::Right);
         }
         let after = (desired != default).then_some(desired);
-        let edit = PowerEdit { user, before: observed, after, lowers: desired < observed };
-        Evaluated { desired, observed, verdict: self.evaluate_edit(room, edit, desired, levels.of(&self.policy.bot)) }
+        let edit = PowerEdit { of: user.into(), before: observed, after, lowers: desired < observed };
+        Evaluated {
+            desired,
+            observed,
+            verdict: self.evaluate_edit(room, user, edit, desired, levels.of(&self.policy.bot)),
+        }
     }
 
-    fn evaluate_edit(&self, room: RoomIx, edit: PowerEdit, desired: i64, bot: i64) -> PowerVerdict {
-        if edit.lowers && self.power_freeze(room, edit.user).is_some() {
+    fn evaluate_edit(&self, room: RoomIx, user: UserIx, edit: PowerEdit, desired: i64, bot: i64) -> PowerVerdict {
+        if edit.lowers && self.power_freeze(room, user).is_some() {
             PowerVerdict::Blocked(Obstacle::Frozen { from: edit.before, to: desired })
         } else if edit.before >= bot {
             PowerVerdict::Blocked(Obstacle::AtTheBots { level: edit.before, bot })
@@ -121,16 +126,25 @@ impl World {
         format!("level {level} by {selector} of power {level}{row}")
     }
 
+    /// What has the level, as plan and ledger name it.
+    pub(crate) fn level_name(&self, of: LevelOf) -> String {
+        match of {
+            LevelOf::User(user) => self.users.mxid(user),
+        }
+    }
+
     /// Why levels change, person by person.
     pub(crate) fn levels_cause(&self, room: RoomIx, edits: &[PowerEdit]) -> String {
         let last = self.room(room).state(POWER_LEVELS);
         let last = last.map(|last| last.sender.as_str()).filter(|sender| !sender.is_empty());
         let by = last.map(|sender| format!(" (the levels were last set by {sender})")).unwrap_or_default();
-        let edited = edits.iter().map(|edit| {
-            let by = if edit.lowers { by.as_str() } else { "" };
-            let after = edit.after.map_or_else(|| "the default".to_owned(), |level| level.to_string());
-            let words = self.power_words(room, edit.user);
-            format!("{} from {} to {after}: {words}{by}", self.users.mxid(edit.user), edit.before)
+        let edited = edits.iter().map(|edit| match edit.of {
+            LevelOf::User(user) => {
+                let by = if edit.lowers { by.as_str() } else { "" };
+                let after = edit.after.map_or_else(|| "the default".to_owned(), |level| level.to_string());
+                let words = self.power_words(room, user);
+                format!("{} from {} to {after}: {words}{by}", self.users.mxid(user), edit.before)
+            }
         });
         let mut words: Vec<String> = edited.take(MOST_NAMED).collect();
         let more = edits.len().saturating_sub(words.len());

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 
 use crate::level_number::number;
+use crate::level_of::LevelOf;
 use crate::levels::{Levels, NAMED};
 use crate::needs::Act;
 use crate::obstacle::Obstacle;
@@ -37,7 +38,7 @@ impl World {
         match Levels::read(Some(&after), creators.clone()) {
             Err(_) => return Rewrite::Refused(Obstacle::Unreadable),
             Ok(levels) if !self.are_made_from(edits, &levels) => return Rewrite::Outdated,
-            Ok(_) => self.edit_users(&mut after, edits),
+            Ok(_) => self.edit_levels(&mut after, edits),
         }
         if after == before {
             return Rewrite::AlreadySo;
@@ -55,23 +56,29 @@ impl World {
         lockout.map_or(Rewrite::Write(after), |from| Rewrite::Refused(Obstacle::LocksOut { from }))
     }
 
-    /// Whether everybody who is edited has the level that the plan was made from, or has the wanted one already.
+    /// Whether every level that is edited is what the plan was made from, or is what is wanted already.
     fn are_made_from(&self, edits: &[PowerEdit], levels: &Levels<'_>) -> bool {
         edits.iter().all(|edit| {
-            let level = levels.of(&self.users.mxid(edit.user));
+            let level = match edit.of {
+                LevelOf::User(user) => levels.of(&self.users.mxid(user)),
+            };
             level == edit.before || level == edit.after.unwrap_or(levels.default_level())
         })
     }
 
-    fn edit_users(&self, content: &mut Value, edits: &[PowerEdit]) {
-        let Some(content) = content.as_object_mut().filter(|_| !edits.is_empty()) else { return };
-        let Some(users) = content.entry("users").or_insert_with(|| Map::new().into()).as_object_mut() else { return };
+    fn edit_levels(&self, content: &mut Value, edits: &[PowerEdit]) {
+        let Some(content) = content.as_object_mut() else { return };
         for edit in edits {
-            let mxid = self.users.mxid(edit.user);
-            match edit.after {
-                Some(level) => users.insert(mxid, level.into()),
-                None => users.remove(&mxid),
-            };
+            match edit.of {
+                LevelOf::User(user) => {
+                    let users = content.entry("users").or_insert_with(|| Map::new().into()).as_object_mut();
+                    let mxid = self.users.mxid(user);
+                    users.map(|users| match edit.after {
+                        Some(level) => users.insert(mxid, level.into()),
+                        None => users.remove(&mxid),
+                    });
+                }
+            }
         }
     }
 

@@ -120,7 +120,7 @@ impl Change {
             Self::Remove { before, .. } => (json!(before.as_str()), json!("leave")),
             Self::SetPowerLevels { edits, .. } => {
                 let levels = |of: fn(&PowerEdit) -> Value| -> Value {
-                    let levels = edits.iter().map(|edit| (world.users.mxid(edit.user), of(edit)));
+                    let levels = edits.iter().map(|edit| (world.level_name(edit.of), of(edit)));
                     levels.collect::<serde_json::Map<_, _>>().into()
                 };
                 (levels(|edit| json!(edit.before)), levels(|edit| json!(edit.after)))

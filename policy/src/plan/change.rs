@@ -4,19 +4,28 @@ use serde_json::Value;
 
 use super::kind::{Class, Kind};
 use crate::facts::Closed;
+use crate::level_of::LevelOf;
 use crate::mirror::Membership;
 use crate::policy::RoomIx;
 use crate::setting::Setting;
 use crate::users::UserIx;
 
-/// One user's power level: what it is and what it will be. `after` of `None` takes the entry away: back to the default.
+/// One level of a room: what it is and what it will be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PowerEdit {
-    pub user: UserIx,
+    pub of: LevelOf,
     pub before: i64,
+    /// `None` takes a user's entry away: back to the default.
     pub after: Option<i64>,
-    /// Whether power is taken away.
+    /// Whether power that was theirs is taken from somebody.
     pub lowers: bool,
+}
+
+impl PowerEdit {
+    /// The user whose level it is, if it is one's.
+    pub fn user(&self) -> Option<UserIx> {
+        self.of.user()
+    }
 }
 
 /// One change to the homeserver.
@@ -144,7 +153,7 @@ impl Change {
             Self::SetPowerLevels { edits, .. } => edits,
             _ => &[],
         };
-        let lowered = edits.iter().filter(|edit| edit.lowers).map(|edit| edit.user);
+        let lowered = edits.iter().filter(|edit| edit.lowers).filter_map(PowerEdit::user);
         self.user().filter(|_| self.takes() > 0).into_iter().chain(lowered)
     }
 

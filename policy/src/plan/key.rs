@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use super::change::{Change, PowerEdit};
 use super::kind::Kind;
 use crate::facts::Closed;
+use crate::level_of::LevelOf;
 use crate::policy::RoomIx;
 use crate::setting::Setting;
 use crate::users::UserIx;
@@ -25,22 +26,23 @@ pub enum Subject {
     /// An account that we closed, to be opened again.
     ClosedAccount(UserIx, Closed),
     Setting(Setting),
-    /// One person's level, whatever else changes in the same event. `None` is the default level.
-    Level(UserIx, Option<i64>),
+    /// One level, whatever else changes in the same event. `None` is the default level.
+    Level(LevelOf, Option<i64>),
     /// Every level of one event.
-    Levels(Box<[(UserIx, Option<i64>)]>),
+    Levels(Box<[(LevelOf, Option<i64>)]>),
 }
 
 impl ChangeKey {
-    /// One person's level in a room.
-    pub fn of_level(room: RoomIx, user: UserIx, after: Option<i64>) -> Self {
-        Self { kind: Kind::SetPowerLevels, room: Some(room), subject: Subject::Level(user, after) }
+    /// One level in a room.
+    pub fn of_level(room: RoomIx, of: impl Into<LevelOf>, after: Option<i64>) -> Self {
+        Self { kind: Kind::SetPowerLevels, room: Some(room), subject: Subject::Level(of.into(), after) }
     }
 
     /// The user it is about, where it is about one.
     pub fn user(&self) -> Option<UserIx> {
         match self.subject {
-            Subject::User(user) | Subject::ClosedAccount(user, _) | Subject::Level(user, _) => Some(user),
+            Subject::User(user) | Subject::ClosedAccount(user, _) => Some(user),
+            Subject::Level(of, _) => of.user(),
             Subject::Setting(_) | Subject::Levels(_) => None,
         }
     }
@@ -72,7 +74,7 @@ impl Change {
             Self::RestoreAccount { user, before } => Subject::ClosedAccount(*user, *before),
             Self::SetRoomState { setting, .. } => Subject::Setting(*setting),
             Self::SetPowerLevels { edits, .. } => {
-                Subject::Levels(edits.iter().map(|edit| (edit.user, edit.after)).collect())
+                Subject::Levels(edits.iter().map(|edit| (edit.of, edit.after)).collect())
             }
         }
     }
@@ -92,7 +94,7 @@ impl Change {
     /// The keys of its parts.
     pub fn counted(&self) -> impl Iterator<Item = ChangeKey> {
         self.parts().map(|part| match &*part {
-            Self::SetPowerLevels { room, edits } => ChangeKey::of_level(*room, edits[0].user, edits[0].after),
+            Self::SetPowerLevels { room, edits } => ChangeKey::of_level(*room, edits[0].of, edits[0].after),
             change => change.key(),
         })
     }
@@ -102,7 +104,7 @@ impl Change {
         match self {
             Self::SetPowerLevels { room, edits } => {
                 let lowered = edits.iter().filter(|edit| edit.lowers);
-                lowered.map(|edit| ChangeKey::of_level(*room, edit.user, edit.after)).collect()
+                lowered.map(|edit| ChangeKey::of_level(*room, edit.of, edit.after)).collect()
             }
             change if change.takes() > 0 => vec![change.key()],
             _ => vec![],
@@ -117,7 +119,7 @@ impl Change {
         };
         let with = |edits: Vec<PowerEdit>| Self::SetPowerLevels { room, edits: edits.into() };
         let (kept, refused): (Vec<PowerEdit>, Vec<PowerEdit>) =
-            edits.into_iter().partition(|edit| keep(&ChangeKey::of_level(room, edit.user, edit.after)));
+            edits.into_iter().partition(|edit| keep(&ChangeKey::of_level(room, edit.of, edit.after)));
         let refused = refused.into_iter().map(|edit| with(vec![edit])).collect();
         ((!kept.is_empty()).then(|| with(kept)), refused)
     }

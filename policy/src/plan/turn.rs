@@ -49,7 +49,7 @@ mod tests {
     fn whatever_takes_goes_before_all_that_gives() {
         let mut world = World::new(Policy { server_name: "a".into(), bot: "@b:a".into(), ..Policy::default() });
         let (user, room, before) = (world.intern("@u:a"), RoomIx(0), Membership::Join);
-        let edit = |lowers| PowerEdit { user, before: 50, after: Some(10), lowers };
+        let edit = |lowers| PowerEdit { of: user.into(), before: 50, after: Some(10), lowers };
         let levels = |edits: &[bool]| Change::SetPowerLevels { room, edits: edits.iter().copied().map(edit).collect() };
         let mut lane = [
             Change::CreateAccount { user },

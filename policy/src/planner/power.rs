@@ -73,7 +73,7 @@ pub(super) fn plan_levels(world: &World, room: RoomIx, levelled: &[Levelled], pl
     if bot < needed {
         return block(world.bot(), Obstacle::BotLacks { event_type: POWER_LEVELS, needed, bot });
     }
-    let named = |edit: &PowerEdit| levels.explicit(&world.users.mxid(edit.user)).is_some();
+    let named = |edit: &PowerEdit| edit.user().is_none_or(|user| levels.explicit(&world.users.mxid(user)).is_some());
     // Where the event would be too large, users that it lists already can still be changed, and lowering must not wait.
     let narrower: [&dyn Fn(&PowerEdit) -> bool; 3] = [&|_| true, &named, &|edit| edit.lowers];
     let mut told = false;

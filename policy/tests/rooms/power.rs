@@ -167,7 +167,7 @@ proptest! {
         let before = levels(&world);
         let plan = plan(&world, &Recent::default());
         let edited: Vec<String> = plan.due().filter_map(|action| match &action.change {
-            Change::SetPowerLevels { edits, .. } => Some(edits.iter().map(|edit| world.users.mxid(edit.user))),
+            Change::SetPowerLevels { edits, .. } => Some(edits.iter().filter_map(PowerEdit::user).map(|user| world.users.mxid(user))),
             _ => None,
         }).flatten().collect();
         carry_out(&mut world, &plan);

@@ -1,0 +1,24 @@
+//! What a level in a room belongs to.
+
+use crate::users::UserIx;
+
+/// What has a level in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LevelOf {
+    User(UserIx),
+}
+
+impl LevelOf {
+    /// The user whose level it is, if it is one's.
+    pub fn user(self) -> Option<UserIx> {
+        match self {
+            Self::User(user) => Some(user),
+        }
+    }
+}
+
+impl From<UserIx> for LevelOf {
+    fn from(user: UserIx) -> Self {
+        Self::User(user)
+    }
+}
