@@ -222,6 +222,10 @@ impl World {
             PowerVerdict::Edit(edit) if edit.lowers => format!("to be lowered: {}", words()),
             PowerVerdict::Edit(_) => format!("to be raised: {}", words()),
             PowerVerdict::Blocked(obstacle) => obstacle.text(self, Some(room), Some(user)),
+            PowerVerdict::ByDefault if self.default_to_be(room, &levels) == levels.default_level() => {
+                format!("{}, and users_default gives more; it should be 0 (`plan` says what is in the way)", words())
+            }
+            PowerVerdict::ByDefault => format!("{}, and users_default, which gives more, is to be 0 again", words()),
         };
         PowerExplanation { desired, observed, because }
     }

@@ -54,6 +54,11 @@ impl World {
         self.empty_answer((Class::Removals, Some(room))).is_some()
     }
 
+    /// The empty answer of a source that says who has a grant in the room, if there is one.
+    pub(crate) fn empty_answer_of_grants(&self, room: RoomIx) -> Option<HoldReason> {
+        self.empty_answer((Class::PowerLevels, Some(room)))
+    }
+
     /// The empty answer behind this bucket, if there is one: everything it takes away is held.
     fn empty_answer(&self, (class, room): Bucket) -> Option<HoldReason> {
         let of = |selectors: &[Matcher]| {

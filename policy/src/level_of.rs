@@ -6,6 +6,8 @@ use crate::users::UserIx;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LevelOf {
     User(UserIx),
+    /// Everybody who is not named: `users_default`.
+    Everybody,
 }
 
 impl LevelOf {
@@ -13,6 +15,7 @@ impl LevelOf {
     pub fn user(self) -> Option<UserIx> {
         match self {
             Self::User(user) => Some(user),
+            Self::Everybody => None,
         }
     }
 }

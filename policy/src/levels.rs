@@ -92,13 +92,14 @@ impl<'a> Levels<'a> {
 
     /// The level of a user, however they come by it.
     pub fn of(&self, mxid: &str) -> i64 {
-        if self.is_above_all(mxid) {
-            ABOVE_ALL
-        } else if self.content.is_none() && self.creators.founder == Some(mxid) {
-            100
-        } else {
-            self.explicit(mxid).unwrap_or_else(|| self.default_level())
-        }
+        self.own(mxid).unwrap_or_else(|| self.default_level())
+    }
+
+    /// The level that the user has whatever the default is; nothing where the default is all they have.
+    pub(crate) fn own(&self, mxid: &str) -> Option<i64> {
+        let founds = self.content.is_none() && self.creators.founder == Some(mxid);
+        let above_all = || self.is_above_all(mxid).then_some(ABOVE_ALL);
+        founds.then_some(100).or_else(above_all).or_else(|| self.explicit(mxid))
     }
 
     /// Whether the user is a creator of a room whose creators no level binds.

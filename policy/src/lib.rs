@@ -40,6 +40,7 @@ mod team_memberships;
 mod trouble;
 mod user_set;
 mod users;
+mod users_default;
 mod view;
 mod withheld;
 mod world;

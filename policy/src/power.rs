@@ -30,6 +30,8 @@ pub(crate) enum PowerVerdict {
     Right,
     Edit(PowerEdit),
     Blocked(Obstacle),
+    /// They have it by the raised default alone, which is the room's to mend: nothing is written for them.
+    ByDefault,
 }
 
 /// One person's level beside what it should be.
@@ -81,39 +83,51 @@ impl World {
     /// Compares one person's level with what the grants say.
     pub(crate) fn evaluate_power(&self, room: RoomIx, user: UserIx, levels: &Levels<'_>) -> Evaluated {
         let mxid = self.users.mxid(user);
-        let (observed, default) = (levels.of(&mxid), levels.default_level());
+        let (observed, own) = (levels.of(&mxid), levels.own(&mxid));
+        // Judged by the default that will be: what is given and taken beside it is in one event with it.
+        let (now, default) = (levels.default_level(), self.default_to_be(room, levels));
         let as_it_is = |verdict| Evaluated { desired: observed, observed, verdict };
         if self.is_exempt(user) || levels.is_above_all(&mxid) || self.facts.is_folded(user) {
             return as_it_is(PowerVerdict::LeftAlone);
         }
-        let desired = match self.granted(room, user) {
-            Some(granted) => granted.level,
+        let granted = self.granted(room, user).map(|granted| granted.level);
+        if own.is_none() && self.is_raised(room, levels) {
+            let desired = granted.unwrap_or(0);
+            // A grant below a default that stays would put its people below everybody else.
+            let stays = default == now;
+            if granted.is_none() || desired == default || stays && desired < default {
+                return Evaluated { desired, observed, verdict: PowerVerdict::ByDefault };
+            }
+        }
+        let desired = match granted {
+            Some(level) => level,
             // A level below the default is a moderator's silencing, not power.
             None if observed <= default => return as_it_is(PowerVerdict::Right),
             None => default,
         };
-        if desired == observed {
+        let had = own.unwrap_or(default);
+        if had == desired {
             return as_it_is(PowerVerdict::Right);
         }
-        let after = (desired != default).then_some(desired);
-        let edit = PowerEdit { of: user.into(), before: observed, after, lowers: desired < observed };
-        Evaluated {
-            desired,
-            observed,
-            verdict: self.evaluate_edit(room, user, edit, desired, levels.of(&self.policy.bot)),
-        }
-    }
-
-    fn evaluate_edit(&self, room: RoomIx, user: UserIx, edit: PowerEdit, desired: i64, bot: i64) -> PowerVerdict {
-        if edit.lowers && self.power_freeze(room, user).is_some() {
-            PowerVerdict::Blocked(Obstacle::Frozen { from: edit.before, to: desired })
-        } else if edit.before >= bot {
-            PowerVerdict::Blocked(Obstacle::AtTheBots { level: edit.before, bot })
+        // Where the default changes beside it, the level is written, so that it is right whichever of the two comes first.
+        let after = (desired != default || default != now).then_some(desired);
+        let edit = PowerEdit {
+            of: user.into(),
+            before: observed,
+            after,
+            lowers: desired < had && (own.is_some() || default == now),
+        };
+        let bot = levels.of(&self.policy.bot);
+        let verdict = if edit.lowers && self.power_freeze(room, user).is_some() {
+            PowerVerdict::Blocked(Obstacle::Frozen { from: observed, to: desired })
+        } else if own.is_some_and(|own| own >= bot) {
+            PowerVerdict::Blocked(Obstacle::AtTheBots { level: observed, bot })
         } else if desired >= bot {
             PowerVerdict::Blocked(Obstacle::GrantTooHigh { level: desired, bot })
         } else {
             PowerVerdict::Edit(edit)
-        }
+        };
+        Evaluated { desired, observed, verdict }
     }
 
     /// Why somebody has, or is to have, the level that the policy gives them.
@@ -130,10 +144,20 @@ impl World {
     pub(crate) fn level_name(&self, of: LevelOf) -> String {
         match of {
             LevelOf::User(user) => self.users.mxid(user),
+            LevelOf::Everybody => "users_default".to_owned(),
         }
     }
 
-    /// Why levels change, person by person.
+    /// What has the level that plan and ledger name so; nothing where the policy says nothing of it.
+    pub fn level_by_name(&mut self, name: &str) -> Option<LevelOf> {
+        match name {
+            "users_default" => Some(LevelOf::Everybody),
+            mxid if mxid.starts_with('@') => Some(self.intern(mxid).into()),
+            _ => None,
+        }
+    }
+
+    /// Why levels change, one by one.
     pub(crate) fn levels_cause(&self, room: RoomIx, edits: &[PowerEdit]) -> String {
         let last = self.room(room).state(POWER_LEVELS);
         let last = last.map(|last| last.sender.as_str()).filter(|sender| !sender.is_empty());
@@ -144,6 +168,10 @@ impl World {
                 let after = edit.after.map_or_else(|| "the default".to_owned(), |level| level.to_string());
                 let words = self.power_words(room, user);
                 format!("{} from {} to {after}: {words}{by}", self.users.mxid(user), edit.before)
+            }
+            LevelOf::Everybody => {
+                let after = edit.after.unwrap_or(0);
+                format!("users_default: {} → {after}{by}", edit.before)
             }
         });
         let mut words: Vec<String> = edited.take(MOST_NAMED).collect();

@@ -61,6 +61,7 @@ impl World {
         edits.iter().all(|edit| {
             let level = match edit.of {
                 LevelOf::User(user) => levels.of(&self.users.mxid(user)),
+                LevelOf::Everybody => levels.default_level(),
             };
             level == edit.before || level == edit.after.unwrap_or(levels.default_level())
         })
@@ -78,6 +79,7 @@ impl World {
                         None => users.remove(&mxid),
                     });
                 }
+                LevelOf::Everybody => drop(content.insert("users_default".to_owned(), edit.after.unwrap_or(0).into())),
             }
         }
     }

@@ -51,7 +51,7 @@ impl World {
             (Class::PowerLevels, Some(room)) => self.room(room).levels().is_ok_and(|levels| {
                 let level = self.evaluate_power(room, user, &levels);
                 // A grant that is lower than what they have is a place, too, and is not taken with the rest unasked.
-                level.observed <= level.desired || level.desired > levels.default_level()
+                level.observed <= level.desired || level.desired > self.default_to_be(room, &levels)
             }),
             (Class::ServerAdmins, None) => {
                 self.admins.is_empty() || self.admin_selector(user).is_some() && self.may_belong(user)

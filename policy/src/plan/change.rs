@@ -11,6 +11,9 @@ use crate::setting::Setting;
 use crate::users::UserIx;
 
 /// One level of a room: what it is and what it will be.
+///
+/// What everybody has by `users_default` alone is nobody's own. So lowering the default takes nothing from anybody that the
+/// guard would count, and a grant below a raised default gives, as it stays when the default goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PowerEdit {
     pub of: LevelOf,
@@ -22,6 +25,11 @@ pub struct PowerEdit {
 }
 
 impl PowerEdit {
+    /// Whether it is right only beside the lowering of the default: alone it would put its user below everybody else.
+    pub(crate) fn hangs_on_default(&self) -> bool {
+        self.user().is_some() && !self.lowers && self.after.is_some_and(|after| after < self.before)
+    }
+
     /// The user whose level it is, if it is one's.
     pub fn user(&self) -> Option<UserIx> {
         self.of.user()

@@ -47,6 +47,14 @@ impl ChangeKey {
         }
     }
 
+    /// What has the level it is about, where it is about one.
+    pub fn level(&self) -> Option<LevelOf> {
+        match self.subject {
+            Subject::Level(of, _) => Some(of),
+            Subject::User(_) | Subject::ClosedAccount(..) | Subject::Setting(_) | Subject::Levels(_) => None,
+        }
+    }
+
     /// The setting it is about, where it is about one.
     pub fn setting(&self) -> Option<Setting> {
         match self.subject {
@@ -111,15 +119,17 @@ impl Change {
         }
     }
 
-    /// A change of levels without what `keep` refuses, and the levels it refuses, each as a change of its own. Any other
-    /// change is kept or refused as it is.
+    /// A change of levels without what `keep` refuses, and the levels it refuses, each as a change of its own; with the
+    /// default goes what hangs on it. Any other change is kept or refused as it is.
     pub fn part(self, keep: impl Fn(&ChangeKey) -> bool) -> (Option<Self>, Vec<Self>) {
         let Self::SetPowerLevels { room, edits } = self else {
             return if keep(&self.key()) { (Some(self), vec![]) } else { (None, vec![self]) };
         };
         let with = |edits: Vec<PowerEdit>| Self::SetPowerLevels { room, edits: edits.into() };
+        let keep = |edit: &PowerEdit| keep(&ChangeKey::of_level(room, edit.of, edit.after));
+        let default_stays = edits.iter().any(|edit| edit.of == LevelOf::Everybody && !keep(edit));
         let (kept, refused): (Vec<PowerEdit>, Vec<PowerEdit>) =
-            edits.into_iter().partition(|edit| keep(&ChangeKey::of_level(room, edit.of, edit.after)));
+            edits.into_iter().partition(|edit| keep(edit) && !(default_stays && edit.hangs_on_default()));
         let refused = refused.into_iter().map(|edit| with(vec![edit])).collect();
         ((!kept.is_empty()).then(|| with(kept)), refused)
     }

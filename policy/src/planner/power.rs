@@ -2,6 +2,7 @@
 
 use hashbrown::HashSet;
 
+use crate::level_of::LevelOf;
 use crate::levels::{Levels, POWER_LEVELS};
 use crate::needs::Act;
 use crate::obstacle::Obstacle;
@@ -36,7 +37,7 @@ pub(super) fn plan_power(world: &World, room: RoomIx, plan: &mut Plan) -> Vec<Le
 /// Compares one user's level with what it should be. Only users that the room's levels list or a grant matches can differ.
 pub(super) fn level(world: &World, room: RoomIx, user: UserIx, levels: &Levels<'_>) -> Option<Levelled> {
     let verdict = match world.evaluate_power(room, user, levels).verdict {
-        PowerVerdict::LeftAlone | PowerVerdict::Right => return None,
+        PowerVerdict::LeftAlone | PowerVerdict::Right | PowerVerdict::ByDefault => return None,
         PowerVerdict::Edit(edit) => Ok(edit),
         PowerVerdict::Blocked(obstacle) => Err(obstacle),
     };
@@ -60,6 +61,11 @@ pub(super) fn plan_levels(world: &World, room: RoomIx, levelled: &[Levelled], pl
     };
     let now = world.room(room).content(POWER_LEVELS);
     let mut edits = Vec::new();
+    match world.evaluate_default(room, &levels) {
+        Some(Ok(edit)) => edits.push(edit),
+        Some(Err(obstacle)) => block(world.bot(), obstacle),
+        None => {}
+    }
     for Levelled { user, verdict } in levelled {
         match verdict {
             Ok(edit) => edits.push(*edit),
@@ -74,8 +80,13 @@ pub(super) fn plan_levels(world: &World, room: RoomIx, levelled: &[Levelled], pl
         return block(world.bot(), Obstacle::BotLacks { event_type: POWER_LEVELS, needed, bot });
     }
     let named = |edit: &PowerEdit| edit.user().is_none_or(|user| levels.explicit(&world.users.mxid(user)).is_some());
-    // Where the event would be too large, users that it lists already can still be changed, and lowering must not wait.
-    let narrower: [&dyn Fn(&PowerEdit) -> bool; 3] = [&|_| true, &named, &|edit| edit.lowers];
+    // Where the event would be too large, users that it lists already can still be changed, and lowering must not wait. The
+    // default waits for as long as somebody with a grant would lose by it.
+    let some_hang = edits.iter().any(PowerEdit::hangs_on_default);
+    let is_free = |edit: &PowerEdit| !(some_hang && (edit.of == LevelOf::Everybody || edit.hangs_on_default()));
+    let is_listed = |edit: &PowerEdit| named(edit) && is_free(edit);
+    let narrower: [&dyn Fn(&PowerEdit) -> bool; 3] =
+        [&|_| true, &is_listed, &|edit| edit.lowers || edit.user().is_none()];
     let mut told = false;
     for keep in narrower {
         edits.retain(keep);

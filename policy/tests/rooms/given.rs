@@ -151,6 +151,12 @@ impl Given {
         }
     }
 
+    /// Whether a user has a level that is not everybody's.
+    pub(crate) fn has_own_level(&self, content: Option<&Value>, user: &str) -> bool {
+        let founds = || content.is_none() && self.version != "12" && self.creators[0] == user;
+        self.above_all(user) || founds() || content.is_some_and(|content| content["users"].get(user).is_some())
+    }
+
     /// The level that an act takes: of a state event's type, or of the key of the content that names the act.
     pub(crate) fn needed(&self, content: Option<&Value>, act: &str) -> i64 {
         let Some(content) = content else { return 0 };

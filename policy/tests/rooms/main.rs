@@ -9,3 +9,4 @@ mod random;
 mod settings;
 mod size;
 mod text;
+mod users_default;

@@ -159,6 +159,8 @@ proptest! {
                 "{user} has {has}, should {:?}", given.granted(number)
             );
         }
+        let default = given.level(after.as_ref(), "@nobody:phenom.test");
+        prop_assert!(default <= 0 || given.grants.is_empty() || bot_is_blocked, "everybody has {default}");
     }
 
     #[test]
@@ -179,6 +181,9 @@ proptest! {
         let rest = |content: &Value| {
             let mut rest = in_numbers(content);
             let users = rest.as_object_mut().and_then(|content| content.remove("users"));
+            if !given.grants.is_empty() && given.level(Some(&before), "@nobody:phenom.test") > 0 {
+                rest.as_object_mut().map(|content| content.remove("users_default"));
+            }
             let mut users = users.and_then(|users| users.as_object().cloned()).unwrap_or_default();
             users.retain(|user, _| !edited.contains(user));
             (rest, users)
@@ -206,7 +211,7 @@ proptest! {
         let plan = plan(&world, &Recent::default());
         carry_out(&mut world, &plan);
         let (after, bot) = (levels(&world), given.level(before.as_ref(), BOT));
-        for user in people().iter().filter(|user| *user != BOT) {
+        for user in people().iter().filter(|user| *user != BOT && given.has_own_level(before.as_ref(), user)) {
             let (had, has) = (given.level(before.as_ref(), user), given.level(after.as_ref(), user));
             prop_assert!(had == has || (had < bot && has < bot), "{user} from {had} to {has}, the bot has {bot}");
             // Who is out of reach is named with the mend, where they should have less.
@@ -243,7 +248,9 @@ proptest! {
         let after = levels(&world);
         for (user, number) in (0..11).map(|number| (mxid(number), number)) {
             let (had, has) = (given.level(before.as_ref(), &user), given.level(after.as_ref(), &user));
-            if has < had {
+            if has < had && !given.has_own_level(before.as_ref(), &user) {
+                prop_assert!(!given.grants_are_unsure(), "{user} from {had} to {has} by the default");
+            } else if has < had {
                 let sure = if given.is_closed_by_pool(number) { given.pool_is_good() } else { !given.grants_are_unsure() };
                 prop_assert!(sure, "{user} from {had} to {has}");
                 prop_assert!(!given.is_folded(number));
