@@ -202,7 +202,7 @@ impl World {
                 };
             }
             _ if self.power[room.index()].is_empty() => {
-                let because = "the room has no power in the configuration: levels are left alone".to_owned();
+                let because = "the room has no power in the configuration: nobody's level is touched".to_owned();
                 return PowerExplanation { desired: observed, observed, because };
             }
             PowerVerdict::LeftAlone if self.is_exempt(user) => {

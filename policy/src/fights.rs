@@ -22,7 +22,7 @@ impl World {
     /// Who or what of its room a change is about, in a word.
     pub fn subject_of(&self, key: &ChangeKey) -> Option<String> {
         let setting = || key.setting().map(|setting| setting.key().to_owned());
-        let level = || key.level().map(|of| self.level_name(of));
+        let level = || key.room.zip(key.level()).map(|(room, of)| self.level_name(room, of));
         key.user().map(|user| self.users.mxid(user)).or_else(setting).or_else(level)
     }
 }
@@ -44,7 +44,7 @@ pub(crate) fn withdraw(world: &World, plan: &mut Plan) {
 
 impl Plan {
     /// What somebody keeps undoing, in words. A setting or level of the room is blocked for the bot.
-    pub(crate) fn fought_over_views(&self, world: &World) -> impl Iterator<Item = BlockedView> {
+    pub fn fought_over_views(&self, world: &World) -> impl Iterator<Item = BlockedView> {
         self.fought_over.iter().map(|Action { change, .. }| {
             let key = change.counted().next().unwrap_or_else(|| change.key());
             let of_room = key.user().is_none().then(|| world.subject_of(&key)).flatten();

@@ -8,6 +8,8 @@ pub enum LevelOf {
     User(UserIx),
     /// Everybody who is not named: `users_default`.
     Everybody,
+    /// What the room asks for, by its position in [`RoomPolicy::levels`](crate::RoomPolicy::levels).
+    Room(u16),
 }
 
 impl LevelOf {
@@ -15,7 +17,7 @@ impl LevelOf {
     pub fn user(self) -> Option<UserIx> {
         match self {
             Self::User(user) => Some(user),
-            Self::Everybody => None,
+            Self::Everybody | Self::Room(_) => None,
         }
     }
 }

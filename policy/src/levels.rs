@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::level_number::number;
+use crate::room_level::RoomLevel;
 
 /// The event that holds them.
 pub const POWER_LEVELS: &str = "m.room.power_levels";
@@ -138,6 +139,11 @@ impl<'a> Levels<'a> {
         let Some(content) = self.content else { return 0 };
         let of_type = content.get("events").and_then(|events| events.get(event_type)).and_then(number);
         of_type.or_else(|| self.named("state_default")).unwrap_or(50)
+    }
+
+    /// The level that the room asks for; nothing where it says nothing of that type of events.
+    pub fn of_room(&self, level: &RoomLevel) -> Option<i64> {
+        level.level(self.content)
     }
 
     /// The level that removing somebody takes.

@@ -47,7 +47,9 @@ impl World {
     fn is_others_to_set(&self, room: RoomIx, edit: &LostEdit) -> bool {
         let decided = !self.power[room.index()].is_empty();
         let Some(mxid) = edit.user().filter(|_| decided) else {
-            return !(decided && edit.name() == "users_default");
+            let name = edit.name();
+            let is_given = self.policy.rooms[room.index()].levels.iter().any(|(level, _)| level.name() == name);
+            return !(is_given || decided && name == "users_default");
         };
         let Some(user) = self.users.get(mxid) else { return false };
         let level = |value: &Option<Value>| value.as_ref().and_then(number).unwrap_or_default();

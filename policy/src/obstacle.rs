@@ -58,11 +58,14 @@ impl Obstacle {
                 "users_default is {level} and should be 0, but the bot has its own level by it alone and could not repair the \
                  room afterwards: give the bot level 100 there by name, in a client"
             ),
-            Self::AboveTheBot { of, level, bot } => format!(
-                "{} would go from or to level {level}, and the bot's own is {bot} in this room: nobody sets or changes a level \
-                 above their own; raise the bot (`bootstrap`, or by hand to 100)",
-                world.level_name(of)
-            ),
+            Self::AboveTheBot { of, level, bot } => {
+                let name = room.map(|room| world.level_name(room, of)).unwrap_or_default();
+                let or_less = if matches!(of, LevelOf::Room(_)) { ", or write less under levels" } else { "" };
+                format!(
+                    "{name} would go from or to level {level}, and the bot's own is {bot} in this room: nobody sets or changes \
+                     a level above their own; raise the bot (`bootstrap`, or by hand to 100){or_less}"
+                )
+            }
             Self::AtTheBots { level, bot } => format!(
                 "has level {level} and should not; the bot's own is {}, and nobody is lowered by their equal: lower them \
                  yourself as somebody above them, or name them in guard.exempt",

@@ -113,7 +113,7 @@ impl World {
         let after = (desired != default || default != now).then_some(desired);
         let edit = PowerEdit {
             of: user.into(),
-            before: observed,
+            before: Some(observed),
             after,
             lowers: desired < had && (own.is_some() || default == now),
         };
@@ -141,19 +141,24 @@ impl World {
     }
 
     /// What has the level, as plan and ledger name it.
-    pub(crate) fn level_name(&self, of: LevelOf) -> String {
+    pub(crate) fn level_name(&self, room: RoomIx, of: LevelOf) -> String {
         match of {
             LevelOf::User(user) => self.users.mxid(user),
             LevelOf::Everybody => "users_default".to_owned(),
+            LevelOf::Room(position) => self.policy.rooms[room.index()].levels[usize::from(position)].0.name(),
         }
     }
 
     /// What has the level that plan and ledger name so; nothing where the policy says nothing of it.
-    pub fn level_by_name(&mut self, name: &str) -> Option<LevelOf> {
+    pub fn level_by_name(&mut self, room: RoomIx, name: &str) -> Option<LevelOf> {
         match name {
             "users_default" => Some(LevelOf::Everybody),
             mxid if mxid.starts_with('@') => Some(self.intern(mxid).into()),
-            _ => None,
+            _ => {
+                let position =
+                    self.policy.rooms[room.index()].levels.iter().position(|(level, _)| level.name() == name)?;
+                u16::try_from(position).ok().map(LevelOf::Room)
+            }
         }
     }
 
@@ -162,16 +167,17 @@ impl World {
         let last = self.room(room).state(POWER_LEVELS);
         let last = last.map(|last| last.sender.as_str()).filter(|sender| !sender.is_empty());
         let by = last.map(|sender| format!(" (the levels were last set by {sender})")).unwrap_or_default();
+        let level_words =
+            |level: Option<i64>, none: &str| level.map_or_else(|| none.to_owned(), |level| level.to_string());
         let edited = edits.iter().map(|edit| match edit.of {
             LevelOf::User(user) => {
                 let by = if edit.lowers { by.as_str() } else { "" };
-                let after = edit.after.map_or_else(|| "the default".to_owned(), |level| level.to_string());
-                let words = self.power_words(room, user);
-                format!("{} from {} to {after}: {words}{by}", self.users.mxid(user), edit.before)
+                let (before, after) = (level_words(edit.before, "none"), level_words(edit.after, "the default"));
+                format!("{} from {before} to {after}: {}{by}", self.users.mxid(user), self.power_words(room, user))
             }
-            LevelOf::Everybody => {
-                let after = edit.after.unwrap_or(0);
-                format!("users_default: {} → {after}{by}", edit.before)
+            of @ (LevelOf::Everybody | LevelOf::Room(_)) => {
+                let (before, after) = (level_words(edit.before, "none"), level_words(edit.after, "0"));
+                format!("{}: {before} → {after}{by}", self.level_name(room, of))
             }
         });
         let mut words: Vec<String> = edited.take(MOST_NAMED).collect();

@@ -10,6 +10,7 @@ use crate::needs::Act;
 use crate::obstacle::Obstacle;
 use crate::plan::PowerEdit;
 use crate::policy::RoomIx;
+use crate::room_level::RoomLevel;
 use crate::setting::Setting;
 use crate::world::World;
 
@@ -37,8 +38,8 @@ impl World {
         let mut after = before.clone();
         match Levels::read(Some(&after), creators.clone()) {
             Err(_) => return Rewrite::Refused(Obstacle::Unreadable),
-            Ok(levels) if !self.are_made_from(edits, &levels) => return Rewrite::Outdated,
-            Ok(_) => self.edit_levels(&mut after, edits),
+            Ok(levels) if !self.are_made_from(room, edits, &levels) => return Rewrite::Outdated,
+            Ok(_) => self.edit_levels(room, &mut after, edits),
         }
         if after == before {
             return Rewrite::AlreadySo;
@@ -56,18 +57,23 @@ impl World {
         lockout.map_or(Rewrite::Write(after), |from| Rewrite::Refused(Obstacle::LocksOut { from }))
     }
 
+    fn room_level(&self, room: RoomIx, position: u16) -> &(RoomLevel, i64) {
+        &self.policy.rooms[room.index()].levels[usize::from(position)]
+    }
+
     /// Whether every level that is edited is what the plan was made from, or is what is wanted already.
-    fn are_made_from(&self, edits: &[PowerEdit], levels: &Levels<'_>) -> bool {
+    fn are_made_from(&self, room: RoomIx, edits: &[PowerEdit], levels: &Levels<'_>) -> bool {
         edits.iter().all(|edit| {
             let level = match edit.of {
-                LevelOf::User(user) => levels.of(&self.users.mxid(user)),
-                LevelOf::Everybody => levels.default_level(),
+                LevelOf::User(user) => Some(levels.of(&self.users.mxid(user))),
+                LevelOf::Everybody => Some(levels.default_level()),
+                LevelOf::Room(position) => levels.of_room(&self.room_level(room, position).0),
             };
-            level == edit.before || level == edit.after.unwrap_or(levels.default_level())
+            level == edit.before || level == edit.after.or(Some(levels.default_level()))
         })
     }
 
-    fn edit_levels(&self, content: &mut Value, edits: &[PowerEdit]) {
+    fn edit_levels(&self, room: RoomIx, content: &mut Value, edits: &[PowerEdit]) {
         let Some(content) = content.as_object_mut() else { return };
         for edit in edits {
             match edit.of {
@@ -78,6 +84,10 @@ impl World {
                         Some(level) => users.insert(mxid, level.into()),
                         None => users.remove(&mxid),
                     });
+                }
+                LevelOf::Room(position) => {
+                    let (level, wanted) = self.room_level(room, position);
+                    level.set(content, edit.after.unwrap_or(*wanted));
                 }
                 LevelOf::Everybody => drop(content.insert("users_default".to_owned(), edit.after.unwrap_or(0).into())),
             }

@@ -28,7 +28,7 @@ impl World {
         } else if self.doubt_of_grants(room).is_some() {
             Err(Obstacle::DefaultFrozen { level })
         } else {
-            Ok(PowerEdit { of: LevelOf::Everybody, before: level, after: Some(0), lowers: false })
+            Ok(PowerEdit { of: LevelOf::Everybody, before: Some(level), after: Some(0), lowers: false })
         })
     }
 

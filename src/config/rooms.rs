@@ -5,7 +5,7 @@ use ruma::OwnedRoomId;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{grammar, grammar::selector};
+use super::{grammar, grammar::selector, levels::LevelsEntry};
 
 /// One managed room.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -30,9 +30,13 @@ pub struct RoomSection {
     #[serde(default = "respect")]
     #[schemars(with = "String", extend("enum" = ["respect", "rejoin"]))]
     pub on_leave: OnLeave,
-    /// Power levels; the highest that matches counts. Left out, power levels are left alone.
+    /// Users' power levels; the highest that matches counts. Left out, they are left alone. Where it is given, nobody has
+    /// power by the room's default.
     #[serde(default)]
     pub power: Vec<PowerEntry>,
+    /// Levels of the room itself; each is enforced only if given.
+    #[serde(default)]
+    pub levels: LevelsEntry,
     /// The room's name. This and the following settings are enforced only if given.
     #[serde(default)]
     #[schemars(schema_with = "grammar::text")]
@@ -77,7 +81,7 @@ fn respect() -> OnLeave {
 impl RoomSection {
     /// The room as the planner reads it; the id is empty while the room has none.
     pub fn policy(&self) -> RoomPolicy {
-        let Self { key, id, members, unlisted, on_leave, power, .. } = self;
+        let Self { key, id, members, unlisted, on_leave, power, levels, .. } = self;
         let Self { name, topic, join_rule, history_visibility, guest_access, .. } = self.clone();
         let id = id.as_ref().map(ToString::to_string).unwrap_or_default();
         let room = RoomPolicy::new(key.clone(), id, members.clone());
@@ -88,6 +92,7 @@ impl RoomSection {
                 .iter()
                 .map(|PowerEntry { level, grant }| PowerGrant { level: *level, grant: grant.clone() })
                 .collect(),
+            levels: levels.policy(),
             settings: RoomSettings { name, topic, join_rule, history_visibility, guest_access },
             ..room
         }

@@ -17,7 +17,8 @@ use crate::users::UserIx;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PowerEdit {
     pub of: LevelOf,
-    pub before: i64,
+    /// `None` where the room says nothing of a type of events.
+    pub before: Option<i64>,
     /// `None` takes a user's entry away: back to the default.
     pub after: Option<i64>,
     /// Whether power that was theirs is taken from somebody.
@@ -27,7 +28,7 @@ pub struct PowerEdit {
 impl PowerEdit {
     /// Whether it is right only beside the lowering of the default: alone it would put its user below everybody else.
     pub(crate) fn hangs_on_default(&self) -> bool {
-        self.user().is_some() && !self.lowers && self.after.is_some_and(|after| after < self.before)
+        self.user().is_some() && !self.lowers && self.after.is_some_and(|after| Some(after) < self.before)
     }
 
     /// The user whose level it is, if it is one's.

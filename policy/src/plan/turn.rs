@@ -9,7 +9,7 @@ pub enum Turn {
     /// A setting of the room: a few at most, and the join rule is one.
     Setting,
     Remove,
-    /// An event of levels that lowers somebody, whatever it raises beside, or that lowers everybody.
+    /// An event of levels that lowers somebody, whatever it raises beside, or that sets what holds for everybody.
     Lower,
     Revoke,
     Lock,
@@ -52,8 +52,8 @@ mod tests {
     fn whatever_takes_goes_before_all_that_gives() {
         let mut world = World::new(Policy { server_name: "a".into(), bot: "@b:a".into(), ..Policy::default() });
         let (user, room, before) = (world.intern("@u:a"), RoomIx(0), Membership::Join);
-        let edit = |lowers| PowerEdit { of: user.into(), before: 50, after: Some(10), lowers };
-        let default = PowerEdit { of: LevelOf::Everybody, before: 75, after: Some(0), lowers: false };
+        let edit = |lowers| PowerEdit { of: user.into(), before: Some(50), after: Some(10), lowers };
+        let default = PowerEdit { of: LevelOf::Everybody, before: Some(75), after: Some(0), lowers: false };
         let levels = |edits: &[bool]| Change::SetPowerLevels { room, edits: edits.iter().copied().map(edit).collect() };
         let mut lane = [
             Change::CreateAccount { user },

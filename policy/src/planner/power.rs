@@ -22,7 +22,7 @@ pub(super) struct Levelled {
 
 /// Plans the room's levels and returns what is planned for each single one.
 pub(super) fn plan_power(world: &World, room: RoomIx, plan: &mut Plan) -> Vec<Levelled> {
-    if world.power[room.index()].is_empty() {
+    if !world.policy.rooms[room.index()].decides_levels() {
         return Vec::new();
     }
     let levelled = world.room(room).levels().map(|levels| {
@@ -46,8 +46,11 @@ pub(super) fn level(world: &World, room: RoomIx, user: UserIx, levels: &Levels<'
 
 /// Whether a user's level can differ from what it should be: the room's levels list them, or a grant matches.
 pub(super) fn is_candidate(world: &World, room: RoomIx, user: UserIx, levels: &Levels<'_>) -> bool {
-    let mut granted = world.power[room.index()].iter().flat_map(|(_, selectors)| selectors);
-    granted.any(|selector| world.matches(*selector, user)) || levels.explicit(&world.users.mxid(user)).is_some()
+    let grants = &world.power[room.index()];
+    let mut granted = grants.iter().flat_map(|(_, selectors)| selectors);
+    !grants.is_empty()
+        && (granted.any(|selector| world.matches(*selector, user))
+            || levels.explicit(&world.users.mxid(user)).is_some())
 }
 
 /// One event with the edits of all users, in the order of their names.
@@ -61,10 +64,11 @@ pub(super) fn plan_levels(world: &World, room: RoomIx, levelled: &[Levelled], pl
     };
     let now = world.room(room).content(POWER_LEVELS);
     let mut edits = Vec::new();
-    match world.evaluate_default(room, &levels) {
-        Some(Ok(edit)) => edits.push(edit),
-        Some(Err(obstacle)) => block(world.bot(), obstacle),
-        None => {}
+    for of_room in world.evaluate_default(room, &levels).into_iter().chain(world.evaluate_room_levels(room, &levels)) {
+        match of_room {
+            Ok(edit) => edits.push(edit),
+            Err(obstacle) => block(world.bot(), obstacle),
+        }
     }
     for Levelled { user, verdict } in levelled {
         match verdict {
@@ -110,6 +114,10 @@ pub(super) fn plan_levels(world: &World, room: RoomIx, levelled: &[Levelled], pl
 
 /// Every user that [`is_candidate`] accepts, in the order of their names.
 pub(super) fn candidates(world: &World, room: RoomIx, levels: &Levels<'_>) -> Vec<UserIx> {
+    // Without grants nobody's own level is decided.
+    if world.power[room.index()].is_empty() {
+        return Vec::new();
+    }
     let mut found: HashSet<UserIx> = levels.entries().filter_map(|(mxid, _)| world.users.get(mxid)).collect();
     for selector in world.power[room.index()].iter().flat_map(|(_, selectors)| selectors) {
         match selector {

@@ -39,6 +39,7 @@ pub(crate) struct Given {
     pub(crate) state: Vec<(Setting, Value)>,
     pub(crate) settings: RoomSettings,
     pub(crate) grants: Vec<PowerGrant>,
+    pub(crate) room_levels: Vec<(RoomLevel, i64)>,
     pub(crate) members: Vec<Selector>,
     pub(crate) sources: Sources,
     pub(crate) in_room: Vec<(u8, Membership)>,
@@ -71,6 +72,7 @@ impl Given {
         let room = RoomPolicy {
             unlisted: Unlisted::Keep,
             power: self.grants.clone(),
+            levels: self.room_levels.clone(),
             settings: self.settings.clone(),
             ..RoomPolicy::new("staff", format!("!staff:{SERVER}"), self.members.clone())
         };
@@ -192,6 +194,7 @@ pub(crate) fn led(version: &'static str, levels: Value) -> Given {
         state: vec![],
         settings: RoomSettings::default(),
         grants: vec![PowerGrant { level: 50, grant: vec![leads] }],
+        room_levels: vec![],
         members: vec![Selector::Team(team)],
         sources: Sources {
             rows: [("u1", "lead"), ("u2", "lead"), ("u3", "member"), ("u4", "member")].map(row).into(),

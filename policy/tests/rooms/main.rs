@@ -3,6 +3,7 @@
 
 mod given;
 mod guarded;
+mod levels;
 mod lost_edits;
 mod power;
 mod random;

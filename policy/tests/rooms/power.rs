@@ -161,6 +161,10 @@ proptest! {
         }
         let default = given.level(after.as_ref(), "@nobody:phenom.test");
         prop_assert!(default <= 0 || given.grants.is_empty() || bot_is_blocked, "everybody has {default}");
+        for (of, wanted) in &given.room_levels {
+            let stands = world.room(the_room(&world)).levels().ok().and_then(|levels| levels.of_room(of));
+            prop_assert!(stands == Some(*wanted) || bot_is_blocked, "{} is {stands:?}, not {wanted}", of.name());
+        }
     }
 
     #[test]
@@ -174,7 +178,7 @@ proptest! {
         }).flatten().collect();
         carry_out(&mut world, &plan);
         let after = levels(&world);
-        if given.grants.is_empty() {
+        if given.grants.is_empty() && given.room_levels.is_empty() {
             prop_assert_eq!(&before, &after);
         }
         let (Some(before), Some(after)) = (before, after) else { return Ok(()) };
@@ -184,6 +188,8 @@ proptest! {
             if !given.grants.is_empty() && given.level(Some(&before), "@nobody:phenom.test") > 0 {
                 rest.as_object_mut().map(|content| content.remove("users_default"));
             }
+            // As if each of the room's own were wanted already.
+            given.room_levels.iter().for_each(|(of, _)| rest.as_object_mut().map_or((), |content| of.set(content, 0)));
             let mut users = users.and_then(|users| users.as_object().cloned()).unwrap_or_default();
             users.retain(|user, _| !edited.contains(user));
             (rest, users)

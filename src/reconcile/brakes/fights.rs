@@ -132,7 +132,7 @@ fn keys(world: &mut World, kind: Kind, room: Option<RoomIx>, user: Option<&str>,
         (Kind::SetPowerLevels, Some(room)) => {
             let levels = after.as_object().into_iter().flatten();
             let key = |(name, level): (&String, &Value)| {
-                Some(ChangeKey::of_level(room, world.level_by_name(name)?, level.as_i64()))
+                Some(ChangeKey::of_level(room, world.level_by_name(room, name)?, level.as_i64()))
             };
             levels.filter_map(key).collect()
         }

@@ -6,7 +6,7 @@ use provisioner_policy::{Mode, Obstacle, RoomIx, World, needs};
 /// That the room's levels cannot be read where the policy decides about what they say, with the mend.
 pub(crate) fn unreadable(world: &World, room: RoomIx) -> Option<String> {
     let (key, policy) = (room.key(world), &world.policy.rooms[room.index()]);
-    let is_decided = !policy.power.is_empty() || policy.settings != Default::default();
+    let is_decided = policy.decides_levels() || policy.settings != Default::default();
     let is_unreadable = is_decided && world.room(room).levels().is_err();
     is_unreadable.then(|| {
         let why = Obstacle::Unreadable.text(world, Some(room), None);

@@ -221,7 +221,7 @@ impl Planner {
 
     /// Evaluates levels, of everybody or of dirty users.
     fn evaluate_power(&mut self, world: &World, room: RoomIx, whole: RoomReevaluation, users: &UserSet) {
-        if world.power[room.index()].is_empty() || (whole.idle || users.len() == 0) && !whole.power {
+        if !world.policy.rooms[room.index()].decides_levels() || (whole.idle || users.len() == 0) && !whole.power {
             return;
         }
         let levels = world.room(room).levels().ok().filter(|_| !whole.idle);
