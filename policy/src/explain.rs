@@ -61,7 +61,7 @@ fn is_held(plan: &Plan, change: &Change) -> bool {
 fn is_level_held(plan: &Plan, room: RoomIx, user: UserIx) -> bool {
     let mut held = plan.of(Some(room), Kind::SetPowerLevels).iter().filter(|action| action.is_held());
     held.any(|action| match &action.change {
-        Change::SetPowerLevels { edits, .. } => edits.iter().any(|edit| edit.user == user),
+        Change::SetPowerLevels { edits, .. } => edits.iter().any(|edit| edit.user() == Some(user)),
         _ => false,
     })
 }
@@ -202,7 +202,7 @@ impl World {
                 };
             }
             _ if self.power[room.index()].is_empty() => {
-                let because = "the room has no power in the configuration: levels are left alone".to_owned();
+                let because = "the room has no power in the configuration: nobody's level is touched".to_owned();
                 return PowerExplanation { desired: observed, observed, because };
             }
             PowerVerdict::LeftAlone if self.is_exempt(user) => {
@@ -222,6 +222,10 @@ impl World {
             PowerVerdict::Edit(edit) if edit.lowers => format!("to be lowered: {}", words()),
             PowerVerdict::Edit(_) => format!("to be raised: {}", words()),
             PowerVerdict::Blocked(obstacle) => obstacle.text(self, Some(room), Some(user)),
+            PowerVerdict::ByDefault if self.default_to_be(room, &levels) == levels.default_level() => {
+                format!("{}, and users_default gives more; it should be 0 (`plan` says what is in the way)", words())
+            }
+            PowerVerdict::ByDefault => format!("{}, and users_default, which gives more, is to be 0 again", words()),
         };
         PowerExplanation { desired, observed, because }
     }

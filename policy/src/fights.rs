@@ -16,13 +16,14 @@ impl World {
     }
 
     pub(crate) fn level_fight(&self, room: RoomIx, edit: PowerEdit) -> Option<&Fight> {
-        self.fights.get(&ChangeKey::of_level(room, edit.user, edit.after))
+        self.fights.get(&ChangeKey::of_level(room, edit.of, edit.after))
     }
 
     /// Who or what of its room a change is about, in a word.
     pub fn subject_of(&self, key: &ChangeKey) -> Option<String> {
         let setting = || key.setting().map(|setting| setting.key().to_owned());
-        key.user().map(|user| self.users.mxid(user)).or_else(setting)
+        let level = || key.room.zip(key.level()).map(|(room, of)| self.level_name(room, of));
+        key.user().map(|user| self.users.mxid(user)).or_else(setting).or_else(level)
     }
 }
 
@@ -36,22 +37,24 @@ pub(crate) fn withdraw(world: &World, plan: &mut Plan) {
         let (kept, undone) = action.change.part(|key| !world.fights.contains_key(key));
         let again = |change| Action { change, mode, held, because };
         plan.actions.extend(kept.map(again));
-        plan.fought_over.extend(undone.into_iter().map(again));
+        // What hangs on a default that somebody keeps raising waits for it, and nobody undoes it.
+        plan.fought_over.extend(undone.into_iter().filter(|change| world.fight(change).is_some()).map(again));
     }
 }
 
 impl Plan {
-    /// What somebody keeps undoing, in words. A setting of the room is blocked for the bot.
-    pub(crate) fn fought_over_views(&self, world: &World) -> impl Iterator<Item = BlockedView> {
+    /// What somebody keeps undoing, in words. A setting or level of the room is blocked for the bot.
+    pub fn fought_over_views(&self, world: &World) -> impl Iterator<Item = BlockedView> {
         self.fought_over.iter().map(|Action { change, .. }| {
             let key = change.counted().next().unwrap_or_else(|| change.key());
-            let setting = key.setting().map(|setting| format!("{}: ", setting.key())).unwrap_or_default();
+            let of_room = key.user().is_none().then(|| world.subject_of(&key)).flatten();
+            let of_room = of_room.map(|subject| format!("{subject}: ")).unwrap_or_default();
             let why = world.fight(change).map(Fight::text).unwrap_or_default();
             BlockedView {
                 kind: change.kind(),
                 room: change.room().map(|room| room.key(world).to_owned()),
                 user: world.users.mxid(key.user().unwrap_or_else(|| world.bot())),
-                because: format!("{setting}{why}"),
+                because: format!("{of_room}{why}"),
             }
         })
     }

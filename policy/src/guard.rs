@@ -54,6 +54,11 @@ impl World {
         self.empty_answer((Class::Removals, Some(room))).is_some()
     }
 
+    /// The empty answer of a source that says who has a grant in the room, if there is one.
+    pub(crate) fn empty_answer_of_grants(&self, room: RoomIx) -> Option<HoldReason> {
+        self.empty_answer((Class::PowerLevels, Some(room)))
+    }
+
     /// The empty answer behind this bucket, if there is one: everything it takes away is held.
     fn empty_answer(&self, (class, room): Bucket) -> Option<HoldReason> {
         let of = |selectors: &[Matcher]| {
@@ -151,7 +156,8 @@ fn withhold(action: Action, held: &impl Fn(Mode, &Change, UserIx) -> Option<Hold
         return vec![Action { held, ..action }];
     };
     let alone = |edit: &PowerEdit| Change::SetPowerLevels { room: *room, edits: Box::new([*edit]) };
-    let hold_of = |edit: &PowerEdit| edit.lowers.then(|| held(action.mode, &alone(edit), edit.user)).flatten();
+    let hold_of =
+        |edit: &PowerEdit| edit.user().filter(|_| edit.lowers).and_then(|user| held(action.mode, &alone(edit), user));
     let mut parts: Vec<(Option<HoldReason>, Vec<PowerEdit>)> = Vec::new();
     for edit in edits {
         let hold = hold_of(edit);

@@ -1,7 +1,9 @@
-//! Power levels of a room, as its state says them: read leniently, since old rooms hold levels as text. Nothing is changed
-//! here.
+//! Power levels of a room, as its state says them and as Synapse reads them. Nothing is changed here.
 
 use serde_json::{Map, Value};
+
+use crate::level_number::number;
+use crate::room_level::RoomLevel;
 
 /// The event that holds them.
 pub const POWER_LEVELS: &str = "m.room.power_levels";
@@ -14,9 +16,12 @@ pub const ABOVE_ALL: i64 = 1 << 53;
 /// <https://spec.matrix.org/v1.16/rooms/v12/>
 const CREATORS_ABOVE_ALL: u32 = 12;
 
+/// What the versions are called in which that was tried out before (MSC4289): `org.matrix.hydra.11` in Synapse.
+const TRIED_OUT: &str = "org.matrix.hydra.";
+
 /// Whether creators stand above all levels in rooms of this version.
 pub fn creators_stand_above_all(version: &str) -> bool {
-    version.parse().is_ok_and(|version: u32| version >= CREATORS_ABOVE_ALL)
+    version.starts_with(TRIED_OUT) || version.parse().is_ok_and(|version: u32| version >= CREATORS_ABOVE_ALL)
 }
 
 /// The room version that the content of a create event says; empty where that is no text.
@@ -24,6 +29,10 @@ pub fn creators_stand_above_all(version: &str) -> bool {
 pub fn room_version(create: &Value) -> &str {
     create.get("room_version").map_or("1", |version| version.as_str().unwrap_or_default())
 }
+
+/// The levels of a room beside those of users and of types of events.
+pub(crate) const NAMED: [&str; 7] =
+    ["users_default", "events_default", "state_default", "ban", "kick", "redact", "invite"];
 
 /// Who made a room, and what that is worth in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,7 +83,7 @@ impl<'a> Levels<'a> {
             None => None,
             Some(users) => Some(users.as_object().ok_or("users is not an object")?),
         };
-        let named = ["users_default", "state_default", "kick", "invite"].map(|key| content.get_key_value(key));
+        let named = NAMED.map(|key| content.get_key_value(key));
         let events = content.get("events").and_then(Value::as_object).into_iter().flatten();
         for (key, value) in named.into_iter().flatten().chain(events).chain(users.into_iter().flatten()) {
             number(value).ok_or_else(|| format!("the level of {key} is {value}"))?;
@@ -84,13 +93,14 @@ impl<'a> Levels<'a> {
 
     /// The level of a user, however they come by it.
     pub fn of(&self, mxid: &str) -> i64 {
-        if self.is_above_all(mxid) {
-            ABOVE_ALL
-        } else if self.content.is_none() && self.creators.founder == Some(mxid) {
-            100
-        } else {
-            self.explicit(mxid).unwrap_or_else(|| self.default_level())
-        }
+        self.own(mxid).unwrap_or_else(|| self.default_level())
+    }
+
+    /// The level that the user has whatever the default is; nothing where the default is all they have.
+    pub(crate) fn own(&self, mxid: &str) -> Option<i64> {
+        let founds = self.content.is_none() && self.creators.founder == Some(mxid);
+        let above_all = || self.is_above_all(mxid).then_some(ABOVE_ALL);
+        founds.then_some(100).or_else(above_all).or_else(|| self.explicit(mxid))
     }
 
     /// Whether the user is a creator of a room whose creators no level binds.
@@ -131,6 +141,11 @@ impl<'a> Levels<'a> {
         of_type.or_else(|| self.named("state_default")).unwrap_or(50)
     }
 
+    /// The level that the room asks for; nothing where it says nothing of that type of events.
+    pub fn of_room(&self, level: &RoomLevel) -> Option<i64> {
+        level.level(self.content)
+    }
+
     /// The level that removing somebody takes.
     pub fn to_kick(&self) -> i64 {
         self.named("kick").unwrap_or(50)
@@ -149,11 +164,6 @@ impl<'a> Levels<'a> {
     fn named(&self, key: &str) -> Option<i64> {
         self.content?.get(key).and_then(number)
     }
-}
-
-/// A level: an integer, or text that is one (room versions before 10).
-pub(crate) fn number(value: &Value) -> Option<i64> {
-    value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
 #[cfg(test)]
@@ -177,7 +187,7 @@ mod tests {
 
     #[test]
     fn levels_are_read_from_numbers_and_from_text() {
-        let room = room("5", Some(json!({"users": {"@a:a": "50", "@b:a": 7, "junk": 9}, "users_default": "1"})));
+        let room = room("5", Some(json!({"users": {"@a:a": "5_0", "@b:a": 7.9, "junk": 9}, "users_default": "１"})));
         let levels = room.levels().unwrap();
         assert_eq!([levels.of("@a:a"), levels.of("@b:a"), levels.of("@c:a"), levels.of("@maker:a")], [50, 7, 1, 1]);
         assert_eq!(levels.entries().count(), 2);
@@ -187,7 +197,8 @@ mod tests {
     #[test]
     fn creators_stand_above_all_levels_from_version_12_on() {
         let levels = |version| room(version, Some(json!({"users": {}}))).levels().unwrap().of("@second:a");
-        assert_eq!((levels("12"), levels("11"), levels("org.matrix.msc1")), (ABOVE_ALL, 0, 0));
+        assert_eq!((levels("12"), levels("11"), levels("org.matrix.msc3757.11")), (ABOVE_ALL, 0, 0));
+        assert_eq!(levels("org.matrix.hydra.11"), ABOVE_ALL, "Synapse refuses them in `users` there, too");
     }
 
     #[test]
@@ -221,5 +232,10 @@ mod tests {
         assert_eq!(unreadable(json!(null)), "the content is not an object");
         assert_eq!(unreadable(json!({"users": {"@a:a": "much"}})), "the level of @a:a is \"much\"");
         assert_eq!(unreadable(json!({"events": {"m.room.name": null}})), "the level of m.room.name is null");
+        assert_eq!(
+            unreadable(json!({"ban": [50]})),
+            "the level of ban is [50]",
+            "Synapse takes no event with it from us"
+        );
     }
 }

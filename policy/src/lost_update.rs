@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::levels::number;
+use crate::level_number::number;
 use crate::policy::RoomIx;
 use crate::world::World;
 
@@ -45,7 +45,12 @@ impl World {
     /// Levels that the policy decides are the plan's, and no loss. A level below the default is somebody's silencing, which
     /// no plan repeats.
     fn is_others_to_set(&self, room: RoomIx, edit: &LostEdit) -> bool {
-        let Some(mxid) = edit.user().filter(|_| !self.power[room.index()].is_empty()) else { return true };
+        let decided = !self.power[room.index()].is_empty();
+        let Some(mxid) = edit.user().filter(|_| decided) else {
+            let name = edit.name();
+            let is_given = self.policy.rooms[room.index()].levels.iter().any(|(level, _)| level.name() == name);
+            return !(is_given || decided && name == "users_default");
+        };
         let Some(user) = self.users.get(mxid) else { return false };
         let level = |value: &Option<Value>| value.as_ref().and_then(number).unwrap_or_default();
         match self.is_exempt(user) {

@@ -16,6 +16,8 @@ pub enum Act {
     SetLevels,
     /// To give this level, or to take it away again.
     Grant(i64),
+    /// To have something take this level.
+    Ask(i64),
     Set(Setting),
 }
 
@@ -29,6 +31,7 @@ impl Act {
             Self::Ban => levels.to_ban().max(levels.to_kick()),
             Self::SetLevels => levels.to_send(POWER_LEVELS),
             Self::Grant(level) => level.saturating_add(1),
+            Self::Ask(level) => level,
             Self::Set(setting) => levels.to_send(setting.event().0),
         }
     }
@@ -43,6 +46,7 @@ impl fmt::Display for Act {
             Self::Ban => f.write_str("ban people"),
             Self::SetLevels => f.write_str("set power levels"),
             Self::Grant(level) => write!(f, "grant level {level}"),
+            Self::Ask(level) => write!(f, "have anything take level {level}"),
             Self::Set(setting) => write!(f, "set the {}", setting.key().replace('_', " ")),
         }
     }
@@ -67,9 +71,14 @@ pub fn needs(room: &RoomPolicy, modes: &Modes, levels: &Levels<'_>, join_rule: O
     if room.unlisted == Unlisted::Remove {
         need(Act::Remove, modes.removals);
     }
-    if let Some(highest) = room.power.iter().map(|power| power.level).max() {
+    if room.decides_levels() {
         need(Act::SetLevels, modes.power_levels);
+    }
+    if let Some(highest) = room.power.iter().map(|power| power.level).max() {
         need(Act::Grant(highest), modes.power_levels);
+    }
+    if let Some(highest) = room.levels.iter().map(|(_, level)| *level).max() {
+        need(Act::Ask(highest), modes.power_levels);
     }
     for setting in Setting::ALL.into_iter().filter(|setting| setting.wanted(&room.settings).is_some()) {
         need(Act::Set(setting), modes.room_state);

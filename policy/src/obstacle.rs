@@ -1,6 +1,7 @@
 //! What is in the way of members, power levels and room settings, each with its mend. An obstacle is not
 //! retried: it waits until somebody mends it.
 
+use crate::level_of::LevelOf;
 use crate::levels::{ABOVE_ALL, POWER_LEVELS};
 use crate::needs::Act;
 use crate::policy::RoomIx;
@@ -13,6 +14,12 @@ use crate::world::World;
 pub enum Obstacle {
     /// A source that a grant of the room depends on cannot be believed: nobody is lowered.
     Frozen { from: i64, to: i64 },
+    /// It is not known who has a grant in the room: the default stays as it is.
+    DefaultFrozen { level: i64 },
+    /// The bot has its own level by the default alone.
+    DefaultIsTheBots { level: i64 },
+    /// A level that is above the bot's own.
+    AboveTheBot { of: LevelOf, level: i64, bot: i64 },
     /// A user at or above the bot's own level: the bot cannot lower them.
     AtTheBots { level: i64, bot: i64 },
     /// A grant at or above the bot's own level: the bot could never take it away again.
@@ -41,6 +48,23 @@ impl Obstacle {
                 let freeze = room.zip(user).and_then(|(room, user)| world.power_freeze(room, user));
                 let why = freeze.map_or_else(|| "a source was unreadable".to_owned(), |freeze| freeze.to_string());
                 format!("would be lowered from {from} to {to}, but {why}")
+            }
+            Self::DefaultFrozen { level } => {
+                let why = room.and_then(|room| world.doubt_of_grants(room));
+                let why = why.unwrap_or_else(|| "a source was unreadable".to_owned());
+                format!("users_default would be lowered from {level} to 0, but {why}")
+            }
+            Self::DefaultIsTheBots { level } => format!(
+                "users_default is {level} and should be 0, but the bot has its own level by it alone and could not repair the \
+                 room afterwards: give the bot level 100 there by name, in a client"
+            ),
+            Self::AboveTheBot { of, level, bot } => {
+                let name = room.map(|room| world.level_name(room, of)).unwrap_or_default();
+                let or_less = if matches!(of, LevelOf::Room(_)) { ", or write less under levels" } else { "" };
+                format!(
+                    "{name} would go from or to level {level}, and the bot's own is {bot} in this room: nobody sets or changes \
+                     a level above their own; raise the bot (`bootstrap`, or by hand to 100){or_less}"
+                )
             }
             Self::AtTheBots { level, bot } => format!(
                 "has level {level} and should not; the bot's own is {}, and nobody is lowered by their equal: lower them \

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::room_level::RoomLevel;
 use crate::selector::Selector;
 use crate::setting::RoomSettings;
 
@@ -100,15 +101,23 @@ pub struct RoomPolicy {
     pub on_leave: OnLeave,
     /// What happens when somebody who was removed keeps coming back by themselves.
     pub on_return: OnReturn,
-    /// Power levels; the highest matching grant wins. Empty: power levels are left alone.
+    /// Levels of users; the highest matching grant wins. Empty: users' levels are left alone.
     pub power: Vec<PowerGrant>,
+    /// Levels of the room itself that are enforced, each once.
+    pub levels: Vec<(RoomLevel, i64)>,
     /// Room state that is enforced.
     pub settings: RoomSettings,
 }
 
 impl RoomPolicy {
+    /// Whether the policy decides about levels in the room.
+    pub fn decides_levels(&self) -> bool {
+        !self.power.is_empty() || !self.levels.is_empty()
+    }
+
     /// A room with its members, and with what holds where nothing else is decided: who is not listed stays where everyone
-    /// belongs, and is removed elsewhere; leaves by choice are respected; who keeps coming back is banned; levels and settings are left alone.
+    /// belongs, and is removed elsewhere; leaves by choice are respected; who keeps coming back is banned; levels and settings
+    /// are left alone.
     pub fn new(key: impl Into<String>, id: impl Into<String>, members: Vec<Selector>) -> Self {
         let keeps = members.contains(&Selector::Everyone);
         Self {
@@ -119,6 +128,7 @@ impl RoomPolicy {
             on_leave: OnLeave::Respect,
             on_return: OnReturn::Ban,
             power: Vec::new(),
+            levels: Vec::new(),
             settings: RoomSettings::default(),
         }
     }

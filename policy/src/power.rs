@@ -1,6 +1,7 @@
 //! Who should have which level in a room, and what that means for the level they have: one person at a time.
 
 use crate::entitlement::{Entitlement, Freeze};
+use crate::level_of::LevelOf;
 use crate::levels::{Levels, POWER_LEVELS};
 use crate::mirror::Membership;
 use crate::obstacle::Obstacle;
@@ -29,6 +30,8 @@ pub(crate) enum PowerVerdict {
     Right,
     Edit(PowerEdit),
     Blocked(Obstacle),
+    /// They have it by the raised default alone, which is the room's to mend: nothing is written for them.
+    ByDefault,
 }
 
 /// One person's level beside what it should be.
@@ -80,35 +83,51 @@ impl World {
     /// Compares one person's level with what the grants say.
     pub(crate) fn evaluate_power(&self, room: RoomIx, user: UserIx, levels: &Levels<'_>) -> Evaluated {
         let mxid = self.users.mxid(user);
-        let (observed, default) = (levels.of(&mxid), levels.default_level());
+        let (observed, own) = (levels.of(&mxid), levels.own(&mxid));
+        // Judged by the default that will be: what is given and taken beside it is in one event with it.
+        let (now, default) = (levels.default_level(), self.default_to_be(room, levels));
         let as_it_is = |verdict| Evaluated { desired: observed, observed, verdict };
         if self.is_exempt(user) || levels.is_above_all(&mxid) || self.facts.is_folded(user) {
             return as_it_is(PowerVerdict::LeftAlone);
         }
-        let desired = match self.granted(room, user) {
-            Some(granted) => granted.level,
+        let granted = self.granted(room, user).map(|granted| granted.level);
+        if own.is_none() && self.is_raised(room, levels) {
+            let desired = granted.unwrap_or(0);
+            // A grant below a default that stays would put its people below everybody else.
+            let stays = default == now;
+            if granted.is_none() || desired == default || stays && desired < default {
+                return Evaluated { desired, observed, verdict: PowerVerdict::ByDefault };
+            }
+        }
+        let desired = match granted {
+            Some(level) => level,
             // A level below the default is a moderator's silencing, not power.
             None if observed <= default => return as_it_is(PowerVerdict::Right),
             None => default,
         };
-        if desired == observed {
+        let had = own.unwrap_or(default);
+        if had == desired {
             return as_it_is(PowerVerdict::Right);
         }
-        let after = (desired != default).then_some(desired);
-        let edit = PowerEdit { user, before: observed, after, lowers: desired < observed };
-        Evaluated { desired, observed, verdict: self.evaluate_edit(room, edit, desired, levels.of(&self.policy.bot)) }
-    }
-
-    fn evaluate_edit(&self, room: RoomIx, edit: PowerEdit, desired: i64, bot: i64) -> PowerVerdict {
-        if edit.lowers && self.power_freeze(room, edit.user).is_some() {
-            PowerVerdict::Blocked(Obstacle::Frozen { from: edit.before, to: desired })
-        } else if edit.before >= bot {
-            PowerVerdict::Blocked(Obstacle::AtTheBots { level: edit.before, bot })
+        // Where the default changes beside it, the level is written, so that it is right whichever of the two comes first.
+        let after = (desired != default || default != now).then_some(desired);
+        let edit = PowerEdit {
+            of: user.into(),
+            before: Some(observed),
+            after,
+            lowers: desired < had && (own.is_some() || default == now),
+        };
+        let bot = levels.of(&self.policy.bot);
+        let verdict = if edit.lowers && self.power_freeze(room, user).is_some() {
+            PowerVerdict::Blocked(Obstacle::Frozen { from: observed, to: desired })
+        } else if own.is_some_and(|own| own >= bot) {
+            PowerVerdict::Blocked(Obstacle::AtTheBots { level: observed, bot })
         } else if desired >= bot {
             PowerVerdict::Blocked(Obstacle::GrantTooHigh { level: desired, bot })
         } else {
             PowerVerdict::Edit(edit)
-        }
+        };
+        Evaluated { desired, observed, verdict }
     }
 
     /// Why somebody has, or is to have, the level that the policy gives them.
@@ -121,16 +140,45 @@ impl World {
         format!("level {level} by {selector} of power {level}{row}")
     }
 
-    /// Why levels change, person by person.
+    /// What has the level, as plan and ledger name it.
+    pub(crate) fn level_name(&self, room: RoomIx, of: LevelOf) -> String {
+        match of {
+            LevelOf::User(user) => self.users.mxid(user),
+            LevelOf::Everybody => "users_default".to_owned(),
+            LevelOf::Room(position) => self.policy.rooms[room.index()].levels[usize::from(position)].0.name(),
+        }
+    }
+
+    /// What has the level that plan and ledger name so; nothing where the policy says nothing of it.
+    pub fn level_by_name(&mut self, room: RoomIx, name: &str) -> Option<LevelOf> {
+        match name {
+            "users_default" => Some(LevelOf::Everybody),
+            mxid if mxid.starts_with('@') => Some(self.intern(mxid).into()),
+            _ => {
+                let position =
+                    self.policy.rooms[room.index()].levels.iter().position(|(level, _)| level.name() == name)?;
+                u16::try_from(position).ok().map(LevelOf::Room)
+            }
+        }
+    }
+
+    /// Why levels change, one by one.
     pub(crate) fn levels_cause(&self, room: RoomIx, edits: &[PowerEdit]) -> String {
         let last = self.room(room).state(POWER_LEVELS);
         let last = last.map(|last| last.sender.as_str()).filter(|sender| !sender.is_empty());
         let by = last.map(|sender| format!(" (the levels were last set by {sender})")).unwrap_or_default();
-        let edited = edits.iter().map(|edit| {
-            let by = if edit.lowers { by.as_str() } else { "" };
-            let after = edit.after.map_or_else(|| "the default".to_owned(), |level| level.to_string());
-            let words = self.power_words(room, edit.user);
-            format!("{} from {} to {after}: {words}{by}", self.users.mxid(edit.user), edit.before)
+        let level_words =
+            |level: Option<i64>, none: &str| level.map_or_else(|| none.to_owned(), |level| level.to_string());
+        let edited = edits.iter().map(|edit| match edit.of {
+            LevelOf::User(user) => {
+                let by = if edit.lowers { by.as_str() } else { "" };
+                let (before, after) = (level_words(edit.before, "none"), level_words(edit.after, "the default"));
+                format!("{} from {before} to {after}: {}{by}", self.users.mxid(user), self.power_words(room, user))
+            }
+            of @ (LevelOf::Everybody | LevelOf::Room(_)) => {
+                let (before, after) = (level_words(edit.before, "none"), level_words(edit.after, "0"));
+                format!("{}: {before} → {after}{by}", self.level_name(room, of))
+            }
         });
         let mut words: Vec<String> = edited.take(MOST_NAMED).collect();
         let more = edits.len().saturating_sub(words.len());

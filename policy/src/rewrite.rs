@@ -3,11 +3,14 @@
 
 use serde_json::{Map, Value};
 
-use crate::levels::Levels;
+use crate::level_number::number;
+use crate::level_of::LevelOf;
+use crate::levels::{Levels, NAMED};
 use crate::needs::Act;
 use crate::obstacle::Obstacle;
 use crate::plan::PowerEdit;
 use crate::policy::RoomIx;
+use crate::room_level::RoomLevel;
 use crate::setting::Setting;
 use crate::world::World;
 
@@ -35,12 +38,13 @@ impl World {
         let mut after = before.clone();
         match Levels::read(Some(&after), creators.clone()) {
             Err(_) => return Rewrite::Refused(Obstacle::Unreadable),
-            Ok(levels) if !self.are_made_from(edits, &levels) => return Rewrite::Outdated,
-            Ok(_) => self.edit_users(&mut after, edits),
+            Ok(levels) if !self.are_made_from(room, edits, &levels) => return Rewrite::Outdated,
+            Ok(_) => self.edit_levels(room, &mut after, edits),
         }
         if after == before {
             return Rewrite::AlreadySo;
         }
+        write_as_numbers(&mut after);
         let bytes = after.to_string().len();
         // What is too large already may shrink: taking power away must not wait for room.
         if bytes > MAX_CONTENT_BYTES && bytes > before.to_string().len() {
@@ -53,23 +57,40 @@ impl World {
         lockout.map_or(Rewrite::Write(after), |from| Rewrite::Refused(Obstacle::LocksOut { from }))
     }
 
-    /// Whether everybody who is edited has the level that the plan was made from, or has the wanted one already.
-    fn are_made_from(&self, edits: &[PowerEdit], levels: &Levels<'_>) -> bool {
+    fn room_level(&self, room: RoomIx, position: u16) -> &(RoomLevel, i64) {
+        &self.policy.rooms[room.index()].levels[usize::from(position)]
+    }
+
+    /// Whether every level that is edited is what the plan was made from, or is what is wanted already.
+    fn are_made_from(&self, room: RoomIx, edits: &[PowerEdit], levels: &Levels<'_>) -> bool {
         edits.iter().all(|edit| {
-            let level = levels.of(&self.users.mxid(edit.user));
-            level == edit.before || level == edit.after.unwrap_or(levels.default_level())
+            let level = match edit.of {
+                LevelOf::User(user) => Some(levels.of(&self.users.mxid(user))),
+                LevelOf::Everybody => Some(levels.default_level()),
+                LevelOf::Room(position) => levels.of_room(&self.room_level(room, position).0),
+            };
+            level == edit.before || level == edit.after.or(Some(levels.default_level()))
         })
     }
 
-    fn edit_users(&self, content: &mut Value, edits: &[PowerEdit]) {
-        let Some(content) = content.as_object_mut().filter(|_| !edits.is_empty()) else { return };
-        let Some(users) = content.entry("users").or_insert_with(|| Map::new().into()).as_object_mut() else { return };
+    fn edit_levels(&self, room: RoomIx, content: &mut Value, edits: &[PowerEdit]) {
+        let Some(content) = content.as_object_mut() else { return };
         for edit in edits {
-            let mxid = self.users.mxid(edit.user);
-            match edit.after {
-                Some(level) => users.insert(mxid, level.into()),
-                None => users.remove(&mxid),
-            };
+            match edit.of {
+                LevelOf::User(user) => {
+                    let users = content.entry("users").or_insert_with(|| Map::new().into()).as_object_mut();
+                    let mxid = self.users.mxid(user);
+                    users.map(|users| match edit.after {
+                        Some(level) => users.insert(mxid, level.into()),
+                        None => users.remove(&mxid),
+                    });
+                }
+                LevelOf::Room(position) => {
+                    let (level, wanted) = self.room_level(room, position);
+                    level.set(content, edit.after.unwrap_or(*wanted));
+                }
+                LevelOf::Everybody => drop(content.insert("users_default".to_owned(), edit.after.unwrap_or(0).into())),
+            }
         }
     }
 
@@ -95,5 +116,22 @@ impl World {
         } else {
             None
         }
+    }
+}
+
+/// Turns every level that is text into the number it is. Synapse takes integers alone from its own users, also in rooms that
+/// hold text: with one such level in it, everything that we send would be refused.
+fn write_as_numbers(content: &mut Value) {
+    let as_number = |level: &mut Value| {
+        if let Some(number) = number(level) {
+            *level = number.into();
+        }
+    };
+    for key in NAMED {
+        content.get_mut(key).into_iter().for_each(as_number);
+    }
+    for key in ["users", "events", "notifications"] {
+        let levels = content.get_mut(key).and_then(Value::as_object_mut).into_iter().flatten();
+        levels.for_each(|(_, level)| as_number(level));
     }
 }

@@ -54,7 +54,7 @@ impl World {
                     || self.room(room).levels().is_ok_and(|levels| {
                         let level = self.evaluate_power(room, user, &levels);
                         // A grant that is lower than what they have is a place, too, and is not taken with the rest unasked.
-                        level.observed <= level.desired || level.desired > levels.default_level()
+                        level.observed <= level.desired || level.desired > self.default_to_be(room, &levels)
                     })
             }
             (Class::ServerAdmins, None) => {

@@ -118,9 +118,9 @@ impl Change {
             Self::SetRoomState { before, after, .. } => (before.clone().unwrap_or_default(), json!(after)),
             Self::Join { before, .. } => (json!(before.as_str()), json!("join")),
             Self::Remove { before, ban, .. } => (json!(before.as_str()), json!(if *ban { "ban" } else { "leave" })),
-            Self::SetPowerLevels { edits, .. } => {
+            Self::SetPowerLevels { room, edits } => {
                 let levels = |of: fn(&PowerEdit) -> Value| -> Value {
-                    let levels = edits.iter().map(|edit| (world.users.mxid(edit.user), of(edit)));
+                    let levels = edits.iter().map(|edit| (world.level_name(*room, edit.of), of(edit)));
                     levels.collect::<serde_json::Map<_, _>>().into()
                 };
                 (levels(|edit| json!(edit.before)), levels(|edit| json!(edit.after)))

@@ -128,7 +128,7 @@ impl Plan {
                     Because::Frozen
                         | Because::AdminsFrozen
                         | Because::Unconfirmed
-                        | Because::Obstacle(Obstacle::Frozen { .. })
+                        | Because::Obstacle(Obstacle::Frozen { .. } | Obstacle::DefaultFrozen { .. })
                 )
         })
     }

@@ -240,7 +240,7 @@ fn due_for_b(world: &World) -> Vec<Kind> {
     let plan = plan(world, &Recent::default());
     let b = world.users.get(&mxid("b")).expect("they are in the world");
     let taken = |action: &&Action| match &action.change {
-        Change::SetPowerLevels { edits, .. } => edits.iter().map(|edit| edit.user).eq([b]),
+        Change::SetPowerLevels { edits, .. } => edits.iter().map(PowerEdit::user).eq([Some(b)]),
         change => change.user() == Some(b),
     };
     plan.due().filter(taken).map(|action| action.change.kind()).collect()

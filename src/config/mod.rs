@@ -15,6 +15,7 @@ mod environment;
 mod grammar;
 mod guard;
 mod homeserver;
+mod levels;
 mod mirror;
 mod modes;
 mod namespaces;

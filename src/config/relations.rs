@@ -81,6 +81,7 @@ fn check_rooms(rooms: &[RoomSection], room_ids: RoomIds, report: &mut ProblemRep
             );
         }
         check_levels(room, &at, report);
+        check_event_types(room, &at, report);
     }
 }
 
@@ -104,6 +105,14 @@ fn check_distinct<'a>(values: impl Iterator<Item = (String, &'a str)>, key: &str
                 report.add(&at, text, format!("give each room its own {key}"));
             }
         }
+    }
+}
+
+fn check_event_types(room: &RoomSection, room_at: &str, report: &mut ProblemReport<'_>) {
+    if room.levels.events.keys().any(|event_type| event_type.trim().is_empty()) {
+        let at = format!("{room_at}/levels/events");
+        let text = format!("{} has an empty type of event", report.places.name(&at));
+        report.add(&at, text, "write the type in quotes: \"m.room.tombstone\" = 100");
     }
 }
 

@@ -5,7 +5,7 @@ use ruma::OwnedRoomId;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{grammar, grammar::selector};
+use super::{grammar, grammar::selector, levels::LevelsEntry};
 
 /// One managed room.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -35,9 +35,13 @@ pub struct RoomSection {
     #[serde(default = "ban")]
     #[schemars(with = "String", extend("enum" = ["ban", "remove"]))]
     pub on_return: OnReturn,
-    /// Power levels; the highest that matches counts. Left out, power levels are left alone.
+    /// Users' power levels; the highest that matches counts. Left out, they are left alone. Where it is given, nobody has
+    /// power by the room's default.
     #[serde(default)]
     pub power: Vec<PowerEntry>,
+    /// Levels of the room itself; each is enforced only if given.
+    #[serde(default)]
+    pub levels: LevelsEntry,
     /// The room's name. This and the following settings are enforced only if given.
     #[serde(default)]
     #[schemars(schema_with = "grammar::text")]
@@ -86,7 +90,7 @@ fn ban() -> OnReturn {
 impl RoomSection {
     /// The room as the planner reads it; the id is empty while the room has none.
     pub fn policy(&self) -> RoomPolicy {
-        let Self { key, id, members, unlisted, on_leave, on_return, power, .. } = self;
+        let Self { key, id, members, unlisted, on_leave, on_return, power, levels, .. } = self;
         let Self { name, topic, join_rule, history_visibility, guest_access, .. } = self.clone();
         let id = id.as_ref().map(ToString::to_string).unwrap_or_default();
         let room = RoomPolicy::new(key.clone(), id, members.clone());
@@ -98,6 +102,7 @@ impl RoomSection {
                 .iter()
                 .map(|PowerEntry { level, grant }| PowerGrant { level: *level, grant: grant.clone() })
                 .collect(),
+            levels: levels.policy(),
             settings: RoomSettings { name, topic, join_rule, history_visibility, guest_access },
             ..room
         }

@@ -41,6 +41,14 @@ impl Structure<'_, '_> {
         }
         match value {
             Value::Object(entries) if schema.get("properties").is_some() => self.section(entries, schema, at),
+            Value::Object(entries) => {
+                let Some(of_each) = schema.get("additionalProperties").filter(|of_each| of_each.is_object()) else {
+                    return;
+                };
+                for (key, value) in entries {
+                    self.value(value, of_each, &child(at, key));
+                }
+            }
             Value::Array(values) => {
                 let Some(items) = schema.get("items") else { return };
                 for (index, value) in values.iter_mut().enumerate() {

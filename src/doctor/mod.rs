@@ -11,6 +11,7 @@ mod listener;
 mod listing;
 mod pool;
 mod power;
+mod protection;
 mod queue;
 mod room;
 mod roster;

@@ -1,11 +1,12 @@
-//! What the policy of a room needs the bot to be able to do there, and whether somebody stands above the bot.
+//! What the policy of a room needs the bot to be able to do there, whether somebody stands above the bot, and what protects
+//! the room.
 
 use provisioner_policy::{
     ABOVE_ALL, Creators, Levels, Mode, Modes, Need, POWER_LEVELS, RoomPolicy, Unlisted, needs, room_version,
 };
 use serde_json::Value;
 
-use super::Finding;
+use super::{Finding, protection};
 use crate::homeserver::{CallError, Homeserver, StateEvent};
 
 /// At most so many people are named.
@@ -56,10 +57,11 @@ pub(super) fn examine(
     }
     let matters = |user: &str| user != bot && !exempt.iter().any(|exempt| exempt == user);
     let above: Vec<(&str, i64)> = levels.at_least(level).into_iter().filter(|(user, _)| matters(user)).collect();
-    match mode_towards_people(room, modes) {
-        Some(mode) if !above.is_empty() => vec![rivals(room, level, &above, mode)],
-        _ => vec![Finding::pass("power", format!("{}: the bot has {}, and all it needs", room.key, shown(level)))],
-    }
+    let standing = match mode_towards_people(room, modes) {
+        Some(mode) if !above.is_empty() => rivals(room, level, &above, mode),
+        _ => Finding::pass("power", format!("{}: the bot has {}, and all it needs", room.key, shown(level))),
+    };
+    std::iter::once(standing).chain(protection::examine(room, modes, &levels)).collect()
 }
 
 fn unreadable(room: &RoomPolicy, why: &str) -> Finding {

@@ -6,7 +6,7 @@ use phenom_provisioner::{
     cli,
     config::{Config, RoomIds, schema},
 };
-use provisioner_policy::{Mode, Offboarding, Unlisted};
+use provisioner_policy::{Mode, Offboarding, RoomLevel, Unlisted};
 
 use crate::support::{Folder, MINIMAL, minimal_but, repository};
 
@@ -105,6 +105,8 @@ fn policy_is_what_the_file_says() {
         ]
     );
     assert_eq!(policy.rooms[0].settings.name.as_deref(), Some("The Red Room"));
+    let levels = [(RoomLevel::Invite, 100), (RoomLevel::Event("m.room.tombstone".to_owned()), 100)];
+    assert_eq!((&policy.rooms[0].levels[..], policy.rooms[1].levels.len()), (&levels[..], 0));
     insta::assert_snapshot!(policy.rooms[1].power[1].grant[0], @r#"{ team = "staff", role = "lead" }"#);
 }
 

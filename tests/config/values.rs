@@ -245,6 +245,39 @@ fn empty_selector_lists() {
 }
 
 #[test]
+fn levels_of_a_room() {
+    let make = |levels: &str| in_room(&format!("levels = {{ {levels} }}"));
+    let values = [
+        "invites = 100",
+        "users_default = 50",
+        "invite = -1",
+        "kick = \"50\"",
+        "events = { m.room.tombstone = 100 }",
+        "events = { \"m.room.tombstone\" = 50.5 }",
+        "events = { \"\" = 50 }",
+        "events = [\"m.room.tombstone\"]",
+    ];
+    insta::assert_snapshot!(each(make, &values), @r#"
+    provisioner.toml:16: rooms[staff].levels.invites is not a key
+         → did you mean invite? rooms[staff].levels has ban, events, events_default, invite, kick, redact and state_default
+    provisioner.toml:16: rooms[staff].levels.users_default is not a key
+         → did you mean events_default? rooms[staff].levels has ban, events, events_default, invite, kick, redact and state_default
+    provisioner.toml:16: rooms[staff].levels.invite = -1 is outside 0 to 9007199254740991
+         → write a whole number from 0 to the bot's own level, normally 100
+    provisioner.toml:16: rooms[staff].levels.kick = "50" is not a whole number
+         → write a whole number from 0 to the bot's own level, normally 100
+    provisioner.toml:16: rooms[staff].levels.events.m = { room = { tombstone = 100 } } is not a whole number
+         → write the type of event in quotes, and a whole number from 0 to the bot's own level: "m.room.tombstone" = 100
+    provisioner.toml:16: rooms[staff].levels.events.m.room.tombstone = 50.5 is not a whole number
+         → write the type of event in quotes, and a whole number from 0 to the bot's own level: "m.room.tombstone" = 100
+    provisioner.toml:16: rooms[staff].levels.events has an empty type of event
+         → write the type in quotes: "m.room.tombstone" = 100
+    provisioner.toml:16: rooms[staff].levels.events = ["m.room.tombstone"] is not a section
+         → write a section of its own: its name in brackets on a line, its keys below
+    "#);
+}
+
+#[test]
 fn power_levels() {
     let make = |level: &str| in_room(&format!("power = [{{ level = {level}, grant = [\"everyone\"] }}]"));
     insta::assert_snapshot!(each(make, &["100", "-1", "50.5", "\"50\""]), @r#"

@@ -16,7 +16,7 @@ crate::on_both_versions!(
     a_room_that_is_refused_does_not_stop_the_others,
 );
 
-/// The rooms of these journeys: every setting, public and not, with and without power.
+/// The rooms of these journeys: every setting, public and not, with and without power and levels.
 const ROOMS: &str = r#"
 [[rooms]]
 key = "red-room"
@@ -31,6 +31,7 @@ members = [{ team = "staff" }]
 topic = "Staff only"
 join_rule = "knock"
 history_visibility = "joined"
+levels = { invite = 100, kick = 60, events = { "m.room.topic" = 70 } }
 [[rooms]]
 key = "analysts"
 members = [{ team = "analysts" }]
@@ -163,6 +164,13 @@ async fn rooms_are_as_configured(stage: &Stage, ids: &BTreeMap<String, String>, 
     assert_eq!(of("staff", "m.room.topic", "topic").await, "Staff only");
     assert_eq!(of("staff", "m.room.join_rules", "join_rule").await, "knock");
     assert_eq!(of("staff", "m.room.history_visibility", "history_visibility").await, "joined");
+    let levels = state(&ids["staff"], "m.room.power_levels").await;
+    let level = |pointer: &str| levels.pointer(pointer).and_then(Value::as_i64);
+    assert_eq!(["/invite", "/kick", "/events/m.room.topic"].map(level), [Some(100), Some(60), Some(70)], "{levels}");
+    let protected = ["/events/m.room.power_levels", "/events/m.room.server_acl", "/events/m.room.tombstone"].map(level);
+    assert!(protected.into_iter().all(|level| level >= Some(100)), "what Synapse protects stays so: {levels}");
+    let path = format!("/rooms/{}/state/m.room.power_levels", ids["staff"]);
+    assert_eq!(stage.proxy.count(|request| request.is("PUT", &path)), 0, "made so, and not mended after");
     assert_eq!(of("analysts", "m.room.join_rules", "join_rule").await, "invite");
     assert_eq!(of("analysts", "m.room.name", "name").await, Value::Null);
 }

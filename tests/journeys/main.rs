@@ -24,6 +24,7 @@ mod guard;
 mod held;
 mod lanes;
 mod leaves;
+mod levels;
 mod load;
 mod membership;
 mod obstacles;

@@ -45,7 +45,8 @@ pub(crate) async fn stage(
     stage
 }
 
-fn configured(config: &str, mode: &str, lines: &str) -> String {
+/// The file with these lines in its Staff room.
+pub(crate) fn configured(config: &str, mode: &str, lines: &str) -> String {
     let (removals, members) = ("removals = \"enforce\"\n", "members = [{ team = \"staff\" }]\n");
     let config = config.replace(removals, &format!("{removals}power_levels = \"{mode}\"\n"));
     config.replace(members, &format!("{members}{lines}\n"))

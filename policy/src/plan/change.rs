@@ -4,19 +4,37 @@ use serde_json::Value;
 
 use super::kind::{Class, Kind};
 use crate::facts::Closed;
+use crate::level_of::LevelOf;
 use crate::mirror::Membership;
 use crate::policy::RoomIx;
 use crate::setting::Setting;
 use crate::users::UserIx;
 
-/// One user's power level: what it is and what it will be. `after` of `None` takes the entry away: back to the default.
+/// One level of a room: what it is and what it will be.
+///
+/// What everybody has by `users_default` alone is nobody's own. So lowering the default takes nothing from anybody that the
+/// guard would count, and a grant below a raised default gives, as it stays when the default goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PowerEdit {
-    pub user: UserIx,
-    pub before: i64,
+    pub of: LevelOf,
+    /// `None` where the room says nothing of a type of events.
+    pub before: Option<i64>,
+    /// `None` takes a user's entry away: back to the default.
     pub after: Option<i64>,
-    /// Whether power is taken away.
+    /// Whether power that was theirs is taken from somebody.
     pub lowers: bool,
+}
+
+impl PowerEdit {
+    /// Whether it is right only beside the lowering of the default: alone it would put its user below everybody else.
+    pub(crate) fn hangs_on_default(&self) -> bool {
+        self.user().is_some() && !self.lowers && self.after.is_some_and(|after| Some(after) < self.before)
+    }
+
+    /// The user whose level it is, if it is one's.
+    pub fn user(&self) -> Option<UserIx> {
+        self.of.user()
+    }
 }
 
 /// One change to the homeserver.
@@ -146,7 +164,7 @@ impl Change {
             Self::SetPowerLevels { edits, .. } => edits,
             _ => &[],
         };
-        let lowered = edits.iter().filter(|edit| edit.lowers).map(|edit| edit.user);
+        let lowered = edits.iter().filter(|edit| edit.lowers).filter_map(PowerEdit::user);
         self.user().filter(|_| self.takes() > 0).into_iter().chain(lowered)
     }
 

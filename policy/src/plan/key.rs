@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use super::change::{Change, PowerEdit};
 use super::kind::Kind;
 use crate::facts::Closed;
+use crate::level_of::LevelOf;
 use crate::policy::RoomIx;
 use crate::setting::Setting;
 use crate::users::UserIx;
@@ -25,23 +26,32 @@ pub enum Subject {
     /// An account that we closed, to be opened again.
     ClosedAccount(UserIx, Closed),
     Setting(Setting),
-    /// One person's level, whatever else changes in the same event. `None` is the default level.
-    Level(UserIx, Option<i64>),
+    /// One level, whatever else changes in the same event. `None` is the default level.
+    Level(LevelOf, Option<i64>),
     /// Every level of one event.
-    Levels(Box<[(UserIx, Option<i64>)]>),
+    Levels(Box<[(LevelOf, Option<i64>)]>),
 }
 
 impl ChangeKey {
-    /// One person's level in a room.
-    pub fn of_level(room: RoomIx, user: UserIx, after: Option<i64>) -> Self {
-        Self { kind: Kind::SetPowerLevels, room: Some(room), subject: Subject::Level(user, after) }
+    /// One level in a room.
+    pub fn of_level(room: RoomIx, of: impl Into<LevelOf>, after: Option<i64>) -> Self {
+        Self { kind: Kind::SetPowerLevels, room: Some(room), subject: Subject::Level(of.into(), after) }
     }
 
     /// The user it is about, where it is about one.
     pub fn user(&self) -> Option<UserIx> {
         match self.subject {
-            Subject::User(user) | Subject::ClosedAccount(user, _) | Subject::Level(user, _) => Some(user),
+            Subject::User(user) | Subject::ClosedAccount(user, _) => Some(user),
+            Subject::Level(of, _) => of.user(),
             Subject::Setting(_) | Subject::Levels(_) => None,
+        }
+    }
+
+    /// What has the level it is about, where it is about one.
+    pub fn level(&self) -> Option<LevelOf> {
+        match self.subject {
+            Subject::Level(of, _) => Some(of),
+            Subject::User(_) | Subject::ClosedAccount(..) | Subject::Setting(_) | Subject::Levels(_) => None,
         }
     }
 
@@ -72,7 +82,7 @@ impl Change {
             Self::RestoreAccount { user, before } => Subject::ClosedAccount(*user, *before),
             Self::SetRoomState { setting, .. } => Subject::Setting(*setting),
             Self::SetPowerLevels { edits, .. } => {
-                Subject::Levels(edits.iter().map(|edit| (edit.user, edit.after)).collect())
+                Subject::Levels(edits.iter().map(|edit| (edit.of, edit.after)).collect())
             }
         }
     }
@@ -92,7 +102,7 @@ impl Change {
     /// The keys of its parts.
     pub fn counted(&self) -> impl Iterator<Item = ChangeKey> {
         self.parts().map(|part| match &*part {
-            Self::SetPowerLevels { room, edits } => ChangeKey::of_level(*room, edits[0].user, edits[0].after),
+            Self::SetPowerLevels { room, edits } => ChangeKey::of_level(*room, edits[0].of, edits[0].after),
             change => change.key(),
         })
     }
@@ -102,22 +112,24 @@ impl Change {
         match self {
             Self::SetPowerLevels { room, edits } => {
                 let lowered = edits.iter().filter(|edit| edit.lowers);
-                lowered.map(|edit| ChangeKey::of_level(*room, edit.user, edit.after)).collect()
+                lowered.map(|edit| ChangeKey::of_level(*room, edit.of, edit.after)).collect()
             }
             change if change.takes() > 0 => vec![change.key()],
             _ => vec![],
         }
     }
 
-    /// A change of levels without what `keep` refuses, and the levels it refuses, each as a change of its own. Any other
-    /// change is kept or refused as it is.
+    /// A change of levels without what `keep` refuses, and the levels it refuses, each as a change of its own; with the
+    /// default goes what hangs on it. Any other change is kept or refused as it is.
     pub fn part(self, keep: impl Fn(&ChangeKey) -> bool) -> (Option<Self>, Vec<Self>) {
         let Self::SetPowerLevels { room, edits } = self else {
             return if keep(&self.key()) { (Some(self), vec![]) } else { (None, vec![self]) };
         };
         let with = |edits: Vec<PowerEdit>| Self::SetPowerLevels { room, edits: edits.into() };
+        let keep = |edit: &PowerEdit| keep(&ChangeKey::of_level(room, edit.of, edit.after));
+        let default_stays = edits.iter().any(|edit| edit.of == LevelOf::Everybody && !keep(edit));
         let (kept, refused): (Vec<PowerEdit>, Vec<PowerEdit>) =
-            edits.into_iter().partition(|edit| keep(&ChangeKey::of_level(room, edit.user, edit.after)));
+            edits.into_iter().partition(|edit| keep(edit) && !(default_stays && edit.hangs_on_default()));
         let refused = refused.into_iter().map(|edit| with(vec![edit])).collect();
         ((!kept.is_empty()).then(|| with(kept)), refused)
     }

@@ -9,7 +9,7 @@ pub enum Turn {
     /// A setting of the room: a few at most, and the join rule is one.
     Setting,
     Remove,
-    /// An event of levels that lowers somebody, whomever it raises beside.
+    /// An event of levels that lowers somebody, whatever it raises beside, or that sets what holds for everybody.
     Lower,
     Revoke,
     Lock,
@@ -24,7 +24,9 @@ impl Change {
         match self {
             Self::SetRoomState { .. } => Turn::Setting,
             Self::Remove { .. } => Turn::Remove,
-            Self::SetPowerLevels { .. } if self.takes() > 0 => Turn::Lower,
+            Self::SetPowerLevels { edits, .. } if edits.iter().any(|edit| edit.lowers || edit.user().is_none()) => {
+                Turn::Lower
+            }
             Self::RevokeServerAdmin { .. } => Turn::Revoke,
             Self::LockAccount { .. } => Turn::Lock,
             Self::DeactivateAccount { .. } => Turn::Deactivate,
@@ -40,6 +42,7 @@ impl Change {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::level_of::LevelOf;
     use crate::mirror::Membership;
     use crate::plan::{Kind, PowerEdit};
     use crate::policy::{Policy, RoomIx};
@@ -49,7 +52,8 @@ mod tests {
     fn whatever_takes_goes_before_all_that_gives() {
         let mut world = World::new(Policy { server_name: "a".into(), bot: "@b:a".into(), ..Policy::default() });
         let (user, room, before) = (world.intern("@u:a"), RoomIx(0), Membership::Join);
-        let edit = |lowers| PowerEdit { user, before: 50, after: Some(10), lowers };
+        let edit = |lowers| PowerEdit { of: user.into(), before: Some(50), after: Some(10), lowers };
+        let default = PowerEdit { of: LevelOf::Everybody, before: Some(75), after: Some(0), lowers: false };
         let levels = |edits: &[bool]| Change::SetPowerLevels { room, edits: edits.iter().copied().map(edit).collect() };
         let mut lane = [
             Change::CreateAccount { user },
@@ -60,10 +64,11 @@ mod tests {
             Change::Remove { room, user, before, ban: false },
             levels(&[false]),
             levels(&[false, true]),
+            Change::SetPowerLevels { room, edits: [default].into() },
         ];
         lane.sort_by_key(Change::turn);
-        assert_eq!(lane.iter().map(Change::takes).collect::<Vec<_>>(), [1, 1, 1, 1, 0, 0, 0, 0]);
-        let kinds: Vec<Kind> = lane.iter().skip(4).map(Change::kind).collect();
+        assert_eq!(lane.iter().map(Change::takes).collect::<Vec<_>>(), [1, 1, 0, 1, 1, 0, 0, 0, 0]);
+        let kinds: Vec<Kind> = lane.iter().skip(5).map(Change::kind).collect();
         assert_eq!(kinds, [Kind::CreateAccount, Kind::GrantServerAdmin, Kind::Join, Kind::SetPowerLevels]);
     }
 }

@@ -1,7 +1,10 @@
 //! Any policy of four rooms, and the world that begins with it.
 
-use proptest::collection::vec;
+use std::collections::BTreeMap;
+
+use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
+use proptest::sample::select;
 use provisioner_policy::*;
 use serde_json::json;
 
@@ -22,19 +25,25 @@ fn selector() -> impl Strategy<Value = Selector> {
 
 pub(crate) fn policy() -> impl Strategy<Value = Policy> {
     let grant = (prop_oneof![Just(1i64), Just(50), Just(100)], vec(selector(), 1..3));
-    let room = (vec(selector(), 1..3), any::<[bool; 2]>(), vec(grant, 0..3), proptest::option::of("[ab]"));
+    let of = select(vec![RoomLevel::Invite, RoomLevel::Kick, RoomLevel::Event("m.room.name".to_owned())]);
+    let levels = btree_map(of, select(vec![0i64, 50, 100]), 0..3);
+    let levels = (vec(grant, 0..3), levels);
+    let room = (vec(selector(), 1..3), any::<[bool; 2]>(), levels, proptest::option::of("[ab]"));
     let guard = (0..4u32, 0..8u32, 0.0..1.0f64);
     let offboarding = prop_oneof![Just(Offboarding::Remove), Just(Offboarding::Lock), Just(Offboarding::Deactivate)];
     (vec(room, 4), vec(selector(), 0..3), modes(), guard, offboarding).prop_map(
         |(rooms, server_admins, modes, guard, offboarding)| {
-            let room =
-                |(number, (members, [remove, rejoin], power, name)): (usize, (_, [bool; 2], Vec<_>, _))| RoomPolicy {
-                    unlisted: if remove { Unlisted::Remove } else { Unlisted::Keep },
-                    on_leave: if rejoin { OnLeave::Rejoin } else { OnLeave::Respect },
-                    power: power.into_iter().map(|(level, grant)| PowerGrant { level, grant }).collect(),
-                    settings: RoomSettings { name, ..RoomSettings::default() },
-                    ..RoomPolicy::new(format!("room{number}"), format!("!room{number}:{SERVER}"), members)
-                };
+            let room = |(number, (members, [remove, rejoin], (power, levels), name)): (
+                usize,
+                (_, [bool; 2], (Vec<_>, BTreeMap<_, _>), _),
+            )| RoomPolicy {
+                unlisted: if remove { Unlisted::Remove } else { Unlisted::Keep },
+                on_leave: if rejoin { OnLeave::Rejoin } else { OnLeave::Respect },
+                power: power.into_iter().map(|(level, grant)| PowerGrant { level, grant }).collect(),
+                levels: levels.into_iter().collect(),
+                settings: RoomSettings { name, ..RoomSettings::default() },
+                ..RoomPolicy::new(format!("room{number}"), format!("!room{number}:{SERVER}"), members)
+            };
             let (free_removals, max_removals, max_fraction) = guard;
             Policy {
                 server_name: SERVER.into(),

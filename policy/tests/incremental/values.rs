@@ -2,6 +2,7 @@
 
 use proptest::collection::btree_map;
 use proptest::prelude::*;
+use proptest::sample::select;
 use provisioner_policy::*;
 use serde_json::{Value, json};
 
@@ -78,7 +79,7 @@ pub(crate) fn levels() -> impl Strategy<Value = Value> {
     let level = prop_oneof![Just(0), Just(1), Just(50), Just(90), Just(100)];
     let users = btree_map((0..USERS).prop_map(mxid), level.clone(), 0..5);
     let bot = prop_oneof![4 => Just(Some(100)), 1 => Just(Some(50)), 1 => Just(None)];
-    let whole = (users, bot, proptest::option::of(0..2i64), proptest::option::of(level)).prop_map(
+    let whole = (users, bot, proptest::option::of(select(vec![0i64, 1, 60])), proptest::option::of(level)).prop_map(
         |(users, bot, users_default, kick)| {
             let mut content = json!({ "users": users });
             bot.into_iter().for_each(|level| content["users"][BOT] = json!(level));

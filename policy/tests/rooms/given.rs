@@ -39,6 +39,7 @@ pub(crate) struct Given {
     pub(crate) state: Vec<(Setting, Value)>,
     pub(crate) settings: RoomSettings,
     pub(crate) grants: Vec<PowerGrant>,
+    pub(crate) room_levels: Vec<(RoomLevel, i64)>,
     pub(crate) members: Vec<Selector>,
     pub(crate) sources: Sources,
     pub(crate) in_room: Vec<(u8, Membership)>,
@@ -71,6 +72,7 @@ impl Given {
         let room = RoomPolicy {
             unlisted: Unlisted::Keep,
             power: self.grants.clone(),
+            levels: self.room_levels.clone(),
             settings: self.settings.clone(),
             ..RoomPolicy::new("staff", format!("!staff:{SERVER}"), self.members.clone())
         };
@@ -151,6 +153,12 @@ impl Given {
         }
     }
 
+    /// Whether a user has a level that is not everybody's.
+    pub(crate) fn has_own_level(&self, content: Option<&Value>, user: &str) -> bool {
+        let founds = || content.is_none() && self.version != "12" && self.creators[0] == user;
+        self.above_all(user) || founds() || content.is_some_and(|content| content["users"].get(user).is_some())
+    }
+
     /// The level that an act takes: of a state event's type, or of the key of the content that names the act.
     pub(crate) fn needed(&self, content: Option<&Value>, act: &str) -> i64 {
         let Some(content) = content else { return 0 };
@@ -167,6 +175,53 @@ impl Given {
         let acts = Setting::ALL.iter().map(|setting| setting.event().0).chain([POWER_LEVELS, "kick", "invite"]);
         acts.filter(|act| self.level(content, BOT) >= self.needed(content, act)).collect()
     }
+}
+
+/// A room of this version with these levels, in which u1 and u2 lead the team `staff`, which has level 50, and u3 and u4 are
+/// of it.
+pub(crate) fn led(version: &'static str, levels: Value) -> Given {
+    let row = |(subject, role): (&str, &str)| RosterRow {
+        subject: Some(subject.to_owned()),
+        team: Some("staff".to_owned()),
+        role: Some(role.to_owned()),
+    };
+    let team = "staff".to_owned();
+    let leads = Selector::TeamRole { team: team.clone(), role: "lead".to_owned() };
+    Given {
+        version,
+        creators: vec![FOUNDER.to_owned()],
+        levels: Some(levels),
+        state: vec![],
+        settings: RoomSettings::default(),
+        grants: vec![PowerGrant { level: 50, grant: vec![leads] }],
+        room_levels: vec![],
+        members: vec![Selector::Team(team)],
+        sources: Sources {
+            rows: [("u1", "lead"), ("u2", "lead"), ("u3", "member"), ("u4", "member")].map(row).into(),
+            roster: Listing::Good,
+            group: vec![],
+            group_listing: Listing::Good,
+            pool: None,
+        },
+        in_room: (1..5).map(|number| (number, Membership::Join)).collect(),
+    }
+}
+
+/// Carries out what is due of the room's levels and settings, expects nothing to be due after it, and returns what was planned
+/// and the levels then.
+pub(crate) fn settled(world: &mut World) -> (Plan, Value) {
+    let first = plan(world, &Recent::default());
+    carry_out(world, &first);
+    let second = plan(world, &Recent::default());
+    let due: Vec<_> = of_the_room(&second).into_iter().filter(|action| action.is_due()).collect();
+    assert_eq!(due, Vec::<&Action>::new());
+    (first, levels(world).expect("levels are never taken away"))
+}
+
+/// What is in the way of the room's levels, in words.
+pub(crate) fn obstacles(world: &World, plan: &Plan) -> Vec<String> {
+    let of_levels = plan.blocked.iter().filter(|one| one.kind == Kind::SetPowerLevels);
+    of_levels.map(|one| one.view(world).because).collect()
 }
 
 fn integer(value: &Value) -> Option<i64> {

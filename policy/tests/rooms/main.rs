@@ -3,8 +3,11 @@
 
 mod given;
 mod guarded;
+mod levels;
 mod lost_edits;
 mod power;
 mod random;
 mod settings;
 mod size;
+mod text;
+mod users_default;

@@ -80,6 +80,15 @@ impl Given {
     }
 }
 
+/// Levels that are text are written as the numbers they are.
+fn in_numbers(content: &Value) -> Value {
+    match content {
+        Value::Object(within) => within.iter().map(|(key, value)| (key.clone(), in_numbers(value))).collect(),
+        Value::String(text) => text.trim().parse::<i64>().map_or_else(|_| content.clone(), Value::from),
+        _ => content.clone(),
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 
@@ -150,6 +159,12 @@ proptest! {
                 "{user} has {has}, should {:?}", given.granted(number)
             );
         }
+        let default = given.level(after.as_ref(), "@nobody:phenom.test");
+        prop_assert!(default <= 0 || given.grants.is_empty() || bot_is_blocked, "everybody has {default}");
+        for (of, wanted) in &given.room_levels {
+            let stands = world.room(the_room(&world)).levels().ok().and_then(|levels| levels.of_room(of));
+            prop_assert!(stands == Some(*wanted) || bot_is_blocked, "{} is {stands:?}, not {wanted}", of.name());
+        }
     }
 
     #[test]
@@ -158,25 +173,30 @@ proptest! {
         let before = levels(&world);
         let plan = plan(&world, &Recent::default());
         let edited: Vec<String> = plan.due().filter_map(|action| match &action.change {
-            Change::SetPowerLevels { edits, .. } => Some(edits.iter().map(|edit| world.users.mxid(edit.user))),
+            Change::SetPowerLevels { edits, .. } => Some(edits.iter().filter_map(PowerEdit::user).map(|user| world.users.mxid(user))),
             _ => None,
         }).flatten().collect();
         carry_out(&mut world, &plan);
         let after = levels(&world);
-        if given.grants.is_empty() {
+        if given.grants.is_empty() && given.room_levels.is_empty() {
             prop_assert_eq!(&before, &after);
         }
         let (Some(before), Some(after)) = (before, after) else { return Ok(()) };
         let rest = |content: &Value| {
-            let mut rest = content.clone();
+            let mut rest = in_numbers(content);
             let users = rest.as_object_mut().and_then(|content| content.remove("users"));
+            if !given.grants.is_empty() && given.level(Some(&before), "@nobody:phenom.test") > 0 {
+                rest.as_object_mut().map(|content| content.remove("users_default"));
+            }
+            // As if each of the room's own were wanted already.
+            given.room_levels.iter().for_each(|(of, _)| rest.as_object_mut().map_or((), |content| of.set(content, 0)));
             let mut users = users.and_then(|users| users.as_object().cloned()).unwrap_or_default();
             users.retain(|user, _| !edited.contains(user));
             (rest, users)
         };
         prop_assert_eq!(rest(&before), rest(&after));
         prop_assert!(!edited.contains(&EXEMPT.to_owned()) && !edited.contains(&BOT.to_owned()));
-        prop_assert_eq!(before["users"].get(EXEMPT), after["users"].get(EXEMPT));
+        prop_assert_eq!(in_numbers(&before["users"]).get(EXEMPT).cloned(), in_numbers(&after["users"]).get(EXEMPT).cloned());
     }
 
     #[test]
@@ -197,7 +217,7 @@ proptest! {
         let plan = plan(&world, &Recent::default());
         carry_out(&mut world, &plan);
         let (after, bot) = (levels(&world), given.level(before.as_ref(), BOT));
-        for user in people().iter().filter(|user| *user != BOT) {
+        for user in people().iter().filter(|user| *user != BOT && given.has_own_level(before.as_ref(), user)) {
             let (had, has) = (given.level(before.as_ref(), user), given.level(after.as_ref(), user));
             prop_assert!(had == has || (had < bot && has < bot), "{user} from {had} to {has}, the bot has {bot}");
             // Who is out of reach is named with the mend, where they should have less.
@@ -234,7 +254,9 @@ proptest! {
         let after = levels(&world);
         for (user, number) in (0..11).map(|number| (mxid(number), number)) {
             let (had, has) = (given.level(before.as_ref(), &user), given.level(after.as_ref(), &user));
-            if has < had {
+            if has < had && !given.has_own_level(before.as_ref(), &user) {
+                prop_assert!(!given.grants_are_unsure(), "{user} from {had} to {has} by the default");
+            } else if has < had {
                 let sure = if given.is_closed_by_pool(number) { given.pool_is_good() } else { !given.grants_are_unsure() };
                 prop_assert!(sure, "{user} from {had} to {has}");
                 prop_assert!(!given.is_folded(number));

@@ -81,6 +81,21 @@ fn grant() -> impl Strategy<Value = PowerGrant> {
         .prop_map(|(level, grant)| PowerGrant { level, grant })
 }
 
+/// Each level of the room once at most.
+fn room_levels() -> impl Strategy<Value = Vec<(RoomLevel, i64)>> {
+    let of = select(vec![
+        RoomLevel::Invite,
+        RoomLevel::Kick,
+        RoomLevel::Redact,
+        RoomLevel::StateDefault,
+        RoomLevel::EventsDefault,
+        RoomLevel::Event(POWER_LEVELS.to_owned()),
+        RoomLevel::Event("m.room.name".to_owned()),
+    ]);
+    let levels = btree_map(of, select(vec![0, 25, 50, 60, 100, 101]), 0..4);
+    prop_oneof![1 => Just(vec![]), 1 => levels.prop_map(|levels| levels.into_iter().collect())]
+}
+
 fn listing() -> impl Strategy<Value = Listing> {
     prop_oneof![12 => Just(Listing::Good), 1 => Just(Listing::Failing), 1 => Just(Listing::Never)]
 }
@@ -147,10 +162,11 @@ pub(crate) fn given() -> impl Strategy<Value = Given> {
         1 => Just(Membership::Ban),
     ];
     let in_room = btree_map(0..11u8, membership, 0..10);
-    (room(), vec(grant(), 0..4), vec(selector(), 1..3), sources(), settings(), in_room).prop_map(
-        |((version, creators, levels), grants, members, sources, (settings, state), in_room)| {
+    let levels = (vec(grant(), 0..4), room_levels());
+    (room(), levels, vec(selector(), 1..3), sources(), settings(), in_room).prop_map(
+        |((version, creators, levels), (grants, room_levels), members, sources, (settings, state), in_room)| {
             let in_room = in_room.into_iter().collect();
-            Given { version, creators, levels, state, settings, grants, members, sources, in_room }
+            Given { version, creators, levels, state, settings, grants, room_levels, members, sources, in_room }
         },
     )
 }

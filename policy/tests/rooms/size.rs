@@ -31,6 +31,7 @@ fn world(people: &[(String, i64)], analysts: &[String]) -> World {
         state: vec![],
         settings: RoomSettings::default(),
         grants: vec![PowerGrant { level: 50, grant: vec![analysts_team.clone()] }],
+        room_levels: vec![],
         members: vec![analysts_team],
         sources,
         in_room: vec![],

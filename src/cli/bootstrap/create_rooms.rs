@@ -8,8 +8,8 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, bail};
-use provisioner_policy::{Setting, creators_stand_above_all};
-use serde_json::json;
+use provisioner_policy::{RoomLevel, RoomPolicy, Setting, creators_stand_above_all};
+use serde_json::{Map, Value, json};
 
 use super::print;
 use crate::app::Context;
@@ -19,6 +19,9 @@ use crate::homeserver::{CallError, Homeserver, MadeRoom, NewRoom, RoomVersions};
 /// Synapse finishes a request although its caller is gone. Making a room takes it a moment: a room that is not there after so
 /// long was never begun, or was cut off.
 const UNDER_WAY: Duration = Duration::from_secs(60);
+
+/// The bot's level in a room that it made, where creators do not stand above all levels.
+const BOT_LEVEL: i64 = 100;
 
 /// How often to look for a room that may be under way.
 const LOOK: Duration = Duration::from_millis(500);
@@ -83,6 +86,7 @@ impl Maker<'_> {
             self.forget(key).await;
             return usable(found);
         }
+        refuse_lock_out(room, &self.version)?;
         self.noted.insert(key.to_owned(), now());
         self.homeserver.note_rooms_being_made(&self.noted).await.context("note that the room is being made")?;
         let wanted = new_room(room, &self.version, self.homeserver.user_id());
@@ -142,10 +146,9 @@ fn usable(room: MadeRoom) -> Result<String> {
     Ok(room_id)
 }
 
-/// The room with its settings, and the bot above every level that the configuration can grant (at most 99).
+/// The room with its settings and levels, and the bot above every level that the configuration can grant (at most 99).
 fn new_room(room: &RoomSection, version: &str, bot: &str) -> NewRoom {
-    let users = if creators_stand_above_all(version) { json!({}) } else { json!({ bot: 100 }) };
-    let settings = room.policy().settings;
+    let RoomPolicy { settings, levels, .. } = room.policy();
     let initial_state = Setting::ALL.into_iter().filter_map(|setting| {
         let (event_type, key) = setting.event();
         Some((event_type.to_owned(), json!({ key: setting.wanted(&settings)? })))
@@ -153,10 +156,46 @@ fn new_room(room: &RoomSection, version: &str, bot: &str) -> NewRoom {
     NewRoom {
         version: Some(version.to_owned()),
         public: room.join_rule.as_deref() == Some("public"),
-        power_levels: Some(json!({ "users": users })),
+        power_levels: Some(power_levels(&levels, version, bot).into()),
         initial_state: initial_state.collect(),
         ..NewRoom::default()
     }
+}
+
+/// What is said otherwise than Synapse does of the levels of a new room. It takes each key whole, so the types of events
+/// that it protects by itself are said again beside others: the levels are those of both versions of Synapse.
+fn power_levels(levels: &[(RoomLevel, i64)], version: &str, bot: &str) -> Map<String, Value> {
+    let above_all = creators_stand_above_all(version);
+    let mut content = Map::new();
+    content.insert("users".to_owned(), if above_all { json!({}) } else { json!({ bot: BOT_LEVEL }) });
+    if levels.iter().any(|(level, _)| matches!(level, RoomLevel::Event(_))) {
+        let protected = json!({
+            "m.room.name": 50,
+            "m.room.avatar": 50,
+            "m.room.canonical_alias": 50,
+            "m.room.history_visibility": 100,
+            "m.room.power_levels": 100,
+            "m.room.server_acl": 100,
+            "m.room.encryption": 100,
+            "m.room.tombstone": if above_all { 150 } else { 100 },
+        });
+        content.insert("events".to_owned(), protected);
+    }
+    levels.iter().for_each(|(of, level)| of.set(&mut content, *level));
+    content
+}
+
+/// What the new room could not be repaired from: a level above that of the bot, which nobody could set back.
+fn refuse_lock_out(room: &RoomSection, version: &str) -> Result<()> {
+    let levels = room.policy().levels;
+    if let Some((of, level)) = levels.iter().find(|(_, level)| *level > BOT_LEVEL && !creators_stand_above_all(version))
+    {
+        bail!(
+            "levels has {} = {level}, and the bot has {BOT_LEVEL} in a new room of version {version}: write {BOT_LEVEL} or less",
+            of.name()
+        );
+    }
+    Ok(())
 }
 
 /// Whether Synapse may be making the room although the answer says otherwise, or did not come.
@@ -197,6 +236,31 @@ mod tests {
         let users = |version: &str| new_room(&room, version, "@bot:x").power_levels.unwrap()["users"].clone();
         assert_eq!(users("11"), json!({ "@bot:x": 100 }));
         assert_eq!(users("12"), json!({}));
+    }
+
+    #[test]
+    fn a_new_room_has_the_levels_of_the_file_beside_what_synapse_protects() {
+        let room = |levels: serde_json::Value| -> RoomSection {
+            serde_json::from_value(json!({ "key": "k", "members": ["everyone"], "levels": levels })).unwrap()
+        };
+        let wanted = room(json!({ "invite": 100, "events": { "org.example.x": 10, "m.room.name": 90 } }));
+        let levels = new_room(&wanted, "11", "@bot:x").power_levels.unwrap();
+        assert_eq!((&levels["invite"], levels.get("kick")), (&json!(100), None));
+        let events = ["org.example.x", "m.room.name", "m.room.power_levels", "m.room.tombstone"];
+        assert_eq!(events.map(|kind| levels["events"][kind].as_i64()), [Some(10), Some(90), Some(100), Some(100)]);
+        let levels = new_room(&wanted, "12", "@bot:x").power_levels.unwrap();
+        assert_eq!((&levels["users"], &levels["events"]["m.room.tombstone"]), (&json!({}), &json!(150)));
+        let levels = new_room(&room(json!({ "kick": 60 })), "11", "@bot:x").power_levels.unwrap();
+        assert_eq!(levels, json!({ "users": { "@bot:x": 100 }, "kick": 60 }), "Synapse says the rest");
+    }
+
+    #[test]
+    fn a_room_that_the_bot_could_not_repair_is_not_made() {
+        let room = json!({ "key": "k", "members": ["everyone"], "levels": { "ban": 101 } });
+        let room: RoomSection = serde_json::from_value(room).unwrap();
+        let refused = refuse_lock_out(&room, "11").unwrap_err().to_string();
+        assert!(refused.contains("ban = 101") && refused.contains("write 100 or less"), "{refused}");
+        assert!(refuse_lock_out(&room, "12").is_ok(), "its creator stands above all levels");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use provisioner_policy::{Action, BlockedView, Fight, Mode, Plan, World, short_id};
+use provisioner_policy::{Action, BlockedView, Kind, Mode, Plan, World, short_id};
 
 use super::CommandResult;
 use crate::commands::room::desk::Desk;
@@ -87,16 +87,14 @@ struct Stuck {
 
 /// At most `limit` changes that cannot be made; those that somebody keeps undoing come first.
 fn stuck(world: &World, plan: &Plan, limit: usize) -> Vec<Stuck> {
-    let undone = plan.fought_over.iter().map(|action| {
-        let (kind, view) = (action.change.kind().as_str(), action.view(world));
-        let because = world.fight(&action.change).map(Fight::text).unwrap_or_default();
-        Stuck { kind, room: view.room.unwrap_or_default(), user: view.user.unwrap_or_default(), because }
-    });
-    let blocked = plan.blocked.iter().map(|blocked| {
-        let BlockedView { kind, room, user, because } = blocked.view(world);
-        Stuck { kind: kind.as_str(), room: room.unwrap_or_default(), user, because }
-    });
-    undone.chain(blocked).take(limit).collect()
+    let blocked = plan.blocked.iter().map(|blocked| blocked.view(world));
+    let stuck = |BlockedView { kind, room, user, because }| Stuck {
+        kind: Kind::as_str(kind),
+        room: room.unwrap_or_default(),
+        user,
+        because,
+    };
+    plan.fought_over_views(world).chain(blocked).take(limit).map(stuck).collect()
 }
 
 impl Desk {

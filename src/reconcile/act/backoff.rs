@@ -104,7 +104,12 @@ mod tests {
     fn a_level_that_was_refused_waits_whoever_comes_beside_it() {
         let (mut world, room) = crate::reconcile::pushes::tests::world();
         let users = ["@a:a", "@b:a", "@c:a"].map(|mxid| world.intern(mxid));
-        let edit = |user| PowerEdit { user, before: 0, after: Some(50), lowers: false };
+        let edit = |user: provisioner_policy::UserIx| PowerEdit {
+            of: user.into(),
+            before: Some(0),
+            after: Some(50),
+            lowers: false,
+        };
         let levels = |of: &[_]| Change::SetPowerLevels { room, edits: of.iter().copied().map(edit).collect() };
         let (now, mut backoff) = (Instant::now(), Backoff::default());
         backoff.failed(&levels(&users[..2]), now, None);

@@ -136,8 +136,11 @@ fn is_given_up(kind: Kind) -> bool {
 fn keys(world: &mut World, kind: Kind, room: Option<RoomIx>, user: Option<&str>, after: &Value) -> Vec<ChangeKey> {
     match (kind, room) {
         (Kind::SetPowerLevels, Some(room)) => {
-            let levels = after.as_object().into_iter().flatten().filter(|(mxid, _)| mxid.starts_with('@'));
-            levels.map(|(mxid, level)| ChangeKey::of_level(room, world.intern(mxid), level.as_i64())).collect()
+            let levels = after.as_object().into_iter().flatten();
+            let key = |(name, level): (&String, &Value)| {
+                Some(ChangeKey::of_level(room, world.level_by_name(room, name)?, level.as_i64()))
+            };
+            levels.filter_map(key).collect()
         }
         (Kind::SetRoomState, Some(room)) => {
             let settings = &world.policy.rooms[room.index()].settings;

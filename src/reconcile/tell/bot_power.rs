@@ -1,7 +1,18 @@
-//! What the bot's level in a room keeps it from doing that is enforced there. Somebody who lowers the bot stops the work in
-//! that room, and nothing else says so.
+//! What the bot's level in a room keeps it from doing that is enforced there, and levels that cannot be read. Somebody who
+//! lowers the bot, or sends such a level, stops the work in that room, and nothing else says so.
 
-use provisioner_policy::{Mode, RoomIx, World, needs};
+use provisioner_policy::{Mode, Obstacle, RoomIx, World, needs};
+
+/// That the room's levels cannot be read where the policy decides about what they say, with the mend.
+pub(crate) fn unreadable(world: &World, room: RoomIx) -> Option<String> {
+    let (key, policy) = (room.key(world), &world.policy.rooms[room.index()]);
+    let is_decided = policy.decides_levels() || policy.settings != Default::default();
+    let is_unreadable = is_decided && world.room(room).levels().is_err();
+    is_unreadable.then(|| {
+        let why = Obstacle::Unreadable.text(world, Some(room), None);
+        format!("neither levels nor settings of {key} are enforced: {why}")
+    })
+}
 
 /// What the bot lacks in a room that was read, with the mend.
 pub(crate) fn lacks(world: &World, room: RoomIx) -> Option<String> {
@@ -29,6 +40,19 @@ mod tests {
 
     use super::*;
     use crate::reconcile::pushes::tests::world as small_world;
+
+    #[test]
+    fn a_level_that_cannot_be_read_is_told_of_where_the_policy_needs_it() {
+        let (mut world, room) = small_world();
+        let content = json!({"users": {"@eve:a": "much"}});
+        let event = StateEntry { content, sender: "@eve:a".to_owned(), event_id: "$e".to_owned() };
+        world.set_state(room, POWER_LEVELS, event);
+        world.adjust(|policy| policy.rooms[room.index()].settings = Default::default());
+        assert_eq!((unreadable(&world, room), lacks(&world, room)), (None, None));
+        world.adjust(|policy| policy.rooms[room.index()].settings.name = Some("Staff".to_owned()));
+        let text = unreadable(&world, room).unwrap();
+        assert!(text.contains("the level of @eve:a is \"much\"") && text.contains("write them anew by hand"), "{text}");
+    }
 
     #[test]
     fn a_bot_that_was_lowered_is_told_of_with_what_it_lacks_for_what_is_enforced() {

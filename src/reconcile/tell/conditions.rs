@@ -57,15 +57,17 @@ impl Reconciler {
                             ),
                             patience: Duration::ZERO,
                         });
-                    } else if let Some(text) = world.tombstone_notice(room) {
-                        let key = format!("tombstone {key}");
-                        conditions.push(Condition { key, text, patience: Duration::ZERO });
-                    } else if let Some(lacks) = bot_power::lacks(world, room) {
-                        conditions.push(Condition {
-                            key: format!("power {key}"),
-                            text: lacks,
+                    } else {
+                        let tombstone = world.tombstone_notice(room).map(|text| (format!("tombstone {key}"), text));
+                        let patience = Duration::ZERO;
+                        conditions.extend(tombstone.map(|(key, text)| Condition { key, text, patience }));
+                        let lacks = bot_power::lacks(world, room).map(|text| ("power", text));
+                        let unreadable = bot_power::unreadable(world, room).map(|text| ("levels", text));
+                        conditions.extend(lacks.into_iter().chain(unreadable).map(|(what, text)| Condition {
+                            key: format!("{what} {key}"),
+                            text,
                             patience: ROOM_PATIENCE,
-                        });
+                        }));
                     }
                 }
                 // While Synapse does not answer at all, every room is unreadable, and none of them is the trouble.
@@ -75,7 +77,7 @@ impl Reconciler {
                     patience: ROOM_PATIENCE,
                 }),
                 RoomStatus::Unread | RoomStatus::Unreadable(_) => {
-                    unknown.extend(["room", "tombstone", "power"].map(|what| format!("{what} {key}")));
+                    unknown.extend(["room", "tombstone", "power", "levels"].map(|what| format!("{what} {key}")));
                 }
             }
         }

@@ -40,7 +40,8 @@ impl Admin {
         body.insert("room_version".to_owned(), json!(version));
         if !room.power.is_empty() {
             let mut users = room.power.clone();
-            if !version.parse::<u32>().is_ok_and(|number| number >= 12) {
+            let above_all = version == "org.matrix.hydra.11" || version.parse::<u32>().is_ok_and(|number| number >= 12);
+            if !above_all {
                 users.insert(self.mxid.clone(), 100);
             }
             body.insert("power_level_content_override".to_owned(), json!({ "users": users }));

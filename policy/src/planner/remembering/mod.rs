@@ -221,7 +221,7 @@ impl Planner {
 
     /// Evaluates levels, of everybody or of dirty users.
     fn evaluate_power(&mut self, world: &World, room: RoomIx, whole: RoomReevaluation, users: &UserSet) {
-        if world.power[room.index()].is_empty() || (whole.idle || users.len() == 0) && !whole.power {
+        if !world.policy.rooms[room.index()].decides_levels() || (whole.idle || users.len() == 0) && !whole.power {
             return;
         }
         let levels = world.room(room).levels().ok().filter(|_| !whole.idle);
@@ -276,12 +276,13 @@ impl Reevaluation {
             let before = before.map(|before| &before.rooms[number]);
             let members = before.is_none_or(|before| before.members != now.members);
             let state = before.is_none_or(|before| before.state != now.state);
-            let power_frozen = before.is_none_or(|before| before.power_frozen != now.power_frozen);
+            let grants = |inputs: &RoomInputs| (inputs.power_frozen, inputs.grants_in_doubt);
+            let grants = before.is_none_or(|before| grants(before) != grants(now));
             RoomReevaluation {
                 idle: now.members.idle,
                 members,
                 settings: members || state,
-                power: members || state || power_frozen,
+                power: members || state || grants,
             }
         };
         Self {

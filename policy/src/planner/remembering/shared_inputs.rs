@@ -33,6 +33,8 @@ pub(super) struct RoomInputs {
     /// The room's own state: settings, levels, what is to be restored.
     pub(super) state: u64,
     pub(super) power_frozen: bool,
+    /// Whether it is not known who has a grant in the room.
+    pub(super) grants_in_doubt: bool,
 }
 
 impl SharedInputs {
@@ -64,6 +66,6 @@ impl RoomInputs {
         };
         let power_frozen =
             world.power[room.index()].iter().any(|(_, selectors)| world.freeze_of_any(selectors).is_some());
-        Self { members, state, power_frozen }
+        Self { members, state, power_frozen, grants_in_doubt: world.doubt_of_grants(room).is_some() }
     }
 }

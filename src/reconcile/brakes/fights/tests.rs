@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use provisioner_policy::{
-    Mode, Modes, OnServer, POWER_LEVELS, PowerEdit, PowerGrant, Recent, RoomStatus, Selector, StateEntry, plan,
+    Mode, Modes, OnServer, POWER_LEVELS, PowerEdit, PowerGrant, Recent, RoomStatus, Selector, StateEntry, UserIx, plan,
 };
 use serde_json::json;
 
@@ -118,7 +118,12 @@ fn a_level_is_counted_by_itself_whatever_else_its_event_changes() {
     let ((mut world, room), now) = (room_with_levels(), Instant::now());
     let mut fights = Fights::default();
     let hand = world.users.get("@hand:a").unwrap();
-    let edit = |user, after| PowerEdit { user, before: 60, after, lowers: after.is_none() };
+    let edit = |user: UserIx, after: Option<i64>| PowerEdit {
+        of: user.into(),
+        before: Some(60),
+        after,
+        lowers: after.is_none(),
+    };
     let key = ChangeKey::of_level(room, hand, None);
     for other in 0..5 {
         assert!(world.fights.is_empty());
@@ -136,7 +141,7 @@ fn a_level_that_waits_keeps_no_other_waiting() {
     let ((mut world, room), now) = (room_with_levels(), Instant::now());
     let mut fights = Fights::default();
     let hand = world.users.get("@hand:a").unwrap();
-    let edits = [PowerEdit { user: hand, before: 60, after: None, lowers: true }];
+    let edits = [PowerEdit { of: hand.into(), before: Some(60), after: None, lowers: true }];
     let change = Change::SetPowerLevels { room, edits: edits.into() };
     (0..3).for_each(|_| fights.done(&mut world, &change, now));
     let users = |now: Instant| -> Vec<String> {
