@@ -89,7 +89,7 @@ async fn nobody_but_the_service_lets_anybody_in_where_the_file_says_so(version: 
     for room_version in room_versions(version) {
         let lines = format!("{GRANTS}\n{CLOSED}");
         let stage = power::stage(version, room_version, Settings::default(), "enforce", &lines).await;
-        // As many rooms are: whoever is in it brings others in.
+        // As many rooms are: moderators bring others in.
         stage.edit_levels(|levels| levels["invite"] = json!(50)).await;
         let (lead, friend, newcomer) = (subject(), subject(), subject());
         stage.hasura.add(&lead, "staff", "lead").await.unwrap();

@@ -13,14 +13,15 @@ struct Look {
     at_most: u32,
 }
 
-const LOOKS: [Look; 12] = [
+const LOOKS: [Look; 13] = [
     // As many as go, once to find them and once to remove them.
     Look { statement: "DELETE FROM provisioner.inbox", values: &["604800", "5000"], at_most: 10_000 },
     // The end of the ledger.
     Look { statement: "WITH latest AS MATERIALIZED", values: &[], at_most: 20_000 },
     Look { statement: "sum(taken)", values: &["3600"], at_most: 100 },
     // The summary of the time is by groups of 128 pages.
-    Look { statement: "seconds_ago!", values: &["600"], at_most: 10_000 },
+    Look { statement: "withheld!", values: &["600"], at_most: 10_000 },
+    Look { statement: "FROM provisioner.ledger AS removed", values: &["3600"], at_most: 10_000 },
     Look { statement: "WITH levels AS MATERIALIZED", values: &["USER", "ARRAY[USER]", "NULL", "50"], at_most: 100 },
     Look { statement: "SELECT at, pass FROM provisioner.ledger", values: &["USER", "'room-1'"], at_most: 20 },
     // Three of 180 days.
