@@ -35,7 +35,7 @@ pub struct NamedByEmail {
 }
 
 impl NamedByEmail {
-    /// What whoever gave the address must know, where it was not verified.
+    /// What the one who gave the address must know, where it was not verified.
     pub fn warning(&self) -> Option<&'static str> {
         const UNVERIFIED: &str =
             "Unverified: the pool has not verified this e-mail address, so it may be claimed by somebody else.";

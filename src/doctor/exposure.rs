@@ -51,7 +51,7 @@ fn connections(config: &Config) -> Finding {
     for (key, url) in [("database.url", config.database.url.expose())].into_iter().chain(roster) {
         if let Some(host) = unverified(url) {
             open.push((
-                format!("whoever stands between may pass for the Postgres at {host} ({key})"),
+                format!("somebody on the way may pass for the Postgres at {host} ({key})"),
                 "add sslmode=verify-full and sslrootcert=… to the URL",
             ));
         }

@@ -126,7 +126,7 @@ async fn with_helper(promotion: ResponseTemplate, demotion: ResponseTemplate, by
     server
 }
 
-/// How often the temporary admin was deactivated, whoever did it.
+/// How often the temporary admin was deactivated, by itself or by the bot.
 async fn deactivations(server: &MockServer) -> usize {
     let requests = server.received_requests().await.unwrap();
     requests.iter().filter(|request| request.url.path().contains("/deactivate/")).count()

@@ -55,7 +55,7 @@ impl Desk {
     pub(crate) async fn admits(&self, sender: &str) -> Result<Result<ActionGate, NotAdmitted>, NotLeader> {
         let (user, staff) = (sender.to_owned(), self.staff.room_id.clone());
         let is_here = move |reconciler: &Reconciler| is_in_room(reconciler, &user, &staff);
-        // As known is enough: whoever joined before they spoke was pushed before it.
+        // As known is enough: a join before the message was pushed before it.
         if let Err(denied) = self.reconciler.query(Freshness::AsKnown, is_here.clone()).await? {
             return Ok(Err(denied));
         }
