@@ -152,9 +152,13 @@ impl RoomMirror {
         self.invited_by_others.contains(&user)
     }
 
-    /// The ban of `user` is ours.
-    pub fn note_banned_by_us(&mut self, user: UserIx) {
-        self.banned_by_us.insert(user);
+    /// Says whether the ban of `user` is ours. Somebody else may ban who is banned, and then it is theirs.
+    pub fn set_banned_by_us(&mut self, user: UserIx, is: bool) {
+        if is {
+            self.banned_by_us.insert(user)
+        } else {
+            self.banned_by_us.remove(&user)
+        };
     }
 
     /// Whether `user` is banned, and by us.

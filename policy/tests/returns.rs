@@ -77,7 +77,7 @@ fn a_ban_of_ours_is_taken_back_for_who_is_entitled_again_and_a_ban_by_hand_is_no
         let (mut world, room, user) = world(OnReturn::Ban, json!({"users": {BOT: 100}, "ban": ban}));
         world.set_member(room, user, Membership::Ban, None);
         if ours {
-            world.note_banned_by_us(room, user);
+            world.set_banned_by_us(room, user, true);
         }
         assert_eq!(due(&world, user), None, "they belong nowhere");
         roster(&mut world, &["u"]);

@@ -44,7 +44,7 @@ impl World {
             &Change::Remove { room, user, ban, .. } => {
                 self.set_member(room, user, if ban { Membership::Ban } else { Membership::Removed }, None);
                 if ban {
-                    self.note_banned_by_us(room, user);
+                    self.set_banned_by_us(room, user, true);
                 }
                 // Whatever was before, the entitlement was lost since.
                 self.settle_past(room, user, None);

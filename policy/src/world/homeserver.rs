@@ -83,9 +83,9 @@ impl World {
         self.room_mut(room).note_invited_by_other(user);
     }
 
-    /// The ban of `user` is ours.
-    pub fn note_banned_by_us(&mut self, room: RoomIx, user: UserIx) {
-        self.room_mut(room).note_banned_by_us(user);
+    /// Says whether the ban of `user` is ours.
+    pub fn set_banned_by_us(&mut self, room: RoomIx, user: UserIx, is: bool) {
+        self.room_mut(room).set_banned_by_us(user, is);
         self.mark_dirty(user);
     }
 

@@ -150,7 +150,7 @@ pub(crate) fn take_member(world: &mut World, room: RoomIx, user: UserIx, pushed:
     world.set_member(room, user, pushed.membership, Some(&pushed.event_id));
     match pushed.membership {
         Membership::Invite if !pushed.by_bot => world.note_invited_by_other(room, user),
-        Membership::Ban if pushed.by_bot => world.note_banned_by_us(room, user),
+        Membership::Ban => world.set_banned_by_us(room, user, pushed.by_bot),
         Membership::Join => world.set_present(user),
         _ => {}
     }
@@ -232,6 +232,17 @@ pub(crate) mod tests {
         push(&mut world, "m.room.member", &member("@u:a", "@admin:a", "leave"));
         assert_eq!(world.room(room).membership(user), Membership::Removed);
         assert_eq!(world.room(room).status, RoomStatus::Ready);
+    }
+
+    #[test]
+    fn a_ban_is_ours_until_somebody_else_bans_too() {
+        let (mut world, room) = world();
+        for (sender, is_ours) in [("@bot:a", true), ("@admin:a", false)] {
+            push(&mut world, "m.room.member", &member("@u:a", sender, "ban"));
+            let user = world.users.get("@u:a").unwrap();
+            assert_eq!(world.room(room).membership(user), Membership::Ban);
+            assert_eq!(world.room(room).is_banned_by_us(user), is_ours, "{sender}");
+        }
     }
 
     fn doubted(pushes: &PushClassifier, room: RoomIx) -> (usize, usize, usize) {

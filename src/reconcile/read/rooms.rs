@@ -163,7 +163,7 @@ pub(crate) fn apply_reading(
             fresh.note_invited_by_other(user);
         }
         if membership == Membership::Ban && member.sender == world.policy.bot {
-            fresh.note_banned_by_us(user);
+            fresh.set_banned_by_us(user, true);
         }
         // Of what this service did to somebody it is known why.
         if !by_the_user && member.sender != world.policy.bot {

@@ -221,7 +221,7 @@ mod tests {
         assert!(returning(&world)[0].text.starts_with("@u:a came back to staff by themselves again and again"));
         assert!(returning(&world)[0].text.contains("removed each time"));
         world.set_member(room, user, provisioner_policy::Membership::Ban, None);
-        world.note_banned_by_us(room, user);
+        world.set_banned_by_us(room, user, true);
         assert!(returning(&world)[0].text.contains("was banned"));
     }
 
