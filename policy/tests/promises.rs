@@ -1,5 +1,5 @@
-//! The guard's promises over random histories: rows that come and go, a roster and rooms that cannot be read, strangers,
-//! windows that pass, restarts, approvals.
+//! The guard's promises over random histories: rows that come and go, an answer that is empty, a roster and rooms that cannot
+//! be read, strangers, a bot that may not remove, windows that pass, restarts, approvals.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,7 +14,10 @@ const PEOPLE: usize = 12;
 enum Step {
     /// Who is in the team of this room.
     Rows(usize, Vec<bool>),
+    Emptied,
     RosterFails,
+    /// The level that removing somebody takes.
+    KickTakes(i64),
     StrangerJoins(usize, u8),
     StrangerInvited(usize, u8),
     Leaves(usize, usize),
@@ -29,7 +32,9 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (0..ROOMS, prop::collection::vec(prop::bool::weighted(0.8), PEOPLE)).prop_map(|(room, rows)| Step::Rows(room, rows)),
+        1 => Just(Step::Emptied),
         1 => Just(Step::RosterFails),
+        1 => prop_oneof![Just(50), Just(101)].prop_map(Step::KickTakes),
         2 => (0..ROOMS, 0..9u8).prop_map(|(room, who)| Step::StrangerJoins(room, who)),
         2 => (0..ROOMS, 0..9u8).prop_map(|(room, who)| Step::StrangerInvited(room, who)),
         1 => (0..ROOMS, 0..PEOPLE).prop_map(|(room, who)| Step::Leaves(room, who)),
@@ -116,7 +121,18 @@ impl Service {
                 self.rows[*room].clone_from(rows);
                 self.read();
             }
+            Step::Emptied => {
+                self.rows = vec![vec![false; PEOPLE]; ROOMS];
+                self.read();
+            }
             Step::RosterFails => self.world.fail_roster("it is gone"),
+            Step::KickTakes(level) => {
+                for room in self.world.rooms() {
+                    let content = serde_json::json!({"users": {"@bot:phenom.test": 100}, "kick": level});
+                    let event = StateEntry { content, sender: "@x:phenom.test".into(), event_id: "$levels".into() };
+                    self.world.set_state(room, POWER_LEVELS, event);
+                }
+            }
             Step::StrangerJoins(room, who) => {
                 let (room, user) = (self.room(*room), self.world.intern(&format!("@stranger{who}:elsewhere")));
                 self.world.set_member(room, user, Membership::Join, None);
@@ -170,8 +186,13 @@ impl Service {
         self.stored.extend(diff.begun.iter().flat_map(|one| &one.digests));
         self.stored.retain(|digest| !diff.ended.contains(digest));
         if whole {
-            // A plan that could speak of them does not name them, or names them below.
-            self.shown.retain(|(room, _)| self.world.room(*room).status != RoomStatus::Ready);
+            // A plan that could speak of them does not name them, or names them below. What is in the way of a removal ends
+            // nothing.
+            let is_blocked = |place: &(RoomIx, UserIx)| {
+                let its = |one: &&Blocked| (one.kind, one.room, one.user) == (Kind::Remove, Some(place.0), place.1);
+                plan.blocked.iter().any(|one| its(&one))
+            };
+            self.shown.retain(|place| self.world.room(place.0).status != RoomStatus::Ready || is_blocked(place));
         }
         self.shown.extend(plan.held().filter_map(place));
         let mut removed = Removed::default();
@@ -226,7 +247,7 @@ proptest! {
             service.happen(step);
         }
         // Everything is well again, and everything that is asked is approved.
-        for step in [Step::Readable, Step::WindowPasses] {
+        for step in [Step::Readable, Step::KickTakes(50), Step::WindowPasses] {
             service.happen(&step);
         }
         for _ in 0..3 {

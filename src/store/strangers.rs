@@ -35,15 +35,18 @@ impl Store {
         .map(drop)
     }
 
-    /// Whether the last that was done about somebody in a room, within ten minutes, was that we joined them.
-    pub async fn was_joined_by_us(&self, user_id: &str, room_id: &str) -> sqlx::Result<bool> {
+    /// Whether somebody's place in a room was given by us, or was rightful just now: the last that the ledger says of them there is
+    /// that we joined them, within ten minutes, or that their removal is held, within a week.
+    pub async fn was_rightful(&self, user_id: &str, room_id: &str) -> sqlx::Result<bool> {
         sqlx::query_scalar!(
             r#"SELECT COALESCE((
-                 SELECT kind = 'join' FROM provisioner.ledger
-                 WHERE user_id = $1 AND room_id = $2 AND kind IN ('join', 'remove') AND outcome IN ('started', 'done')
-                   AND at > now() - interval '10 minutes'
+                 SELECT kind = 'join' OR outcome = 'held' FROM provisioner.ledger
+                 WHERE user_id = $1 AND room_id = $2 AND (
+                     kind = 'join' AND outcome IN ('started', 'done') AND at > now() - interval '10 minutes'
+                     OR kind = 'remove' AND outcome IN ('started', 'done', 'held') AND at > now() - interval '7 days'
+                   )
                  ORDER BY id DESC LIMIT 1
-               ), false) AS "ours!""#,
+               ), false) AS "was!""#,
             user_id,
             room_id,
         )

@@ -13,6 +13,7 @@ crate::on_both_versions!(
     what_was_dismissed_stays_held_when_the_window_has_passed,
     strangers_and_their_guests_go_at_once_and_hold_nobody,
     who_came_while_removals_observed_has_a_rightful_place,
+    who_is_put_out_and_comes_back_while_they_are_held_has_a_rightful_place,
 );
 
 fn guarded() -> Settings {
@@ -157,4 +158,27 @@ async fn who_came_while_removals_observed_has_a_rightful_place(version: SynapseV
     let (_, plan) = stage.plan().await;
     let held = plan["actions"].as_array().unwrap().iter().filter(|one| one["held"] == true).count();
     assert_eq!(held, 6, "{plan:#}");
+}
+
+/// A moderator puts somebody out by mistake while a wrong answer has their removal held, and they come in again.
+async fn who_is_put_out_and_comes_back_while_they_are_held_has_a_rightful_place(version: SynapseVersion) {
+    let stage = Stage::set_newest(version, guarded()).await;
+    stage.admin.send_state(&stage.staff, "m.room.join_rules", "", json!({"join_rule": "public"})).await.unwrap();
+    let people = stage.start_with_staff(10).await;
+    let person = Person::login(&stage.bed.synapse, &people[0]).await.unwrap();
+    let gone = people[..3].iter().map(|sub| format!("'{sub}'")).collect::<Vec<_>>().join(", ");
+    stage.hasura.execute(&format!("DELETE FROM team_members WHERE user_id::text IN ({gone})")).await.unwrap();
+    let store = Store::open(&stage.database).await.unwrap();
+    let held = async || match store.held_plan().await.unwrap() {
+        Some(held) => store.held_parts(&held.id).await.unwrap().len(),
+        None => 0,
+    };
+    wait_until("three are held", SOON, async || held().await == 3).await.unwrap();
+    stage.admin.kick(&stage.staff, &stage.mxid(&people[0])).await.unwrap();
+    wait_until("two are held", SOON, async || held().await == 2).await.unwrap();
+    person.join(&stage.staff).await.unwrap();
+    wait_until("three are held again", SOON, async || held().await == 3).await.unwrap();
+    assert_eq!(stage.membership(&stage.staff, &people[0]).await, "join");
+    let (_, plan) = stage.plan().await;
+    assert!(plan["actions"].as_array().unwrap().iter().all(|action| action["held"] == true), "{plan:#}");
 }

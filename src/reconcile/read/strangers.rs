@@ -8,7 +8,7 @@ use crate::reconcile::reconciler::Reconciler;
 
 impl Reconciler {
     /// Notes who got a place by another hand. The event of a join that we make is sent by the person joined, so it is told
-    /// by the ledger.
+    /// by the ledger; and so it is told that somebody who was put out and let in again had a place that is held.
     pub(crate) async fn note_strangers(&mut self) -> Result<()> {
         let mut places = std::mem::take(&mut self.pushes.places);
         if places.is_empty() {
@@ -28,7 +28,7 @@ impl Reconciler {
         for Place { bucket: (class, room), user, .. } in places {
             let Some(room) = room.filter(|_| class == Class::Removals) else { continue };
             let (mxid, room_id) = (self.world.users.mxid(user), &self.world.policy.rooms[room.index()].id);
-            if self.store.was_joined_by_us(&mxid, room_id).await.context("look for who joined somebody")? {
+            if self.store.was_rightful(&mxid, room_id).await.context("look for who joined somebody")? {
                 self.world.forget_stranger((class, Some(room)), user);
             }
         }
