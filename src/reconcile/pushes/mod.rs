@@ -311,8 +311,14 @@ pub(crate) mod tests {
     fn state_that_nothing_looks_at_is_not_kept() {
         let (mut world, room) = world();
         let call = json!({"sender": "@u:a", "state_key": "@u:a_DEVICE", "content": {"application": "m.call"}});
-        push(&mut world, "org.matrix.msc3401.call.member", &call);
-        push(&mut world, "m.room.encryption", &json!({"sender": "@u:a", "state_key": "", "content": {}}));
+        let encryption = json!({"sender": "@u:a", "state_key": "", "content": {}});
+        for (event_type, event) in [("org.matrix.msc3401.call.member", call), ("m.room.encryption", encryption)] {
+            assert_eq!(
+                doubted(&push(&mut world, event_type, &event), room),
+                (0, 0, 0),
+                "nothing is asked for its sake"
+            );
+        }
         assert_eq!((world.room(room).states().count(), &world.room(room).status), (0, &RoomStatus::Ready));
     }
 
