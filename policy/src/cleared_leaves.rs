@@ -36,7 +36,7 @@ fn too_many_lost(world: &World, room: RoomIx) -> bool {
     lost > limits.max_removals || lost > limits.free_removals && share
 }
 
-/// Whether the user does not belong in the room and may have: somebody of whom no source ever heard has lost nothing.
+/// Whether the user does not belong in the room and may have: somebody that no source ever named has lost nothing.
 fn has_lost(world: &World, room: RoomIx, user: UserIx) -> bool {
     let known = match world.facts.accounts_from {
         AccountsFrom::Pool => !matches!(world.facts.account(user), Account::Unknown | Account::Refused),

@@ -93,7 +93,7 @@ pub struct RoomMirror {
     invited_by_others: HashSet<UserIx>,
     /// Bans that the bot set.
     banned_by_us: HashSet<UserIx>,
-    /// Users whom somebody else has invited, removed or banned, as read, each by this event: whether a leave by choice came
+    /// Users who were invited, removed or banned by somebody else, as read, each by this event: whether a leave by choice came
     /// before it is not known yet.
     unread_pasts: HashMap<UserIx, Box<str>>,
     /// State events with an empty state key, by their type.
@@ -198,7 +198,7 @@ impl RoomMirror {
         self.unread_pasts.get(&user).map(|event_id| &**event_id)
     }
 
-    /// Whether there is anybody of whom that has not been read.
+    /// Whether there is any past that has not been read.
     pub fn has_unread_pasts(&self) -> bool {
         !self.unread_pasts.is_empty()
     }

@@ -22,7 +22,7 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     let user = super::mxid(&arguments.user, &context, &store).await?;
     let key = &super::room(&context.policy, &arguments.room)?.key;
     let mut reconciler = super::read_all(&context, &store).await?;
-    // It asks what was before, of those whom others invited or removed since.
+    // It asks what was before, of those who were invited or removed by others since.
     reconciler.plan().await?;
     let leave = match operations::rejoinable(reconciler.world(), &user, key) {
         Ok(leave) => leave,

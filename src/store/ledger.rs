@@ -224,7 +224,7 @@ impl Store {
         Ok(rows.into_iter().map(|row| (row.user_id, row.line)).collect())
     }
 
-    /// Members who were removed within the window, a line each time, and whom we did not join again since.
+    /// Members who were removed within the window, a line each time, and were not joined by us again since.
     pub async fn removed_members(&self, window_seconds: f64) -> sqlx::Result<Vec<RemovedMember>> {
         sqlx::query_as!(
             RemovedMember,

@@ -140,7 +140,7 @@ pub struct PoolMove {
     /// People of the roster, and those of them who are new: in none of the rooms yet, or joined only lately.
     pub roster: usize,
     pub arriving: usize,
-    /// People who are to be removed and whom the roster does not name.
+    /// People who are to be removed and are not in the roster.
     pub going: usize,
 }
 

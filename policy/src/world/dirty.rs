@@ -20,7 +20,7 @@ pub(super) struct DirtyLog {
     states: Vec<u64>,
     /// Users that a source names and the pool has not confirmed or refused yet. Empty without a pool.
     pub(super) unknown: HashSet<UserIx>,
-    /// Users whom no source names and who are in a room that would remove them, not confirmed or refused by the pool yet.
+    /// Users that no source names and who are in a room that would remove them, not confirmed or refused by the pool yet.
     pub(super) unknown_members: HashSet<UserIx>,
     /// Dirty users among those with an account that we closed.
     pub(super) closed: HashSet<UserIx>,

@@ -157,7 +157,7 @@ impl World {
         }
     }
 
-    /// Users of our own server whom the pool is asked about before they are removed from a room. Empty without a pool.
+    /// Users of our own server that the pool is asked about before they are removed from a room. Empty without a pool.
     pub fn unknown_members(&self) -> impl Iterator<Item = UserIx> + '_ {
         self.dirty.unknown_members.iter().copied()
     }

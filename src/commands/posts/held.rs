@@ -47,7 +47,7 @@ impl Desk {
         Ok(())
     }
 
-    /// Sends a post that was noted: first everybody whom it names, then the two reactions to tap on.
+    /// Sends a post that was noted: first everybody that it names, then the two reactions to tap on.
     pub(crate) async fn send_held(&self, post: &HeldPost, perhaps_sent: bool) -> Result<()> {
         let (content, transaction_id) = (message::notice(&self.offer(post).render()), format!("held-{}", post.id));
         let event = OutgoingEvent {

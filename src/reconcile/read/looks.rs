@@ -20,7 +20,7 @@ const AT_ONCE: usize = 8;
 pub(crate) struct Looks {
     pub(crate) rations: Rations,
     /// Rooms in which something was redacted that the bot cannot see, and when all their state is looked at for it. They
-    /// stay as they are until then: whoever redacts at will must not switch their enforcement off.
+    /// stay as they are until then: somebody who redacts at will must not switch their enforcement off.
     pub(crate) unseen: HashMap<RoomIx, Instant>,
 }
 

@@ -1,4 +1,4 @@
-//! Pasts: whether somebody whom others invited, removed or banned had left by choice before. A reading tells what they are
+//! Pasts: whether somebody who was invited, removed or banned by others had left by choice before. A reading tells what they are
 //! now and by whose event, and not what was before; the event names the one that it replaced.
 //!
 //! Asked only for people who belong in the room and would be joined, once for each event: what an event replaced never

@@ -86,7 +86,7 @@ impl RoomReadings {
         self.tasks.spawn(read(reader, room, id, KnownState::of(world, room), Arc::clone(&self.permits)));
     }
 
-    /// Looks a second time for users whom a reading lacks.
+    /// Looks a second time for users that a reading lacks.
     pub(crate) fn look_again(
         &mut self,
         reader: Reader,

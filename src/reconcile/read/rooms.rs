@@ -105,8 +105,8 @@ pub(crate) async fn read_state(
     Ok(Some((event_type, event)))
 }
 
-/// Looks a second time for users whom a reading lacks: who left between its two lists is in neither. Who is not there then
-/// either, and of whom Synapse says that there is no such membership, has none; a few are asked for, and not a whole list.
+/// Looks a second time for users that a reading lacks: who left between its two lists is in neither. Who is not there then
+/// either, and has no such membership by Synapse's word, has none; a few are asked for, and not a whole list.
 pub(crate) async fn look_again(
     homeserver: &Homeserver,
     id: &str,

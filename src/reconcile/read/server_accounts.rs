@@ -34,7 +34,7 @@ impl AccountsListing {
     }
 }
 
-/// Reads the listing of accounts: whoever locks, deactivates or reopens one by hand changes neither a room nor the number of
+/// Reads the listing of accounts: locking, deactivating or reopening one by hand changes neither a room nor the number of
 /// accounts. Where that takes many pages it is mostly only asked how many there are, and who is a server admin.
 pub(crate) async fn observe_accounts(
     homeserver: &Homeserver,

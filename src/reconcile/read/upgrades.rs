@@ -1,4 +1,4 @@
-//! Upgrades: whether the room that a tombstone names says that it replaces this one. Whoever may send a tombstone could switch
+//! Upgrades: whether the room that a tombstone names says that it replaces this one. Anybody who may send a tombstone could switch
 //! a room's policy off by it otherwise.
 
 use std::collections::HashMap;

@@ -35,7 +35,7 @@ fn world() -> World {
     world
 }
 
-/// The users about whom something is due now.
+/// The users of the changes that are due now.
 fn due(settle: &mut Settle, world: &World, approval: &Approval, now: Instant) -> Vec<String> {
     let mut plan = Arc::new(plan(world, &Recent::default()));
     settle.note(world, &plan, approval, now);
