@@ -94,7 +94,7 @@ impl Withheld {
                 stays
             });
         }
-        if whole && !self.inherited.is_empty() && plan.is_whole(world) && !plan.waits_for_a_source() {
+        if whole && !self.inherited.is_empty() && plan.is_whole(world) {
             let in_the_way = obstructed(world, plan);
             Arc::make_mut(&mut self.inherited).retain(|digest| {
                 let stays = in_the_way.as_ref().is_none_or(|digests| digests.contains(digest));
@@ -114,13 +114,13 @@ fn is_remembered(action: &Action) -> bool {
 }
 
 impl Plan {
-    /// Whether nothing is left out for want of a room or of the listing of accounts.
+    /// Whether nothing is left out for want of a room, of the listing of accounts, or of a source.
     pub fn is_whole(&self, world: &World) -> bool {
-        world.mirror.accounts_listed && self.idle_rooms.is_empty()
+        world.mirror.accounts_listed && self.idle_rooms.is_empty() && !self.waits_for_a_source()
     }
 
     /// Whether something that takes is left out until a source can be relied on.
-    pub fn waits_for_a_source(&self) -> bool {
+    fn waits_for_a_source(&self) -> bool {
         self.blocked.iter().any(|one| {
             one.kind.takes()
                 && matches!(

@@ -98,7 +98,7 @@ impl Reconciler {
 
     /// Whether nothing is left out of the plan for want of a reading: a room, a source, the accounts or Synapse itself.
     pub(crate) fn sees_all(&self, plan: &Plan) -> bool {
-        self.trouble == Trouble::default() && plan.is_whole(&self.world) && !plan.waits_for_a_source()
+        self.trouble == Trouble::default() && plan.is_whole(&self.world)
     }
 
     /// The plan with what was approved let go, and without the levels that fights, delays and settling keep from being done yet.
