@@ -33,6 +33,14 @@ impl Policy {
     }
 }
 
+/// Why a tombstone is no upgrade, as a clause about it. `named` is the room that it names, empty for none.
+pub fn no_upgrade(named: &str) -> String {
+    match named {
+        "" => "that names no other room".to_owned(),
+        named => format!("that names {named}, which does not say that it replaces this room"),
+    }
+}
+
 impl World {
     /// What became of a room that was replaced.
     pub fn tombstone_notice(&self, room: RoomIx) -> Option<String> {
@@ -50,10 +58,7 @@ impl World {
                 "{} sent a tombstone for room {key} {}: that is no upgrade, and the room is enforced as before; redact it, or \
                  clients show the room as closed",
                 by.unwrap_or("somebody"),
-                match named {
-                    "" => "that names no other room".to_owned(),
-                    named => format!("that names {named}, which does not say that it replaces this room"),
-                }
+                no_upgrade(named)
             ),
         })
     }

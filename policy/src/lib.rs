@@ -52,6 +52,7 @@ pub use entitlement::{Entitlement, Freeze};
 pub use explain::{AdminExplanation, Explanation, PowerExplanation, RoomExplanation};
 pub use facts::{Account, AccountsFrom, Closed, Facts, SourceState};
 pub use fight::Fight;
+pub use follow::no_upgrade;
 pub use held::{HeldCount, HeldPart, short_id};
 pub use ids::{SubjectError, mxid_of_subject};
 pub use level_of::LevelOf;

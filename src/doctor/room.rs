@@ -1,6 +1,6 @@
 //! One room: whether it is there and the bot in it, whether it was replaced, and whether Synapse makes it slow.
 
-use provisioner_policy::{Mode, Policy, RoomPolicy};
+use provisioner_policy::{Mode, Policy, RoomPolicy, no_upgrade};
 use serde_json::Value;
 
 use super::{Finding, answers, power};
@@ -111,13 +111,14 @@ fn replaced(room: &RoomPolicy, successor: &str) -> Finding {
 
 /// A tombstone that is no upgrade. `named` is the room that it names, if any.
 fn buried(room: &RoomPolicy, named: &str) -> Finding {
-    let why = match named {
-        "" => "names no other room".to_owned(),
-        named => format!("names {named}, which does not say that it replaces this room"),
-    };
     Finding::warn(
         "tombstone",
-        format!("{}: there is a tombstone in {} that {why}: the room is enforced as before", room.key, room.id),
+        format!(
+            "{}: there is a tombstone in {} {}: the room is enforced as before",
+            room.key,
+            room.id,
+            no_upgrade(named)
+        ),
         "clients show the room as closed: see in its history who sent the tombstone; where the room is meant to be used, make \
          another one and write its id under it",
     )
