@@ -165,6 +165,11 @@ fn http_client() -> reqwest::Result<reqwest::Client> {
         .build()
 }
 
+/// An answer that is waited for no longer than this, however many requests it takes.
+pub async fn within<T>(limit: Duration, answer: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
+    tokio::time::timeout(limit, answer).await.unwrap_or(Err(CallError::TimedOut { after: limit }))
+}
+
 /// Bounds, times and counts one request. `endpoint` is a fixed short name, so that the metrics stay few.
 async fn measure<T>(
     endpoint: &'static str,

@@ -236,17 +236,21 @@ impl Homeserver {
         }))
     }
 
-    /// Whether `room` says of itself that it replaces `id`: a tombstone alone is only somebody's word. False where Synapse knows
-    /// no such room.
-    pub async fn replaces(&self, room: &str, id: &str) -> Result<bool, CallError> {
+    /// Which room `room` says that it replaces, empty for none; `None` where Synapse knows no such room.
+    pub async fn predecessor(&self, room: &str) -> Result<Option<String>, CallError> {
         match self.state_of_any_room(room, "m.room.create").await {
-            Ok(create) => Ok(create.is_some_and(|create| {
+            Ok(create) => Ok(create.map(|create| {
                 let content: Value = serde_json::from_str(create.content.get()).unwrap_or_default();
-                content["predecessor"]["room_id"] == id
+                content["predecessor"]["room_id"].as_str().unwrap_or_default().to_owned()
             })),
-            Err(CallError::RoomUnknown | CallError::BadRoomId { .. }) => Ok(false),
+            Err(CallError::RoomUnknown | CallError::BadRoomId { .. }) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether `room` says of itself that it replaces `id`: a tombstone alone is only somebody's word.
+    pub async fn replaces(&self, room: &str, id: &str) -> Result<bool, CallError> {
+        Ok(self.predecessor(room).await?.is_some_and(|its| its == id))
     }
 
     /// The content of one piece of state, or `None` where the room has none of it.

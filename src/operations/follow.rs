@@ -100,20 +100,15 @@ async fn newest_successor(
     let (mut seen, mut tombstone) = (vec![first.to_owned()], tombstone);
     loop {
         let id = seen.last().expect("it begins with one").clone();
-        let next = text(&tombstone, |content| &content["replacement_room"]);
+        let named: Value = serde_json::from_str(tombstone.content.get()).unwrap_or_default();
+        let next = named["replacement_room"].as_str().unwrap_or_default().to_owned();
         if next.is_empty() {
             return Err(FollowError::NoSuccessor { key: key.to_owned(), id });
         }
         if seen.contains(&next) || seen.len() > LONGEST_CHAIN {
             return Err(FollowError::Circle(first.to_owned()));
         }
-        let create = match homeserver.state_of_any_room(&next, "m.room.create").await {
-            Err(CallError::RoomUnknown | CallError::BadRoomId { .. }) | Ok(None) => {
-                return Err(FollowError::Unknown { id, next });
-            }
-            answer => answer?,
-        };
-        let says = create.map(|create| text(&create, |content| &content["predecessor"]["room_id"])).unwrap_or_default();
+        let Some(says) = homeserver.predecessor(&next).await? else { return Err(FollowError::Unknown { id, next }) };
         if says != id {
             let says = if says.is_empty() { "no room at all".to_owned() } else { says };
             return Err(FollowError::Forged { id, next, says });
@@ -126,11 +121,6 @@ async fn newest_successor(
             None => return Ok(next),
         }
     }
-}
-
-fn text(event: &StateEvent, of: fn(&Value) -> &Value) -> String {
-    let content: Value = serde_json::from_str(event.content.get()).unwrap_or_default();
-    of(&content).as_str().unwrap_or_default().to_owned()
 }
 
 /// Leaves by choice in `from` that are still respected. In the successor these users are strangers, and would be joined.

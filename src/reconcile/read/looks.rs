@@ -25,7 +25,7 @@ pub(crate) struct Looks {
 }
 
 /// A room and what is asked about it.
-pub(crate) struct Asked {
+pub(crate) struct Questions {
     pub(crate) room: RoomIx,
     pub(crate) id: String,
     pub(crate) known: KnownState,
@@ -57,8 +57,8 @@ impl Looks {
 }
 
 /// Asks about a room.
-pub(crate) async fn ask(homeserver: &Homeserver, asked: Asked) -> Result<Answers, CallError> {
-    let Asked { id, known, members, mut states, redacted, .. } = asked;
+pub(crate) async fn ask(homeserver: &Homeserver, asked: Questions) -> Result<Answers, CallError> {
+    let Questions { id, known, members, mut states, redacted, .. } = asked;
     let (id, known) = (&*id, &known);
     let mut unseen = false;
     let events = redacted.into_iter().map(|event| async move { homeserver.seen_event(id, &event).await });

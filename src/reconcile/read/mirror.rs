@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use provisioner_policy::{RoomIx, RoomStatus};
-use tokio::time::{Instant as Clock, timeout, timeout_at};
+use tokio::time::{Instant as Clock, timeout_at};
 use tracing::{info, instrument, warn};
 
-use crate::homeserver::CallError;
+use crate::homeserver::{CallError, within};
 use crate::reconcile::brakes::fight_report;
 use crate::reconcile::pushes;
 use crate::reconcile::read::arrivals::ArrivalsRead;
@@ -194,8 +194,7 @@ impl Reconciler {
     async fn ask_whoami(&mut self) -> Option<String> {
         self.in_doubt = false;
         let ours = &self.world.policy.bot;
-        let answer = timeout(IS_THERE, self.homeserver.whoami()).await;
-        match answer.unwrap_or(Err(CallError::TimedOut { after: IS_THERE })) {
+        match within(IS_THERE, self.homeserver.whoami()).await {
             Ok(theirs) if theirs == *ours => None,
             Ok(theirs) => Some(CallError::AnotherHomeserver { ours: ours.clone(), theirs }.to_string()),
             Err(error) => Some(error.to_string()),

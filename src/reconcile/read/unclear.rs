@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use futures_util::future::join_all;
 use provisioner_policy::{Membership, RoomIx, RoomStatus};
-use tokio::time::timeout;
 use tracing::debug;
 
-use crate::homeserver::CallError;
+use crate::homeserver::within;
 use crate::reconcile::pushes::doubts::RoomDoubts;
 use crate::reconcile::pushes::take_member;
-use crate::reconcile::read::looks::{Answers, Asked, ask};
+use crate::reconcile::read::looks::{Answers, Questions, ask};
 use crate::reconcile::read::state_sender::KnownState;
 use crate::reconcile::reconciler::Reconciler;
 use crate::reconcile::room_mirror::{distrust, read_types};
@@ -34,15 +33,14 @@ impl Reconciler {
             let settings = &self.world.policy.rooms[room.index()].settings;
             doubts.entry(room).or_default().states.extend(read_types(settings).map(str::to_owned));
         }
-        let asked: Vec<Asked> = doubts.into_iter().filter_map(|(room, doubts)| self.asked(room, doubts)).collect();
+        let asked: Vec<Questions> = doubts.into_iter().filter_map(|(room, doubts)| self.asked(room, doubts)).collect();
         if asked.is_empty() {
             return Ok(());
         }
         let homeserver = &self.homeserver;
         let answers = join_all(asked.into_iter().map(|asked| async move {
             let room = asked.room;
-            let answers = timeout(ANSWERED, ask(homeserver, asked)).await;
-            (room, answers.unwrap_or(Err(CallError::TimedOut { after: ANSWERED })))
+            (room, within(ANSWERED, ask(homeserver, asked)).await)
         }));
         for (room, answers) in answers.await {
             match answers {
@@ -58,7 +56,7 @@ impl Reconciler {
         self.cleared_leaves.apply(&self.store, &mut self.world).await
     }
 
-    fn asked(&mut self, room: RoomIx, doubts: RoomDoubts) -> Option<Asked> {
+    fn asked(&mut self, room: RoomIx, doubts: RoomDoubts) -> Option<Questions> {
         if self.world.room(room).status != RoomStatus::Ready {
             return None;
         }
@@ -67,7 +65,7 @@ impl Reconciler {
             return None;
         }
         let named = |(user, pushed)| (user, self.world.users.mxid(user), pushed);
-        Some(Asked {
+        Some(Questions {
             room,
             id: self.world.policy.rooms[room.index()].id.clone(),
             known: KnownState::of(&self.world, room),

@@ -5,9 +5,8 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use provisioner_policy::{RoomIx, World};
-use tokio::time::timeout;
 
-use crate::homeserver::{CallError, Homeserver};
+use crate::homeserver::{Homeserver, within};
 
 /// Nothing else waits longer for it.
 const ANSWERED: Duration = Duration::from_secs(5);
@@ -45,8 +44,7 @@ impl Upgrades {
                 continue;
             }
             let id = world.policy.rooms[room.index()].id.clone();
-            let answer = timeout(ANSWERED, homeserver.replaces(&named, &id)).await;
-            let again = match answer.unwrap_or(Err(CallError::TimedOut { after: ANSWERED })) {
+            let again = match within(ANSWERED, homeserver.replaces(&named, &id)).await {
                 Ok(is) => {
                     world.set_upgrade(room, &named, is);
                     None
