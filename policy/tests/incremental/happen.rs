@@ -26,6 +26,10 @@ pub(crate) fn happen(world: &mut World, recent: &mut Recent, step: Step) {
             world.set_roster(read_roster(rows, SERVER, BOT));
         }
         Step::RosterIs(state) => world.set_roster_state(state),
+        Step::EmptiedTeams(staff, analysts) => {
+            let teams = [("staff", staff), ("analysts", analysts)].into_iter().filter(|(_, is)| *is);
+            world.set_emptied_teams(&teams.map(|(team, _)| (team.to_owned(), None)).collect());
+        }
         Step::Account(user, account, closed, folded) => world.set_account(&mxid(user), account, closed, folded),
         Step::ClosedByUs(user, closed) => {
             let user = world.intern(&mxid(user));
@@ -48,6 +52,18 @@ pub(crate) fn happen(world: &mut World, recent: &mut Recent, step: Step) {
         Step::ClearedLeave(number, user, event_id) => {
             let user = world.intern(&mxid(user));
             world.clear_leave(room(world, number), user, event_id);
+        }
+        Step::InvitedByOther(number, user) => {
+            let user = world.intern(&mxid(user));
+            world.note_invited_by_other(room(world, number), user);
+        }
+        Step::BannedByUs(number, user, is) => {
+            let user = world.intern(&mxid(user));
+            world.set_banned_by_us(room(world, number), user, is);
+        }
+        Step::Suspended(user, is) => {
+            let user = world.intern(&mxid(user));
+            world.set_suspended(user, is);
         }
         Step::State(number, kind, content) => world.set_state(room(world, number), kind, event(content)),
         Step::ReadAgain(reading) => {

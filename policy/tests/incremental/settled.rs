@@ -129,3 +129,21 @@ fn the_same_plan_has_the_same_number_and_another_has_another() {
     planner.plan(&mut world, &recent);
     assert_ne!(planner.version(), first);
 }
+
+/// The room has an empty answer before and after, but not from the same source, and levels wait for one of them only.
+#[test]
+fn a_roster_that_is_no_longer_empty_beside_a_group_that_is_unblocks_levels() {
+    let members = vec![Selector::Group("admins".into()), Selector::Everyone];
+    let power = vec![PowerGrant { level: 1, grant: vec![Selector::Group("others".into())] }];
+    let rooms = vec![RoomPolicy { power, ..RoomPolicy::new("room", format!("!room:{SERVER}"), members) }];
+    let mut world = begin(Policy { server_name: SERVER.into(), bot: BOT.into(), rooms, ..Policy::default() });
+    let room = world.rooms().next().expect("the one room");
+    world.set_group("admins", SourceState::Good, std::iter::empty::<&str>());
+    world.set_group("others", SourceState::Good, ["@p0:phenom.test"].into_iter());
+    world.set_state(room, POWER_LEVELS, event(json!({ "users": { BOT: 100, "@p0:phenom.test": 50 } })));
+    let (mut planner, recent) = (Planner::default(), Recent::default());
+    assert_eq!(*planner.plan(&mut world, &recent), plan(&world, &recent));
+    let row = RosterRow { subject: Some("p1".into()), team: Some("staff".into()), role: None };
+    world.set_roster(read_roster([row].into_iter(), SERVER, BOT));
+    assert_eq!(*planner.plan(&mut world, &recent), plan(&world, &recent));
+}

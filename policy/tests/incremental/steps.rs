@@ -14,6 +14,7 @@ use crate::values::*;
 pub(crate) enum Step {
     Roster(Vec<(Option<u8>, Option<bool>, Option<bool>)>),
     RosterIs(SourceState),
+    EmptiedTeams(bool, bool),
     Account(u8, Account, Option<Closed>, bool),
     ClosedByUs(u8, Option<Closed>),
     Group(bool, SourceState, Vec<u8>),
@@ -27,6 +28,9 @@ pub(crate) enum Step {
     /// With the event of a leave by choice, where that is known.
     Membership(usize, u8, Membership, Option<&'static str>),
     ClearedLeave(usize, u8, &'static str),
+    InvitedByOther(usize, u8),
+    BannedByUs(usize, u8, bool),
+    Suspended(u8, bool),
     State(usize, &'static str, Value),
     ReadAgain(ReadAgain),
     /// The one room that was replaced, and who had left it.
@@ -54,6 +58,7 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         3 => vec(row, 0..14).prop_map(Step::Roster),
         1 => Just(Step::Roster(Vec::new())),
         2 => source_state().prop_map(Step::RosterIs),
+        1 => any::<[bool; 2]>().prop_map(|[staff, analysts]| Step::EmptiedTeams(staff, analysts)),
         5 => (user(), account(), closed(), proptest::bool::weighted(0.1))
             .prop_map(|(user, account, closed, folded)| Step::Account(user, account, closed, folded)),
         2 => (user(), closed()).prop_map(|(user, closed)| Step::ClosedByUs(user, closed)),
@@ -68,6 +73,9 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         8 => (room(), user(), membership(), voluntary_leave())
             .prop_map(|(room, user, membership, by)| Step::Membership(room, user, membership, by)),
         2 => (room(), user(), leave()).prop_map(|(room, user, event)| Step::ClearedLeave(room, user, event)),
+        1 => (room(), user()).prop_map(|(room, user)| Step::InvitedByOther(room, user)),
+        2 => (room(), user(), any::<bool>()).prop_map(|(room, user, is)| Step::BannedByUs(room, user, is)),
+        1 => (user(), any::<bool>()).prop_map(|(user, is)| Step::Suspended(user, is)),
         5 => (room(), state()).prop_map(|(room, (kind, content))| Step::State(room, kind, content)),
         6 => a_reading().prop_map(Step::ReadAgain),
         2 => proptest::option::of((room(), vec(user(), 0..4))).prop_map(Step::Follow),

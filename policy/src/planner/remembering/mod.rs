@@ -276,7 +276,7 @@ impl Reevaluation {
             let before = before.map(|before| &before.rooms[number]);
             let members = before.is_none_or(|before| before.members != now.members);
             let state = before.is_none_or(|before| before.state != now.state);
-            let grants = |inputs: &RoomInputs| (inputs.power_frozen, inputs.grants_in_doubt);
+            let grants = |inputs: &RoomInputs| (inputs.power_frozen, inputs.grants_in_doubt, inputs.roster_suspicious);
             let grants = before.is_none_or(|before| grants(before) != grants(now));
             RoomReevaluation {
                 idle: now.members.idle,

@@ -35,6 +35,8 @@ pub(super) struct RoomInputs {
     pub(super) power_frozen: bool,
     /// Whether it is not known who has a grant in the room.
     pub(super) grants_in_doubt: bool,
+    /// Whether what the roster says of the room's members looks wrong: levels wait for that, and for no empty group.
+    pub(super) roster_suspicious: bool,
 }
 
 impl SharedInputs {
@@ -66,6 +68,12 @@ impl RoomInputs {
         };
         let power_frozen =
             world.power[room.index()].iter().any(|(_, selectors)| world.freeze_of_any(selectors).is_some());
-        Self { members, state, power_frozen, grants_in_doubt: world.doubt_of_grants(room).is_some() }
+        Self {
+            members,
+            state,
+            power_frozen,
+            grants_in_doubt: world.doubt_of_grants(room).is_some(),
+            roster_suspicious: world.roster_suspicion(room).is_some(),
+        }
     }
 }
