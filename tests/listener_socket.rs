@@ -4,10 +4,10 @@
 
 use std::{
     error::Error,
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use phenom_provisioner::intake::{
@@ -170,6 +170,60 @@ async fn shutdown_does_not_wait_for_ever() {
     world.shutdown.cancel();
     world.served.await.unwrap().unwrap();
     drop(client);
+}
+
+/// Whether the other side has closed the connection, seen without waiting.
+fn is_closed(stream: &mut TcpStream) -> bool {
+    stream.set_nonblocking(true).unwrap();
+    !matches!(stream.read(&mut [0; 64]), Err(error) if error.kind() == ErrorKind::WouldBlock)
+}
+
+#[tokio::test]
+async fn strangers_with_half_a_head_keep_nobody_out_and_are_gone_in_seconds() {
+    let world = world(Duration::from_secs(5)).await;
+    world.inbox.gate.add_permits(3);
+    let address = world.address;
+    blocking(move || {
+        let mut synapse = Client::connect(address);
+        assert_eq!(synapse.put("tok", &transaction()), 200);
+        let mut strangers: Vec<TcpStream> = (0..300)
+            .map(|_| {
+                let mut stream = TcpStream::connect(address).unwrap();
+                // What was pushed out already may refuse it.
+                let _ = stream.write_all(b"PUT /_matrix/app/v1/transactions/1 HTTP/1.1\r\nHost: h");
+                stream
+            })
+            .collect();
+        let asked = Instant::now();
+        assert_eq!(Client::connect(address).put("tok", &transaction()), 200);
+        assert!(asked.elapsed() < Duration::from_secs(1), "answered after {:?}", asked.elapsed());
+        let open = |strangers: &mut Vec<TcpStream>| strangers.iter_mut().filter_map(|one| (!is_closed(one)).then_some(())).count();
+        assert!(open(&mut strangers) <= 128, "{} of them were kept", open(&mut strangers));
+        // A byte now and then keeps nothing alive.
+        while open(&mut strangers) > 0 {
+            assert!(asked.elapsed() < Duration::from_secs(15), "{} are still there", open(&mut strangers));
+            std::thread::sleep(Duration::from_millis(500));
+            strangers.iter_mut().for_each(|one| drop(one.write(b"x")));
+        }
+        // The connection on which the token was shown was idle all the while.
+        assert_eq!(synapse.put("tok", &transaction()), 200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_head_without_end_is_refused() {
+    let world = world(Duration::from_secs(5)).await;
+    let address = world.address;
+    let status = blocking(move || {
+        let mut client = Client::connect(address);
+        client.stream.write_all(b"PUT / HTTP/1.1\r\nHost: hs\r\nX-Long: ").unwrap();
+        // The rest finds the connection closed, by how much differs.
+        let _ = client.stream.write_all(&[b'x'; 80 << 10]);
+        client.status()
+    })
+    .await;
+    assert_eq!(status, 431);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 pub mod admin;
 pub mod appservice;
 mod body;
+mod door;
 mod idle;
 pub mod queue;
 mod secret;

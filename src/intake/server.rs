@@ -2,14 +2,27 @@
 //!
 //! It knows nothing of what it serves.
 
-use std::{error::Error, fmt, io, net::SocketAddr, time::Duration};
+use std::{error::Error, fmt, io, net::SocketAddr, pin::pin, time::Duration};
 
-use axum::Router;
+use axum::{Router, serve::Listener};
+use futures_util::FutureExt;
+use hyper::{
+    Request,
+    body::Incoming,
+    server::conn::http1,
+    service::{Service, service_fn},
+};
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
-use super::idle::PatientListener;
+use super::door::{Door, Limits, Place};
+use super::idle::{IdleGuard, PatientListener};
+
+/// The longest head of a request, in bytes: what a stranger can make us hold. Synapse's take some hundreds. Bodies are read in
+/// pieces of that size.
+const LONGEST_HEAD: usize = 64 << 10;
 
 /// A listening address could not be had. Names the key, the address and the mend.
 #[derive(Debug)]
@@ -60,18 +73,39 @@ pub async fn serve(
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
     info!(listen = %address, "listening");
-    let serving = axum::serve(PatientListener(listener), router)
-        .with_graceful_shutdown(shutdown.clone().cancelled_owned())
-        .into_future();
-    let too_long = async {
-        shutdown.cancelled().await;
-        tokio::time::sleep(drain).await;
-    };
-    tokio::select! {
-        served = serving => served,
-        () = too_long => {
-            warn!(listen = %address, "left requests unfinished that took longer than {}", humantime::format_duration(drain));
-            Ok(())
+    let (mut listener, door, connections) = (PatientListener(listener), Door::new(Limits::default()), TaskTracker::new());
+    loop {
+        let (stream, peer) = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = shutdown.cancelled() => break,
+        };
+        connections.spawn(serve_one(stream, door.enter(peer.ip()), router.clone(), shutdown.clone()));
+    }
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(drain, connections.wait()).await.is_err() {
+        warn!(listen = %address, "left requests unfinished that took longer than {}", humantime::format_duration(drain));
+    }
+    Ok(())
+}
+
+/// Serves one connection until it ends, has to go, or is idle after `shutdown`.
+async fn serve_one(stream: IdleGuard, place: Place, router: Router, shutdown: CancellationToken) {
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(|mut request: Request<Incoming>| {
+        place.announce(request.extensions_mut());
+        router.call(request)
+    });
+    // More than 100 headers are refused by default; another number would cost each request an allocation.
+    let connection = http1::Builder::new().max_buf_size(LONGEST_HEAD).serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    let (mut until, mut lost) = (pin!(shutdown.cancelled_owned().fuse()), pin!(place.lost()));
+    loop {
+        tokio::select! {
+            // What a peer breaks, it knows.
+            _ = connection.as_mut() => return,
+            () = &mut lost => return,
+            () = &mut until => connection.as_mut().graceful_shutdown(),
         }
     }
 }

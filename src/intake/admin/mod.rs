@@ -10,6 +10,7 @@ use axum::{
     Router,
     extract::{Request, State},
     http::{StatusCode, header::CONTENT_TYPE},
+    middleware::map_request,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 use super::{
     SharedSecret, Wake,
     body::{self, DISCARD_SMALL},
+    door,
 };
 
 pub use self::readiness::Readiness;
@@ -48,6 +50,11 @@ pub fn router(admin: Admin) -> Router {
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
+        // Probes keep their connections.
+        .route_layer(map_request(async |request: Request| {
+            door::admit(request.extensions());
+            request
+        }))
         .route("/hooks/roster", post(roster_hook))
         .fallback(no_such_path)
         .method_not_allowed_fallback(wrong_method)
@@ -70,8 +77,9 @@ async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
 
 /// Wakes the roster source. Hasura sends the changed row, which is not read: the source reads the table.
 async fn roster_hook(State(admin): State<Arc<Admin>>, request: Request) -> Response {
-    let presented = request.headers().get(SECRET_HEADER).cloned();
-    body::discard(request.into_body(), DISCARD_SMALL);
+    let (head, body) = request.into_parts();
+    let presented = head.headers.get(SECRET_HEADER);
+    body::discard(body, DISCARD_SMALL);
     let Some(secret) = &admin.hook_secret else {
         return refusal(
             StatusCode::NOT_FOUND,
@@ -83,6 +91,7 @@ async fn roster_hook(State(admin): State<Arc<Admin>>, request: Request) -> Respo
             refusal(StatusCode::UNAUTHORIZED, "send the value of `admin.hook_secret` in header x-provisioner-secret")
         }
         Some(presented) if secret.matches(presented.as_bytes()) => {
+            door::admit(&head.extensions);
             admin.wake_roster.wake();
             answer(StatusCode::OK, &json!({ "woken": true }))
         }

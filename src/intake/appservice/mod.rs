@@ -27,6 +27,7 @@ use self::{error::MatrixError, seen::Counters};
 use super::{
     SharedSecret, Wake,
     body::{self, BodyError, DISCARD_SMALL},
+    door,
 };
 
 pub use self::{
@@ -123,7 +124,10 @@ impl<W: InboxWriter> Edge<W> {
     /// Hands the request back only to a caller who shows the token; nothing of the body is waited for before.
     fn admit(&self, request: Request) -> Result<Request, MatrixError> {
         match token::check(&request, &self.service.hs_token) {
-            Ok(()) => Ok(request),
+            Ok(()) => {
+                door::admit(request.extensions());
+                Ok(request)
+            }
             Err(refusal) => {
                 body::discard(request.into_body(), DISCARD_SMALL);
                 Err(refusal)
