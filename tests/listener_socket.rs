@@ -197,7 +197,9 @@ async fn strangers_with_half_a_head_keep_nobody_out_and_are_gone_in_seconds() {
         let asked = Instant::now();
         assert_eq!(Client::connect(address).put("tok", &transaction()), 200);
         assert!(asked.elapsed() < Duration::from_secs(1), "answered after {:?}", asked.elapsed());
-        let open = |strangers: &mut Vec<TcpStream>| strangers.iter_mut().filter_map(|one| (!is_closed(one)).then_some(())).count();
+        let open = |strangers: &mut Vec<TcpStream>| {
+            strangers.iter_mut().filter_map(|one| (!is_closed(one)).then_some(())).count()
+        };
         assert!(open(&mut strangers) <= 128, "{} of them were kept", open(&mut strangers));
         // A byte now and then keeps nothing alive.
         while open(&mut strangers) > 0 {

@@ -49,7 +49,9 @@ impl World {
         let by = mirror.state("m.room.tombstone").map(|event| &*event.sender).filter(|sender| !sender.is_empty());
         Some(match (mirror.named_successor()?, mirror.is_upgraded()) {
             (successor, Some(true)) => format!(
-                "room {key} was replaced by {successor}: nothing is enforced in it; `phenom-provisioner follow {key}` moves its policy there"
+                "room {key} was replaced by {successor}{}: nothing is enforced in it; `phenom-provisioner follow {key}` moves \
+                 its policy there",
+                self.upgraded_by(room)
             ),
             (successor, None) => format!(
                 "room {key} has a tombstone that names {successor}: nothing is enforced in it until that room has been looked at"
@@ -61,6 +63,18 @@ impl World {
                 no_upgrade(named)
             ),
         })
+    }
+
+    /// Who replaced the room and who made its successor: clauses to follow the successor's name, empty where they are not known.
+    pub fn upgraded_by(&self, room: RoomIx) -> String {
+        let mirror = self.room(room);
+        let buried_by =
+            mirror.state("m.room.tombstone").map(|event| &*event.sender).filter(|sender| !sender.is_empty());
+        match (buried_by, mirror.successor_made_by()) {
+            (Some(one), Some(same)) if one == same => format!(" (by {one})"),
+            (Some(one), Some(other)) => format!(" (by {one}; {other} made the new room)"),
+            (one, _) => one.map(|one| format!(" (by {one})")).unwrap_or_default(),
+        }
     }
 
     /// What the operator should write into the file.

@@ -134,6 +134,13 @@ impl<'a> Levels<'a> {
         creators.chain(founder).chain(named).filter(|(_, level)| *level >= least).collect()
     }
 
+    /// Everybody at or above the bot's own level: it can take nothing from them. The exempt may have what they have.
+    pub fn rivals(&self, bot: &str, exempt: &[String]) -> Vec<(&'a str, i64)> {
+        let mut found = self.at_least(self.of(bot));
+        found.retain(|(user, _)| *user != bot && !exempt.iter().any(|exempt| exempt == user));
+        found
+    }
+
     /// The level that sending this type of state takes.
     pub fn to_send(&self, event_type: &str) -> i64 {
         let Some(content) = self.content else { return 0 };

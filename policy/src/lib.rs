@@ -61,7 +61,7 @@ pub use lost_update::LostEdit;
 pub use mirror::{Accounts, Membership, Mirror, OnServer, RoomMirror, RoomStatus, StateEntry, VoluntaryLeave};
 pub use names::{NameIx, Names};
 pub use needs::{Act, Need, needs};
-pub use obstacle::Obstacle;
+pub use obstacle::{Obstacle, level_words};
 pub use operators::Permission;
 pub use plan::{
     Action, Because, Blocked, Bucket, Change, ChangeKey, Class, ClearedLeave, Digest, HoldReason, Kind, Plan, PoolMove,

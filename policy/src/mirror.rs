@@ -98,8 +98,8 @@ pub struct RoomMirror {
     unread_pasts: HashMap<UserIx, Box<str>>,
     /// State events with an empty state key, by their type.
     pub(crate) state: HashMap<Box<str>, StateEntry>,
-    /// A room that a tombstone named, and whether it says that it replaces this one.
-    upgrade: Option<(Box<str>, bool)>,
+    /// A room that a tombstone named, and who made it, where it says that it replaces this one.
+    upgrade: Option<(Box<str>, Option<Box<str>>)>,
     /// Version of the room, as its create event says.
     pub version: String,
     joined: u32,
@@ -304,8 +304,8 @@ impl RoomMirror {
     pub fn is_upgraded(&self) -> Option<bool> {
         let named = self.named_successor().filter(|named| !named.is_empty());
         let Some(named) = named else { return Some(false) };
-        let (of, is) = self.upgrade.as_ref()?;
-        (**of == *named).then_some(*is)
+        let (of, made_by) = self.upgrade.as_ref()?;
+        (**of == *named).then_some(made_by.is_some())
     }
 
     /// The room that replaces this one, if it was upgraded. A tombstone that no room answers to replaces nothing.
@@ -313,9 +313,14 @@ impl RoomMirror {
         self.named_successor().filter(|_| self.is_upgraded() == Some(true))
     }
 
-    /// Takes what the room that the tombstone names says of this one.
-    pub(crate) fn set_upgrade(&mut self, successor: &str, is: bool) {
-        self.upgrade = Some((successor.into(), is));
+    /// Who made the room that replaces this one.
+    pub(crate) fn successor_made_by(&self) -> Option<&str> {
+        self.successor().and(self.upgrade.as_ref()?.1.as_deref())
+    }
+
+    /// Takes who made the room that the tombstone names, where that says that it replaces this one.
+    pub(crate) fn set_upgrade(&mut self, successor: &str, made_by: Option<&str>) {
+        self.upgrade = Some((successor.into(), made_by.map(Into::into)));
     }
 
     /// What is known of the successor outlasts a reading.

@@ -116,6 +116,6 @@ impl Obstacle {
 }
 
 /// A level as people read it.
-pub(crate) fn level_words(level: i64) -> String {
+pub fn level_words(level: i64) -> String {
     if level == ABOVE_ALL { "above all levels".to_owned() } else { level.to_string() }
 }

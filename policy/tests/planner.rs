@@ -229,11 +229,11 @@ fn nothing_is_enforced_in_a_room_that_was_replaced_and_the_reader_is_told() {
     let tells =
         |plan: &Plan, world: &World, of: &str| plan.view(world).notices.iter().any(|notice| notice.contains(of));
     assert!(tells(&after, &world, "!new:phenom.test"), "it has not been looked at");
-    world.set_upgrade(staff, "!new:phenom.test", true);
+    world.set_upgrade(staff, "!new:phenom.test", Some("@maker:phenom.test"));
     let after = plan(&world, &Recent::default());
     assert!(of_staff(&after) == 0 && tells(&after, &world, "was replaced by !new:phenom.test"));
     // Nobody switches a policy off by a tombstone to nowhere.
-    world.set_upgrade(staff, "!new:phenom.test", false);
+    world.set_upgrade(staff, "!new:phenom.test", None);
     let after = plan(&world, &Recent::default());
     assert!(of_staff(&after) == 2 && tells(&after, &world, EXEMPT));
 }

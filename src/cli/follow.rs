@@ -7,12 +7,15 @@ use anyhow::Result;
 use clap::Args;
 
 use super::print;
-use crate::operations;
+use crate::operations::{self, FollowRequest, Moved};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// A room, by its key
     room: String,
+    /// Also into a room in which somebody who is not exempt stands at or above the bot
+    #[arg(long)]
+    force: bool,
 }
 
 pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
@@ -20,11 +23,12 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     let policy = context.current_policy(&store).await?;
     let key = &super::room(&policy, &arguments.room)?.key;
     let homeserver = context.homeserver().await?;
-    let moved = operations::follow(&homeserver, &store, &policy, key, &super::caller()).await?;
+    let request = FollowRequest { key, by: &super::caller(), force: arguments.force };
+    let Moved { from, to, replaced_by, made_by } = operations::follow(&homeserver, &store, &policy, request).await?;
     print::line(format_args!(
-        "{key} is followed from {} to {}; the next pass joins everyone who belongs there",
-        moved.from, moved.to
+        "{key} is followed from {from}, which {replaced_by} replaced, to {to}, which {made_by} made; the next pass joins \
+         everyone who belongs there"
     ));
-    print::line(format_args!("write this into the configuration: id = \"{}\"", moved.to));
+    print::line(format_args!("write this into the configuration: id = \"{to}\""));
     Ok(ExitCode::SUCCESS)
 }

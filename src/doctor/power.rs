@@ -55,8 +55,7 @@ pub(super) fn examine(
         // Rivals are reported only once the bot has the power it needs.
         return vec![lack(room, level, &lacking)];
     }
-    let matters = |user: &str| user != bot && !exempt.iter().any(|exempt| exempt == user);
-    let above: Vec<(&str, i64)> = levels.at_least(level).into_iter().filter(|(user, _)| matters(user)).collect();
+    let above = levels.rivals(bot, exempt);
     let standing = match mode_towards_people(room, modes) {
         Some(mode) if !above.is_empty() => rivals(room, level, &above, mode),
         _ => Finding::pass("power", format!("{}: the bot has {}, and all it needs", room.key, shown(level))),

@@ -49,7 +49,7 @@ async fn look(bot: &Bot<'_>, policy: &Policy, room: &RoomPolicy) -> Result<Vec<F
     )?;
     let named = tombstone.as_ref().map(|tombstone| tombstone["replacement_room"].as_str().unwrap_or_default());
     if let Some(successor) = named.filter(|named| !named.is_empty())
-        && homeserver.replaces(successor, &room.id).await?
+        && homeserver.origin(successor).await?.is_some_and(|origin| origin.replaces == room.id)
     {
         return Ok(vec![replaced(room, successor)]);
     }

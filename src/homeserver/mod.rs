@@ -32,7 +32,7 @@ pub use self::{
     error::{CallError, ConnectError, WriteOutcome},
     made::{MadeRoom, RoomVersions},
     profile::Profile,
-    read::{MemberEvent, NewestEvent, RoomSummary, SeenEvent, StateEvent},
+    read::{MemberEvent, NewestEvent, RoomOrigin, RoomSummary, SeenEvent, StateEvent},
     users::{ServerAdminList, UserEntry, UserPage},
     write::NewRoom,
 };

@@ -106,6 +106,16 @@ pub struct StateEvent {
     pub origin_server_ts: i64,
 }
 
+/// Where a room came from, by its create event.
+#[derive(Clone, Debug)]
+pub struct RoomOrigin {
+    /// The room that it says it replaces, empty for none.
+    pub replaces: String,
+    pub made_by: String,
+    /// The content of the create event.
+    pub create: Value,
+}
+
 /// An event with its sender, and the sender of its redaction.
 #[derive(Clone, Debug, Deserialize)]
 pub struct NewestEvent {
@@ -236,21 +246,17 @@ impl Homeserver {
         }))
     }
 
-    /// Which room `room` says that it replaces, empty for none; `None` where Synapse knows no such room.
-    pub async fn predecessor(&self, room: &str) -> Result<Option<String>, CallError> {
+    /// What a room's create event says of where it came from; `None` where Synapse knows no such room.
+    pub async fn origin(&self, room: &str) -> Result<Option<RoomOrigin>, CallError> {
         match self.state_of_any_room(room, "m.room.create").await {
             Ok(create) => Ok(create.map(|create| {
                 let content: Value = serde_json::from_str(create.content.get()).unwrap_or_default();
-                content["predecessor"]["room_id"].as_str().unwrap_or_default().to_owned()
+                let replaces = content["predecessor"]["room_id"].as_str().unwrap_or_default().to_owned();
+                RoomOrigin { replaces, made_by: create.sender, create: content }
             })),
             Err(CallError::RoomUnknown | CallError::BadRoomId { .. }) => Ok(None),
             Err(error) => Err(error),
         }
-    }
-
-    /// Whether `room` says of itself that it replaces `id`: a tombstone alone is only somebody's word.
-    pub async fn replaces(&self, room: &str, id: &str) -> Result<bool, CallError> {
-        Ok(self.predecessor(room).await?.is_some_and(|its| its == id))
     }
 
     /// The content of one piece of state, or `None` where the room has none of it.

@@ -73,7 +73,8 @@ pub async fn serve(
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
     info!(listen = %address, "listening");
-    let (mut listener, door, connections) = (PatientListener(listener), Door::new(Limits::default()), TaskTracker::new());
+    let (mut listener, door, connections) =
+        (PatientListener(listener), Door::new(Limits::default()), TaskTracker::new());
     loop {
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => accepted,

@@ -2,22 +2,46 @@
 //! must agree, and the bot gets into the successor. What is to be done there is for the next pass.
 
 use anyhow::Context;
-use provisioner_policy::Policy;
+use provisioner_policy::{Creators, Levels, POWER_LEVELS, Policy, level_words, room_version};
 use serde_json::{Value, json};
 use tracing::info;
 
-use crate::homeserver::{CallError, Homeserver, MemberEvent, StateEvent};
+use crate::homeserver::{CallError, Homeserver, MemberEvent, RoomOrigin, StateEvent};
 use crate::reconcile::followed;
 use crate::store::{NewFollow, Paused, Store};
 
 /// Upgrades since the room was last followed; a longer chain is not believed.
 const LONGEST_CHAIN: usize = 20;
 
+/// So many who stand above the bot are named.
+const NAMED: usize = 5;
+
+/// What to follow.
+#[derive(Clone, Copy, Debug)]
+pub struct FollowRequest<'a> {
+    /// The room, by its key.
+    pub key: &'a str,
+    /// Who asks.
+    pub by: &'a str,
+    /// Into a room, too, in which somebody stands at or above the bot.
+    pub force: bool,
+}
+
 /// A room whose policy was moved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moved {
     pub from: String,
     pub to: String,
+    /// The sender of the tombstone.
+    pub replaced_by: String,
+    /// Who made the new room.
+    pub made_by: String,
+}
+
+/// The end of a chain of upgrades.
+struct Successor {
+    id: String,
+    origin: RoomOrigin,
 }
 
 /// Why a room is not followed. Nothing was changed but, at the last two, the bot may be in the new room already.
@@ -39,6 +63,14 @@ pub enum FollowError {
          is meant all the same, write id = \"{next}\" into the configuration"
     )]
     Forged { id: String, next: String, says: String },
+    #[error(
+        "{next}, which {made_by} made, would be somebody else's: the bot's own level there is {bot}, and as much or more have \
+         {rivals}; nobody could take that from them, and everyone would be joined there. Have them lowered in a client, name them in \
+         guard.exempt, or, if it is meant so, run `phenom-provisioner follow {key} --force`"
+    )]
+    Outranked { key: String, next: String, made_by: String, bot: String, rivals: String },
+    #[error("the power levels of {next} cannot be read ({why}): write them anew by hand, as somebody of level 100")]
+    Unreadable { next: String, why: String },
     #[error("{next} is the room {key} of the configuration already")]
     Managed { next: String, key: String },
     #[error("the successors of {0} go in a circle, or without end")]
@@ -51,13 +83,12 @@ pub enum FollowError {
     Store(#[from] sqlx::Error),
 }
 
-/// Moves the policy of the room called `key` to its newest successor. `policy` is the one in force, moves included.
+/// Moves a room's policy to its newest successor. `policy` is the one in force, moves included.
 pub async fn follow(
     homeserver: &Homeserver,
     store: &Store,
     policy: &Policy,
-    key: &str,
-    by: &str,
+    FollowRequest { key, by, force }: FollowRequest<'_>,
 ) -> Result<Moved, FollowError> {
     let room =
         policy.rooms.iter().find(|room| room.key == key).ok_or_else(|| FollowError::NoSuchRoom(key.to_owned()))?;
@@ -68,11 +99,20 @@ pub async fn follow(
     let from = room.id.clone();
     let not_replaced = || FollowError::NotReplaced { key: key.to_owned(), id: from.clone() };
     let tombstone = homeserver.state_of_any_room(&from, "m.room.tombstone").await?.ok_or_else(not_replaced)?;
-    let cause = format!("command of {by}; {} replaced the room", tombstone.sender);
-    let to = newest_successor(homeserver, key, &from, tombstone).await?;
+    let replaced_by = tombstone.sender.clone();
+    let Successor { id: to, origin } = newest_successor(homeserver, key, &from, tombstone).await?;
     if let Some(other) = policy.rooms.iter().find(|other| other.id == to) {
         return Err(FollowError::Managed { next: to, key: other.key.clone() });
     }
+    let made_by = origin.made_by.clone();
+    // Looked at before the bot enters, which is a write.
+    let outranked = outranked(homeserver, policy, key, Successor { id: to.clone(), origin }).await?;
+    let forced = match outranked {
+        Some(refusal) if !force => return Err(refusal),
+        Some(_) => " by force",
+        None => "",
+    };
+    let cause = format!("command of {by}{forced}; {replaced_by} replaced the room, and {made_by} made the new one");
     let departures = departures(homeserver, store, policy, &from).await?;
     homeserver.enter(&to).await?;
     let configured_id = policy.followed(&from).map_or(&from, |followed| &followed.configured);
@@ -87,7 +127,7 @@ pub async fn follow(
     };
     store.follow(&new).await?;
     info!(room.key = key, room.id = to, "the policy of the room is moved from {from} to its successor");
-    Ok(Moved { from, to })
+    Ok(Moved { from, to, replaced_by, made_by })
 }
 
 /// The end of the chain that begins with this tombstone, each link confirmed from both sides.
@@ -96,7 +136,7 @@ async fn newest_successor(
     key: &str,
     first: &str,
     tombstone: StateEvent,
-) -> Result<String, FollowError> {
+) -> Result<Successor, FollowError> {
     let (mut seen, mut tombstone) = (vec![first.to_owned()], tombstone);
     loop {
         let id = seen.last().expect("it begins with one").clone();
@@ -108,9 +148,10 @@ async fn newest_successor(
         if seen.contains(&next) || seen.len() > LONGEST_CHAIN {
             return Err(FollowError::Circle(first.to_owned()));
         }
-        let Some(says) = homeserver.predecessor(&next).await? else { return Err(FollowError::Unknown { id, next }) };
-        if says != id {
-            let says = if says.is_empty() { "no room at all".to_owned() } else { says };
+        let Some(origin) = homeserver.origin(&next).await? else { return Err(FollowError::Unknown { id, next }) };
+        if origin.replaces != id {
+            let says = Some(origin.replaces).filter(|says| !says.is_empty());
+            let says = says.unwrap_or_else(|| "no room at all".to_owned());
             return Err(FollowError::Forged { id, next, says });
         }
         match homeserver.state_of_any_room(&next, "m.room.tombstone").await? {
@@ -118,9 +159,35 @@ async fn newest_successor(
                 seen.push(next);
                 tombstone = newer;
             }
-            None => return Ok(next),
+            None => return Ok(Successor { id: next, origin }),
         }
     }
+}
+
+/// The refusal where somebody stands at or above the bot in the successor and is not exempt. Such a room is theirs for good.
+async fn outranked(
+    homeserver: &Homeserver,
+    policy: &Policy,
+    key: &str,
+    Successor { id: next, origin: RoomOrigin { made_by, create, .. } }: Successor,
+) -> Result<Option<FollowError>, FollowError> {
+    let power = homeserver.state_of_any_room(&next, POWER_LEVELS).await?;
+    let power: Option<Value> = power.map(|power| serde_json::from_str(power.content.get()).unwrap_or_default());
+    let creators = Creators::of(room_version(&create), &create, &made_by);
+    let levels = match Levels::read(power.as_ref(), creators) {
+        Ok(levels) => levels,
+        Err(why) => return Err(FollowError::Unreadable { next, why }),
+    };
+    let rivals = levels.rivals(&policy.bot, &policy.exempt);
+    if rivals.is_empty() {
+        return Ok(None);
+    }
+    let mut named: Vec<String> =
+        rivals.iter().take(NAMED).map(|(user, level)| format!("{user} ({})", level_words(*level))).collect();
+    let more = rivals.len().saturating_sub(NAMED);
+    named.extend((more > 0).then(|| format!("{more} more")));
+    let (bot, rivals) = (level_words(levels.of(&policy.bot)), named.join(", "));
+    Ok(Some(FollowError::Outranked { key: key.to_owned(), next, made_by, bot, rivals }))
 }
 
 /// Leaves by choice in `from` that are still respected. In the successor these users are strangers, and would be joined.

@@ -1,9 +1,10 @@
 //! Rooms that were replaced: nothing is enforced in the dead one, and `follow` moves everything to its successor, which must
 //! really be one.
 
+use provisioner_policy::POWER_LEVELS;
 use reqwest::Method;
 use serde_json::{Value, json};
-use testbed::{NewRoom, Person, Service, ServiceSpec, SynapseVersion, free_port, wait_until};
+use testbed::{Admin, NewRoom, Person, Service, ServiceSpec, SynapseVersion, free_port, wait_until};
 
 use crate::support::{SOON, Settings, Stage, subject, subjects};
 
@@ -11,6 +12,8 @@ crate::on_both_versions!(
     a_replaced_room_is_left_alone_until_it_is_followed_with_everyone,
     a_chain_of_upgrades_is_followed_to_its_end_and_on,
     only_a_real_successor_is_followed,
+    a_successor_of_somebody_who_stands_above_the_bot_is_followed_by_force_alone,
+    a_successor_that_the_bot_made_is_followed,
     a_tombstone_to_nowhere_switches_nothing_off,
     a_replica_that_stands_by_hears_the_new_room_too,
 );
@@ -25,8 +28,12 @@ pub(crate) fn newest(version: SynapseVersion) -> &'static str {
 
 /// Upgrades a room as its creator does, and gives the new room's id.
 pub(crate) async fn upgrade(stage: &Stage, room: &str, version: &str) -> String {
+    upgrade_by(&stage.admin, room, version).await
+}
+
+async fn upgrade_by(hands: &Admin, room: &str, version: &str) -> String {
     let path = format!("/_matrix/client/v3/rooms/{room}/upgrade");
-    let answer = stage.admin.call(Method::POST, &path, Some(json!({"new_version": version}))).await.unwrap();
+    let answer = hands.call(Method::POST, &path, Some(json!({"new_version": version}))).await.unwrap();
     answer["replacement_room"].as_str().unwrap().to_owned()
 }
 
@@ -182,6 +189,58 @@ async fn only_a_real_successor_is_followed(version: SynapseVersion) {
     let (_, plan) = stage.plan().await;
     assert!(plan["notices"].to_string().contains("that names no other room"), "{plan:#}");
     assert_eq!(follow(&stage, "stuff").await.status, Some(1));
+}
+
+/// Somebody of staff with level 100 there, and their hands.
+async fn somebody_at_the_bots_level(stage: &Stage) -> (String, Admin) {
+    let sub = subject();
+    stage.hasura.add(&sub, "staff", "member").await.unwrap();
+    let person = Person::login(&stage.bed.synapse, &sub).await.unwrap();
+    assert_eq!(stage.apply().await.0, 0);
+    let mut levels = stage.admin.state(&stage.staff, POWER_LEVELS, "").await.unwrap().unwrap();
+    levels["users"][&person.mxid] = json!(100);
+    stage.admin.send_state(&stage.staff, POWER_LEVELS, "", levels).await.unwrap();
+    let hands = stage.admin.with_token(&person.mxid, &person.client.access_token().unwrap());
+    (sub, hands)
+}
+
+async fn a_successor_of_somebody_who_stands_above_the_bot_is_followed_by_force_alone(version: SynapseVersion) {
+    for room_version in ["10", newest(version)] {
+        let stage = Stage::set(version, Settings::default()).await;
+        let (sub, rival) = somebody_at_the_bots_level(&stage).await;
+        let new = upgrade_by(&rival, &stage.staff, room_version).await;
+        let (_, plan) = stage.plan().await;
+        assert!(plan["notices"].to_string().contains(&format!("{new} (by {})", rival.mxid)), "{plan:#}");
+        let writes = stage.writes();
+        let refused = follow(&stage, "staff").await;
+        assert_eq!(refused.status, Some(1), "{refused:?}");
+        let level = if room_version == "12" { "above all levels" } else { "100" };
+        let said = [format!("which {} made", rival.mxid), format!("{} ({level})", rival.mxid), "--force".to_owned()];
+        assert!(said.iter().all(|said| refused.stderr.contains(said)), "{refused:?}");
+        assert_eq!(stage.writes(), writes, "the bot went nowhere");
+        let done = stage.service.run_cli(&["follow", "staff", "--force"]).await.unwrap();
+        assert!(done.status == Some(0) && done.stdout.contains(&format!("which {} made", rival.mxid)), "{done:?}");
+        assert_eq!(stage.apply().await.0, 0);
+        assert_eq!(stage.membership(&new, &sub).await, "join");
+        let history = stage.service.run_cli(&["history", "--json", "--room", "staff"]).await.unwrap().json().unwrap();
+        let line = history.as_array().unwrap().iter().find(|line| line["kind"] == "follow").unwrap();
+        assert!(line["cause"].as_str().unwrap().contains("by force"), "{line:#}");
+        stage.nothing_left().await;
+    }
+}
+
+async fn a_successor_that_the_bot_made_is_followed(version: SynapseVersion) {
+    for room_version in ["10", newest(version)] {
+        let stage = Stage::set(version, Settings::default()).await;
+        let sub = subject();
+        stage.hasura.add(&sub, "staff", "member").await.unwrap();
+        assert_eq!(stage.apply().await.0, 0);
+        let new = upgrade_by(&stage.bot, &stage.staff, room_version).await;
+        assert_eq!(follow(&stage, "staff").await.status, Some(0));
+        assert_eq!(stage.apply().await.0, 0);
+        assert_eq!(stage.membership(&new, &sub).await, "join");
+        stage.nothing_left().await;
+    }
 }
 
 async fn a_tombstone_to_nowhere_switches_nothing_off(version: SynapseVersion) {

@@ -137,10 +137,10 @@ impl World {
         self.room_mut(room).set_state(event_type, event);
     }
 
-    /// Takes what the room that a tombstone names says of this one.
-    pub fn set_upgrade(&mut self, room: RoomIx, successor: &str, is: bool) {
+    /// Takes who made the room that a tombstone names, where that says that it replaces this one.
+    pub fn set_upgrade(&mut self, room: RoomIx, successor: &str, made_by: Option<&str>) {
         self.dirty.state(room);
-        self.room_mut(room).set_upgrade(successor, is);
+        self.room_mut(room).set_upgrade(successor, made_by);
     }
 
     /// Takes a state event of a room that is read again.

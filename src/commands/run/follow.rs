@@ -5,15 +5,16 @@ use std::error::Error;
 use super::{CommandFailure, CommandResult};
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
-use crate::operations::{self, FollowError, Moved};
+use crate::operations::{self, FollowError, FollowRequest, Moved};
 
 impl Desk {
     /// Moves it, or says why not. What is to be done in the new room is for the next pass.
     pub(crate) async fn follow(&self, key: &str, by: &str) -> CommandResult {
         let policy = operations::policy_in_force(&self.store, &self.staff.policy).await?;
-        let Moved { from, to } = operations::follow(&self.homeserver, &self.store, &policy, key, by)
-            .await
-            .map_err(|error| refused(key, error))?;
+        // A room that is somebody else's is for the command line alone.
+        let request = FollowRequest { key, by, force: false };
+        let moved = operations::follow(&self.homeserver, &self.store, &policy, request).await;
+        let Moved { from, to, replaced_by, made_by } = moved.map_err(|error| refused(key, error))?;
         let reply = Reply::line([
             strong("Followed: "),
             code(key),
@@ -21,7 +22,11 @@ impl Desk {
             code(&to),
             text(" from now on, and no longer "),
             code(from),
-            text(". The next pass joins everyone who belongs there."),
+            text(", which "),
+            code(replaced_by),
+            text(" replaced; "),
+            code(made_by),
+            text(" made the new room. The next pass joins everyone who belongs there."),
         ]);
         let here = (key == self.staff.key).then(|| vec![text("I listen there from now on, and no longer here.")]);
         Ok(here

@@ -44,9 +44,11 @@ impl Upgrades {
                 continue;
             }
             let id = world.policy.rooms[room.index()].id.clone();
-            let again = match within(ANSWERED, homeserver.replaces(&named, &id)).await {
-                Ok(is) => {
-                    world.set_upgrade(room, &named, is);
+            // A tombstone alone is only somebody's word.
+            let again = match within(ANSWERED, homeserver.origin(&named)).await {
+                Ok(origin) => {
+                    let made_by = origin.filter(|origin| origin.replaces == id).map(|origin| origin.made_by);
+                    world.set_upgrade(room, &named, made_by.as_deref());
                     None
                 }
                 Err(error) => {

@@ -52,8 +52,9 @@ impl Reconciler {
                         conditions.push(Condition {
                             key: format!("tombstone {key}"),
                             text: format!(
-                                "{key} was replaced by {successor}, and nothing is enforced in it any more. `follow {key}` moves \
-                                 its policy to the new room; or put the new id into the configuration"
+                                "{key} was replaced by {successor}{}, and nothing is enforced in it any more. `follow {key}` \
+                                 moves its policy to the new room; or put the new id into the configuration",
+                                world.upgraded_by(room)
                             ),
                             patience: Duration::ZERO,
                         });
