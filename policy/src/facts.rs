@@ -77,6 +77,10 @@ impl Hiding {
         hiding
     }
 
+    pub(crate) fn teams(&self) -> impl Iterator<Item = NameIx> + '_ {
+        self.of_team.keys().copied()
+    }
+
     /// The first that may hide somebody of this team, or of whatever team.
     pub(crate) fn first(&self, team: Option<NameIx>) -> Option<usize> {
         let of_teams = match team {

@@ -72,7 +72,7 @@ pub use policy::*;
 pub use recent::{Arrivals, Recent};
 pub use rewrite::Rewrite;
 pub use room_level::RoomLevel;
-pub use roster::{Belonging, RosterReading, RosterRow, read_roster};
+pub use roster::{Belonging, LONGEST, RosterReader, RosterReading, RosterRow, read_roster};
 pub use selector::Selector;
 pub use setting::{RoomSettings, Setting};
 pub use strangers::Strangers;

@@ -1,10 +1,13 @@
 //! The roster: rows of (subject, team, role) and what can and cannot be concluded from them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::ids::{SubjectError, mxid_of_subject};
 use crate::trouble::RowTrouble;
+
+/// A subject, team or role is no longer than this in bytes. An MXID may not be, and a name of a team has no reason to.
+pub const LONGEST: usize = 255;
 
 /// One row as the roster query answers it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,57 +40,106 @@ pub struct RosterReading {
 
 /// Reads rows into what can be concluded from them. The order of the rows does not matter and repeated rows count once.
 pub fn read_roster(rows: impl IntoIterator<Item = RosterRow>, server_name: &str, bot: &str) -> RosterReading {
-    let mut reading = RosterReading::default();
-    let mut spellings = Spellings::default();
-    let mut trouble = Vec::new();
-    let mut names: HashMap<String, Arc<str>> = HashMap::new();
-    let mut name = |text: String| match names.get(&text) {
-        Some(known) => Arc::clone(known),
-        None => Arc::clone(names.entry(text.clone()).or_insert(text.into())),
-    };
-    for row in rows {
-        reading.rows += 1;
-        let Some(subject) = row.subject else {
-            trouble.push(RowTrouble::NoSubject { team: row.team });
-            continue;
+    let mut reader = RosterReader::new(server_name, bot);
+    rows.into_iter().for_each(|row| reader.take(row));
+    reader.finish()
+}
+
+/// Takes rows one by one, so that nobody has to hold them all.
+#[derive(Debug, Default)]
+pub struct RosterReader {
+    server_name: String,
+    bot: String,
+    reading: RosterReading,
+    spellings: Spellings,
+    names: HashMap<String, Arc<str>>,
+    trouble: BTreeSet<RowTrouble>,
+}
+
+impl RosterReader {
+    /// A reader that has taken nothing yet.
+    pub fn new(server_name: &str, bot: &str) -> Self {
+        Self { server_name: server_name.to_owned(), bot: bot.to_owned(), ..Self::default() }
+    }
+
+    /// How many rows were taken.
+    pub fn rows(&self) -> usize {
+        self.reading.rows
+    }
+
+    /// Takes one row.
+    pub fn take(&mut self, row: RosterRow) {
+        self.reading.rows += 1;
+        let Some(RosterRow { subject, team, role }) = self.short(row) else { return };
+        let Some(subject) = subject else {
+            self.trouble.insert(RowTrouble::NoSubject { team });
+            return;
         };
-        let mxid = match mxid_of_subject(&subject, server_name, bot) {
+        let mxid = match mxid_of_subject(&subject, &self.server_name, &self.bot) {
             Ok(mxid) => mxid,
             // The bot needs no row, and it is exempt: nobody else can be meant.
-            Err(SubjectError::Bot) => continue,
+            Err(SubjectError::Bot) => return,
             Err(error) => {
-                trouble.push(RowTrouble::BadSubject { subject, team: row.team, reason: error.to_string() });
-                continue;
+                self.trouble.insert(RowTrouble::BadSubject { subject, team, reason: error.to_string() });
+                return;
             }
         };
-        let Some(team) = row.team else {
-            trouble.push(RowTrouble::NoTeam { subject });
-            continue;
+        let Some(team) = team else {
+            self.trouble.insert(RowTrouble::NoTeam { subject });
+            return;
         };
-        if row.role.is_none() {
-            trouble.push(RowTrouble::NoRole { subject: subject.clone(), team: team.clone() });
+        if role.is_none() {
+            self.trouble.insert(RowTrouble::NoRole { subject: subject.clone(), team: team.clone() });
         }
-        spellings.take(&mxid, subject, |mxid| reading.people.contains_key(mxid));
-        let belonging = Belonging { team: name(team), role: row.role.map(&mut name) };
+        let people = &mut self.reading.people;
+        self.spellings.take(&mxid, subject, |mxid| people.contains_key(mxid));
+        let names = &mut self.names;
+        let mut name = |text: String| match names.get(&text) {
+            Some(known) => Arc::clone(known),
+            None => Arc::clone(names.entry(text.clone()).or_insert(text.into())),
+        };
+        let belonging = Belonging { team: name(team), role: role.map(&mut name) };
         // Most people have one row.
-        reading.people.entry(mxid).or_insert_with(|| Vec::with_capacity(1)).push(belonging);
+        people.entry(mxid).or_insert_with(|| Vec::with_capacity(1)).push(belonging);
     }
-    for (mxid, mut spellings) in spellings.0 {
-        if spellings.len() > 1 {
-            spellings.sort();
-            reading.people.remove(&mxid);
-            trouble.push(RowTrouble::Folded { mxid: mxid.clone(), subjects: spellings.clone() });
-            reading.folded.insert(mxid, spellings);
+
+    /// The row without a role that is too long; nothing, where it does not say who or what team.
+    fn short(&mut self, row: RosterRow) -> Option<RosterRow> {
+        let is_long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() > LONGEST);
+        let RosterRow { subject, team, role } = row;
+        if is_long(&team) {
+            self.trouble.insert(RowTrouble::TooLong { column: "team", team: None });
+            return None;
         }
+        if is_long(&subject) {
+            self.trouble.insert(RowTrouble::TooLong { column: "subject", team });
+            return None;
+        }
+        if is_long(&role) {
+            self.trouble.insert(RowTrouble::TooLong { column: "role", team: team.clone() });
+            return Some(RosterRow { subject, team, role: None });
+        }
+        Some(RosterRow { subject, team, role })
     }
-    for belongings in reading.people.values_mut() {
-        belongings.sort();
-        belongings.dedup();
+
+    /// What all rows together say.
+    pub fn finish(self) -> RosterReading {
+        let Self { mut reading, spellings, mut trouble, .. } = self;
+        for (mxid, mut spellings) in spellings.0 {
+            if spellings.len() > 1 {
+                spellings.sort();
+                reading.people.remove(&mxid);
+                trouble.insert(RowTrouble::Folded { mxid: mxid.clone(), subjects: spellings.clone() });
+                reading.folded.insert(mxid, spellings);
+            }
+        }
+        for belongings in reading.people.values_mut() {
+            belongings.sort();
+            belongings.dedup();
+        }
+        reading.trouble = trouble.into_iter().collect();
+        reading
     }
-    trouble.sort();
-    trouble.dedup();
-    reading.trouble = trouble;
-    reading
 }
 
 /// How the subjects of an MXID are spelt, where any is not spelt as the MXID is: nearly all are.
@@ -154,6 +206,26 @@ mod tests {
         let hides = |team: &str| reading.trouble.iter().any(|trouble| trouble.hides_someone_of(team));
         assert!(hides("staff") && hides("analysts") && !hides("experiencers"));
         assert!(read(vec![row("a", "-", "lead")]).trouble[0].hides_someone_of("anything"));
+    }
+
+    #[test]
+    fn what_is_longer_than_any_name_hides_someone_and_nothing_of_it_is_kept() {
+        let (long, fits) = ("é".repeat(128), "é".repeat(127));
+        for (rows, anywhere) in [
+            (row("a", &long, "lead"), true),
+            (row(&long, &long, "lead"), true),
+            (row(&long, "staff", "lead"), false),
+            (row("a", "staff", &long), false),
+        ] {
+            let reading = read(vec![rows]);
+            let hides = |team: &str| reading.trouble.iter().any(|trouble| trouble.hides_someone_of(team));
+            assert_eq!((hides("staff"), hides("other")), (true, anywhere), "{:?}", reading.trouble);
+            assert!(!format!("{reading:?}").contains(&long));
+        }
+        let reading = read(vec![row("a", "staff", &long), row("b", &fits, &fits)]);
+        assert_eq!(reading.people["@a:phenom.test"], [Belonging { team: "staff".into(), role: None }]);
+        assert!(reading.trouble[0].to_string().starts_with("a roster row has a role of more than 255 bytes: "));
+        assert_eq!(&*reading.people["@b:phenom.test"][0].team, fits);
     }
 
     #[test]

@@ -14,8 +14,10 @@ pub type TeamMembership = (NameIx, Option<NameIx>);
 /// The teams of every user that the roster names.
 #[derive(Debug, Default)]
 pub struct TeamMemberships {
+    /// One that nobody has any more is empty here until its number is given to another.
     sets: Vec<Box<[TeamMembership]>>,
     index: HashMap<Box<[TeamMembership]>, u32>,
+    free: Vec<u32>,
     /// Number of the user's set, counted from 1; 0 is a user that the roster does not name.
     of: Column<u32>,
     people: usize,
@@ -53,8 +55,11 @@ impl TeamMemberships {
         let set = match self.index.get(places) {
             Some(set) => *set,
             None => {
-                self.sets.push(places.into());
-                let set = u32::try_from(self.sets.len()).expect("fewer than 2^32 sets of places");
+                let set = self.free.pop().unwrap_or_else(|| {
+                    self.sets.push(Box::default());
+                    u32::try_from(self.sets.len()).expect("fewer than 2^32 sets of places")
+                });
+                self.sets[set as usize - 1] = places.into();
                 self.index.insert(places.into(), set);
                 set
             }
@@ -75,5 +80,30 @@ impl TeamMemberships {
         }
         self.people -= gone.len();
         gone
+    }
+
+    /// Drops the sets that nobody has any more; their numbers are given to others.
+    pub(crate) fn drop_unused(&mut self) {
+        let mut is_used = vec![false; self.sets.len()];
+        self.of.iter().for_each(|(_, set)| is_used[set as usize - 1] = true);
+        let Self { sets, index, free, .. } = self;
+        index.retain(|_, set| {
+            let position = *set as usize - 1;
+            if !is_used[position] {
+                sets[position] = Box::default();
+                free.push(*set);
+            }
+            is_used[position]
+        });
+    }
+
+    /// How many sets are kept.
+    pub(crate) fn sets(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Every team and role that is kept.
+    pub(crate) fn names(&self) -> impl Iterator<Item = NameIx> + '_ {
+        self.index.keys().flatten().flat_map(|(team, role)| [Some(*team), *role]).flatten()
     }
 }

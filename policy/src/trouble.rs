@@ -5,6 +5,8 @@ use std::{fmt, mem};
 
 use serde::Serialize;
 
+use crate::roster::LONGEST;
+
 /// Something wrong with one row or with one MXID.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case", tag = "trouble")]
@@ -15,6 +17,8 @@ pub enum RowTrouble {
     NoTeam { subject: String },
     /// A subject that cannot be an MXID.
     BadSubject { subject: String, team: Option<String>, reason: String },
+    /// A value that is longer than any name: nothing of it is kept. Where it is the role, the row counts for its team.
+    TooLong { column: &'static str, team: Option<String> },
     /// A row without a role: counted for the team, for no role.
     NoRole { subject: String, team: String },
     /// Two or more subjects that fold to one MXID.
@@ -24,7 +28,7 @@ pub enum RowTrouble {
 impl RowTrouble {
     /// Whether someone unknown may be meant.
     pub fn hides_someone(&self) -> bool {
-        matches!(self, Self::NoSubject { .. } | Self::NoTeam { .. } | Self::BadSubject { .. })
+        matches!(self, Self::NoSubject { .. } | Self::NoTeam { .. } | Self::BadSubject { .. } | Self::TooLong { .. })
     }
 
     /// Whether someone unknown may be meant, so that nobody may be removed from rooms of `team`.
@@ -35,7 +39,7 @@ impl RowTrouble {
     /// The team of the row, where it has one.
     pub(crate) fn team(&self) -> Option<&str> {
         match self {
-            Self::NoSubject { team } | Self::BadSubject { team, .. } => team.as_deref(),
+            Self::NoSubject { team } | Self::BadSubject { team, .. } | Self::TooLong { team, .. } => team.as_deref(),
             Self::NoRole { team, .. } => Some(team),
             Self::NoTeam { .. } | Self::Folded { .. } => None,
         }
@@ -58,6 +62,13 @@ impl fmt::Display for RowTrouble {
             ),
             Self::BadSubject { subject, team, reason } => {
                 write!(f, "the roster names subject {}, which cannot be an MXID ({reason}): ", shown(subject))?;
+                match team {
+                    Some(team) => write!(f, "nobody is removed from rooms of team {team:?} until that row is mended"),
+                    None => f.write_str("nobody is removed for the roster's sake until that row is mended"),
+                }
+            }
+            Self::TooLong { column, team } => {
+                write!(f, "a roster row has a {column} of more than {LONGEST} bytes: ")?;
                 match team {
                     Some(team) => write!(f, "nobody is removed from rooms of team {team:?} until that row is mended"),
                     None => f.write_str("nobody is removed for the roster's sake until that row is mended"),
@@ -106,6 +117,10 @@ impl RowTrouble {
             Self::BadSubject { .. } => format!(
                 "and {count} more roster rows name a subject that cannot be an MXID: nobody is removed from rooms of their \
                  teams, or of any where they have none, until those rows are mended"
+            ),
+            Self::TooLong { .. } => format!(
+                "and {count} more teams have a roster row with a value of more than {LONGEST} bytes: nobody is removed from \
+                 rooms of those teams until it is mended"
             ),
             Self::NoRole { .. } => {
                 format!("and {count} more roster rows have no role: counted for their teams, for no role")

@@ -114,7 +114,7 @@ impl Context {
     /// The same with a connection of its own, for who keeps it.
     pub fn another_roster(&self) -> Result<Option<Roster>> {
         let roster = self.config.roster.as_ref();
-        Ok(roster.map(|roster| Roster::new(roster.url.expose(), &roster.query)).transpose()?)
+        Ok(roster.map(|roster| Roster::new(roster.url.expose(), &roster.query, roster.max_rows)).transpose()?)
     }
 
     /// The room that takes commands, where one is configured.

@@ -21,6 +21,10 @@ pub struct RosterSection {
     /// A query for the columns subject, team and role.
     #[schemars(schema_with = "grammar::text")]
     pub query: String,
+    /// A reading of more rows is refused: it keeps the last good one and removes nobody. A million rows take some 200 MB while
+    /// they are read.
+    #[schemars(range(min = 1, max = 100_000_000))]
+    pub max_rows: u32,
     /// How often the query is asked without being woken.
     #[serde(with = "duration")]
     #[schemars(schema_with = "duration::between::<1, 86_400>")]
@@ -35,6 +39,7 @@ impl Default for RosterSection {
         Self {
             url: Secret::default(),
             query: DEFAULT_QUERY.to_owned(),
+            max_rows: 5_000_000,
             poll_interval: Duration::from_secs(30),
             notify_channel: None,
         }

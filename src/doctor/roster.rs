@@ -1,6 +1,6 @@
 //! The roster: whether the query can be asked, answers the right columns, and has rows that mean somebody.
 
-use provisioner_policy::{RosterReading, read_roster};
+use provisioner_policy::RosterReading;
 
 use super::setup::Setup;
 use super::{Finding, PATIENCE, database};
@@ -22,13 +22,13 @@ pub(super) async fn examine(setup: &Setup) -> RosterExamined {
     if let Err(why) = database::connect(configured.url.expose()).await {
         return RosterExamined { findings: vec![unreachable(&why)], reading: None };
     }
-    let read = async { Roster::new(configured.url.expose(), &configured.query)?.read().await };
+    let read = async {
+        let roster = Roster::new(configured.url.expose(), &configured.query, configured.max_rows)?;
+        roster.read(&setup.policy.server_name, &setup.policy.bot).await
+    };
     // A new connection, then two queries: one for the columns, one for the rows.
     match tokio::time::timeout(2 * PATIENCE, read).await {
-        Ok(Ok(rows)) => {
-            let reading = read_roster(rows, &setup.policy.server_name, &setup.policy.bot);
-            RosterExamined { findings: described(&reading), reading: Some(reading) }
-        }
+        Ok(Ok(reading)) => RosterExamined { findings: described(&reading), reading: Some(reading) },
         Ok(Err(error)) => RosterExamined { findings: vec![failed(&error)], reading: None },
         Err(_) => {
             let text = format!("roster.query does not answer within {:?}", 2 * PATIENCE);
@@ -80,13 +80,17 @@ fn failed(error: &RosterError) -> Finding {
             format!("roster.query answers the columns ({}), and must answer (subject, team, role)", found.join(", ")),
             "rename them in the query, as in SELECT u.id::text AS subject, t.name AS team, tm.role AS role …",
         ),
+        RosterError::TooManyRows { max } => (
+            format!("roster.query answers more than roster.max_rows = {max} rows"),
+            "look what fills its tables, or raise roster.max_rows",
+        ),
     };
     Finding::fail("roster", text, mend)
 }
 
 #[cfg(test)]
 mod tests {
-    use provisioner_policy::RosterRow;
+    use provisioner_policy::{RosterRow, read_roster};
 
     use super::super::FindingStatus;
     use super::*;

@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use provisioner_policy::RosterRow;
+use futures_util::TryStreamExt;
+use provisioner_policy::{LONGEST, RosterReader, RosterReading, RosterRow};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::{AssertSqlSafe, Column, Executor, PgPool, Row, SqlSafeStr, Statement};
 use thiserror::Error;
@@ -36,6 +37,11 @@ pub enum RosterError {
         found.join(", ")
     )]
     Columns { found: Vec<String> },
+    #[error(
+        "roster.query answers more than roster.max_rows = {max} rows; the last good reading stands and nobody is removed for \
+         its sake. Look what fills its tables, or raise roster.max_rows"
+    )]
+    TooManyRows { max: u32 },
 }
 
 impl RosterError {
@@ -56,6 +62,7 @@ impl RosterError {
 pub struct Roster {
     pool: PgPool,
     query: String,
+    max_rows: u32,
 }
 
 impl fmt::Debug for Roster {
@@ -63,13 +70,14 @@ impl fmt::Debug for Roster {
         f.debug_struct("Roster")
             .field("database", &postgres::place(&self.pool.connect_options()))
             .field("query", &self.query)
+            .field("max_rows", &self.max_rows)
             .finish()
     }
 }
 
 impl Roster {
     /// Prepares the source; connects at the first reading.
-    pub fn new(url: &str, query: &str) -> Result<Self, RosterError> {
+    pub fn new(url: &str, query: &str, max_rows: u32) -> Result<Self, RosterError> {
         let options = PgConnectOptions::from_str(url)
             .map_err(RosterError::Url)?
             .application_name("phenom-provisioner")
@@ -82,7 +90,7 @@ impl Roster {
             .acquire_timeout(Duration::from_secs(5))
             .idle_timeout(Duration::from_secs(300))
             .connect_lazy_with(options);
-        Ok(Self { pool, query: query.trim().trim_end_matches(';').to_owned() })
+        Ok(Self { pool, query: query.trim().trim_end_matches(';').to_owned(), max_rows })
     }
 
     /// The pool, for a listener on the notify channel.
@@ -106,12 +114,23 @@ impl Roster {
         if sorted == wanted { Ok(()) } else { Err(RosterError::Columns { found }) }
     }
 
-    /// Reads every row. The columns are cast to text here, so that an uncast uuid or an enumeration is no error.
-    pub async fn read(&self) -> Result<Vec<RosterRow>, RosterError> {
+    /// Reads every row, one by one. The columns are cast to text here, so that an uncast uuid or an enumeration is no error,
+    /// and cut, so that a huge value stays where it is. [`LONGEST`] is in bytes: what is cut to more characters than that is
+    /// still too long.
+    pub async fn read(&self, server_name: &str, bot: &str) -> Result<RosterReading, RosterError> {
         self.check().await?;
-        let sql = format!("SELECT subject::text, team::text, role::text FROM (\n{}\n) AS roster", self.query);
-        let rows = sqlx::query(AssertSqlSafe(sql)).persistent(false).fetch_all(&self.pool).await.map_err(classify)?;
-        rows.iter().map(row).collect::<Result<_, _>>().map_err(RosterError::Refused)
+        let [subject, team, role] = COLUMNS.map(|column| format!("left({column}::text, {}) AS {column}", LONGEST + 1));
+        let limit = u64::from(self.max_rows) + 1;
+        let sql = format!("SELECT {subject}, {team}, {role} FROM (\n{}\n) AS roster LIMIT {limit}", self.query);
+        let mut rows = sqlx::query(AssertSqlSafe(sql)).persistent(false).fetch(&self.pool);
+        let mut reader = RosterReader::new(server_name, bot);
+        while let Some(next) = rows.try_next().await.map_err(classify)? {
+            if reader.rows() as u64 == u64::from(self.max_rows) {
+                return Err(RosterError::TooManyRows { max: self.max_rows });
+            }
+            reader.take(row(&next).map_err(RosterError::Refused)?);
+        }
+        Ok(reader.finish())
     }
 }
 

@@ -171,6 +171,19 @@ impl Service {
         self.part.pid()
     }
 
+    /// The most memory that its process had resident so far, in bytes.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn peak_memory(&self) -> Result<u64> {
+        let pid = self.pid().context("the service does not run")?;
+        let status =
+            std::fs::read_to_string(format!("/proc/{pid}/status")).context("read what the process has used")?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        let kilobytes: u64 = peak.context("no peak in the process's status")?.parse()?;
+        Ok(kilobytes * 1024)
+    }
+
     /// All that `run` has printed so far, over all starts.
     pub fn log(&self) -> String {
         read(&self.part.log_path())

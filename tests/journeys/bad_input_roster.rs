@@ -11,6 +11,8 @@ crate::on_both_versions!(
     an_unreadable_roster_removes_nobody_and_is_waited_for,
     rows_that_name_nobody_clearly_cost_nobody_their_place,
     an_emptied_or_vanished_roster_removes_nobody_and_stops_nobody_else,
+    values_of_megabytes_fill_no_memory_and_remove_nobody,
+    more_rows_than_may_be_are_no_reading,
 );
 
 async fn a_roster_with_wrong_columns_is_refused_at_the_start(version: SynapseVersion) {
@@ -229,5 +231,51 @@ async fn an_emptied_or_vanished_roster_removes_nobody_and_stops_nobody_else(vers
     assert_eq!(status, 0, "{report:#}");
     all_there().await;
     stage.nothing_left().await;
+    stage.service.wait_ready().await.unwrap();
+}
+
+async fn values_of_megabytes_fill_no_memory_and_remove_nobody(version: SynapseVersion) {
+    let (member, outsider) = (subject(), subject());
+    let long = "repeat('x', 10000000)";
+    let query = format!(
+        "SELECT '{member}' AS subject, 'staff' AS team, 'member' AS role
+         UNION ALL SELECT {long}, 'staff', {long} FROM generate_series(1, 100)"
+    );
+    let stage = Stage::set(version, Settings { query: Some(query), ..Settings::default() }).await;
+    stage.member(&stage.staff, &outsider).await;
+    stage.start().await;
+    stage.until(&stage.staff, &member, "join", SOON).await;
+    let (_, report) = stage.apply().await;
+    assert_eq!(report["done"], json!(0), "{report:#}");
+    assert_eq!(stage.membership(&stage.staff, &outsider).await, "join");
+    let peak = stage.service.peak_memory().unwrap();
+    assert!(peak < 200_000_000, "{peak} bytes were resident");
+    let (_, plan) = stage.plan().await;
+    assert_eq!(blocked(&plan, "remove"), [of(&stage, "staff", &outsider)], "{plan:#}");
+    assert!(plan["blocked"].to_string().contains("a subject of more than 255 bytes"), "{plan:#}");
+}
+
+async fn more_rows_than_may_be_are_no_reading(version: SynapseVersion) {
+    let mut stage = Stage::set(version, Settings::default()).await;
+    stage.edit(|config| config.replace("[roster]\n", "[roster]\nmax_rows = 3\n"));
+    let people = subjects(3);
+    for sub in &people {
+        stage.hasura.add(sub, "staff", "member").await.unwrap();
+    }
+    stage.start().await;
+    for sub in &people {
+        stage.until(&stage.staff, sub, "join", SOON).await;
+    }
+    stage.hasura.remove(&people[0], "staff").await.unwrap();
+    stage.hasura.add(&people[0], "analysts", "member").await.unwrap();
+    stage.hasura.add(&subject(), "staff", "member").await.unwrap();
+    stage.hook().await;
+    stage.until_not_ready(&["roster", "more than roster.max_rows = 3 rows"]).await;
+    assert_eq!(stage.membership(&stage.staff, &people[0]).await, "join");
+    let output = stage.refused(&["plan"]).await;
+    assert!(output.stderr.contains("raise roster.max_rows"), "{output:?}");
+    stage.hasura.remove(&people[1], "staff").await.unwrap();
+    stage.hook().await;
+    stage.until(&stage.staff, &people[0], "leave", SOON).await;
     stage.service.wait_ready().await.unwrap();
 }

@@ -7,6 +7,7 @@ mod dirty;
 mod follow;
 mod homeserver;
 mod sources;
+mod unused;
 
 use std::ops::Deref;
 
@@ -41,6 +42,8 @@ pub struct World {
     dirty: DirtyLog,
     /// Users of our own server who left a room by their own event, since this was last taken.
     parted: Vec<UserIx>,
+    /// Names and sets of teams that the last look for unused ones left.
+    kept: usize,
 }
 
 impl Deref for World {
@@ -117,7 +120,7 @@ impl World {
             exempt,
             bot,
         };
-        Self { state, dirty, parted: Vec::new() }
+        Self { state, dirty, parted: Vec::new(), kept: 0 }
     }
 
     /// The number of an MXID, which is remembered if it is new.

@@ -64,6 +64,7 @@ impl World {
         facts.roster_notices = trouble_words(&reading.trouble);
         facts.roster_trouble = reading.trouble;
         facts.roster = SourceState::Good;
+        self.drop_unused_names();
         self.dirty.something();
     }
 

@@ -46,7 +46,7 @@ pub(crate) mod upgrades;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use provisioner_policy::{read_roster, trouble_words};
+use provisioner_policy::trouble_words;
 use tracing::{info, instrument, warn};
 
 use crate::reconcile::pushes;
@@ -90,12 +90,11 @@ impl Reconciler {
     pub(crate) async fn read_roster(&mut self) -> Result<()> {
         self.settle.ask(Instant::now());
         let Some(roster) = &self.roster else { return Ok(()) };
-        let answer = roster.read().await;
+        let policy = &self.world.policy;
+        let answer = roster.read(&policy.server_name, &policy.bot).await;
         let trouble = answer.as_ref().err().map(RosterError::chain);
         match answer {
-            Ok(rows) => {
-                let policy = &self.world.policy;
-                let reading = read_roster(rows, &policy.server_name, &policy.bot);
+            Ok(reading) => {
                 let known = &self.world.facts.roster_trouble;
                 let new: Vec<_> = reading.trouble.iter().filter(|one| known.binary_search(one).is_err()).collect();
                 trouble_words(&new).iter().for_each(|words| warn!("{words}"));
