@@ -4,10 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::ids::{SubjectError, mxid_of_subject};
-use crate::trouble::RowTrouble;
-
-/// A subject, team or role is no longer than this in bytes. An MXID may not be, and a name of a team has no reason to.
-pub const LONGEST: usize = 255;
+use crate::trouble::{LONGEST, RowTrouble};
 
 /// One row as the roster query answers it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -5,7 +5,8 @@ use std::{fmt, mem};
 
 use serde::Serialize;
 
-use crate::roster::LONGEST;
+/// A subject, team or role is no longer than this in bytes. An MXID may not be, and a name of a team has no reason to.
+pub const LONGEST: usize = 255;
 
 /// Something wrong with one row or with one MXID.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -94,7 +94,7 @@ fn key_in_the_wrong_section() {
       1. provisioner.toml:2: poll_interval is not a section or key
          → poll_interval belongs to [roster]; the file has admin, appservice, cognito, commands, database, environment, guard, homeserver, mirror, modes, queue, rooms, roster and server_admins
       2. provisioner.toml:12: roster.hook_secret is not a key
-         → hook_secret belongs to [admin]; roster has notify_channel, poll_interval, query, url and url_file
+         → hook_secret belongs to [admin]; roster has max_rows, notify_channel, poll_interval, query, url and url_file
     ");
 }
 

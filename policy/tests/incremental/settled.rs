@@ -144,6 +144,6 @@ fn a_roster_that_is_no_longer_empty_beside_a_group_that_is_unblocks_levels() {
     let (mut planner, recent) = (Planner::default(), Recent::default());
     assert_eq!(*planner.plan(&mut world, &recent), plan(&world, &recent));
     let row = RosterRow { subject: Some("p1".into()), team: Some("staff".into()), role: None };
-    world.set_roster(read_roster([row].into_iter(), SERVER, BOT));
+    world.set_roster(read_roster([row], SERVER, BOT));
     assert_eq!(*planner.plan(&mut world, &recent), plan(&world, &recent));
 }
