@@ -74,7 +74,7 @@ async fn fill(postgres: &Postgres, name: &'static str, fill: String) -> Filled {
 }
 
 async fn forget(postgres: &Postgres, filled: Filled) {
-    filled.store.pool().close().await;
+    filled.store.pool().unbounded().close().await;
     let mut connection = postgres.connect("postgres").await.unwrap();
     run(&mut connection, &format!("DROP DATABASE {}", filled.name)).await;
 }

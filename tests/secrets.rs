@@ -34,7 +34,7 @@ async fn database() -> String {
 async fn no_debug_of_what_holds_a_secret_shows_it() {
     let url = database().await;
     is_inert("Store", &Store::open(&url).await.unwrap());
-    is_inert("Roster", &Roster::new(&url, "SELECT 1", 1).unwrap());
+    is_inert("Roster", &Roster::new(&url, None, "SELECT 1", 1).unwrap());
     let homeserver = Homeserver::connect("http://127.0.0.1:1", "@bot:a.org", MARKER, Timeouts::default()).await;
     is_inert("Homeserver", &homeserver.unwrap());
     is_inert("SharedSecret", &SharedSecret::new(MARKER));

@@ -14,7 +14,7 @@ use crate::homeserver::{Homeserver, Timeouts};
 use crate::operations;
 use crate::reconcile::Reconciler;
 use crate::sources::{Directory, Roster};
-use crate::store::{Stamp, Store};
+use crate::store::{SchemaNeed, Stamp, Store, StoreUrl};
 
 /// The configuration with what is read along with it.
 #[derive(Debug)]
@@ -56,11 +56,20 @@ impl Context {
         operations::policy_in_force(store, &self.policy).await
     }
 
+    /// Whether a password of our database that was changed is found without a new process.
+    pub fn reads_database_url_again(&self) -> bool {
+        self.config.secret_file("/database/url").is_some()
+    }
+
     /// Opens the database, migrated and ours.
     pub async fn open_store(&self) -> Result<Store> {
-        let store = Store::open(self.config.database.url.expose()).await?;
-        store.check_stamp(&self.stamp()).await?;
-        Ok(store)
+        self.open_store_with(SchemaNeed::Newest).await
+    }
+
+    /// The same for a command that only reads: the schema is left as it is.
+    pub async fn open_store_with(&self, schema: SchemaNeed) -> Result<Store> {
+        let url = StoreUrl { url: self.config.database.url.expose(), file: self.config.secret_file("/database/url") };
+        Store::open_of(url, &self.stamp(), schema).await
     }
 
     fn stamp(&self) -> Stamp {
@@ -114,7 +123,8 @@ impl Context {
     /// The same with a connection of its own, for who keeps it.
     pub fn another_roster(&self) -> Result<Option<Roster>> {
         let roster = self.config.roster.as_ref();
-        Ok(roster.map(|roster| Roster::new(roster.url.expose(), &roster.query, roster.max_rows)).transpose()?)
+        let file = self.config.secret_file("/roster/url");
+        Ok(roster.map(|roster| Roster::new(roster.url.expose(), file, &roster.query, roster.max_rows)).transpose()?)
     }
 
     /// The room that takes commands, where one is configured.

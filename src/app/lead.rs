@@ -13,11 +13,17 @@ use crate::accounts::{Confirmer, PoolSync};
 use crate::commands::Desk;
 use crate::intake::admin::Readiness;
 use crate::intake::queue::QueueStatus;
-use crate::reconcile::{AccountCheck, ReadinessReporter, ReconcilerHandle, Service, StatusPublisher, Wakes};
-use crate::store::Store;
+use crate::reconcile::{
+    AccountCheck, LeadGauges, ReadinessReporter, ReconcilerHandle, Service, StatusPublisher, Wakes,
+};
+use crate::store::{Leadership, Noticed, Store};
 
 /// How soon the desk moves to the successor of a Staff room that was followed.
 const STAFF_ROOM_POLL: Duration = Duration::from_secs(5);
+
+/// How long what is under way may take to end after a request to stop, and after the lead was lost.
+const LONGEST_END: Duration = Duration::from_secs(20);
+const LONGEST_END_WITHOUT_LEAD: Duration = Duration::from_secs(5);
 
 /// What the rest of the service tells the one that leads.
 #[derive(Clone, Copy)]
@@ -38,11 +44,22 @@ pub(super) async fn lead(
 ) {
     let mut standing_by = false;
     while !stop.is_cancelled() {
-        match store.try_lead().await {
+        let leading = tokio::select! {
+            () = stop.cancelled() => return,
+            leading = store.try_lead() => leading,
+        };
+        match leading {
             Ok(Some(leadership)) => {
                 standing_by = false;
                 readiness.clear(DATABASE);
-                if let Err(error) = reconcile(context, store, signals, readiness, leadership.lost(), stop).await {
+                let reconciling = reconcile(context, store, signals, readiness, &leadership, stop);
+                // What hangs does not keep a process from ending, nor from standing by for who leads now. Attempts without an
+                // end become interrupted, and what they did is read from Synapse.
+                let ended = tokio::select! {
+                    ended = reconciling => ended,
+                    () = must_end(leadership.lost(), stop) => Err(anyhow!("what was under way did not end in time")),
+                };
+                if let Err(error) = ended {
                     warn!("reconciling stopped and begins anew: {error:#}");
                     readiness.set(DATABASE, Err(format!("{error:#}")));
                 }
@@ -59,6 +76,15 @@ pub(super) async fn lead(
         }
         pause(stop).await;
     }
+}
+
+/// Waits until what is under way has had its time to end, after a signal or after the lead was lost.
+async fn must_end(lost: &CancellationToken, stop: &CancellationToken) {
+    let patience = tokio::select! {
+        () = stop.cancelled() => LONGEST_END,
+        () = lost.cancelled() => LONGEST_END_WITHOUT_LEAD,
+    };
+    tokio::time::sleep(patience).await;
 }
 
 /// Waits until the Staff room is another one than it was: somebody followed it to its successor, and the desk moves too.
@@ -82,13 +108,15 @@ async fn reconcile(
     store: &Store,
     signals: Signals<'_>,
     readiness: &Readiness,
-    lost: &CancellationToken,
+    leadership: &Leadership,
     stop: &CancellationToken,
 ) -> Result<()> {
+    let _gauges = LeadGauges::begin(&context.policy);
     let readiness = readiness.clone();
     let reporter = ReadinessReporter::new(move |name, reason| readiness.set(name, reason.map_or(Ok(()), Err)));
     let config = &context.config;
     let mut reconciler = context.reconciler(store).await?;
+    reconciler.write_under(leadership.lease().clone());
     let accounts = context.accounts(store).await;
     if accounts.directory.is_some() {
         reconciler.check_accounts_by(account_check(accounts.clone()));
@@ -123,7 +151,9 @@ async fn reconcile(
         resync_interval: config.mirror.resync_interval,
         queries,
         status: status.clone(),
+        noticed: Noticed::default(),
     };
+    let lost = leadership.lost();
     let watch = async {
         lost.cancelled().await;
         either.cancel();

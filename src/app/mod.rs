@@ -9,13 +9,14 @@ mod queue;
 
 mod startup;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use provisioner_policy::Policy;
 use ruma::{OwnedRoomId, RoomId, UserId};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -77,7 +78,20 @@ pub async fn run(context: Context, stop: CancellationToken) -> Result<()> {
     let wake_roster = waker(&wakes, Woken::ROSTER);
     let hook_secret = config.admin.hook_secret.as_ref().map(|secret| SharedSecret::new(secret.expose()));
     let admin = admin::router(Admin { readiness: readiness.clone(), metrics, hook_secret, wake_roster });
-    tasks.spawn(server::serve(admin_listener, admin, stop.clone(), DRAIN));
+    // Transactions are taken for a while after the signal: those who look us up learn late that we go.
+    let (closing, ending) = (CancellationToken::new(), Arc::new(OnceLock::new()));
+    let linger = config.appservice.linger;
+    tokio::spawn({
+        let (stop, closing, ending) = (stop.clone(), closing.clone(), Arc::clone(&ending));
+        async move {
+            stop.cancelled().await;
+            // Set once: this is the only place.
+            let _ = ending.set(Instant::now() + DRAIN);
+            tokio::time::sleep(linger).await;
+            closing.cancel();
+        }
+    });
+    tasks.spawn(server::serve(admin_listener, admin, closing.clone(), DRAIN - linger));
 
     let inbox = Inbox::default();
     let interesting = SharedInterest::new(interest(&context, &context.policy)?);
@@ -87,11 +101,17 @@ pub async fn run(context: Context, stop: CancellationToken) -> Result<()> {
         inbox: inbox.clone(),
         wake: waker(&wakes, Woken::INBOX),
     });
-    tasks.spawn(server::serve(listener, service, stop.clone(), DRAIN));
+    tasks.spawn(server::serve(listener, service, closing, DRAIN - linger));
     info!(listen = %config.appservice.listen, admin = %config.admin.listen, environment = config.environment, "listening");
 
     let store = startup::open_store(&context, &readiness, &stop);
-    let ((), store) = tokio::try_join!(startup::check_roster(&context), store)?;
+    let checking = async {
+        tokio::select! {
+            () = stop.cancelled() => Ok(()),
+            checked = startup::check_roster(&context) => checked,
+        }
+    };
+    let ((), store) = tokio::try_join!(checking, store)?;
     let Some(store) = store else { return Ok(()) };
     inbox.open(store.clone());
     tasks.spawn(ping(context.homeserver().await?, context.registration.id.clone()));
@@ -111,14 +131,21 @@ pub async fn run(context: Context, stop: CancellationToken) -> Result<()> {
         let wake = move |_: &str| wakes.wake(Woken::ROSTER);
         tasks.spawn(sources::listen(source.pool().clone(), vec![channel.clone()], wake, stop.clone()));
     }
-    lead::lead(&context, &store, Signals { wakes: &wakes, heard: &heard, queue: &queue_status }, &readiness, &stop)
-        .await;
+    let signals = Signals { wakes: &wakes, heard: &heard, queue: &queue_status };
+    let roster = context.roster()?;
+    let ended = tokio::select! {
+        () = lead::lead(&context, &store, signals, &readiness, &stop) => Ok(()),
+        refused = startup::password_refused(&store, roster.as_ref()) => Err(refused),
+    };
+    // What is left ends with it, whatever ended it.
+    stop.cancel();
     tasks.close();
-    if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
+    let ending = ending.get().copied().unwrap_or_else(|| Instant::now() + DRAIN);
+    if tokio::time::timeout_at(ending, tasks.wait()).await.is_err() {
         warn!("some requests did not end in time and are cut off; Synapse sends them again");
     }
     info!("stopped");
-    Ok(())
+    ended
 }
 
 /// Which events matter, by the policy in force.

@@ -1,12 +1,39 @@
 //! Starting: what is waited for, and what is refused at once because waiting cannot help.
 
-use anyhow::Result;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::{Context, DATABASE, pause};
 use crate::intake::admin::Readiness;
-use crate::store::{StampError, Store};
+use crate::postgres::is_password_refused;
+use crate::sources::Roster;
+use crate::store::{SchemaError, StampError, Store};
+
+/// A password is refused for so long before the process ends: a rotation takes seconds.
+const REFUSED: Duration = Duration::from_secs(60);
+
+/// Waits until a password that cannot be read again is refused for so long that only a new process can help, and says so.
+pub(super) async fn password_refused(store: &Store, roster: Option<&Roster>) -> anyhow::Error {
+    loop {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let since = [
+            ("database.url", store.pool().source().refused_since()),
+            // A roster whose password never was right costs its removals, and not the whole service.
+            ("roster.url", roster.and_then(|roster| roster.pool().source().changed_since())),
+        ];
+        for (key, since) in since {
+            if since.is_some_and(|since| since.elapsed() > REFUSED) {
+                return anyhow!(
+                    "the password of {key} is refused, and it comes from the environment or the configuration file: this \
+                     process ends, so that a new process starts with the new one. {key}_file would be read again"
+                );
+            }
+        }
+    }
+}
 
 /// A query with other columns can never be right: better not to start than to run without a roster.
 pub(super) async fn check_roster(context: &Context) -> Result<()> {
@@ -24,14 +51,20 @@ pub(super) async fn open_store(
     readiness: &Readiness,
     stop: &CancellationToken,
 ) -> Result<Option<Store>> {
-    let mut said = String::new();
+    let (mut said, mut refused_since) = (String::new(), None::<Instant>);
     while !stop.is_cancelled() {
-        match context.open_store().await {
+        let opening = tokio::select! {
+            () = stop.cancelled() => break,
+            opened = context.open_store() => opened,
+        };
+        match opening {
             Ok(store) => {
                 readiness.clear(DATABASE);
                 return Ok(Some(store));
             }
-            Err(error) if error.is::<StampError>() || is_misconfigured(&error) => return Err(error),
+            Err(error) if error.is::<StampError>() || error.is::<SchemaError>() || is_misconfigured(&error) => {
+                return Err(error);
+            }
             Err(error) => {
                 let reason = format!("{error:#}");
                 if reason != said {
@@ -39,6 +72,12 @@ pub(super) async fn open_store(
                     said.clone_from(&reason);
                 }
                 readiness.set(DATABASE, Err(reason));
+                // A password from the environment never changes here; a new process may be given another.
+                let is_refused = error.chain().filter_map(|cause| cause.downcast_ref()).any(is_password_refused);
+                refused_since = refused_since.filter(|_| is_refused).or_else(|| is_refused.then(Instant::now));
+                if refused_since.is_some_and(|since| since.elapsed() > REFUSED) && !context.reads_database_url_again() {
+                    return Err(error);
+                }
             }
         }
         pause(stop).await;
@@ -46,7 +85,7 @@ pub(super) async fn open_store(
     Ok(None)
 }
 
-/// Whether waiting cannot help: a malformed URL, or a schema newer than this binary.
+/// Whether waiting cannot help: a malformed URL, or a migration that is not the one of this name.
 fn is_misconfigured(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.is::<sqlx::migrate::MigrateError>() && !cause.source().is_some_and(|source| source.is::<sqlx::Error>())

@@ -20,7 +20,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
-    let (context, store) = super::open(path).await?;
+    let (context, store) = super::open_to_read(path).await?;
     let mxid = super::mxid(&arguments.user, &context, &store).await?;
     let mut reconciler = super::read_all(&context, &store).await?;
     let plan = reconciler.plan().await?;

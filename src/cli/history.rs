@@ -9,6 +9,7 @@ use clap::Args;
 use super::{print, show};
 use crate::app::Context;
 use crate::operations;
+use crate::store::SchemaNeed;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -31,7 +32,7 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     if let Some(key) = &arguments.room {
         super::room(&context.policy, key)?;
     }
-    let store = context.open_store().await?;
+    let store = context.open_store_with(SchemaNeed::AsItIs).await?;
     let user_id = match &arguments.user {
         Some(user) => Some(super::mxid(user, &context, &store).await?),
         None => None,

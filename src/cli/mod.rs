@@ -32,7 +32,7 @@ use self::caller::caller;
 use crate::app::Context;
 use crate::config::ConfigErrors;
 use crate::reconcile::{Reconciler, plan_once};
-use crate::store::Store;
+use crate::store::{SchemaNeed, Store};
 
 /// Provisioning and room policy for Matrix: an application service registered with Synapse
 #[derive(Debug, Parser)]
@@ -149,6 +149,14 @@ async fn open(path: &Path) -> Result<(Context, Store)> {
     logs::for_command();
     let context = Context::load(path)?;
     let store = context.open_store().await?;
+    Ok((context, store))
+}
+
+/// The same for a command that only reads: a schema of another version is left as it is.
+async fn open_to_read(path: &Path) -> Result<(Context, Store)> {
+    logs::for_command();
+    let context = Context::load(path)?;
+    let store = context.open_store_with(SchemaNeed::AsItIs).await?;
     Ok((context, store))
 }
 

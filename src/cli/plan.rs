@@ -17,7 +17,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
-    let (context, store) = super::open(path).await?;
+    let (context, store) = super::open_to_read(path).await?;
     let mut reconciler = context.reconciler(&store).await?;
     let (plan, errors) = plan_once(&mut reconciler).await?;
     let mut view = plan.view(reconciler.world());

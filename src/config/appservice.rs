@@ -3,12 +3,13 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
+    time::Duration,
 };
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::grammar;
+use super::{grammar, grammar::duration};
 
 /// The application service side.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -20,10 +21,18 @@ pub struct AppserviceSection {
     /// Where Synapse's pushes are taken.
     #[schemars(schema_with = "grammar::listen")]
     pub listen: SocketAddr,
+    /// How long transactions are still taken after a signal to stop, because service discovery lags.
+    #[serde(with = "duration")]
+    #[schemars(schema_with = "duration::between::<0, 15>")]
+    pub linger: Duration,
 }
 
 impl Default for AppserviceSection {
     fn default() -> Self {
-        Self { registration: PathBuf::from("registration.yaml"), listen: (Ipv4Addr::UNSPECIFIED, 8090).into() }
+        Self {
+            registration: PathBuf::from("registration.yaml"),
+            listen: (Ipv4Addr::UNSPECIFIED, 8090).into(),
+            linger: Duration::from_secs(5),
+        }
     }
 }

@@ -54,7 +54,7 @@ pub use self::{
     rooms::{PowerEntry, RoomSection},
     roster::RosterSection,
     schema::schema,
-    secret::Secret,
+    secret::{Secret, SecretFile},
     server_admins::ServerAdminsSection,
 };
 use self::{document::Document, grammar::GrammarContext, report::ProblemReport};
@@ -92,7 +92,7 @@ pub struct Config {
     pub rooms: Vec<RoomSection>,
     /// Files that secrets were read from.
     #[serde(skip)]
-    pub secret_files: Vec<PathBuf>,
+    pub secret_files: Vec<SecretFile>,
 }
 
 /// Whether every room must have its id.
@@ -154,6 +154,13 @@ impl Config {
                 Err(problems)
             }
         }
+    }
+
+    /// The file that the secret at this JSON pointer was read from. A roster without a URL of its own has our database's.
+    pub fn secret_file(&self, of: &str) -> Option<PathBuf> {
+        let file = |of: &str| self.secret_files.iter().find(|file| file.of == of).map(|file| file.path.clone());
+        let is_shared = self.roster.as_ref().is_some_and(|roster| roster.url == self.database.url);
+        file(of).or_else(|| file("/database/url").filter(|_| of == "/roster/url" && is_shared))
     }
 
     /// Fills in the keys whose default is another key, or depends on the folder of the file.

@@ -51,14 +51,25 @@ impl JsonSchema for Secret {
     }
 }
 
+/// A file that a secret was read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretFile {
+    /// The secret it holds, as a JSON pointer.
+    pub of: String,
+    pub path: PathBuf,
+}
+
 /// The files that hold secrets, as far as they are named.
-pub(super) fn secret_files(document: &Document, schema: &Value, base: &Path) -> Vec<PathBuf> {
+pub(super) fn secret_files(document: &Document, schema: &Value, base: &Path) -> Vec<SecretFile> {
     let sections = document.value.as_object().into_iter().flatten();
     let files = sections.flat_map(|(name, section)| {
         let keys = schema::property(schema, name).into_iter().flat_map(schema::secrets);
-        keys.filter_map(|key| section.get(schema::file_key(key))?.as_str())
+        keys.filter_map(move |key| {
+            let path = base.join(section.get(schema::file_key(key))?.as_str()?);
+            Some(SecretFile { of: child(&child("", name), key), path })
+        })
     });
-    files.map(|file| base.join(file)).collect()
+    files.collect()
 }
 
 /// Puts the content of every secret's file in the place of the secret, so that everything after sees only `KEY`.

@@ -117,7 +117,16 @@ async fn schema(connection: &mut PgConnection) -> sqlx::Result<(Finding, bool)> 
     }
     // sqlx makes this table by itself when it migrates, so its macros do not know it.
     let rows = sqlx::query_as::<_, (i64, bool)>("SELECT version, success FROM provisioner._sqlx_migrations");
-    let rows = rows.fetch_all(connection).await?;
+    let rows = rows.fetch_all(&mut *connection).await?;
+    let oldest_version: Option<Option<i64>> = match rows.is_empty() {
+        true => None,
+        // Null where that column is not there yet.
+        false => {
+            let asked = "SELECT (to_jsonb(stamp) ->> 'oldest_version')::bigint FROM provisioner.stamp";
+            sqlx::query_scalar(asked).fetch_optional(connection).await?
+        }
+    };
+    let oldest_version = oldest_version.flatten().unwrap_or_default();
     let applied: BTreeSet<i64> = rows.iter().map(|(version, _)| *version).collect();
     let known: BTreeSet<i64> = sqlx::migrate!().iter().map(|migration| migration.version).collect();
     let finding = if let Some((version, _)) = rows.iter().find(|(_, success)| !success) {
@@ -127,14 +136,16 @@ async fn schema(connection: &mut PgConnection) -> sqlx::Result<(Finding, bool)> 
             text,
             "look at the log of the service that began it; restore the database, or finish it by hand",
         )
-    } else if let Some(newer) = applied.difference(&known).last() {
-        let text = format!("the database was migrated by a newer version of this program (migration {newer})");
+    } else if known.last().is_none_or(|newest| *newest < oldest_version) {
+        let text =
+            format!("the database was migrated by a later version, which this one cannot work with ({oldest_version})");
         Finding::fail(CHECK, text, "run that version or a later one")
-    } else if applied.len() < known.len() {
-        let text = format!("reachable; {} migrations are still to come", known.len() - applied.len());
+    } else if !known.is_subset(&applied) {
+        let text = format!("reachable; {} migrations are still to come", known.difference(&applied).count());
         Finding::warn(CHECK, text, "restart the service with this version: it migrates at the start")
     } else {
-        Finding::pass(CHECK, format!("reachable, and migrated ({} migrations)", applied.len()))
+        let later = if applied.difference(&known).next().is_some() { ", some by a later version" } else { "" };
+        Finding::pass(CHECK, format!("reachable, and migrated ({} migrations{later})", applied.len()))
     };
     Ok((finding, true))
 }

@@ -19,7 +19,7 @@ pub(super) fn examine(config: &Config) -> Vec<Finding> {
 fn files(config: &Config) -> Finding {
     const CHECK: &str = "secrets";
     let files: Vec<&Path> = std::iter::once(config.appservice.registration.as_path())
-        .chain(config.secret_files.iter().map(AsRef::as_ref))
+        .chain(config.secret_files.iter().map(|file| file.path.as_path()))
         .collect();
     let open: Vec<String> = files.iter().filter(|file| is_open(file)).map(|file| file.display().to_string()).collect();
     if open.is_empty() {

@@ -23,7 +23,7 @@ pub(super) async fn examine(setup: &Setup) -> RosterExamined {
         return RosterExamined { findings: vec![unreachable(&why)], reading: None };
     }
     let read = async {
-        let roster = Roster::new(configured.url.expose(), &configured.query, configured.max_rows)?;
+        let roster = Roster::new(configured.url.expose(), None, &configured.query, configured.max_rows)?;
         roster.read(&setup.policy.server_name, &setup.policy.bot).await
     };
     // A new connection, then two queries: one for the columns, one for the rows.
@@ -72,6 +72,19 @@ fn failed(error: &RosterError) -> Finding {
             "write it like postgres://user:password@host/database",
         ),
         RosterError::Unreachable(source) => return unreachable(&database::plain(source)),
+        RosterError::Login(source) => (
+            format!("the database of roster.url refuses the user or the password: {}", database::plain(source)),
+            "mend them in roster.url, or in its file",
+        ),
+        RosterError::NoDatabase(source) => (
+            format!("roster.url names a database that is not there: {}", database::plain(source)),
+            "mend the name at the end of roster.url, or make the database",
+        ),
+        RosterError::Interrupted(source) => (
+            format!("the reading of the roster was cut short: {}", database::plain(source)),
+            "look again; if it lasts, a reading may take 30 seconds, and a standby must not cancel it \
+             (max_standby_streaming_delay)",
+        ),
         RosterError::Refused(source) => (
             format!("roster.query is refused by Postgres: {}", database::plain(source)),
             "mend roster.query, or grant SELECT on its tables to the role of roster.url",

@@ -30,5 +30,5 @@ pub use report::{Failed, PassReport};
 pub use service::{HOMESERVER, ROSTER, ReadinessReporter, Service};
 pub use status::{HeldNow, StatusPublisher, StatusSnapshot};
 pub use tell::conditions::{Condition, Conditions, QueueHealth};
-pub use tell::gauges::describe_metrics;
+pub use tell::gauges::{LeadGauges, describe_metrics};
 pub use wakes::{Wakes, Woken};

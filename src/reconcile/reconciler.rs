@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use provisioner_policy::{AccountsFrom, Kind, Plan, Planner, Policy, Recent, World};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::homeserver::Homeserver;
 use crate::reconcile::account_check::AccountCheck;
@@ -34,9 +35,12 @@ use crate::reconcile::read::server_accounts::AccountsListing;
 use crate::reconcile::read::upgrades::Upgrades;
 use crate::reconcile::report::PassReport;
 use crate::sources::Roster;
-use crate::store::{AccountsRead, Store};
+use crate::store::{AccountsRead, Lease, Store};
 
 /// Everything a pass needs.
+/// How often a lapsed lease is looked at: its heartbeat is answered or missed within seconds.
+const LEASE_POLL: Duration = Duration::from_millis(50);
+
 #[derive(Debug)]
 pub struct Reconciler {
     pub(crate) world: World,
@@ -81,6 +85,8 @@ pub struct Reconciler {
     pub(crate) unknown: watch::Sender<Vec<String>>,
     /// Asked about who approved something; nothing where there is no pool.
     pub(crate) account_check: Option<AccountCheck>,
+    /// Asked before each write.
+    pub(crate) lease: Lease,
 }
 
 /// What is wrong beside single actions. Empty texts mean nothing is.
@@ -136,6 +142,19 @@ impl Reconciler {
             groups_read: BTreeMap::new(),
             unknown: watch::Sender::default(),
             account_check: None,
+            lease: Lease::unlimited(),
+        }
+    }
+
+    /// Writes only while this holds.
+    pub fn write_under(&mut self, lease: Lease) {
+        self.lease = lease;
+    }
+
+    /// Waits until it is certain that this process leads, or until `stop`. One that was frozen asks first.
+    pub(crate) async fn lease_regained(&self, stop: &CancellationToken) {
+        while !self.lease.holds() && !stop.is_cancelled() {
+            tokio::time::sleep(LEASE_POLL).await;
         }
     }
 

@@ -18,7 +18,7 @@ use crate::reconcile::reconciler::Reconciler;
 use crate::reconcile::report::PassReport;
 use crate::reconcile::status::StatusPublisher;
 use crate::reconcile::wakes::{Wakes, Woken};
-use crate::store::{Asked, Store};
+use crate::store::{Asked, Noticed, Store};
 
 /// A pass that somebody asked for does not end while rooms are being read, for so long.
 const LONGEST_READING: Duration = Duration::from_secs(60);
@@ -26,7 +26,7 @@ const LONGEST_READING: Duration = Duration::from_secs(60);
 /// How often others are told how a long pass goes: the Staff room hears of what is held while a fill lasts for hours.
 const BEAT: Duration = Duration::from_secs(2);
 
-/// A lost notification costs at most this.
+/// A lost notification costs at most this: so often it is looked what is noted in the database.
 const FALLBACK_POLL: Duration = Duration::from_secs(5);
 
 /// Synapse retries a transaction for minutes to hours; a repeated event is known by its row for this long.
@@ -69,6 +69,8 @@ pub struct Service {
     pub resync_interval: Duration,
     pub queries: QueryQueue,
     pub status: StatusPublisher,
+    /// What was read of what others note.
+    pub noticed: Noticed,
 }
 
 /// When what is due next.
@@ -76,6 +78,7 @@ struct Clocks {
     poll: Instant,
     resync: Instant,
     trim: Instant,
+    look: Instant,
 }
 
 /// A pass in progress: over one or more slices, with those who asked for it.
@@ -104,10 +107,11 @@ impl Service {
         }
         self.reconciler.groups_since = Some(self.reconciler.store.now().await.context("read the database's clock")?);
         let now = Instant::now();
-        let mut clocks = Clocks { poll: now, resync: now, trim: now };
+        let mut clocks = Clocks { poll: now, resync: now, trim: now, look: now };
         let mut pass = Pass::default();
         let mut woken = self.wakes.drain() | Woken::REQUESTS | Woken::ACCOUNTS;
         while !stop.is_cancelled() {
+            self.reconciler.lease_regained(stop).await;
             self.refresh(woken, &mut clocks, &mut pass).await?;
             if self.queries.answer(&mut self.reconciler).await? && self.wakes.pending() {
                 // The asker may have asked for a pass, too: what is done now is then in its report.
@@ -128,6 +132,7 @@ impl Service {
 
     async fn refresh(&mut self, woken: Woken, clocks: &mut Clocks, pass: &mut Pass) -> Result<()> {
         let now = Instant::now();
+        let woken = woken | self.look(clocks, now).await?;
         // The inbox is looked at whatever woke us: a notification may be lost.
         let mut sources = woken | Woken::INBOX;
         if clocks.poll <= now {
@@ -168,6 +173,23 @@ impl Service {
             self.status.resynced();
         }
         Ok(())
+    }
+
+    /// Looks now and then what is noted in the database and was not notified.
+    async fn look(&mut self, clocks: &mut Clocks, now: Instant) -> Result<Woken> {
+        if clocks.look > now {
+            return Ok(Woken::default());
+        }
+        clocks.look = now + FALLBACK_POLL;
+        let news = self.reconciler.store.look(&mut self.noticed).await.context("look what is noted in the database")?;
+        let mut woken = Woken::default();
+        if news.requests {
+            woken = woken | Woken::REQUESTS;
+        }
+        if news.accounts {
+            woken = woken | Woken::ACCOUNTS;
+        }
+        Ok(woken)
     }
 
     /// Adds the new requests for a pass, with what they approve, to the pass. Returns whether there are any.

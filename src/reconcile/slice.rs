@@ -166,6 +166,7 @@ impl Reconciler {
             store: &self.store,
             journal,
             approval: &self.approval,
+            lease: &self.lease,
             stop,
         };
         executor.execute(due).await.context("write the ledger")

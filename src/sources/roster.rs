@@ -1,22 +1,26 @@
 //! The roster: the configured query against Hasura's Postgres, read-only.
 
 use std::fmt;
-use std::str::FromStr;
+use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use provisioner_policy::{LONGEST, RosterReader, RosterReading, RosterRow};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
-use sqlx::{AssertSqlSafe, Column, Executor, PgPool, Row, SqlSafeStr, Statement};
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, Column, Executor, Row, SqlSafeStr, Statement};
 use thiserror::Error;
 
-use crate::postgres;
+use crate::postgres::{BoundedPool, ConnectionSource, Session};
 
 /// What the query must answer, in any order.
 const COLUMNS: [&str; 3] = ["subject", "team", "role"];
 
 /// A roster that takes longer is as good as unreadable; the next poll tries again.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+const LONGEST_READING: Duration = Duration::from_secs(45);
+
+/// One reads; a listener has one for itself and one for its heartbeat.
+const CONNECTIONS: u32 = 2;
 
 /// Why the roster cannot be read.
 #[derive(Debug, Error)]
@@ -27,6 +31,21 @@ pub enum RosterError {
         "the database of roster.url cannot be reached; the last good reading stands and nobody is removed for its sake"
     )]
     Unreachable(#[source] sqlx::Error),
+    #[error(
+        "the database of roster.url refuses the user or the password; mend them in roster.url, or in its file. The last good \
+         reading stands and nobody is removed for its sake"
+    )]
+    Login(#[source] sqlx::Error),
+    #[error(
+        "roster.url names a database that is not there; the last good reading stands and nobody is removed for its sake"
+    )]
+    NoDatabase(#[source] sqlx::Error),
+    #[error(
+        "the reading of the roster was cut short; the next poll reads it again, and until then the last good reading stands \
+         and nobody is removed for its sake. If it lasts: a reading may take 30 seconds, and a standby must not cancel it \
+         (max_standby_streaming_delay)"
+    )]
+    Interrupted(#[source] sqlx::Error),
     #[error(
         "roster.query is refused by Postgres; mend the query, or grant SELECT on its tables to the role of roster.url"
     )]
@@ -60,7 +79,7 @@ impl RosterError {
 /// The roster's database and query.
 #[derive(Clone)]
 pub struct Roster {
-    pool: PgPool,
+    pool: BoundedPool,
     query: String,
     max_rows: u32,
 }
@@ -68,7 +87,7 @@ pub struct Roster {
 impl fmt::Debug for Roster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Roster")
-            .field("database", &postgres::place(&self.pool.connect_options()))
+            .field("database", self.pool.source())
             .field("query", &self.query)
             .field("max_rows", &self.max_rows)
             .finish()
@@ -77,34 +96,22 @@ impl fmt::Debug for Roster {
 
 impl Roster {
     /// Prepares the source; connects at the first reading.
-    pub fn new(url: &str, query: &str, max_rows: u32) -> Result<Self, RosterError> {
-        let options = PgConnectOptions::from_str(url)
-            .map_err(RosterError::Url)?
-            .application_name("phenom-provisioner")
-            .options([
-                ("default_transaction_read_only", "on".to_owned()),
-                ("statement_timeout", STATEMENT_TIMEOUT.as_millis().to_string()),
-            ]);
-        let pool = PgPoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(Duration::from_secs(5))
-            .idle_timeout(Duration::from_secs(300))
-            .connect_lazy_with(options);
+    pub fn new(url: &str, file: Option<PathBuf>, query: &str, max_rows: u32) -> Result<Self, RosterError> {
+        let source = ConnectionSource::new(url, file, Session::ReadOnly).map_err(RosterError::Url)?;
+        let pool = BoundedPool::new(source, CONNECTIONS);
         Ok(Self { pool, query: query.trim().trim_end_matches(';').to_owned(), max_rows })
     }
 
     /// The pool, for a listener on the notify channel.
-    pub fn pool(&self) -> &PgPool {
+    pub fn pool(&self) -> &BoundedPool {
         &self.pool
     }
 
     /// Whether the query answers exactly the columns it must.
     pub async fn check(&self) -> Result<(), RosterError> {
-        let mut connection = match self.pool.acquire().await {
-            Ok(connection) => connection,
-            Err(error) => return Err(classify(postgres::reason(&self.pool.connect_options(), error).await)),
-        };
-        let query = AssertSqlSafe(self.query.clone()).into_sql_str();
+        // As it will be read: what is well alone, a comment at its end for example, may not be so inside.
+        let query = AssertSqlSafe(format!("SELECT * FROM (\n{}\n) AS roster", self.query)).into_sql_str();
+        let mut connection = self.pool.acquire().await.map_err(classify)?;
         let statement = connection.prepare(query).await.map_err(classify)?;
         let found: Vec<String> = statement.columns().iter().map(|column| column.name().to_owned()).collect();
         let mut sorted: Vec<&str> = found.iter().map(String::as_str).collect();
@@ -118,6 +125,11 @@ impl Roster {
     /// and cut, so that a huge value stays where it is. [`LONGEST`] is in bytes: what is cut to more characters than that is
     /// still too long.
     pub async fn read(&self, server_name: &str, bot: &str) -> Result<RosterReading, RosterError> {
+        let late = || RosterError::Interrupted(io::Error::from(io::ErrorKind::TimedOut).into());
+        tokio::time::timeout(LONGEST_READING, self.read_all(server_name, bot)).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    async fn read_all(&self, server_name: &str, bot: &str) -> Result<RosterReading, RosterError> {
         self.check().await?;
         let [subject, team, role] = COLUMNS.map(|column| format!("left({column}::text, {}) AS {column}", LONGEST + 1));
         let limit = u64::from(self.max_rows) + 1;
@@ -138,13 +150,19 @@ fn row(row: &PgRow) -> sqlx::Result<RosterRow> {
     Ok(RosterRow { subject: row.try_get("subject")?, team: row.try_get("team")?, role: row.try_get("role")? })
 }
 
+/// By the SQLSTATE: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 fn classify(error: sqlx::Error) -> RosterError {
-    let refused = match &error {
-        // Class 57 is the server going away, 53 its lack of resources, 08 the connection: the query is not to blame.
-        sqlx::Error::Database(database) => {
-            !database.code().is_some_and(|code| ["08", "53", "57"].iter().any(|class| code.starts_with(class)))
-        }
-        _ => false,
+    let code = match &error {
+        sqlx::Error::Database(database) => database.code().map(|code| code.into_owned()),
+        _ => return RosterError::Unreachable(error),
     };
-    if refused { RosterError::Refused(error) } else { RosterError::Unreachable(error) }
+    match code.as_deref().unwrap_or_default() {
+        code if code.starts_with("28") => RosterError::Login(error),
+        code if code.starts_with("3D") => RosterError::NoDatabase(error),
+        // A standby cancels readers that are in the way of what it replays; a reading may take too long.
+        "40001" | "57014" => RosterError::Interrupted(error),
+        // The server going away, its lack of resources, the connection: the query is not to blame.
+        code if ["08", "53", "57"].iter().any(|class| code.starts_with(class)) => RosterError::Unreachable(error),
+        _ => RosterError::Refused(error),
+    }
 }

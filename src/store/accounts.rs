@@ -3,6 +3,7 @@
 use provisioner_policy::{Account, Closed};
 
 use super::{ACCOUNTS_CHANNEL, Store};
+use crate::postgres::BoundedConnection;
 
 /// Where the store learnt of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -251,7 +252,7 @@ impl Store {
 }
 
 /// Subjects that fold to one MXID are both marked, and both cleared when one of them is gone.
-pub(super) async fn mark_folded(connection: &mut sqlx::PgConnection, user_ids: &[String]) -> sqlx::Result<()> {
+pub(super) async fn mark_folded(connection: &mut BoundedConnection, user_ids: &[String]) -> sqlx::Result<()> {
     sqlx::query!(
         "UPDATE provisioner.accounts SET folded = twins.folded, revision = next.revision
          FROM (SELECT revision FROM provisioner.accounts_revision) AS next,
@@ -265,6 +266,6 @@ pub(super) async fn mark_folded(connection: &mut sqlx::PgConnection, user_ids: &
     .map(drop)
 }
 
-pub(super) async fn wake(connection: &mut sqlx::PgConnection) -> sqlx::Result<()> {
+pub(super) async fn wake(connection: &mut BoundedConnection) -> sqlx::Result<()> {
     sqlx::query("SELECT pg_notify($1, '')").bind(ACCOUNTS_CHANNEL).execute(connection).await.map(drop)
 }

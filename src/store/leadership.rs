@@ -1,11 +1,15 @@
 //! Leadership: who holds the advisory lock reconciles. Postgres gives it up with the connection, so a killed leader is
 //! replaced as soon as Postgres notices.
 
+use std::future::Future;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use sqlx::postgres::{PgAdvisoryLock, PgAdvisoryLockKey, PgConnection};
 use sqlx::{Connection, Either};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -21,26 +25,73 @@ const HEARTBEAT: Duration = Duration::from_secs(2);
 /// Longer than this without an answer is a lost connection.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// How long after the question of a heartbeat that was answered leadership is certain. A process that was frozen for longer asks
+/// first: Postgres ends its session after [`SESSION_LIMITS`], and another leads.
+const CERTAIN: Duration = Duration::from_secs(8);
+
+/// How long anything asked for leadership may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What Postgres does with a session that holds the lock and says nothing: it ends it. As far as this version of Postgres and
+/// this kind of connection know the settings.
+const SESSION_LIMITS: &str = "
+    SELECT set_config(name, wanted, false) FROM pg_catalog.pg_settings
+    JOIN (VALUES ('idle_session_timeout', '10s'), ('tcp_keepalives_idle', '4'), ('tcp_keepalives_interval', '2'),
+                 ('tcp_keepalives_count', '3'), ('tcp_user_timeout', '10s')) AS limits (limited, wanted) ON name = limited";
+
 /// Leadership, for as long as `lost` is not cancelled. Dropping it gives the lock back.
 #[derive(Debug)]
 pub struct Leadership {
     lost: CancellationToken,
     release: CancellationToken,
+    lease: Lease,
+}
+
+/// Whether leadership is certain at this moment.
+#[derive(Clone, Debug, Default)]
+pub struct Lease(Option<Arc<Mutex<Instant>>>);
+
+impl Lease {
+    /// Of a command that runs once and holds no lock that could be lost unseen.
+    pub fn unlimited() -> Self {
+        Self(None)
+    }
+
+    fn until(certain: Instant) -> Self {
+        Self(Some(Arc::new(Mutex::new(certain))))
+    }
+
+    fn extend(&self, certain: Instant) {
+        if let Some(until) = &self.0 {
+            *until.lock().unwrap_or_else(PoisonError::into_inner) = certain;
+        }
+    }
+
+    /// Whether something may be written now.
+    pub fn holds(&self) -> bool {
+        self.0.as_ref().is_none_or(|until| Instant::now() < *until.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl Store {
     /// Takes leadership if nobody has it.
     pub async fn try_lead(&self) -> Result<Option<Leadership>> {
-        let connection = PgConnection::connect_with(&self.options).await.context("connect for leadership")?;
-        let lock = PgAdvisoryLock::with_key(PgAdvisoryLockKey::BigInt(LOCK_KEY));
-        let guard = match lock.try_acquire(connection).await.context("ask for leadership")? {
+        let mut connection = self.pool.source().connect(PATIENCE).await.context("connect for leadership")?;
+        let limits = sqlx::query(SESSION_LIMITS).execute(&mut connection);
+        in_time(limits).await.context("limit how long the lock outlives this process")?;
+        let (lock, asked) = (PgAdvisoryLock::with_key(PgAdvisoryLockKey::BigInt(LOCK_KEY)), Instant::now());
+        let guard = match in_time(lock.try_acquire(connection)).await.context("ask for leadership")? {
             Either::Left(guard) => guard.leak(),
-            Either::Right(_) => return Ok(None),
+            Either::Right(connection) => {
+                tokio::spawn(in_time(connection.close()));
+                return Ok(None);
+            }
         };
         let (lost, release) = (CancellationToken::new(), CancellationToken::new());
-        tokio::spawn(keep(guard, lost.clone(), release.clone()));
+        let lease = Lease::until(asked + CERTAIN);
+        tokio::spawn(keep(guard, lost.clone(), release.clone(), lease.clone()));
         info!("this replica reconciles");
-        Ok(Some(Leadership { lost, release }))
+        Ok(Some(Leadership { lost, release, lease }))
     }
 }
 
@@ -48,6 +99,11 @@ impl Leadership {
     /// Cancelled when leadership is lost: nothing may be written from then on.
     pub fn lost(&self) -> &CancellationToken {
         &self.lost
+    }
+
+    /// To be asked before each write: a process that was frozen does not know yet that it lost.
+    pub fn lease(&self) -> &Lease {
+        &self.lease
     }
 }
 
@@ -58,21 +114,28 @@ impl Drop for Leadership {
 }
 
 /// Holds the connection, and with it the lock, until it dies or is given back.
-async fn keep(mut connection: PgConnection, lost: CancellationToken, release: CancellationToken) {
+async fn keep(mut connection: PgConnection, lost: CancellationToken, release: CancellationToken, lease: Lease) {
     let _lost_at_the_end = lost.drop_guard();
     loop {
         tokio::select! {
             () = release.cancelled() => {
                 // Closing the connection frees the lock; a failure to say goodbye frees it too, a little later.
-                let _ = connection.close().await;
+                let _ = in_time(connection.close()).await;
                 return;
             }
             () = tokio::time::sleep(HEARTBEAT) => {}
         }
+        let asked = Instant::now();
         let alive = tokio::time::timeout(HEARTBEAT_TIMEOUT, connection.ping()).await;
         if !matches!(alive, Ok(Ok(()))) {
             warn!("leadership is lost: its database connection died");
             return;
         }
+        lease.extend(asked + CERTAIN);
     }
+}
+
+async fn in_time<T>(doing: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    let late = || sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {PATIENCE:?}")));
+    tokio::time::timeout(PATIENCE, doing).await.unwrap_or_else(|_| Err(late()))
 }

@@ -199,12 +199,13 @@ impl Store {
     /// Users that this service joined within the last days, each with the newest line. They may be very many, so `each` is
     /// called as they are read.
     pub async fn joined_lately(&self, days: i32, mut each: impl FnMut(String, i64)) -> sqlx::Result<()> {
+        let pool = self.pool.patient();
         let mut rows = sqlx::query!(
             r#"SELECT user_id AS "user_id!", max(id) AS "line!" FROM provisioner.ledger
                WHERE at > now() - make_interval(days => $1) AND kind = 'join' AND outcome = 'done' GROUP BY user_id"#,
             days,
         )
-        .fetch(&self.pool);
+        .fetch(&pool);
         while let Some(row) = rows.try_next().await? {
             each(row.user_id, row.line);
         }

@@ -1,5 +1,7 @@
 //! Listings of the pool: how far each came, and whether what they say is whole.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgAdvisoryLock, PgAdvisoryLockKey, PgConnection};
 use sqlx::{Connection, Either};
@@ -9,6 +11,9 @@ use super::accounts::{mark_folded, wake};
 
 /// "listing" in ASCII: one listing at a time, whichever replica or command makes it.
 const LOCK_KEY: i64 = 0x006c_6973_7469_6e67;
+
+/// How long connecting for it may take.
+const CONNECT: Duration = Duration::from_secs(5);
 
 /// A listing of the pool.
 #[derive(Clone, Debug)]
@@ -38,7 +43,7 @@ impl ListingLock {
 impl Store {
     /// The right to list the pool, unless somebody else is listing.
     pub async fn try_list(&self) -> sqlx::Result<Option<ListingLock>> {
-        let connection = PgConnection::connect_with(&self.options).await?;
+        let connection = self.pool.source().connect(CONNECT).await?;
         let lock = PgAdvisoryLock::with_key(PgAdvisoryLockKey::BigInt(LOCK_KEY));
         Ok(match lock.try_acquire(connection).await? {
             Either::Left(guard) => Some(ListingLock(guard.leak())),
@@ -125,9 +130,10 @@ impl Store {
     }
 
     /// Ends a whole listing. Accounts known before it that it did not name were missed once more, and are deleted when two
-    /// whole listings in a row missed them. Returns how many were missed, and how many of those count as deleted now.
+    /// whole listings in a row missed them. A listing counts once: of one that another process has ended or given up nothing is
+    /// made. Returns how many were missed, and how many of those count as deleted now.
     pub async fn complete_listing(&self, id: i64) -> sqlx::Result<(u64, u64)> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.pool.patient().begin().await?;
         sqlx::query!(
             "UPDATE provisioner.listings SET completed_at = now(), updated_at = now(), next_token = NULL, trouble = NULL
              WHERE id = $1",

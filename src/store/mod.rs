@@ -17,6 +17,8 @@ mod inbox;
 mod leadership;
 mod ledger;
 mod listings;
+mod migrate;
+mod noticed;
 mod pause;
 mod peopled_teams;
 mod refused_commands;
@@ -27,13 +29,10 @@ mod trim;
 mod withheld;
 
 use std::fmt;
-use std::str::FromStr;
-use std::time::Duration;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection, PgPool};
 
 pub use accounts::{AccountOrigin, AccountRow, AccountSource, AccountsRead, SeenAccount, SeenIn};
 pub use alerts::AlertRow;
@@ -45,26 +44,21 @@ pub use held::{HeldPlan, HeldPlanState};
 pub use held_posts::{HeldPost, HeldPostContent, HeldPostState};
 pub use history::{HistoryFilter, HistoryLine, JoinedAt};
 pub use inbox::InboxRow;
-pub use leadership::Leadership;
+pub use leadership::{Leadership, Lease};
 pub use ledger::{LedgerEntry, LedgerLine, LedgerOutcome, PassId, RecentAction, RemovedMember, TakenAway};
 pub use listings::{Listing, ListingLock};
+pub use migrate::{SchemaError, SchemaNeed};
+pub use noticed::Noticed;
 pub use pause::Paused;
 pub use refused_commands::RefusedCommand;
 pub use requests::{Asked, PassRequest};
 pub use stamp::{Stamp, StampError};
 pub use strangers::StrangerRow;
 
-use crate::postgres;
+use crate::postgres::{BoundedPool, ConnectionSource, Session};
 
 /// A connection is needed by the reconciler, the intake and the metrics at once; Postgres is never the limit here.
 const MAX_CONNECTIONS: u32 = 8;
-
-/// Longer than any statement here takes; a database that answers later is as good as gone.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// A connection that rested longer is asked whether it still lives before it is used. Asking each time would double the
-/// round trips.
-const TRUSTED: Duration = Duration::from_secs(1);
 
 /// Where all of our tables live.
 const SCHEMA: &str = "provisioner";
@@ -79,54 +73,62 @@ pub const COMMANDS_CHANNEL: &str = "provisioner_commands";
 /// The service's own database.
 #[derive(Clone)]
 pub struct Store {
-    pool: PgPool,
-    options: PgConnectOptions,
+    pool: BoundedPool,
 }
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Store({})", postgres::place(&self.options))
+        write!(f, "Store({:?})", self.pool.source())
+    }
+}
+
+/// How the store's database is reached.
+#[derive(Clone, Debug)]
+pub struct StoreUrl<'a> {
+    pub url: &'a str,
+    /// The file that the URL was read from: a password that was rotated is read there again.
+    pub file: Option<PathBuf>,
+}
+
+impl<'a> From<&'a str> for StoreUrl<'a> {
+    fn from(url: &'a str) -> Self {
+        Self { url, file: None }
+    }
+}
+
+impl<'a> From<&'a String> for StoreUrl<'a> {
+    fn from(url: &'a String) -> Self {
+        url.as_str().into()
     }
 }
 
 impl Store {
     /// Connects and brings the schema up to date.
-    pub async fn open(url: &str) -> Result<Self> {
-        let store = Self::connect(url).await?;
-        let mut migrations = sqlx::migrate!();
-        // Beside the tables it speaks of: dropping the schema is then a whole undo, and nothing of ours is in "public".
-        migrations.create_schema(SCHEMA);
-        migrations.dangerous_set_table_name(format!("{SCHEMA}._sqlx_migrations"));
-        migrations.run(&store.pool).await.context("bring the schema \"provisioner\" up to date")?;
+    pub async fn open<'a>(url: impl Into<StoreUrl<'a>>) -> Result<Self> {
+        let store = Self::connect(url.into()).await?;
+        migrate::to_newest(&store.pool).await?;
         Ok(store)
     }
 
-    async fn connect(url: &str) -> Result<Self> {
-        let options = PgConnectOptions::from_str(url)
-            .context("read database.url; it has the form postgres://user:password@host/database")?
-            .application_name("phenom-provisioner");
-        let opened = PgPoolOptions::new()
-            .max_connections(MAX_CONNECTIONS)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .test_before_acquire(false)
-            .before_acquire(|connection, rested| {
-                Box::pin(async move {
-                    if rested.idle_for > TRUSTED {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .connect_with(options.clone())
-            .await;
-        let pool = match opened {
-            Ok(pool) => pool,
-            Err(error) => {
-                return Err(postgres::reason(&options, error).await)
-                    .context("connect to the database of database.url; start it, or mend the URL");
-            }
-        };
-        Ok(Self { pool, options })
+    /// The same with the database of one deployment: of another's nothing is changed.
+    pub async fn open_of<'a>(url: impl Into<StoreUrl<'a>>, ours: &Stamp, schema: SchemaNeed) -> Result<Self> {
+        let store = Self::connect(url.into()).await?;
+        store.refuse_others(ours).await?;
+        match schema {
+            SchemaNeed::Newest => migrate::to_newest(&store.pool).await?,
+            SchemaNeed::AsItIs => migrate::only_where_there_is_none(&store.pool).await?,
+        }
+        store.stamp(ours).await?;
+        Ok(store)
+    }
+
+    async fn connect(StoreUrl { url, file }: StoreUrl<'_>) -> Result<Self> {
+        let source = ConnectionSource::new(url, file, Session::ReadWrite)
+            .context("read database.url; it has the form postgres://user:password@host/database")?;
+        let pool = BoundedPool::new(source, MAX_CONNECTIONS);
+        let answers = pool.acquire().await.map(drop);
+        answers.context("connect to the database of database.url; start it, or mend the URL")?;
+        Ok(Self { pool })
     }
 
     /// Whether the database answers.
@@ -140,7 +142,7 @@ impl Store {
     }
 
     /// The pool, for a listener on the channels above.
-    pub fn pool(&self) -> &PgPool {
+    pub fn pool(&self) -> &BoundedPool {
         &self.pool
     }
 }

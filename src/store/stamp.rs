@@ -25,31 +25,59 @@ pub struct StampError {
     theirs: String,
 }
 
+impl Stamp {
+    /// Where this configuration meets the stamp of another deployment.
+    fn refuse(&self, theirs: &Self) -> Result<(), StampError> {
+        let pool_id = |stamp: &Self| stamp.user_pool_id.clone().unwrap_or_default();
+        let both = self.user_pool_id.is_some() && theirs.user_pool_id.is_some();
+        let pairs = [
+            ("environment", self.environment.clone(), theirs.environment.clone()),
+            ("server_name", self.server_name.clone(), theirs.server_name.clone()),
+            // A configuration without a pool reads no pool and so cannot mix two up.
+            ("user_pool_id", pool_id(self), if both { pool_id(theirs) } else { pool_id(self) }),
+        ];
+        match pairs.into_iter().find(|(_, ours, theirs)| ours != theirs) {
+            Some((key, ours, theirs)) => Err(StampError { key, ours, theirs }),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Store {
-    /// Stamps a fresh database; refuses one that belongs to something else.
-    pub async fn check_stamp(&self, ours: &Stamp) -> Result<()> {
+    /// Refuses a database that belongs to another deployment, before anything in it is changed.
+    pub(super) async fn refuse_others(&self, ours: &Stamp) -> Result<()> {
+        // Not checked when it is compiled: there may be no table yet.
+        let is_there: bool =
+            sqlx::query_scalar("SELECT to_regclass('provisioner.stamp') IS NOT NULL").fetch_one(&self.pool).await?;
+        if is_there && let Some(theirs) = self.stamped().await? {
+            ours.refuse(&theirs)?;
+        }
+        Ok(())
+    }
+
+    /// Stamps a fresh database, and adds the pool to a stamp of ours that has none yet.
+    pub(super) async fn stamp(&self, ours: &Stamp) -> Result<()> {
         sqlx::query!(
             "INSERT INTO provisioner.stamp (environment, server_name, user_pool_id) VALUES ($1, $2, $3)
-             ON CONFLICT (only_row) DO UPDATE SET user_pool_id = COALESCE(stamp.user_pool_id, excluded.user_pool_id)",
+             ON CONFLICT (only_row) DO UPDATE SET user_pool_id = excluded.user_pool_id
+             WHERE stamp.user_pool_id IS NULL AND excluded.user_pool_id IS NOT NULL
+               AND (stamp.environment, stamp.server_name) = (excluded.environment, excluded.server_name)",
             ours.environment,
             ours.server_name,
             ours.user_pool_id,
         )
         .execute(&self.pool)
         .await?;
-        let theirs = sqlx::query_as!(Stamp, "SELECT environment, server_name, user_pool_id FROM provisioner.stamp")
-            .fetch_one(&self.pool)
-            .await?;
-        let pool_id = |stamp: &Stamp| stamp.user_pool_id.clone().unwrap_or_default();
-        let pairs = [
-            ("environment", ours.environment.clone(), theirs.environment.clone()),
-            ("server_name", ours.server_name.clone(), theirs.server_name.clone()),
-            // A configuration without a pool reads no pool and so cannot mix two up.
-            ("user_pool_id", pool_id(ours), if ours.user_pool_id.is_some() { pool_id(&theirs) } else { String::new() }),
-        ];
-        match pairs.into_iter().find(|(_, ours, theirs)| ours != theirs) {
-            Some((key, ours, theirs)) => Err(StampError { key, ours, theirs }.into()),
-            None => Ok(()),
+        // Two deployments may have stamped a fresh one at once.
+        if let Some(theirs) = self.stamped().await? {
+            ours.refuse(&theirs)?;
         }
+        Ok(())
+    }
+
+    async fn stamped(&self) -> sqlx::Result<Option<Stamp>> {
+        sqlx::query_as!(Stamp, "SELECT environment, server_name, user_pool_id FROM provisioner.stamp")
+            .fetch_optional(&self.pool)
+            .await
     }
 }

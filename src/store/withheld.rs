@@ -1,7 +1,6 @@
 //! Withheld changes that have their line in the ledger already.
 
 use provisioner_policy::Digest;
-use sqlx::Acquire;
 
 use super::Store;
 use super::ledger::{LedgerLine, PassId, append};
@@ -20,8 +19,7 @@ impl Store {
         lines: &[LedgerLine<'_>],
         digests: &[Digest],
     ) -> sqlx::Result<()> {
-        let mut connection = self.pool.acquire().await?;
-        let mut transaction = connection.begin().await?;
+        let mut transaction = self.pool.begin().await?;
         append(&mut *transaction, pass, lines).await?;
         sqlx::query!(
             "INSERT INTO provisioner.withheld (digest) SELECT * FROM UNNEST($1::bytea[]) ON CONFLICT DO NOTHING",

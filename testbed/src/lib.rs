@@ -24,7 +24,7 @@ pub use nix::sys::signal::Signal;
 pub use people::{Admin, NewRoom, Person};
 pub use postgres::Postgres;
 pub use process::ports::free_port;
-pub use proxy::{Effect, Fault, Matching, Proxy, Recorded};
+pub use proxy::{Effect, Fault, Matching, Proxy, Recorded, Relay};
 pub use service::{Output, Service, ServiceSpec};
 pub use synapse::{Slot, Synapse, SynapseOptions, SynapseVersion};
 pub use wait::wait_until;

@@ -143,6 +143,7 @@ server_name = "{server_name}"
 [appservice]
 registration = "{registration}"
 listen = "{listen}"
+linger = "0s"
 [admin]
 listen = "{admin}"
 hook_secret = "{HOOK_SECRET}"

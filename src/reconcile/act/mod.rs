@@ -37,7 +37,7 @@ use crate::reconcile::act::call::Caller;
 use crate::reconcile::act::creations::{Creation, Creations};
 use crate::reconcile::act::journal::Journal;
 use crate::reconcile::brakes::approval::Approval;
-use crate::store::Store;
+use crate::store::{Lease, Store};
 
 /// How long a slice starts new work before the next one plans again from fresh state. A change waits no longer than this
 /// and a call behind any amount of other work, and so does a request to stop.
@@ -58,6 +58,8 @@ pub(crate) struct Executor<'a> {
     pub(crate) store: &'a Store,
     pub(crate) journal: &'a Journal,
     pub(crate) approval: &'a Approval,
+    /// Not held: another process may lead, and nothing new is started.
+    pub(crate) lease: &'a Lease,
     /// Cancelled: nothing new is started.
     pub(crate) stop: &'a CancellationToken,
 }
@@ -125,7 +127,7 @@ impl Executor<'_> {
     ) -> sqlx::Result<Vec<(usize, Tried)>> {
         let (mut tried, mut ended) = (Vec::new(), Vec::new());
         for chunk in lane.chunks(CHUNK) {
-            if !lanes.go_on(self.stop) {
+            if !self.may_start(lanes) || Instant::now() >= lanes.until {
                 break;
             }
             let chunk: Vec<Attempt<'_>> = chunk.iter().map(|index| attempt(*index)).collect();
@@ -134,11 +136,7 @@ impl Executor<'_> {
             tried.extend(ended.drain(..).map(|(attempt, tried): (Attempt<'_>, Tried)| (attempt.index, tried)));
             let outcomes: Vec<Tried> = stream::iter(&chunk)
                 .map(|attempt| async {
-                    if lanes.go_on_within_chunk(self.stop) {
-                        self.try_one(attempt.action, lanes).await
-                    } else {
-                        Tried::Left
-                    }
+                    if self.may_start(lanes) { self.try_one(attempt.action, lanes).await } else { Tried::Left }
                 })
                 .buffered(at_once)
                 .collect()
@@ -179,6 +177,11 @@ impl Executor<'_> {
         }
     }
 
+    /// Whether another action may be started. A chunk that was started is finished, unless there is a reason to stop at once.
+    fn may_start(&self, lanes: &Lanes) -> bool {
+        self.lease.holds() && !self.stop.is_cancelled() && !lanes.silent.load(Ordering::Acquire)
+    }
+
     /// Writes into the ledger how these ended and that those begin.
     async fn note(&self, ended: &[(Attempt<'_>, Tried)], begun: &[Attempt<'_>]) -> sqlx::Result<()> {
         for attempt in begun {
@@ -202,15 +205,4 @@ struct Lanes {
     /// Synapse did not answer a call.
     silent: AtomicBool,
     creations: Creations,
-}
-
-impl Lanes {
-    fn go_on(&self, stop: &CancellationToken) -> bool {
-        Instant::now() < self.until && self.go_on_within_chunk(stop)
-    }
-
-    /// A chunk that was started is finished, unless there is a reason to stop at once.
-    fn go_on_within_chunk(&self, stop: &CancellationToken) -> bool {
-        !stop.is_cancelled() && !self.silent.load(Ordering::Acquire)
-    }
 }

@@ -1,6 +1,6 @@
 //! What a plan leaves behind without being carried out: gauges, and the report's counts.
 
-use provisioner_policy::{Fight, Kind, Mode, Plan, RoomStatus, World};
+use provisioner_policy::{Fight, Kind, Mode, Plan, Policy, RoomStatus, World};
 
 use crate::reconcile::report::PassReport;
 
@@ -13,9 +13,41 @@ pub fn describe_metrics() {
         "provisioner_passes_total",
         "Passes, by outcome: done, held by the guard in part, failed, paused"
     );
+    metrics::describe_gauge!("provisioner_leads", "1 on the replica that reconciles; the other gauges are its");
     metrics::describe_gauge!("provisioner_held_plans", "Held plans that wait for somebody to decide: 0 or 1");
     metrics::describe_gauge!("provisioner_paused", "1 while somebody has paused every write");
     metrics::describe_histogram!("provisioner_pass_seconds", metrics::Unit::Seconds, "How long a pass took");
+}
+
+/// The gauges of the replica that leads: at 0 again when it no longer does, or another's numbers would stand beside them.
+#[derive(Debug)]
+pub struct LeadGauges {
+    rooms: Vec<String>,
+}
+
+impl LeadGauges {
+    /// This replica leads until the value is dropped.
+    pub fn begin(policy: &Policy) -> Self {
+        metrics::gauge!("provisioner_leads").set(1.0);
+        Self { rooms: policy.rooms.iter().map(|room| room.key.clone()).collect() }
+    }
+}
+
+impl Drop for LeadGauges {
+    fn drop(&mut self) {
+        for gauge in ["provisioner_leads", "provisioner_held_plans", "provisioner_paused"] {
+            metrics::gauge!(gauge).set(0.0);
+        }
+        for kind in Kind::ALL {
+            let rooms = if kind.is_of_a_room() { &self.rooms[..] } else { &[String::new()] };
+            for room in rooms {
+                metrics::gauge!("provisioner_drift", "kind" => kind.as_str(), "room" => room.clone()).set(0.0);
+            }
+        }
+        for room in &self.rooms {
+            metrics::gauge!("provisioner_members", "room" => room.clone()).set(0.0);
+        }
+    }
 }
 
 /// Sets the gauges `drift` and `members`.

@@ -79,6 +79,19 @@ impl Postgres {
         PgConnection::connect(&self.url(database)).await.with_context(|| format!("connect to database {database}"))
     }
 
+    /// Makes a role that logs in with a password only; everybody else is trusted.
+    ///
+    /// # Errors
+    /// When Postgres is down or the role exists.
+    pub async fn ask_for_passwords_of(&self, role: &str) -> Result<()> {
+        let mut connection = self.connect("postgres").await?;
+        connection.execute(AssertSqlSafe(format!("CREATE ROLE {role} LOGIN"))).await.context("make the role")?;
+        let hba = format!("host all {role} 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n");
+        std::fs::write(self.data().join("pg_hba.conf"), hba).context("write pg_hba.conf")?;
+        connection.execute("SELECT pg_reload_conf()").await.context("have it read again")?;
+        Ok(())
+    }
+
     /// Fast shutdown: clients are cut off, data stays.
     ///
     /// # Errors

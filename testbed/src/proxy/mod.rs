@@ -3,6 +3,7 @@
 mod fault;
 mod forward;
 mod record;
+mod relay;
 
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
@@ -18,6 +19,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 pub use fault::{Effect, Fault, Matching};
 pub use record::Recorded;
+pub use relay::Relay;
 
 /// A running proxy; ends when dropped, or with the runtime of its test.
 #[derive(Debug)]

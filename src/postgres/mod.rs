@@ -1,6 +1,9 @@
-//! How Postgres is reached, by the store, by the roster and by the doctor.
+//! How Postgres is reached, by the store, by the roster and by the doctor: every connection and every statement within a time.
 //!
 //! A type that holds [`PgConnectOptions`] writes its own `Debug`, by [`place`].
+
+mod pool;
+mod source;
 
 use std::io;
 use std::time::Duration;
@@ -8,8 +11,8 @@ use std::time::Duration;
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
-/// How long [`reason`] tries.
-const ATTEMPT: Duration = Duration::from_secs(2);
+pub use pool::{BoundedConnection, BoundedPool, BoundedTransaction};
+pub use source::{ConnectionSource, Session};
 
 /// Which database it is, for `Debug`: that of [`PgConnectOptions`] shows the password.
 pub fn place(options: &PgConnectOptions) -> String {
@@ -17,18 +20,13 @@ pub fn place(options: &PgConnectOptions) -> String {
     format!("{}@{}:{}/{database}", options.get_username(), options.get_host(), options.get_port())
 }
 
-/// One connection, or what is wrong, for example that nothing listens there. A pool would retry until its time is up, and
-/// then report only that.
+/// One connection as it is, or what is wrong, for example that nothing listens there.
 pub async fn connect(options: &PgConnectOptions, patience: Duration) -> sqlx::Result<PgConnection> {
     let late = || io::Error::new(io::ErrorKind::TimedOut, format!("no connection within {patience:?}"));
     tokio::time::timeout(patience, PgConnection::connect_with(options)).await.map_err(|_| late())?
 }
 
-/// Why a pool gave no connection. Where it reports only that its time was up, one attempt of our own finds the reason. That
-/// attempt succeeds where all connections of the pool were in use.
-pub async fn reason(options: &PgConnectOptions, error: sqlx::Error) -> sqlx::Error {
-    if !matches!(error, sqlx::Error::PoolTimedOut) {
-        return error;
-    }
-    connect(options, ATTEMPT).await.err().unwrap_or(error)
+/// Whether the server refuses the user or the password: a new one may be there.
+pub fn is_password_refused(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(error) if error.code().is_some_and(|code| code.starts_with("28")))
 }

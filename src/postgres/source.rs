@@ -1,0 +1,146 @@
+//! Where connections come from: a URL whose password may change, and what each session begins with.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{Connection, Executor};
+
+/// How long one attempt to find a reason may take.
+const ATTEMPT: Duration = Duration::from_secs(2);
+
+/// What a session may do, and how it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Session {
+    /// Our own database: written to. A server that is a standby is refused.
+    ReadWrite,
+    /// The roster's: only read.
+    ReadOnly,
+}
+
+/// A URL, perhaps from a file, and the kind of session.
+#[derive(Clone)]
+pub struct ConnectionSource {
+    url: Arc<str>,
+    /// Read again for each new connection: a password that was rotated is there first.
+    file: Option<PathBuf>,
+    session: Session,
+    password: Arc<Mutex<Password>>,
+}
+
+/// How the server took the password.
+#[derive(Clone, Copy, Debug, Default)]
+struct Password {
+    /// Once at least, in this process.
+    was_taken: bool,
+    refused_since: Option<Instant>,
+}
+
+impl fmt::Debug for ConnectionSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&super::place(&self.options()))
+    }
+}
+
+impl ConnectionSource {
+    /// From a URL, which is judged at once.
+    pub fn new(url: &str, file: Option<PathBuf>, session: Session) -> sqlx::Result<Self> {
+        options(url)?;
+        Ok(Self { url: url.into(), file, session, password: Arc::default() })
+    }
+
+    /// The URL as it is now. A file that is being written, or is gone, changes nothing.
+    pub(super) fn options(&self) -> PgConnectOptions {
+        let read = self.file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
+        let now = read.and_then(|url| options(url.trim_end_matches(['\r', '\n'])).ok());
+        now.unwrap_or_else(|| options(&self.url).expect("it was judged when it was given"))
+    }
+
+    /// Since when the server refuses a password of which no new one can be read: a new process may be given one.
+    pub fn refused_since(&self) -> Option<Instant> {
+        self.password().refused_since.filter(|_| self.file.is_none())
+    }
+
+    /// The same where it was taken before: it was changed while this process runs.
+    pub fn changed_since(&self) -> Option<Instant> {
+        self.refused_since().filter(|_| self.password().was_taken)
+    }
+
+    /// Notes how the server took the password, where that shows.
+    pub(super) fn noted<T>(&self, answer: sqlx::Result<T>) -> sqlx::Result<T> {
+        let mut password = self.password.lock().unwrap_or_else(PoisonError::into_inner);
+        match &answer {
+            Ok(_) => *password = Password { was_taken: true, refused_since: None },
+            Err(error) if super::is_password_refused(error) => {
+                password.refused_since.get_or_insert_with(Instant::now);
+            }
+            Err(_) => {}
+        }
+        drop(password);
+        answer
+    }
+
+    fn password(&self) -> Password {
+        *self.password.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn session(&self) -> Session {
+        self.session
+    }
+
+    /// One connection, or what is wrong, for example that nothing listens there.
+    pub async fn connect(&self, patience: Duration) -> sqlx::Result<PgConnection> {
+        let connecting = async {
+            let mut connection = PgConnection::connect_with(&self.options()).await?;
+            self.session.begin(&mut connection).await?;
+            Ok(connection)
+        };
+        let late = || io::Error::new(io::ErrorKind::TimedOut, format!("no connection within {patience:?}"));
+        self.noted(tokio::time::timeout(patience, connecting).await.unwrap_or_else(|_| Err(late().into())))
+    }
+
+    /// Why a pool gave no connection. Where it reports only that its time was up, one attempt of our own finds the reason. That
+    /// attempt succeeds where all connections of the pool were in use.
+    pub async fn reason(&self, error: sqlx::Error) -> sqlx::Error {
+        if !matches!(error, sqlx::Error::PoolTimedOut) {
+            return error;
+        }
+        self.connect(ATTEMPT).await.err().unwrap_or(error)
+    }
+}
+
+/// What is sent at the start is what every pooler lets through: the rest is set by [`Session::begin`].
+fn options(url: &str) -> sqlx::Result<PgConnectOptions> {
+    Ok(PgConnectOptions::from_str(url)?.application_name("phenom-provisioner").extra_float_digits(None))
+}
+
+impl Session {
+    /// Sets what holds for the session. Server-side limits are for what our own deadlines leave behind: a statement that is
+    /// waited for no longer, or a transaction of a process that is frozen.
+    pub(super) async fn begin(self, connection: &mut PgConnection) -> sqlx::Result<()> {
+        let settings = match self {
+            Self::ReadWrite => {
+                "SET statement_timeout = '120s'; SET lock_timeout = '15s'; \
+                 SET idle_in_transaction_session_timeout = '30s'"
+            }
+            Self::ReadOnly => {
+                "SET default_transaction_read_only = on; SET statement_timeout = '30s'; \
+                 SET idle_in_transaction_session_timeout = '60s'"
+            }
+        };
+        connection.execute(settings).await?;
+        if self == Self::ReadWrite {
+            let read_only: String = sqlx::query_scalar("SHOW transaction_read_only").fetch_one(connection).await?;
+            if read_only == "on" {
+                return Err(sqlx::Error::Io(io::Error::other(
+                    "the database can only be read: it is a standby, or was made read-only; let the URL lead to the primary",
+                )));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,122 @@
+//! Two replicas, and a leader that does not die but hangs: frozen, cut off, or stuck in a statement. The other leads within 15
+//! seconds, and the late one writes nothing.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+use testbed::{Postgres, Proxy, Relay, Service, ServiceSpec, Signal, SynapseVersion, free_port, wait_until};
+
+use crate::support::{SOON, Settings, Stage, subject, subjects};
+
+crate::on_both_versions!(
+    a_frozen_leader_is_replaced_within_seconds_and_writes_nothing_late,
+    a_leader_that_is_cut_off_from_its_database_is_replaced_and_can_be_stopped,
+    a_leader_that_is_stuck_in_a_statement_works_again_within_seconds,
+);
+
+const LEADS: &str = "this replica reconciles";
+const TAKEOVER: Duration = Duration::from_secs(15);
+
+/// A second replica, which reaches Synapse on a way of its own.
+async fn second(stage: &Stage) -> (Service, Proxy) {
+    let [listen, admin] = [(); 2].map(|()| format!("127.0.0.1:{}", free_port().unwrap()));
+    let proxy = Proxy::start(&stage.bed.synapse.url()).await.unwrap();
+    let own = |address: &str| format!("\"{address}\"");
+    let config = stage.config().replace(&own(&stage.slot.listen()), &own(&listen));
+    let config = config.replace(&own(&stage.admin_listen), &own(&admin)).replace(stage.proxy.url(), proxy.url());
+    let binary = env!("CARGO_BIN_EXE_phenom-provisioner").into();
+    (Service::install(ServiceSpec { binary, config, env: vec![], admin }).unwrap(), proxy)
+}
+
+async fn until_it_leads(service: &Service, since: Instant) {
+    wait_until("the other replica leads", Duration::from_secs(40), async || service.log().contains(LEADS))
+        .await
+        .unwrap();
+    assert!(since.elapsed() < TAKEOVER, "it took {:?}", since.elapsed());
+}
+
+async fn a_frozen_leader_is_replaced_within_seconds_and_writes_nothing_late(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
+    let (second, _proxy) = second(&stage).await;
+    let people = subjects(40);
+    for sub in &people {
+        stage.hasura.add(sub, "staff", "member").await.unwrap();
+    }
+    stage.start_ready().await;
+    second.start_again().unwrap();
+    wait_until("some are joined", SOON, async || stage.joins() > 4).await.unwrap();
+    // In the middle of its work.
+    stage.service.signal(Signal::SIGSTOP).unwrap();
+    until_it_leads(&second, Instant::now()).await;
+    let late = subject();
+    stage.hasura.add(&late, "staff", "member").await.unwrap();
+    for sub in people.iter().chain([&late]) {
+        stage.until(&stage.staff, sub, "join", Duration::from_secs(60)).await;
+    }
+    let writes = stage.writes();
+    stage.service.signal(Signal::SIGCONT).unwrap();
+    stage.until_logged("leadership is lost").await;
+    stage.until_logged("stands by").await;
+    assert_eq!(stage.writes(), writes, "it wrote before it knew that it no longer leads");
+    assert!(stage.metric("provisioner_leads").await < 0.5);
+    assert!(stage.metric("provisioner_members{room=\"staff\"}").await < 0.5, "gauges of who leads stand elsewhere");
+    stage.nothing_left().await;
+}
+
+async fn a_leader_that_is_cut_off_from_its_database_is_replaced_and_can_be_stopped(version: SynapseVersion) {
+    let mut stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
+    let (second, _proxy) = second(&stage).await;
+    let port = stage.bed.postgres.port();
+    let relay = Relay::to(port).await.unwrap();
+    let (direct, cut_off) = (stage.database.clone(), relay.through(&stage.database, port));
+    stage.edit(|config| config.replace(&direct, &cut_off));
+    let people = stage.start_with_staff(2).await;
+    second.start_again().unwrap();
+    second.wait_ready().await.unwrap();
+    relay.fall_silent();
+    until_it_leads(&second, Instant::now()).await;
+    stage.hasura.remove(&people[0], "staff").await.unwrap();
+    stage.until(&stage.staff, &people[0], "leave", SOON).await;
+    stage.until_not_ready(&["database"]).await;
+    let asked = Instant::now();
+    let status = stage.service.sigterm().await.unwrap();
+    assert!(status.code() == Some(0) && asked.elapsed() < Duration::from_secs(27), "{status:?} {:?}", asked.elapsed());
+    stage.edit(|config| config);
+    stage.nothing_left().await;
+}
+
+/// The backends of a database whose last statement is not one of these.
+async fn backends(stage: &Stage, but: &str) -> Vec<Pid> {
+    let mut database = stage.connect().await;
+    let pids: Vec<i32> = sqlx::query_scalar(
+        "SELECT pid FROM pg_stat_activity
+         WHERE datname = current_database() AND application_name = 'phenom-provisioner' AND query NOT LIKE $1",
+    )
+    .bind(but)
+    .fetch_all(&mut database)
+    .await
+    .unwrap();
+    pids.into_iter().map(Pid::from_raw).collect()
+}
+
+async fn a_leader_that_is_stuck_in_a_statement_works_again_within_seconds(version: SynapseVersion) {
+    let mut stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
+    // Frozen backends are nothing for a Postgres that others share.
+    let postgres = Postgres::start().await.unwrap();
+    stage.database = postgres.create_database("provisioner").await.unwrap();
+    stage.change(|_| ());
+    let people = stage.start_with_staff(2).await;
+    stage.quiet().await;
+    // All but the one that holds the lock: a heartbeat says nothing.
+    let frozen = backends(&stage, "%advisory%").await;
+    assert!(!frozen.is_empty());
+    frozen.iter().for_each(|pid| kill(*pid, Signal::SIGSTOP).unwrap());
+    stage.hasura.remove(&people[0], "staff").await.unwrap();
+    let since = Instant::now();
+    stage.until(&stage.staff, &people[0], "leave", Duration::from_secs(40)).await;
+    let took = since.elapsed();
+    frozen.iter().for_each(|pid| kill(*pid, Signal::SIGCONT).unwrap_or_default());
+    assert!(took < Duration::from_secs(20), "it took {took:?}");
+    stage.nothing_left().await;
+}

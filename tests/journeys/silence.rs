@@ -1,0 +1,200 @@
+//! What falls silent, is read-only or refuses a password without ending a connection: it is named within a minute, costs itself only,
+//! and keeps nobody from stopping the service.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+use serde_json::json;
+use testbed::{Effect, Matching, Postgres, Relay, Signal, SynapseVersion, wait_until};
+
+use crate::support::{SOON, Settings, Stage, subject};
+
+crate::on_both_versions!(
+    a_roster_that_falls_silent_freezes_removals_and_nothing_else,
+    a_listener_that_is_deaf_delays_commands_by_seconds,
+    a_database_that_was_read_only_is_written_to_within_seconds,
+    a_password_that_is_changed_in_its_file_is_read_again,
+    a_password_that_cannot_be_read_again_ends_the_process,
+    a_homeserver_that_hangs_keeps_nobody_from_stopping,
+);
+
+/// So soon whatever hangs is named.
+const MINUTE: Duration = Duration::from_secs(60);
+
+async fn stops_in_time(stage: &Stage) {
+    let asked = Instant::now();
+    let status = stage.service.sigterm().await.unwrap();
+    assert!(status.code() == Some(0) && asked.elapsed() < Duration::from_secs(27), "{status:?} {:?}", asked.elapsed());
+}
+
+async fn a_roster_that_falls_silent_freezes_removals_and_nothing_else(version: SynapseVersion) {
+    let mut stage = Stage::set(version, Settings { poll_interval: "2s", ..Settings::default() }).await;
+    let port = stage.bed.postgres.port();
+    let relay = Relay::to(port).await.unwrap();
+    let (direct, silent) = (stage.hasura.url().to_owned(), relay.through(stage.hasura.url(), port));
+    stage.edit(|config| config.replace(&direct, &silent));
+    let people = stage.start_with_staff(2).await;
+    relay.swallow_answers();
+    stage.hasura.remove(&people[0], "staff").await.unwrap();
+    wait_until("the roster is named", MINUTE, async || {
+        stage.readyz().await.is_some_and(|(status, said)| status == 503 && said.to_string().contains("roster: "))
+    })
+    .await
+    .unwrap();
+    // What does not need it goes on.
+    stage.admin.kick(&stage.staff, &stage.mxid(&people[1])).await.unwrap();
+    wait_until("the kick is repaired", MINUTE, async || stage.joins_of(&stage.staff, &people[1..]) == 2).await.unwrap();
+    assert_eq!(stage.membership(&stage.staff, &people[0]).await, "join");
+    relay.speak();
+    stage.until(&stage.staff, &people[0], "leave", MINUTE).await;
+    relay.swallow_answers();
+    stage.hook().await;
+    stops_in_time(&stage).await;
+    relay.speak();
+    stage.nothing_left().await;
+}
+
+async fn a_listener_that_is_deaf_delays_commands_by_seconds(version: SynapseVersion) {
+    let mut stage = Stage::set(version, Settings { notify: false, ..Settings::default() }).await;
+    let postgres = Postgres::start().await.unwrap();
+    stage.database = postgres.create_database("provisioner").await.unwrap();
+    stage.change(|_| ());
+    let people = stage.start_with_staff(1).await;
+    stage.quiet().await;
+    let mut database = stage.connect().await;
+    let deaf: Vec<i32> = sqlx::query_scalar(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'",
+    )
+    .fetch_all(&mut database)
+    .await
+    .unwrap();
+    assert_eq!(deaf.len(), 1);
+    deaf.iter().for_each(|pid| kill(Pid::from_raw(*pid), Signal::SIGSTOP).unwrap());
+    let asked = Instant::now();
+    assert_eq!(stage.apply().await.0, 0);
+    assert!(asked.elapsed() < Duration::from_secs(10), "it took {:?}", asked.elapsed());
+    // A leave that is cleared: noted in the database, and looked for there.
+    let person = testbed::Person::login(&stage.bed.synapse, &people[0]).await.unwrap();
+    person.leave(&stage.staff).await.unwrap();
+    stage.until(&stage.staff, &people[0], "leave", SOON).await;
+    stage.quiet().await;
+    assert_eq!(stage.service.run_cli(&["rejoin", &people[0], "staff"]).await.unwrap().status, Some(0));
+    stage.until(&stage.staff, &people[0], "join", Duration::from_secs(10)).await;
+    // And the connection is made anew, though nothing ever ended it.
+    stage.until_logged("no longer hears its own heartbeat").await;
+    // The backend may be gone by now.
+    deaf.iter().for_each(|pid| kill(Pid::from_raw(*pid), Signal::SIGCONT).unwrap_or_default());
+    stage.nothing_left().await;
+}
+
+/// Ends every session of the service, as a failover or the end of their lives does.
+async fn end_sessions(stage: &Stage) {
+    let ended = sqlx::query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    );
+    ended.execute(&mut stage.connect().await).await.unwrap();
+}
+
+async fn a_database_that_was_read_only_is_written_to_within_seconds(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
+    stage.start_with_staff(1).await;
+    let name = stage.database.rsplit('/').next().unwrap().to_owned();
+    let alter = async |what: &str| {
+        let sql = format!("ALTER DATABASE \"{name}\" {what}");
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+            .execute(&mut stage.bed.postgres.connect("postgres").await.unwrap())
+            .await
+            .unwrap();
+    };
+    alter("SET default_transaction_read_only = on").await;
+    end_sessions(&stage).await;
+    let sub = subject();
+    stage.hasura.add(&sub, "staff", "member").await.unwrap();
+    stage.until_not_ready(&["database", "read"]).await;
+    alter("RESET default_transaction_read_only").await;
+    stage.until(&stage.staff, &sub, "join", Duration::from_secs(15)).await;
+    stage.service.wait_ready().await.unwrap();
+    stage.nothing_left().await;
+}
+
+/// A role that owns our database and logs in with a password, as a URL.
+async fn with_password(stage: &Stage, postgres: &Postgres, password: &str) -> String {
+    let mut admin = postgres.connect("postgres").await.unwrap();
+    let set = format!("ALTER ROLE provisioner PASSWORD '{password}'");
+    sqlx::query(sqlx::AssertSqlSafe(set)).execute(&mut admin).await.unwrap();
+    let place = stage
+        .database
+        .split_once('@')
+        .map_or_else(|| stage.database.replace("postgres://", ""), |(_, place)| place.to_owned());
+    format!("postgres://provisioner:{password}@{place}")
+}
+
+/// A stage whose own database asks for a password.
+async fn stage_with_password(version: SynapseVersion) -> (Stage, Postgres, String) {
+    let mut stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
+    let postgres = Postgres::start().await.unwrap();
+    postgres.ask_for_passwords_of("provisioner").await.unwrap();
+    stage.database = postgres.create_database("ours").await.unwrap();
+    let owner = "ALTER DATABASE ours OWNER TO provisioner";
+    sqlx::query(owner).execute(&mut postgres.connect("postgres").await.unwrap()).await.unwrap();
+    let url = with_password(&stage, &postgres, "first").await;
+    (stage, postgres, url)
+}
+
+async fn a_password_that_is_changed_in_its_file_is_read_again(version: SynapseVersion) {
+    let (mut stage, postgres, url) = stage_with_password(version).await;
+    let file = stage.service.directory().join("database.url");
+    std::fs::write(&file, &url).unwrap();
+    let (plain, from_file) =
+        (format!("url = \"{}\"\n[roster]", stage.database), format!("url_file = {file:?}\n[roster]"));
+    stage.change(|_| ());
+    stage.edit(|config| config.replace(&plain, &from_file));
+    let people = stage.start_with_staff(1).await;
+    std::fs::write(&file, with_password(&stage, &postgres, "second").await).unwrap();
+    end_sessions(&stage).await;
+    stage.admin.kick(&stage.staff, &stage.mxid(&people[0])).await.unwrap();
+    stage.until(&stage.staff, &people[0], "join", Duration::from_secs(30)).await;
+    stage.service.wait_ready().await.unwrap();
+    stage.nothing_left().await;
+}
+
+async fn a_password_that_cannot_be_read_again_ends_the_process(version: SynapseVersion) {
+    let (mut stage, postgres, url) = stage_with_password(version).await;
+    let direct = stage.database.clone();
+    stage.change(|_| ());
+    stage.edit(|config| config.replace(&direct, &url));
+    stage.start_with_staff(1).await;
+    with_password(&stage, &postgres, "second").await;
+    end_sessions(&stage).await;
+    stage.until_not_ready(&["database", "password"]).await;
+    let mut status = None;
+    wait_until("it ends", Duration::from_secs(90), async || !stage.service.running()).await.unwrap();
+    status.replace(stage.service.ended().await.unwrap());
+    assert_eq!(status.and_then(|status| status.code()), Some(1));
+    assert!(stage.service.log().contains("a new process"), "{}", stage.service.log());
+}
+
+async fn a_homeserver_that_hangs_keeps_nobody_from_stopping(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings { resync_interval: "2s", ..Settings::default() }).await;
+    stage.start_with_staff(1).await;
+    let held = stage.proxy.fault(Matching::any().method("GET").path("/members"), Effect::Hold);
+    wait_until("a reading hangs", SOON, async || held.hits() > 0).await.unwrap();
+    stops_in_time(&stage).await;
+    held.lift();
+    // And in the middle of a write.
+    let sub = subject();
+    stage.hasura.add(&sub, "staff", "member").await.unwrap();
+    let held = stage.proxy.fault(Matching::any().method("POST").path("/_synapse/admin/v1/join/"), Effect::Hold);
+    stage.service.start_again().unwrap();
+    wait_until("a join hangs", SOON, async || held.hits() > 0).await.unwrap();
+    stops_in_time(&stage).await;
+    held.lift();
+    stage.start().await;
+    stage.until(&stage.staff, &sub, "join", SOON).await;
+    let history = stage.service.run_cli(&["history", "--json"]).await.unwrap().json().unwrap();
+    let outcomes: Vec<_> = history.as_array().unwrap().iter().map(|line| line["outcome"].clone()).collect();
+    assert!(outcomes.contains(&json!("interrupted")), "{history:#}");
+    stage.nothing_left().await;
+}
