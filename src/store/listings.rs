@@ -101,7 +101,7 @@ impl Store {
         sqlx::query!(
             "UPDATE provisioner.listings
              SET pages = pages + 1, users = users + $2, next_token = $3, updated_at = now(), trouble = NULL
-             WHERE id = $1",
+             WHERE id = $1 AND completed_at IS NULL AND abandoned_at IS NULL",
             id,
             users,
             next_token,
@@ -134,13 +134,17 @@ impl Store {
     /// made. Returns how many were missed, and how many of those count as deleted now.
     pub async fn complete_listing(&self, id: i64) -> sqlx::Result<(u64, u64)> {
         let mut transaction = self.pool.patient().begin().await?;
-        sqlx::query!(
+        let is_ours = sqlx::query!(
             "UPDATE provisioner.listings SET completed_at = now(), updated_at = now(), next_token = NULL, trouble = NULL
-             WHERE id = $1",
+             WHERE id = $1 AND completed_at IS NULL AND abandoned_at IS NULL",
             id,
         )
         .execute(&mut *transaction)
-        .await?;
+        .await?
+        .rows_affected();
+        if is_ours == 0 {
+            return Ok((0, 0));
+        }
         let ended = sqlx::query!(
             r#"WITH next AS (
                  UPDATE provisioner.accounts_revision SET revision = revision + 1 RETURNING revision

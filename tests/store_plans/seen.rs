@@ -63,6 +63,17 @@ async fn who_is_seen_again_as_they_were_is_written_once_a_listing() {
     assert_eq!(written(&mut connection, &mut rows).await, 2, "and the third was not missed");
 }
 
+/// Two processes may end one listing: its lock goes with its connection, and the second goes on where the first was.
+#[tokio::test]
+async fn a_listing_that_two_processes_end_counts_once() {
+    let (_, store) = empty("ended_twice").await;
+    see(&store, &(0..3).map(person).collect::<Vec<_>>(), None).await;
+    let listing = store.begin_listing().await.unwrap().id;
+    assert_eq!(store.complete_listing(listing).await.unwrap(), (3, 0));
+    assert_eq!(store.complete_listing(listing).await.unwrap(), (0, 0), "nobody is deleted by one listing");
+    assert_eq!(store.count_open_accounts().await.unwrap(), 3);
+}
+
 #[tokio::test]
 async fn whoever_was_missed_once_and_is_seen_again_was_never_missed() {
     let (_, store) = empty("seen_again").await;
