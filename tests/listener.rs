@@ -31,12 +31,17 @@ const STAFF: &str = "!staff:hs";
 struct Inbox {
     appends: Mutex<Vec<Vec<String>>>,
     failing: AtomicBool,
+    closed: AtomicBool,
 }
 
 #[derive(Debug, Clone)]
 struct MemoryInbox(Arc<Inbox>);
 
 impl InboxWriter for MemoryInbox {
+    fn is_open(&self) -> bool {
+        !self.0.closed.load(Ordering::SeqCst)
+    }
+
     async fn append(&self, events: &[InboxEvent<'_>]) -> Result<(), InboxError> {
         tokio::task::yield_now().await;
         if self.0.failing.load(Ordering::SeqCst) {
@@ -424,6 +429,19 @@ async fn a_failed_append_is_never_answered_200() {
     assert_eq!(world.put(body).await.0, StatusCode::OK);
     assert_eq!(world.appends(), [["$1"]]);
     assert!(world.metrics.render().contains("provisioner_events_total{type=\"m.room.member\"} 1"));
+}
+
+/// A room that was followed is known to the database alone: what is said there looks like chat of another room until then.
+#[tokio::test]
+async fn nothing_is_answered_200_before_it_is_known_what_matters() {
+    let world = world();
+    world.inbox.closed.store(true, Ordering::SeqCst);
+    let chat = json!({ "events": [event("$1", "!elsewhere:hs", "m.room.message", json!({}))] }).to_string();
+    assert_refused(&world.put(chat.clone()).await, StatusCode::SERVICE_UNAVAILABLE, "M_UNKNOWN");
+    assert_eq!(world.put(json!({ "events": [] }).to_string()).await.0, StatusCode::OK);
+    world.inbox.closed.store(false, Ordering::SeqCst);
+    assert_eq!(world.put(chat).await.0, StatusCode::OK);
+    assert!(world.appends().is_empty());
 }
 
 #[tokio::test]

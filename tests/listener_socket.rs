@@ -29,6 +29,10 @@ struct GatedInbox {
 }
 
 impl InboxWriter for GatedInbox {
+    fn is_open(&self) -> bool {
+        true
+    }
+
     async fn append(&self, _: &[InboxEvent<'_>]) -> Result<(), InboxError> {
         self.arrived.add_permits(1);
         self.gate.acquire().await.map_err(InboxError::new)?.forget();
@@ -204,8 +208,12 @@ async fn strangers_with_half_a_head_keep_nobody_out_and_are_gone_in_seconds() {
         // A byte now and then keeps nothing alive.
         while open(&mut strangers) > 0 {
             assert!(asked.elapsed() < Duration::from_secs(15), "{} are still there", open(&mut strangers));
-            std::thread::sleep(Duration::from_millis(500));
             strangers.iter_mut().for_each(|one| drop(one.write(b"x")));
+            // The youngest goes last: half a second, or until it is closed.
+            let youngest = strangers.last_mut().unwrap();
+            youngest.set_nonblocking(false).unwrap();
+            youngest.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+            let _ = youngest.read(&mut [0; 64]);
         }
         // The connection on which the token was shown was idle all the while.
         assert_eq!(synapse.put("tok", &transaction()), 200);

@@ -23,6 +23,10 @@ impl Inbox {
 }
 
 impl InboxWriter for Inbox {
+    fn is_open(&self) -> bool {
+        self.0.get().is_some()
+    }
+
     async fn append(&self, events: &[InboxEvent<'_>]) -> Result<(), InboxError> {
         fn column<'a>(events: &[InboxEvent<'a>], of: impl Fn(&InboxEvent<'a>) -> String) -> Vec<String> {
             events.iter().map(of).collect()

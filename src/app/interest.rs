@@ -14,6 +14,28 @@ use crate::store::Store;
 /// A lost notification costs at most this; what was pushed meanwhile is in the room's next reading.
 const POLL: Duration = Duration::from_secs(30);
 
+/// Reads for the first time what the database says, or waits until `stop`. Nothing is to be answered 200 before.
+pub(super) async fn begin(context: &Context, store: &Store, interest: &SharedInterest, stop: &CancellationToken) {
+    while !stop.is_cancelled() && !read(context, store, interest).await {
+        super::pause(stop).await;
+    }
+}
+
+async fn read(context: &Context, store: &Store, interest: &SharedInterest) -> bool {
+    let now = context.current_policy(store).await.and_then(|policy| super::interest(context, &policy));
+    match now {
+        Ok(now) => {
+            interest.replace(now);
+            true
+        }
+        // The reconciler says so too, and louder.
+        Err(error) => {
+            warn!("which rooms are followed cannot be read: {error:#}");
+            false
+        }
+    }
+}
+
 /// Follows what the database says until `stop`. `moved` is notified when somebody follows a room.
 pub(super) async fn keep(
     context: Arc<Context>,
@@ -23,11 +45,7 @@ pub(super) async fn keep(
     stop: CancellationToken,
 ) {
     while !stop.is_cancelled() {
-        match context.current_policy(&store).await.and_then(|policy| super::interest(&context, &policy)) {
-            Ok(now) => interest.replace(now),
-            // The reconciler says so too, and louder.
-            Err(error) => warn!("which rooms are followed cannot be read: {error:#}"),
-        }
+        read(&context, &store, &interest).await;
         tokio::select! {
             () = stop.cancelled() => {}
             () = moved.notified() => {}

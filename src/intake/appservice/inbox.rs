@@ -21,6 +21,10 @@ pub trait InboxWriter: Send + Sync + 'static {
     /// Appends all or none, in order, in one statement. An event id seen before, in this call or earlier, is skipped
     /// without an error. Returning `Ok` promises that they survive a crash.
     fn append(&self, events: &[InboxEvent<'_>]) -> impl Future<Output = Result<(), InboxError>> + Send;
+
+    /// Whether it is known which events matter. Until then nothing may be answered 200: a room that was followed since is heard
+    /// only once the database was asked.
+    fn is_open(&self) -> bool;
 }
 
 /// The inbox could not take the events. All of them will be sent again.

@@ -147,6 +147,10 @@ impl<W: InboxWriter> Edge<W> {
             BodyError::Broken => MatrixError::BROKEN_BODY,
         })?;
         let transaction = transaction::read(&body, &self.service.interest.current())?;
+        if transaction.seen.total() > 0 && !self.service.inbox.is_open() {
+            debug!("left a transaction to the homeserver: which events matter is not known yet");
+            return Err(MatrixError::NOT_KEPT);
+        }
         if !transaction.matters.is_empty() {
             if let Err(error) = self.service.inbox.append(&transaction.matters).await {
                 let error: &dyn std::error::Error = &error;
