@@ -4,6 +4,7 @@
 
 mod aws;
 mod bed;
+mod federation;
 mod hasura;
 pub mod install;
 pub mod load;
@@ -19,6 +20,7 @@ pub use aws::{
     Depth, Moto, NewUser, Pool, Queue, QueueOptions, REGION, Sqs, Trigger, aws_environment, shared_moto, shared_sqs,
 };
 pub use bed::{Bed, own, shared, shared_postgres};
+pub use federation::{Draft, Federation, Hostile, federated};
 pub use hasura::Hasura;
 pub use nix::sys::signal::Signal;
 pub use people::{Admin, NewRoom, Person};
@@ -26,5 +28,5 @@ pub use postgres::Postgres;
 pub use process::ports::free_port;
 pub use proxy::{Effect, Fault, Matching, Proxy, Recorded, Relay};
 pub use service::{Output, Service, ServiceSpec};
-pub use synapse::{Slot, Synapse, SynapseOptions, SynapseVersion};
+pub use synapse::{FederationOptions, Slot, Synapse, SynapseOptions, SynapseVersion, Tls};
 pub use wait::wait_until;

@@ -146,7 +146,7 @@ pub(super) fn text(value: &Value, key: &str) -> Result<String> {
 }
 
 /// Percent-encodes one path segment.
-pub(super) fn encode(segment: &str) -> String {
+pub(crate) fn encode(segment: &str) -> String {
     segment
         .bytes()
         .map(|byte| match byte {

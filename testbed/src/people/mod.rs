@@ -5,5 +5,6 @@ mod admin_rooms;
 mod person;
 
 pub use admin::Admin;
+pub(crate) use admin::encode;
 pub use admin_rooms::NewRoom;
 pub use person::Person;

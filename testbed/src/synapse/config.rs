@@ -12,13 +12,21 @@ pub(super) fn path(synapse: &Synapse) -> PathBuf {
     synapse.part.directory().join("homeserver.yaml")
 }
 
+pub(super) fn signing_key_path(synapse: &Synapse) -> PathBuf {
+    synapse.part.directory().join("signing.key")
+}
+
 pub(super) fn write(synapse: &Synapse) -> Result<()> {
     let directory = synapse.part.directory();
-    std::fs::write(directory.join("signing.key"), signing_key()).context("write the signing key")?;
+    std::fs::write(signing_key_path(synapse), signing_key()).context("write the signing key")?;
     let log = serde_json::to_string_pretty(&log_config()).context("print the log configuration")?;
     std::fs::write(directory.join("log.yaml"), log).context("write the log configuration")?;
-    let settings = serde_json::to_string_pretty(&homeserver(synapse));
-    std::fs::write(path(synapse), settings.context("print the configuration")?).context("write the configuration")
+    let mut settings = homeserver(synapse);
+    if let Some(federation) = &synapse.options.federation {
+        federation.apply(&mut settings);
+    }
+    let settings = serde_json::to_string_pretty(&settings).context("print the configuration")?;
+    std::fs::write(path(synapse), settings).context("write the configuration")
 }
 
 fn homeserver(synapse: &Synapse) -> Value {
@@ -29,7 +37,7 @@ fn homeserver(synapse: &Synapse) -> Value {
         "server_name": synapse.options.server_name,
         "public_baseurl": synapse.url(),
         "report_stats": false,
-        "signing_key_path": directory.join("signing.key"),
+        "signing_key_path": signing_key_path(synapse),
         "log_config": directory.join("log.yaml"),
         "media_store_path": directory.join("media"),
         "pid_file": directory.join("synapse.pid"),

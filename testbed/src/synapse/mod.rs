@@ -2,10 +2,11 @@
 
 mod config;
 mod doorkeeper;
+mod federation;
 mod slot;
 mod version;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,6 +21,7 @@ use crate::postgres::Postgres;
 use crate::process::{Part, ports, random, ready};
 
 pub(crate) use doorkeeper::Doorkeeper;
+pub use federation::{FederationOptions, Tls};
 pub use slot::Slot;
 pub use version::SynapseVersion;
 
@@ -34,11 +36,13 @@ pub struct SynapseOptions {
     pub server_name: String,
     /// How many application services are registered. It asks each of them about each event.
     pub slots: usize,
+    /// Left out, it speaks to no other server.
+    pub federation: Option<FederationOptions>,
 }
 
 impl SynapseOptions {
     pub fn new(version: SynapseVersion) -> SynapseOptions {
-        SynapseOptions { version, server_name: "phenom.test".to_owned(), slots: 32 }
+        SynapseOptions { version, server_name: "phenom.test".to_owned(), slots: 32, federation: None }
     }
 }
 
@@ -173,6 +177,16 @@ impl Synapse {
     /// Its own database.
     pub(crate) fn database_url(&self) -> String {
         self.postgres.url(&self.database)
+    }
+
+    /// The interpreter that it runs by, with its libraries.
+    pub(crate) fn python(&self) -> &Path {
+        &self.python
+    }
+
+    /// The file with the key that it signs events with.
+    pub(crate) fn signing_key(&self) -> PathBuf {
+        config::signing_key_path(self)
     }
 
     /// The number of its process, while it runs.
