@@ -35,6 +35,10 @@ pub struct RoomSection {
     #[serde(default = "ban")]
     #[schemars(with = "String", extend("enum" = ["ban", "remove"]))]
     pub on_return: OnReturn,
+    /// Whether users of other servers may come into a room that `bootstrap --create-rooms` makes. Nobody can change that
+    /// afterwards, so it says nothing of a room that is there; the doctor compares.
+    #[serde(default)]
+    pub federate: bool,
     /// Users' power levels; the highest that matches counts. Left out, they are left alone. Where it is given, nobody has
     /// power by the room's default.
     #[serde(default)]

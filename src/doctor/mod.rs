@@ -7,6 +7,7 @@ mod answers;
 mod clock;
 mod database;
 mod exposure;
+mod federation;
 mod listener;
 mod listing;
 mod pool;

@@ -3,7 +3,8 @@
 use provisioner_policy::{Mode, Policy, RoomPolicy, no_upgrade};
 use serde_json::Value;
 
-use super::{Finding, answers, power};
+use super::{Finding, answers, federation, power};
+use crate::config::RoomSection;
 use crate::homeserver::{CallError, Homeserver, RoomSummary};
 
 /// From this many members on Synapse's user directory falls behind in a room that is not public.
@@ -14,6 +15,8 @@ pub(super) struct Bot<'a> {
     pub(super) homeserver: &'a Homeserver,
     pub(super) is_admin: bool,
     pub(super) rooms: &'a [String],
+    /// The rooms of the file.
+    pub(super) configured: &'a [RoomSection],
 }
 
 /// Looks at one room of the policy.
@@ -61,6 +64,8 @@ async fn look(bot: &Bot<'_>, policy: &Policy, room: &RoomPolicy) -> Result<Vec<F
         let user = homeserver.user_id();
         let found = power::examine(room, policy.modes, &policy.exempt, user, &create, levels.as_ref(), &join_rule);
         findings.extend(found);
+        let wanted = bot.configured.iter().any(|section| section.key == *key && section.federate);
+        findings.extend(federation::examine(room, &create, wanted));
     }
     findings.extend(named.map(|named| buried(room, named)));
     findings.extend(closed(room, &join_rule, policy.modes.joins));

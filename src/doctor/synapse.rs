@@ -80,7 +80,8 @@ pub(super) async fn examine(setup: &Setup) -> SynapseExamined {
     findings.push(listener::examine(ping, registration, setup.config.appservice.listen).await);
     match rooms {
         Ok(rooms) => {
-            let bot = room::Bot { homeserver: &homeserver, is_admin, rooms: &rooms };
+            let configured = &setup.config.rooms;
+            let bot = room::Bot { homeserver: &homeserver, is_admin, rooms: &rooms, configured };
             let looks = setup.policy.rooms.iter().map(async |room| {
                 let look = room::examine(&bot, &setup.policy, room);
                 tokio::time::timeout(ROOM_PATIENCE, look).await.unwrap_or_else(|_| vec![late(&room.key)])

@@ -68,9 +68,9 @@ impl Homeserver {
     }
 
     /// Makes a room that [`Self::made_rooms`] finds again by `environment` and `key`.
-    pub async fn make_room(&self, environment: &str, key: &str, room: NewRoom) -> Result<String, CallError> {
-        let mark = json!({ MARK: { "environment": environment, "key": key } });
-        self.create_room(NewRoom { creation_content: Some(mark), ..room }).await
+    pub async fn make_room(&self, environment: &str, key: &str, mut room: NewRoom) -> Result<String, CallError> {
+        room.creation_content.insert(MARK.to_owned(), json!({ "environment": environment, "key": key }));
+        self.create_room(room).await
     }
 
     /// The rooms that the bot made for `environment` and is in, the oldest first. One that cannot be read is an error: it

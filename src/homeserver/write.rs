@@ -24,7 +24,7 @@ pub struct NewRoom {
     /// Further state, the room's name included: event type and content; the state key is empty.
     pub initial_state: Vec<(String, Value)>,
     /// Keys added to the content of `m.room.create`. Nobody can change or redact them afterwards.
-    pub creation_content: Option<Value>,
+    pub creation_content: Map<String, Value>,
 }
 
 impl Homeserver {
@@ -132,7 +132,7 @@ impl Homeserver {
         let optional = [
             ("room_version", version.map(Value::from)),
             ("power_level_content_override", power_levels),
-            ("creation_content", creation_content),
+            ("creation_content", (!creation_content.is_empty()).then(|| creation_content.into())),
         ];
         body.extend(optional.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
         let state = initial_state.into_iter().map(|(kind, content)| json!({ "type": kind, "content": content }));

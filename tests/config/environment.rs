@@ -96,7 +96,7 @@ fn bad_values_name_the_variable() {
       6. PHENOM_PROVISIONER__ROOMS: rooms[red].members[#1] = "all" is not a selector
          → write "everyone", { team = "…" }, { team = "…", role = "…" }, { group = "…" } or { subject = "…" }
       7. PHENOM_PROVISIONER__ROOMS: rooms[x].ids is not a key
-         → did you mean id? rooms[x] has guest_access, history_visibility, id, join_rule, key, levels, members, name, on_leave, on_return, power, topic and unlisted
+         → did you mean id? rooms[x] has federate, guest_access, history_visibility, id, join_rule, key, levels, members, name, on_leave, on_return, power, topic and unlisted
       8. PHENOM_PROVISIONER__ROOMS: rooms[x].members is missing
          → add members = ["everyone"]
     "#);

@@ -59,7 +59,7 @@ fn unknown_keys_name_the_nearest() {
       1. provisioner.toml:5: homeserver.servername is not a key
          → did you mean server_name? homeserver has server_name and url
       2. provisioner.toml:15: rooms[staff].member is not a key
-         → did you mean members? rooms[staff] has guest_access, history_visibility, id, join_rule, key, levels, members, name, on_leave, on_return, power, topic and unlisted
+         → did you mean members? rooms[staff] has federate, guest_access, history_visibility, id, join_rule, key, levels, members, name, on_leave, on_return, power, topic and unlisted
       3. provisioner.toml:16: mirrors is not a section or key
          → did you mean mirror? the file has admin, appservice, cognito, commands, database, environment, guard, homeserver, mirror, modes, queue, rooms, roster and server_admins
       4. provisioner.toml:17: rooster is not a section or key

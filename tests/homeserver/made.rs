@@ -61,11 +61,13 @@ async fn a_room_that_cannot_be_read_might_be_the_one_and_is_an_error() {
 }
 
 #[tokio::test]
-async fn the_mark_goes_into_the_create_event() {
+async fn the_mark_goes_into_the_create_event_beside_what_stands_there() {
     let server = MockServer::start().await;
     expect_once(&server, "POST", "/_matrix/client/v3/createRoom", ok(json!({ "room_id": "!new" }))).await;
-    assert_eq!(bot_at(&server).await.make_room("test", "staff", NewRoom::default()).await.unwrap(), "!new");
-    let marked = json!({ "io.phenom.provisioner": { "environment": "test", "key": "staff" } });
+    let creation_content = [("m.federate".to_owned(), json!(false))].into_iter().collect();
+    let room = NewRoom { creation_content, ..NewRoom::default() };
+    assert_eq!(bot_at(&server).await.make_room("test", "staff", room).await.unwrap(), "!new");
+    let marked = json!({ "m.federate": false, "io.phenom.provisioner": { "environment": "test", "key": "staff" } });
     assert_eq!(only_body(&server).await["creation_content"], marked);
 }
 

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 use testbed::{Effect, Matching, Output, SynapseVersion, wait_until};
 
+use crate::doctor_support::Diagnosis;
 use crate::support::{SOON, Settings, Stage, subjects};
 
 crate::on_both_versions!(
@@ -35,6 +36,7 @@ levels = { invite = 100, kick = 60, events = { "m.room.topic" = 70 } }
 [[rooms]]
 key = "analysts"
 members = [{ team = "analysts" }]
+federate = true
 "#;
 
 /// A stage on which no room of the file has an id.
@@ -138,6 +140,8 @@ async fn a_lost_chat_is_back_with_two_commands(version: SynapseVersion) {
         }
         stage.nothing_left().await;
         rooms_are_as_configured(&stage, &ids, room_version).await;
+        let diagnosis = Diagnosis::of(&stage).await;
+        assert_eq!(diagnosis.said("federation"), "", "{:#?}", diagnosis.0);
     }
 }
 
@@ -150,6 +154,7 @@ async fn rooms_are_as_configured(stage: &Stage, ids: &BTreeMap<String, String>, 
         assert_eq!(create["sender"], json!(bot));
         assert_eq!(create["content"]["room_version"], room_version);
         assert_eq!(create["content"]["io.phenom.provisioner"], json!({ "environment": "test", "key": key }));
+        assert_eq!(create["content"]["m.federate"], key == "analysts", "as the file says, and else not: {create}");
         let users = state(id, "m.room.power_levels").await["users"].clone();
         let expected = if room_version == "12" { Value::Null } else { json!(100) };
         assert_eq!(users[bot], expected, "{users}");

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use testbed::{Effect, Matching, NewRoom, Person, SynapseVersion, free_port};
 
+use crate::create_rooms;
 use crate::doctor_support::{Diagnosis, fails, sound, stage};
 use crate::support::{HOOK_SECRET, Stage, subject};
 
@@ -19,6 +20,7 @@ crate::on_both_versions!(
     the_way_back_from_synapse_is_looked_at_from_end_to_end,
     what_does_not_answer_is_told_soon_and_hides_nothing_else,
     secrets_that_lie_open_are_told_of,
+    a_room_that_federates_is_told_of_unless_the_file_says_so,
 );
 
 /// The mend of most of what is wrong with the bot.
@@ -383,4 +385,27 @@ async fn secrets_that_lie_open_are_told_of(version: SynapseVersion) {
         open(file, 0o640);
         assert_eq!(sound(&stage).await.said("secrets"), "");
     }
+}
+
+async fn a_room_that_federates_is_told_of_unless_the_file_says_so(version: SynapseVersion) {
+    let mut stage = stage(version).await;
+    assert_eq!(sound(&stage).await.said("federation"), "");
+    let silent = |config: String| config.replace("federate = true\n", "");
+    stage.edit(silent);
+    let said = sound(&stage).await.said("federation");
+    for room in [&stage.red, &stage.staff, &stage.analysts] {
+        assert!(said.contains(&format!("{room} federates")) && said.contains("write federate = true"), "{said}");
+    }
+    // The other way out: a room in its place.
+    stage.bot.request(reqwest::Method::POST, &leave(&stage.staff), Some(json!({}))).await.unwrap();
+    let line = format!("id = \"{}\"\n", stage.staff);
+    stage.edit(|config| silent(config).replace(&line, ""));
+    let made = create_rooms::create(&stage, "10").await;
+    stage.staff = create_rooms::printed(&made)["staff"].clone();
+    stage.edit(silent);
+    let said = sound(&stage).await.said("federation");
+    assert!(!said.contains(&stage.staff) && said.contains(&stage.red), "{said}");
+    stage.change(|_| {});
+    let said = sound(&stage).await.said("federation");
+    assert!(said.contains(&format!("{} was made without federation", stage.staff)), "{said}");
 }

@@ -168,14 +168,17 @@ exempt = {exempt:?}
 key = "red-room"
 id = "{red}"
 members = ["everyone"]
+federate = true
 [[rooms]]
 key = "staff"
 id = "{staff}"
 members = [{{ team = "staff" }}]
+federate = true
 [[rooms]]
 key = "analysts"
 id = "{analysts}"
 members = [{{ team = "analysts" }}]
+federate = true
 "#,
             proxy = self.proxy.url(),
             server_name = self.bed.synapse.server_name(),

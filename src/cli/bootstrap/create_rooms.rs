@@ -158,7 +158,7 @@ fn new_room(room: &RoomSection, version: &str, bot: &str) -> NewRoom {
         public: room.join_rule.as_deref() == Some("public"),
         power_levels: Some(power_levels(&levels, version, bot).into()),
         initial_state: initial_state.collect(),
-        ..NewRoom::default()
+        creation_content: [("m.federate".to_owned(), room.federate.into())].into_iter().collect(),
     }
 }
 
@@ -236,6 +236,16 @@ mod tests {
         let users = |version: &str| new_room(&room, version, "@bot:x").power_levels.unwrap()["users"].clone();
         assert_eq!(users("11"), json!({ "@bot:x": 100 }));
         assert_eq!(users("12"), json!({}));
+    }
+
+    #[test]
+    fn a_new_room_is_for_this_server_alone_unless_the_file_says_otherwise() {
+        let federates = |room: serde_json::Value| {
+            let room: RoomSection = serde_json::from_value(room).unwrap();
+            new_room(&room, "11", "@bot:x").creation_content["m.federate"].clone()
+        };
+        assert_eq!(federates(json!({ "key": "k", "members": ["everyone"] })), false);
+        assert_eq!(federates(json!({ "key": "k", "members": ["everyone"], "federate": true })), true);
     }
 
     #[test]
