@@ -1,15 +1,18 @@
 //! People of another server in managed rooms, between two real servers.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use testbed::{SynapseVersion, wait_until};
 
-use crate::federation_support::{Outsider, stage};
-use crate::support::{SOON, Settings, Stage};
+use crate::create_rooms;
+use crate::federation_support::{Outsider, in_path, stage};
+use crate::support::{SOON, Settings, Stage, newest_room_version};
 
 crate::on_both_versions!(
     who_comes_from_another_server_is_removed_each_time_and_banned_at_the_third_return,
     who_comes_from_another_server_stays_where_who_is_not_listed_is_kept,
     what_a_moderator_of_another_server_changes_is_repaired_and_they_are_named,
+    nobody_of_another_server_comes_into_a_room_made_without_federation,
 );
 
 async fn who_comes_from_another_server_is_removed_each_time_and_banned_at_the_third_return(version: SynapseVersion) {
@@ -114,4 +117,30 @@ async fn what_a_moderator_of_another_server_changes_is_repaired_and_they_are_nam
     let told = format!("set_room_state is no longer repeated: undone 5 times in 10 minutes by {}", moderator.mxid);
     stage.until_logged(&told).await;
     stage.nothing_left().await;
+}
+
+async fn nobody_of_another_server_comes_into_a_room_made_without_federation(version: SynapseVersion) {
+    let (federation, mut stage) = stage(version, Settings::default()).await;
+    std::fs::write(stage.service.directory().join("shared-secret"), stage.bed.synapse.shared_secret()).unwrap();
+    let outsider = Outsider::of(&federation).await;
+    for (line, federates) in [("federate = true\n", true), ("", false)] {
+        let (key, before) = (format!("room-{federates}"), stage.config());
+        // The room has no id: it is made.
+        let rooms = |id: &str| {
+            let (others, _) = before.split_once("[[rooms]]").unwrap();
+            format!("{others}[[rooms]]\nkey = \"{key}\"\n{id}members = [\"everyone\"]\njoin_rule = \"public\"\n{line}")
+        };
+        stage.edit(|_| rooms(""));
+        let made = create_rooms::create(&stage, newest_room_version(version)).await;
+        let room = create_rooms::printed(&made)[&key].clone();
+        assert_eq!(outsider.joins(&room).await, federates, "it is public");
+        stage.edit(|_| rooms(&format!("id = \"{room}\"\n")));
+        if !federates {
+            let invitation = json!({"user_id": outsider.mxid});
+            let path = format!("/_matrix/client/v3/rooms/{}/invite", in_path(&room));
+            let (status, answer) = stage.bot.request(Method::POST, &path, Some(invitation)).await.unwrap();
+            assert_eq!(status, 403, "{answer}");
+            stage.nothing_left().await;
+        }
+    }
 }

@@ -55,6 +55,7 @@ async fn an_event_from_before_all_time_costs_itself_only(version: SynapseVersion
     stage.start_with_staff(1).await;
     stage.until_setting("m.room.topic", "topic", "Work").await;
     stage.quiet().await;
+    stage.proxy.clear();
 
     // Of three in one transaction, the one in the middle is from before all time.
     for (room, becomes) in [(&stage.staff, "leave"), (&stage.red, "join")] {
@@ -93,6 +94,8 @@ async fn an_event_from_before_all_time_costs_itself_only(version: SynapseVersion
     };
     wait_until("the topic is repaired", SOON, repaired).await.unwrap();
     stage.until_setting("m.room.topic", "topic", "Work").await;
+    let whole = stage.proxy.count(|one| one.path.ends_with("/members"));
+    assert_eq!(whole, 0, "no room is read for any of it: {:#?}", stage.proxy.requests());
     // Every room is read again, that in which such a member stays as well.
     let (status, report) = stage.apply().await;
     assert_eq!(status, 0, "{report:#}");

@@ -103,6 +103,6 @@ impl Outsider {
     }
 }
 
-fn in_path(id: &str) -> String {
+pub(crate) fn in_path(id: &str) -> String {
     id.replace('!', "%21").replace(':', "%3A").replace('$', "%24").replace('@', "%40")
 }
