@@ -197,6 +197,8 @@ impl Synapse {
     async fn launch(&self) -> Result<()> {
         let mut command = Command::new(&self.python);
         command.args(["-m", "synapse.app.homeserver", "--config-path"]).arg(config::path(self));
+        // The other server of a federation is on loopback, too: no proxy of the environment's stands between.
+        command.env("no_proxy", "127.0.0.1");
         self.part.spawn(&command)?;
         ready::wait(&self.part, &format!("{}/health", self.url()), START_BOUND)
             .await
