@@ -8,6 +8,7 @@ mod clock;
 mod database;
 mod exposure;
 mod federation;
+mod followed;
 mod listener;
 mod listing;
 mod pool;
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub use self::followed::policy_in_force;
 pub use self::power::lacks_power;
 
 /// How long one question may take. Areas ask side by side, at most three questions one after the other, so that the
@@ -81,6 +83,8 @@ pub async fn examine(path: &Path) -> Vec<Finding> {
         findings.extend(checks.map(|check| Finding::skip(check, "needs a valid configuration")));
         return findings;
     };
+    let policy = policy_in_force(&setup.config, &setup.policy).await;
+    let setup = setup::Setup { policy, ..setup };
     let config = &setup.config;
     findings.extend(exposure::examine(config));
     let (database, synapse, roster, queue, pool) = tokio::join!(

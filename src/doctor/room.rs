@@ -3,7 +3,7 @@
 use provisioner_policy::{Mode, Policy, RoomPolicy, no_upgrade};
 use serde_json::Value;
 
-use super::{Finding, answers, federation, power};
+use super::{Finding, answers, federation, followed, power};
 use crate::config::RoomSection;
 use crate::homeserver::{CallError, Homeserver, RoomSummary};
 
@@ -67,6 +67,7 @@ async fn look(bot: &Bot<'_>, policy: &Policy, room: &RoomPolicy) -> Result<Vec<F
         let wanted = bot.configured.iter().any(|section| section.key == *key && section.federate);
         findings.extend(federation::examine(room, &create, wanted));
     }
+    findings.extend(followed::examine(policy, room));
     findings.extend(named.map(|named| buried(room, named)));
     findings.extend(closed(room, &join_rule, policy.modes.joins));
     findings.extend(summary.and_then(|summary| slow(room, &summary)));

@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use testbed::{Admin, NewRoom, Person, Service, ServiceSpec, SynapseVersion, free_port, wait_until};
 
+use crate::doctor_support::{self, fails, sound};
 use crate::support::{SOON, Settings, Stage, subject, subjects};
 
 crate::on_both_versions!(
@@ -14,6 +15,7 @@ crate::on_both_versions!(
     only_a_real_successor_is_followed,
     a_successor_of_somebody_who_stands_above_the_bot_is_followed_by_force_alone,
     a_successor_that_the_bot_made_is_followed,
+    doctor_and_bootstrap_look_at_the_room_that_is_followed,
     a_tombstone_to_nowhere_switches_nothing_off,
     a_replica_that_stands_by_hears_the_new_room_too,
 );
@@ -241,6 +243,20 @@ async fn a_successor_that_the_bot_made_is_followed(version: SynapseVersion) {
         assert_eq!(stage.membership(&new, &sub).await, "join");
         stage.nothing_left().await;
     }
+}
+
+async fn doctor_and_bootstrap_look_at_the_room_that_is_followed(version: SynapseVersion) {
+    let stage = doctor_support::stage(version).await;
+    let new = upgrade(&stage, &stage.staff, newest(version)).await;
+    fails(&stage, "tombstone", &["follow staff"]).await;
+    assert_eq!(follow(&stage, "staff").await.status, Some(0));
+    let said = sound(&stage).await.said("room");
+    assert!(said.contains("it is followed from") && said.contains(&new), "{said}");
+    stage.admin.kick(&new, &stage.bot.mxid).await.unwrap();
+    fails(&stage, "room", &["staff", &new, "bootstrap"]).await;
+    let entered = stage.service.run_cli(&["bootstrap"]).await.unwrap();
+    assert!(entered.status == Some(0) && entered.stdout.contains(&new), "{entered:?}");
+    sound(&stage).await;
 }
 
 async fn a_tombstone_to_nowhere_switches_nothing_off(version: SynapseVersion) {

@@ -44,7 +44,7 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
     }
     promote(&homeserver, bot, &arguments).await?;
     let mut failed = false;
-    for room in &context.policy.rooms {
+    for room in &doctor::policy_in_force(&context.config, &context.policy).await.rooms {
         match homeserver.enter(&room.id).await {
             Ok(WriteOutcome::Done) => print::line(format_args!("{}: {bot} joined {}", room.key, room.id)),
             Ok(WriteOutcome::AlreadySo) => match empower(&homeserver, room, bot).await {

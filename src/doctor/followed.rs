@@ -1,0 +1,51 @@
+//! Rooms that are followed to their successors, as the database remembers them: the doctor and `bootstrap` look at the room that is
+//! managed, and not at the dead one that the file still names.
+
+use std::time::Duration;
+
+use provisioner_policy::{Followed, Policy, RoomPolicy};
+
+use super::{Finding, database};
+use crate::config::Config;
+
+/// A database that does not answer soon is told of by its own check, and the file's rooms are looked at.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The policy of the file with the rooms that are followed. On a connection of its own, and without touching the schema, as
+/// `database` has it; where that cannot be asked, or has no tables yet, the file's.
+pub async fn policy_in_force(config: &Config, of_the_file: &Policy) -> Policy {
+    let mut policy = of_the_file.clone();
+    if let Ok(Ok(followed)) = tokio::time::timeout(PATIENCE, read(config)).await {
+        policy.follow(followed);
+    }
+    policy
+}
+
+async fn read(config: &Config) -> Result<Vec<Followed>, String> {
+    let mut connection = database::connect(config.database.url.expose()).await?;
+    let asked = sqlx::query_scalar("SELECT to_regclass('provisioner.follows') IS NOT NULL").fetch_one(&mut connection);
+    let is_there: bool = asked.await.map_err(|error| database::plain(&error))?;
+    if !is_there {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query!("SELECT configured_id, followed_id, followed_at, followed_by FROM provisioner.follows");
+    let rows = rows.fetch_all(&mut connection).await.map_err(|error| database::plain(&error))?;
+    let followed = rows.into_iter().map(|row| Followed {
+        configured: row.configured_id,
+        id: row.followed_id,
+        by: row.followed_by,
+        at: row.followed_at.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        voluntary_leaves: Vec::new(),
+    });
+    Ok(followed.collect())
+}
+
+/// The line that is missing in the file, for a room that is followed.
+pub(super) fn examine(policy: &Policy, room: &RoomPolicy) -> Option<Finding> {
+    let Followed { configured, id, by, at, .. } = policy.followed(&room.id)?;
+    Some(Finding::warn(
+        "room",
+        format!("{}: it is followed from {configured} to {id} (by {by}, {at}), and the file names the old one", room.key),
+        format!("write id = \"{id}\" under it"),
+    ))
+}
