@@ -45,7 +45,10 @@ pub(super) fn examine(policy: &Policy, room: &RoomPolicy) -> Option<Finding> {
     let Followed { configured, id, by, at, .. } = policy.followed(&room.id)?;
     Some(Finding::warn(
         "room",
-        format!("{}: it is followed from {configured} to {id} (by {by}, {at}), and the file names the old one", room.key),
+        format!(
+            "{}: it is followed from {configured} to {id} (by {by}, {at}), and the file names the old one",
+            room.key
+        ),
         format!("write id = \"{id}\" under it"),
     ))
 }

@@ -55,6 +55,7 @@ pub use requests::{Asked, PassRequest};
 pub use stamp::{Stamp, StampError};
 pub use strangers::StrangerRow;
 
+pub use crate::postgres::is_password_refused;
 use crate::postgres::{BoundedPool, ConnectionSource, Session};
 
 /// A connection is needed by the reconciler, the intake and the metrics at once; Postgres is never the limit here.

@@ -35,9 +35,9 @@ impl LeadGauges {
 
 impl Drop for LeadGauges {
     fn drop(&mut self) {
-        for gauge in ["provisioner_leads", "provisioner_held_plans", "provisioner_paused"] {
-            metrics::gauge!(gauge).set(0.0);
-        }
+        metrics::gauge!("provisioner_leads").set(0.0);
+        metrics::gauge!("provisioner_held_plans").set(0.0);
+        metrics::gauge!("provisioner_paused").set(0.0);
         for kind in Kind::ALL {
             let rooms = if kind.is_of_a_room() { &self.rooms[..] } else { &[String::new()] };
             for room in rooms {
