@@ -12,6 +12,7 @@ mod outcomes;
 mod pushes;
 mod read;
 mod reconciler;
+mod remembered;
 mod report;
 mod room_mirror;
 mod service;

@@ -11,7 +11,7 @@ pub struct InboxRow {
     pub event_id: String,
     pub room_id: String,
     pub event_type: String,
-    /// The whole event, JSON.
+    /// The whole event, JSON, until it is handled.
     pub event: String,
     /// By the database's clock.
     pub received_at: DateTime<Utc>,
@@ -57,7 +57,8 @@ impl Store {
         .await
     }
 
-    /// Events of these types in a room that were pushed within the window, handled or not, newest first.
+    /// Events of these types in a room that were pushed within the window, newest first: whole ones, and what is kept of those
+    /// that were handled.
     pub async fn events_lately(
         &self,
         room_id: &str,
@@ -76,9 +77,10 @@ impl Store {
         .await
     }
 
-    /// Marks events as handled. What was said in the Staff room, and nothing else in the inbox is a message or a reaction,
-    /// goes to the commands in the same statement: it is there exactly once, and its words no longer are here.
-    pub async fn mark_inbox_handled(&self, ids: &[i64]) -> sqlx::Result<()> {
+    /// Marks events as handled, and keeps of each what is given beside its id. What was said in the Staff room, and nothing
+    /// else in the inbox is a message or a reaction, goes to the commands in the same statement: it is there exactly once, and
+    /// its words no longer are here.
+    pub async fn mark_inbox_handled(&self, ids: &[i64], kept: &[String]) -> sqlx::Result<()> {
         sqlx::query!(
             "WITH said AS (
                  INSERT INTO provisioner.commands (event_id, room_id, event, received_at)
@@ -87,10 +89,13 @@ impl Store {
                  ON CONFLICT (event_id) DO NOTHING
                  RETURNING pg_notify('provisioner_commands', '')
              )
-             UPDATE provisioner.inbox
-             SET handled_at = now(), event = CASE WHEN type IN ('m.room.message', 'm.reaction') THEN '' ELSE event END
-             WHERE id = ANY($1)",
+             UPDATE provisioner.inbox AS handled
+             SET handled_at = now(),
+                 event = CASE WHEN type IN ('m.room.message', 'm.reaction') THEN '' ELSE kept.event END
+             FROM UNNEST($1::bigint[], $2::text[]) AS kept (id, event)
+             WHERE handled.id = kept.id",
             ids,
+            kept,
         )
         .execute(&self.pool)
         .await

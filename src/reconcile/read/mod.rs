@@ -52,6 +52,7 @@ use tracing::{info, instrument, warn};
 use crate::reconcile::pushes;
 use crate::reconcile::pushes::lost_updates::LostUpdate;
 use crate::reconcile::reconciler::Reconciler;
+use crate::reconcile::remembered::remembered;
 use crate::reconcile::room_mirror::distrust;
 use crate::reconcile::wakes::Woken;
 use crate::sources::RosterError;
@@ -142,7 +143,8 @@ impl Reconciler {
             self.cleared_leaves.apply_to(&self.store, &mut self.world, &rows).await?;
             self.note_strangers().await?;
             let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-            self.store.mark_inbox_handled(&ids).await.context("mark the inbox as handled")?;
+            let kept: Vec<String> = rows.iter().map(remembered).collect();
+            self.store.mark_inbox_handled(&ids, &kept).await.context("mark the inbox as handled")?;
         }
         self.verify_state_writes().await;
         Ok(())

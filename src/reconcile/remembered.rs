@@ -1,0 +1,78 @@
+//! What is kept of an event once it was handled: who did what to whom. An event may be 64 KiB, and the inbox keeps it for a week.
+
+use provisioner_policy::Membership;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::store::InboxRow;
+
+/// What is kept of it, and its content.
+#[derive(Deserialize)]
+struct WholeEvent<'a> {
+    sender: String,
+    #[serde(default)]
+    state_key: Option<String>,
+    #[serde(borrow)]
+    content: &'a RawValue,
+}
+
+/// An event as it is remembered, in the shape in which it was pushed: whole ones are read as this, too.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RememberedEvent {
+    pub(crate) sender: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) state_key: Option<String>,
+    #[serde(default)]
+    pub(crate) content: RememberedContent,
+}
+
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RememberedContent {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) membership: Option<String>,
+}
+
+/// What is kept of a pushed event; nothing of one that cannot be read.
+pub(crate) fn remembered(row: &InboxRow) -> String {
+    let event: Option<WholeEvent<'_>> = serde_json::from_str(&row.event).ok();
+    let kept = event.and_then(|WholeEvent { sender, state_key, content }| {
+        let content: RememberedContent = serde_json::from_str(content.get()).unwrap_or_default();
+        let membership = content.membership.filter(|its| Membership::of_event(its, true).is_some());
+        serde_json::to_string(&RememberedEvent { sender, state_key, content: RememberedContent { membership } }).ok()
+    });
+    kept.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::reconcile::pushes::tests::row;
+
+    #[test]
+    fn of_a_large_event_only_who_did_what_to_whom_is_kept() {
+        let large = "x".repeat(60_000);
+        let kept = |content: Value| {
+            let event = json!({
+                "sender": "@a:a", "state_key": "@b:a", "content": content, "origin_server_ts": 1,
+                "unsigned": {"age": 1, "prev_content": {"large": large}},
+            });
+            remembered(&row("!r:a", "m.room.member", &event))
+        };
+        let member = kept(json!({"membership": "invite", "reason": large, "displayname": large}));
+        assert_eq!(member, r#"{"sender":"@a:a","state_key":"@b:a","content":{"membership":"invite"}}"#);
+        let others = r#"{"sender":"@a:a","state_key":"@b:a","content":{}}"#;
+        for content in [json!({"membership": large}), json!({"membership": 7}), json!([large]), json!({"users": large})]
+        {
+            assert_eq!(kept(content), others);
+        }
+        let read: RememberedEvent = serde_json::from_str(&member).unwrap();
+        assert_eq!(read.content.membership.as_deref(), Some("invite"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_leaves_nothing() {
+        assert_eq!(remembered(&row("!r:a", "m.room.member", &json!({"content": {}}))), "");
+    }
+}
