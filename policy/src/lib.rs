@@ -9,6 +9,7 @@ mod explain;
 mod facts;
 mod fight;
 mod fights;
+mod folded;
 mod follow;
 mod guard;
 mod held;

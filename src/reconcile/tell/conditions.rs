@@ -6,7 +6,7 @@ use std::time::Duration;
 use provisioner_policy::{ChangeKey, RoomIx, RoomStatus, SourceState, UserIx, World};
 
 use crate::reconcile::reconciler::Reconciler;
-use crate::reconcile::tell::bot_power;
+use crate::reconcile::tell::{bad_rows, bot_power};
 
 /// A source that fails for less is left to itself.
 const SOURCE_PATIENCE: Duration = Duration::from_secs(15 * 60);
@@ -95,7 +95,20 @@ impl Reconciler {
                 SourceState::Good => {}
             }
         }
-        conditions.extend(returning(world));
+        match facts.roster {
+            SourceState::Good => conditions.extend(bad_rows::freezing(world).map(|text| Condition {
+                key: bad_rows::FREEZING.to_owned(),
+                text,
+                patience: SOURCE_PATIENCE,
+            })),
+            SourceState::Unread | SourceState::Failing(_) => unknown.push(bad_rows::FREEZING.to_owned()),
+        }
+        conditions.extend(bad_rows::folded(world).into_iter().map(|(mxid, text)| Condition {
+            key: format!("folded {mxid}"),
+            text,
+            patience: SOURCE_PATIENCE,
+        }));
+        conditions.extend(returning(world, self.returns.invited_again(), |place| self.returns.inviter(place)));
         conditions.extend(fighting(world, |key| self.fights.is_told(key)));
         let lost = self.pushes.lost_updates.iter().filter_map(|lost| lost.alert(world));
         conditions.extend(lost.map(|(key, text)| Condition { key, text, patience: Duration::ZERO }));
@@ -116,15 +129,25 @@ fn failing(source: &str, why: &str) -> Condition {
     }
 }
 
-/// One condition for each person who was removed and keeps coming back.
-fn returning(world: &World) -> Vec<Condition> {
-    let mut returners: Vec<_> =
-        world.returners.iter().map(|(room, user)| (room.key(world), world.users.mxid(*user), *room, *user)).collect();
+/// One condition for each person who was removed and keeps coming back, and for each who is invited by others again and again.
+fn returning<'a>(
+    world: &World,
+    invited: impl Iterator<Item = (RoomIx, UserIx)>,
+    inviter: impl Fn((RoomIx, UserIx)) -> Option<&'a str>,
+) -> Vec<Condition> {
+    let named = |(room, user): (RoomIx, UserIx)| (room.key(world), world.users.mxid(user), room, user);
+    let mut returners: Vec<_> = world.returners.iter().copied().map(named).collect();
+    let mut invited: Vec<_> = invited.map(named).collect();
     returners.sort_unstable();
-    let condition = |(key, mxid, room, user): (&str, String, RoomIx, UserIx)| Condition {
+    invited.sort_unstable();
+    let came_back = |(key, mxid, room, user): (&str, String, RoomIx, UserIx)| Condition {
         key: format!("return {key} {mxid}"),
         text: format!(
-            "{mxid} came back to {key} by themselves again and again after being removed, and {}",
+            "{mxid} came back to {key} again and again after being removed: {}, and {}",
+            match inviter((room, user)) {
+                Some(inviter) => format!("invited by {inviter}"),
+                None => "joins by themselves".to_owned(),
+            },
             if world.room(room).is_banned_by_us(user) {
                 "was banned; the ban is taken back when a source names them again, or by hand"
             } else {
@@ -133,30 +156,44 @@ fn returning(world: &World) -> Vec<Condition> {
         ),
         patience: Duration::ZERO,
     };
-    returners.into_iter().map(condition).collect()
+    let was_invited = |(key, mxid, room, user): (&str, String, RoomIx, UserIx)| Condition {
+        key: format!("invited {key} {mxid}"),
+        text: format!(
+            "{mxid} is invited to {key} again and again by {}, and each invitation is taken back; ask them why, or let the file \
+             say who may invite (`levels`)",
+            inviter((room, user)).unwrap_or("somebody")
+        ),
+        patience: Duration::ZERO,
+    };
+    returners.into_iter().map(came_back).chain(invited.into_iter().map(was_invited)).collect()
 }
 
-/// One condition for each kind of change in each room that somebody keeps undoing. Who keeps it up is named for one of
-/// them; `plan` has them all.
+/// One condition for each kind of change in each room that somebody keeps undoing, and one for what is done each time all the
+/// same. Who keeps it up is named for one of them; `plan` has all that is not repeated, `history` all that is done.
 fn fighting(world: &World, is_told: impl Fn(&ChangeKey) -> bool) -> Vec<Condition> {
-    let mut fights: BTreeMap<(&str, &str), Vec<(String, String)>> = BTreeMap::new();
+    let mut fights: BTreeMap<(&str, &str, bool), Vec<(String, String)>> = BTreeMap::new();
     for (key, fight) in world.fights.iter().filter(|(key, _)| is_told(key)) {
         let room = key.room.map_or("", |room| room.key(world));
         let subject = world.subject_of(key).unwrap_or_default();
-        fights.entry((room, key.kind.as_str())).or_default().push((subject, fight.text()));
+        let lasts = fight.again_at.is_none();
+        fights.entry((room, key.kind.as_str(), lasts)).or_default().push((subject, fight.text()));
     }
-    let condition = |((room, kind), mut whose): ((&str, &str), Vec<(String, String)>)| {
+    let condition = |((room, kind, lasts), mut whose): ((&str, &str, bool), Vec<(String, String)>)| {
         whose.sort();
         let (subject, why) = &whose[0];
         let place = if room.is_empty() { String::new() } else { format!(" in {room}") };
         let about = if subject.is_empty() { String::new() } else { format!(" of {subject}") };
+        let (goes, all, mark) = match lasts {
+            false => ("is not repeated any more", "plan", ""),
+            true => ("is done again and again", "history", " each time"),
+        };
         let more = match whose.len() {
             1 => String::new(),
-            count => format!(" ({count} such changes; `plan` has them all)"),
+            count => format!(" ({count} such changes; `{all}` has them all)"),
         };
         Condition {
-            key: format!("fight {kind} {room}"),
-            text: format!("{kind}{place}{about} is not repeated any more: {why}{more}"),
+            key: format!("fight {kind} {room}{mark}"),
+            text: format!("{kind}{place}{about} {goes}: {why}{more}"),
             patience: Duration::ZERO,
         }
     };
@@ -219,11 +256,18 @@ mod tests {
         let (mut world, room) = small_world();
         let user = world.intern("@u:a");
         world.set_returner(room, user, true);
-        assert!(returning(&world)[0].text.starts_with("@u:a came back to staff by themselves again and again"));
-        assert!(returning(&world)[0].text.contains("removed each time"));
+        let text = |world: &World| returning(world, std::iter::empty(), |_| None)[0].text.clone();
+        assert!(
+            text(&world)
+                .starts_with("@u:a came back to staff again and again after being removed: joins by themselves")
+        );
+        assert!(text(&world).contains("removed each time"));
         world.set_member(room, user, provisioner_policy::Membership::Ban, None);
         world.set_banned_by_us(room, user, true);
-        assert!(returning(&world)[0].text.contains("was banned"));
+        assert!(text(&world).contains("was banned"));
+        let told = returning(&world, std::iter::once((room, user)), |_| Some("@friend:a"));
+        assert!(told[0].text.contains("after being removed: invited by @friend:a, and was banned"), "{told:?}");
+        assert!(told[1].text.starts_with("@u:a is invited to staff again and again by @friend:a"), "{told:?}");
     }
 
     #[test]
@@ -248,13 +292,28 @@ mod tests {
     }
 
     #[test]
+    fn power_that_is_taken_each_time_is_an_alert_of_its_own_with_other_words() {
+        let (mut world, room) = small_world();
+        let user = world.intern("@friend:a");
+        let fight = Fight { times: 5, window_minutes: 10, by: Some("@eve:a".to_owned()), again_at: None };
+        world.begin_fight(ChangeKey::of_level(room, user, None), fight);
+        let fights = fighting(&world, |_| true);
+        assert_eq!(fights[0].key, "fight set_power_levels staff each time");
+        assert_eq!(
+            fights[0].text,
+            "set_power_levels in staff of @friend:a is done again and again: undone 5 times in 10 minutes by @eve:a; ask them \
+             why, or take their power to do it; it is done again each time"
+        );
+    }
+
+    #[test]
     fn those_who_undo_one_kind_of_thing_in_one_room_are_one_alert() {
         let (mut world, room) = small_world();
         for (name, by) in [("@b:a", Some("@eve:a")), ("@a:a", None)] {
             let subject = Subject::User(world.intern(name));
             let key = ChangeKey { kind: Kind::Remove, room: Some(room), subject };
             let by = by.map(str::to_owned);
-            let fight = Fight { times: 5, window_minutes: 10, by, again_at: "12:00:00 UTC".to_owned() };
+            let fight = Fight { times: 5, window_minutes: 10, by, again_at: Some("12:00:00 UTC".to_owned()) };
             world.begin_fight(key, fight);
         }
         let fights = fighting(&world, |_| true);

@@ -1,0 +1,26 @@
+//! Users whom two subjects fold to: what of power they have is not taken, so a person must know of it.
+
+use crate::users::UserIx;
+use crate::world::World;
+
+impl World {
+    /// Users of whom nothing is concluded and who have power, in words that follow "they are", in the order of their names.
+    pub fn folded_with_power(&self) -> Vec<(UserIx, String)> {
+        let folded = self.facts.folded.iter().chain(&self.facts.folded_accounts).copied();
+        let mut found: Vec<UserIx> = folded.filter(|user| !self.is_exempt(*user)).collect();
+        found.sort_by_key(|user| self.users.key(*user));
+        found.dedup();
+        let has = |user: UserIx| {
+            let admin = self.mirror.accounts.get(user).admin.then(|| "a server admin".to_owned());
+            let mxid = self.users.mxid(user);
+            let levels = self.rooms().filter_map(|room| {
+                let levels = self.room(room).levels().ok()?;
+                let level = levels.explicit(&mxid).filter(|level| *level > levels.default_level())?;
+                Some(format!("at level {level} in {}", room.key(self)))
+            });
+            let words: Vec<String> = admin.into_iter().chain(levels).collect();
+            (!words.is_empty()).then(|| (user, words.join(", ")))
+        };
+        found.into_iter().filter_map(has).collect()
+    }
+}
