@@ -2,15 +2,18 @@
 
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use testbed::{Person, SynapseVersion, wait_until};
 
+use crate::staff_support::open;
 use crate::support::{SOON, Settings, Stage, subject};
 
 crate::on_both_versions!(
     who_keeps_coming_back_is_banned_and_comes_in_again_when_entitled,
     where_nobody_is_banned_who_comes_back_is_removed_each_time,
     an_invitation_is_taken_back_however_often_it_is_made,
+    the_alert_names_who_lets_somebody_in_or_says_that_they_join_by_themselves,
 );
 
 /// A room into which everybody may come, and from which who is not on the team is removed.
@@ -101,4 +104,64 @@ async fn an_invitation_is_taken_back_however_often_it_is_made(version: SynapseVe
         stage.until(&stage.staff, &sub, "leave", SOON).await;
     }
     stage.nothing_left().await;
+}
+
+async fn the_alert_names_who_lets_somebody_in_or_says_that_they_join_by_themselves(version: SynapseVersion) {
+    let staff = open(version, Settings::default()).await;
+    let stage = &staff.stage;
+    let (guest, stranger, by_themselves) = (subject(), subject(), subject());
+    let person = async |sub: &str| Person::login(&stage.bed.synapse, sub).await.unwrap();
+    let (guest_there, stranger_there, comes) =
+        (person(&guest).await, person(&stranger).await, person(&by_themselves).await);
+    let friend = &staff.member.mxid;
+    let inviter = stage.admin.with_token(friend, &staff.member.client.access_token().unwrap());
+    let levels = json!({"users": {&stage.slot.bot: 100, &stage.admin.mxid: 100}, "invite": 0});
+    stage.admin.send_state(&stage.analysts, "m.room.power_levels", "", levels).await.unwrap();
+    stage.admin.send_state(&stage.analysts, "m.room.join_rules", "", json!({"join_rule": "public"})).await.unwrap();
+    // Somebody who may be there, and is a friend of both.
+    stage.hasura.add(&staff.member_sub, "analysts", "member").await.unwrap();
+    stage.hook().await;
+    stage.until(&stage.analysts, &staff.member_sub, "join", SOON).await;
+
+    for _ in 0..3 {
+        inviter.invite(&stage.analysts, &guest_there.mxid).await.unwrap();
+        stage.until(&stage.analysts, &guest, "leave", SOON).await;
+        person_joins(&comes, stage).await;
+        stage.until(&stage.analysts, &by_themselves, "leave", SOON).await;
+    }
+    staff.posted(&format!("{} is invited to analysts again and again by {friend}", guest_there.mxid)).await;
+    let came = format!("{} came back to analysts again and again after being removed: joins by themselves", comes.mxid);
+    staff.posted(&came).await;
+
+    // Invited, and in before the invitation is taken back. Where that was on its way already, the round does not count.
+    let came = format!(
+        "{} came back to analysts again and again after being removed: invited by {friend}",
+        stranger_there.mxid
+    );
+    let is_told = async || {
+        let said = staff.said().await;
+        said.iter().any(|event| event["content"]["body"].as_str().is_some_and(|body| body.contains(&came)))
+    };
+    for _ in 0..10 {
+        stage.service.signal(Signal::SIGSTOP).unwrap();
+        let is_invited = inviter.invite(&stage.analysts, &stranger_there.mxid).await.is_ok();
+        let is_in = is_invited && stranger_there.join(&stage.analysts).await.is_ok();
+        stage.service.signal(Signal::SIGCONT).unwrap();
+        if !is_in {
+            break;
+        }
+        wait_until("they are out again", SOON, async || {
+            ["leave", "ban"].contains(&&*stage.membership(&stage.analysts, &stranger).await)
+        })
+        .await
+        .unwrap();
+        if is_told().await {
+            break;
+        }
+    }
+    staff.posted(&came).await;
+}
+
+async fn person_joins(person: &Person, stage: &Stage) {
+    person.join(&stage.analysts).await.unwrap();
 }
