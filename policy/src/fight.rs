@@ -8,8 +8,10 @@ pub struct Fight {
     pub window_minutes: u64,
     /// Who undid it, where that is known.
     pub by: Option<String>,
-    /// When it is tried again, for people to read.
-    pub again_at: String,
+    /// When it is tried again, for people to read. Nothing for what is done each time: see [`PowerEdit::restrains`].
+    ///
+    /// [`PowerEdit::restrains`]: crate::PowerEdit::restrains
+    pub again_at: Option<String>,
 }
 
 impl Fight {
@@ -17,9 +19,12 @@ impl Fight {
     pub fn text(&self) -> String {
         let Self { times, window_minutes, by, again_at } = self;
         let by = by.as_deref().unwrap_or("somebody");
+        let again = match again_at {
+            Some(at) => format!("it is tried again at {at}"),
+            None => "it is done again each time".to_owned(),
+        };
         format!(
-            "undone {times} times in {window_minutes} minutes by {by}; ask them why, or take their power to do it; it is tried \
-             again at {again_at}"
+            "undone {times} times in {window_minutes} minutes by {by}; ask them why, or take their power to do it; {again}"
         )
     }
 }

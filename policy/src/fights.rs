@@ -1,5 +1,7 @@
 //! Fights in a plan: what somebody keeps undoing is not done again for a while, and the plan says who that is.
 
+use hashbrown::HashSet;
+
 use crate::fight::Fight;
 use crate::plan::{Action, Change, ChangeKey, Plan, PowerEdit};
 use crate::policy::RoomIx;
@@ -27,14 +29,17 @@ impl World {
     }
 }
 
-/// Takes what somebody keeps undoing out of what is done, into [`Plan::fought_over`].
+/// Takes what somebody keeps undoing out of what is done, into [`Plan::fought_over`]. What takes power that policy gives to
+/// nobody stays in: at rest it would leave that power to those who fight for it.
 pub(crate) fn withdraw(world: &World, plan: &mut Plan) {
     if world.fights.is_empty() {
         return;
     }
     for action in std::mem::take(&mut plan.actions) {
         let Action { mode, held, because, .. } = action;
-        let (kept, undone) = action.change.part(|key| !world.fights.contains_key(key));
+        let restraining: HashSet<ChangeKey> = action.change.restraining().collect();
+        let rests = |key: &ChangeKey| world.fights.get(key).is_some_and(|fight| fight.again_at.is_some());
+        let (kept, undone) = action.change.part(|key| restraining.contains(key) || !rests(key));
         let again = |change| Action { change, mode, held, because };
         plan.actions.extend(kept.map(again));
         // What hangs on a default that somebody keeps raising waits for it, and nobody undoes it.

@@ -2,6 +2,7 @@
 
 use crate::entitlement::Entitlement;
 use crate::mirror::{Membership, RoomStatus};
+use crate::plan::key::{ChangeKey, Subject};
 use crate::plan::kind::Bucket;
 use crate::plan::{Change, Class, Kind};
 use crate::policy::{Mode, RoomIx};
@@ -82,7 +83,23 @@ impl WorldState {
 
     /// Whether the place that a change takes from `user` was rightful at any time.
     pub(crate) fn is_rightful(&self, change: &Change, user: UserIx) -> bool {
-        !self.is_strangers(change.kind(), change.room(), user)
+        !self.is_strangers(change.kind(), change.room(), user) && !self.is_raised_again(change, user)
+    }
+
+    /// Whether a change lowers somebody whom we lowered to the same level lately. We did not raise them since, so another hand
+    /// did: what they have above it hangs on no row, and was no place of theirs.
+    fn is_raised_again(&self, change: &Change, user: UserIx) -> bool {
+        let Change::SetPowerLevels { room, edits } = change else { return false };
+        self.lowered.get(&(*room, user)).is_some_and(|level| {
+            edits.iter().any(|edit| edit.user() == Some(user) && edit.lowers && edit.after == *level)
+        })
+    }
+
+    /// The same of one level.
+    pub(crate) fn is_level_raised_again(&self, key: &ChangeKey) -> bool {
+        let place = key.room.zip(key.user());
+        let level = place.and_then(|place| self.lowered.get(&place));
+        matches!((&key.subject, level), (Subject::Level(_, after), Some(level)) if after == level)
     }
 
     /// Whether a change of this kind takes a stranger's place.

@@ -6,11 +6,10 @@ use crate::world::WorldState;
 
 impl WorldState {
     /// Whether a change that takes something away waits. The pool's own word that an account is disabled or deleted is no row
-    /// that comes back a moment later, and a stranger's place hangs on no row.
+    /// that comes back a moment later, and a stranger's place hangs on no row, nor does what another hand gave once more.
     fn must_settle(&self, taken: &ChangeKey) -> bool {
-        !taken
-            .user()
-            .is_some_and(|user| self.is_closed_by_pool(user) || self.is_strangers(taken.kind, taken.room, user))
+        let hangs_on_none = |user| self.is_closed_by_pool(user) || self.is_strangers(taken.kind, taken.room, user);
+        !taken.user().is_some_and(hangs_on_none) && !self.is_level_raised_again(taken)
     }
 }
 

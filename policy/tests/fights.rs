@@ -40,7 +40,7 @@ fn world() -> (World, RoomIx) {
 
 fn fight() -> Fight {
     let by = Some("@admin:phenom.test".to_owned());
-    Fight { times: 5, window_minutes: 10, by, again_at: "12:00:00 UTC".to_owned() }
+    Fight { times: 5, window_minutes: 10, by, again_at: Some("12:00:00 UTC".to_owned()) }
 }
 
 /// What of a kind is due, as the plan shows it.
@@ -52,19 +52,29 @@ fn due(world: &World, kind: Kind) -> Vec<serde_json::Value> {
 #[test]
 fn one_level_that_somebody_keeps_undoing_keeps_no_other_waiting() {
     let (mut world, room) = world();
-    let hand = world.users.get("@hand:phenom.test").unwrap();
-    world.begin_fight(ChangeKey::of_level(room, hand, None), fight());
-    let others = json!({"@lead:phenom.test": 50, "@other:phenom.test": null});
+    let lead = world.users.get("@lead:phenom.test").unwrap();
+    world.begin_fight(ChangeKey::of_level(room, lead, Some(50)), fight());
+    let others = json!({"@hand:phenom.test": null, "@other:phenom.test": null});
     assert_eq!(due(&world, Kind::SetPowerLevels), [others]);
     let view = plan(&world, &Recent::default()).view(&world);
     let told: Vec<_> = view.blocked.iter().map(|one| (one.kind, one.user.as_str(), one.because.as_str())).collect();
     let text = fight().text();
-    assert_eq!(told, [(Kind::SetPowerLevels, "@hand:phenom.test", text.as_str())]);
-    assert_eq!(world.explain(hand, &plan(&world, &Recent::default())).rooms[0].power.because, text);
+    assert_eq!(told, [(Kind::SetPowerLevels, "@lead:phenom.test", text.as_str())]);
+    assert_eq!(world.explain(lead, &plan(&world, &Recent::default())).rooms[0].power.because, text);
     // Another level for the same person is another matter.
-    world.end_fight(&ChangeKey::of_level(room, hand, None));
-    world.begin_fight(ChangeKey::of_level(room, hand, Some(50)), fight());
+    world.end_fight(&ChangeKey::of_level(room, lead, Some(50)));
+    world.begin_fight(ChangeKey::of_level(room, lead, Some(40)), fight());
     assert_eq!(due(&world, Kind::SetPowerLevels)[0].as_object().unwrap().len(), 3);
+}
+
+#[test]
+fn power_above_the_grant_never_rests_however_long_somebody_fights_for_it() {
+    let (mut world, room) = world();
+    let hand = world.users.get("@hand:phenom.test").unwrap();
+    world.begin_fight(ChangeKey::of_level(room, hand, None), fight());
+    assert_eq!(due(&world, Kind::SetPowerLevels)[0]["@hand:phenom.test"], json!(null));
+    assert_eq!(due(&world, Kind::SetPowerLevels)[0].as_object().unwrap().len(), 3);
+    assert_eq!(plan(&world, &Recent::default()).view(&world).blocked.len(), 0);
 }
 
 #[test]

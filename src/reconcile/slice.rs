@@ -8,6 +8,7 @@
 //! - The held plan is stored **before** the brake is looked at: somebody can decide about it while all is paused.
 //! - The brake is looked at **last before** the work: a `pause` counts from the moment when it is in the database.
 //! - What is withheld gets its ledger lines **before** the attempts, which are numbered behind it in the same pass.
+//! - Who keeps at it is looked up **after** the outcomes, which make a fight of it, and before anybody asks what lasts.
 //! - Outcomes go into the mirror **before** leaves are cleared and accounts are noted as open again: both are read off it.
 
 use std::sync::Arc;
@@ -89,6 +90,8 @@ impl Reconciler {
         } else {
             withheld::forget_ended(&self.store, &withheld).await?;
         }
+        fight_report::tell_lasting(&mut self.fights, &self.store, &mut self.world).await?;
+        self.returns.name_inviters(&self.store, &self.world).await?;
         self.forget_reopened().await?;
         self.cleared_leaves.record(&self.store, &mut self.world, &plan).await?;
         let may_go_on = !stop.is_cancelled() && self.trouble.homeserver.is_none();
@@ -108,6 +111,7 @@ impl Reconciler {
             self.backoff.keep_only(&plan, &self.world);
         }
         let released = self.approval.release(&self.world, &mut plan);
+        self.fights.note(&self.world, &plan);
         self.settle.note(&self.world, &plan, &self.approval, now);
         let narrowed = narrow(&self.world, &mut plan, |key| {
             self.fights.may(key, now) && self.backoff.may(key, now) && self.settle.may(key)

@@ -81,6 +81,8 @@ pub struct RemovedMember {
     pub room_id: String,
     pub user_id: String,
     pub seconds_ago: f64,
+    /// Otherwise an invitation was taken back.
+    pub was_joined: bool,
 }
 
 /// A recent change: one that was made, or one that was no longer made (`withheld`) because somebody kept undoing it.
@@ -89,6 +91,7 @@ pub struct RecentAction {
     pub kind: String,
     pub room_id: Option<String>,
     pub user_id: Option<String>,
+    pub before: Value,
     pub after: Value,
     pub seconds_ago: f64,
     pub withheld: bool,
@@ -225,14 +228,16 @@ impl Store {
         Ok(rows.into_iter().map(|row| (row.user_id, row.line)).collect())
     }
 
-    /// Members who were removed within the window, a line each time, and were not joined by us again since.
+    /// Members who were removed, or invitations taken back, within the window, a line each time, and were not joined by us again since.
     pub async fn removed_members(&self, window_seconds: f64) -> sqlx::Result<Vec<RemovedMember>> {
         sqlx::query_as!(
             RemovedMember,
             r#"SELECT room_id AS "room_id!", user_id AS "user_id!",
-                      EXTRACT(EPOCH FROM clock_timestamp() - at)::float8 AS "seconds_ago!"
+                      EXTRACT(EPOCH FROM clock_timestamp() - at)::float8 AS "seconds_ago!",
+                      before = '"join"' AS "was_joined!"
                FROM provisioner.ledger AS removed
-               WHERE at > now() - make_interval(secs => $1) AND kind = 'remove' AND outcome = 'done' AND before = '"join"'
+               WHERE at > now() - make_interval(secs => $1) AND kind = 'remove' AND outcome = 'done'
+                 AND before IN ('"join"', '"invite"')
                  AND NOT EXISTS (
                    SELECT FROM provisioner.ledger AS joined
                    WHERE joined.user_id = removed.user_id AND joined.room_id = removed.room_id
@@ -249,11 +254,12 @@ impl Store {
     pub async fn done_lately(&self, window_seconds: f64) -> sqlx::Result<Vec<RecentAction>> {
         sqlx::query_as!(
             RecentAction,
-            r#"SELECT kind, room_id, user_id, COALESCE(after, 'null') AS "after!",
+            r#"SELECT kind, room_id, user_id, COALESCE(before, 'null') AS "before!", COALESCE(after, 'null') AS "after!",
                       EXTRACT(EPOCH FROM clock_timestamp() - at)::float8 AS "seconds_ago!",
                       outcome = 'held' AS "withheld!"
                FROM provisioner.ledger
-               WHERE at > now() - make_interval(secs => $1) AND kind <> 'create_account'
+               WHERE at > now() - make_interval(secs => $1)
+                 AND (kind <> 'create_account' OR before IN ('"locked"', '"deactivated"'))
                  AND (outcome = 'done' OR outcome = 'held' AND detail LIKE 'undone %')
                ORDER BY id"#,
             window_seconds,

@@ -11,6 +11,7 @@ use crate::support::{SOON, Settings, Stage, subject};
 crate::on_both_versions!(
     a_setting_that_is_undone_each_time_is_set_five_times_and_staff_is_told_who_undoes_it,
     a_level_that_is_undone_each_time_is_set_five_times_while_the_others_in_its_event_go_on,
+    power_that_a_moderator_makes_again_and_again_stands_for_moments_and_they_are_named,
     what_others_lose_to_our_writes_is_told_while_somebody_fights,
 );
 
@@ -90,26 +91,24 @@ async fn a_level_that_is_undone_each_time_is_set_five_times_while_the_others_in_
         let hand = subject();
         let mxid = stage.mxid(&hand);
         let is_hand = |line: &Value| line["after"].as_object().is_some_and(|after| after.contains_key(&mxid));
-        stage.hasura.add(&hand, "staff", "member").await.unwrap();
+        stage.hasura.add(&hand, "staff", "lead").await.unwrap();
         stage.start().await;
         stage.until(&stage.staff, &hand, "join", SOON).await;
         let mut leads = Vec::new();
-        for time in 1..=6 {
-            stage.edit_levels(|levels| levels["users"][&mxid] = json!(60)).await;
-            // No two of the events set the same levels.
-            let lead = subject();
-            stage.hasura.add(&lead, "staff", "lead").await.unwrap();
-            stage.until_level(&lead, 50).await;
-            leads.push(lead);
-            if time <= 5 {
-                stage.until_level(&hand, Value::Null).await;
-            }
+        for time in 1..=5 {
+            stage.until_level(&hand, 50).await;
             if time == 3 {
                 let written = async || done(&stage.history_of_levels().await, is_hand) == time;
                 wait_until("the ledger has it", SOON, written).await.unwrap();
                 stage.service.sigkill().await.unwrap();
                 stage.start().await;
             }
+            stage.edit_levels(|levels| levels["users"][&mxid] = json!(10)).await;
+            // No two of the events set the same levels.
+            let lead = subject();
+            stage.hasura.add(&lead, "staff", "lead").await.unwrap();
+            stage.until_level(&lead, 50).await;
+            leads.push(lead);
         }
         let (user, because) = until_stopped(&stage, "set_power_levels").await;
         assert_eq!(user, mxid);
@@ -127,7 +126,7 @@ async fn a_level_that_is_undone_each_time_is_set_five_times_while_the_others_in_
         let (status, report) = stage.apply().await;
         assert_eq!((status, &report["done"], &report["blocked"]), (0, &json!(0), &json!(1)), "{report:#}");
         assert!(report["notices"].to_string().contains(&format!("{mxid}: undone 5 times")), "{report:#}");
-        assert_eq!(stage.level(&mxid).await, 60);
+        assert_eq!(stage.level(&mxid).await, 10);
         for lead in &leads[1..] {
             assert_eq!(stage.level(&stage.mxid(lead)).await, 50);
         }
@@ -136,6 +135,72 @@ async fn a_level_that_is_undone_each_time_is_set_five_times_while_the_others_in_
         assert!(stopped(&lines)["detail"].as_str().unwrap().contains(&stage.admin.mxid), "{lines:#?}");
         stage.nothing_left().await;
     }
+}
+
+/// As often as Synapse lets anybody send who is not exempt from its limits: five seconds apart (`rc_message`).
+async fn power_that_a_moderator_makes_again_and_again_stands_for_moments_and_they_are_named(version: SynapseVersion) {
+    const ROUNDS: u64 = 15;
+    const APART: u64 = 5_000;
+    let room_version = room_versions(version).last().unwrap();
+    let guard = "free_removals = 2\nmax_removals = 5\nmax_fraction = 0.2".to_owned();
+    let settings = Settings { notify: true, settle: "3s", guard, ..Settings::default() };
+    let stage = power::stage(version, room_version, settings, "enforce", GRANTS).await;
+    let (friend, lead) = (subject(), subject());
+    stage.hasura.add(&friend, "staff", "member").await.unwrap();
+    stage.hasura.add(&lead, "staff", "lead").await.unwrap();
+    stage.start().await;
+    stage.until(&stage.staff, &friend, "join", SOON).await;
+    stage.until_level(&lead, 50).await;
+    let (friend, lead) = (stage.mxid(&friend), stage.mxid(&lead));
+    let levels = async || {
+        let state = stage.admin.all_state(&stage.staff).await.unwrap();
+        let event = state.into_iter().find(|event| event["type"] == "m.room.power_levels").unwrap();
+        (event["origin_server_ts"].as_u64().unwrap(), event["content"].clone())
+    };
+    let is_right = |levels: &Value| {
+        levels["users_default"].as_i64().unwrap_or(0) == 0
+            && levels["users"][&friend].is_null()
+            && levels["users"][&lead] == 50
+    };
+    let (mut stood, mut longest) = (0, 0);
+    for round in 0..ROUNDS {
+        let raised_at = now();
+        stage
+            .edit_levels(|levels| match round % 3 {
+                0 => levels["users_default"] = json!(60),
+                1 => levels["users"][&friend] = json!(60),
+                _ => levels["users"][&lead] = json!(90),
+            })
+            .await;
+        let mut repaired_at = raised_at;
+        wait_until("nobody has more than policy gives", SOON, async || {
+            let (at, levels) = levels().await;
+            repaired_at = at;
+            is_right(&levels)
+        })
+        .await
+        .unwrap();
+        // The first time somebody with a grant is raised the sources are asked whether they lost it.
+        if round > 2 {
+            stood += repaired_at - raised_at;
+            longest = longest.max(repaired_at - raised_at);
+        }
+        let next = raised_at + APART;
+        wait_until("the next round may begin", SOON, async || now() >= next).await.unwrap();
+    }
+    let share = 100 * stood / ((ROUNDS - 3) * APART);
+    println!("power stood for {stood} ms in {} rounds, {longest} ms at the longest: {share} % of the time", ROUNDS - 3);
+    // Alone on a machine it is less than 5 %; other journeys use the same cores.
+    assert!(share < 15, "{share} %: {stood} ms");
+    stage.until_logged("set_power_levels is done again and again: undone 5 times").await;
+    assert!(stage.service.log().contains(&format!("in 10 minutes by {}", stage.admin.mxid)));
+    assert_eq!(stage.history_of_levels().await.iter().filter(|line| line["outcome"] == "held").count(), 0);
+    stage.nothing_left().await;
+}
+
+fn now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    u64::try_from(since.as_millis()).unwrap()
 }
 
 async fn what_others_lose_to_our_writes_is_told_while_somebody_fights(version: SynapseVersion) {
@@ -171,21 +236,17 @@ async fn what_others_lose_to_our_writes_is_told_while_somebody_fights(version: S
             wait_until("a write is under way", SOON, async || stage.level_writes() > writes).await.unwrap();
             stage.edit_levels(|levels| levels["events"][theirs(time)] = json!(time)).await;
             fault.lift();
-            if time < 6 {
-                stage.until_level(&hand, Value::Null).await;
-            }
+            stage.until_level(&hand, Value::Null).await;
             until_told(time).await;
         }
         stage.until_level(&lead, 50).await;
-        let (user, because) = until_stopped(&stage, "set_power_levels").await;
-        assert_eq!(user, mxid);
-        assert!(because.contains(&stage.admin.mxid), "{because}");
+        stage.until_logged("set_power_levels is done again and again: undone 5 times").await;
         stage.quiet().await;
         let levels = stage.levels().await;
         for time in 1..=6 {
             assert_eq!(levels["events"][theirs(time)], Value::Null, "{levels:#}");
         }
-        assert_eq!((&levels["users"][&mxid], &levels["users"][stage.mxid(&lead)]), (&json!(60), &json!(50)));
+        assert_eq!((&levels["users"][&mxid], &levels["users"][stage.mxid(&lead)]), (&Value::Null, &json!(50)));
         stage.nothing_left().await;
     }
 }

@@ -31,6 +31,16 @@ impl PowerEdit {
         self.user().is_some() && !self.lowers && self.after.is_some_and(|after| Some(after) < self.before)
     }
 
+    /// Whether it takes power that policy gives to nobody: a level above the grant, a raised default, a level that the room
+    /// asks for and that somebody lowered. It is done each time, however often somebody undoes it.
+    pub fn restrains(&self) -> bool {
+        match self.of {
+            LevelOf::User(_) => self.lowers || self.hangs_on_default(),
+            LevelOf::Everybody => true,
+            LevelOf::Room(_) => self.before.is_none() || self.after > self.before,
+        }
+    }
+
     /// The user whose level it is, if it is one's.
     pub fn user(&self) -> Option<UserIx> {
         self.of.user()

@@ -119,6 +119,16 @@ impl Change {
         }
     }
 
+    /// Levels in it that are done each time, however often somebody undoes them.
+    pub fn restraining(&self) -> impl Iterator<Item = ChangeKey> {
+        let (room, edits): (_, &[PowerEdit]) = match self {
+            Self::SetPowerLevels { room, edits } => (Some(*room), edits),
+            _ => (None, &[]),
+        };
+        let restraining = edits.iter().filter(|edit| edit.restrains());
+        restraining.filter_map(move |edit| Some(ChangeKey::of_level(room?, edit.of, edit.after)))
+    }
+
     /// A change of levels without what `keep` refuses, and the levels it refuses, each as a change of its own; with the
     /// default goes what hangs on it. Any other change is kept or refused as it is.
     pub fn part(self, keep: impl Fn(&ChangeKey) -> bool) -> (Option<Self>, Vec<Self>) {

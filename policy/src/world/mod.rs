@@ -64,6 +64,8 @@ pub struct WorldState {
     pub mirror: Mirror,
     /// Changes that somebody keeps reverting.
     pub fights: HashMap<ChangeKey, Fight>,
+    /// To which level we lowered people lately. Who is raised above it once more has that by another hand than ours.
+    pub(crate) lowered: HashMap<(RoomIx, UserIx), Option<i64>>,
     /// Who was removed and came back by themselves so often that they are banned when they do once more.
     pub returners: HashSet<(RoomIx, UserIx)>,
     /// Places that nobody was entitled to when they were taken.
@@ -111,6 +113,7 @@ impl World {
             facts,
             mirror,
             fights,
+            lowered: HashMap::new(),
             returners: HashSet::new(),
             strangers,
             members,
@@ -153,6 +156,15 @@ impl World {
         }
     }
 
+    /// Notes that we lowered somebody's level, or that it is too long ago to say anything, or that we raised it.
+    pub fn set_lowered(&mut self, room: RoomIx, user: UserIx, to: Option<Option<i64>>) {
+        self.dirty.something();
+        match to {
+            Some(level) => self.state.lowered.insert((room, user), level),
+            None => self.state.lowered.remove(&(room, user)),
+        };
+    }
+
     /// Says whether somebody who was removed keeps coming back.
     pub fn set_returner(&mut self, room: RoomIx, user: UserIx, is: bool) {
         let returners = &mut self.state.returners;
@@ -188,6 +200,11 @@ impl WorldState {
     /// The managed room with this room ID.
     pub fn room_by_id(&self, id: &str) -> Option<RoomIx> {
         self.rooms().find(|room| self.policy.rooms[room.index()].id == id)
+    }
+
+    /// Whom we lowered lately, and to which level.
+    pub fn lowered(&self) -> impl Iterator<Item = (RoomIx, UserIx, Option<i64>)> + '_ {
+        self.lowered.iter().map(|(&(room, user), &to)| (room, user, to))
     }
 
     /// What Synapse has of a room.

@@ -85,7 +85,7 @@ pub(crate) fn happen(world: &mut World, recent: &mut Recent, step: Step) {
             let plan = plan(world, recent);
             let change = plan.actions.get(which % plan.actions.len().max(1)).map(|action| &action.change);
             if let Some(key) = change.and_then(|change| change.counted().next()) {
-                let fight = Fight { times: 5, window_minutes: 10, by: None, again_at: "later".into() };
+                let fight = Fight { times: 5, window_minutes: 10, by: None, again_at: Some("later".into()) };
                 world.begin_fight(key, fight);
             }
         }

@@ -112,14 +112,20 @@ fn which_levels_are_planned_is_in_the_id_and_in_the_digest() {
 
 #[test]
 fn a_level_that_somebody_keeps_setting_back_is_told_by_its_name_and_the_others_go_on() {
-    let mut world = room(json!({"users": {(BOT): 100}}), vec![(RoomLevel::Invite, 100), (RoomLevel::Ban, 60)]);
-    let invite = world.level_by_name(the_room(&world), "invite").unwrap();
-    let key = ChangeKey::of_level(the_room(&world), invite, Some(100));
-    let fight = Fight { times: 5, window_minutes: 10, by: None, again_at: "12:00:00 UTC".to_owned() };
-    world.begin_fight(key.clone(), fight);
+    let levels = vec![(RoomLevel::Invite, 0), (RoomLevel::Ban, 60), (RoomLevel::Kick, 60)];
+    let mut world = room(json!({"users": {(BOT): 100}, "invite": 100}), levels);
+    let of = |world: &mut World, name: &str, after: i64| {
+        let level = world.level_by_name(the_room(world), name).unwrap();
+        ChangeKey::of_level(the_room(world), level, Some(after))
+    };
+    let (key, kick) = (of(&mut world, "invite", 0), of(&mut world, "kick", 60));
+    let fight = Fight { times: 5, window_minutes: 10, by: None, again_at: Some("12:00:00 UTC".to_owned()) };
+    world.begin_fight(key.clone(), fight.clone());
+    // To ask for less gives power to everybody, so asking for more never rests.
+    world.begin_fight(kick, fight);
     assert_eq!(world.subject_of(&key).as_deref(), Some("invite"));
     let (first, after) = settled(&mut world);
-    assert_eq!((after.get("invite"), &after["ban"]), (None, &json!(60)));
+    assert_eq!((&after["invite"], &after["ban"], &after["kick"]), (&json!(100), &json!(60), &json!(60)));
     let told = &first.view(&world).blocked[0];
     assert!(told.user == BOT && told.because.starts_with("invite: undone 5 times"), "{told:?}");
 }

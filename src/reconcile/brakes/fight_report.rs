@@ -59,6 +59,27 @@ pub(crate) async fn new_fights<'a>(
     Ok(new)
 }
 
+/// Tells a person who makes power that policy gives to nobody again and again. What is done each time has its own line in the
+/// ledger each time.
+pub(crate) async fn tell_lasting(fights: &mut Fights, store: &Store, world: &mut World) -> Result<()> {
+    let lasting = world.fights.iter().filter(|(key, fight)| fight.again_at.is_none() && !fights.is_told(key));
+    let lasting: Vec<ChangeKey> = lasting.map(|(key, _)| key.clone()).collect();
+    for key in lasting {
+        name_reverter(store, world, &key).await?;
+        let Some(fight) = world.fights.get(&key) else { continue };
+        error!(
+            user.id = key.user().map(|user| world.users.mxid(user)),
+            room.key = key.room.map(|room| room.key(world)),
+            sender = fight.by,
+            "{} is done again and again: {}",
+            key.kind.as_str(),
+            fight.text()
+        );
+        fights.told.insert(key);
+    }
+    Ok(())
+}
+
 async fn name_reverter(store: &Store, world: &mut World, key: &ChangeKey) -> Result<()> {
     let by = reverter::find(store, world, key).await?;
     world.name_reverter(key, by);

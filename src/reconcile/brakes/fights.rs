@@ -1,12 +1,14 @@
 //! Fights: what is done and undone again and again within ten minutes is done ever more slowly, then not at all, and a
-//! person is told who undoes it. What was done lately is in the ledger, so a restart does not begin the count anew.
+//! person is told who undoes it. What takes power that policy gives to nobody is told, too, and done each time. What was done
+//! lately is in the ledger, so a restart does not begin the count anew.
+
+mod recorded;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use provisioner_policy::{Change, ChangeKey, Fight, Kind, RoomIx, Setting, Subject, World};
-use serde_json::Value;
+use provisioner_policy::{Change, ChangeKey, Closed, Fight, Kind, LevelOf, Plan, RoomIx, Subject, UserIx, World};
 
 use crate::store::RecentAction;
 
@@ -18,10 +20,17 @@ const AT_ONCE: usize = 2;
 pub(crate) const WINDOW: Duration = Duration::from_secs(600);
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 
+/// Of what takes power that policy gives to nobody, so many within [`WINDOW`] are done at once: as many as Synapse lets anybody
+/// send who is not exempt from its limits. Beyond that it is done every [`PACE`].
+const MOST_AT_ONCE: usize = 150;
+const PACE: Duration = Duration::from_secs(5);
+
 /// What was done lately, and how often.
 #[derive(Debug, Default)]
 pub(crate) struct Fights {
     done: HashMap<ChangeKey, VecDeque<Instant>>,
+    /// What of it is planned now and takes power that policy gives to nobody: it never rests.
+    lasting: HashSet<ChangeKey>,
     pub(crate) told: HashSet<ChangeKey>,
     pub(crate) read: bool,
     tidied: Option<Instant>,
@@ -31,27 +40,34 @@ impl Fights {
     /// Takes over what earlier processes did.
     pub(crate) fn inherit(&mut self, world: &mut World, lines: Vec<RecentAction>, now: Instant) {
         self.read = true;
+        let mut lasts: HashMap<ChangeKey, bool> = HashMap::new();
         for line in lines {
-            let Some(kind) = line.kind.parse().ok().filter(|kind| is_given_up(*kind)) else { continue };
             let Some(at) = now.checked_sub(Duration::from_secs_f64(line.seconds_ago.max(0.0))) else { continue };
-            let room = match line.room_id {
-                None => None,
-                Some(id) => match world.room_by_id(&id) {
-                    None => continue,
-                    room => room,
-                },
-            };
-            for key in keys(world, kind, room, line.user_id.as_deref(), &line.after) {
-                if line.withheld {
-                    self.told.insert(key);
-                } else {
-                    self.done.entry(key).or_default().push_back(at);
-                }
+            let parts = recorded::parts(world, &line);
+            if line.withheld {
+                self.told.extend(parts.into_iter().map(|part| part.key));
+                continue;
+            }
+            self.forget_undone(world, parts.iter().map(|part| &part.key));
+            for part in parts.into_iter().filter(|part| is_given_up(part.key.kind)) {
+                note_lowered(world, &part.key, part.lasts);
+                self.done.entry(part.key.clone()).or_default().push_back(at);
+                lasts.insert(part.key, part.lasts);
             }
         }
-        let often: Vec<ChangeKey> =
-            self.done.iter().filter(|(_, times)| times.len() >= MOST).map(|(key, _)| key.clone()).collect();
-        often.into_iter().for_each(|key| self.begin(world, key, now));
+        for (key, lasts) in lasts {
+            self.begin(world, key, lasts, now);
+        }
+    }
+
+    /// Notes what is planned.
+    pub(crate) fn note(&mut self, world: &World, plan: &Plan) {
+        self.lasting.clear();
+        if !self.done.is_empty() {
+            let levels = world.rooms().flat_map(|room| plan.of(Some(room), Kind::SetPowerLevels));
+            let restraining = levels.flat_map(|action| action.change.restraining());
+            self.lasting.extend(restraining.filter(|key| self.done.contains_key(key)));
+        }
     }
 
     /// A change was done.
@@ -60,29 +76,74 @@ impl Fights {
             self.done.retain(|_, times| times.back().is_some_and(|last| now - *last < WINDOW));
             self.tidied = Some(now);
         }
-        for key in change.counted().filter(|key| is_given_up(key.kind)) {
-            if self.count(key.clone(), now) >= MOST {
-                self.begin(world, key, now);
+        let restraining: HashSet<ChangeKey> = change.restraining().collect();
+        let keys: Vec<ChangeKey> = change.counted().collect();
+        self.forget_undone(world, keys.iter());
+        for key in keys.into_iter().filter(|key| is_given_up(key.kind)) {
+            let lasts = restraining.contains(&key);
+            note_lowered(world, &key, lasts);
+            self.count(key.clone(), now);
+            self.begin(world, key, lasts, now);
+        }
+    }
+
+    fn count(&mut self, key: ChangeKey, now: Instant) {
+        let times = self.done.entry(key).or_default();
+        times.retain(|at| now - *at < WINDOW);
+        times.push_back(now);
+    }
+
+    /// What we undo ourselves, because a source says something else by now, nobody else has undone.
+    fn forget_undone<'a>(&mut self, world: &mut World, keys: impl Iterator<Item = &'a ChangeKey>) {
+        let mut undone = Vec::new();
+        let mut levels: HashMap<(Option<RoomIx>, LevelOf), Option<i64>> = HashMap::new();
+        for key in keys {
+            let of = |kind, subject| ChangeKey { kind, room: key.room, subject };
+            match (key.kind, &key.subject) {
+                (Kind::Remove, Subject::User(user)) => undone.push(of(Kind::Join, Subject::User(*user))),
+                (Kind::RevokeServerAdmin, Subject::User(user)) => {
+                    undone.push(of(Kind::GrantServerAdmin, Subject::User(*user)));
+                }
+                (Kind::LockAccount | Kind::DeactivateAccount, Subject::User(user)) => {
+                    let closed = [Closed::Locked, Closed::Deactivated];
+                    undone.extend(closed.map(|closed| of(Kind::CreateAccount, Subject::ClosedAccount(*user, closed))));
+                }
+                (Kind::SetPowerLevels, Subject::Level(level, after)) => drop(levels.insert((key.room, *level), *after)),
+                _ => {}
+            }
+        }
+        if !levels.is_empty() {
+            let other = |known: &&ChangeKey| match known.subject {
+                Subject::Level(level, to) => levels.get(&(known.room, level)).is_some_and(|after| *after != to),
+                _ => false,
+            };
+            undone.extend(self.done.keys().filter(other).cloned());
+        }
+        for key in undone {
+            if self.done.remove(&key).is_some() {
+                self.told.remove(&key);
+                world.end_fight(&key);
             }
         }
     }
 
-    fn count(&mut self, key: ChangeKey, now: Instant) -> usize {
-        let times = self.done.entry(key).or_default();
-        times.retain(|at| now - *at < WINDOW);
-        times.push_back(now);
-        times.len()
-    }
-
-    /// From here on the change is not planned: if it is undone once more, it stays so until it was left alone.
-    fn begin(&mut self, world: &mut World, key: ChangeKey, now: Instant) {
-        let Some(times) = self.done.get(&key) else { return };
+    /// A fight begins where it was done often enough. What takes power that policy gives to nobody goes on; other changes are
+    /// not planned from here on: undone once more, they stay so until they were left alone.
+    fn begin(&mut self, world: &mut World, key: ChangeKey, lasts: bool, now: Instant) {
+        let Some(times) = self.done.get(&key).map(VecDeque::len) else { return };
+        // The first that lasts was undone by nobody.
+        let undone = if lasts { times - 1 } else { times };
+        let is_known = lasts && world.fights.get(&key).is_some_and(|fight| fight.again_at.is_none());
+        if undone < MOST || is_known {
+            return;
+        }
         let again = self.until(&key).map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
+        let again_at = (Utc::now() + again).format("%H:%M:%S UTC").to_string();
         let fight = Fight {
-            times: u32::try_from(times.len()).unwrap_or(u32::MAX),
+            times: u32::try_from(undone).unwrap_or(u32::MAX),
             window_minutes: WINDOW.as_secs() / 60,
             by: None,
-            again_at: (Utc::now() + again).format("%H:%M:%S UTC").to_string(),
+            again_at: (!lasts).then_some(again_at),
         };
         world.begin_fight(key, fight);
     }
@@ -100,6 +161,9 @@ impl Fights {
     pub(crate) fn end(&mut self, world: &mut World, now: Instant) {
         let over = |key: &ChangeKey| self.until(key).is_none_or(|until| until <= now);
         let ended: Vec<ChangeKey> = world.fights.keys().filter(|key| over(key)).cloned().collect();
+        let lowered = world.lowered().filter(|(room, user, to)| over(&ChangeKey::of_level(*room, *user, *to)));
+        let lowered: Vec<(RoomIx, UserIx)> = lowered.map(|(room, user, _)| (room, user)).collect();
+        lowered.into_iter().for_each(|(room, user)| world.set_lowered(room, user, None));
         for key in ended {
             world.end_fight(&key);
             self.done.remove(&key);
@@ -114,6 +178,9 @@ impl Fights {
 
     fn waits(&self, key: &ChangeKey) -> Option<Instant> {
         let times = self.done.get(key)?;
+        if self.lasting.contains(key) {
+            return Some(*times.back()? + PACE).filter(|_| times.len() >= MOST_AT_ONCE);
+        }
         let waits = times.len().checked_sub(AT_ONCE + 1)?;
         Some(*times.back()? + FIRST_WAIT * (1 << waits.min(8)))
     }
@@ -126,33 +193,16 @@ impl Fights {
     }
 }
 
-/// What takes access away is never given up: who comes back is removed each time, see `returns`. A level is, because
-/// an event of levels is everybody's.
-fn is_given_up(kind: Kind) -> bool {
-    !kind.takes() || kind == Kind::SetPowerLevels
+/// Who is raised above this once more has that by another hand.
+fn note_lowered(world: &mut World, key: &ChangeKey, lasts: bool) {
+    if let (Some(room), Subject::Level(LevelOf::User(user), after)) = (key.room, &key.subject) {
+        world.set_lowered(room, *user, lasts.then_some(*after));
+    }
 }
 
-/// What a line of the ledger counts for. A line about a room itself names what it set, and no user.
-fn keys(world: &mut World, kind: Kind, room: Option<RoomIx>, user: Option<&str>, after: &Value) -> Vec<ChangeKey> {
-    match (kind, room) {
-        (Kind::SetPowerLevels, Some(room)) => {
-            let levels = after.as_object().into_iter().flatten();
-            let key = |(name, level): (&String, &Value)| {
-                Some(ChangeKey::of_level(room, world.level_by_name(room, name)?, level.as_i64()))
-            };
-            levels.filter_map(key).collect()
-        }
-        (Kind::SetRoomState, Some(room)) => {
-            let settings = &world.policy.rooms[room.index()].settings;
-            let is_set = |setting: &Setting| setting.wanted(settings).is_some_and(|wanted| after == wanted);
-            let set = Setting::ALL.into_iter().filter(is_set).map(Subject::Setting);
-            set.map(|subject| ChangeKey { kind, room: Some(room), subject }).collect()
-        }
-        _ => {
-            let subject = user.map(|user| Subject::User(world.intern(user)));
-            subject.map(|subject| ChangeKey { kind, room, subject }).into_iter().collect()
-        }
-    }
+/// Who comes back is removed each time, see `returns`, and flags and accounts are taken each time.
+fn is_given_up(kind: Kind) -> bool {
+    !kind.takes() || kind == Kind::SetPowerLevels
 }
 
 #[cfg(test)]

@@ -1,0 +1,62 @@
+//! What lines of the ledger count for.
+
+use provisioner_policy::{ChangeKey, Closed, Kind, LevelOf, RoomIx, Setting, Subject, World};
+use serde_json::Value;
+
+use crate::store::RecentAction;
+
+/// One change, or one level of it.
+pub(super) struct RecordedPart {
+    pub(super) key: ChangeKey,
+    /// Whether it took power that policy gives to nobody.
+    pub(super) lasts: bool,
+}
+
+/// What a line counts for; nothing where it is of a room that is not managed, or of a kind that nobody knows. A line about a
+/// room itself names what it set, and no user.
+pub(super) fn parts(world: &mut World, line: &RecentAction) -> Vec<RecordedPart> {
+    let RecentAction { kind, room_id, user_id, before, after, .. } = line;
+    let Ok(kind) = kind.parse::<Kind>() else { return Vec::new() };
+    let room = room_id.as_ref().map(|id| world.room_by_id(id));
+    if room == Some(None) {
+        return Vec::new();
+    }
+    let room = room.flatten();
+    let whole = |subject| RecordedPart { key: ChangeKey { kind, room, subject }, lasts: false };
+    match (kind, room) {
+        (Kind::SetPowerLevels, Some(room)) => levels(world, room, before, after),
+        (Kind::SetRoomState, Some(room)) => {
+            let settings = &world.policy.rooms[room.index()].settings;
+            let is_set = |setting: &Setting| setting.wanted(settings).is_some_and(|wanted| after == wanted);
+            Setting::ALL.into_iter().filter(is_set).map(Subject::Setting).map(whole).collect()
+        }
+        _ => {
+            let user = user_id.as_ref().map(|user| world.intern(user));
+            let closed = match before.as_str() {
+                Some("locked") => Some(Closed::Locked),
+                Some("deactivated") => Some(Closed::Deactivated),
+                _ => None,
+            };
+            let subject = |user| match closed.filter(|_| kind == Kind::CreateAccount) {
+                Some(closed) => Subject::ClosedAccount(user, closed),
+                None => Subject::User(user),
+            };
+            user.map(subject).map(whole).into_iter().collect()
+        }
+    }
+}
+
+fn levels(world: &mut World, room: RoomIx, before: &Value, after: &Value) -> Vec<RecordedPart> {
+    let levels = after.as_object().into_iter().flatten();
+    let part = |(name, after): (&String, &Value)| {
+        let (of, before, after) = (world.level_by_name(room, name)?, before[name].as_i64(), after.as_i64());
+        let lasts = match of {
+            // Back to the default is never more than before.
+            LevelOf::User(_) => after.is_none() || after < before,
+            LevelOf::Everybody => true,
+            LevelOf::Room(_) => before.is_none() || after > before,
+        };
+        Some(RecordedPart { key: ChangeKey::of_level(room, of, after), lasts })
+    };
+    levels.filter_map(part).collect()
+}
