@@ -1,0 +1,66 @@
+//! The ledger of another owner, as the README sets it up: the service's own role adds to it and can do nothing else.
+
+use phenom_provisioner::store::{LedgerEntry, LedgerLine, LedgerOutcome, Store};
+use regex::Regex;
+use serde_json::json;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use crate::fill::{empty, run};
+
+/// The statements of the README that speak of the ledger's owner, with this role for the service's.
+fn statements(role: &str) -> Vec<String> {
+    let readme = include_str!("../../README.md");
+    let blocks = Regex::new(r"(?s)```sql\n(.*?)```").unwrap();
+    let block = blocks.captures_iter(readme).find(|block| block[1].contains("OWNER TO ledger_owner")).unwrap();
+    let ours = Regex::new(r"\bprovisioner;").unwrap();
+    let sql = ours.replace_all(&block[1], format!("{role};")).replace("ledger_owner", &format!("{role}_ledger"));
+    sql.split(';').map(|one| one.trim().to_owned()).filter(|one| !one.is_empty()).collect()
+}
+
+#[tokio::test]
+async fn with_an_owner_of_its_own_the_ledger_is_added_to_and_never_changed_by_the_service() {
+    let (url, _) = empty("owned").await;
+    let mut admin = PgConnection::connect(&url).await.unwrap();
+    let role = "ledger_test_service";
+    let name = url.rsplit('/').next().unwrap().to_owned();
+    run(&mut admin, "DROP SCHEMA provisioner CASCADE").await;
+    run(&mut admin, &format!("CREATE ROLE {role} LOGIN")).await;
+    run(&mut admin, &format!("ALTER DATABASE {name} OWNER TO {role}")).await;
+    let ours = url.replace("//postgres@", &format!("//{role}@"));
+    drop(Store::open(&ours).await.unwrap());
+    for statement in statements(role) {
+        run(&mut admin, &statement).await;
+    }
+    // It starts again, and goes on.
+    let store = Store::open(&ours).await.unwrap();
+    let entry = LedgerEntry {
+        seq: 1,
+        kind: "join",
+        user_id: None,
+        room_id: None,
+        room_key: None,
+        before: json!(null),
+        after: json!("join"),
+        cause: "a test".to_owned(),
+        mode: "enforce",
+        taken: 0,
+    };
+    let line = LedgerLine { entry: &entry, outcome: LedgerOutcome::Done, detail: None };
+    store.append_ledger(1, &[line]).await.unwrap();
+    assert_eq!(store.done_lately(60.0).await.unwrap().len(), 1);
+    let mut service = PgConnection::connect(&ours).await.unwrap();
+    for change in [
+        "DELETE FROM provisioner.ledger",
+        "TRUNCATE provisioner.ledger",
+        "UPDATE provisioner.ledger SET cause = 'another'",
+        "ALTER TABLE provisioner.ledger DISABLE TRIGGER ALL",
+        "DROP TRIGGER ledger_is_append_only ON provisioner.ledger",
+        "DROP TABLE provisioner.ledger",
+        "DROP SCHEMA provisioner CASCADE",
+        "CREATE OR REPLACE FUNCTION provisioner.refuse_ledger_change() RETURNS trigger LANGUAGE sql AS ''",
+    ] {
+        let refused = sqlx::query(AssertSqlSafe(change)).execute(&mut service).await.unwrap_err().to_string();
+        let is_refused = ["must be owner", "permission denied", "append-only"].iter().any(|why| refused.contains(why));
+        assert!(is_refused, "{change}: {refused}");
+    }
+}
