@@ -3,14 +3,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use matrix_sdk::{ClientBuildError, HttpError};
 use ruma::{
     IdParseError,
-    api::{
-        client::uiaa::UiaaResponse,
-        error::{Error as MatrixError, ErrorBody, ErrorKind, FromHttpResponseError, RetryAfter},
-    },
+    api::error::{Error as MatrixError, ErrorBody, ErrorKind, FromHttpResponseError, RetryAfter},
 };
+
+use super::sending::HttpError;
 
 /// How a write ended well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,10 +26,8 @@ pub enum ConnectError {
     BadUserId { user_id: String, source: IdParseError },
     #[error("the HTTP client for Synapse cannot be built")]
     Http(#[source] reqwest::Error),
-    #[error("the client for Synapse cannot be built; check [homeserver] url")]
-    Client(#[source] Box<ClientBuildError>),
-    #[error("the client for Synapse does not take the session")]
-    Session(#[source] Box<matrix_sdk::Error>),
+    #[error("{url:?} is no address of Synapse; check [homeserver] url")]
+    BadUrl { url: String },
 }
 
 /// Why a call did not do what was asked, in plain words with the mend.
@@ -88,6 +84,8 @@ pub enum CallError {
     ServerError { status: u16, message: String },
     #[error("Synapse answered something that cannot be read")]
     Unreadable(#[source] Box<HttpError>),
+    #[error("Synapse's answer is larger than {} MiB and was not read to its end", limit >> 20)]
+    TooLarge { limit: usize },
     #[error("the request could not be written")]
     NotSent(#[source] Box<HttpError>),
     #[error("Synapse answered {status} {errcode}: {message}")]
@@ -110,8 +108,8 @@ impl CallError {
     /// request.
     pub fn may_have_been_done(&self) -> bool {
         match self {
-            Self::Unreachable(error) => !matches!(&**error, HttpError::Reqwest(error) if error.is_connect()),
-            Self::Unreadable(_) | Self::SessionsRemain { .. } => true,
+            Self::Unreachable(error) => !matches!(&**error, HttpError::Transport(error) if error.is_connect()),
+            Self::Unreadable(_) | Self::TooLarge { .. } | Self::SessionsRemain { .. } => true,
             error => error.is_transport(),
         }
     }
@@ -145,6 +143,7 @@ pub(super) enum CallFailure {
     TimedOut { after: Duration },
     Answer(ErrorAnswer),
     Unreadable(Box<HttpError>),
+    TooLarge { limit: usize },
     NotSent(Box<HttpError>),
 }
 
@@ -160,21 +159,14 @@ pub(super) struct ErrorAnswer {
 impl CallFailure {
     pub(super) fn from_http(error: HttpError, elapsed: Duration) -> Self {
         match error {
-            HttpError::Reqwest(ref inner) if inner.is_timeout() => Self::TimedOut { after: elapsed },
-            HttpError::Reqwest(_) => Self::Unreachable(Box::new(error)),
-            HttpError::Api(ref inner) => match inner.as_ref() {
-                FromHttpResponseError::Server(UiaaResponse::MatrixError(error)) => {
-                    Self::Answer(ErrorAnswer::read(error))
-                }
-                FromHttpResponseError::Server(UiaaResponse::AuthResponse(_)) => Self::Answer(ErrorAnswer {
-                    status: 401,
-                    errcode: String::new(),
-                    message: "interactive authentication is asked for".to_owned(),
-                    retry_after: None,
-                }),
+            HttpError::Transport(ref inner) if inner.is_timeout() => Self::TimedOut { after: elapsed },
+            HttpError::Transport(_) => Self::Unreachable(Box::new(error)),
+            HttpError::Answer(ref inner) => match inner.as_ref() {
+                FromHttpResponseError::Server(error) => Self::Answer(ErrorAnswer::read(error)),
                 _ => Self::Unreadable(Box::new(error)),
             },
-            _ => Self::NotSent(Box::new(error)),
+            HttpError::TooLarge { limit } => Self::TooLarge { limit },
+            HttpError::Request(_) => Self::NotSent(Box::new(error)),
         }
     }
 
@@ -185,6 +177,7 @@ impl CallFailure {
             Self::Unreachable(_) => "unreachable".to_owned(),
             Self::TimedOut { .. } => "timeout".to_owned(),
             Self::Unreadable(_) => "unreadable".to_owned(),
+            Self::TooLarge { .. } => "too_large".to_owned(),
             Self::NotSent(_) => "not_sent".to_owned(),
         }
     }
@@ -270,6 +263,7 @@ impl From<CallFailure> for CallError {
             CallFailure::TimedOut { after } => Self::TimedOut { after },
             CallFailure::Answer(answer) => answer.classify(),
             CallFailure::Unreadable(source) => Self::Unreadable(source),
+            CallFailure::TooLarge { limit } => Self::TooLarge { limit },
             CallFailure::NotSent(source) => Self::NotSent(source),
         }
     }

@@ -12,6 +12,7 @@ mod made;
 mod profile;
 mod read;
 mod requests;
+mod sending;
 mod users;
 mod write;
 
@@ -21,10 +22,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use matrix_sdk::{
-    Client, HttpResult, SessionMeta, SessionTokens, authentication::matrix::MatrixSession, config::RequestConfig,
+use ruma::{
+    OwnedRoomId, OwnedUserId, RoomId, UserId,
+    api::{OutgoingRequest, error::Error as MatrixError},
 };
-use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId, api::MatrixVersion};
 
 pub use self::{
     accounts::AccountCreation,
@@ -36,7 +37,11 @@ pub use self::{
     users::{ServerAdminList, UserEntry, UserPage},
     write::NewRoom,
 };
-use self::{error::CallFailure, requests::PathSegment};
+use self::{
+    error::CallFailure,
+    requests::PathSegment,
+    sending::{Authenticated, HttpError, Placed, Sender, Sending},
+};
 
 const REQUESTS: &str = "provisioner_homeserver_requests_total";
 const SECONDS: &str = "provisioner_homeserver_request_seconds";
@@ -51,6 +56,12 @@ pub fn describe_metrics() {
 
 /// How long is waited for what is asked only to say more: Synapse may search a room for it through years.
 const ASIDE: Duration = Duration::from_secs(2);
+
+/// An answer to anything but a bulk read is no larger: an event has 64 KiB at the most, and lists of these calls are short.
+const LARGEST_ANSWER: usize = 16 << 20;
+
+/// What a bulk read may answer: the memberships of a million people who left a room, at 800 bytes each, and some more.
+const LARGEST_BULK: usize = 1 << 30;
 
 /// How long one call may take in all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +85,7 @@ pub struct Homeserver {
 }
 
 struct Connection {
-    client: Client,
+    sender: Sender,
     url: String,
     user_id: OwnedUserId,
     timeouts: Timeouts,
@@ -97,23 +108,8 @@ impl Homeserver {
     ) -> Result<Self, ConnectError> {
         let user_id =
             UserId::parse(user_id).map_err(|source| ConnectError::BadUserId { user_id: user_id.to_owned(), source })?;
-        let request_config = RequestConfig::new().disable_retry().timeout(timeouts.call.max(timeouts.bulk_read));
-        let client = Client::builder()
-            .http_client(http_client().map_err(ConnectError::Http)?)
-            .homeserver_url(url)
-            // Given here, it is not asked for: 1.11 has every path we use, and Synapse 1.105.1 speaks it.
-            .server_versions([MatrixVersion::V1_11])
-            .request_config(request_config)
-            .build()
-            .await
-            .map_err(|source| ConnectError::Client(Box::new(source)))?;
-        let session = MatrixSession {
-            // The sender has no device; matrix-sdk wants a name for one and never sends it.
-            meta: SessionMeta { user_id: user_id.clone(), device_id: "provisioner".into() },
-            tokens: SessionTokens { access_token: access_token.to_owned(), refresh_token: None },
-        };
-        client.restore_session(session).await.map_err(|source| ConnectError::Session(Box::new(source)))?;
-        Ok(Self { inner: Arc::new(Connection { client, url: url.to_owned(), user_id, timeouts }) })
+        let sender = Sender::new(url, access_token)?;
+        Ok(Self { inner: Arc::new(Connection { sender, url: url.to_owned(), user_id, timeouts }) })
     }
 
     /// The bot's own MXID.
@@ -121,48 +117,43 @@ impl Homeserver {
         self.inner.user_id.as_str()
     }
 
-    fn client(&self) -> &Client {
-        &self.inner.client
+    fn client(&self) -> &Sender {
+        &self.inner.sender
     }
 
     /// Waits for one sent request, at most [`Timeouts::call`].
-    async fn call<T>(
-        &self,
-        endpoint: &'static str,
-        sent: impl IntoFuture<Output = HttpResult<T>>,
-    ) -> Result<T, CallFailure> {
-        measure(endpoint, self.inner.timeouts.call, sent).await
+    async fn call<R>(&self, endpoint: &'static str, sent: Sending<'_, R>) -> Result<R::IncomingResponse, CallFailure>
+    where
+        R: OutgoingRequest<EndpointError = MatrixError>,
+        R::Authentication: Authenticated,
+        R::PathBuilder: Placed,
+    {
+        measure(endpoint, self.inner.timeouts.call, sent.answered(LARGEST_ANSWER)).await
     }
 
     /// Waits for one sent request, at most [`Timeouts::bulk_read`].
-    async fn bulk_read<T>(
+    async fn bulk_read<R>(
         &self,
         endpoint: &'static str,
-        sent: impl IntoFuture<Output = HttpResult<T>>,
-    ) -> Result<T, CallFailure> {
-        measure(endpoint, self.inner.timeouts.bulk_read, sent).await
+        sent: Sending<'_, R>,
+    ) -> Result<R::IncomingResponse, CallFailure>
+    where
+        R: OutgoingRequest<EndpointError = MatrixError>,
+        R::Authentication: Authenticated,
+        R::PathBuilder: Placed,
+    {
+        measure(endpoint, self.inner.timeouts.bulk_read, sent.answered(LARGEST_BULK)).await
     }
 
     /// Waits for one sent request, at most [`ASIDE`].
-    async fn aside<T>(
-        &self,
-        endpoint: &'static str,
-        sent: impl IntoFuture<Output = HttpResult<T>>,
-    ) -> Result<T, CallFailure> {
-        measure(endpoint, ASIDE.min(self.inner.timeouts.call), sent).await
+    async fn aside<R>(&self, endpoint: &'static str, sent: Sending<'_, R>) -> Result<R::IncomingResponse, CallFailure>
+    where
+        R: OutgoingRequest<EndpointError = MatrixError>,
+        R::Authentication: Authenticated,
+        R::PathBuilder: Placed,
+    {
+        measure(endpoint, ASIDE.min(self.inner.timeouts.call), sent.answered(LARGEST_ANSWER)).await
     }
-}
-
-/// What carries the token: to the configured address alone, whatever proxy the environment names and wherever an answer
-/// redirects to.
-fn http_client() -> reqwest::Result<reqwest::Client> {
-    reqwest::Client::builder()
-        .user_agent(concat!("phenom-provisioner/", env!("CARGO_PKG_VERSION")))
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        // As matrix-sdk's own client has it (BCP 195).
-        .tls_version_min(reqwest::tls::Version::TLS_1_2)
-        .build()
 }
 
 /// An answer that is waited for no longer than this, however many requests it takes.
@@ -174,10 +165,10 @@ pub async fn within<T>(limit: Duration, answer: impl Future<Output = Result<T, C
 async fn measure<T>(
     endpoint: &'static str,
     limit: Duration,
-    sent: impl IntoFuture<Output = HttpResult<T>>,
+    sent: impl Future<Output = Result<T, HttpError>>,
 ) -> Result<T, CallFailure> {
     let started = Instant::now();
-    let result = match tokio::time::timeout(limit, sent.into_future()).await {
+    let result = match tokio::time::timeout(limit, sent).await {
         Ok(answer) => answer.map_err(|error| CallFailure::from_http(error, started.elapsed())),
         Err(_) => Err(CallFailure::TimedOut { after: limit }),
     };

@@ -2,11 +2,18 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use metrics_exporter_prometheus::PrometheusBuilder;
 use phenom_provisioner::homeserver::{CallError, ConnectError};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 use tracing_subscriber::fmt::MakeWriter;
 use wiremock::{Mock, MockServer, matchers::any};
 
@@ -34,6 +41,65 @@ async fn a_redirection_is_not_followed() {
     assert!(elsewhere.received_requests().await.unwrap().is_empty());
 }
 
+/// A Synapse that answers every request with this head and then pieces of its body until nobody reads them any more. Returns
+/// where it is and how much of the bodies it could send.
+async fn endless(head: &'static str, piece: &'static [u8]) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&sent);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request).await;
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n{head}\r\n\r\n");
+            let _ = stream.write_all(head.as_bytes()).await;
+            let length = format!("{:x}\r\n", piece.len());
+            while stream.write_all(&[length.as_bytes(), piece, b"\r\n"].concat()).await.is_ok() {
+                counted.fetch_add(piece.len(), Ordering::Relaxed);
+            }
+        }
+    });
+    (url, sent)
+}
+
+#[tokio::test]
+async fn an_answer_without_an_end_is_read_up_to_a_size() {
+    const MIB: usize = 1 << 20;
+    let (url, sent) = endless("transfer-encoding: chunked", &[b' '; 65536]).await;
+    let bot = Homeserver::connect(&url, BOT, TOKEN, Timeouts::default()).await.unwrap();
+    let error = bot.whoami().await.unwrap_err();
+    assert!(matches!(error, CallError::TooLarge { .. }) && error.may_have_been_done(), "{error}");
+    assert!(!error.is_transport(), "it costs what was asked about only: {error}");
+    // Beside what was read, buffers of the kernel.
+    let sent = sent.load(Ordering::Relaxed);
+    assert!((16 * MIB..32 * MIB).contains(&sent), "{sent} bytes");
+}
+
+#[tokio::test]
+async fn an_answer_that_says_how_large_it_is_is_not_read_where_that_is_too_large() {
+    let (url, _) = endless("content-length: 17000000", &[b' '; 65536]).await;
+    let bot = Homeserver::connect(&url, BOT, TOKEN, Timeouts::default()).await.unwrap();
+    let error = bot.whoami().await.unwrap_err();
+    assert_eq!(error.to_string(), "Synapse's answer is larger than 16 MiB and was not read to its end");
+    let error = bot.joined_members(ROOM).await.unwrap_err();
+    assert!(!matches!(error, CallError::TooLarge { .. }), "a room of a million has a long list: {error}");
+}
+
+#[tokio::test]
+async fn nothing_is_decompressed() {
+    // Ten megabytes of zeros by gzip, over and over, would be the attack; a short answer shows that it is not even begun.
+    let server = MockServer::start().await;
+    let zipped = ResponseTemplate::new(200)
+        .insert_header("content-encoding", "gzip")
+        .set_body_raw(json!({ "user_id": BOT }).to_string(), "application/json");
+    Mock::given(any()).respond_with(zipped).mount(&server).await;
+    let bot = bot_at(&server).await;
+    bot.whoami().await.unwrap();
+    let asked = server.received_requests().await.unwrap();
+    assert!(asked[0].headers.get("accept-encoding").is_none(), "{:?}", asked[0].headers);
+}
+
 #[tokio::test]
 async fn nobody_there_is_unreachable() {
     let dead = Homeserver::connect("http://127.0.0.1:9", BOT, TOKEN, Timeouts::default()).await.unwrap();
@@ -47,7 +113,7 @@ async fn nobody_there_is_unreachable() {
 async fn connect_refuses_what_cannot_work_and_sends_nothing() {
     let connect = |url: &'static str, user: &'static str| Homeserver::connect(url, user, TOKEN, Timeouts::default());
     assert!(matches!(connect("http://127.0.0.1:9", "bot").await, Err(ConnectError::BadUserId { .. })));
-    assert!(matches!(connect("not a url", BOT).await, Err(ConnectError::Client(_))));
+    assert!(matches!(connect("not a url", BOT).await, Err(ConnectError::BadUrl { .. })));
     assert!(connect("http://127.0.0.1:9", BOT).await.is_ok());
 }
 

@@ -1,0 +1,152 @@
+//! Sending one request and reading its answer, up to a size: an answer without an end must not fill the memory.
+//!
+//! Nothing is decompressed: Synapse compresses nothing by itself, and a few kilobytes of zeros may come out as gigabytes.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use ruma::api::auth_scheme::{AccessToken, AuthScheme, NoAccessToken, NoAuthentication, SendAccessToken};
+use ruma::api::error::{Error as MatrixError, FromHttpResponseError, IntoHttpError};
+use ruma::api::path_builder::{PathBuilder, SinglePath, VersionHistory};
+use ruma::api::{IncomingResponse, MatrixVersion, OutgoingRequest, SupportedVersions};
+use ruma::exports::bytes::{Bytes, BytesMut};
+use ruma::exports::http;
+use url::Url;
+
+use super::error::ConnectError;
+
+/// Why a request has no answer that can be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    #[error(transparent)]
+    Transport(#[from] reqwest::Error),
+    #[error(transparent)]
+    Answer(Box<FromHttpResponseError<MatrixError>>),
+    #[error(transparent)]
+    Request(Box<IntoHttpError>),
+    #[error("more than {limit} bytes")]
+    TooLarge { limit: usize },
+}
+
+/// Sends requests to one address with one token.
+pub(super) struct Sender {
+    client: reqwest::Client,
+    url: String,
+    token: String,
+    versions: SupportedVersions,
+}
+
+/// One request that is still to be sent.
+pub(super) struct Sending<'a, R> {
+    sender: &'a Sender,
+    request: R,
+}
+
+/// How a request says by whom it is sent.
+pub(super) trait Authenticated: AuthScheme {
+    fn input(token: &str) -> Self::Input<'_>;
+}
+
+impl Authenticated for AccessToken {
+    fn input(token: &str) -> Self::Input<'_> {
+        SendAccessToken::IfRequired(token)
+    }
+}
+
+impl Authenticated for NoAccessToken {
+    fn input(token: &str) -> Self::Input<'_> {
+        SendAccessToken::IfRequired(token)
+    }
+}
+
+impl Authenticated for NoAuthentication {
+    fn input(_: &str) -> Self::Input<'_> {}
+}
+
+/// How a request finds its path.
+pub(super) trait Placed: PathBuilder {
+    fn input(versions: &SupportedVersions) -> Self::Input<'_>;
+}
+
+impl Placed for VersionHistory {
+    fn input(versions: &SupportedVersions) -> Self::Input<'_> {
+        Cow::Borrowed(versions)
+    }
+}
+
+impl Placed for SinglePath {
+    fn input(_: &SupportedVersions) -> Self::Input<'_> {}
+}
+
+impl Sender {
+    pub(super) fn new(url: &str, token: &str) -> Result<Self, ConnectError> {
+        let is_usable = Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        if !is_usable {
+            return Err(ConnectError::BadUrl { url: url.to_owned() });
+        }
+        // 1.11 has every path we use, and Synapse 1.105.1 speaks it.
+        let versions = SupportedVersions { versions: [MatrixVersion::V1_11].into(), features: BTreeSet::new() };
+        let client = client().map_err(ConnectError::Http)?;
+        Ok(Self { client, url: url.to_owned(), token: token.to_owned(), versions })
+    }
+
+    pub(super) fn send<R>(&self, request: R) -> Sending<'_, R> {
+        Sending { sender: self, request }
+    }
+}
+
+/// What carries the token: to the configured address alone, whatever proxy the environment names and wherever an answer
+/// redirects to.
+fn client() -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .user_agent(concat!("phenom-provisioner/", env!("CARGO_PKG_VERSION")))
+        .no_proxy()
+        .no_gzip()
+        .no_brotli()
+        .no_zstd()
+        .no_deflate()
+        .redirect(reqwest::redirect::Policy::none())
+        // BCP 195.
+        .tls_version_min(reqwest::tls::Version::TLS_1_2)
+        .build()
+}
+
+impl<R> Sending<'_, R>
+where
+    R: OutgoingRequest<EndpointError = MatrixError>,
+    R::Authentication: Authenticated,
+    R::PathBuilder: Placed,
+{
+    /// Sends it, and reads an answer of no more bytes than this.
+    pub(super) async fn answered(self, limit: usize) -> Result<R::IncomingResponse, HttpError> {
+        let Self { sender: Sender { client, url, token, versions }, request } = self;
+        let (token, versions) = (R::Authentication::input(token), R::PathBuilder::input(versions));
+        let request = request.try_into_http_request::<BytesMut>(url, token, versions);
+        let mut request = request.map_err(|error| HttpError::Request(Box::new(error)))?.map(BytesMut::freeze);
+        if let Some(token) = request.headers_mut().get_mut(http::header::AUTHORIZATION) {
+            token.set_sensitive(true);
+        }
+        let answer = client.execute(request.try_into()?).await?;
+        let answer = read(answer, limit).await?;
+        R::IncomingResponse::try_from_http_response(answer).map_err(|error| HttpError::Answer(Box::new(error)))
+    }
+}
+
+async fn read(mut answer: reqwest::Response, limit: usize) -> Result<http::Response<Bytes>, HttpError> {
+    let too_large = || HttpError::TooLarge { limit };
+    let announced = answer.content_length().map(usize::try_from);
+    if announced.is_some_and(|length| length.map_or(true, |length| length > limit)) {
+        return Err(too_large());
+    }
+    let mut whole = http::Response::new(());
+    *whole.status_mut() = answer.status();
+    *whole.headers_mut() = std::mem::take(answer.headers_mut());
+    let mut body = BytesMut::with_capacity(announced.and_then(Result::ok).unwrap_or_default().min(1 << 20));
+    while let Some(chunk) = answer.chunk().await? {
+        if body.len() + chunk.len() > limit {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(whole.map(|()| body.freeze()))
+}
