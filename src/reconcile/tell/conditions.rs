@@ -168,17 +168,23 @@ fn returning<'a>(
     returners.into_iter().map(came_back).chain(invited.into_iter().map(was_invited)).collect()
 }
 
+/// What of one kind in one room somebody keeps undoing, and whether it is done each time all the same.
+type FightPlace<'a> = (&'a str, &'a str, bool);
+
+/// Subjects, each with why.
+type FoughtOver = Vec<(String, String)>;
+
 /// One condition for each kind of change in each room that somebody keeps undoing, and one for what is done each time all the
 /// same. Who keeps it up is named for one of them; `plan` has all that is not repeated, `history` all that is done.
 fn fighting(world: &World, is_told: impl Fn(&ChangeKey) -> bool) -> Vec<Condition> {
-    let mut fights: BTreeMap<(&str, &str, bool), Vec<(String, String)>> = BTreeMap::new();
+    let mut fights: BTreeMap<FightPlace<'_>, FoughtOver> = BTreeMap::new();
     for (key, fight) in world.fights.iter().filter(|(key, _)| is_told(key)) {
         let room = key.room.map_or("", |room| room.key(world));
         let subject = world.subject_of(key).unwrap_or_default();
         let lasts = fight.again_at.is_none();
         fights.entry((room, key.kind.as_str(), lasts)).or_default().push((subject, fight.text()));
     }
-    let condition = |((room, kind, lasts), mut whose): ((&str, &str, bool), Vec<(String, String)>)| {
+    let condition = |((room, kind, lasts), mut whose): (FightPlace<'_>, FoughtOver)| {
         whose.sort();
         let (subject, why) = &whose[0];
         let place = if room.is_empty() { String::new() } else { format!(" in {room}") };

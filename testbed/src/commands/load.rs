@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand, value_parser};
-use testbed::load::{Flood, Idle, Joins, Latency, Setup, Unlisted};
+use testbed::load::{Events, Flood, Idle, Joins, Latency, Setup, Unlisted};
 
 use super::version::Version;
 use crate::binary;
@@ -61,6 +61,15 @@ enum LoadCommand {
         #[arg(long, default_value_t = 20, value_parser = value_parser!(u16).range(1..=1000))]
         starts: u16,
     },
+    /// Send events into rooms of several sizes: what one event by a member costs the service
+    Events {
+        /// Members of each room
+        #[arg(long, value_delimiter = ',', default_values_t = [10, 1_000, 100_000], value_parser = value_parser!(u32).range(2..=1_000_000))]
+        members: Vec<u32>,
+        /// Events of each kind and size
+        #[arg(long, default_value_t = 20, value_parser = value_parser!(u16).range(1..=1000))]
+        runs: u16,
+    },
     /// Fill an invite-only room, and a public one that no directory lists: what each join costs Synapse
     Unlisted {
         /// People who join each room
@@ -99,6 +108,11 @@ impl Load {
                 Idle { quiet, starts: starts.into() }.measure(&setup).await?.report()
             }
             LoadCommand::Latency { runs } => Latency { runs: runs.into() }.measure(&setup).await?.report(),
+            LoadCommand::Events { members, runs } => {
+                let members = members.into_iter().map(usize::try_from).collect::<Result<_, _>>();
+                let members = members.context("count members")?;
+                Events { members, runs: runs.into() }.measure(&setup).await?.report()
+            }
             LoadCommand::Unlisted { people, steps } => {
                 Unlisted { people: people.into(), steps: steps.into() }.measure(&setup).await?.report()
             }

@@ -7,7 +7,9 @@
 
 mod calls;
 mod cloud;
+mod events;
 mod figures;
+mod fill;
 mod flood;
 mod idle;
 mod joins;
@@ -19,6 +21,7 @@ mod unlisted;
 
 use std::path::PathBuf;
 
+pub use events::{EventCost, EventKind, Events, EventsFound};
 pub use figures::Report;
 pub use flood::{Flood, FloodFound};
 pub use idle::{Idle, IdleFound};

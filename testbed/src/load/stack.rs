@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use serde_json::json;
+use reqwest::Method;
+use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
 use super::Setup;
+use super::fill;
 use super::truth::Truth;
 use crate::aws::aws_environment;
 use crate::hasura::Hasura;
@@ -143,6 +145,43 @@ impl Stack {
     /// An invite-only room with `maker` in it and nobody else.
     pub(super) async fn room(&self, maker: &Admin) -> Result<String> {
         maker.create_room(NewRoom::default()).await
+    }
+
+    /// Somebody with an account, to act in their own name.
+    pub(super) async fn person(&self) -> Result<Admin> {
+        let mxid = self.synapse.mxid(&random::sub());
+        self.hand.put_user(&mxid, json!({})).await?;
+        let login = format!("/_synapse/admin/v1/users/{}/login", mxid.replace('@', "%40").replace(':', "%3A"));
+        let answer = self.hand.call(Method::POST, &login, Some(json!({}))).await?;
+        Ok(self.hand.with_token(&mxid, answer["access_token"].as_str().context("no token")?))
+    }
+
+    /// Makes so many members more of a room, like this one. Synapse is stopped for it.
+    pub(super) async fn fill(&self, room: &str, model: &str, count: usize) -> Result<()> {
+        self.truth.until_settled().await?;
+        self.synapse.stop_sigterm().await?;
+        fill::members(&self.synapse.database_url(), room, model, count).await?;
+        self.synapse.start_again().await
+    }
+
+    /// Pushes one event to the service, as Synapse would.
+    pub(super) async fn push(&self, transaction: &str, event: &Value) -> Result<()> {
+        let url = format!("http://{}/_matrix/app/v1/transactions/{transaction}", self.slot.listen());
+        let request = self.http.put(url).bearer_auth(&self.slot.hs_token).json(&json!({ "events": [event] }));
+        let status = request.send().await.context("push an event")?.status();
+        ensure!(status.is_success(), "the service answered a push with {status}");
+        Ok(())
+    }
+
+    /// From an event's place in the inbox until it was handled, once it was.
+    pub(super) async fn handled(&self, event: &str) -> Result<Option<Duration>> {
+        let mut connection =
+            PgConnection::connect(&self.database).await.context("connect to the service's database")?;
+        let sql = "SELECT EXTRACT(EPOCH FROM handled_at - received_at)::float8 FROM provisioner.inbox
+                   WHERE event_id = $1 AND handled_at IS NOT NULL";
+        let seconds: Option<f64> =
+            sqlx::query_scalar(sql).bind(event).fetch_optional(&mut connection).await.context("read the inbox")?;
+        Ok(seconds.map(|seconds| Duration::from_secs_f64(seconds.max(0.0))))
     }
 
     /// The one call that joins somebody.
