@@ -74,12 +74,15 @@ impl Events {
             (setup.tell)(&format!("a room of {members} members …"));
             let room = stack.room(&stack.bot).await?;
             let member = stack.person().await?;
-            stack.hand.force_join(&room, &member.mxid).await?;
-            stack.fill(&room, &member.mxid, members.saturating_sub(2)).await?;
+            stack.bot.force_join(&room, &member.mxid).await?;
+            let others = stack.people(members.saturating_sub(2)).await?;
+            stack.join_all(&stack.bot, std::slice::from_ref(&room), &others).await?;
             stack.fresh_database().await?;
             let began = Instant::now();
             stack.spawn_service(&[ManagedRoom { id: room.clone(), members: "\"everyone\"".to_owned() }], SECTIONS)?;
-            watch_until("the service is ready", bound(members / 100), LOOK, async || stack.is_ready().await).await?;
+            watch_until("the service is ready", bound(members / 100), LOOK, async || stack.is_ready().await)
+                .await
+                .with_context(|| format!("the log of the service:\n{}", stack.service.log()))?;
             found.starts.push((members, began.elapsed()));
             until_quiet(&proxy, Duration::from_secs(15)).await?;
             for kind in [EventKind::Deleted, EventKind::Renamed, EventKind::Unclear] {

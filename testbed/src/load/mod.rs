@@ -9,7 +9,6 @@ mod calls;
 mod cloud;
 mod events;
 mod figures;
-mod fill;
 mod flood;
 mod idle;
 mod joins;

@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
 use super::Setup;
-use super::fill;
 use super::truth::Truth;
 use crate::aws::aws_environment;
 use crate::hasura::Hasura;
@@ -154,14 +153,6 @@ impl Stack {
         let login = format!("/_synapse/admin/v1/users/{}/login", mxid.replace('@', "%40").replace(':', "%3A"));
         let answer = self.hand.call(Method::POST, &login, Some(json!({}))).await?;
         Ok(self.hand.with_token(&mxid, answer["access_token"].as_str().context("no token")?))
-    }
-
-    /// Makes so many members more of a room, like this one. Synapse is stopped for it.
-    pub(super) async fn fill(&self, room: &str, model: &str, count: usize) -> Result<()> {
-        self.truth.until_settled().await?;
-        self.synapse.stop_sigterm().await?;
-        fill::members(&self.synapse.database_url(), room, model, count).await?;
-        self.synapse.start_again().await
     }
 
     /// Pushes one event to the service, as Synapse would.
