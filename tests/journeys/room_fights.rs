@@ -190,7 +190,7 @@ async fn power_that_a_moderator_makes_again_and_again_stands_for_moments_and_the
     }
     let share = 100 * stood / ((ROUNDS - 3) * APART);
     println!("power stood for {stood} ms in {} rounds, {longest} ms at the longest: {share} % of the time", ROUNDS - 3);
-    // Alone on a machine it is less than 5 %; other journeys use the same cores.
+    // 5 to 6 % on busy cores with a build for development; other journeys use the same ones.
     assert!(share < 15, "{share} %: {stood} ms");
     stage.until_logged("set_power_levels is done again and again: undone 5 times").await;
     assert!(stage.service.log().contains(&format!("in 10 minutes by {}", stage.admin.mxid)));
