@@ -29,9 +29,9 @@ async fn an_event_that_says_how_old_it_is_is_taken_at_once_whatever_it_says(vers
         let outsider = Outsider::of(&federation).await;
         let mut draft = draft_join(&federation, &stage.staff, &outsider).await;
         draft.event["unsigned"] = json!({"age": age});
-        federation.hostile.send(vec![draft]).await.unwrap();
+        let sent = federation.hostile.send(vec![draft]).await.unwrap();
         stage.until_is(&stage.staff, &outsider.mxid, "leave").await;
-        let told = stage.handled(&outsider.mxid).await[0]["unsigned"]["age"].as_i64().unwrap();
+        let told = stage.event(&stage.staff, &sent[0]).await["unsigned"]["age"].as_i64().unwrap();
         assert!((told - age).abs() < AGES / 1_000, "Synapse passes on what it was told: {told}");
     }
     stage.nothing_left().await;
@@ -70,12 +70,12 @@ async fn an_event_from_before_all_time_costs_itself_only(version: SynapseVersion
             drafts.push(draft);
             outsiders.push(outsider.mxid);
         }
-        federation.hostile.send(drafts).await.unwrap();
+        let sent = federation.hostile.send(drafts).await.unwrap();
         for outsider in &outsiders {
             stage.until_handled(outsider, "join").await;
             stage.until_is(room, outsider, becomes).await;
         }
-        assert_eq!(stage.handled(&outsiders[1]).await[0]["origin_server_ts"], -5);
+        assert_eq!(stage.event(room, &sent[1]).await["origin_server_ts"], -5);
     }
 
     let mut draft = federation.hostile.draft("leave", &stage.staff, &moderator.mxid).await.unwrap();

@@ -28,7 +28,13 @@ impl Stage {
         wait_until(&format!("{mxid} has membership {membership} in {room}"), SOON, is).await.unwrap();
     }
 
-    /// What the service was pushed of somebody's membership, the oldest first, as far as it has dealt with it.
+    /// An event as the server under test has it.
+    pub(crate) async fn event(&self, room: &str, id: &str) -> Value {
+        let path = format!("/_matrix/client/v3/rooms/{}/event/{}", in_path(room), in_path(id));
+        self.admin.call(Method::GET, &path, None).await.unwrap()
+    }
+
+    /// What is kept of what the service was pushed of somebody's membership, the oldest first, once it has dealt with it.
     pub(crate) async fn handled(&self, mxid: &str) -> Vec<Value> {
         let events: Vec<String> = sqlx::query_scalar(
             "SELECT event FROM provisioner.inbox WHERE type = 'm.room.member' AND event::jsonb ->> 'state_key' = $1

@@ -42,6 +42,12 @@ impl Edit {
     }
 }
 
+/// Older rooms have levels as texts: who writes the same one as a number has changed nothing.
+fn level(value: &Value) -> Value {
+    let number = value.as_str().and_then(|text| text.parse::<i64>().ok());
+    number.map_or_else(|| value.clone(), Value::from)
+}
+
 fn edit() -> impl Strategy<Value = Edit> {
     let level = || 1..49i64;
     prop_oneof![
@@ -67,7 +73,7 @@ proptest! {
         edits.iter().for_each(|edit| edit.apply(&mut theirs));
         let wanted: BTreeSet<String> = edits
             .iter()
-            .filter(|edit| edit.value(&theirs).0 != edit.value(&made_from).0)
+            .filter(|edit| level(edit.value(&theirs).0) != level(edit.value(&made_from).0))
             .map(|edit| edit.value(&theirs).1)
             .collect();
         let lost = world.lost_edits(room, &made_from, &theirs, &written);
