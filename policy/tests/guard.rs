@@ -341,6 +341,33 @@ fn a_level_that_is_raised_by_hand_makes_no_stranger_of_who_has_a_grant() {
     assert_eq!(strangers, [raised[1]], "with 51 the lead would lose the 50 of the grant");
 }
 
+/// A row goes, comes back, and goes once more within minutes; somebody else's hand was quicker than ours in between.
+#[test]
+fn who_was_lowered_and_has_the_grant_again_loses_a_rightful_level_when_it_goes_once_more() {
+    let grant = PowerGrant { level: 50, grant: vec![Selector::Team("team0".into())] };
+    let room = RoomPolicy::new("room0", format!("!room0:{SERVER}"), vec![Selector::Everyone]);
+    let mut world = World::new(Policy {
+        server_name: SERVER.into(),
+        bot: "@bot:phenom.test".into(),
+        rooms: vec![RoomPolicy { power: vec![grant], ..room }],
+        ..Policy::default()
+    });
+    let room = world.room_by_key("room0").unwrap();
+    let lead = format!("@{}:{SERVER}", subject(0, 0));
+    let user = world.intern(&lead);
+    world.set_membership(room, &lead, Membership::Join, None);
+    let edit = PowerEdit { of: user.into(), before: Some(50), after: None, lowers: true };
+    let lower = Change::SetPowerLevels { room, edits: vec![edit].into() };
+    world.set_lowered(room, user, Some(None));
+    read(&mut world, [].into_iter());
+    world.forget_lowered_who_are_granted();
+    assert_eq!(world.rightful(&lower), 0, "raised by another hand, with no grant");
+    read(&mut world, [(0, 0)].into_iter());
+    world.forget_lowered_who_are_granted();
+    read(&mut world, [].into_iter());
+    assert_eq!(world.rightful(&lower), 1);
+}
+
 /// Six moderators by hand, in a room of which the policy says nothing about levels until somebody writes it.
 #[test]
 fn nobody_is_a_stranger_to_a_level_while_nothing_is_decided_about_levels() {

@@ -12,13 +12,22 @@ use crate::intake::appservice::SharedInterest;
 use crate::store::Store;
 
 /// A lost notification costs at most this; what was pushed meanwhile is in the room's next reading.
-const POLL: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_secs(5);
 
-/// Reads for the first time what the database says, or waits until `stop`. Nothing is to be answered 200 before.
-pub(super) async fn begin(context: &Context, store: &Store, interest: &SharedInterest, stop: &CancellationToken) {
-    while !stop.is_cancelled() && !read(context, store, interest).await {
+/// Reads for the first time what the database says. Nothing is to be answered 200 before. False where `stop` came first.
+pub(super) async fn begin(
+    context: &Context,
+    store: &Store,
+    interest: &SharedInterest,
+    stop: &CancellationToken,
+) -> bool {
+    while !stop.is_cancelled() {
+        if read(context, store, interest).await {
+            return true;
+        }
         super::pause(stop).await;
     }
+    false
 }
 
 async fn read(context: &Context, store: &Store, interest: &SharedInterest) -> bool {

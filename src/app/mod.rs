@@ -113,8 +113,9 @@ pub async fn run(context: Context, stop: CancellationToken) -> Result<()> {
     };
     let ((), store) = tokio::try_join!(checking, store)?;
     let Some(store) = store else { return Ok(()) };
-    interest::begin(&context, &store, &interesting, &stop).await;
-    inbox.open(store.clone());
+    if interest::begin(&context, &store, &interesting, &stop).await {
+        inbox.open(store.clone());
+    }
     tasks.spawn(ping(context.homeserver().await?, context.registration.id.clone()));
     let queue_status = intake::queue::QueueStatus::default();
     tasks.spawn({

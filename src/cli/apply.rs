@@ -31,6 +31,8 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
             let stop = leadership.lost().child_token();
             tokio::spawn(super::stop_at_ctrl_c(stop.clone()));
             let mut reconciler = context.reconciler(&store).await?;
+            // Stopped by Ctrl-Z it loses the lead like a frozen service does.
+            reconciler.write_under(leadership.lease().clone());
             let approve = arguments.approve.as_deref().map(|id| (id, by.as_str()));
             apply_once(&mut reconciler, &stop, approve, |done, of| show_progress(&bar, done, of)).await?
         }

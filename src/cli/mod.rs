@@ -141,7 +141,10 @@ pub fn main() -> ExitCode {
 
 fn start(command: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
-    runtime.block_on(command)
+    let ended = runtime.block_on(command);
+    // A name that is being looked up would be waited for, however long its servers are silent.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Starts a command that ends by itself: its logs, the configuration, and our database.

@@ -204,6 +204,7 @@ impl Reconciler {
     pub async fn plan(&mut self) -> Result<Arc<Plan>> {
         self.strangers.read(&self.store, &mut self.world).await?;
         self.world.forget_settled_strangers();
+        self.world.forget_lowered_who_are_granted();
         let now = Instant::now();
         self.world.take_parted().into_iter().for_each(|user| self.account_checks.left(user, now));
         self.planner.evaluate(&mut self.world);

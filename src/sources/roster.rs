@@ -17,7 +17,7 @@ use crate::postgres::{BoundedPool, ConnectionSource, Session};
 const COLUMNS: [&str; 3] = ["subject", "team", "role"];
 
 /// A roster that takes longer is as good as unreadable; the next poll tries again.
-const LONGEST_READING: Duration = Duration::from_secs(45);
+const LONGEST_READING: Duration = Duration::from_secs(35);
 
 /// One reads; a listener has one for itself and one for its heartbeat.
 const CONNECTIONS: u32 = 2;
@@ -98,7 +98,8 @@ impl Roster {
     /// Prepares the source; connects at the first reading.
     pub fn new(url: &str, file: Option<PathBuf>, query: &str, max_rows: u32) -> Result<Self, RosterError> {
         let source = ConnectionSource::new(url, file, Session::ReadOnly).map_err(RosterError::Url)?;
-        let pool = BoundedPool::new(source, CONNECTIONS);
+        // A query may take its time before the first row, up to the limit of the session and of a reading.
+        let pool = BoundedPool::new(source, CONNECTIONS).patient();
         Ok(Self { pool, query: query.trim().trim_end_matches(';').to_owned(), max_rows })
     }
 

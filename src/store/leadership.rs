@@ -52,7 +52,7 @@ pub struct Leadership {
 pub struct Lease(Option<Arc<Mutex<Instant>>>);
 
 impl Lease {
-    /// Of a command that runs once and holds no lock that could be lost unseen.
+    /// Of what reads alone.
     pub fn unlimited() -> Self {
         Self(None)
     }

@@ -12,7 +12,7 @@ use super::accounts::{mark_folded, wake};
 /// "listing" in ASCII: one listing at a time, whichever replica or command makes it.
 const LOCK_KEY: i64 = 0x006c_6973_7469_6e67;
 
-/// How long connecting for it may take.
+/// How long connecting for it, and asking for it, may take.
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// A listing of the pool.
@@ -45,7 +45,9 @@ impl Store {
     pub async fn try_list(&self) -> sqlx::Result<Option<ListingLock>> {
         let connection = self.pool.source().connect(CONNECT).await?;
         let lock = PgAdvisoryLock::with_key(PgAdvisoryLockKey::BigInt(LOCK_KEY));
-        Ok(match lock.try_acquire(connection).await? {
+        let late = || sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
+        let acquired = tokio::time::timeout(CONNECT, lock.try_acquire(connection)).await;
+        Ok(match acquired.map_err(|_| late())?? {
             Either::Left(guard) => Some(ListingLock(guard.leak())),
             Either::Right(_) => None,
         })

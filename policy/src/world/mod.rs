@@ -165,6 +165,16 @@ impl World {
         };
     }
 
+    /// Forgets whom we lowered and who has a higher grant again, whoever raised them: should they lose it once more, that counts.
+    pub fn forget_lowered_who_are_granted(&mut self) {
+        let granted = |(&(room, user), &to): (&(RoomIx, UserIx), &Option<i64>)| {
+            let level = self.granted(room, user)?.level;
+            to.is_none_or(|to| level > to).then_some((room, user))
+        };
+        let granted: Vec<(RoomIx, UserIx)> = self.lowered.iter().filter_map(granted).collect();
+        granted.into_iter().for_each(|(room, user)| self.set_lowered(room, user, None));
+    }
+
     /// Says whether somebody who was removed keeps coming back.
     pub fn set_returner(&mut self, room: RoomIx, user: UserIx, is: bool) {
         let returners = &mut self.state.returners;

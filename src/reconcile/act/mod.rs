@@ -156,11 +156,17 @@ impl Executor<'_> {
                 Creation::Left => return Tried::Left,
             }
         }
+        if !self.lease.holds() {
+            return Tried::Left;
+        }
         let mut answer = self.caller.call(&action.change).await;
         if let Err(CallError::RateLimited { retry_after: Some(patience) }) = &answer
             && *patience <= LONGEST_PATIENCE
         {
             tokio::time::sleep(*patience).await;
+            if !self.lease.holds() {
+                return Tried::Left;
+            }
             answer = self.caller.call(&action.change).await;
         }
         if let Some(user) = opens_account(&action.change) {

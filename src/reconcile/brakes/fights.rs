@@ -50,7 +50,6 @@ impl Fights {
             }
             self.forget_undone(world, parts.iter().map(|part| &part.key));
             for part in parts.into_iter().filter(|part| is_given_up(part.key.kind)) {
-                note_lowered(world, &part.key, part.lasts);
                 self.done.entry(part.key.clone()).or_default().push_back(at);
                 lasts.insert(part.key, part.lasts);
             }

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use provisioner_policy::{Change, Membership, RoomIx, UserIx, World};
+use provisioner_policy::{Change, Entitlement, Membership, RoomIx, UserIx, World};
 
 use crate::reconcile::brakes::reverter;
 use crate::store::{RemovedMember, Store};
@@ -102,6 +102,10 @@ impl Returns {
         let is_recent = |at: &Instant| now.saturating_duration_since(*at) < WINDOW;
         self.removed.retain(|&(room, user), times| {
             times.retain(is_recent);
+            // Named again by a source: who comes in then belongs there, whoever lets them in.
+            if matches!(world.entitlement(room, user), Entitlement::By(_)) {
+                times.clear();
+            }
             if times.len() < REMOVALS {
                 world.set_returner(room, user, false);
             }
