@@ -31,7 +31,14 @@ async fn an_event_that_says_how_old_it_is_is_taken_at_once_whatever_it_says(vers
         draft.event["unsigned"] = json!({"age": age});
         let sent = federation.hostile.send(vec![draft]).await.unwrap();
         stage.until_is(&stage.staff, &outsider.mxid, "leave").await;
-        let told = stage.event(&stage.staff, &sent[0]).await["unsigned"]["age"].as_i64().unwrap();
+        let mut told = None;
+        wait_until("the server under test tells the event's age", SOON, async || {
+            told = stage.event(&stage.staff, &sent[0]).await["unsigned"]["age"].as_i64();
+            told.is_some()
+        })
+        .await
+        .unwrap();
+        let told = told.unwrap();
         assert!((told - age).abs() < AGES / 1_000, "Synapse passes on what it was told: {told}");
     }
     stage.nothing_left().await;

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use crate::people::encode;
 use crate::synapse::Synapse;
+use crate::wait::wait_until;
 
 const SCRIPT: &str = include_str!("hostile.py");
 const BOUND: Duration = Duration::from_secs(60);
@@ -55,7 +56,8 @@ impl Hostile {
         let versions: String = (1..=12).map(|version| format!("&ver={version}")).collect();
         let (room, mxid) = (encode(room), encode(mxid));
         let path = format!("/_matrix/federation/v1/make_{membership}/{room}/{mxid}?{}", &versions[1..]);
-        let mut answer = self.run(json!({ "path": path })).await.with_context(|| format!("ask for a {membership}"))?;
+        let asked = self.until_answered(json!({ "path": path }), |_| true).await;
+        let mut answer = asked.with_context(|| format!("ask for a {membership}"))?;
         let room_version = answer["room_version"].as_str().unwrap_or("1").to_owned();
         Ok(Draft { event: answer["event"].take(), room_version })
     }
@@ -67,13 +69,25 @@ impl Hostile {
     pub async fn send(&self, drafts: Vec<Draft>) -> Result<Vec<String>> {
         let room_version = drafts.first().context("no event to send")?.room_version.clone();
         let events: Vec<Value> = drafts.into_iter().map(|draft| draft.event).collect();
-        let answer = self.run(json!({ "events": events, "room_version": room_version })).await?;
         let refused = |outcome: &Value| outcome.get("error").is_some();
-        if answer["pdus"].as_object().is_none_or(|outcomes| outcomes.values().any(refused)) {
-            bail!("an event was refused: {answer}");
-        }
+        let is_taken =
+            |answer: &Value| answer["pdus"].as_object().is_some_and(|outcomes| !outcomes.values().any(refused));
+        let request = json!({ "events": events, "room_version": room_version });
+        let answer = self.until_answered(request, is_taken).await.context("send events")?;
         let ids = answer["ids"].as_array().context("no ids in the answer")?;
         Ok(ids.iter().filter_map(|id| id.as_str().map(str::to_owned)).collect())
+    }
+
+    /// As any server does: a destination that is busy, or has not got the sender's keys yet, is asked again. The events stay the
+    /// same, and so do their ids.
+    async fn until_answered(&self, request: Value, is_right: impl Fn(&Value) -> bool) -> Result<Value> {
+        let mut last = Err(anyhow!("it was never asked"));
+        let waited = wait_until("the server under test takes what the other sends", BOUND, async || {
+            last = self.run(request.clone()).await;
+            last.as_ref().is_ok_and(&is_right)
+        });
+        waited.await.with_context(|| format!("the last answer: {last:?}"))?;
+        last
     }
 
     async fn run(&self, mut request: Value) -> Result<Value> {
