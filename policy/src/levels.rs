@@ -138,8 +138,6 @@ impl<'a> Levels<'a> {
     pub fn rivals(&self, bot: &str, exempt: &[String]) -> Vec<(&'a str, i64)> {
         let mut found = self.at_least(self.of(bot));
         found.retain(|(user, _)| *user != bot && !exempt.iter().any(|exempt| exempt == user));
-        let default = self.default_level();
-        found.extend((default >= self.of(bot)).then_some(("everybody by users_default", default)));
         found
     }
 

@@ -178,7 +178,9 @@ async fn outranked(
         Ok(levels) => levels,
         Err(why) => return Err(FollowError::Unreadable { next, why }),
     };
-    let rivals = levels.rivals(&policy.bot, &policy.exempt);
+    let mut rivals = levels.rivals(&policy.bot, &policy.exempt);
+    let default = levels.default_level();
+    rivals.extend((default >= levels.of(&policy.bot)).then_some(("everybody by users_default", default)));
     if rivals.is_empty() {
         return Ok(None);
     }
