@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use testbed::{SynapseVersion, wait_until};
 
 use crate::create_rooms;
-use crate::federation_support::{Outsider, in_path, stage};
+use crate::federation_support::{Outsider, in_path, stage, with_moderator};
 use crate::support::{SOON, Settings, Stage, newest_room_version};
 
 crate::on_both_versions!(
@@ -59,15 +59,9 @@ async fn who_comes_from_another_server_stays_where_who_is_not_listed_is_kept(ver
 
 /// They have their level by hand, in a room where that is left alone.
 async fn moderated(version: SynapseVersion) -> (Stage, Outsider) {
-    let (federation, mut stage) = stage(version, Settings::default()).await;
-    let moderator = Outsider::of(&federation).await;
-    let exempt = moderator.mxid.clone();
-    stage.change(|settings| settings.exempt.push(exempt));
-    stage.edit(|config| {
-        let config = config.replace("[modes]\n", "[modes]\nroom_state = \"enforce\"\npower_levels = \"enforce\"\n");
-        let members = "members = [{ team = \"staff\" }]\n";
-        config.replace(members, &format!("{members}name = \"The Staff Room\"\nlevels = {{ kick = 60 }}\n"))
-    });
+    let enforced = ["room_state", "power_levels"];
+    let (_, stage, moderator) =
+        with_moderator(version, &enforced, "name = \"The Staff Room\"\nlevels = { kick = 60 }").await;
     stage.admin.invite(&stage.staff, &moderator.mxid).await.unwrap();
     assert!(moderator.joins(&stage.staff).await);
     stage

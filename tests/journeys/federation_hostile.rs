@@ -3,7 +3,7 @@
 use serde_json::json;
 use testbed::{Draft, Federation, SynapseVersion, wait_until};
 
-use crate::federation_support::{Outsider, stage};
+use crate::federation_support::{Outsider, stage, with_moderator};
 use crate::support::{SOON, Settings, subject};
 
 crate::on_both_versions!(
@@ -45,15 +45,7 @@ async fn an_event_that_says_how_old_it_is_is_taken_at_once_whatever_it_says(vers
 }
 
 async fn an_event_from_before_all_time_costs_itself_only(version: SynapseVersion) {
-    let (federation, mut stage) = stage(version, Settings::default()).await;
-    let moderator = Outsider::of(&federation).await;
-    let exempt = moderator.mxid.clone();
-    stage.change(|settings| settings.exempt.push(exempt));
-    stage.edit(|config| {
-        let config = config.replace("[modes]\n", "[modes]\nroom_state = \"enforce\"\n");
-        let members = "members = [{ team = \"staff\" }]\n";
-        config.replace(members, &format!("{members}topic = \"Work\"\n"))
-    });
+    let (federation, stage, moderator) = with_moderator(version, &["room_state"], "topic = \"Work\"").await;
     for room in [&stage.red, &stage.staff] {
         stage.open_to_all(room).await;
     }

@@ -16,6 +16,25 @@ pub(crate) async fn stage(version: SynapseVersion, settings: Settings) -> (Arc<F
     (federation, stage)
 }
 
+/// The same with an exempt person of the other server, and with these classes enforced and these lines under the room of staff.
+pub(crate) async fn with_moderator(
+    version: SynapseVersion,
+    enforced: &[&str],
+    of_staff: &str,
+) -> (Arc<Federation>, Stage, Outsider) {
+    let (federation, mut stage) = stage(version, Settings::default()).await;
+    let moderator = Outsider::of(&federation).await;
+    let exempt = moderator.mxid.clone();
+    stage.change(|settings| settings.exempt.push(exempt));
+    stage.edit(|config| {
+        let modes: String = enforced.iter().map(|class| format!("{class} = \"enforce\"\n")).collect();
+        let members = "members = [{ team = \"staff\" }]\n";
+        let config = config.replace("[modes]\n", &format!("[modes]\n{modes}"));
+        config.replace(members, &format!("{members}{of_staff}\n"))
+    });
+    (federation, stage, moderator)
+}
+
 impl Stage {
     /// Anybody may join.
     pub(crate) async fn open_to_all(&self, room: &str) {

@@ -3,10 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::kill;
-use nix::unistd::Pid;
-use testbed::{Postgres, Proxy, Relay, Service, ServiceSpec, Signal, SynapseVersion, free_port, wait_until};
+use testbed::{Proxy, Relay, Service, ServiceSpec, Signal, SynapseVersion, free_port, wait_until};
 
+use crate::postgres_support::{freeze, thaw};
 use crate::support::{SOON, Settings, Stage, subject, subjects};
 
 crate::on_both_versions!(
@@ -86,37 +85,21 @@ async fn a_leader_that_is_cut_off_from_its_database_is_replaced_and_can_be_stopp
     stage.nothing_left().await;
 }
 
-/// The backends of a database whose last statement is not one of these.
-async fn backends(stage: &Stage, but: &str) -> Vec<Pid> {
-    let mut database = stage.connect().await;
-    let pids: Vec<i32> = sqlx::query_scalar(
-        "SELECT pid FROM pg_stat_activity
-         WHERE datname = current_database() AND application_name = 'phenom-provisioner' AND query NOT LIKE $1",
-    )
-    .bind(but)
-    .fetch_all(&mut database)
-    .await
-    .unwrap();
-    pids.into_iter().map(Pid::from_raw).collect()
-}
-
 async fn a_leader_that_is_stuck_in_a_statement_works_again_within_seconds(version: SynapseVersion) {
     let mut stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
     // Frozen backends are nothing for a Postgres that others share.
-    let postgres = Postgres::start().await.unwrap();
-    stage.database = postgres.create_database("provisioner").await.unwrap();
-    stage.change(|_| ());
+    let _postgres = stage.own_postgres().await;
     let people = stage.start_with_staff(2).await;
     stage.quiet().await;
     // All but the one that holds the lock: a heartbeat says nothing.
-    let frozen = backends(&stage, "%advisory%").await;
+    let frozen = stage.backends("query NOT LIKE '%advisory%'").await;
     assert!(!frozen.is_empty());
-    frozen.iter().for_each(|pid| kill(*pid, Signal::SIGSTOP).unwrap());
+    freeze(&frozen);
     stage.hasura.remove(&people[0], "staff").await.unwrap();
     let since = Instant::now();
     stage.until(&stage.staff, &people[0], "leave", Duration::from_secs(40)).await;
     let took = since.elapsed();
-    frozen.iter().for_each(|pid| kill(*pid, Signal::SIGCONT).unwrap_or_default());
+    thaw(&frozen);
     assert!(took < Duration::from_secs(20), "it took {took:?}");
     stage.nothing_left().await;
 }

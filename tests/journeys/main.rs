@@ -39,6 +39,7 @@ mod pool_listing;
 mod pool_move;
 mod pool_offboarding;
 mod pool_support;
+mod postgres_support;
 mod power;
 mod promises;
 mod queue;

@@ -3,11 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::kill;
-use nix::unistd::Pid;
 use serde_json::json;
-use testbed::{Effect, Matching, Postgres, Relay, Signal, SynapseVersion, wait_until};
+use testbed::{Effect, Matching, Postgres, Relay, SynapseVersion, wait_until};
 
+use crate::postgres_support::{freeze, thaw};
 use crate::support::{SOON, Settings, Stage, subject};
 
 crate::on_both_versions!(
@@ -57,20 +56,12 @@ async fn a_roster_that_falls_silent_freezes_removals_and_nothing_else(version: S
 
 async fn a_listener_that_is_deaf_delays_commands_by_seconds(version: SynapseVersion) {
     let mut stage = Stage::set(version, Settings { notify: false, ..Settings::default() }).await;
-    let postgres = Postgres::start().await.unwrap();
-    stage.database = postgres.create_database("provisioner").await.unwrap();
-    stage.change(|_| ());
+    let _postgres = stage.own_postgres().await;
     let people = stage.start_with_staff(1).await;
     stage.quiet().await;
-    let mut database = stage.connect().await;
-    let deaf: Vec<i32> = sqlx::query_scalar(
-        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'",
-    )
-    .fetch_all(&mut database)
-    .await
-    .unwrap();
+    let deaf = stage.backends("query LIKE 'LISTEN%'").await;
     assert_eq!(deaf.len(), 1);
-    deaf.iter().for_each(|pid| kill(Pid::from_raw(*pid), Signal::SIGSTOP).unwrap());
+    freeze(&deaf);
     let asked = Instant::now();
     assert_eq!(stage.apply().await.0, 0);
     assert!(asked.elapsed() < Duration::from_secs(10), "it took {:?}", asked.elapsed());
@@ -83,8 +74,7 @@ async fn a_listener_that_is_deaf_delays_commands_by_seconds(version: SynapseVers
     stage.until(&stage.staff, &people[0], "join", Duration::from_secs(10)).await;
     // And the connection is made anew, though nothing ever ended it.
     stage.until_logged("no longer hears its own heartbeat").await;
-    // The backend may be gone by now.
-    deaf.iter().for_each(|pid| kill(Pid::from_raw(*pid), Signal::SIGCONT).unwrap_or_default());
+    thaw(&deaf);
     stage.nothing_left().await;
 }
 
