@@ -14,7 +14,7 @@ use crate::homeserver::{Homeserver, Timeouts};
 use crate::operations;
 use crate::reconcile::Reconciler;
 use crate::sources::{Directory, Roster};
-use crate::store::{SchemaNeed, Stamp, Store, StoreUrl};
+use crate::store::{ConnectionSource, SchemaNeed, Stamp, Store};
 
 /// The configuration with what is read along with it.
 #[derive(Debug)]
@@ -33,6 +33,7 @@ struct LazyParts {
     homeserver: OnceCell<Homeserver>,
     directory: OnceCell<Directory>,
     roster: OnceLock<Roster>,
+    database: OnceLock<ConnectionSource>,
 }
 
 impl Context {
@@ -56,9 +57,13 @@ impl Context {
         operations::policy_in_force(store, &self.policy).await
     }
 
-    /// Whether a password of our database that was changed is found without a new process.
-    pub fn reads_database_url_again(&self) -> bool {
-        self.config.secret_file("/database/url").is_some()
+    /// Where connections to our database come from.
+    pub fn database(&self) -> Result<ConnectionSource> {
+        if let Some(database) = self.parts.database.get() {
+            return Ok(database.clone());
+        }
+        let database = Store::source(self.config.database.url.expose(), self.config.secret_file("/database/url"))?;
+        Ok(self.parts.database.get_or_init(|| database).clone())
     }
 
     /// Opens the database, migrated and ours.
@@ -68,8 +73,7 @@ impl Context {
 
     /// The same for a command that only reads: the schema is left as it is.
     pub async fn open_store_with(&self, schema: SchemaNeed) -> Result<Store> {
-        let url = StoreUrl { url: self.config.database.url.expose(), file: self.config.secret_file("/database/url") };
-        Store::open_of(url, &self.stamp(), schema).await
+        Store::open_of(self.database()?, &self.stamp(), schema).await
     }
 
     fn stamp(&self) -> Stamp {

@@ -9,22 +9,25 @@ use tracing::warn;
 use super::{Context, DATABASE, pause};
 use crate::intake::admin::Readiness;
 use crate::sources::Roster;
-use crate::store::{SchemaError, StampError, Store, is_password_refused};
+use crate::store::{SchemaError, StampError, Store};
 
 /// A password is refused for so long before the process ends: a rotation takes seconds.
 const REFUSED: Duration = Duration::from_secs(60);
 
+/// How often that is looked at while the service runs.
+const LOOK: Duration = Duration::from_secs(5);
+
 /// Waits until a password that cannot be read again is refused for so long that only a new process can help, and says so.
 pub(super) async fn password_refused(store: &Store, roster: Option<&Roster>) -> anyhow::Error {
     loop {
-        tokio::time::sleep(Duration::from_secs(5)).await;
+        tokio::time::sleep(LOOK).await;
         let since = [
             ("database.url", store.pool().source().refused_since()),
             // A roster whose password never was right costs its removals, and not the whole service.
             ("roster.url", roster.and_then(|roster| roster.pool().source().changed_since())),
         ];
         for (key, since) in since {
-            if since.is_some_and(|since| since.elapsed() > REFUSED) {
+            if is_refused_for_long(since) {
                 return anyhow!(
                     "the password of {key} is refused, and it comes from the environment or the configuration file: this \
                      process ends, so that a new process starts with the new one. {key}_file would be read again"
@@ -32,6 +35,11 @@ pub(super) async fn password_refused(store: &Store, roster: Option<&Roster>) -> 
             }
         }
     }
+}
+
+/// A password from the environment never changes here; a new process may be given another.
+fn is_refused_for_long(since: Option<Instant>) -> bool {
+    since.is_some_and(|since| since.elapsed() > REFUSED)
 }
 
 /// A query with other columns can never be right: better not to start than to run without a roster.
@@ -50,7 +58,7 @@ pub(super) async fn open_store(
     readiness: &Readiness,
     stop: &CancellationToken,
 ) -> Result<Option<Store>> {
-    let (mut said, mut refused_since) = (String::new(), None::<Instant>);
+    let mut said = String::new();
     while !stop.is_cancelled() {
         let opening = tokio::select! {
             () = stop.cancelled() => break,
@@ -71,10 +79,7 @@ pub(super) async fn open_store(
                     said.clone_from(&reason);
                 }
                 readiness.set(DATABASE, Err(reason));
-                // A password from the environment never changes here; a new process may be given another.
-                let is_refused = error.chain().filter_map(|cause| cause.downcast_ref()).any(is_password_refused);
-                refused_since = refused_since.filter(|_| is_refused).or_else(|| is_refused.then(Instant::now));
-                if refused_since.is_some_and(|since| since.elapsed() > REFUSED) && !context.reads_database_url_again() {
+                if is_refused_for_long(context.database()?.refused_since()) {
                     return Err(error);
                 }
             }

@@ -2,16 +2,20 @@
 //!
 //! A type that holds [`PgConnectOptions`] writes its own `Debug`, by [`place`].
 
+mod connection;
 mod pool;
 mod source;
 
+use std::future::Future;
 use std::io;
 use std::time::Duration;
 
+use humantime::format_duration;
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
-pub use pool::{BoundedConnection, BoundedPool, BoundedTransaction};
+pub use connection::{BoundedConnection, BoundedTransaction};
+pub use pool::BoundedPool;
 pub use source::{ConnectionSource, Session};
 
 /// Which database it is, for `Debug`: that of [`PgConnectOptions`] shows the password.
@@ -22,8 +26,13 @@ pub fn place(options: &PgConnectOptions) -> String {
 
 /// One connection as it is, or what is wrong, for example that nothing listens there.
 pub async fn connect(options: &PgConnectOptions, patience: Duration) -> sqlx::Result<PgConnection> {
-    let late = || io::Error::new(io::ErrorKind::TimedOut, format!("no connection within {patience:?}"));
-    tokio::time::timeout(patience, PgConnection::connect_with(options)).await.map_err(|_| late())?
+    within(patience, PgConnection::connect_with(options)).await
+}
+
+/// What is asked of a server, given up after so long.
+pub async fn within<T>(limit: Duration, asked: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    let late = || io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {}", format_duration(limit)));
+    tokio::time::timeout(limit, asked).await.unwrap_or_else(|_| Err(late().into()))
 }
 
 /// Whether the server refuses the user or the password: a new one may be there.

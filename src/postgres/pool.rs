@@ -5,19 +5,17 @@
 //! would hold a statement until the kernel gives up, a quarter of an hour later.
 
 use std::fmt;
-use std::future::Future;
-use std::io;
-use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use futures_util::stream::{BoxStream, StreamExt, TryStreamExt};
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions, PgQueryResult, PgRow, PgStatement, PgTypeInfo};
-use sqlx::{Either, Execute, Executor, Postgres, SqlStr};
+use futures_util::stream::{BoxStream, StreamExt};
+use sqlx::postgres::{PgPool, PgPoolOptions, PgRow, PgStatement, PgTypeInfo};
+use sqlx::{Connection, Execute, Executor, Postgres, SqlStr};
 
+use super::connection::{BoundedConnection, BoundedTransaction, QueryStep, first_row};
 use super::source::ConnectionSource;
+use super::within;
 
 /// How long the server may be silent: before the first row, or between two. Another replica takes over within 15 s where the
 /// leader's statement hangs.
@@ -75,6 +73,10 @@ impl BoundedPool {
         Self { silence: LONG_SILENCE, ..self.clone() }
     }
 
+    pub(super) fn silence(&self) -> Duration {
+        self.silence
+    }
+
     /// Where its connections come from.
     pub fn source(&self) -> &ConnectionSource {
         &self.shared.source
@@ -93,7 +95,7 @@ impl BoundedPool {
     pub async fn acquire(&self) -> sqlx::Result<BoundedConnection> {
         let Generation { pool, number } = self.generation();
         match self.shared.source.noted(pool.acquire().await) {
-            Ok(inner) => Ok(BoundedConnection { inner: Some(inner), pool: self.clone(), number, is_doubtful: false }),
+            Ok(inner) => Ok(BoundedConnection::new(inner, self.clone(), number)),
             Err(error) => {
                 let reason = self.shared.source.reason(error).await;
                 // Where a new connection could be had, those of the pool hang, or are all in use: both are helped by others.
@@ -107,14 +109,12 @@ impl BoundedPool {
 
     /// Begins a transaction.
     pub async fn begin(&self) -> sqlx::Result<BoundedTransaction> {
-        let mut connection = self.acquire().await?;
-        connection.execute("BEGIN").await?;
-        Ok(BoundedTransaction { connection, is_open: true })
+        BoundedTransaction::begin(self.acquire().await?).await
     }
 
     /// Connects anew, with the password as it is now, unless that was done since the pool had this number. What was begun on
     /// the old connections ends there.
-    fn renew(&self, number: u64) {
+    pub(super) fn renew(&self, number: u64) {
         let mut now = self.shared.pool.write().unwrap_or_else(PoisonError::into_inner);
         if now.number == number {
             let fresh = Generation { pool: lazy(&self.shared.source, self.shared.connections), number: number + 1 };
@@ -135,8 +135,7 @@ fn lazy(source: &ConnectionSource, connections: u32) -> PgPool {
         .before_acquire(|connection, rested| {
             Box::pin(async move {
                 if rested.idle_for > TRUSTED {
-                    let alive = tokio::time::timeout(PING, sqlx::Connection::ping(connection)).await;
-                    alive.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))?;
+                    within(PING, connection.ping()).await?;
                 }
                 Ok(true)
             })
@@ -145,137 +144,10 @@ fn lazy(source: &ConnectionSource, connections: u32) -> PgPool {
         .connect_lazy_with(source.options())
 }
 
-/// A connection of the pool. It goes back only where no statement on it is without its end.
-#[derive(Debug)]
-pub struct BoundedConnection {
-    inner: Option<PoolConnection<Postgres>>,
-    pool: BoundedPool,
-    /// The generation of the pool that it is of.
-    number: u64,
-    /// A statement began and has not ended, or its end says that the connection is of no use.
-    is_doubtful: bool,
-}
-
-impl BoundedConnection {
-    fn live(&mut self) -> &mut PgConnection {
-        self.inner.as_mut().expect("it is taken only when it is dropped")
-    }
-
-    /// Does one thing on the connection, within its time.
-    async fn within<T>(&mut self, doing: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>) -> sqlx::Result<T> {
-        self.is_doubtful = true;
-        let silence = self.pool.silence;
-        let ended = in_time(silence, doing(self.live())).await;
-        self.is_doubtful = ended.as_ref().err().is_some_and(spoils);
-        ended
-    }
-}
-
-impl Drop for BoundedConnection {
-    fn drop(&mut self) {
-        if self.is_doubtful {
-            // Closed by dropping it: saying goodbye could hang like the statement did.
-            drop(self.inner.take().map(PoolConnection::detach));
-        }
-    }
-}
-
-/// A transaction. Without a commit its connection is closed, and Postgres rolls it back.
-#[derive(Debug)]
-pub struct BoundedTransaction {
-    connection: BoundedConnection,
-    is_open: bool,
-}
-
-impl BoundedTransaction {
-    /// Ends it.
-    pub async fn commit(mut self) -> sqlx::Result<()> {
-        self.connection.execute("COMMIT").await?;
-        self.is_open = false;
-        Ok(())
-    }
-}
-
-impl Deref for BoundedTransaction {
-    type Target = BoundedConnection;
-
-    fn deref(&self) -> &BoundedConnection {
-        &self.connection
-    }
-}
-
-impl DerefMut for BoundedTransaction {
-    fn deref_mut(&mut self) -> &mut BoundedConnection {
-        &mut self.connection
-    }
-}
-
-impl Drop for BoundedTransaction {
-    fn drop(&mut self) {
-        self.connection.is_doubtful |= self.is_open;
-    }
-}
-
-type Step = sqlx::Result<Either<PgQueryResult, PgRow>>;
-
-impl<'c> Executor<'c> for &'c mut BoundedConnection {
-    type Database = Postgres;
-
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Step>
-    where
-        'c: 'e,
-        E: 'q + Execute<'q, Postgres>,
-    {
-        Box::pin(async_stream::stream! {
-            self.is_doubtful = true;
-            let ended = {
-                let inner = self.inner.as_mut().expect("it is taken only when it is dropped");
-                let mut steps = (&mut **inner).fetch_many(query);
-                loop {
-                    match in_time(self.pool.silence, steps.try_next()).await {
-                        Ok(Some(step)) => yield Ok(step),
-                        Ok(None) => break Ok(()),
-                        Err(error) => break Err(error),
-                    }
-                }
-            };
-            self.is_doubtful = ended.as_ref().err().is_some_and(spoils);
-            if let Err(error) = ended {
-                if is_silent(&error) {
-                    self.pool.renew(self.number);
-                }
-                yield Err(error);
-            }
-        })
-    }
-
-    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, sqlx::Result<Option<PgRow>>>
-    where
-        'c: 'e,
-        E: 'q + Execute<'q, Postgres>,
-    {
-        first_row(self.fetch_many(query))
-    }
-
-    fn prepare_with<'e>(self, sql: SqlStr, parameters: &'e [PgTypeInfo]) -> BoxFuture<'e, sqlx::Result<PgStatement>>
-    where
-        'c: 'e,
-    {
-        Box::pin(self.within(async move |connection| connection.prepare_with(sql, parameters).await))
-    }
-
-    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, sqlx::Result<sqlx::Describe<Postgres>>>
-    where
-        'c: 'e,
-    {
-        Box::pin(self.within(async move |connection| connection.describe(sql).await))
-    }
-}
-
 impl<'p> Executor<'p> for &'p BoundedPool {
     type Database = Postgres;
 
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Step>
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, QueryStep>
     where
         'p: 'e,
         E: 'q + Execute<'q, Postgres>,
@@ -313,43 +185,5 @@ impl<'p> Executor<'p> for &'p BoundedPool {
         'p: 'e,
     {
         Box::pin(async move { self.acquire().await?.describe(sql).await })
-    }
-}
-
-/// The first row, after the statement has come to its end: a deferred constraint may speak last.
-fn first_row(mut steps: BoxStream<'_, Step>) -> BoxFuture<'_, sqlx::Result<Option<PgRow>>> {
-    Box::pin(async move {
-        let mut first = None;
-        while let Some(step) = steps.try_next().await? {
-            if let Either::Right(row) = step {
-                first.get_or_insert(row);
-            }
-        }
-        Ok(first)
-    })
-}
-
-async fn in_time<T>(silence: Duration, doing: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
-    let late = || {
-        let silence = humantime::format_duration(silence);
-        sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, format!("the database was silent for {silence}")))
-    };
-    tokio::time::timeout(silence, doing).await.unwrap_or_else(|_| Err(late()))
-}
-
-fn is_silent(error: &sqlx::Error) -> bool {
-    matches!(error, sqlx::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut)
-}
-
-/// Whether a connection that gave this error is of no use: it is gone, or leads to a server that nobody can write to.
-fn spoils(error: &sqlx::Error) -> bool {
-    match error {
-        // Read-only (25006: made to a server that is a standby now), a transaction that failed (25P02), and a server that goes
-        // away (57P).
-        sqlx::Error::Database(error) => {
-            error.code().is_some_and(|code| matches!(&*code, "25006" | "25P02") || code.starts_with("57P"))
-        }
-        sqlx::Error::RowNotFound | sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => false,
-        _ => true,
     }
 }

@@ -108,8 +108,7 @@ impl ConnectionSource {
             self.session.begin(&mut connection).await?;
             Ok(connection)
         };
-        let late = || io::Error::new(io::ErrorKind::TimedOut, format!("no connection within {patience:?}"));
-        self.noted(tokio::time::timeout(patience, connecting).await.unwrap_or_else(|_| Err(late().into())))
+        self.noted(super::within(patience, connecting).await)
     }
 
     /// Why a pool gave no connection. Where it reports only that its time was up, one attempt of our own finds the reason. That

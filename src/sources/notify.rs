@@ -9,11 +9,11 @@ use std::pin::pin;
 use std::time::Duration;
 
 use sqlx::postgres::PgListener;
-use tokio::time::{Instant, interval, timeout};
+use tokio::time::{Instant, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::postgres::BoundedPool;
+use crate::postgres::{BoundedPool, within};
 
 /// How long to wait before listening again after the database went away.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -80,7 +80,7 @@ async fn listen_once(
         listener.listen_all(channels.iter().map(String::as_str).chain([heartbeat])).await?;
         Ok::<_, sqlx::Error>(listener)
     };
-    let mut listener = timeout(PATIENCE, beginning).await.map_err(|_| dead("it was not made in time"))??;
+    let mut listener = within(PATIENCE, beginning).await?;
     channels.iter().for_each(|channel| wake(channel));
     if !said.is_empty() {
         info!(channels = channels.join(", "), "notifications are heard again");

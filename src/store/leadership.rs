@@ -1,8 +1,6 @@
 //! Leadership: who holds the advisory lock reconciles. Postgres gives it up with the connection, so a killed leader is
 //! replaced as soon as Postgres notices.
 
-use std::future::Future;
-use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::Store;
+use crate::postgres::within;
 
 /// "provis" in ASCII: the same number for every version of the service, so that two versions never reconcile at once.
 const LOCK_KEY: i64 = 0x7072_6f76_6973;
@@ -78,12 +77,12 @@ impl Store {
     pub async fn try_lead(&self) -> Result<Option<Leadership>> {
         let mut connection = self.pool.source().connect(PATIENCE).await.context("connect for leadership")?;
         let limits = sqlx::query(SESSION_LIMITS).execute(&mut connection);
-        in_time(limits).await.context("limit how long the lock outlives this process")?;
+        within(PATIENCE, limits).await.context("limit how long the lock outlives this process")?;
         let (lock, asked) = (PgAdvisoryLock::with_key(PgAdvisoryLockKey::BigInt(LOCK_KEY)), Instant::now());
-        let guard = match in_time(lock.try_acquire(connection)).await.context("ask for leadership")? {
+        let guard = match within(PATIENCE, lock.try_acquire(connection)).await.context("ask for leadership")? {
             Either::Left(guard) => guard.leak(),
             Either::Right(connection) => {
-                tokio::spawn(in_time(connection.close()));
+                tokio::spawn(within(PATIENCE, connection.close()));
                 return Ok(None);
             }
         };
@@ -120,22 +119,16 @@ async fn keep(mut connection: PgConnection, lost: CancellationToken, release: Ca
         tokio::select! {
             () = release.cancelled() => {
                 // Closing the connection frees the lock; a failure to say goodbye frees it too, a little later.
-                let _ = in_time(connection.close()).await;
+                let _ = within(PATIENCE, connection.close()).await;
                 return;
             }
             () = tokio::time::sleep(HEARTBEAT) => {}
         }
         let asked = Instant::now();
-        let alive = tokio::time::timeout(HEARTBEAT_TIMEOUT, connection.ping()).await;
-        if !matches!(alive, Ok(Ok(()))) {
+        if within(HEARTBEAT_TIMEOUT, connection.ping()).await.is_err() {
             warn!("leadership is lost: its database connection died");
             return;
         }
         lease.extend(asked + CERTAIN);
     }
-}
-
-async fn in_time<T>(doing: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
-    let late = || sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {PATIENCE:?}")));
-    tokio::time::timeout(PATIENCE, doing).await.unwrap_or_else(|_| Err(late()))
 }

@@ -8,6 +8,7 @@ use sqlx::{Connection, Either};
 
 use super::Store;
 use super::accounts::{mark_folded, wake};
+use crate::postgres::within;
 
 /// "listing" in ASCII: one listing at a time, whichever replica or command makes it.
 const LOCK_KEY: i64 = 0x006c_6973_7469_6e67;
@@ -45,9 +46,7 @@ impl Store {
     pub async fn try_list(&self) -> sqlx::Result<Option<ListingLock>> {
         let connection = self.pool.source().connect(CONNECT).await?;
         let lock = PgAdvisoryLock::with_key(PgAdvisoryLockKey::BigInt(LOCK_KEY));
-        let late = || sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
-        let acquired = tokio::time::timeout(CONNECT, lock.try_acquire(connection)).await;
-        Ok(match acquired.map_err(|_| late())?? {
+        Ok(match within(CONNECT, lock.try_acquire(connection)).await? {
             Either::Left(guard) => Some(ListingLock(guard.leak())),
             Either::Right(_) => None,
         })

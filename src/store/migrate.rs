@@ -4,6 +4,9 @@
 //! by side while one is deployed. A migration that takes something away from older versions says so in
 //! `provisioner.stamp.oldest_version`, and those refuse to start.
 
+use std::sync::LazyLock;
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use sqlx::migrate::Migrator;
 use sqlx::{Executor, PgPool};
@@ -12,7 +15,17 @@ use thiserror::Error;
 use super::SCHEMA;
 use crate::postgres::BoundedPool;
 
-static MIGRATIONS: Migrator = sqlx::migrate!();
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut migrations = sqlx::migrate!();
+    migrations.set_ignore_missing(true);
+    // Beside the tables it speaks of: dropping the schema is then a whole undo, and nothing of ours is in "public".
+    migrations.create_schema(SCHEMA);
+    migrations.dangerous_set_table_name(format!("{SCHEMA}._sqlx_migrations"));
+    migrations
+});
+
+/// A server that falls silent ends it, too.
+const LONGEST: Duration = Duration::from_secs(1800);
 
 /// What a command needs of the schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,16 +119,8 @@ async fn all_applied(pool: &BoundedPool) -> sqlx::Result<bool> {
 async fn run(pool: &PgPool) -> Result<()> {
     let mut connection = pool.acquire().await?;
     connection.execute("SET lock_timeout = '5s'; SET statement_timeout = '30min'").await?;
-    let mut migrations = sqlx::migrate!();
-    migrations.set_ignore_missing(true);
-    // Beside the tables it speaks of: dropping the schema is then a whole undo, and nothing of ours is in "public".
-    migrations.create_schema(SCHEMA);
-    migrations.dangerous_set_table_name(format!("{SCHEMA}._sqlx_migrations"));
-    let migrated = tokio::time::timeout(LONGEST, migrations.run(&mut *connection)).await;
+    let migrated = tokio::time::timeout(LONGEST, MIGRATIONS.run(&mut *connection)).await;
     // Its session is not as those of the pool are.
     drop(connection.detach());
     migrated.context("it took longer than half an hour")?.map_err(Into::into)
 }
-
-/// A server that falls silent ends it, too.
-const LONGEST: std::time::Duration = std::time::Duration::from_secs(1800);

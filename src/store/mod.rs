@@ -55,8 +55,8 @@ pub use requests::{Asked, PassRequest};
 pub use stamp::{Stamp, StampError};
 pub use strangers::StrangerRow;
 
-pub use crate::postgres::is_password_refused;
-use crate::postgres::{BoundedPool, ConnectionSource, Session};
+pub use crate::postgres::ConnectionSource;
+use crate::postgres::{BoundedPool, Session};
 
 /// A connection is needed by the reconciler, the intake and the metrics at once; Postgres is never the limit here.
 const MAX_CONNECTIONS: u32 = 8;
@@ -83,37 +83,24 @@ impl fmt::Debug for Store {
     }
 }
 
-/// How the store's database is reached.
-#[derive(Clone, Debug)]
-pub struct StoreUrl<'a> {
-    pub url: &'a str,
-    /// The file that the URL was read from: a password that was rotated is read there again.
-    pub file: Option<PathBuf>,
-}
-
-impl<'a> From<&'a str> for StoreUrl<'a> {
-    fn from(url: &'a str) -> Self {
-        Self { url, file: None }
-    }
-}
-
-impl<'a> From<&'a String> for StoreUrl<'a> {
-    fn from(url: &'a String) -> Self {
-        url.as_str().into()
-    }
-}
-
 impl Store {
+    /// Where its connections come from. `file` is the one that the URL was read from: a password that was rotated is read there
+    /// again.
+    pub fn source(url: &str, file: Option<PathBuf>) -> Result<ConnectionSource> {
+        ConnectionSource::new(url, file, Session::ReadWrite)
+            .context("read database.url; it has the form postgres://user:password@host/database")
+    }
+
     /// Connects and brings the schema up to date.
-    pub async fn open<'a>(url: impl Into<StoreUrl<'a>>) -> Result<Self> {
-        let store = Self::connect(url.into()).await?;
+    pub async fn open(url: &str) -> Result<Self> {
+        let store = Self::connect(Self::source(url, None)?).await?;
         migrate::to_newest(&store.pool).await?;
         Ok(store)
     }
 
     /// The same with the database of one deployment: of another's nothing is changed.
-    pub async fn open_of<'a>(url: impl Into<StoreUrl<'a>>, ours: &Stamp, schema: SchemaNeed) -> Result<Self> {
-        let store = Self::connect(url.into()).await?;
+    pub async fn open_of(source: ConnectionSource, ours: &Stamp, schema: SchemaNeed) -> Result<Self> {
+        let store = Self::connect(source).await?;
         store.refuse_others(ours).await?;
         match schema {
             SchemaNeed::Newest => migrate::to_newest(&store.pool).await?,
@@ -123,9 +110,7 @@ impl Store {
         Ok(store)
     }
 
-    async fn connect(StoreUrl { url, file }: StoreUrl<'_>) -> Result<Self> {
-        let source = ConnectionSource::new(url, file, Session::ReadWrite)
-            .context("read database.url; it has the form postgres://user:password@host/database")?;
+    async fn connect(source: ConnectionSource) -> Result<Self> {
         let pool = BoundedPool::new(source, MAX_CONNECTIONS);
         let answers = pool.acquire().await.map(drop);
         answers.context("connect to the database of database.url; start it, or mend the URL")?;
