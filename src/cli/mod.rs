@@ -149,17 +149,18 @@ fn start(command: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
 
 /// Starts a command that ends by itself: its logs, the configuration, and our database.
 async fn open(path: &Path) -> Result<(Context, Store)> {
-    logs::for_command();
-    let context = Context::load(path)?;
-    let store = context.open_store().await?;
-    Ok((context, store))
+    open_with(path, SchemaNeed::Newest).await
 }
 
 /// The same for a command that only reads: a schema of another version is left as it is.
 async fn open_to_read(path: &Path) -> Result<(Context, Store)> {
+    open_with(path, SchemaNeed::AsItIs).await
+}
+
+async fn open_with(path: &Path, schema: SchemaNeed) -> Result<(Context, Store)> {
     logs::for_command();
     let context = Context::load(path)?;
-    let store = context.open_store_with(SchemaNeed::AsItIs).await?;
+    let store = context.open_store_with(schema).await?;
     Ok((context, store))
 }
 

@@ -22,10 +22,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ruma::{
-    OwnedRoomId, OwnedUserId, RoomId, UserId,
-    api::{OutgoingRequest, error::Error as MatrixError},
-};
+use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
 
 pub use self::{
     accounts::AccountCreation,
@@ -40,7 +37,7 @@ pub use self::{
 use self::{
     error::CallFailure,
     requests::PathSegment,
-    sending::{Authenticated, HttpError, Placed, Sender, Sending},
+    sending::{HttpError, MatrixRequest, Sender, Sending},
 };
 
 const REQUESTS: &str = "provisioner_homeserver_requests_total";
@@ -122,36 +119,29 @@ impl Homeserver {
     }
 
     /// Waits for one sent request, at most [`Timeouts::call`].
-    async fn call<R>(&self, endpoint: &'static str, sent: Sending<'_, R>) -> Result<R::IncomingResponse, CallFailure>
-    where
-        R: OutgoingRequest<EndpointError = MatrixError>,
-        R::Authentication: Authenticated,
-        R::PathBuilder: Placed,
-    {
+    async fn call<R: MatrixRequest>(
+        &self,
+        endpoint: &'static str,
+        sent: Sending<'_, R>,
+    ) -> Result<R::IncomingResponse, CallFailure> {
         measure(endpoint, self.inner.timeouts.call, sent.answered(LARGEST_ANSWER)).await
     }
 
     /// Waits for one sent request, at most [`Timeouts::bulk_read`].
-    async fn bulk_read<R>(
+    async fn bulk_read<R: MatrixRequest>(
         &self,
         endpoint: &'static str,
         sent: Sending<'_, R>,
-    ) -> Result<R::IncomingResponse, CallFailure>
-    where
-        R: OutgoingRequest<EndpointError = MatrixError>,
-        R::Authentication: Authenticated,
-        R::PathBuilder: Placed,
-    {
+    ) -> Result<R::IncomingResponse, CallFailure> {
         measure(endpoint, self.inner.timeouts.bulk_read, sent.answered(LARGEST_BULK)).await
     }
 
     /// Waits for one sent request, at most [`ASIDE`].
-    async fn aside<R>(&self, endpoint: &'static str, sent: Sending<'_, R>) -> Result<R::IncomingResponse, CallFailure>
-    where
-        R: OutgoingRequest<EndpointError = MatrixError>,
-        R::Authentication: Authenticated,
-        R::PathBuilder: Placed,
-    {
+    async fn aside<R: MatrixRequest>(
+        &self,
+        endpoint: &'static str,
+        sent: Sending<'_, R>,
+    ) -> Result<R::IncomingResponse, CallFailure> {
         measure(endpoint, ASIDE.min(self.inner.timeouts.call), sent.answered(LARGEST_ANSWER)).await
     }
 }

@@ -78,6 +78,17 @@ impl Placed for SinglePath {
     fn input(_: &SupportedVersions) -> Self::Input<'_> {}
 }
 
+/// A request that can be sent: its errors are Matrix's own, and it says who sends it, and finds its path, in a way that is known.
+pub(super) trait MatrixRequest:
+    OutgoingRequest<EndpointError = MatrixError, Authentication: Authenticated, PathBuilder: Placed>
+{
+}
+
+impl<R> MatrixRequest for R where
+    R: OutgoingRequest<EndpointError = MatrixError, Authentication: Authenticated, PathBuilder: Placed>
+{
+}
+
 impl Sender {
     pub(super) fn new(url: &str, token: &str) -> Result<Self, ConnectError> {
         let is_usable = Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
@@ -111,12 +122,7 @@ fn client() -> reqwest::Result<reqwest::Client> {
         .build()
 }
 
-impl<R> Sending<'_, R>
-where
-    R: OutgoingRequest<EndpointError = MatrixError>,
-    R::Authentication: Authenticated,
-    R::PathBuilder: Placed,
-{
+impl<R: MatrixRequest> Sending<'_, R> {
     /// Sends it, and reads an answer of no more bytes than this.
     pub(super) async fn answered(self, limit: usize) -> Result<R::IncomingResponse, HttpError> {
         let Self { sender: Sender { client, url, token, versions }, request } = self;

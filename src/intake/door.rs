@@ -1,7 +1,7 @@
 //! How many connections are held, and which has to go: a stranger on the network must not use up files and memory.
 //!
-//! A connection is a stranger's until a request on it has shown what it must, and a stranger's place is for seconds. Where
-//! all places are taken the oldest connection goes, and not the newest: somebody who floods the door pushes out their own,
+//! A connection is a stranger's until a request on it has shown what it must, and a stranger's permit is for seconds. Where
+//! all permits are given the oldest connection goes, and not the newest: somebody who floods the door pushes out their own,
 //! and a peer who shows the token at once always gets in.
 
 use std::collections::BTreeMap;
@@ -19,46 +19,46 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct Limits {
     /// Connections of strangers, and of others, at a time. Twice both for two doors stay far below 1,024 files, the usual limit
     /// of a process.
-    pub(super) places: usize,
+    pub(super) permits: usize,
     /// How long a stranger may take. Synapse sends its token with its first bytes.
     pub(super) stranger: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { places: 128, stranger: Duration::from_secs(10) }
+        Self { permits: 128, stranger: Duration::from_secs(10) }
     }
 }
 
-/// The places of one listener.
+/// The permits of one listener.
 #[derive(Debug, Clone)]
 pub(super) struct Door {
     limits: Limits,
-    places: Arc<Mutex<Places>>,
+    permits: Arc<Mutex<Permits>>,
 }
 
 #[derive(Debug, Default)]
-struct Places {
+struct Permits {
     /// The number of the next connection: the order in which they came.
     next: u64,
-    strangers: BTreeMap<u64, Arc<Connection>>,
+    strangers: BTreeMap<u64, Arc<Peer>>,
     /// Connections on which a request has shown what it must.
-    known: BTreeMap<u64, Arc<Connection>>,
+    known: BTreeMap<u64, Arc<Peer>>,
 }
 
 #[derive(Debug)]
-struct Connection {
+struct Peer {
     address: IpAddr,
     is_known: AtomicBool,
     leave: CancellationToken,
 }
 
-/// A connection's place. Dropping it frees it.
+/// A connection's permit. Dropping it frees it.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Permit {
     number: u64,
     door: Door,
-    connection: Arc<Connection>,
+    peer: Arc<Peer>,
 }
 
 /// What a request needs to say that its connection is no stranger's. On the first requests of a connection only.
@@ -70,30 +70,29 @@ struct Doorbell {
 
 impl Door {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, places: Arc::default() }
+        Self { limits, permits: Arc::default() }
     }
 
-    /// A place for a connection that was just accepted.
-    pub(super) fn enter(&self, address: IpAddr) -> Place {
-        let connection =
-            Arc::new(Connection { address, is_known: AtomicBool::new(false), leave: CancellationToken::new() });
-        let mut places = self.places();
-        let number = places.next;
-        places.next += 1;
-        places.strangers.insert(number, Arc::clone(&connection));
-        if places.strangers.len() > self.limits.places {
-            places.send_a_stranger_away();
+    /// A permit for a connection that was just accepted.
+    pub(super) fn enter(&self, address: IpAddr) -> Permit {
+        let peer = Arc::new(Peer { address, is_known: AtomicBool::new(false), leave: CancellationToken::new() });
+        let mut permits = self.permits();
+        let number = permits.next;
+        permits.next += 1;
+        permits.strangers.insert(number, Arc::clone(&peer));
+        if permits.strangers.len() > self.limits.permits {
+            permits.send_a_stranger_away();
         }
-        drop(places);
-        Place { number, door: self.clone(), connection }
+        drop(permits);
+        Permit { number, door: self.clone(), peer }
     }
 
-    fn places(&self) -> MutexGuard<'_, Places> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    fn permits(&self) -> MutexGuard<'_, Permits> {
+        self.permits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Places {
+impl Permits {
     /// The oldest stranger goes; one from an address that nobody known is connected from, if there is one.
     fn send_a_stranger_away(&mut self) {
         let is_known = |address: IpAddr| self.known.values().any(|known| known.address == address);
@@ -103,15 +102,15 @@ impl Places {
     }
 }
 
-impl Place {
+impl Permit {
     /// Ends when the connection has to go.
     pub(super) async fn lost(&self) {
         tokio::select! {
-            () = self.connection.leave.cancelled() => return,
+            () = self.peer.leave.cancelled() => return,
             () = sleep(self.door.limits.stranger) => {}
         }
         if self.is_known() {
-            self.connection.leave.cancelled().await;
+            self.peer.leave.cancelled().await;
         }
     }
 
@@ -123,28 +122,28 @@ impl Place {
     }
 
     fn is_known(&self) -> bool {
-        self.connection.is_known.load(Ordering::Relaxed)
+        self.peer.is_known.load(Ordering::Relaxed)
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
-        let mut places = self.door.places();
-        places.strangers.remove(&self.number);
-        places.known.remove(&self.number);
+        let mut permits = self.door.permits();
+        permits.strangers.remove(&self.number);
+        permits.known.remove(&self.number);
     }
 }
 
 /// The request with these extensions has shown what it must: its connection is kept from now on.
 pub(super) fn admit(extensions: &Extensions) {
     let Some(Doorbell { number, door }) = extensions.get::<Doorbell>() else { return };
-    let mut places = door.places();
-    if let Some(connection) = places.strangers.remove(number) {
-        connection.is_known.store(true, Ordering::Relaxed);
-        places.known.insert(*number, connection);
+    let mut permits = door.permits();
+    if let Some(peer) = permits.strangers.remove(number) {
+        peer.is_known.store(true, Ordering::Relaxed);
+        permits.known.insert(*number, peer);
     }
-    if places.known.len() > door.limits.places
-        && let Some((_, oldest)) = places.known.pop_first()
+    if permits.known.len() > door.limits.permits
+        && let Some((_, oldest)) = permits.known.pop_first()
     {
         oldest.leave.cancel();
     }
@@ -160,12 +159,12 @@ mod tests {
     const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
 
     fn door() -> Door {
-        Door::new(Limits { places: 3, stranger: Duration::from_secs(10) })
+        Door::new(Limits { permits: 3, stranger: Duration::from_secs(10) })
     }
 
-    fn show_token(place: &Place) {
+    fn show_token(permit: &Permit) {
         let mut extensions = Extensions::new();
-        place.announce(&mut extensions);
+        permit.announce(&mut extensions);
         admit(&extensions);
     }
 
@@ -184,37 +183,36 @@ mod tests {
         let door = door();
         let known = door.enter(SYNAPSE);
         show_token(&known);
-        let places: Vec<Place> = [SYNAPSE, OTHER, OTHER, OTHER, OTHER].map(|address| door.enter(address)).into();
-        let left: Vec<bool> = places.iter().map(|place| place.connection.leave.is_cancelled()).collect();
+        let permits: Vec<Permit> = [SYNAPSE, OTHER, OTHER, OTHER, OTHER].map(|address| door.enter(address)).into();
+        let left: Vec<bool> = permits.iter().map(|permit| permit.peer.leave.is_cancelled()).collect();
         assert_eq!(left, [false, true, true, false, false]);
-        assert!(!known.connection.leave.is_cancelled());
-        drop(places);
-        assert!(door.places().strangers.is_empty());
+        assert!(!known.peer.leave.is_cancelled());
+        drop(permits);
+        assert!(door.permits().strangers.is_empty());
     }
 
     #[test]
     fn a_known_connection_is_announced_no_more_and_frees_its_place() {
         let door = door();
-        let place = door.enter(SYNAPSE);
-        show_token(&place);
+        let permit = door.enter(SYNAPSE);
+        show_token(&permit);
         let mut extensions = Extensions::new();
-        place.announce(&mut extensions);
+        permit.announce(&mut extensions);
         assert!(extensions.is_empty());
-        drop(place);
-        assert!(door.places().known.is_empty());
+        drop(permit);
+        assert!(door.permits().known.is_empty());
     }
 
     #[test]
     fn of_too_many_known_connections_the_oldest_goes() {
         let door = door();
-        let places: Vec<Place> = (0..4).map(|_| door.enter(SYNAPSE)).collect();
-        places.iter().for_each(show_token);
+        let permits: Vec<Permit> = (0..4).map(|_| door.enter(SYNAPSE)).collect();
+        permits.iter().for_each(show_token);
         // The first was sent away as a stranger, before it could show anything.
-        assert!(places[0].connection.leave.is_cancelled());
+        assert!(permits[0].peer.leave.is_cancelled());
         let another = door.enter(SYNAPSE);
         show_token(&another);
-        let left: Vec<bool> =
-            places.iter().chain([&another]).map(|place| place.connection.leave.is_cancelled()).collect();
+        let left: Vec<bool> = permits.iter().chain([&another]).map(|permit| permit.peer.leave.is_cancelled()).collect();
         assert_eq!(left, [true, true, false, false, false]);
     }
 }

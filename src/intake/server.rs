@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
-use super::door::{Door, Limits, Place};
+use super::door::{Door, Limits, Permit};
 use super::idle::{IdleGuard, PatientListener};
 
 /// The longest head of a request, in bytes: what a stranger can make us hold. Synapse's take some hundreds. Bodies are read in
@@ -91,16 +91,16 @@ pub async fn serve(
 }
 
 /// Serves one connection until it ends, has to go, or is idle after `shutdown`.
-async fn serve_one(stream: IdleGuard, place: Place, router: Router, shutdown: CancellationToken) {
+async fn serve_one(stream: IdleGuard, permit: Permit, router: Router, shutdown: CancellationToken) {
     let router = TowerToHyperService::new(router);
     let service = service_fn(|mut request: Request<Incoming>| {
-        place.announce(request.extensions_mut());
+        permit.announce(request.extensions_mut());
         router.call(request)
     });
     // More than 100 headers are refused by default; another number would cost each request an allocation.
     let connection = http1::Builder::new().max_buf_size(LONGEST_HEAD).serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
-    let (mut until, mut lost) = (pin!(shutdown.cancelled_owned().fuse()), pin!(place.lost()));
+    let (mut until, mut lost) = (pin!(shutdown.cancelled_owned().fuse()), pin!(permit.lost()));
     loop {
         tokio::select! {
             // What a peer breaks, it knows.

@@ -100,18 +100,17 @@ pub async fn follow(
     let not_replaced = || FollowError::NotReplaced { key: key.to_owned(), id: from.clone() };
     let tombstone = homeserver.state_of_any_room(&from, "m.room.tombstone").await?.ok_or_else(not_replaced)?;
     let replaced_by = tombstone.sender.clone();
-    let Successor { id: to, origin } = newest_successor(homeserver, key, &from, tombstone).await?;
-    if let Some(other) = policy.rooms.iter().find(|other| other.id == to) {
-        return Err(FollowError::Managed { next: to, key: other.key.clone() });
+    let successor = newest_successor(homeserver, key, &from, tombstone).await?;
+    if let Some(other) = policy.rooms.iter().find(|other| other.id == successor.id) {
+        return Err(FollowError::Managed { next: successor.id, key: other.key.clone() });
     }
-    let made_by = origin.made_by.clone();
     // Looked at before the bot enters, which is a write.
-    let outranked = outranked(homeserver, policy, key, Successor { id: to.clone(), origin }).await?;
-    let forced = match outranked {
+    let forced = match outranked(homeserver, policy, key, &successor).await? {
         Some(refusal) if !force => return Err(refusal),
         Some(_) => " by force",
         None => "",
     };
+    let Successor { id: to, origin: RoomOrigin { made_by, .. } } = successor;
     let cause = format!("command of {by}{forced}; {replaced_by} replaced the room, and {made_by} made the new one");
     let departures = departures(homeserver, store, policy, &from).await?;
     homeserver.enter(&to).await?;
@@ -169,15 +168,13 @@ async fn outranked(
     homeserver: &Homeserver,
     policy: &Policy,
     key: &str,
-    Successor { id: next, origin: RoomOrigin { made_by, create, .. } }: Successor,
+    Successor { id: next, origin: RoomOrigin { made_by, create, .. } }: &Successor,
 ) -> Result<Option<FollowError>, FollowError> {
-    let power = homeserver.state_of_any_room(&next, POWER_LEVELS).await?;
+    let power = homeserver.state_of_any_room(next, POWER_LEVELS).await?;
     let power: Option<Value> = power.map(|power| serde_json::from_str(power.content.get()).unwrap_or_default());
-    let creators = Creators::of(room_version(&create), &create, &made_by);
-    let levels = match Levels::read(power.as_ref(), creators) {
-        Ok(levels) => levels,
-        Err(why) => return Err(FollowError::Unreadable { next, why }),
-    };
+    let creators = Creators::of(room_version(create), create, made_by);
+    let unreadable = |why| FollowError::Unreadable { next: next.clone(), why };
+    let levels = Levels::read(power.as_ref(), creators).map_err(unreadable)?;
     let mut rivals = levels.rivals(&policy.bot, &policy.exempt);
     let default = levels.default_level();
     rivals.extend((default >= levels.of(&policy.bot)).then_some(("everybody by users_default", default)));
@@ -188,8 +185,13 @@ async fn outranked(
         rivals.iter().take(NAMED).map(|(user, level)| format!("{user} ({})", level_words(*level))).collect();
     let more = rivals.len().saturating_sub(NAMED);
     named.extend((more > 0).then(|| format!("{more} more")));
-    let (bot, rivals) = (level_words(levels.of(&policy.bot)), named.join(", "));
-    Ok(Some(FollowError::Outranked { key: key.to_owned(), next, made_by, bot, rivals }))
+    Ok(Some(FollowError::Outranked {
+        key: key.to_owned(),
+        next: next.clone(),
+        made_by: made_by.clone(),
+        bot: level_words(levels.of(&policy.bot)),
+        rivals: named.join(", "),
+    }))
 }
 
 /// Leaves by choice in `from` that are still respected. In the successor these users are strangers, and would be joined.

@@ -156,18 +156,18 @@ impl Executor<'_> {
                 Creation::Left => return Tried::Left,
             }
         }
-        if !self.lease.holds() {
-            return Tried::Left;
-        }
-        let mut answer = self.caller.call(&action.change).await;
+        // Both calls come after a wait, in which another process may have begun to lead.
+        let call = async || match self.lease.holds() {
+            true => Some(self.caller.call(&action.change).await),
+            false => None,
+        };
+        let Some(mut answer) = call().await else { return Tried::Left };
         if let Err(CallError::RateLimited { retry_after: Some(patience) }) = &answer
             && *patience <= LONGEST_PATIENCE
         {
             tokio::time::sleep(*patience).await;
-            if !self.lease.holds() {
-                return Tried::Left;
-            }
-            answer = self.caller.call(&action.change).await;
+            let Some(again) = call().await else { return Tried::Left };
+            answer = again;
         }
         if let Some(user) = opens_account(&action.change) {
             lanes.creations.ended(user, answer.is_ok());

@@ -17,17 +17,17 @@ const REMOVALS: usize = 3;
 const WINDOW: Duration = Duration::from_secs(3600);
 
 /// Somebody in a room.
-type Place = (RoomIx, UserIx);
+type RoomUser = (RoomIx, UserIx);
 
 /// When members were removed, and when invitations by others were taken back.
 #[derive(Debug, Default)]
 pub(crate) struct Returns {
-    removed: HashMap<Place, VecDeque<Instant>>,
-    taken_back: HashMap<Place, VecDeque<Instant>>,
+    removed: HashMap<RoomUser, VecDeque<Instant>>,
+    taken_back: HashMap<RoomUser, VecDeque<Instant>>,
     /// Who lets in those of both who come again and again, where anybody does.
-    inviters: HashMap<Place, Option<String>>,
+    inviters: HashMap<RoomUser, Option<String>>,
     /// It is still to be looked up who lets them in.
-    unnamed: HashSet<Place>,
+    unnamed: HashSet<RoomUser>,
     is_read: bool,
 }
 
@@ -65,7 +65,7 @@ impl Returns {
         }
     }
 
-    fn note(&mut self, world: &mut World, place: Place, was_joined: bool, at: Instant) {
+    fn note(&mut self, world: &mut World, place: RoomUser, was_joined: bool, at: Instant) {
         let times = if was_joined { &mut self.removed } else { &mut self.taken_back };
         let times = times.entry(place).or_default();
         times.push_back(at);
@@ -87,12 +87,12 @@ impl Returns {
     }
 
     /// Who lets somebody in; nothing where they come by themselves.
-    pub(crate) fn inviter(&self, place: Place) -> Option<&str> {
+    pub(crate) fn inviter(&self, place: RoomUser) -> Option<&str> {
         self.inviters.get(&place)?.as_deref()
     }
 
     /// Whose invitations are taken back again and again.
-    pub(crate) fn invited_again(&self) -> impl Iterator<Item = Place> + '_ {
+    pub(crate) fn invited_again(&self) -> impl Iterator<Item = RoomUser> + '_ {
         let often = self.taken_back.iter().filter(|(_, times)| times.len() >= REMOVALS);
         often.map(|(place, _)| *place)
     }

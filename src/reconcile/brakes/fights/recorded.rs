@@ -1,6 +1,6 @@
 //! What lines of the ledger count for.
 
-use provisioner_policy::{ChangeKey, Closed, Kind, LevelOf, RoomIx, Setting, Subject, World};
+use provisioner_policy::{ChangeKey, Closed, Kind, PowerEdit, RoomIx, Setting, Subject, World};
 use serde_json::Value;
 
 use crate::store::RecentAction;
@@ -50,13 +50,9 @@ fn levels(world: &mut World, room: RoomIx, before: &Value, after: &Value) -> Vec
     let levels = after.as_object().into_iter().flatten();
     let part = |(name, after): (&String, &Value)| {
         let (of, before, after) = (world.level_by_name(room, name)?, before[name].as_i64(), after.as_i64());
-        let lasts = match of {
-            // Back to the default is never more than before.
-            LevelOf::User(_) => after.is_none() || after < before,
-            LevelOf::Everybody => true,
-            LevelOf::Room(_) => before.is_none() || after > before,
-        };
-        Some(RecordedPart { key: ChangeKey::of_level(room, of, after), lasts })
+        // Back to the default is never more than before.
+        let edit = PowerEdit { of, before, after, lowers: after.is_none() || after < before };
+        Some(RecordedPart { key: ChangeKey::of_level(room, of, after), lasts: edit.restrains() })
     };
     levels.filter_map(part).collect()
 }
