@@ -8,6 +8,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::Setup;
+use super::crowd;
 use super::figures::{Report, milliseconds, percentile, seconds};
 use super::stack::{ManagedRoom, Stack, bound};
 use crate::people::Admin;
@@ -20,6 +21,8 @@ const SECTIONS: &str = "[mirror]\nresync_interval = \"12h\"\n";
 const LOOK: Duration = Duration::from_millis(5);
 /// No request for so long: what was asked for an event is answered.
 const QUIET: Duration = Duration::from_millis(300);
+/// More than these do not join one by one.
+const JOINED: usize = 1_000;
 
 /// What to do.
 #[derive(Debug, Clone)]
@@ -75,8 +78,13 @@ impl Events {
             let room = stack.room(&stack.bot).await?;
             let member = stack.person().await?;
             stack.bot.force_join(&room, &member.mxid).await?;
-            let others = stack.people(members.saturating_sub(2)).await?;
-            stack.join_all(&stack.bot, std::slice::from_ref(&room), &others).await?;
+            let others = members.saturating_sub(2);
+            if members > JOINED {
+                crowd::fill(&stack.synapse, &room, others).await?;
+            } else {
+                let others = stack.people(others).await?;
+                stack.join_all(&stack.bot, std::slice::from_ref(&room), &others).await?;
+            }
             stack.fresh_database().await?;
             let began = Instant::now();
             stack.spawn_service(&[ManagedRoom { id: room.clone(), members: "\"everyone\"".to_owned() }], SECTIONS)?;

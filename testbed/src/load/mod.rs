@@ -7,6 +7,7 @@
 
 mod calls;
 mod cloud;
+mod crowd;
 mod events;
 mod figures;
 mod flood;
