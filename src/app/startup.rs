@@ -8,6 +8,7 @@ use tracing::warn;
 
 use super::{Context, DATABASE, pause};
 use crate::intake::admin::Readiness;
+use crate::postgres::SharedSessions;
 use crate::sources::Roster;
 use crate::store::{SchemaError, StampError, Store};
 
@@ -69,7 +70,7 @@ pub(super) async fn open_store(
                 readiness.clear(DATABASE);
                 return Ok(Some(store));
             }
-            Err(error) if error.is::<StampError>() || error.is::<SchemaError>() || is_misconfigured(&error) => {
+            Err(error) if is_refused(&error) => {
                 return Err(error);
             }
             Err(error) => {
@@ -87,6 +88,10 @@ pub(super) async fn open_store(
         pause(stop).await;
     }
     Ok(None)
+}
+
+fn is_refused(error: &anyhow::Error) -> bool {
+    error.is::<StampError>() || error.is::<SchemaError>() || error.is::<SharedSessions>() || is_misconfigured(error)
 }
 
 /// Whether waiting cannot help: a malformed URL, or a migration that is not the one of this name.

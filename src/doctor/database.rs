@@ -3,11 +3,9 @@
 //! On a connection of its own: opening the store would migrate and stamp a database that may be another's.
 
 use std::collections::BTreeSet;
-use std::str::FromStr;
 use std::time::SystemTime;
 
 use sqlx::PgConnection;
-use sqlx::postgres::PgConnectOptions;
 
 use super::clock::Ahead;
 use super::{Finding, PATIENCE, listing};
@@ -26,8 +24,9 @@ pub(super) struct DatabaseExamined {
 /// Looks at the database of `database.url`.
 pub(super) async fn examine(config: &Config) -> DatabaseExamined {
     let mut examined = DatabaseExamined::default();
-    match connect(config.database.url.expose()).await {
-        Ok(connection) => match tokio::time::timeout(PATIENCE, look(connection, config, &mut examined)).await {
+    let url = config.database.url.expose();
+    match tokio::try_join!(connect(url), connect(url)) {
+        Ok(connections) => match tokio::time::timeout(PATIENCE, look(connections, config, &mut examined)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => examined.findings.push(Finding::fail(
                 "database",
@@ -57,8 +56,7 @@ fn unreachable(why: &str) -> Finding {
 
 /// Connects, or says why that is not possible.
 pub(super) async fn connect(url: &str) -> Result<PgConnection, String> {
-    let options = PgConnectOptions::from_str(url).map_err(|error| plain(&error))?;
-    let options = options.application_name("phenom-provisioner doctor");
+    let options = postgres::options(url).map_err(|error| plain(&error))?.application_name("phenom-provisioner doctor");
     postgres::connect(&options, PATIENCE).await.map_err(|error| plain(&error))
 }
 
@@ -71,7 +69,18 @@ pub(super) fn plain(error: &sqlx::Error) -> String {
     }
 }
 
-async fn look(mut connection: PgConnection, config: &Config, examined: &mut DatabaseExamined) -> sqlx::Result<()> {
+async fn look(
+    (mut connection, mut other): (PgConnection, PgConnection),
+    config: &Config,
+    examined: &mut DatabaseExamined,
+) -> sqlx::Result<()> {
+    if postgres::shares_sessions(&mut connection, &mut other).await? {
+        let text =
+            "a pooler in transaction mode stands before the database: locks and LISTEN need sessions of their own";
+        let mend = "set pool_mode = session for it, or let database.url lead past the pooler";
+        examined.findings.push(Finding::fail("database", text, mend));
+        return Ok(());
+    }
     let asked = SystemTime::now();
     let now = sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#).fetch_one(&mut connection).await?;
     examined.clock = Some(Ahead::of(now, asked, SystemTime::now()));

@@ -1,9 +1,12 @@
 //! The roster: whether the query can be asked, answers the right columns, and has rows that mean somebody.
 
 use provisioner_policy::RosterReading;
+use sqlx::{PgConnection, Row};
 
 use super::setup::Setup;
 use super::{Finding, PATIENCE, database};
+use crate::config::RosterSection;
+use crate::postgres;
 use crate::sources::{Roster, RosterError};
 
 /// At most so many rows with trouble are named.
@@ -19,9 +22,36 @@ pub(super) struct RosterExamined {
 /// Asks the roster query once.
 pub(super) async fn examine(setup: &Setup) -> RosterExamined {
     let Some(configured) = &setup.config.roster else { return RosterExamined::default() };
-    if let Err(why) = database::connect(configured.url.expose()).await {
-        return RosterExamined { findings: vec![unreachable(&why)], reading: None };
-    }
+    let url = configured.url.expose();
+    let connections = match tokio::try_join!(database::connect(url), database::connect(url)) {
+        Ok(connections) => connections,
+        Err(why) => return RosterExamined { findings: vec![unreachable(&why)], reading: None },
+    };
+    let deaf = match configured.notify_channel {
+        Some(_) => tokio::time::timeout(PATIENCE, notifications(connections)).await.ok().and_then(Result::ok).flatten(),
+        None => None,
+    };
+    let mut examined = read(setup, configured).await;
+    examined.findings.extend(deaf);
+    examined
+}
+
+/// Why nothing is ever heard on the notify channel.
+async fn notifications((mut one, mut other): (PgConnection, PgConnection)) -> sqlx::Result<Option<Finding>> {
+    let row = sqlx::raw_sql("SELECT pg_is_in_recovery()").fetch_one(&mut one).await?;
+    let text = if row.try_get(0)? {
+        "roster.notify_channel is set, and a standby cannot notify: changes are found by polling alone"
+    } else if postgres::shares_sessions(&mut one, &mut other).await? {
+        "roster.notify_channel is set, and nothing is heard through a pooler in transaction mode: changes are found by polling \
+         alone"
+    } else {
+        return Ok(None);
+    };
+    let mend = "let roster.url lead to the primary itself, or take notify_channel out and poll more often";
+    Ok(Some(Finding::warn("roster", text, mend)))
+}
+
+async fn read(setup: &Setup, configured: &RosterSection) -> RosterExamined {
     let read = async {
         let roster = Roster::new(configured.url.expose(), None, &configured.query, configured.max_rows)?;
         roster.read(&setup.policy.server_name, &setup.policy.bot).await

@@ -60,8 +60,9 @@ pub struct BoundedTransaction {
 }
 
 impl BoundedTransaction {
-    pub(super) async fn begin(mut connection: BoundedConnection) -> sqlx::Result<Self> {
-        connection.execute("BEGIN").await?;
+    /// `begin` says what kind of transaction it is.
+    pub(super) async fn begin(mut connection: BoundedConnection, begin: &'static str) -> sqlx::Result<Self> {
+        connection.execute(begin).await?;
         Ok(Self { connection, is_open: true })
     }
 

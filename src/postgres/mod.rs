@@ -4,6 +4,7 @@
 
 mod connection;
 mod pool;
+mod pooler;
 mod source;
 
 use std::future::Future;
@@ -16,7 +17,8 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 
 pub use connection::{BoundedConnection, BoundedTransaction};
 pub use pool::BoundedPool;
-pub use source::{ConnectionSource, Session};
+pub use pooler::{SharedSessions, shares_sessions};
+pub use source::{ConnectionSource, Session, options};
 
 /// Which database it is, for `Debug`: that of [`PgConnectOptions`] shows the password.
 pub fn place(options: &PgConnectOptions) -> String {

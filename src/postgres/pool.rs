@@ -24,6 +24,10 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// The same for the few statements that look at very many rows.
 const LONG_SILENCE: Duration = Duration::from_secs(110);
 
+/// A transaction that only reads. The limits are for what our own deadlines leave behind.
+const READING: &str =
+    "BEGIN READ ONLY; SET LOCAL statement_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '60s'";
+
 /// How long is waited for a connection. A database that answers later is as good as gone.
 const ACQUIRE: Duration = Duration::from_secs(5);
 
@@ -107,9 +111,20 @@ impl BoundedPool {
         }
     }
 
+    /// Whether its sessions are shared with others, so that nothing of a session can be relied on.
+    pub async fn shares_sessions(&self) -> sqlx::Result<bool> {
+        let (mut one, mut other) = (self.acquire().await?, self.acquire().await?);
+        super::shares_sessions(&mut one, &mut other).await
+    }
+
     /// Begins a transaction.
     pub async fn begin(&self) -> sqlx::Result<BoundedTransaction> {
-        BoundedTransaction::begin(self.acquire().await?).await
+        BoundedTransaction::begin(self.acquire().await?, "BEGIN").await
+    }
+
+    /// Begins a transaction that only reads, with limits of its own: they hold in any mode of a pooler, and for nobody else.
+    pub async fn begin_reading(&self) -> sqlx::Result<BoundedTransaction> {
+        BoundedTransaction::begin(self.acquire().await?, READING).await
     }
 
     /// Connects anew, with the password as it is now, unless that was done since the pool had this number. What was begun on

@@ -8,18 +8,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{Connection, Executor};
+use sqlx::{Connection, Executor, Row};
 use tracing::warn;
 
 /// How long one attempt to find a reason may take.
 const ATTEMPT: Duration = Duration::from_secs(2);
+
+/// Of a session that writes.
+const LIMITS: &str =
+    "SET statement_timeout = '120s'; SET lock_timeout = '15s'; SET idle_in_transaction_session_timeout = '30s'";
 
 /// What a session may do, and how it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Session {
     /// Our own database: written to. A server that is a standby is refused.
     ReadWrite,
-    /// The roster's: only read.
+    /// The roster's, perhaps behind a pooler that others share: nothing is set for a session, and each reading is a read-only
+    /// transaction.
     ReadOnly,
 }
 
@@ -147,7 +152,7 @@ impl UrlFile {
 }
 
 /// What is sent at the start is what every pooler lets through: the rest is set by [`Session::begin`].
-fn options(url: &str) -> sqlx::Result<PgConnectOptions> {
+pub fn options(url: &str) -> sqlx::Result<PgConnectOptions> {
     Ok(PgConnectOptions::from_str(url)?.application_name("phenom-provisioner").extra_float_digits(None))
 }
 
@@ -155,24 +160,15 @@ impl Session {
     /// Sets what holds for the session. Server-side limits are for what our own deadlines leave behind: a statement that is
     /// waited for no longer, or a transaction of a process that is frozen.
     pub(super) async fn begin(self, connection: &mut PgConnection) -> sqlx::Result<()> {
-        let settings = match self {
-            Self::ReadWrite => {
-                "SET statement_timeout = '120s'; SET lock_timeout = '15s'; \
-                 SET idle_in_transaction_session_timeout = '30s'"
-            }
-            Self::ReadOnly => {
-                "SET default_transaction_read_only = on; SET statement_timeout = '30s'; \
-                 SET idle_in_transaction_session_timeout = '60s'"
-            }
-        };
-        connection.execute(settings).await?;
-        if self == Self::ReadWrite {
-            let read_only: String = sqlx::query_scalar("SHOW transaction_read_only").fetch_one(connection).await?;
-            if read_only == "on" {
-                return Err(sqlx::Error::Io(io::Error::other(
-                    "the database can only be read: it is a standby, or was made read-only; let the URL lead to the primary",
-                )));
-            }
+        if self == Self::ReadOnly {
+            return Ok(());
+        }
+        connection.execute(LIMITS).await?;
+        let read_only: String = sqlx::raw_sql("SHOW transaction_read_only").fetch_one(connection).await?.try_get(0)?;
+        if read_only == "on" {
+            return Err(sqlx::Error::Io(io::Error::other(
+                "the database can only be read: it is a standby, or was made read-only; let the URL lead to the primary",
+            )));
         }
         Ok(())
     }

@@ -8,10 +8,10 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use provisioner_policy::{LONGEST, RosterReader, RosterReading, RosterRow};
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, Column, Executor, Row, SqlSafeStr, Statement};
+use sqlx::{AssertSqlSafe, Column, Row};
 use thiserror::Error;
 
-use crate::postgres::{BoundedPool, ConnectionSource, Session};
+use crate::postgres::{BoundedPool, BoundedTransaction, ConnectionSource, Session};
 
 /// What the query must answer, in any order.
 const COLUMNS: [&str; 3] = ["subject", "team", "role"];
@@ -110,11 +110,18 @@ impl Roster {
 
     /// Whether the query answers exactly the columns it must.
     pub async fn check(&self) -> Result<(), RosterError> {
-        // As it will be read: what is well alone, a comment at its end for example, may not be so inside.
-        let query = AssertSqlSafe(format!("SELECT * FROM (\n{}\n) AS roster", self.query)).into_sql_str();
-        let mut connection = self.pool.acquire().await.map_err(classify)?;
-        let statement = connection.prepare(query).await.map_err(classify)?;
-        let found: Vec<String> = statement.columns().iter().map(|column| column.name().to_owned()).collect();
+        let mut reading = self.pool.begin_reading().await.map_err(classify)?;
+        self.check_in(&mut reading).await?;
+        reading.commit().await.map_err(classify)
+    }
+
+    async fn check_in(&self, reading: &mut BoundedTransaction) -> Result<(), RosterError> {
+        // As it will be read: what is well alone, a comment at its end for example, may not be so inside. One row of nothing, for
+        // its columns: a prepared statement would outlive the transaction, on a backend that may be another's then.
+        let sql = format!("SELECT roster.* FROM (VALUES (1)) AS one LEFT JOIN (\n{}\n) AS roster ON false", self.query);
+        let row =
+            sqlx::query(AssertSqlSafe(sql)).persistent(false).fetch_one(&mut **reading).await.map_err(classify)?;
+        let found: Vec<String> = row.columns().iter().map(|column| column.name().to_owned()).collect();
         let mut sorted: Vec<&str> = found.iter().map(String::as_str).collect();
         sorted.sort_unstable();
         let mut wanted = COLUMNS;
@@ -131,11 +138,12 @@ impl Roster {
     }
 
     async fn read_all(&self, server_name: &str, bot: &str) -> Result<RosterReading, RosterError> {
-        self.check().await?;
+        let mut reading = self.pool.begin_reading().await.map_err(classify)?;
+        self.check_in(&mut reading).await?;
         let [subject, team, role] = COLUMNS.map(|column| format!("left({column}::text, {}) AS {column}", LONGEST + 1));
         let limit = u64::from(self.max_rows) + 1;
         let sql = format!("SELECT {subject}, {team}, {role} FROM (\n{}\n) AS roster LIMIT {limit}", self.query);
-        let mut rows = sqlx::query(AssertSqlSafe(sql)).persistent(false).fetch(&self.pool);
+        let mut rows = sqlx::query(AssertSqlSafe(sql)).persistent(false).fetch(&mut *reading);
         let mut reader = RosterReader::new(server_name, bot);
         while let Some(next) = rows.try_next().await.map_err(classify)? {
             if reader.rows() as u64 == u64::from(self.max_rows) {
@@ -143,6 +151,8 @@ impl Roster {
             }
             reader.take(row(&next).map_err(RosterError::Refused)?);
         }
+        drop(rows);
+        reading.commit().await.map_err(classify)?;
         Ok(reader.finish())
     }
 }

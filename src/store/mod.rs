@@ -56,7 +56,7 @@ pub use stamp::{Stamp, StampError};
 pub use strangers::StrangerRow;
 
 pub use crate::postgres::ConnectionSource;
-use crate::postgres::{BoundedPool, Session};
+use crate::postgres::{BoundedPool, Session, SharedSessions};
 
 /// A connection is needed by the reconciler, the intake and the metrics at once; Postgres is never the limit here.
 const MAX_CONNECTIONS: u32 = 8;
@@ -112,8 +112,10 @@ impl Store {
 
     async fn connect(source: ConnectionSource) -> Result<Self> {
         let pool = BoundedPool::new(source, MAX_CONNECTIONS);
-        let answers = pool.acquire().await.map(drop);
-        answers.context("connect to the database of database.url; start it, or mend the URL")?;
+        let shared = pool.shares_sessions().await;
+        if shared.context("connect to the database of database.url; start it, or mend the URL")? {
+            return Err(SharedSessions.into());
+        }
         Ok(Self { pool })
     }
 

@@ -43,6 +43,11 @@ impl Hasura {
         Ok(hasura)
     }
 
+    /// The same tables on a standby of the Postgres that they are on, as an address.
+    pub fn url_on(&self, standby: &Postgres) -> String {
+        standby.url(self.url.rsplit('/').next().unwrap_or_default())
+    }
+
     pub fn url(&self) -> &str {
         &self.url
     }

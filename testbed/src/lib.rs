@@ -24,7 +24,7 @@ pub use federation::{Draft, Federation, Hostile, federated};
 pub use hasura::Hasura;
 pub use nix::sys::signal::Signal;
 pub use people::{Admin, NewRoom, Person};
-pub use postgres::Postgres;
+pub use postgres::{PoolMode, Pooler, Postgres};
 pub use process::ports::free_port;
 pub use proxy::{Effect, Fault, Matching, Proxy, Recorded, Relay};
 pub use service::{Output, Service, ServiceSpec};

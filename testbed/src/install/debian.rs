@@ -1,4 +1,4 @@
-//! One program out of a Debian package, without installing the package: no service of it is set up, and nobody has to be root.
+//! Programs out of Debian packages, without installing the packages: no service of them is set up, and nobody has to be root.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,44 +12,73 @@ use super::cache;
 /// # Errors
 /// When it is not there and cannot be fetched; the message carries what `apt-get` said.
 pub async fn promtool() -> Result<PathBuf> {
-    tokio::task::spawn_blocking(|| program("prometheus", "usr/bin/promtool")).await?
+    const TOOL: &str = "usr/bin/promtool";
+    tokio::task::spawn_blocking(|| match on_path("promtool") {
+        Some(found) => Ok(found),
+        None => Ok(kept("prometheus", &["prometheus"], TOOL)?.join(TOOL)),
+    })
+    .await?
 }
 
-fn program(package: &str, path: &str) -> Result<PathBuf> {
-    let name = Path::new(path).file_name().context("a program has a name")?;
-    if let Some(found) = std::env::var_os("PATH")
-        .and_then(|path| std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file()))
-    {
-        return Ok(found);
-    }
+/// A pooler before Postgres, and the directory of libraries to be searched for it.
+#[derive(Debug, Clone)]
+pub(crate) struct PgBouncer {
+    pub(crate) program: PathBuf,
+    pub(crate) libraries: PathBuf,
+}
+
+/// Debian's PgBouncer in the cache directory.
+pub(crate) async fn pgbouncer() -> Result<PgBouncer> {
+    tokio::task::spawn_blocking(|| {
+        let directory = kept("pgbouncer", &["pgbouncer", "libevent-2.1-7", "libc-ares2"], "usr")?;
+        let of_architecture = |entry: std::io::Result<std::fs::DirEntry>| {
+            Some(entry.ok()?.path()).filter(|folder| folder.join("libevent-2.1.so.7").exists())
+        };
+        let libraries = std::fs::read_dir(directory.join("usr/lib"))?.find_map(of_architecture);
+        let libraries = libraries.context("the packages have no libraries where Debian keeps them")?;
+        Ok(PgBouncer { program: directory.join("usr/sbin/pgbouncer"), libraries })
+    })
+    .await?
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+/// A directory of the cache with `path` in it, as the packages have it; nothing else of them is kept.
+fn kept(name: &str, packages: &[&str], path: &str) -> Result<PathBuf> {
     let cache = cache::cache_directory()?;
-    let directory = cache.join(format!("debian-{package}"));
-    if directory.join(path).is_file() {
-        return Ok(directory.join(path));
+    let directory = cache.join(format!("debian-{name}"));
+    if directory.join(path).exists() {
+        return Ok(directory);
     }
-    let _lock = cache::lock(&cache, &format!("debian-{package}"))?;
-    if directory.join(path).is_file() {
-        return Ok(directory.join(path));
+    let _lock = cache::lock(&cache, &format!("debian-{name}"))?;
+    if directory.join(path).exists() {
+        return Ok(directory);
     }
-    eprintln!("fetching Debian's {package} into {} (once)", directory.display());
+    eprintln!("fetching Debian's {} into {} (once)", packages.join(", "), directory.display());
     let unpacked = tempfile::tempdir_in(&cache).context("make a directory in the cache")?;
-    fetch(package, unpacked.path())
-        .with_context(|| format!("fetch Debian's {package}; or install it with: apt-get install {package}"))?;
-    let fresh = unpacked.path().join(path);
-    std::fs::create_dir_all(directory.join(path).parent().context("a program lies in a directory")?)
+    for package in packages {
+        fetch(package, unpacked.path())
+            .with_context(|| format!("fetch Debian's {package}; or install it with: apt-get install {package}"))?;
+    }
+    std::fs::create_dir_all(directory.join(path).parent().context("a path in a package has a directory")?)
         .with_context(|| format!("create {}", directory.display()))?;
-    std::fs::rename(&fresh, directory.join(path)).with_context(|| format!("{package} has no {path}"))?;
-    Ok(directory.join(path))
+    std::fs::rename(unpacked.path().join(path), directory.join(path))
+        .with_context(|| format!("{} has no {path}", packages.join(", ")))?;
+    Ok(directory)
 }
 
 /// Downloads the package and unpacks it there. The lists of packages are read anew where there are none.
 fn fetch(package: &str, directory: &Path) -> Result<()> {
-    let download = || run(Command::new("apt-get").args(["download", package]).current_dir(directory));
+    let folder = tempfile::tempdir_in(directory).context("make a directory for a package")?;
+    let download = || run(Command::new("apt-get").args(["download", package]).current_dir(folder.path()));
     if download().is_err() {
         run(Command::new("apt-get").args(["update", "--quiet"]))?;
         download()?;
     }
-    let archive = std::fs::read_dir(directory)?
+    let archive = std::fs::read_dir(folder.path())?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .find(|file| file.extension().is_some_and(|extension| extension == "deb"))
         .context("apt-get downloaded no package")?;

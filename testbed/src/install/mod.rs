@@ -7,4 +7,5 @@ mod venv;
 
 pub use cache::cache_directory;
 pub use debian::promtool;
+pub(crate) use debian::{PgBouncer, pgbouncer};
 pub use environments::Environment;

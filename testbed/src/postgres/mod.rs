@@ -1,7 +1,9 @@
 //! A private Postgres: trust authentication on one loopback port, no durability, C collation.
 
 mod binaries;
+mod pooler;
 mod run_as;
+mod standby;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -13,6 +15,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::process::{Part, ports};
 use crate::wait::wait_until;
+pub use pooler::{PoolMode, Pooler};
 use run_as::RunAs;
 
 const START_BOUND: Duration = Duration::from_secs(30);

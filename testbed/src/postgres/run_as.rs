@@ -75,7 +75,7 @@ impl RunAs {
     }
 }
 
-fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+pub(super) fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     let status = Command::new("cp").arg("-a").arg("--").args([from, to]).status().context("run cp")?;
     if !status.success() {
         bail!("copy {} to {} ({status})", from.display(), to.display());

@@ -1,0 +1,32 @@
+//! Whether a session is ours alone. Behind a pooler in transaction mode each transaction may meet another backend: a lock of a
+//! session then belongs to nobody, two replicas may lead, and what one client sets holds for others.
+
+use sqlx::{Executor, Postgres, Row};
+use thiserror::Error;
+
+/// Backends are shared, which nothing here can work with.
+#[derive(Debug, Error)]
+#[error(
+    "a pooler in transaction mode stands before the database of database.url: locks and LISTEN need sessions of their own. Set \
+     pool_mode = session for it, or let database.url lead past the pooler"
+)]
+pub struct SharedSessions;
+
+/// Whether two connections of one address share their backends. A transaction on the other one takes the backend that served us
+/// last, or makes us meet another: in a pool of one, of many, and whichever is handed out first.
+pub async fn shares_sessions<C>(one: &mut C, other: &mut C) -> sqlx::Result<bool>
+where
+    for<'c> &'c mut C: Executor<'c, Database = Postgres>,
+{
+    let before = backend(&mut *one).await?;
+    (&mut *other).execute("BEGIN").await?;
+    let beside = backend(&mut *other).await?;
+    let after = if before == beside { beside } else { backend(one).await? };
+    other.execute("ROLLBACK").await?;
+    Ok(before != after || before == beside)
+}
+
+/// By the simple protocol: a prepared statement of ours may be another's there.
+async fn backend<'c>(connection: impl Executor<'c, Database = Postgres>) -> sqlx::Result<i32> {
+    sqlx::raw_sql("SELECT pg_backend_pid()").fetch_one(connection).await?.try_get(0)
+}
