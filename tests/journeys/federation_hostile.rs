@@ -116,13 +116,14 @@ async fn a_membership_that_another_servers_fork_takes_away_is_settled_without_a_
     stage.until_handled(&guest.mxid, "invite").await;
     let path = format!("/state/m.room.member/{}", guest.mxid);
     let asked = || stage.proxy.count(|one| one.is("GET", &path));
-    // What another server did is asked for, once.
-    wait_until("the invitation was asked for", SOON, async || asked() == 1).await.unwrap();
+    // What another server did is asked for.
+    wait_until("the invitation was asked for", SOON, async || asked() > 0).await.unwrap();
+    let before = asked();
     federation.hostile.send(vec![left]).await.unwrap();
     stage.until_is(&stage.red, &mallory.mxid, "leave").await;
     stage.until_is(&stage.red, &guest.mxid, "none").await;
 
-    wait_until("they were looked for", SOON, async || asked() > 1).await.unwrap();
+    wait_until("they were looked for", SOON, async || asked() > before).await.unwrap();
     stage.service.wait_ready().await.unwrap();
     let (sub, joins) = (subject(), stage.joins());
     stage.hasura.add(&sub, "staff", "member").await.unwrap();

@@ -7,6 +7,7 @@
 
 mod accounts_by_hand;
 mod admins;
+mod answers;
 mod backfill;
 mod bad_input;
 mod bad_input_config;

@@ -16,6 +16,7 @@ crate::on_both_versions!(
     a_password_that_is_changed_in_its_file_is_read_again,
     a_password_that_cannot_be_read_again_ends_the_process,
     a_homeserver_that_hangs_keeps_nobody_from_stopping,
+    a_full_disk_loses_nothing,
 );
 
 /// So soon whatever hangs is named.
@@ -186,5 +187,38 @@ async fn a_homeserver_that_hangs_keeps_nobody_from_stopping(version: SynapseVers
     let history = stage.service.run_cli(&["history", "--json"]).await.unwrap().json().unwrap();
     let outcomes: Vec<_> = history.as_array().unwrap().iter().map(|line| line["outcome"].clone()).collect();
     assert!(outcomes.contains(&json!("interrupted")), "{history:#}");
+    stage.nothing_left().await;
+}
+
+/// Every write into our tables fails as it does where Postgres has no space left, and reading goes on.
+const NO_SPACE: &str = "
+    CREATE FUNCTION provisioner.no_space() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
+    DO $$ DECLARE name text; BEGIN
+        FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'provisioner' LOOP
+            EXECUTE format('CREATE TRIGGER no_space BEFORE INSERT OR UPDATE ON provisioner.%I
+                            FOR EACH STATEMENT EXECUTE FUNCTION provisioner.no_space()', name);
+        END LOOP;
+    END $$";
+
+async fn a_full_disk_loses_nothing(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
+    let people = stage.start_with_staff(3).await;
+    stage.quiet().await;
+    sqlx::raw_sql(NO_SPACE).execute(&mut stage.connect().await).await.unwrap();
+    let (comes, writes) = (subject(), stage.writes());
+    stage.hasura.add(&comes, "staff", "member").await.unwrap();
+    stage.hasura.remove(&people[0], "staff").await.unwrap();
+    stage.admin.kick(&stage.staff, &stage.mxid(&people[1])).await.unwrap();
+    stage.until_not_ready(&["No space left"]).await;
+    // What is not in the ledger is not done.
+    assert_eq!(stage.writes(), writes);
+    assert_eq!(stage.membership(&stage.staff, &people[0]).await, "join");
+    sqlx::raw_sql("DROP FUNCTION provisioner.no_space CASCADE").execute(&mut stage.connect().await).await.unwrap();
+    stage.until(&stage.staff, &comes, "join", MINUTE).await;
+    stage.until(&stage.staff, &people[0], "leave", MINUTE).await;
+    // Synapse pushes again what was refused.
+    stage.until(&stage.staff, &people[1], "join", MINUTE).await;
+    stage.service.wait_ready().await.unwrap();
     stage.nothing_left().await;
 }

@@ -4,13 +4,22 @@
 //! the same request makes a second event. So each event of ours carries its transaction id, and where it may be there
 //! already it is looked for before it is sent.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tracing::warn;
 
 use crate::commands::posts::message;
 use crate::commands::room::desk::{Desk, RETRY};
 use crate::commands::text::reply::Reply;
+use crate::delays::Doubling;
 use crate::homeserver::CallError;
+
+/// What Synapse, or a proxy before it, cannot take now. Nobody waits for an hour because a proxy says so.
+const DELAYS: Doubling = Doubling { first: RETRY, longest: Duration::from_secs(60) };
+
+/// Failures in a row of a Synapse that answers, after which an event is given up: some ten minutes.
+const FAILURES: u32 = 14;
 
 /// The key of an event's content that holds its transaction id.
 const MARK: &str = "io.phenom.provisioner.transaction";
@@ -28,18 +37,21 @@ pub(crate) struct OutgoingEvent<'a> {
 }
 
 impl Desk {
-    /// Sends an event, and tries again for as long as Synapse does not answer. An event that is there already is not sent again.
+    /// Sends an event, and tries again for as long as Synapse does not answer or asks for patience, and for some minutes where it
+    /// fails. An event that is there already is not sent again.
     pub(crate) async fn send(&self, event: OutgoingEvent<'_>) -> Result<String, CallError> {
         let content = marked(event.content, event.transaction_id);
         let mut event = OutgoingEvent { content: &content, ..event };
+        let mut failures = 0;
         loop {
-            match self.send_unless_there(event).await {
-                Err(error) if error.is_transport() || error.retry_after().is_some() => {
-                    event.perhaps_sent |= error.is_transport();
-                    tokio::time::sleep(error.retry_after().unwrap_or_default().max(RETRY)).await;
-                }
-                ended => return ended,
-            }
+            let error = match self.send_unless_there(event).await {
+                Err(error) => error,
+                sent => return sent,
+            };
+            let Some(delay) = delay(&error, failures) else { return Err(error) };
+            event.perhaps_sent |= error.is_transport();
+            failures += 1;
+            tokio::time::sleep(delay).await;
         }
     }
 
@@ -65,8 +77,37 @@ impl Desk {
     }
 }
 
+/// How long to wait before what failed is sent again; nothing where that would not help.
+fn delay(error: &CallError, failures: u32) -> Option<Duration> {
+    match error {
+        CallError::RateLimited { retry_after } => {
+            Some(retry_after.unwrap_or(DELAYS.after(failures)).clamp(RETRY, DELAYS.longest))
+        }
+        error if error.is_transport() => Some(RETRY),
+        CallError::ServerError { .. } if failures < FAILURES => Some(DELAYS.after(failures)),
+        _ => None,
+    }
+}
+
 fn marked(content: &Value, transaction_id: &str) -> Value {
     let mut content = content.clone();
     content[MARK] = json!(transaction_id);
     content
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_is_bounded_and_what_synapse_refuses_is_not_sent_again() {
+        let limited = |retry_after| CallError::RateLimited { retry_after };
+        let failed = || CallError::ServerError { status: 500, message: String::new() };
+        let seconds = |error: &CallError, failures| delay(error, failures).map(|delay| delay.as_secs());
+        assert_eq!(seconds(&limited(Some(Duration::from_secs(86_400))), 0), Some(60));
+        assert_eq!(seconds(&limited(Some(Duration::ZERO)), 0), Some(2));
+        assert_eq!([0, 1, 1_000].map(|failures| seconds(&limited(None), failures)), [Some(2), Some(4), Some(60)]);
+        assert_eq!([0, 13, 14].map(|failures| seconds(&failed(), failures)), [Some(2), Some(60), None]);
+        assert_eq!(seconds(&CallError::BotNotInRoom, 0), None);
+    }
 }

@@ -11,6 +11,9 @@ use crate::delays::Doubling;
 /// What is mended by hand is noticed within the longest delay.
 const DELAYS: Doubling = Doubling { first: Duration::from_secs(2), longest: Duration::from_secs(600) };
 
+/// What the homeserver asks for, or a proxy before it, is believed up to here: nobody waits for a day because a page says so.
+const LONGEST_ASKED: Duration = Duration::from_secs(60);
+
 #[derive(Clone, Copy, Debug)]
 struct FailedTries {
     times: u32,
@@ -34,11 +37,11 @@ impl Backoff {
         self.failures.get(key).is_none_or(|failure| failure.until <= now)
     }
 
-    /// Records a failure. `at_least` is what the homeserver asked for, or a proxy before it: a day is not waited for.
-    pub(crate) fn failed(&mut self, change: &Change, now: Instant, at_least: Option<Duration>) {
+    /// Records a failure. `asked` is the patience that the homeserver asked for.
+    pub(crate) fn failed(&mut self, change: &Change, now: Instant, asked: Option<Duration>) {
         for key in change.counted() {
             let failure = self.failures.entry(key).or_insert(FailedTries { times: 0, until: now });
-            let delay = DELAYS.after(failure.times).max(at_least.unwrap_or_default()).min(DELAYS.longest);
+            let delay = DELAYS.after(failure.times).max(asked.unwrap_or_default().min(LONGEST_ASKED));
             failure.times = failure.times.saturating_add(1);
             failure.until = now + delay;
         }
@@ -97,7 +100,7 @@ mod tests {
         backoff.succeeded(&change);
         assert!(backoff.is_due(&change, now));
         backoff.failed(&change, now, Some(Duration::MAX));
-        assert_eq!(backoff.next(now), Some(now + DELAYS.longest));
+        assert_eq!(backoff.next(now), Some(now + LONGEST_ASKED));
     }
 
     #[test]

@@ -57,6 +57,8 @@ impl Matching {
 pub enum Effect {
     /// Answered with this status and body; Synapse never sees it.
     Answer(u16, Value),
+    /// Answered with this status and a page in HTML, as a proxy does; Synapse never sees it.
+    Page(u16),
     /// The connection is closed unanswered; Synapse never sees it.
     Drop,
     /// Synapse does it, but the client never hears: the connection is closed instead of the answer.
@@ -81,6 +83,7 @@ impl fmt::Debug for Effect {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Effect::Answer(status, body) => write!(formatter, "Answer({status}, {body})"),
+            Effect::Page(status) => write!(formatter, "Page({status})"),
             Effect::Drop => formatter.write_str("Drop"),
             Effect::LoseAnswer => formatter.write_str("LoseAnswer"),
             Effect::Delay(duration) => write!(formatter, "Delay({duration:?})"),

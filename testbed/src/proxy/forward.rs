@@ -60,7 +60,8 @@ async fn act(
 ) -> Result<Response<Full<Bytes>>> {
     let Some((fault, effect)) = fault else { return forward(state, parts, body).await };
     match effect {
-        Effect::Answer(status, value) => json(status, &value),
+        Effect::Answer(status, value) => answer(status, "application/json", value.to_string()),
+        Effect::Page(status) => answer(status, "text/html", format!("<html><h1>{status}</h1></html>")),
         Effect::Drop => bail!("dropped on purpose"),
         Effect::LoseAnswer => {
             forward(state, parts, body).await?;
@@ -73,7 +74,8 @@ async fn act(
         Effect::Rewrite(change) => {
             let (head, body) = forward(state, parts, body).await?.into_parts();
             let bytes = body.collect().await.context("read the answer")?.to_bytes();
-            json(head.status.as_u16(), &change(serde_json::from_slice(&bytes).unwrap_or(Value::Null)))
+            let body = change(serde_json::from_slice(&bytes).unwrap_or(Value::Null));
+            answer(head.status.as_u16(), "application/json", body.to_string())
         }
         Effect::Hold => {
             fault.until_released().await;
@@ -109,9 +111,9 @@ fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
     headers
 }
 
-fn json(status: u16, value: &Value) -> Result<Response<Full<Bytes>>> {
-    let mut response = Response::new(Full::new(Bytes::from(value.to_string())));
+fn answer(status: u16, kind: &'static str, body: String) -> Result<Response<Full<Bytes>>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = StatusCode::from_u16(status).context("no such status")?;
-    response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(kind));
     Ok(response)
 }
