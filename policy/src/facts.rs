@@ -99,6 +99,8 @@ pub struct Facts {
     pub accounts: Column<Account>,
     /// Accounts that this service locked or deactivated: what it may take back.
     pub closed_by_us: HashMap<UserIx, Closed>,
+    /// Accounts that this service locked, and whose sessions may not have been ended.
+    pub sessions_remain: HashSet<UserIx>,
     /// State of the pool's listing.
     pub pool: SourceState,
     /// State of the roster.

@@ -107,6 +107,21 @@ fn offboarding_locks_or_deactivates_once_and_a_return_takes_only_our_own_lock_ba
     }
 }
 
+#[test]
+fn a_lock_whose_sessions_may_go_on_is_planned_again() {
+    let mut world = world(Offboarding::Lock, &["a"]);
+    let (a, locked) = (mxid("a"), OnServer { locked: true, ..present() });
+    world.set_account(&a, Account::Deleted, Some(Closed::Locked), false);
+    world.set_on_server(&a, locked);
+    let locks = |world: &World| planned(world).iter().filter(|(kind, ..)| *kind == Kind::LockAccount).count();
+    assert_eq!(locks(&world), 0);
+    let user = world.intern(&a);
+    world.set_sessions_remain(user, true);
+    assert_eq!(locks(&world), 1);
+    world.take_effect(&Change::LockAccount { user });
+    assert_eq!(locks(&world), 0);
+}
+
 fn present() -> OnServer {
     OnServer { present: true, ..OnServer::default() }
 }

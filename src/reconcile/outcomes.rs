@@ -139,6 +139,9 @@ impl Reconciler {
     }
 
     fn learn_from(&mut self, change: &Change, error: &CallError) {
+        if let (CallError::SessionsRemain { .. }, Some(user)) = (error, change.user()) {
+            self.world.set_sessions_remain(user, true);
+        }
         if matches!(error, CallError::UserSuspended { .. }) {
             let user = change.user();
             user.into_iter().for_each(|user| self.account_checks.doubted(user, Instant::now()));

@@ -250,6 +250,20 @@ impl Store {
         .await
     }
 
+    /// Whose account is locked by us in an attempt that did not come to its end: their sessions may go on.
+    pub async fn locks_without_end(&self) -> sqlx::Result<Vec<String>> {
+        sqlx::query_scalar!(
+            "SELECT user_id FROM provisioner.accounts AS locked
+             WHERE closed = 'locked' AND (
+                 SELECT outcome FROM provisioner.ledger AS attempt
+                 WHERE attempt.user_id = locked.user_id AND attempt.kind = 'lock_account' AND attempt.outcome <> 'started'
+                 ORDER BY attempt.id DESC LIMIT 1
+             ) IN ('interrupted', 'failed')"
+        )
+        .fetch_all(&self.pool)
+        .await
+    }
+
     /// What was done within the window, and what was no longer repeated. Accounts that are made stay made.
     pub async fn done_lately(&self, window_seconds: f64) -> sqlx::Result<Vec<RecentAction>> {
         sqlx::query_as!(

@@ -12,6 +12,7 @@ crate::on_both_versions!(
     a_disabled_user_leaves_while_the_roster_is_down_and_nobody_else_does,
     a_locked_account_ends_its_sessions_and_is_opened_again,
     a_lock_counts_although_the_sessions_could_not_be_ended,
+    a_kill_between_the_lock_and_the_end_of_the_sessions_leaves_none,
     a_lock_that_was_refused_is_not_taken_for_ours,
     a_deactivated_account_comes_back_as_far_as_it_can,
     a_lock_of_ours_does_not_outlive_the_deactivation_that_follows_it,
@@ -86,6 +87,26 @@ async fn a_locked_account_ends_its_sessions_and_is_opened_again(version: Synapse
     wait_until("the account is open", SOON, async || !locked().await).await.unwrap();
     stage.until(&stage.staff, &people[0], "join", SOON).await;
     assert!(person.joined_rooms().await.is_err(), "an ended session does not come back");
+    stage.nothing_left().await;
+}
+
+async fn a_kill_between_the_lock_and_the_end_of_the_sessions_leaves_none(version: SynapseVersion) {
+    let pool = pool().await;
+    let stage = Stage::set(version, settings(&pool, "lock")).await;
+    let people = staff(&stage, &pool, 1).await;
+    Person::login(&stage.bed.synapse, &people[0]).await.unwrap();
+    stage.start().await;
+    stage.until(&stage.staff, &people[0], "join", SOON).await;
+    let held = stage.proxy.fault(Matching::any().method("POST").path("/delete_devices"), Effect::Hold);
+    pool.disable(&people[0]).await.unwrap();
+    wait_until("their sessions are about to end", SOON, async || held.hits() > 0).await.unwrap();
+    stage.service.sigkill().await.unwrap();
+    held.lift();
+    let path = format!("/_synapse/admin/v2/users/{}/devices", stage.mxid(&people[0]).replace('@', "%40"));
+    let sessions = async || stage.admin.call(reqwest::Method::GET, &path, None).await.unwrap()["total"].as_u64().unwrap();
+    assert_eq!(sessions().await, 1, "the held request died with the service");
+    stage.start().await;
+    wait_until("their sessions have ended", SOON, async || sessions().await == 0).await.unwrap();
     stage.nothing_left().await;
 }
 

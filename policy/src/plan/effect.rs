@@ -26,6 +26,7 @@ impl World {
             }
             &Change::LockAccount { user } => {
                 self.set_closed(user, Some(Closed::Locked));
+                self.set_sessions_remain(user, false);
                 self.edit_account(user, |there| OnServer { locked: true, ..there });
             }
             // A lock of ours is taken back with it; somebody else's stays.

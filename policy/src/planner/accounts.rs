@@ -76,7 +76,10 @@ fn closing(world: &World, user: UserIx) -> Option<(Change, Because)> {
     }
     match world.policy.offboarding {
         Offboarding::Remove => None,
-        Offboarding::Lock => (!there.locked).then_some((Change::LockAccount { user }, because)),
+        Offboarding::Lock => {
+            let is_open = !there.locked || world.facts.sessions_remain.contains(&user);
+            is_open.then_some((Change::LockAccount { user }, because))
+        }
         Offboarding::Deactivate => Some((Change::DeactivateAccount { user }, because)),
     }
 }

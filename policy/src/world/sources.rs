@@ -114,6 +114,14 @@ impl World {
         }
     }
 
+    /// Notes whether the sessions of an account that this service locked may go on: they would come back with the account.
+    pub fn set_sessions_remain(&mut self, user: UserIx, remain: bool) {
+        let remaining = &mut self.state.facts.sessions_remain;
+        if remain != if remain { !remaining.insert(user) } else { remaining.remove(&user) } {
+            self.mark_source_dirty(user);
+        }
+    }
+
     /// Takes a group of the pool: its members as last read whole, and whether that still stands.
     pub fn set_group(&mut self, name: &str, state: SourceState, members: impl Iterator<Item = impl AsRef<str>>) {
         let group = self.state.names.intern(name);

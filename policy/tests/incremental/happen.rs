@@ -35,6 +35,10 @@ pub(crate) fn happen(world: &mut World, recent: &mut Recent, step: Step) {
             let user = world.intern(&mxid(user));
             world.set_closed(user, closed);
         }
+        Step::SessionsRemain(user, remain) => {
+            let user = world.intern(&mxid(user));
+            world.set_sessions_remain(user, remain);
+        }
         Step::Group(admins, state, members) => world.set_group(group(admins), state, members.into_iter().map(mxid)),
         Step::GroupState(admins, state) => world.set_group_state(group(admins), state),
         Step::AccountsFrom(from) => world.set_accounts_from(from),

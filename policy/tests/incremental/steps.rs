@@ -17,6 +17,7 @@ pub(crate) enum Step {
     EmptiedTeams(bool, bool),
     Account(u8, Account, Option<Closed>, bool),
     ClosedByUs(u8, Option<Closed>),
+    SessionsRemain(u8, bool),
     Group(bool, SourceState, Vec<u8>),
     GroupState(bool, SourceState),
     AccountsFrom(AccountsFrom),
@@ -62,6 +63,7 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         5 => (user(), account(), closed(), proptest::bool::weighted(0.1))
             .prop_map(|(user, account, closed, folded)| Step::Account(user, account, closed, folded)),
         2 => (user(), closed()).prop_map(|(user, closed)| Step::ClosedByUs(user, closed)),
+        1 => (user(), any::<bool>()).prop_map(|(user, remain)| Step::SessionsRemain(user, remain)),
         2 => (any::<bool>(), source_state(), ids()).prop_map(|(group, state, ids)| Step::Group(group, state, ids)),
         1 => (any::<bool>(), source_state()).prop_map(|(group, state)| Step::GroupState(group, state)),
         2 => accounts_from().prop_map(Step::AccountsFrom),

@@ -23,6 +23,14 @@ impl Reconciler {
     /// Reads what changed in the account store.
     #[instrument(name = "source.accounts", skip_all)]
     pub async fn read_accounts(&mut self) -> Result<()> {
+        if self.accounts_read == AccountsRead::default() {
+            let remaining =
+                self.store.locks_without_end().await.context("read which locks did not come to their end")?;
+            for mxid in remaining {
+                let user = self.world.intern(&mxid);
+                self.world.set_sessions_remain(user, true);
+            }
+        }
         loop {
             let rows = self.store.accounts_since(&self.accounts_read, BATCH).await.context("read the accounts")?;
             for row in &rows {
