@@ -19,6 +19,7 @@ mod doctor;
 mod doctor_aws;
 mod doctor_support;
 mod events;
+mod faults;
 mod federation;
 mod federation_hostile;
 mod federation_support;

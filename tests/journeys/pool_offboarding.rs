@@ -103,7 +103,8 @@ async fn a_kill_between_the_lock_and_the_end_of_the_sessions_leaves_none(version
     stage.service.sigkill().await.unwrap();
     held.lift();
     let path = format!("/_synapse/admin/v2/users/{}/devices", stage.mxid(&people[0]).replace('@', "%40"));
-    let sessions = async || stage.admin.call(reqwest::Method::GET, &path, None).await.unwrap()["total"].as_u64().unwrap();
+    let sessions =
+        async || stage.admin.call(reqwest::Method::GET, &path, None).await.unwrap()["total"].as_u64().unwrap();
     assert_eq!(sessions().await, 1, "the held request died with the service");
     stage.start().await;
     wait_until("their sessions have ended", SOON, async || sessions().await == 0).await.unwrap();

@@ -1,58 +1,25 @@
-//! What falls silent, is read-only or refuses a password without ending a connection: it is named within a minute, costs itself only,
-//! and keeps nobody from stopping the service.
+//! What falls silent or refuses a password, beyond the matrix of `faults`: a listener that hears nothing, passwords that change, and
+//! a write that hangs while the service is stopped.
 
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use testbed::{Effect, Matching, Postgres, Relay, SynapseVersion, wait_until};
+use testbed::{Effect, Matching, Postgres, SynapseVersion, wait_until};
 
 use crate::postgres_support::{freeze, thaw};
 use crate::support::{SOON, Settings, Stage, subject};
 
 crate::on_both_versions!(
-    a_roster_that_falls_silent_freezes_removals_and_nothing_else,
     a_listener_that_is_deaf_delays_commands_by_seconds,
-    a_database_that_was_read_only_is_written_to_within_seconds,
     a_password_that_is_changed_in_its_file_is_read_again,
     a_password_that_cannot_be_read_again_ends_the_process,
     a_homeserver_that_hangs_keeps_nobody_from_stopping,
-    a_full_disk_loses_nothing,
 );
-
-/// So soon whatever hangs is named.
-const MINUTE: Duration = Duration::from_secs(60);
 
 async fn stops_in_time(stage: &Stage) {
     let asked = Instant::now();
     let status = stage.service.sigterm().await.unwrap();
     assert!(status.code() == Some(0) && asked.elapsed() < Duration::from_secs(27), "{status:?} {:?}", asked.elapsed());
-}
-
-async fn a_roster_that_falls_silent_freezes_removals_and_nothing_else(version: SynapseVersion) {
-    let mut stage = Stage::set(version, Settings { poll_interval: "2s", ..Settings::default() }).await;
-    let port = stage.bed.postgres.port();
-    let relay = Relay::to(port).await.unwrap();
-    let (direct, silent) = (stage.hasura.url().to_owned(), relay.through(stage.hasura.url(), port));
-    stage.edit(|config| config.replace(&direct, &silent));
-    let people = stage.start_with_staff(2).await;
-    relay.swallow_answers();
-    stage.hasura.remove(&people[0], "staff").await.unwrap();
-    wait_until("the roster is named", MINUTE, async || {
-        stage.readyz().await.is_some_and(|(status, said)| status == 503 && said.to_string().contains("roster: "))
-    })
-    .await
-    .unwrap();
-    // What does not need it goes on.
-    stage.admin.kick(&stage.staff, &stage.mxid(&people[1])).await.unwrap();
-    wait_until("the kick is repaired", MINUTE, async || stage.joins_of(&stage.staff, &people[1..]) == 2).await.unwrap();
-    assert_eq!(stage.membership(&stage.staff, &people[0]).await, "join");
-    relay.speak();
-    stage.until(&stage.staff, &people[0], "leave", MINUTE).await;
-    relay.swallow_answers();
-    stage.hook().await;
-    stops_in_time(&stage).await;
-    relay.speak();
-    stage.nothing_left().await;
 }
 
 async fn a_listener_that_is_deaf_delays_commands_by_seconds(version: SynapseVersion) {
@@ -86,28 +53,6 @@ async fn end_sessions(stage: &Stage) {
          WHERE datname = current_database() AND pid <> pg_backend_pid()",
     );
     ended.execute(&mut stage.connect().await).await.unwrap();
-}
-
-async fn a_database_that_was_read_only_is_written_to_within_seconds(version: SynapseVersion) {
-    let stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
-    stage.start_with_staff(1).await;
-    let name = stage.database.rsplit('/').next().unwrap().to_owned();
-    let alter = async |what: &str| {
-        let sql = format!("ALTER DATABASE \"{name}\" {what}");
-        sqlx::query(sqlx::AssertSqlSafe(sql))
-            .execute(&mut stage.bed.postgres.connect("postgres").await.unwrap())
-            .await
-            .unwrap();
-    };
-    alter("SET default_transaction_read_only = on").await;
-    end_sessions(&stage).await;
-    let sub = subject();
-    stage.hasura.add(&sub, "staff", "member").await.unwrap();
-    stage.until_not_ready(&["database", "read"]).await;
-    alter("RESET default_transaction_read_only").await;
-    stage.until(&stage.staff, &sub, "join", Duration::from_secs(15)).await;
-    stage.service.wait_ready().await.unwrap();
-    stage.nothing_left().await;
 }
 
 /// A role that owns our database and logs in with a password, as a URL.
@@ -187,38 +132,5 @@ async fn a_homeserver_that_hangs_keeps_nobody_from_stopping(version: SynapseVers
     let history = stage.service.run_cli(&["history", "--json"]).await.unwrap().json().unwrap();
     let outcomes: Vec<_> = history.as_array().unwrap().iter().map(|line| line["outcome"].clone()).collect();
     assert!(outcomes.contains(&json!("interrupted")), "{history:#}");
-    stage.nothing_left().await;
-}
-
-/// Every write into our tables fails as it does where Postgres has no space left, and reading goes on.
-const NO_SPACE: &str = "
-    CREATE FUNCTION provisioner.no_space() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
-    DO $$ DECLARE name text; BEGIN
-        FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'provisioner' LOOP
-            EXECUTE format('CREATE TRIGGER no_space BEFORE INSERT OR UPDATE ON provisioner.%I
-                            FOR EACH STATEMENT EXECUTE FUNCTION provisioner.no_space()', name);
-        END LOOP;
-    END $$";
-
-async fn a_full_disk_loses_nothing(version: SynapseVersion) {
-    let stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
-    let people = stage.start_with_staff(3).await;
-    stage.quiet().await;
-    sqlx::raw_sql(NO_SPACE).execute(&mut stage.connect().await).await.unwrap();
-    let (comes, writes) = (subject(), stage.writes());
-    stage.hasura.add(&comes, "staff", "member").await.unwrap();
-    stage.hasura.remove(&people[0], "staff").await.unwrap();
-    stage.admin.kick(&stage.staff, &stage.mxid(&people[1])).await.unwrap();
-    stage.until_not_ready(&["No space left"]).await;
-    // What is not in the ledger is not done.
-    assert_eq!(stage.writes(), writes);
-    assert_eq!(stage.membership(&stage.staff, &people[0]).await, "join");
-    sqlx::raw_sql("DROP FUNCTION provisioner.no_space CASCADE").execute(&mut stage.connect().await).await.unwrap();
-    stage.until(&stage.staff, &comes, "join", MINUTE).await;
-    stage.until(&stage.staff, &people[0], "leave", MINUTE).await;
-    // Synapse pushes again what was refused.
-    stage.until(&stage.staff, &people[1], "join", MINUTE).await;
-    stage.service.wait_ready().await.unwrap();
     stage.nothing_left().await;
 }

@@ -64,7 +64,7 @@ enum LoadCommand {
     /// Send events into rooms of several sizes: what one event by a member costs the service
     Events {
         /// Members of each room
-        #[arg(long, value_delimiter = ',', default_values_t = [10, 1_000], value_parser = value_parser!(u32).range(2..=100_000))]
+        #[arg(long, value_delimiter = ',', default_values_t = [10, 1_000, 100_000], value_parser = value_parser!(u32).range(2..=100_000))]
         members: Vec<u32>,
         /// Events of each kind and size
         #[arg(long, default_value_t = 20, value_parser = value_parser!(u16).range(1..=1000))]

@@ -8,6 +8,7 @@ directory, device lists) is left out.
 Arguments: database URL, file of the signing key, server name, room id, how many.
 """
 
+import json
 import sys
 import time
 import uuid
@@ -18,7 +19,6 @@ from signedjson.key import read_signing_keys
 from synapse.api.room_versions import KNOWN_ROOM_VERSIONS
 from synapse.crypto.event_signing import add_hashes_and_signatures
 from synapse.events import make_event_from_dict
-from synapse.util.frozenutils import json_encode
 
 AT_ONCE = 5_000
 
@@ -53,7 +53,7 @@ def write(cursor, room, group, events):
            lambda id, user, order, event: (id, room, kind, user, user, event.depth, event.depth, order,
                                            now * 1000, now * 1000, True, False, False, "master"))
     insert("event_json", "event_id, room_id, internal_metadata, json, format_version",
-           lambda id, user, order, event: (id, room, "{}", json_encode(event.get_dict()), event.format_version))
+           lambda id, user, order, event: (id, room, "{}", json.dumps(event.get_dict()), event.format_version))
     insert("state_events", "event_id, room_id, type, state_key",
            lambda id, user, order, event: (id, room, kind, user))
     insert("event_to_state_groups", "event_id, state_group",
@@ -86,6 +86,10 @@ def main(url, key_file, server, room, count):
             users = [f"@{uuid.uuid4()}:{server}" for _ in range(min(left, AT_ONCE))]
             write(cursor, room, group, [join(template, user, version, server, key) for user in users])
             left -= len(users)
+        # They are nothing new that application services and other servers must be told of.
+        last = one(cursor, "SELECT max(stream_ordering) FROM events")
+        cursor.execute("UPDATE appservice_stream_position SET stream_ordering = %s", (last,))
+        cursor.execute("UPDATE federation_stream_position SET stream_id = %s WHERE type = 'events'", (last,))
 
 
 main(*sys.argv[1:])

@@ -1,7 +1,8 @@
 //! A relay of TCP, such as to a Postgres, that can fall silent: connections stay open, are taken still, and carry nothing. That is
-//! what a host that vanished, a partition or a firewall looks like.
+//! what a host that vanished, a partition or a firewall looks like. It can refuse and be slow as well.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,10 +15,16 @@ use tokio::task::AbortHandle;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Carries {
     Everything,
+    Slowly,
     /// What is asked, and no answer.
     Questions,
     Nothing,
+    /// Not even a connection.
+    Refused,
 }
+
+/// Of a slow relay, for each piece that it carries.
+const SLOW: Duration = Duration::from_millis(300);
 
 /// A running relay; ends when dropped, with every connection.
 #[derive(Debug)]
@@ -55,6 +62,16 @@ impl Relay {
         self.carries.send_replace(Carries::Questions);
     }
 
+    /// From now on every piece takes a third of a second.
+    pub fn slow_down(&self) {
+        self.carries.send_replace(Carries::Slowly);
+    }
+
+    /// Ends every connection, and takes none from now on.
+    pub fn refuse(&self) {
+        self.carries.send_replace(Carries::Refused);
+    }
+
     /// Everything is carried again, what was held back included.
     pub fn speak(&self) {
         self.carries.send_replace(Carries::Everything);
@@ -71,16 +88,20 @@ async fn accept(listener: TcpListener, port: u16, carries: watch::Receiver<Carri
     // Ends with this task, and the connections with it.
     let mut connections = tokio::task::JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
-        let carries = carries.clone();
+        let mut carries = carries.clone();
         connections.spawn(async move {
+            if *carries.borrow() == Carries::Refused {
+                return;
+            }
             let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await else { return };
             let ((asks, answered), (answers, asked)) = (client.into_split(), server.into_split());
-            let of_questions = |carries: Carries| carries != Carries::Nothing;
-            let of_answers = |carries: Carries| carries == Carries::Everything;
+            let of_questions = |carries| matches!(carries, Carries::Everything | Carries::Slowly | Carries::Questions);
+            let of_answers = |carries| matches!(carries, Carries::Everything | Carries::Slowly);
             // Whichever ends closes both.
             tokio::select! {
                 () = carry(asks, asked, carries.clone(), of_questions) => {}
-                () = carry(answers, answered, carries, of_answers) => {}
+                () = carry(answers, answered, carries.clone(), of_answers) => {}
+                _ = carries.wait_for(|carries| *carries == Carries::Refused) => {}
             }
         });
     }
@@ -95,9 +116,11 @@ async fn carry(
     let mut space = vec![0; 16 << 10];
     loop {
         let Ok(length @ 1..) = from.read(&mut space).await else { return };
-        if carries.wait_for(|carries| is_carried(*carries)).await.is_err()
-            || to.write_all(&space[..length]).await.is_err()
-        {
+        let Ok(now) = carries.wait_for(|carries| is_carried(*carries)).await.map(|carries| *carries) else { return };
+        if now == Carries::Slowly {
+            tokio::time::sleep(SLOW).await;
+        }
+        if to.write_all(&space[..length]).await.is_err() {
             return;
         }
     }
