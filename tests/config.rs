@@ -19,3 +19,5 @@ mod secrets;
 mod structure;
 #[path = "config/values.rs"]
 mod values;
+#[path = "config/variables_alone.rs"]
+mod variables_alone;

@@ -8,7 +8,7 @@ use phenom_provisioner::config::{Config, Registration, RoomIds};
 use phenom_provisioner::homeserver::{Homeserver, Timeouts};
 use phenom_provisioner::intake::SharedSecret;
 use phenom_provisioner::sources::Roster;
-use phenom_provisioner::store::Store;
+use phenom_provisioner::store::{Login, Store};
 use testbed::shared_postgres;
 
 /// In every place where a secret stands.
@@ -34,7 +34,9 @@ async fn database() -> String {
 async fn no_debug_of_what_holds_a_secret_shows_it() {
     let url = database().await;
     is_inert("Store", &Store::open(&url).await.unwrap());
-    is_inert("Roster", &Roster::new(&url, None, "SELECT 1", 1).unwrap());
+    let login = Login { url: url.clone(), password: Some(MARKER.to_owned()), ..Login::default() };
+    is_inert("Login", &login);
+    is_inert("Roster", &Roster::new(login.clone(), "SELECT 1", 1).unwrap());
     let homeserver = Homeserver::connect("http://127.0.0.1:1", "@bot:a.org", MARKER, Timeouts::default()).await;
     is_inert("Homeserver", &homeserver.unwrap());
     is_inert("SharedSecret", &SharedSecret::new(MARKER));
@@ -54,11 +56,14 @@ hook_secret = "{MARKER}"
 [database]
 url = "postgres://somebody:{MARKER}@127.0.0.1/ours"
 [roster]
-url = "postgres://somebody:{MARKER}@127.0.0.1/theirs"
+url = "postgres://somebody@127.0.0.1/theirs"
+password = "{MARKER}"
+[appservice]
+registration_text = "{MARKER}"
 "#
     );
     std::fs::write(&path, config).unwrap();
-    let config = Config::load(&path, std::iter::empty(), RoomIds::Optional).unwrap();
+    let config = Config::load(&path.as_path().into(), std::iter::empty(), RoomIds::Optional).unwrap();
     assert!(config.database.url.expose().contains(MARKER));
     is_inert("Config", &config);
     let registration = format!(

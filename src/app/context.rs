@@ -1,6 +1,5 @@
 //! What a command works with: the configuration, its registration and policy, and the parts built from them.
 
-use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result};
@@ -9,18 +8,18 @@ use tokio::sync::OnceCell;
 
 use crate::accounts::{Confirmer, Server};
 use crate::commands::StaffRoom;
-use crate::config::{self, Config, Registration, RoomIds};
+use crate::config::{self, Config, ConfigLocation, Registration, RoomIds, Secret};
 use crate::homeserver::{Homeserver, Timeouts};
 use crate::operations;
 use crate::reconcile::Reconciler;
 use crate::sources::{Directory, Roster};
-use crate::store::{ConnectionSource, SchemaNeed, Stamp, Store};
+use crate::store::{ConnectionSource, Login, SchemaNeed, Stamp, Store};
 
 /// The configuration with what is read along with it.
 #[derive(Debug)]
 pub struct Context {
-    /// Where the configuration is.
-    pub path: PathBuf,
+    /// Where the configuration stands.
+    pub location: ConfigLocation,
     pub config: Config,
     pub registration: Registration,
     pub policy: Policy,
@@ -38,18 +37,18 @@ struct LazyParts {
 
 impl Context {
     /// Reads the configuration and its registration; every error at once.
-    pub fn load(path: &Path) -> Result<Self> {
-        Self::load_with(path, RoomIds::Required)
+    pub fn load(location: &ConfigLocation) -> Result<Self> {
+        Self::load_with(location, RoomIds::Required)
     }
 
     /// The same, for a command that can do with rooms that have no id yet.
-    pub fn load_with(path: &Path, room_ids: RoomIds) -> Result<Self> {
-        let config = Config::load(path, config::variables(), room_ids)?;
-        let registration = Registration::load(&config.appservice.registration, &config.homeserver.server_name)?;
+    pub fn load_with(location: &ConfigLocation, room_ids: RoomIds) -> Result<Self> {
+        let config = Config::load(location, config::variables(), room_ids)?;
+        let registration = Registration::of(&config.appservice, &config.homeserver.server_name)?;
         let bot =
             registration.bot(&config.homeserver.server_name).context("make the bot's MXID from the registration")?;
         let policy = config.policy(bot.as_str());
-        Ok(Self { path: path.to_owned(), config, registration, policy, parts: LazyParts::default() })
+        Ok(Self { location: location.clone(), config, registration, policy, parts: LazyParts::default() })
     }
 
     /// The policy in force: the file's, with the rooms that are followed to their successors.
@@ -62,7 +61,8 @@ impl Context {
         if let Some(database) = self.parts.database.get() {
             return Ok(database.clone());
         }
-        let database = Store::source(self.config.database.url.expose(), self.config.secret_file("/database/url"))?;
+        let section = &self.config.database;
+        let database = Store::source(self.login("database", &section.url, section.password.as_ref()))?;
         Ok(self.parts.database.get_or_init(|| database).clone())
     }
 
@@ -126,9 +126,20 @@ impl Context {
 
     /// The same with a connection of its own, for who keeps it.
     pub fn another_roster(&self) -> Result<Option<Roster>> {
-        let roster = self.config.roster.as_ref();
-        let file = self.config.secret_file("/roster/url");
-        Ok(roster.map(|roster| Roster::new(roster.url.expose(), file, &roster.query, roster.max_rows)).transpose()?)
+        let Some(roster) = &self.config.roster else { return Ok(None) };
+        let login = self.login("roster", &roster.url, roster.password.as_ref());
+        Ok(Some(Roster::new(login, &roster.query, roster.max_rows)?))
+    }
+
+    /// What leads to the database of a section, with the files that are read again. A password that is not there has none.
+    fn login(&self, section: &str, url: &Secret, password: Option<&Secret>) -> Login {
+        let file = |key: &str| self.config.secret_file(&format!("/{section}/{key}"));
+        Login {
+            url: url.expose().to_owned(),
+            password: password.map(|password| password.expose().to_owned()),
+            url_file: file("url"),
+            password_file: password.and_then(|_| file("password")),
+        }
     }
 
     /// The room that takes commands, where one is configured.
@@ -143,7 +154,7 @@ impl Context {
             server_name: self.policy.server_name.clone(),
             rooms: self.policy.rooms.iter().map(|room| room.key.clone()).collect(),
             policy: self.policy.clone(),
-            config: self.path.clone(),
+            config: self.location.clone(),
         })
     }
 

@@ -64,7 +64,7 @@ pub async fn run(context: Context, stop: CancellationToken) -> Result<()> {
     commands::describe_metrics();
     homeserver::describe_metrics();
     for warning in context.registration.warnings() {
-        warn!("{}: {warning}", config.appservice.registration.display());
+        warn!("{}: {warning}", config.appservice.registration_name().display());
     }
     let readiness = Readiness::waiting_for(CONDITIONS);
     let wakes = Wakes::default();

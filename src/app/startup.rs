@@ -23,15 +23,16 @@ pub(super) async fn password_refused(store: &Store, roster: Option<&Roster>) -> 
     loop {
         tokio::time::sleep(LOOK).await;
         let since = [
-            ("database.url", store.pool().source().refused_since()),
+            ("database", store.pool().source().refused_since()),
             // A roster whose password never was right costs its removals, and not the whole service.
-            ("roster.url", roster.and_then(|roster| roster.pool().source().changed_since())),
+            ("roster", roster.and_then(|roster| roster.pool().source().changed_since())),
         ];
-        for (key, since) in since {
+        for (section, since) in since {
             if is_refused_for_long(since) {
                 return anyhow!(
-                    "the password of {key} is refused, and it comes from the environment or the configuration file: this \
-                     process ends, so that a new process starts with the new one. {key}_file would be read again"
+                    "the password of [{section}] is refused, and it comes from the environment or the configuration file: this \
+                     process ends, so that a new process starts with the new one. {section}.password_file would be read again, \
+                     and so would {section}.url_file"
                 );
             }
         }

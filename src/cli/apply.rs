@@ -1,7 +1,6 @@
 //! `apply`: one pass. Where a service reconciles, it is asked; two never write at once.
 
 use std::io::IsTerminal;
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -9,6 +8,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{print, show};
+use crate::config::ConfigLocation;
 use crate::operations;
 use crate::reconcile::{PassReport, apply_once};
 use crate::store::Store;
@@ -23,8 +23,8 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
-    let (context, store) = super::open(path).await?;
+pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Result<ExitCode> {
+    let (context, store) = super::open(location).await?;
     let (bar, by) = (bar(), super::caller());
     let report = match store.try_lead().await? {
         Some(leadership) => {

@@ -1,7 +1,6 @@
 //! `backfill`: lists the whole pool once, with progress. Where the service lists it already, that listing is shown.
 
 use std::io::IsTerminal;
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::print;
 use crate::accounts::{ListingError, Progress, keep_groups, list_pool};
 use crate::app::Context;
+use crate::config::ConfigLocation;
 use crate::store::{Listing, Store};
 
 /// How often the service's listing is looked at.
@@ -20,9 +20,9 @@ const LOOK: Duration = Duration::from_millis(500);
 /// How often a line is printed where there is no terminal.
 const SAY: Duration = Duration::from_secs(5);
 
-pub(super) async fn run(path: &Path) -> Result<ExitCode> {
+pub(super) async fn run(location: &ConfigLocation) -> Result<ExitCode> {
     super::logs::for_command();
-    let context = Context::load(path)?;
+    let context = Context::load(location)?;
     let directory =
         context.directory().await.context("backfill lists the user pool, and [cognito] is not configured")?;
     let store = context.open_store().await?;

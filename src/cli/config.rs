@@ -1,16 +1,16 @@
 //! `config check` and `config schema`: whether the files are right, without any network.
 
-use std::{path::Path, process::ExitCode};
+use std::process::ExitCode;
 
 use provisioner_policy::Mode;
 
 use super::print;
-use crate::config::{self, Config, ConfigErrors, Registration, RoomIds};
+use crate::config::{self, Config, ConfigErrors, ConfigLocation, Registration, RoomIds};
 
-/// Checks the configuration at `path` and the registration it names, and prints a summary or every error.
+/// Checks the configuration and the registration it names or holds, and prints a summary or every error.
 #[must_use]
-pub fn check(path: &Path) -> ExitCode {
-    match summary(path, config::variables()) {
+pub fn check(location: &ConfigLocation) -> ExitCode {
+    match summary(location, config::variables()) {
         Ok(summary) => {
             print::text(&format!("{summary}\n"));
             ExitCode::SUCCESS
@@ -30,10 +30,13 @@ pub fn schema() -> ExitCode {
 }
 
 /// What `config check` prints for valid files.
-pub fn summary(path: &Path, variables: impl Iterator<Item = (String, String)>) -> Result<String, ConfigErrors> {
-    let config = Config::load(path, variables, RoomIds::Required)?;
+pub fn summary(
+    location: &ConfigLocation,
+    variables: impl Iterator<Item = (String, String)>,
+) -> Result<String, ConfigErrors> {
+    let config = Config::load(location, variables, RoomIds::Required)?;
     let server_name = &config.homeserver.server_name;
-    let registration = Registration::load(&config.appservice.registration, server_name)?;
+    let registration = Registration::of(&config.appservice, server_name)?;
 
     let rooms: Vec<&str> = config.rooms.iter().map(|room| room.key.as_str()).collect();
     let in_mode = |mode: Mode| {
@@ -50,8 +53,9 @@ pub fn summary(path: &Path, variables: impl Iterator<Item = (String, String)>) -
     .flatten()
     .collect();
     let mut summary = format!(
-        "configuration is valid: {} of {server_name}\n  bot       @{}:{server_name}\n  rooms     {}: {}\n  sources   {}\n  enforced  {}\n  observed  {}",
+        "configuration is valid: {} of {server_name}\n  read      {location}, {}\n  bot       @{}:{server_name}\n  rooms     {}: {}\n  sources   {}\n  enforced  {}\n  observed  {}",
         config.environment,
+        config.appservice.registration_name().display(),
         registration.sender_localpart,
         rooms.len(),
         listed(&rooms),
@@ -60,7 +64,7 @@ pub fn summary(path: &Path, variables: impl Iterator<Item = (String, String)>) -
         in_mode(Mode::Observe),
     );
     for warning in registration.warnings() {
-        summary.push_str(&format!("\nwarning: {}: {warning}", config.appservice.registration.display()));
+        summary.push_str(&format!("\nwarning: {}: {warning}", config.appservice.registration_name().display()));
     }
     Ok(summary)
 }

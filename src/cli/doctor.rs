@@ -1,6 +1,5 @@
 //! `doctor`: what is right and what is not, each with its mend. Changes nothing.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -8,6 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::print::{self, push_line};
+use crate::config::ConfigLocation;
 use crate::doctor::{self, Finding, FindingStatus};
 
 #[derive(Debug, Args)]
@@ -24,9 +24,9 @@ struct DoctorReport<'a> {
     findings: &'a [Finding],
 }
 
-pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
+pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Result<ExitCode> {
     super::logs::for_command();
-    let findings = doctor::examine(path).await;
+    let findings = doctor::examine(location).await;
     let ok = findings.iter().all(|finding| finding.status != FindingStatus::Fail);
     if arguments.json {
         let report = DoctorReport { ok, findings: &findings };

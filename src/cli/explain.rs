@@ -1,6 +1,5 @@
 //! `explain`: why somebody is, or is not, in each room. Reads everything, writes nothing.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -8,6 +7,7 @@ use clap::Args;
 use provisioner_policy::{Explanation, RoomExplanation};
 
 use super::print::{self, push_line};
+use crate::config::ConfigLocation;
 use crate::operations;
 
 #[derive(Debug, Args)]
@@ -19,8 +19,8 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
-    let (context, store) = super::open_to_read(path).await?;
+pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Result<ExitCode> {
+    let (context, store) = super::open_to_read(location).await?;
     let mxid = super::mxid(&arguments.user, &context, &store).await?;
     let mut reconciler = super::read_all(&context, &store).await?;
     let plan = reconciler.plan().await?;

@@ -1,12 +1,12 @@
 //! `follow`: moves the policy of a room that was replaced to its successor.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
 
 use super::print;
+use crate::config::ConfigLocation;
 use crate::operations::{self, FollowRequest, Moved};
 
 #[derive(Debug, Args)]
@@ -18,8 +18,8 @@ pub(super) struct Arguments {
     force: bool,
 }
 
-pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
-    let (context, store) = super::open(path).await?;
+pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Result<ExitCode> {
+    let (context, store) = super::open(location).await?;
     let policy = context.current_policy(&store).await?;
     let key = &super::room(&policy, &arguments.room)?.key;
     let homeserver = context.homeserver().await?;

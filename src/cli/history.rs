@@ -1,6 +1,5 @@
 //! `history`: the ledger, newest first.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -8,6 +7,7 @@ use clap::Args;
 
 use super::{print, show};
 use crate::app::Context;
+use crate::config::ConfigLocation;
 use crate::operations;
 use crate::store::SchemaNeed;
 
@@ -26,9 +26,9 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
+pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Result<ExitCode> {
     super::logs::for_command();
-    let context = Context::load(path)?;
+    let context = Context::load(location)?;
     if let Some(key) = &arguments.room {
         super::room(&context.policy, key)?;
     }

@@ -20,7 +20,7 @@ mod rejoin;
 mod run;
 mod show;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::caller::caller;
 use crate::app::Context;
-use crate::config::ConfigErrors;
+use crate::config::{CONFIG_TEXT, ConfigErrors, ConfigLocation};
 use crate::reconcile::{Reconciler, plan_once};
 use crate::store::{SchemaNeed, Store};
 
@@ -38,9 +38,9 @@ use crate::store::{SchemaNeed, Store};
 #[derive(Debug, Parser)]
 #[command(name = "phenom-provisioner", version)]
 struct Arguments {
-    /// The configuration file
-    #[arg(long, global = true, env = "PHENOM_PROVISIONER_CONFIG", default_value = "provisioner.toml")]
-    config: PathBuf,
+    /// The configuration file; provisioner.toml when left out, unless PHENOM_PROVISIONER_CONFIG_TOML holds its whole text
+    #[arg(long, global = true, value_name = "FILE", env = "PHENOM_PROVISIONER_CONFIG")]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     command: CliCommand,
 }
@@ -102,7 +102,7 @@ enum ConfigCommand {
 /// Runs the command line and returns the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let Arguments { config: path, command } = match Arguments::try_parse() {
+    let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
             // Clap's own code for wrong usage is 2, which `plan` gives for changes.
@@ -111,32 +111,40 @@ pub fn main() -> ExitCode {
             return code;
         }
     };
-    let ended = match command {
-        CliCommand::Run => start(run::run(&path)),
-        CliCommand::Plan(arguments) => start(plan::run(&path, arguments)),
-        CliCommand::Apply(arguments) => start(apply::run(&path, arguments)),
-        CliCommand::Explain(arguments) => start(explain::run(&path, arguments)),
-        CliCommand::History(arguments) => start(history::run(&path, arguments)),
-        CliCommand::Rejoin(arguments) => start(rejoin::run(&path, arguments)),
-        CliCommand::Follow(arguments) => start(follow::run(&path, arguments)),
-        CliCommand::Pause => start(pause::pause(&path)),
-        CliCommand::Resume => start(pause::resume(&path)),
-        CliCommand::Backfill => start(backfill::run(&path)),
-        CliCommand::Doctor(arguments) => start(doctor::run(&path, arguments)),
-        CliCommand::Bootstrap(arguments) => start(bootstrap::run(&path, arguments)),
-        CliCommand::Registration(RegistrationArguments { url, sender_localpart, output }) => {
-            registration::run(&path, &registration::Options { url, sender_localpart }, output.as_deref())
-        }
-        CliCommand::Config(ConfigCommand::Check) => return config::check(&path),
-        CliCommand::Config(ConfigCommand::Schema) => return config::schema(),
-    };
-    ended.unwrap_or_else(|error| {
+    run_command(arguments).unwrap_or_else(|error| {
         match error.downcast_ref::<ConfigErrors>() {
             Some(errors) => print::config_errors(format_args!("error: {errors}")),
             None => print::error(&error),
         }
         ExitCode::FAILURE
     })
+}
+
+fn run_command(Arguments { config: file, command }: Arguments) -> Result<ExitCode> {
+    if let CliCommand::Config(ConfigCommand::Schema) = command {
+        // It is the same whatever the configuration is.
+        return Ok(config::schema());
+    }
+    let location = ConfigLocation::choose(file, std::env::var_os(CONFIG_TEXT).is_some())?;
+    match command {
+        CliCommand::Run => start(run::run(&location)),
+        CliCommand::Plan(arguments) => start(plan::run(&location, arguments)),
+        CliCommand::Apply(arguments) => start(apply::run(&location, arguments)),
+        CliCommand::Explain(arguments) => start(explain::run(&location, arguments)),
+        CliCommand::History(arguments) => start(history::run(&location, arguments)),
+        CliCommand::Rejoin(arguments) => start(rejoin::run(&location, arguments)),
+        CliCommand::Follow(arguments) => start(follow::run(&location, arguments)),
+        CliCommand::Pause => start(pause::pause(&location)),
+        CliCommand::Resume => start(pause::resume(&location)),
+        CliCommand::Backfill => start(backfill::run(&location)),
+        CliCommand::Doctor(arguments) => start(doctor::run(&location, arguments)),
+        CliCommand::Bootstrap(arguments) => start(bootstrap::run(&location, arguments)),
+        CliCommand::Registration(RegistrationArguments { url, sender_localpart, output }) => {
+            registration::run(&location, &registration::Options { url, sender_localpart }, output.as_deref())
+        }
+        CliCommand::Config(ConfigCommand::Check) => Ok(config::check(&location)),
+        CliCommand::Config(ConfigCommand::Schema) => Ok(config::schema()),
+    }
 }
 
 fn start(command: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
@@ -148,18 +156,18 @@ fn start(command: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
 }
 
 /// Starts a command that ends by itself: its logs, the configuration, and our database.
-async fn open(path: &Path) -> Result<(Context, Store)> {
-    open_with(path, SchemaNeed::Newest).await
+async fn open(location: &ConfigLocation) -> Result<(Context, Store)> {
+    open_with(location, SchemaNeed::Newest).await
 }
 
 /// The same for a command that only reads: a schema of another version is left as it is.
-async fn open_to_read(path: &Path) -> Result<(Context, Store)> {
-    open_with(path, SchemaNeed::AsItIs).await
+async fn open_to_read(location: &ConfigLocation) -> Result<(Context, Store)> {
+    open_with(location, SchemaNeed::AsItIs).await
 }
 
-async fn open_with(path: &Path, schema: SchemaNeed) -> Result<(Context, Store)> {
+async fn open_with(location: &ConfigLocation, schema: SchemaNeed) -> Result<(Context, Store)> {
     logs::for_command();
-    let context = Context::load(path)?;
+    let context = Context::load(location)?;
     let store = context.open_store_with(schema).await?;
     Ok((context, store))
 }

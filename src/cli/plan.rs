@@ -1,12 +1,12 @@
 //! `plan`: what would be done. Reads everything, writes nothing.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
 
 use super::{print, show};
+use crate::config::ConfigLocation;
 use crate::reconcile::plan_once;
 
 #[derive(Debug, Args)]
@@ -16,8 +16,8 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
-    let (context, store) = super::open_to_read(path).await?;
+pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Result<ExitCode> {
+    let (context, store) = super::open_to_read(location).await?;
     let mut reconciler = context.reconciler(&store).await?;
     let (plan, errors) = plan_once(&mut reconciler).await?;
     let mut view = plan.view(reconciler.world());

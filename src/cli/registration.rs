@@ -1,12 +1,12 @@
 //! `registration`: a registration.yaml for this configuration, with fresh tokens.
 
-use std::{fs::OpenOptions, io::Write, net::IpAddr, os::unix::fs::OpenOptionsExt, path::Path, process::ExitCode};
+use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, path::Path, process::ExitCode};
 
 use anyhow::{Context, Result};
 use rand::Rng;
 
 use super::print;
-use crate::config::{self, Config, ConfigErrors, Registration, RoomIds, Secret};
+use crate::config::{self, Config, ConfigErrors, ConfigLocation, Registration, RoomIds, Secret};
 
 /// Options of the command line.
 #[derive(Clone, Debug, Default)]
@@ -17,13 +17,18 @@ pub struct Options {
     pub sender_localpart: Option<String>,
 }
 
-/// Prints a registration for the configuration at `path`, or writes it into the file `output`.
-pub(super) fn run(path: &Path, options: &Options, output: Option<&Path>) -> Result<ExitCode> {
-    let registration = make(path, options)?;
+/// Prints a registration for the configuration, or writes it into the file `output`.
+pub(super) fn run(location: &ConfigLocation, options: &Options, output: Option<&Path>) -> Result<ExitCode> {
+    let registration = make(location, options)?;
     match output {
         Some(file) => {
             write(file, &registration)?;
             print::line(format_args!("{} holds two secrets, and is for its owner alone", file.display()));
+            print::line("next: give it to Synapse (app_service_config_files), and restart Synapse");
+            print::line(
+                "then: let appservice.registration name it here, or PHENOM_PROVISIONER__APPSERVICE__REGISTRATION_TEXT hold its \
+                 text; `phenom-provisioner config check` says whether it is right",
+            );
         }
         None => print::text(&registration),
     }
@@ -40,8 +45,8 @@ fn write(file: &Path, registration: &str) -> Result<()> {
 }
 
 /// Options of the command line are checked by the same rules as a file.
-fn make(path: &Path, options: &Options) -> Result<String, ConfigErrors> {
-    let config = Config::load(path, config::variables(), RoomIds::Optional)?;
+fn make(location: &ConfigLocation, options: &Options) -> Result<String, ConfigErrors> {
+    let config = Config::load(location, config::variables(), RoomIds::Optional)?;
     let registration = render(&config, options, &fresh_token(), &fresh_token());
     Registration::parse(&registration, Path::new("the new registration"), &config.homeserver.server_name)?;
     Ok(registration)
@@ -76,14 +81,7 @@ pub fn render(config: &Config, options: &Options, as_token: &Secret, hs_token: &
 
 /// Where the service listens on every address, this machine is assumed.
 fn derived_url(config: &Config) -> String {
-    let listen = config.appservice.listen;
-    let host = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => "127.0.0.1".to_owned(),
-        IpAddr::V4(ip) => ip.to_string(),
-        IpAddr::V6(ip) if ip.is_unspecified() => "[::1]".to_owned(),
-        IpAddr::V6(ip) => format!("[{ip}]"),
-    };
-    format!("http://{host}:{}", listen.port())
+    format!("http://{}", config::reachable(config.appservice.listen))
 }
 
 /// The text as a regular expression that matches just it, for Python as well as Rust.

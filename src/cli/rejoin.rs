@@ -1,12 +1,12 @@
 //! `rejoin`: a user who left by choice is joined again by the next pass.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Args;
 
 use super::print;
+use crate::config::ConfigLocation;
 use crate::operations;
 
 #[derive(Debug, Args)]
@@ -17,8 +17,8 @@ pub(super) struct Arguments {
     room: String,
 }
 
-pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
-    let (context, store) = super::open(path).await?;
+pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Result<ExitCode> {
+    let (context, store) = super::open(location).await?;
     let user = super::mxid(&arguments.user, &context, &store).await?;
     let key = &super::room(&context.policy, &arguments.room)?.key;
     let mut reconciler = super::read_all(&context, &store).await?;

@@ -1,6 +1,5 @@
 //! `run`: starts the service, and stops it on signals.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -9,10 +8,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::app::{self, Context};
+use crate::config::ConfigLocation;
 
-pub(super) async fn run(path: &Path) -> Result<ExitCode> {
+pub(super) async fn run(location: &ConfigLocation) -> Result<ExitCode> {
     super::logs::for_service();
-    let context = Context::load(path)?;
+    let context = Context::load(location)?;
     let stop = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;

@@ -93,6 +93,15 @@ impl SourceMap {
         }
     }
 
+    /// Where the value at `pointer` is, in words, for a message about another.
+    pub(super) fn place(&self, pointer: &str) -> String {
+        match self.origin(pointer) {
+            ValueOrigin::File { line, .. } => format!("line {line}"),
+            ValueOrigin::Variable(name) => name,
+            ValueOrigin::Absent => "elsewhere".to_owned(),
+        }
+    }
+
     /// The pointer as people write it: `rooms[staff].power[#1].level`.
     pub(super) fn name(&self, pointer: &str) -> String {
         let mut name = String::new();

@@ -16,6 +16,8 @@ mod grammar;
 mod guard;
 mod homeserver;
 mod levels;
+mod listen;
+mod location;
 mod mirror;
 mod modes;
 mod namespaces;
@@ -46,6 +48,8 @@ pub use self::{
     environment::{PREFIX, variables},
     guard::GuardSection,
     homeserver::HomeserverSection,
+    listen::{admin_listen, reachable},
+    location::{CONFIG_TEXT, ConfigLocation},
     mirror::MirrorSection,
     modes::ModesSection,
     problem::{ConfigErrors, Problem, ValueOrigin},
@@ -105,27 +109,19 @@ pub enum RoomIds {
 }
 
 impl Config {
-    /// Reads the file at `path` with `variables` over it. Relative paths in it start at the file's folder.
+    /// Reads the configuration that stands there, with `variables` over it.
     pub fn load(
-        path: &Path,
+        location: &ConfigLocation,
         variables: impl Iterator<Item = (String, String)>,
         room_ids: RoomIds,
     ) -> Result<Self, ConfigErrors> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            let problem = Problem {
-                origin: ValueOrigin::Absent,
-                key: String::new(),
-                text: format!("the file cannot be read: {error}"),
-                mend: "give the path of the configuration file; provisioner.example.toml is one to start from"
-                    .to_owned(),
-            };
-            ConfigErrors::new(path, vec![problem])
-        })?;
-        let base = path.parent().unwrap_or(Path::new(""));
-        Self::parse(&text, base, variables, room_ids).map_err(|problems| ConfigErrors::new(path, problems))
+        let variables: Vec<(String, String)> = variables.collect();
+        let text = location.text(&variables)?;
+        Self::parse(&text, location.base(), variables.into_iter(), room_ids)
+            .map_err(|problems| ConfigErrors::new(location.name(), problems))
     }
 
-    /// Reads a configuration whose file has the given text and stands in the folder `base`.
+    /// Reads a configuration of the given text, in which relative paths start at `base`.
     fn parse(
         text: &str,
         base: &Path,
@@ -156,18 +152,21 @@ impl Config {
         }
     }
 
-    /// The file that the secret at this JSON pointer was read from. A roster without a URL of its own has our database's.
+    /// The file that the secret at this JSON pointer was read from. A roster without a URL of its own has our database's, and
+    /// the password with it.
     pub fn secret_file(&self, of: &str) -> Option<PathBuf> {
         let file = |of: &str| self.secret_files.iter().find(|file| file.of == of).map(|file| file.path.clone());
         let is_shared = self.roster.as_ref().is_some_and(|roster| roster.url == self.database.url);
-        file(of).or_else(|| file("/database/url").filter(|_| of == "/roster/url" && is_shared))
+        let ours = of.strip_prefix("/roster/").filter(|_| is_shared).map(|key| format!("/database/{key}"));
+        file(of).or_else(|| file(&ours?))
     }
 
     /// Fills in the keys whose default is another key, or depends on the folder of the file.
     fn completed(mut self, base: &Path) -> Self {
-        self.appservice.registration = base.join(&self.appservice.registration);
+        self.appservice.complete(base);
         if let Some(roster) = self.roster.as_mut().filter(|roster| roster.url.is_empty()) {
             roster.url = self.database.url.clone();
+            roster.password = self.database.password.clone();
         }
         self
     }

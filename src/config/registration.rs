@@ -1,14 +1,14 @@
-//! `registration.yaml`: the application service registration, the same file that Synapse loads.
+//! `registration.yaml`: the application service registration, the same that Synapse loads, as a file or as a text.
 //!
 //! Keys that this service does not know are Synapse's business and are left alone.
 
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
 use ruma::{OwnedUserId, ServerName, UserId};
 use serde_yaml_ng::{Mapping, Value};
 
 use super::{
-    ConfigErrors, Problem, Secret,
+    AppserviceSection, ConfigErrors, Problem, Secret,
     grammar::{check_http_url, looks_like_subject},
     namespaces,
     problem::ValueOrigin,
@@ -16,8 +16,7 @@ use super::{
 };
 
 /// What a mend says where the file is better made than written.
-const MAKE_ONE: &str =
-    "run phenom-provisioner registration, put its output into this file, and give the same file to Synapse";
+const MAKE_ONE: &str = "run phenom-provisioner registration, put its output here, and give the same to Synapse";
 
 /// Tokens shorter than this could be guessed. Those made by `registration` have 64 characters.
 const TOKEN_LENGTH: usize = 16;
@@ -53,6 +52,15 @@ pub struct Namespace {
 }
 
 impl Registration {
+    /// Reads and checks the registration that the configuration names or holds.
+    pub fn of(appservice: &AppserviceSection, server_name: &ServerName) -> Result<Self, ConfigErrors> {
+        let name = appservice.registration_name();
+        match &appservice.registration_text {
+            Some(text) => Self::parse(text.expose(), name, server_name),
+            None => Self::load(name, server_name),
+        }
+    }
+
     /// Reads and checks the registration at `path` for a homeserver of the given name.
     pub fn load(path: &Path, server_name: &ServerName) -> Result<Self, ConfigErrors> {
         let read = std::fs::read_to_string(path).map_err(|error| {
@@ -83,6 +91,9 @@ impl Registration {
             Ok(Value::Mapping(mapping)) => mapping,
             Ok(_) => return Err(vec![problem(ValueOrigin::Absent, "", "this is not a registration", MAKE_ONE)]),
             Err(error) => {
+                // Of a key that stands twice the parser shows the key, which may be no key.
+                let text = error.to_string();
+                let text = if text.contains("duplicate entry") { "a key stands twice" } else { &text };
                 let origin = error.location().map_or(ValueOrigin::Absent, |place| ValueOrigin::File {
                     offset: place.index(),
                     line: place.line(),
@@ -90,7 +101,7 @@ impl Registration {
                 return Err(vec![problem(
                     origin,
                     "",
-                    format!("this is not YAML: {error}"),
+                    format!("this is not YAML: {text}"),
                     format!("correct the line, or {MAKE_ONE}"),
                 )]);
             }
@@ -159,7 +170,7 @@ impl RegistrationReader<'_> {
         if !url.is_empty()
             && let Err(fault) = check_http_url(&url)
         {
-            self.refuse("url", format!("url: {} {}", without_passwords(&url), fault.text), fault.mend);
+            self.refuse("url", format!("url: {} {}", shown(&url), fault.text), fault.mend);
         }
         url
     }
@@ -193,8 +204,8 @@ impl RegistrationReader<'_> {
             let localpart = sender.trim_start_matches('@').split(':').next().unwrap_or_default();
             self.refuse(
                 key,
-                format!("{key}: {sender} is a user id, not its local part"),
-                format!("write {key}: {localpart}"),
+                format!("{key}: {} is a user id, not its local part", shown(&sender)),
+                format!("write {key}: {}", shown(localpart)),
             );
         } else if looks_like_subject(&sender) {
             self.refuse(
@@ -207,12 +218,17 @@ impl RegistrationReader<'_> {
         } else if UserId::parse(full).is_err() || !sender.bytes().all(in_localpart) {
             self.refuse(
                 key,
-                format!("{key}: {sender} is not the local part of a user id"),
+                format!("{key}: {} is not the local part of a user id", shown(&sender)),
                 "use a-z, 0-9, and . _ = - / +",
             );
         }
         sender
     }
+}
+
+/// A value as a message may show it. One of several words or lines may have swallowed the tokens below it.
+fn shown(value: &str) -> Cow<'_, str> {
+    if value.contains(char::is_whitespace) { "(not shown)".into() } else { without_passwords(value).into() }
 }
 
 /// <https://spec.matrix.org/v1.15/appendices/#user-identifiers>; ruma also takes what old servers allowed.

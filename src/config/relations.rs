@@ -4,12 +4,17 @@ use std::collections::{BTreeMap, btree_map::Entry};
 
 use provisioner_policy::{Selector, SelectorPlace};
 
-use super::{Config, RoomIds, RoomSection, admin, cognito, commands, document::child, guard, report::ProblemReport};
+use super::{
+    Config, RoomIds, RoomSection, admin, appservice, cognito, commands, database, document::child, guard,
+    report::ProblemReport,
+};
 
 /// Every rule that needs more than one value.
 pub(super) fn check(config: &Config, room_ids: RoomIds, report: &mut ProblemReport<'_>) {
     check_sources(config, report);
     admin::check(config, report);
+    appservice::check(config, report);
+    database::check(config, report);
     cognito::check(config, report);
     commands::check(config, report);
     guard::check(config, report);

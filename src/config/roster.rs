@@ -18,6 +18,8 @@ pub struct RosterSection {
     /// A Postgres URL; without one it is that of `[database]`.
     #[schemars(schema_with = "grammar::postgres_url")]
     pub url: Secret,
+    /// The password as it is, where the URL has none.
+    pub password: Option<Secret>,
     /// A query for the columns subject, team and role.
     #[schemars(schema_with = "grammar::text")]
     pub query: String,
@@ -38,6 +40,7 @@ impl Default for RosterSection {
     fn default() -> Self {
         Self {
             url: Secret::default(),
+            password: None,
             query: DEFAULT_QUERY.to_owned(),
             max_rows: 5_000_000,
             poll_interval: Duration::from_secs(30),

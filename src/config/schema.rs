@@ -9,6 +9,8 @@ use super::Config;
 pub(super) const GRAMMAR: &str = "x-grammar";
 /// Keyword with advice of a key's own, used where its type or range is wrong.
 pub(super) const MEND: &str = "x-mend";
+/// Keyword of a secret that has no `KEY_file`, because another key takes the path of such a file.
+const WITHOUT_FILE: &str = "x-without-file";
 
 /// The schema of the configuration file, as `config schema` prints it.
 pub fn schema() -> Value {
@@ -43,17 +45,17 @@ pub(super) fn keys(schema: &Value) -> Vec<String> {
     let mut keys = Vec::new();
     for (key, schema) in properties.into_iter().flatten() {
         keys.push(key.clone());
-        if is_secret(schema) {
+        if takes_file(schema) {
             keys.push(file_key(key));
         }
     }
     keys
 }
 
-/// The keys of a section that are secrets.
+/// The keys of a section that are secrets and can be given as a file.
 pub(super) fn secrets(schema: &Value) -> impl Iterator<Item = &str> {
     let properties = schema.get("properties").and_then(Value::as_object);
-    properties.into_iter().flatten().filter(|(_, schema)| is_secret(schema)).map(|(key, _)| key.as_str())
+    properties.into_iter().flatten().filter(|(_, schema)| takes_file(schema)).map(|(key, _)| key.as_str())
 }
 
 /// The key that names a file with the secret `key`.
@@ -64,6 +66,11 @@ pub(super) fn file_key(key: &str) -> String {
 /// Whether the value may never be printed.
 pub(super) fn is_secret(schema: &Value) -> bool {
     schema.get("writeOnly") == Some(&Value::Bool(true))
+}
+
+/// Whether the value can be given as the path of a file that holds it.
+pub(super) fn takes_file(schema: &Value) -> bool {
+    is_secret(schema) && schema.get(WITHOUT_FILE).is_none()
 }
 
 /// Whether the value holds a secret, itself or somewhere below.
@@ -102,11 +109,13 @@ fn publish_secrets(schema: &mut Value) {
     let needed: Vec<String> = required(schema).map(str::to_owned).collect();
     for name in names {
         let file = file_key(&name);
-        let either = json!([{ "required": [name] }, { "required": [file] }]);
-        if needed.contains(&name) {
-            schema["oneOf"] = either;
-        } else {
-            schema["not"] = json!({ "required": [name, file] });
+        let rule = match needed.contains(&name) {
+            true => json!({ "oneOf": [{ "required": [name] }, { "required": [file] }] }),
+            false => json!({ "not": { "required": [name, file] } }),
+        };
+        match schema.get_mut("allOf").and_then(Value::as_array_mut) {
+            Some(rules) => rules.push(rule),
+            None => schema["allOf"] = json!([rule]),
         }
         if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
             required.retain(|key| key.as_str() != Some(&name));

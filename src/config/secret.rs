@@ -105,7 +105,7 @@ fn read_secret_file(
     let (secret, named_by) = (child(at, key), child(at, &file_key));
     let name = report.places.name(&named_by);
     if section.contains_key(key) {
-        let other = describe_place(report, &secret);
+        let other = report.places.place(&secret);
         report.add(
             &named_by,
             format!("{name} is given, and so is {key} ({other})"),
@@ -136,14 +136,5 @@ fn read_secret_file(
             // The secret itself is then not missing as well.
             report.silence(&secret);
         }
-    }
-}
-
-fn describe_place(report: &ProblemReport<'_>, pointer: &str) -> String {
-    use super::problem::ValueOrigin;
-    match report.places.origin(pointer) {
-        ValueOrigin::File { line, .. } => format!("line {line}"),
-        ValueOrigin::Variable(name) => name,
-        ValueOrigin::Absent => "elsewhere".to_owned(),
     }
 }

@@ -138,7 +138,7 @@ impl Structure<'_, '_> {
 /// `key = example`, for a mend.
 fn line(key: &str, schema: &Value) -> String {
     let line = format!("{key} = {}", shown_value(&schema::example(schema)));
-    if schema::is_secret(schema) {
+    if schema::takes_file(schema) {
         format!("{line}, or {}, the path of a file that holds it", schema::file_key(key))
     } else {
         line

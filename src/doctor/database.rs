@@ -9,8 +9,8 @@ use sqlx::PgConnection;
 
 use super::clock::Ahead;
 use super::{Finding, PATIENCE, listing};
-use crate::config::Config;
-use crate::postgres;
+use crate::config::{Config, Secret};
+use crate::postgres::{self, Login};
 
 /// What was found, and what the database's clock said.
 #[derive(Default)]
@@ -24,8 +24,8 @@ pub(super) struct DatabaseExamined {
 /// Looks at the database of `database.url`.
 pub(super) async fn examine(config: &Config) -> DatabaseExamined {
     let mut examined = DatabaseExamined::default();
-    let url = config.database.url.expose();
-    match tokio::try_join!(connect(url), connect(url)) {
+    let ours = ours(config);
+    match tokio::try_join!(connect(&ours), connect(&ours)) {
         Ok(connections) => match tokio::time::timeout(PATIENCE, look(connections, config, &mut examined)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => examined.findings.push(Finding::fail(
@@ -50,13 +50,24 @@ fn unreachable(why: &str) -> Finding {
     Finding::fail(
         "database",
         format!("the database of database.url cannot be reached: {why}"),
-        "start Postgres, or mend database.url (host, port, user, password, name)",
+        "start Postgres, or mend database.url (host, port, user, name) and its password",
     )
 }
 
+/// What leads to our own database.
+pub(super) fn ours(config: &Config) -> Login {
+    login(&config.database.url, config.database.password.as_ref())
+}
+
+/// What leads to a database. It is asked once: nothing is read again.
+pub(super) fn login(url: &Secret, password: Option<&Secret>) -> Login {
+    let password = password.map(|password| password.expose().to_owned());
+    Login { url: url.expose().to_owned(), password, ..Login::default() }
+}
+
 /// Connects, or says why that is not possible.
-pub(super) async fn connect(url: &str) -> Result<PgConnection, String> {
-    let options = postgres::options(url).map_err(|error| plain(&error))?.application_name("phenom-provisioner doctor");
+pub(super) async fn connect(login: &Login) -> Result<PgConnection, String> {
+    let options = login.options().map_err(|error| plain(&error))?.application_name("phenom-provisioner doctor");
     postgres::connect(&options, PATIENCE).await.map_err(|error| plain(&error))
 }
 

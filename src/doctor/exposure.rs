@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
@@ -18,9 +18,19 @@ pub(super) fn examine(config: &Config) -> Vec<Finding> {
 /// The group may read: Synapse has the same registration.
 fn files(config: &Config) -> Finding {
     const CHECK: &str = "secrets";
-    let files: Vec<&Path> = std::iter::once(config.appservice.registration.as_path())
-        .chain(config.secret_files.iter().map(|file| file.path.as_path()))
+    let files: Vec<&Path> = config
+        .appservice
+        .registration
+        .iter()
+        .chain(config.secret_files.iter().map(|file| &file.path))
+        .map(PathBuf::as_path)
         .collect();
+    if files.is_empty() {
+        return Finding::pass(
+            CHECK,
+            "no secret is in a file: they come from the environment, or stand in the configuration",
+        );
+    }
     let open: Vec<String> = files.iter().filter(|file| is_open(file)).map(|file| file.display().to_string()).collect();
     if open.is_empty() {
         return Finding::pass(CHECK, "files with secrets are for their owner, and a group that may read them");

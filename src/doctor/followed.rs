@@ -22,7 +22,7 @@ pub async fn policy_in_force(config: &Config, of_the_file: &Policy) -> Policy {
 }
 
 async fn read(config: &Config) -> Result<Vec<Followed>, String> {
-    let mut connection = database::connect(config.database.url.expose()).await?;
+    let mut connection = database::connect(&database::ours(config)).await?;
     let asked = sqlx::query_scalar("SELECT to_regclass('provisioner.follows') IS NOT NULL").fetch_one(&mut connection);
     let is_there: bool = asked.await.map_err(|error| database::plain(&error))?;
     if !is_there {

@@ -1,12 +1,12 @@
 //! The way back: whether Synapse reaches this service's listener.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
 
 use super::{Finding, PATIENCE, answers};
-use crate::config::Registration;
+use crate::config::{Registration, reachable};
 use crate::homeserver::CallError;
 
 const CHECK: &str = "listener";
@@ -51,14 +51,4 @@ fn another_registration(message: &str) -> Finding {
         format!("Synapse has another registration for this token: {message}"),
         "give Synapse and this service the same registration file, and restart Synapse",
     )
-}
-
-/// What listens everywhere is found on the loopback.
-fn reachable(listen: SocketAddr) -> SocketAddr {
-    let ip = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listen.port())
 }

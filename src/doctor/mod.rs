@@ -22,13 +22,13 @@ mod setup;
 mod staff;
 mod synapse;
 
-use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
 
 pub use self::followed::policy_in_force;
 pub use self::power::lacks_power;
+pub use crate::config::ConfigLocation;
 
 /// How long one question may take. Areas ask side by side, at most three questions one after the other, so that the
 /// whole ends within 20 seconds even where nothing answers.
@@ -75,9 +75,9 @@ impl Finding {
     }
 }
 
-/// Looks at the set-up whose configuration is at `path`.
-pub async fn examine(path: &Path) -> Vec<Finding> {
-    let (mut findings, setup) = setup::read(path);
+/// Looks at the set-up whose configuration stands there.
+pub async fn examine(location: &ConfigLocation) -> Vec<Finding> {
+    let (mut findings, setup) = setup::read(location);
     let Some(setup) = setup else {
         let checks = ["registration", "database", "roster", "homeserver", "queue", "pool"];
         findings.extend(checks.map(|check| Finding::skip(check, "needs a valid configuration")));

@@ -6,7 +6,7 @@ use sqlx::{PgConnection, Row};
 use super::setup::Setup;
 use super::{Finding, PATIENCE, database};
 use crate::config::RosterSection;
-use crate::postgres;
+use crate::postgres::{self, Login};
 use crate::sources::{Roster, RosterError};
 
 /// At most so many rows with trouble are named.
@@ -22,8 +22,8 @@ pub(super) struct RosterExamined {
 /// Asks the roster query once.
 pub(super) async fn examine(setup: &Setup) -> RosterExamined {
     let Some(configured) = &setup.config.roster else { return RosterExamined::default() };
-    let url = configured.url.expose();
-    let connections = match tokio::try_join!(database::connect(url), database::connect(url)) {
+    let login = database::login(&configured.url, configured.password.as_ref());
+    let connections = match tokio::try_join!(database::connect(&login), database::connect(&login)) {
         Ok(connections) => connections,
         Err(why) => return RosterExamined { findings: vec![unreachable(&why)], reading: None },
     };
@@ -31,7 +31,7 @@ pub(super) async fn examine(setup: &Setup) -> RosterExamined {
         Some(_) => tokio::time::timeout(PATIENCE, notifications(connections)).await.ok().and_then(Result::ok).flatten(),
         None => None,
     };
-    let mut examined = read(setup, configured).await;
+    let mut examined = read(setup, configured, login).await;
     examined.findings.extend(deaf);
     examined
 }
@@ -51,9 +51,9 @@ async fn notifications((mut one, mut other): (PgConnection, PgConnection)) -> sq
     Ok(Some(Finding::warn("roster", text, mend)))
 }
 
-async fn read(setup: &Setup, configured: &RosterSection) -> RosterExamined {
+async fn read(setup: &Setup, configured: &RosterSection, login: Login) -> RosterExamined {
     let read = async {
-        let roster = Roster::new(configured.url.expose(), None, &configured.query, configured.max_rows)?;
+        let roster = Roster::new(login, &configured.query, configured.max_rows)?;
         roster.read(&setup.policy.server_name, &setup.policy.bot).await
     };
     // A new connection, then two queries: one for the columns, one for the rows.
@@ -91,7 +91,7 @@ fn unreachable(why: &str) -> Finding {
     Finding::fail(
         "roster",
         format!("the database of roster.url cannot be reached: {why}"),
-        "start that Postgres, or mend roster.url (host, port, user, password, name)",
+        "start that Postgres, or mend roster.url (host, port, user, name) and its password",
     )
 }
 
@@ -104,7 +104,7 @@ fn failed(error: &RosterError) -> Finding {
         RosterError::Unreachable(source) => return unreachable(&database::plain(source)),
         RosterError::Login(source) => (
             format!("the database of roster.url refuses the user or the password: {}", database::plain(source)),
-            "mend them in roster.url, or in its file",
+            "mend them in roster.url or roster.password, or in their files",
         ),
         RosterError::NoDatabase(source) => (
             format!("roster.url names a database that is not there: {}", database::plain(source)),

@@ -5,7 +5,7 @@ use std::path::Path;
 use provisioner_policy::{Mode, Policy};
 
 use super::Finding;
-use crate::config::{self, Config, ConfigErrors, Registration, RoomIds, ValueOrigin};
+use crate::config::{self, Config, ConfigErrors, ConfigLocation, Registration, RoomIds, ValueOrigin};
 
 /// What the other checks work with.
 pub(super) struct Setup {
@@ -16,13 +16,13 @@ pub(super) struct Setup {
     pub(super) policy: Policy,
 }
 
-/// Reads both files. Without a valid configuration there is nothing else to look at.
-pub(super) fn read(path: &Path) -> (Vec<Finding>, Option<Setup>) {
-    let config = match Config::load(path, config::variables(), RoomIds::Optional) {
+/// Reads both. Without a valid configuration there is nothing else to look at.
+pub(super) fn read(location: &ConfigLocation) -> (Vec<Finding>, Option<Setup>) {
+    let config = match Config::load(location, config::variables(), RoomIds::Optional) {
         Ok(config) => config,
-        Err(errors) => return (problems("config", path, &errors), None),
+        Err(errors) => return (problems("config", location.name(), &errors), None),
     };
-    let mut findings = vec![Finding::pass("config", summary(path, &config))];
+    let mut findings = vec![Finding::pass("config", summary(location, &config))];
     findings.extend(config.rooms.iter().filter(|room| room.id.is_none()).map(|room| {
         Finding::fail(
             "config",
@@ -32,11 +32,10 @@ pub(super) fn read(path: &Path) -> (Vec<Finding>, Option<Setup>) {
         )
     }));
     let server_name = &config.homeserver.server_name;
-    let at = &config.appservice.registration;
-    let registration = match Registration::load(at, server_name) {
+    let registration = match Registration::of(&config.appservice, server_name) {
         Ok(registration) => Some(registration),
         Err(errors) => {
-            findings.extend(problems("registration", at, &errors));
+            findings.extend(problems("registration", config.appservice.registration_name(), &errors));
             None
         }
     };
@@ -47,13 +46,12 @@ pub(super) fn read(path: &Path) -> (Vec<Finding>, Option<Setup>) {
     (findings, Some(Setup { config, registration, policy }))
 }
 
-fn summary(path: &Path, config: &Config) -> String {
+fn summary(location: &ConfigLocation, config: &Config) -> String {
     let classes = config.modes.classes();
     let enforced: Vec<&str> =
         classes.into_iter().filter(|(_, mode)| *mode == Mode::Enforce).map(|(name, _)| name).collect();
     format!(
-        "{}: environment {:?} of {}, {} rooms, enforced: {}",
-        path.display(),
+        "{location}: environment {:?} of {}, {} rooms, enforced: {}",
         config.environment,
         config.homeserver.server_name,
         config.rooms.len(),

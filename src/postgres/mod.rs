@@ -3,6 +3,7 @@
 //! A type that holds [`PgConnectOptions`] writes its own `Debug`, by [`place`].
 
 mod connection;
+mod login;
 mod pool;
 mod pooler;
 mod source;
@@ -16,9 +17,10 @@ use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
 pub use connection::{BoundedConnection, BoundedTransaction};
+pub use login::Login;
 pub use pool::BoundedPool;
 pub use pooler::{SharedSessions, shares_sessions};
-pub use source::{ConnectionSource, Session, options};
+pub use source::{ConnectionSource, Session};
 
 /// Which database it is, for `Debug`: that of [`PgConnectOptions`] shows the password.
 pub fn place(options: &PgConnectOptions) -> String {

@@ -1,15 +1,14 @@
-//! Where connections come from: a URL whose password may change, and what each session begins with.
+//! Where connections come from: a login whose password may change, and what each session begins with.
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, Executor, Row};
-use tracing::warn;
+
+use super::login::{CurrentLogin, Login};
 
 /// How long one attempt to find a reason may take.
 const ATTEMPT: Duration = Duration::from_secs(2);
@@ -28,20 +27,12 @@ pub enum Session {
     ReadOnly,
 }
 
-/// A URL, perhaps from a file, and the kind of session.
+/// A login and the kind of session.
 #[derive(Clone)]
 pub struct ConnectionSource {
-    given: PgConnectOptions,
-    /// Read again for each new connection: a password that was rotated is there first.
-    file: Option<Arc<UrlFile>>,
+    login: Arc<CurrentLogin>,
     session: Session,
     password: Arc<Mutex<Password>>,
-}
-
-/// The file of a URL, and what it said last.
-struct UrlFile {
-    path: PathBuf,
-    last: Mutex<(String, PgConnectOptions)>,
 }
 
 /// How the server took the password.
@@ -59,22 +50,19 @@ impl fmt::Debug for ConnectionSource {
 }
 
 impl ConnectionSource {
-    /// From a URL, which is judged at once.
-    pub fn new(url: &str, file: Option<PathBuf>, session: Session) -> sqlx::Result<Self> {
-        let given = options(url)?;
-        let file = file.map(|path| Arc::new(UrlFile { path, last: Mutex::new((url.to_owned(), given.clone())) }));
-        Ok(Self { given, file, session, password: Arc::default() })
+    /// From a login, whose URL is judged at once.
+    pub fn new(login: Login, session: Session) -> sqlx::Result<Self> {
+        Ok(Self { login: Arc::new(CurrentLogin::new(login)?), session, password: Arc::default() })
     }
 
-    /// The URL with the user and the password as they are now. A file that is being written, or is gone, changes nothing, and
-    /// so does one that names another server or database: that belongs to a new process, which looks whose it is first.
+    /// What to connect with now.
     pub(super) fn options(&self) -> PgConnectOptions {
-        self.file.as_ref().map_or_else(|| self.given.clone(), |file| file.options(&self.given))
+        self.login.options()
     }
 
     /// Since when the server refuses a password of which no new one can be read: a new process may be given one.
     pub fn refused_since(&self) -> Option<Instant> {
-        self.password().refused_since.filter(|_| self.file.is_none())
+        self.password().refused_since.filter(|_| !self.login.is_read_again())
     }
 
     /// The same where it was taken before: it was changed while this process runs.
@@ -126,36 +114,6 @@ impl ConnectionSource {
     }
 }
 
-impl UrlFile {
-    fn options(&self, given: &PgConnectOptions) -> PgConnectOptions {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let Ok(text) = std::fs::read_to_string(&self.path) else { return last.1.clone() };
-        let url = text.trim_end_matches(['\r', '\n']);
-        if url != last.0 {
-            let place = |options: &PgConnectOptions| {
-                let database = options.get_database().map(str::to_owned);
-                (options.get_host().to_owned(), options.get_port(), database)
-            };
-            let fresh = options(url).ok().filter(|fresh| {
-                let is_same = place(fresh) == place(given);
-                if !is_same {
-                    warn!(
-                        "the file of a database URL names another server or database now: restart the service for it"
-                    );
-                }
-                is_same
-            });
-            *last = (url.to_owned(), fresh.unwrap_or_else(|| last.1.clone()));
-        }
-        last.1.clone()
-    }
-}
-
-/// What is sent at the start is what every pooler lets through: the rest is set by [`Session::begin`].
-pub fn options(url: &str) -> sqlx::Result<PgConnectOptions> {
-    Ok(PgConnectOptions::from_str(url)?.application_name("phenom-provisioner").extra_float_digits(None))
-}
-
 impl Session {
     /// Sets what holds for the session. Server-side limits are for what our own deadlines leave behind: a statement that is
     /// waited for no longer, or a transaction of a process that is frozen.
@@ -171,36 +129,5 @@ impl Session {
             )));
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_new_password_is_read_from_the_file_and_another_place_is_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("url");
-        let url = "postgres://ours:first@db.test:5433/provisioner";
-        std::fs::write(&file, url).unwrap();
-        let source = ConnectionSource::new(url, Some(file.clone()), Session::ReadWrite).unwrap();
-        let shown = |source: &ConnectionSource| format!("{:?}", source.options());
-        assert!(shown(&source).contains("first"));
-        for (text, password) in [
-            ("postgres://ours:second@db.test:5433/provisioner\n", "second"),
-            ("postgres://ours:third@other.test:5433/provisioner", "second"),
-            ("postgres://ours:third@db.test:5433/another", "second"),
-            ("postgres://ours:th", "second"),
-            ("", "second"),
-            ("postgres://ours:fourth@db.test:5433/provisioner", "fourth"),
-        ] {
-            std::fs::write(&file, text).unwrap();
-            let options = source.options();
-            assert!(shown(&source).contains(password), "{text}");
-            assert_eq!((options.get_host(), options.get_database()), ("db.test", Some("provisioner")), "{text}");
-        }
-        std::fs::remove_file(&file).unwrap();
-        assert!(shown(&source).contains("fourth"));
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
@@ -11,7 +10,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Column, Row};
 use thiserror::Error;
 
-use crate::postgres::{BoundedPool, BoundedTransaction, ConnectionSource, Session};
+use crate::postgres::{BoundedPool, BoundedTransaction, ConnectionSource, Login, Session};
 
 /// What the query must answer, in any order.
 const COLUMNS: [&str; 3] = ["subject", "team", "role"];
@@ -32,8 +31,8 @@ pub enum RosterError {
     )]
     Unreachable(#[source] sqlx::Error),
     #[error(
-        "the database of roster.url refuses the user or the password; mend them in roster.url, or in its file. The last good \
-         reading stands and nobody is removed for its sake"
+        "the database of roster.url refuses the user or the password; mend them in roster.url or roster.password, or in their \
+         files. The last good reading stands and nobody is removed for its sake"
     )]
     Login(#[source] sqlx::Error),
     #[error(
@@ -96,8 +95,8 @@ impl fmt::Debug for Roster {
 
 impl Roster {
     /// Prepares the source; connects at the first reading.
-    pub fn new(url: &str, file: Option<PathBuf>, query: &str, max_rows: u32) -> Result<Self, RosterError> {
-        let source = ConnectionSource::new(url, file, Session::ReadOnly).map_err(RosterError::Url)?;
+    pub fn new(login: Login, query: &str, max_rows: u32) -> Result<Self, RosterError> {
+        let source = ConnectionSource::new(login, Session::ReadOnly).map_err(RosterError::Url)?;
         // A query may take its time before the first row, up to the limit of the session and of a reading.
         let pool = BoundedPool::new(source, CONNECTIONS).patient();
         Ok(Self { pool, query: query.trim().trim_end_matches(';').to_owned(), max_rows })

@@ -29,7 +29,6 @@ mod trim;
 mod withheld;
 
 use std::fmt;
-use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
@@ -55,8 +54,8 @@ pub use requests::{Asked, PassRequest};
 pub use stamp::{Stamp, StampError};
 pub use strangers::StrangerRow;
 
-pub use crate::postgres::ConnectionSource;
 use crate::postgres::{BoundedPool, Session, SharedSessions};
+pub use crate::postgres::{ConnectionSource, Login};
 
 /// A connection is needed by the reconciler, the intake and the metrics at once; Postgres is never the limit here.
 const MAX_CONNECTIONS: u32 = 8;
@@ -84,16 +83,15 @@ impl fmt::Debug for Store {
 }
 
 impl Store {
-    /// Where its connections come from. `file` is the one that the URL was read from: a password that was rotated is read there
-    /// again.
-    pub fn source(url: &str, file: Option<PathBuf>) -> Result<ConnectionSource> {
-        ConnectionSource::new(url, file, Session::ReadWrite)
+    /// Where its connections come from.
+    pub fn source(login: Login) -> Result<ConnectionSource> {
+        ConnectionSource::new(login, Session::ReadWrite)
             .context("read database.url; it has the form postgres://user:password@host/database")
     }
 
     /// Connects and brings the schema up to date.
     pub async fn open(url: &str) -> Result<Self> {
-        let store = Self::connect(Self::source(url, None)?).await?;
+        let store = Self::connect(Self::source(Login { url: url.to_owned(), ..Login::default() })?).await?;
         migrate::to_newest(&store.pool).await?;
         Ok(store)
     }

@@ -6,6 +6,7 @@ mod aws;
 mod bed;
 mod federation;
 mod hasura;
+mod image;
 pub mod install;
 pub mod load;
 mod people;
@@ -22,6 +23,7 @@ pub use aws::{
 pub use bed::{Bed, own, shared, shared_postgres};
 pub use federation::{Draft, Federation, Hostile, federated};
 pub use hasura::Hasura;
+pub use image::{ImageRoot, linked};
 pub use nix::sys::signal::Signal;
 pub use people::{Admin, NewRoom, Person};
 pub use postgres::{PoolMode, Pooler, Postgres};

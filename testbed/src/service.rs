@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use nix::sys::signal::Signal;
 
+use crate::image::ImageRoot;
 use crate::process::Part;
 use crate::synapse::Doorkeeper;
 use crate::wait::wait_until;
@@ -57,6 +58,8 @@ impl Output {
 pub struct Service {
     part: Part,
     spec: ServiceSpec,
+    /// Where it runs as in the image: by its variables, without a file.
+    root: Option<ImageRoot>,
     doorkeeper: Mutex<Option<Doorkeeper>>,
 }
 
@@ -66,9 +69,20 @@ impl Service {
     /// # Errors
     /// When the directory cannot be written.
     pub fn install(spec: ServiceSpec) -> Result<Service> {
-        let service = Service { part: Part::new("service", Signal::SIGKILL)?, spec, doorkeeper: Mutex::default() };
+        let part = Part::new("service", Signal::SIGKILL)?;
+        let service = Service { part, spec, root: None, doorkeeper: Mutex::default() };
         service.write_config()?;
         Ok(service)
+    }
+
+    /// The same in a root as the image has: what it needs to know stands in `env`. There is no configuration file.
+    ///
+    /// # Errors
+    /// When the root cannot be put together.
+    pub fn install_image(program: &Path, env: Vec<(String, String)>, admin: String) -> Result<Service> {
+        let root = Some(ImageRoot::new(program)?);
+        let spec = ServiceSpec { binary: program.to_owned(), config: String::new(), env, admin };
+        Ok(Service { part: Part::new("service", Signal::SIGKILL)?, spec, root, doorkeeper: Mutex::default() })
     }
 
     /// Installs it and starts `run`. Does not wait; see [`Service::wait_ready`].
@@ -216,6 +230,9 @@ impl Service {
     }
 
     fn command(&self, args: &[&str]) -> Command {
+        if let Some(root) = &self.root {
+            return root.command(args, &self.spec.env);
+        }
         let mut command = Command::new(&self.spec.binary);
         command.arg("--config").arg(self.config_path()).args(args).current_dir(self.part.directory());
         self.set_environment(&mut command);

@@ -12,11 +12,11 @@ use crate::support::{Folder, MINIMAL, minimal_but, repository};
 
 #[test]
 fn example_passes() {
-    let config = Config::load(&repository("provisioner.example.toml"), std::iter::empty(), RoomIds::Required)
+    let config = Config::load(&repository("provisioner.example.toml").into(), std::iter::empty(), RoomIds::Required)
         .unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(config.rooms.len(), 4);
     assert_eq!(config.queue.as_ref().unwrap().visibility_timeout, Duration::from_secs(60));
-    assert_eq!(config.appservice.registration, repository("registration.yaml"));
+    assert_eq!(config.appservice.registration, Some(repository("registration.yaml")));
 }
 
 #[test]
@@ -117,6 +117,18 @@ fn roster_reads_the_own_database_by_default() {
 }
 
 #[test]
+fn roster_logs_in_as_the_own_database_does_where_it_has_no_url() {
+    let folder = Folder::with(&minimal_but(
+        "url = \"postgres://localhost/provisioner\"",
+        "url = \"postgres://us@db/ours\"\npassword_file = \"password\"",
+    ));
+    folder.write("password", "first\n");
+    let config = folder.load(&[]).unwrap();
+    assert_eq!(config.secret_file("/roster/password"), Some(folder.path("password")));
+    assert_eq!(config.roster.unwrap().password.unwrap().expose(), "first");
+}
+
+#[test]
 fn room_ids_of_version_12_need_no_server() {
     let id = format!("!{}", "aB3-_".repeat(9).split_at(43).0);
     let config = Folder::with(&minimal_but("!abc:example.org", &id)).load(&[]).unwrap();
@@ -149,9 +161,10 @@ fn check_prints_a_summary() {
     let [as_token, hs_token] = ["0123456789abcdef", "fedcba9876543210"].map(phenom_provisioner::config::Secret::new);
     let registration = cli::registration::render(&config, &Default::default(), &as_token, &hs_token);
     folder.write("registration.yaml", &registration.replace("rate_limited: false", "rate_limited: true"));
-    let summary = cli::config::summary(&folder.path("provisioner.toml"), std::iter::empty()).unwrap();
+    let summary = cli::config::summary(&folder.path("provisioner.toml").into(), std::iter::empty()).unwrap();
     insta::assert_snapshot!(summary.replace(&folder.path("").display().to_string(), ""), @"
     configuration is valid: test of example.org
+      read      provisioner.toml, registration.yaml
       bot       @phenom-provisioner-bot:example.org
       rooms     1: staff
       sources   roster

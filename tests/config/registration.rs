@@ -77,9 +77,9 @@ fn example_registration_is_refused() {
     insta::assert_snapshot!(errors.to_string().replace(&folder, ""), @"
     2 errors in registration.example.yaml:
       1. registration.example.yaml:9: as_token is a placeholder, not a token
-         → run phenom-provisioner registration, put its output into this file, and give the same file to Synapse
+         → run phenom-provisioner registration, put its output here, and give the same to Synapse
       2. registration.example.yaml:10: hs_token is a placeholder, not a token
-         → run phenom-provisioner registration, put its output into this file, and give the same file to Synapse
+         → run phenom-provisioner registration, put its output here, and give the same to Synapse
     ");
 }
 
@@ -110,9 +110,9 @@ namespaces:
       2. registration.yaml:2: url is null, so Synapse would push nothing
          → write the address where Synapse reaches appservice.listen, for example http://127.0.0.1:8090
       3. registration.yaml:3: as_token (not shown) is too easy to guess
-         → run phenom-provisioner registration, put its output into this file, and give the same file to Synapse
+         → run phenom-provisioner registration, put its output here, and give the same to Synapse
       4. registration.yaml:4: hs_token (not shown) is too easy to guess
-         → run phenom-provisioner registration, put its output into this file, and give the same file to Synapse
+         → run phenom-provisioner registration, put its output here, and give the same to Synapse
       5. registration.yaml:5: sender_localpart: 1B9D6BCD-bbfd-4b2d-9b5d-ab8dfbbd4bed could be somebody's Cognito sub, and a token with that sub would log in as the bot
          → write a name, for example phenom-provisioner-bot
       6. registration.yaml:6: rate_limited is neither true nor false
@@ -136,7 +136,7 @@ fn tokens_that_are_the_same() {
     insta::assert_snapshot!(load(&text).unwrap_err(), @"
     1 error in registration.yaml:
       1. registration.yaml:7: as_token and hs_token are the same
-         → run phenom-provisioner registration, put its output into this file, and give the same file to Synapse
+         → run phenom-provisioner registration, put its output here, and give the same to Synapse
     ");
 }
 
@@ -145,12 +145,12 @@ fn file_that_is_no_registration() {
     insta::assert_snapshot!(load("id: [").unwrap_err(), @"
     1 error in registration.yaml:
       1. registration.yaml:2: this is not YAML: did not find expected node content at line 2 column 1, while parsing a flow node
-         → correct the line, or run phenom-provisioner registration, put its output into this file, and give the same file to Synapse
+         → correct the line, or run phenom-provisioner registration, put its output here, and give the same to Synapse
     ");
     insta::assert_snapshot!(load("hello").unwrap_err(), @"
     1 error in registration.yaml:
       1. registration.yaml: this is not a registration
-         → run phenom-provisioner registration, put its output into this file, and give the same file to Synapse
+         → run phenom-provisioner registration, put its output here, and give the same to Synapse
     ");
     insta::assert_snapshot!(load("{}").unwrap_err(), @"
     6 errors in registration.yaml:
@@ -159,9 +159,9 @@ fn file_that_is_no_registration() {
       2. registration.yaml: url is missing
          → add url: http://127.0.0.1:8090
       3. registration.yaml: as_token is missing
-         → run phenom-provisioner registration, put its output into this file, and give the same file to Synapse
+         → run phenom-provisioner registration, put its output here, and give the same to Synapse
       4. registration.yaml: hs_token is missing
-         → run phenom-provisioner registration, put its output into this file, and give the same file to Synapse
+         → run phenom-provisioner registration, put its output here, and give the same to Synapse
       5. registration.yaml: sender_localpart is missing
          → add sender_localpart: phenom-provisioner-bot
       6. registration.yaml: namespaces is missing or not a mapping
@@ -171,7 +171,7 @@ fn file_that_is_no_registration() {
     insta::assert_snapshot!(missing.unwrap_err(), @"
     1 error in no/registration.yaml:
       1. registration.yaml: the file cannot be read: No such file or directory (os error 2)
-         → run phenom-provisioner registration, put its output into this file, and give the same file to Synapse
+         → run phenom-provisioner registration, put its output here, and give the same to Synapse
     ");
 }
 

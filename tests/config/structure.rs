@@ -6,14 +6,14 @@ use crate::support::{MINIMAL, errors, minimal_but};
 fn missing_file() {
     let path = std::path::Path::new("no/such/provisioner.toml");
     let errors = phenom_provisioner::config::Config::load(
-        path,
+        &path.into(),
         std::iter::empty(),
         phenom_provisioner::config::RoomIds::Required,
     );
     insta::assert_snapshot!(errors.unwrap_err(), @"
     1 error in no/such/provisioner.toml:
       1. provisioner.toml: the file cannot be read: No such file or directory (os error 2)
-         → give the path of the configuration file; provisioner.example.toml is one to start from
+         → give the path of the configuration file; provisioner.example.toml is one to start from. PHENOM_PROVISIONER_CONFIG_TOML can hold the whole text instead
     ");
 }
 
@@ -94,7 +94,7 @@ fn key_in_the_wrong_section() {
       1. provisioner.toml:2: poll_interval is not a section or key
          → poll_interval belongs to [roster]; the file has admin, appservice, cognito, commands, database, environment, guard, homeserver, mirror, modes, queue, rooms, roster and server_admins
       2. provisioner.toml:12: roster.hook_secret is not a key
-         → hook_secret belongs to [admin]; roster has max_rows, notify_channel, poll_interval, query, url and url_file
+         → hook_secret belongs to [admin]; roster has max_rows, notify_channel, password, password_file, poll_interval, query, url and url_file
     ");
 }
 

@@ -48,7 +48,7 @@ impl Folder {
 
     pub(crate) fn load_with(&self, variables: &[(&str, &str)], room_ids: RoomIds) -> Result<Config, String> {
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Config::load(&self.path("provisioner.toml"), variables, room_ids)
+        Config::load(&self.path("provisioner.toml").into(), variables, room_ids)
             .map_err(|errors| errors.to_string().replace(&format!("{}/", self.folder.path().display()), ""))
     }
 }

@@ -1,11 +1,11 @@
-//! What the journeys share that make trouble in Postgres: a Postgres of one's own, and its backends.
+//! What the journeys share that have a Postgres of their own: its backends, and a role that needs a password.
 
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use sqlx::AssertSqlSafe;
-use testbed::{Postgres, Signal};
+use testbed::{Postgres, Signal, SynapseVersion};
 
-use crate::support::Stage;
+use crate::support::{Settings, Stage};
 
 impl Stage {
     /// Puts the service's own database on a Postgres that nobody shares. The roster stays where it is.
@@ -25,6 +25,27 @@ impl Stage {
         let pids = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut self.connect().await).await.unwrap();
         pids.into_iter().map(Pid::from_raw).collect()
     }
+}
+
+/// A stage whose own database belongs to a role that logs in with this password, and where that database is: what stands after
+/// the @ of its URL.
+pub(crate) async fn stage_with_password(version: SynapseVersion, password: &str) -> (Stage, Postgres, String) {
+    let mut stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
+    let postgres = Postgres::start().await.unwrap();
+    postgres.ask_for_passwords_of("provisioner").await.unwrap();
+    stage.database = postgres.create_database("ours").await.unwrap();
+    let owner = "ALTER DATABASE ours OWNER TO provisioner";
+    sqlx::query(owner).execute(&mut postgres.connect("postgres").await.unwrap()).await.unwrap();
+    set_password(&postgres, password).await;
+    let (_, place) = stage.database.split_once("://").unwrap();
+    let place = place.split_once('@').map_or(place, |(_, place)| place).to_owned();
+    (stage, postgres, place)
+}
+
+/// Gives that role another password.
+pub(crate) async fn set_password(postgres: &Postgres, password: &str) {
+    let set = AssertSqlSafe(format!("ALTER ROLE provisioner PASSWORD '{password}'"));
+    sqlx::query(set).execute(&mut postgres.connect("postgres").await.unwrap()).await.unwrap();
 }
 
 /// Freezes backends: their connections stay open and say nothing.

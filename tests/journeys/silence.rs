@@ -1,17 +1,19 @@
 //! What falls silent or refuses a password, beyond the matrix of `faults`: a listener that hears nothing, passwords that change, and
 //! a write that hangs while the service is stopped.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use testbed::{Effect, Matching, Postgres, SynapseVersion, wait_until};
+use testbed::{Effect, Matching, SynapseVersion, wait_until};
 
-use crate::postgres_support::{freeze, thaw};
+use crate::postgres_support::{freeze, set_password, stage_with_password, thaw};
 use crate::support::{SOON, Settings, Stage, subject};
 
 crate::on_both_versions!(
     a_listener_that_is_deaf_delays_commands_by_seconds,
     a_password_that_is_changed_in_its_file_is_read_again,
+    a_password_apart_from_the_url_is_read_again,
     a_password_that_cannot_be_read_again_ends_the_process,
     a_homeserver_that_hangs_keeps_nobody_from_stopping,
 );
@@ -55,40 +57,33 @@ async fn end_sessions(stage: &Stage) {
     ended.execute(&mut stage.connect().await).await.unwrap();
 }
 
-/// A role that owns our database and logs in with a password, as a URL.
-async fn with_password(stage: &Stage, postgres: &Postgres, password: &str) -> String {
-    let mut admin = postgres.connect("postgres").await.unwrap();
-    let set = format!("ALTER ROLE provisioner PASSWORD '{password}'");
-    sqlx::query(sqlx::AssertSqlSafe(set)).execute(&mut admin).await.unwrap();
-    let place = stage
-        .database
-        .split_once('@')
-        .map_or_else(|| stage.database.replace("postgres://", ""), |(_, place)| place.to_owned());
-    format!("postgres://provisioner:{password}@{place}")
-}
-
-/// A stage whose own database asks for a password.
-async fn stage_with_password(version: SynapseVersion) -> (Stage, Postgres, String) {
-    let mut stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
-    let postgres = Postgres::start().await.unwrap();
-    postgres.ask_for_passwords_of("provisioner").await.unwrap();
-    stage.database = postgres.create_database("ours").await.unwrap();
-    let owner = "ALTER DATABASE ours OWNER TO provisioner";
-    sqlx::query(owner).execute(&mut postgres.connect("postgres").await.unwrap()).await.unwrap();
-    let url = with_password(&stage, &postgres, "first").await;
-    (stage, postgres, url)
-}
-
 async fn a_password_that_is_changed_in_its_file_is_read_again(version: SynapseVersion) {
-    let (mut stage, postgres, url) = stage_with_password(version).await;
-    let file = stage.service.directory().join("database.url");
-    std::fs::write(&file, &url).unwrap();
+    let with_file = |_: &str, file: &Path| format!("url_file = {file:?}");
+    reads_again(version, with_file, |place, password| format!("postgres://provisioner:{password}@{place}")).await;
+}
+
+async fn a_password_apart_from_the_url_is_read_again(version: SynapseVersion) {
+    let with_file =
+        |place: &str, file: &Path| format!("url = \"postgres://provisioner@{place}\"\npassword_file = {file:?}");
+    reads_again(version, with_file, |_, password| format!("{password}\n")).await;
+}
+
+/// Changes the password of a running service, whose `[database]` has these keys, in the file that has this content.
+async fn reads_again(
+    version: SynapseVersion,
+    keys: impl Fn(&str, &Path) -> String,
+    content: impl Fn(&str, &str) -> String,
+) {
+    let (mut stage, postgres, place) = stage_with_password(version, "first").await;
+    let file = stage.service.directory().join("secret");
+    std::fs::write(&file, content(&place, "first")).unwrap();
     let (plain, from_file) =
-        (format!("url = \"{}\"\n[roster]", stage.database), format!("url_file = {file:?}\n[roster]"));
+        (format!("url = \"{}\"\n[roster]", stage.database), format!("{}\n[roster]", keys(&place, &file)));
     stage.change(|_| ());
     stage.edit(|config| config.replace(&plain, &from_file));
     let people = stage.start_with_staff(1).await;
-    std::fs::write(&file, with_password(&stage, &postgres, "second").await).unwrap();
+    set_password(&postgres, "second").await;
+    std::fs::write(&file, content(&place, "second")).unwrap();
     end_sessions(&stage).await;
     stage.admin.kick(&stage.staff, &stage.mxid(&people[0])).await.unwrap();
     stage.until(&stage.staff, &people[0], "join", Duration::from_secs(30)).await;
@@ -97,12 +92,12 @@ async fn a_password_that_is_changed_in_its_file_is_read_again(version: SynapseVe
 }
 
 async fn a_password_that_cannot_be_read_again_ends_the_process(version: SynapseVersion) {
-    let (mut stage, postgres, url) = stage_with_password(version).await;
+    let (mut stage, postgres, place) = stage_with_password(version, "first").await;
     let direct = stage.database.clone();
     stage.change(|_| ());
-    stage.edit(|config| config.replace(&direct, &url));
+    stage.edit(|config| config.replace(&direct, &format!("postgres://provisioner:first@{place}")));
     stage.start_with_staff(1).await;
-    with_password(&stage, &postgres, "second").await;
+    set_password(&postgres, "second").await;
     end_sessions(&stage).await;
     stage.until_not_ready(&["database", "password"]).await;
     let mut status = None;

@@ -4,7 +4,6 @@
 //! Synapse, so that a run after an interrupted one waits for what Synapse may still be doing.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, bail};
@@ -27,12 +26,7 @@ const BOT_LEVEL: i64 = 100;
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Makes and finds the rooms without an id, and prints the lines for the file. False when one could be neither made nor found.
-pub(super) async fn create(
-    homeserver: &Homeserver,
-    context: &Context,
-    path: &Path,
-    version: Option<&str>,
-) -> Result<bool> {
+pub(super) async fn create(homeserver: &Homeserver, context: &Context, version: Option<&str>) -> Result<bool> {
     let rooms: Vec<&RoomSection> = context.config.rooms.iter().filter(|room| room.id.is_none()).collect();
     if rooms.is_empty() {
         print::line("every configured room has its id: there is none to make");
@@ -53,7 +47,7 @@ pub(super) async fn create(
         }
     }
     if !lines.is_empty() {
-        print::text(&format!("\nput each id under the key of its room in {}:\n{lines}", path.display()));
+        print::text(&format!("\nput each id under the key of its room in {}:\n{lines}", context.location));
     }
     Ok(complete)
 }

@@ -12,7 +12,7 @@ use provisioner_policy::RoomPolicy;
 
 use super::print;
 use crate::app::Context;
-use crate::config::RoomIds;
+use crate::config::{ConfigLocation, RoomIds};
 use crate::doctor;
 use crate::homeserver::{CallError, Homeserver, WriteOutcome};
 
@@ -32,10 +32,10 @@ pub(super) struct Arguments {
     room_version: Option<String>,
 }
 
-pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
+pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Result<ExitCode> {
     super::logs::for_command();
     let room_ids = if arguments.create_rooms { RoomIds::Optional } else { RoomIds::Required };
-    let context = Context::load_with(path, room_ids)?;
+    let context = Context::load_with(location, room_ids)?;
     let homeserver = context.homeserver().await?;
     let bot = &context.policy.bot;
     match homeserver.register_sender(&context.registration.sender_localpart).await? {
@@ -64,7 +64,7 @@ pub(super) async fn run(path: &Path, arguments: Arguments) -> Result<ExitCode> {
         }
     }
     if arguments.create_rooms {
-        failed |= !create_rooms::create(&homeserver, &context, path, arguments.room_version.as_deref()).await?;
+        failed |= !create_rooms::create(&homeserver, &context, arguments.room_version.as_deref()).await?;
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -3,7 +3,6 @@
 
 use std::collections::HashSet;
 use std::convert::Infallible;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use tracing::{error, info, warn};
 use crate::accounts::Confirmer;
 use crate::commands::room::groups::Groups;
 use crate::commands::room::rate_limits::RateLimits;
+use crate::doctor::ConfigLocation;
 use crate::homeserver::Homeserver;
 use crate::reconcile::ReconcilerHandle;
 use crate::store::{CommandRow, Store};
@@ -40,7 +40,7 @@ pub struct StaffRoom {
     /// The policy of the configuration, without the rooms that are followed.
     pub policy: Policy,
     /// The configuration itself, for the doctor.
-    pub config: PathBuf,
+    pub config: ConfigLocation,
 }
 
 /// Everything that answering needs.

@@ -1,0 +1,188 @@
+//! A configuration that has no file: its whole text, the registration and the passwords come from variables.
+
+use std::process::{Command, Output};
+
+use phenom_provisioner::config::{CONFIG_TEXT, Config, ConfigLocation, Registration, RoomIds};
+use ruma::server_name;
+
+use crate::support::{Folder, MINIMAL, minimal_but};
+
+const REGISTRATION_TEXT: &str = "PHENOM_PROVISIONER__APPSERVICE__REGISTRATION_TEXT";
+
+const REGISTRATION: &str = "id: provisioner\nurl: http://127.0.0.1:8090\nas_token: 0123456789abcdef-ours\n\
+                            hs_token: 0123456789abcdef-theirs\nsender_localpart: bot\nrate_limited: false\nnamespaces:\n  \
+                            users: []\n  rooms: []\n  aliases: []\n";
+
+fn load(variables: &[(&str, &str)]) -> Result<Config, String> {
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Config::load(&ConfigLocation::Variable, variables, RoomIds::Required).map_err(|errors| errors.to_string())
+}
+
+/// The program with these variables and no other, in an empty folder.
+fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_phenom-provisioner"));
+    command.args(arguments).env_clear().envs(variables.iter().copied()).current_dir(folder.path());
+    command.output().expect("the program can be started")
+}
+
+fn text(output: &[u8]) -> String {
+    String::from_utf8(output.to_vec()).expect("it prints UTF-8")
+}
+
+#[test]
+fn whole_text_is_read_with_variables_over_it() {
+    let config = load(&[
+        (CONFIG_TEXT, MINIMAL),
+        ("PHENOM_PROVISIONER__ENVIRONMENT", "staging"),
+        ("PHENOM_PROVISIONER__DATABASE__PASSWORD", "p@ss:w/o%rd"),
+        (REGISTRATION_TEXT, REGISTRATION),
+    ])
+    .unwrap();
+    assert_eq!(config.environment, "staging");
+    assert_eq!(config.database.password.as_ref().unwrap().expose(), "p@ss:w/o%rd");
+    assert_eq!((config.appservice.registration.as_ref(), config.secret_files.len()), (None, 0));
+    let registration = Registration::of(&config.appservice, server_name!("example.org")).unwrap();
+    assert_eq!(registration.sender_localpart, "bot");
+    let shown = format!("{config:?}");
+    assert!(!shown.contains("0123456789abcdef") && !shown.contains("p@ss"), "{shown}");
+}
+
+#[test]
+fn mistakes_are_named_by_the_variable_and_the_line() {
+    insta::assert_snapshot!(load(&[(CONFIG_TEXT, &minimal_but("server_name", "servername"))]).unwrap_err(), @"
+    1 error in PHENOM_PROVISIONER_CONFIG_TOML:
+      1. PHENOM_PROVISIONER_CONFIG_TOML:5: homeserver.servername is not a key
+         → did you mean server_name? homeserver has server_name and url
+    ");
+    insta::assert_snapshot!(load(&[(CONFIG_TEXT, " \n")]).unwrap_err(), @"
+    1 error in PHENOM_PROVISIONER_CONFIG_TOML:
+      1. PHENOM_PROVISIONER_CONFIG_TOML: the variable is empty
+         → set it to the whole text of the configuration, as provisioner.example.toml has it, or unset it
+    ");
+    insta::assert_snapshot!(load(&[(CONFIG_TEXT, "\u{fffd}")]).unwrap_err(), @"
+    1 error in PHENOM_PROVISIONER_CONFIG_TOML:
+      1. PHENOM_PROVISIONER_CONFIG_TOML: the value is not UTF-8
+         → set it to UTF-8 text
+    ");
+}
+
+#[test]
+fn a_text_and_a_file_are_never_both_read() {
+    let folder = Folder::with(MINIMAL);
+    let file = folder.path("provisioner.toml").display().to_string();
+    let mut both = vec![("PHENOM_PROVISIONER_CONFIG", file.as_str()), (CONFIG_TEXT, MINIMAL)];
+    let refused = run(&["config", "check"], &both);
+    assert_eq!(refused.status.code(), Some(1));
+    insta::assert_snapshot!(text(&refused.stderr).replace(&file, "provisioner.toml"), @"
+    error: 1 error in PHENOM_PROVISIONER_CONFIG_TOML:
+      1. PHENOM_PROVISIONER_CONFIG_TOML: it holds a configuration, and provisioner.toml is named as its file as well
+         → keep one: unset PHENOM_PROVISIONER_CONFIG_TOML, or leave out --config and PHENOM_PROVISIONER_CONFIG
+    ");
+    both.remove(0);
+    let refused = run(&["--config", &file, "config", "check"], &both);
+    assert!(refused.status.code() == Some(1) && text(&refused.stderr).contains("keep one"));
+    // The schema is the same whatever the configuration is.
+    assert!(run(&["--config", &file, "config", "schema"], &both).status.success());
+}
+
+#[test]
+fn check_says_what_was_read() {
+    let read = run(&["config", "check"], &[(CONFIG_TEXT, MINIMAL), (REGISTRATION_TEXT, REGISTRATION)]);
+    assert!(read.status.success(), "{read:?}");
+    insta::assert_snapshot!(text(&read.stdout), @"
+    configuration is valid: test of example.org
+      read      PHENOM_PROVISIONER_CONFIG_TOML, appservice.registration_text
+      bot       @bot:example.org
+      rooms     1: staff
+      sources   roster
+      enforced  none
+      observed  accounts, joins, removals, power_levels, room_state, server_admins
+    ");
+}
+
+#[test]
+fn a_registration_stands_in_a_file_or_in_a_text() {
+    let configured = format!("{MINIMAL}\n[appservice]\nregistration = \"registration.yaml\"\n");
+    insta::assert_snapshot!(load(&[(CONFIG_TEXT, &configured), (REGISTRATION_TEXT, REGISTRATION)]).unwrap_err(), @"
+    1 error in PHENOM_PROVISIONER_CONFIG_TOML:
+      1. PHENOM_PROVISIONER__APPSERVICE__REGISTRATION_TEXT: appservice.registration_text is given, and so is appservice.registration (line 18)
+         → keep one of registration and registration_text
+    ");
+    insta::assert_snapshot!(load(&[(CONFIG_TEXT, MINIMAL), (REGISTRATION_TEXT, "")]).unwrap_err(), @"
+    1 error in PHENOM_PROVISIONER_CONFIG_TOML:
+      1. PHENOM_PROVISIONER__APPSERVICE__REGISTRATION_TEXT: appservice.registration_text (not shown) is empty
+         → give it a value, or leave the key out if it is optional
+    ");
+    // There is no third way: the path of a file with it is `registration`.
+    let third = format!("{REGISTRATION_TEXT}_FILE");
+    assert!(load(&[(CONFIG_TEXT, MINIMAL), (&third, "x")]).unwrap_err().contains("sets no key"));
+}
+
+#[test]
+fn mistakes_in_the_text_of_a_registration_show_lines_and_no_content() {
+    let said = |registration: &str| {
+        let checked = run(&["config", "check"], &[(CONFIG_TEXT, MINIMAL), (REGISTRATION_TEXT, registration)]);
+        assert_eq!(checked.status.code(), Some(1), "{checked:?}");
+        let said = text(&checked.stdout) + &text(&checked.stderr);
+        assert!(!said.contains("0123456789abcdef"), "{said}");
+        said
+    };
+    insta::assert_snapshot!(said(&REGISTRATION.replace("id: provisioner\n", "").replace("-ours", "-theirs")), @"
+    2 errors in appservice.registration_text:
+      1. appservice.registration_text:3: as_token and hs_token are the same
+         → run phenom-provisioner registration, put its output here, and give the same to Synapse
+      2. appservice.registration_text: id is missing
+         → add id: any name, for example phenom-provisioner
+    ");
+    // What becomes of it where somebody loses the lines' ends.
+    insta::assert_snapshot!(said(&REGISTRATION.replace('\n', " ")), @"
+    1 error in appservice.registration_text:
+      1. appservice.registration_text:1: this is not YAML: mapping values are not allowed in this context at line 1 column 20
+         → correct the line, or run phenom-provisioner registration, put its output here, and give the same to Synapse
+    ");
+    insta::assert_snapshot!(said(&REGISTRATION.replace('\n', "\\n")), @"
+    1 error in appservice.registration_text:
+      1. appservice.registration_text:1: this is not YAML: mapping values are not allowed in this context at line 1 column 21
+         → correct the line, or run phenom-provisioner registration, put its output here, and give the same to Synapse
+    ");
+    // A quote that is never closed, or only far below, takes the tokens along.
+    for quote in ["'", "\""] {
+        said(&REGISTRATION.replace("url: ", &format!("url: {quote}")));
+        said(&REGISTRATION.replace("url: ", &format!("url: {quote}")).replace("sender", &format!("{quote}\nsender")));
+    }
+    let swallowed = REGISTRATION.replace("sender_localpart: bot\n", "").replace("id: ", "sender_localpart: 'bot\n  ");
+    said(&swallowed.replace("hs_token", "'\nhs_token"));
+    said(&format!("{REGISTRATION}? 0123456789abcdef-ours\n? 0123456789abcdef-ours\n"));
+}
+
+#[test]
+fn a_password_stands_once() {
+    let url = "url = \"postgres://localhost/provisioner\"";
+    let in_url = minimal_but(url, "url = \"postgres://us:hunter2@db/ours\"\npassword = \"hunter3\"");
+    insta::assert_snapshot!(load(&[(CONFIG_TEXT, &in_url)]).unwrap_err(), @"
+    1 error in PHENOM_PROVISIONER_CONFIG_TOML:
+      1. PHENOM_PROVISIONER_CONFIG_TOML:9: database.password is given, and so is a password in database.url (line 8)
+         → take it out of the URL: postgres://user@host:5432/database
+    ");
+    let in_query = minimal_but(url, "url = \"postgres://us@db/ours?password=hunter2\"");
+    let variable = ("PHENOM_PROVISIONER__DATABASE__PASSWORD", "hunter3");
+    insta::assert_snapshot!(load(&[(CONFIG_TEXT, &in_query), variable]).unwrap_err(), @"
+    1 error in PHENOM_PROVISIONER_CONFIG_TOML:
+      1. PHENOM_PROVISIONER__DATABASE__PASSWORD: database.password is given, and so is a password in database.url (line 8)
+         → take it out of the URL: postgres://user@host:5432/database
+    ");
+    let without_url = ("PHENOM_PROVISIONER__ROSTER__PASSWORD", "hunter3");
+    insta::assert_snapshot!(load(&[(CONFIG_TEXT, MINIMAL), without_url]).unwrap_err(), @"
+    1 error in PHENOM_PROVISIONER_CONFIG_TOML:
+      1. PHENOM_PROVISIONER__ROSTER__PASSWORD: roster.password is given, and roster.url is not: the roster is then read as the user of database.url
+         → give roster.url with the user that this password is of, or leave roster.password out
+    ");
+    let both =
+        [(CONFIG_TEXT, MINIMAL), variable, ("PHENOM_PROVISIONER__DATABASE__PASSWORD_FILE", "/run/secrets/database")];
+    insta::assert_snapshot!(load(&both).unwrap_err(), @"
+    1 error in PHENOM_PROVISIONER_CONFIG_TOML:
+      1. PHENOM_PROVISIONER__DATABASE__PASSWORD_FILE: database.password_file is given, and so is password (PHENOM_PROVISIONER__DATABASE__PASSWORD)
+         → keep one of password and password_file
+    ");
+}
