@@ -1,5 +1,6 @@
 //! The image without a container engine: commands run in a root as it has, as nobody, with nothing to write to, on the examples
-//! of `deploy/terraform`, by variables alone. What is in the Dockerfile is tested in `deploy/image`.
+//! of `deploy/terraform`, by variables alone. The service itself does its work there in `journeys/from_environment`; what is in
+//! the Dockerfile is tested in `deploy/image`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

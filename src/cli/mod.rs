@@ -10,6 +10,7 @@ pub mod config;
 mod doctor;
 mod explain;
 mod follow;
+mod healthcheck;
 mod history;
 mod logs;
 mod pause;
@@ -71,6 +72,8 @@ enum CliCommand {
     Doctor(doctor::Arguments),
     /// Register the bot, make it server admin and let it into the configured rooms
     Bootstrap(bootstrap::Arguments),
+    /// Ask the running service beside this process whether it is alive. Exits 1 when it is not
+    Healthcheck,
     /// Print a registration.yaml with fresh random tokens, or write it into a file
     Registration(RegistrationArguments),
     /// Check the configuration, or print its JSON schema
@@ -139,6 +142,7 @@ fn run_command(Arguments { config: file, command }: Arguments) -> Result<ExitCod
         CliCommand::Backfill => start(backfill::run(&location)),
         CliCommand::Doctor(arguments) => start(doctor::run(&location, arguments)),
         CliCommand::Bootstrap(arguments) => start(bootstrap::run(&location, arguments)),
+        CliCommand::Healthcheck => start(healthcheck::run(&location)),
         CliCommand::Registration(RegistrationArguments { url, sender_localpart, output }) => {
             registration::run(&location, &registration::Options { url, sender_localpart }, output.as_deref())
         }

@@ -186,3 +186,27 @@ fn a_password_stands_once() {
          → keep one of password and password_file
     ");
 }
+
+#[test]
+fn healthcheck_needs_no_secret_and_says_where_it_asked() {
+    // Port 1 of the loopback: nothing ever listens there.
+    let unreadable = minimal_but("url = \"postgres://localhost/provisioner\"", "url_file = \"/no/such/secret\"");
+    let asked = run(
+        &["healthcheck"],
+        &[
+            (CONFIG_TEXT, &unreadable),
+            ("PHENOM_PROVISIONER__ADMIN__LISTEN", "0.0.0.0:1"),
+            ("PHENOM_PROVISIONER__X", "1"),
+        ],
+    );
+    assert_eq!((asked.status.code(), text(&asked.stdout)), (Some(1), String::new()));
+    insta::assert_snapshot!(text(&asked.stderr), @"error: not alive: http://127.0.0.1:1/livez: Connection refused (os error 111); the service does not run here, hangs, or has another admin.listen");
+    let nowhere = format!("{MINIMAL}\n[admin]\nlisten = \"[::]:0\"\n");
+    insta::assert_snapshot!(text(&run(&["healthcheck"], &[(CONFIG_TEXT, &nowhere)]).stderr), @"error: admin.listen is [::]:0, any free port, so nobody can know where to ask: give it a port");
+    let misspelt = format!("{MINIMAL}\n[admin]\nlisten = \"localhost\"\n");
+    insta::assert_snapshot!(text(&run(&["healthcheck"], &[(CONFIG_TEXT, &misspelt)]).stderr), @r#"
+    error: 1 error in PHENOM_PROVISIONER_CONFIG_TOML:
+      1. PHENOM_PROVISIONER_CONFIG_TOML:18: admin.listen = "localhost" is not an address to listen on
+         → write an IP address and a port, for example "127.0.0.1:9090"
+    "#);
+}

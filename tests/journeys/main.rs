@@ -25,6 +25,7 @@ mod federation_hostile;
 mod federation_support;
 mod fights;
 mod follow;
+mod from_environment;
 mod guard;
 mod held;
 mod lanes;
