@@ -15,6 +15,7 @@ mod bad_input_roster;
 mod commands;
 mod counts;
 mod create_rooms;
+mod cut_over;
 mod doctor;
 mod doctor_aws;
 mod doctor_support;
