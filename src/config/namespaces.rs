@@ -5,7 +5,7 @@ use regex::Regex;
 use ruma::ServerName;
 use serde_yaml_ng::Value;
 
-use super::{Namespace, Namespaces};
+use super::{Namespace, Namespaces, report::one_word};
 
 /// Takes a problem: the key or value it is about, what is wrong, and the mend.
 pub(super) type RefuseNamespace<'a> = dyn FnMut(&str, String, String) + 'a;
@@ -23,7 +23,7 @@ pub(super) fn read(value: Option<&Value>, server_name: &ServerName, refuse: &mut
     let mut list = |kind: &str| {
         let namespaces = parse_list(kind, value.get(kind), refuse);
         for (index, namespace) in namespaces.iter().enumerate() {
-            let name = format!("namespaces.{kind}[#{}].regex: {}", index + 1, namespace.regex);
+            let name = format!("namespaces.{kind}[#{}].regex: {}", index + 1, one_word(&namespace.regex));
             check(&name, kind, namespace, server_name, refuse);
         }
         namespaces

@@ -2,7 +2,7 @@
 //!
 //! Keys that this service does not know are Synapse's business and are left alone.
 
-use std::{borrow::Cow, path::Path};
+use std::path::Path;
 
 use ruma::{OwnedUserId, ServerName, UserId};
 use serde_yaml_ng::{Mapping, Value};
@@ -12,7 +12,7 @@ use super::{
     grammar::{check_http_url, looks_like_subject},
     namespaces,
     problem::ValueOrigin,
-    report::without_passwords,
+    report::{one_word, without_passwords},
 };
 
 /// What a mend says where the file is better made than written.
@@ -167,10 +167,12 @@ impl RegistrationReader<'_> {
             return String::new();
         }
         let url = self.string("url", "http://127.0.0.1:8090");
-        if !url.is_empty()
+        if url.contains(char::is_whitespace) {
+            self.refuse("url", "url: (not shown) has white space in it", MEND);
+        } else if !url.is_empty()
             && let Err(fault) = check_http_url(&url)
         {
-            self.refuse("url", format!("url: {} {}", shown(&url), fault.text), fault.mend);
+            self.refuse("url", format!("url: {} {}", without_passwords(&url), fault.text), fault.mend);
         }
         url
     }
@@ -204,8 +206,8 @@ impl RegistrationReader<'_> {
             let localpart = sender.trim_start_matches('@').split(':').next().unwrap_or_default();
             self.refuse(
                 key,
-                format!("{key}: {} is a user id, not its local part", shown(&sender)),
-                format!("write {key}: {}", shown(localpart)),
+                format!("{key}: {} is a user id, not its local part", one_word(&sender)),
+                format!("write {key}: {}", one_word(localpart)),
             );
         } else if looks_like_subject(&sender) {
             self.refuse(
@@ -218,17 +220,12 @@ impl RegistrationReader<'_> {
         } else if UserId::parse(full).is_err() || !sender.bytes().all(in_localpart) {
             self.refuse(
                 key,
-                format!("{key}: {} is not the local part of a user id", shown(&sender)),
+                format!("{key}: {} is not the local part of a user id", one_word(&sender)),
                 "use a-z, 0-9, and . _ = - / +",
             );
         }
         sender
     }
-}
-
-/// A value as a message may show it. One of several words or lines may have swallowed the tokens below it.
-fn shown(value: &str) -> Cow<'_, str> {
-    if value.contains(char::is_whitespace) { "(not shown)".into() } else { without_passwords(value).into() }
 }
 
 /// <https://spec.matrix.org/v1.15/appendices/#user-identifiers>; ruma also takes what old servers allowed.

@@ -99,6 +99,11 @@ pub(super) fn without_passwords(text: &str) -> String {
         .into_owned()
 }
 
+/// The text where it is one word. One of several words or lines may have swallowed what stands below it, tokens too.
+pub(super) fn one_word(text: &str) -> &str {
+    if text.contains(char::is_whitespace) { "(not shown)" } else { text }
+}
+
 fn shorten(text: &str, limit: usize) -> String {
     match text.char_indices().nth(limit) {
         Some((end, _)) => format!("{}…", &text[..end]),

@@ -153,6 +153,9 @@ fn mistakes_in_the_text_of_a_registration_show_lines_and_no_content() {
     }
     let swallowed = REGISTRATION.replace("sender_localpart: bot\n", "").replace("id: ", "sender_localpart: 'bot\n  ");
     said(&swallowed.replace("hs_token", "'\nhs_token"));
+    said(&REGISTRATION.replace("url: http://127.0.0.1:8090", "url: 'localhost/x").replace("hs_token", "'\nhs_token"));
+    let swallowed = REGISTRATION.replace("users: []", "users:\n    - exclusive: true\n      regex: '.*");
+    said(&format!("{swallowed}as_token: 0123456789abcdef-ours'\n"));
     said(&format!("{REGISTRATION}? 0123456789abcdef-ours\n? 0123456789abcdef-ours\n"));
 }
 
