@@ -91,6 +91,7 @@ async fn a_service_is_ready_before_its_work_is_done(version: SynapseVersion) {
     held.lift();
     for sub in &people {
         stage.until(&stage.staff, sub, "join", SOON).await;
+        stage.until(&stage.red, sub, "join", SOON).await;
     }
     stage.nothing_left().await;
 }
