@@ -47,6 +47,28 @@ fn schema_accepts_the_example() {
 }
 
 #[test]
+fn schema_refuses_what_is_given_twice() {
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    let is_valid = |text: &str| {
+        let document: serde_json::Value = toml_edit::de::from_str(text).unwrap();
+        validator.is_valid(&document)
+    };
+    assert!(is_valid(MINIMAL));
+    for (section, key, other) in [
+        ("[database]", "url_file = \"x\"", ""),
+        ("[database]", "password = \"x\"", "password_file = \"x\""),
+        ("[roster]", "url = \"postgres://x/y\"", "url_file = \"x\""),
+        ("[roster]", "password = \"x\"", "password_file = \"x\""),
+        ("[appservice]", "registration = \"x\"", "registration_text = \"x\""),
+    ] {
+        let text = if MINIMAL.contains(section) { MINIMAL.to_owned() } else { format!("{MINIMAL}\n{section}\n") };
+        let with = |keys: &str| text.replace(section, &format!("{section}\n{keys}"));
+        assert!(!is_valid(&with(&format!("{key}\n{other}"))), "{section} {key} {other}");
+        assert!(other.is_empty() || is_valid(&with(key)) && is_valid(&with(other)), "{section} {key} {other}");
+    }
+}
+
+#[test]
 fn every_key_of_the_schema_stands_in_the_example_or_is_named_in_the_readme() {
     let read = |file| std::fs::read_to_string(repository(file)).unwrap();
     let (example, readme) = (read("provisioner.example.toml"), read("README.md"));

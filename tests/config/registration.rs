@@ -205,6 +205,7 @@ fn a_written_registration_is_for_its_owner_alone_and_replaces_nothing() {
     let registration = load(&text).unwrap();
     let printed = String::from_utf8(written.stdout).unwrap();
     assert!(!printed.contains(registration.as_token.expose()), "{printed}");
+    assert!(printed.contains("next: give it to Synapse"), "{printed}");
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let again = write();
     let said = String::from_utf8(again.stderr).unwrap();
