@@ -1,11 +1,14 @@
-//! `docs/cut-over.md`, walked through: its commands run in the order of the page, on a server whose bot has worked for others
-//! before, with the modes that the page sets, and say what the page shows. Nothing is taken from anybody before the page says so.
+//! `docs/cut-over.md`, walked through: its commands run in the order of the page, on a server that never had an application service
+//! and whose bot is an ordinary account, with the modes that the page sets, and say what the page shows. Nothing is taken from
+//! anybody before the page says so.
+
+use std::sync::Arc;
 
 use regex::Regex;
 use reqwest::Method;
 use serde_json::json;
-use sqlx::AssertSqlSafe;
-use testbed::{Admin, Person, SynapseVersion};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use testbed::{Admin, Person, SynapseVersion, own, wait_until};
 
 use crate::support::{SOON, Settings, Stage, subjects};
 
@@ -78,14 +81,27 @@ async fn asks(stage: &Stage, old: &Admin, script: &str) {
     }
 }
 
-/// The statement counts on a Synapse of this Postgres.
-async fn counts(stage: &Stage, statement: &str) {
-    let mut postgres = stage.bed.postgres.connect("postgres").await.unwrap();
-    let named = "SELECT datname::text FROM pg_database WHERE datname LIKE 'synapse\\_%' LIMIT 1";
-    let name: String = sqlx::query_scalar(named).fetch_one(&mut postgres).await.unwrap();
-    let mut synapse = stage.bed.postgres.connect(&name).await.unwrap();
-    let behind: i64 = sqlx::query_scalar(AssertSqlSafe(statement)).fetch_one(&mut synapse).await.unwrap();
-    assert!(behind >= 0);
+/// Gives Synapse the registration in two steps, and waits between them for what the page's statement says.
+async fn registers(stage: &Stage, old: &Admin, statement: &str) {
+    let text = std::fs::read_to_string(&stage.slot.registration).unwrap();
+    let (url, without) =
+        (format!("url: http://{}\n", stage.slot.listen()), stage.service.directory().join("null.yaml"));
+    assert!(text.contains(&url), "{text}");
+    std::fs::write(&without, text.replace(&url, "url: null\n")).unwrap();
+    let mut synapse = PgConnection::connect(&stage.bed.synapse.database_url()).await.unwrap();
+    let mut behind = async || {
+        let asked = sqlx::query_scalar::<_, i64>(AssertSqlSafe(statement.to_owned()));
+        asked.fetch_one(&mut synapse).await.unwrap()
+    };
+    assert!(behind().await > 20, "it has a history");
+    stage.bed.synapse.load_registrations(&[without]).await.unwrap();
+    // It walks when something happens.
+    old.send_text(&stage.staff, "step-3", "nobody listens").await.unwrap();
+    wait_until("Synapse has walked its history", SOON, async || behind().await == 0).await.unwrap();
+    stage.bed.synapse.load_registrations(&[stage.slot.registration.clone()]).await.unwrap();
+    let answers = async |path: &str| old.request(Method::GET, path, None).await.unwrap().0.as_u16();
+    assert_eq!(answers("/_matrix/client/v3/account/whoami").await, 200);
+    assert_eq!(answers("/_matrix/client/v3/sync").await, 500);
 }
 
 async fn restart(stage: &Stage) {
@@ -95,7 +111,9 @@ async fn restart(stage: &Stage) {
 
 async fn every_step_of_the_page_says_what_it_shows_and_takes_nothing_before_its_time(version: SynapseVersion) {
     let guard = "free_removals = 0\nmax_removals = 1\nmax_fraction = 1.0".to_owned();
-    let mut stage = Stage::set(version, Settings { mode: "observe", guard, ..Settings::default() }).await;
+    let bed = Arc::new(own(version).await.unwrap());
+    let mut stage = Stage::set_on(bed, Settings { mode: "observe", guard, ..Settings::default() }).await;
+    stage.bed.synapse.forget_services().await.unwrap();
     // The bot has a token of its own, by which it has invited, removed and answered before anybody thought of this service.
     let bot = Person::login(&stage.bed.synapse, &stage.slot.sender_localpart).await.unwrap();
     let old = stage.admin.with_token(&bot.mxid, &bot.client.access_token().unwrap());
@@ -146,7 +164,7 @@ async fn every_step_of_the_page_says_what_it_shows_and_takes_nothing_before_its_
                     }
                 }
                 "sh" => asks(&stage, &old, &text).await,
-                "sql" => counts(&stage, text.trim()).await,
+                "sql" => registers(&stage, &old, text.trim()).await,
                 language => panic!("nobody plays {language}"),
             },
         }

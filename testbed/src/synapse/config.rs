@@ -29,6 +29,15 @@ pub(super) fn write(synapse: &Synapse) -> Result<()> {
     std::fs::write(path(synapse), settings).context("write the configuration")
 }
 
+/// Changes which registrations are loaded at the next start.
+pub(super) fn set_registrations(synapse: &Synapse, files: &[PathBuf]) -> Result<()> {
+    let text = std::fs::read_to_string(path(synapse)).context("read the configuration")?;
+    let mut settings: Value = serde_json::from_str(&text).context("parse the configuration")?;
+    settings["app_service_config_files"] = json!(files);
+    let settings = serde_json::to_string_pretty(&settings).context("print the configuration")?;
+    std::fs::write(path(synapse), settings).context("write the configuration")
+}
+
 fn homeserver(synapse: &Synapse) -> Value {
     let directory = synapse.part.directory();
     let free = json!({ "per_second": 100_000, "burst_count": 100_000 });

@@ -16,6 +16,7 @@ use anyhow::{Context, Result};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use nix::sys::signal::Signal;
 use serde_json::json;
+use sqlx::{Connection, Executor};
 
 use crate::postgres::Postgres;
 use crate::process::{Part, ports, random, ready};
@@ -28,6 +29,11 @@ pub use version::SynapseVersion;
 const START_BOUND: Duration = Duration::from_secs(90);
 const STOP_BOUND: Duration = Duration::from_secs(30);
 const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
+
+const NO_SERVICES: &str = "UPDATE users SET appservice_id = NULL; \
+     UPDATE appservice_stream_position SET stream_ordering = 0; \
+     DELETE FROM application_services_state; \
+     DELETE FROM application_services_txns";
 
 /// How a Synapse is set up.
 #[derive(Debug, Clone)]
@@ -165,6 +171,30 @@ impl Synapse {
         self.launch().await
     }
 
+    /// Starts it again with these registrations in the place of those that it had.
+    ///
+    /// # Errors
+    /// When it does not run, does not end in time or does not become healthy.
+    pub async fn load_registrations(&self, files: &[PathBuf]) -> Result<()> {
+        self.stop_sigterm().await?;
+        config::set_registrations(self, files)?;
+        self.launch().await
+    }
+
+    /// Starts it again as a server that never had an application service: none is loaded, no user belongs to one, and nothing
+    /// was ever pushed.
+    ///
+    /// # Errors
+    /// As above, and when its database cannot be written.
+    pub async fn forget_services(&self) -> Result<()> {
+        self.stop_sigterm().await?;
+        config::set_registrations(self, &[])?;
+        let mut database = self.postgres.connect(&self.database).await?;
+        database.execute(NO_SERVICES).await.context("forget the application services")?;
+        database.close().await.context("close the connection")?;
+        self.launch().await
+    }
+
     pub fn log_tail(&self) -> String {
         self.part.log_tail()
     }
@@ -175,7 +205,7 @@ impl Synapse {
     }
 
     /// Its own database.
-    pub(crate) fn database_url(&self) -> String {
+    pub fn database_url(&self) -> String {
         self.postgres.url(&self.database)
     }
 
