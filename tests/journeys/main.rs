@@ -33,6 +33,7 @@ mod lanes;
 mod leadership;
 mod leaves;
 mod levels;
+mod lived_before;
 mod load;
 mod membership;
 mod obstacles;
