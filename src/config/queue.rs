@@ -11,8 +11,8 @@ use super::{grammar, grammar::duration};
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QueueSection {
-    /// The URL of the queue.
-    #[schemars(schema_with = "grammar::http_url")]
+    /// The URL of the queue, a standard one.
+    #[schemars(schema_with = "grammar::queue_url")]
     pub url: String,
     /// For emulators only.
     #[serde(default)]

@@ -134,6 +134,42 @@ fn listen_addresses() {
 }
 
 #[test]
+fn queue_urls() {
+    let make = |url: &str| below("queue")(&format!("url = \"{url}\""));
+    let urls = [
+        "arn:aws:sqs:eu-west-1:123456789012:confirmations",
+        "arn:aws:sns:us-east-1",
+        "https://sqs.us-east-1.amazonaws.com/123456789012/confirmations.fifo",
+        "http://127.0.0.1:5000/000000000000/confirmations.fifo",
+        "https://sqs.us-east-1.amazonaws.com/confirmations",
+        "https://sqs.us-east-1.amazonaws.com/12345/confirmations",
+        "https://sqs.us-east-1.amazonaws.com/123456789012/confirmations/more",
+        "http://sqs.us-east-1.amazonaws.com/123456789012/confirmations",
+        "sqs.us-east-1.amazonaws.com/123456789012/confirmations",
+    ];
+    insta::assert_snapshot!(each(make, &urls), @r#"
+    provisioner.toml:18: queue.url = "arn:aws:sqs:eu-west-1:123456789012:confirmations" is an ARN, not a URL
+         → write the URL of the queue, like "https://sqs.eu-west-1.amazonaws.com/123456789012/confirmations"
+    provisioner.toml:18: queue.url = "arn:aws:sns:us-east-1" is an ARN, not a URL
+         → write the URL of the queue, like "https://sqs.us-east-1.amazonaws.com/123456789012/confirmations"
+    provisioner.toml:18: queue.url = "https://sqs.us-east-1.amazonaws.com/123456789012/confirmations.fifo" is a FIFO queue, which holds everybody up behind one message
+         → make a standard queue, whose name does not end in .fifo, and let the forwarder send to it
+    provisioner.toml:18: queue.url = "http://127.0.0.1:5000/000000000000/confirmations.fifo" is a FIFO queue, which holds everybody up behind one message
+         → make a standard queue, whose name does not end in .fifo, and let the forwarder send to it
+    provisioner.toml:18: queue.url = "https://sqs.us-east-1.amazonaws.com/confirmations" does not name an account and a queue
+         → write it as `aws sqs get-queue-url` prints it, like "https://sqs.us-east-1.amazonaws.com/123456789012/confirmations"
+    provisioner.toml:18: queue.url = "https://sqs.us-east-1.amazonaws.com/12345/confirmations" does not name an account and a queue
+         → write it as `aws sqs get-queue-url` prints it, like "https://sqs.us-east-1.amazonaws.com/123456789012/confirmations"
+    provisioner.toml:18: queue.url = "https://sqs.us-east-1.amazonaws.com/123456789012/confirmations/more" does not name an account and a queue
+         → write it as `aws sqs get-queue-url` prints it, like "https://sqs.us-east-1.amazonaws.com/123456789012/confirmations"
+    provisioner.toml:18: queue.url = "http://sqs.us-east-1.amazonaws.com/123456789012/confirmations" is not https
+         → write "https://sqs.us-east-1.amazonaws.com/123456789012/confirmations"
+    provisioner.toml:18: queue.url = "sqs.us-east-1.amazonaws.com/123456789012/confirmations" has no scheme
+         → write "http://sqs.us-east-1.amazonaws.com/123456789012/confirmations" or "https://sqs.us-east-1.amazonaws.com/123456789012/confirmations"
+    "#);
+}
+
+#[test]
 fn room_ids() {
     let make = |id: &str| minimal_but("!abc:example.org", id);
     let ids = [

@@ -6,6 +6,7 @@ mod address;
 pub(super) mod duration;
 mod matrix;
 mod name;
+mod queue_url;
 mod room;
 pub(super) mod selector;
 
@@ -68,6 +69,7 @@ grammars! {
     guest_access: room::guest_access, "forbidden", room::GUEST_ACCESSES;
     homeserver_url: address::homeserver_url, "http://localhost:8008";
     http_url: address::http_url, "https://example.org/path";
+    queue_url: queue_url::queue_url, "https://sqs.us-east-1.amazonaws.com/123456789012/confirmations";
     listen: address::listen, "127.0.0.1:8090";
 }
 
