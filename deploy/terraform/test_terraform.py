@@ -353,6 +353,21 @@ class ModuleTest(unittest.TestCase):
         for action in used:
             self.assertTrue(action.split(":")[1] in readme, f"README.md does not name {action}")
 
+    def test_every_page_that_names_rights_names_those_on_the_dead_letter_queue(self):
+        on = {"aws_sqs_queue.confirmations": set(), "aws_sqs_queue.dead_letters": set()}
+        ids = names(self.all)
+        for statement in statements(self.all, "task"):
+            for resource in statement["resources"]:
+                on.get(ids.get(resource), set()).update(statement["actions"])
+        self.assertEqual(on["aws_sqs_queue.dead_letters"], {"sqs:GetQueueUrl", "sqs:GetQueueAttributes"})
+        for page in (ROOT / "README.md", ROOT / "deploy" / "forwarder" / "README.md"):
+            text = " ".join(page.read_text().split())
+            rights = r"((?:`sqs:\w+`[, and]*)+)"
+            found = re.search(f"{rights} on the queue, (?:and )?{rights} on (?:its|the) dead-letter queue", text)
+            self.assertTrue(found, f"{page} does not say which rights are on which queue")
+            said = [set(re.findall(r"sqs:\w+", part)) for part in found.groups()]
+            self.assertEqual(said, [on["aws_sqs_queue.confirmations"], on["aws_sqs_queue.dead_letters"]], page)
+
     def test_the_forwarder_s_rights_are_those_of_its_own_policies(self):
         own = {"kms:GenerateDataKey", "kms:Decrypt"}  # The queue here is encrypted by SQS itself.
         for path in (ROOT / "deploy" / "forwarder").glob("policy*.json"):

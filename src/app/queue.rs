@@ -6,8 +6,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::Context;
-use crate::intake::queue::{Consumer, Expected, Queue, QueueSnapshot, QueueStatus};
-use crate::reconcile::{QueueHealth, StatusPublisher};
+use crate::intake::queue::{Consumer, DeadLettersUnseen, Expected, Queue, QueueSnapshot, QueueStatus};
+use crate::reconcile::{QueueHealth, StatusPublisher, Unseen};
 use crate::store::Store;
 
 /// How old what is told of the queue may be.
@@ -44,30 +44,54 @@ pub(super) async fn watch(context: &Context, status: &QueueStatus, publisher: &S
     let Some(configured) = &context.config.queue else { return };
     let region = context.config.cognito.as_ref().map(|cognito| cognito.region.as_str());
     let queue = Queue::connect(&configured.url, configured.endpoint_url.as_deref(), region).await;
-    let (mut dead_letters, mut asked, mut failing) = (None, None::<Instant>, false);
-    let mut is_asked = false;
+    let mut counted = Counted::default();
+    let mut asked = None::<Instant>;
     // What an earlier life told of stands until somebody has asked.
-    publisher.tell_queue(health(status.snapshot(), None, false));
+    publisher.tell_queue(counted.health(status.snapshot()));
     loop {
         if asked.is_none_or(|at| at.elapsed() >= DEAD_LETTERS) {
             asked = Some(Instant::now());
-            match queue.dead_letter_depth().await {
-                Ok(depth) => (dead_letters, is_asked, failing) = (depth, true, false),
-                // What was known last stands: an alert is not over because nobody answers.
-                Err(error) => {
-                    if !std::mem::replace(&mut failing, true) {
-                        warn!("the dead-letter queue cannot be asked for its depth: {:#}", anyhow::Error::from(error));
-                    }
-                }
-            }
+            counted.take(queue.dead_letter_depth().await);
         }
-        publisher.tell_queue(health(status.snapshot(), dead_letters, is_asked));
+        publisher.tell_queue(counted.health(status.snapshot()));
         tokio::time::sleep(LOOK).await;
     }
 }
 
-fn health(snapshot: QueueSnapshot, dead_letters: Option<u64>, is_asked: bool) -> QueueHealth {
-    let QueueSnapshot { last_error, trouble, oldest, in_flight, .. } = snapshot;
-    let not_received = last_error.clone();
-    QueueHealth { oldest, in_flight, trouble: last_error.or(trouble), not_received, dead_letters, is_asked }
+/// What is known of the dead letters.
+#[derive(Default)]
+struct Counted {
+    depth: Option<u64>,
+    is_counted: bool,
+    unseen: Option<Unseen>,
+}
+
+impl Counted {
+    fn take(&mut self, answer: Result<Option<u64>, DeadLettersUnseen>) {
+        match answer {
+            Ok(depth) => *self = Self { depth, is_counted: true, unseen: None },
+            // What was known last stands: an alert is not over because nobody answers.
+            Err(error) => {
+                let (why, is_misconfigured) = (error.chain(), error.is_misconfigured());
+                if self.unseen.as_ref().is_none_or(|before| before.why != why) {
+                    warn!("the dead letters of the queue cannot be counted: {why}");
+                }
+                self.unseen = Some(Unseen { why, is_misconfigured });
+            }
+        }
+    }
+
+    fn health(&self, snapshot: QueueSnapshot) -> QueueHealth {
+        let QueueSnapshot { last_poll, last_error, trouble, redrive: _, oldest, in_flight } = snapshot;
+        QueueHealth {
+            oldest,
+            in_flight,
+            is_polled: last_poll.is_some() || last_error.is_some(),
+            not_received: last_error.clone(),
+            trouble: last_error.or(trouble),
+            dead_letters: self.depth,
+            is_counted: self.is_counted,
+            unseen: self.unseen.clone(),
+        }
+    }
 }

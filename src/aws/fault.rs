@@ -36,6 +36,10 @@ const DENIED: [&str; 14] = [
     "UnrecognizedClientException",
 ];
 
+/// What codes about a key of KMS begin with, in lower case: SQS says `KmsAccessDenied`, and `KMS.AccessDeniedException` in the
+/// protocol before.
+const OF_KMS: &str = "kms";
+
 /// What kind of failure it was, as far as it decides what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AwsFaultKind {
@@ -45,6 +49,8 @@ pub enum AwsFaultKind {
     Throttled(Option<Duration>),
     /// No credentials, or none that are allowed to do this.
     Credentials,
+    /// The service cannot use the key of KMS that the data is encrypted with: no right to it, or it is disabled or gone.
+    Key,
     /// The service refused the request itself; its code says why.
     Refused,
 }
@@ -59,9 +65,14 @@ pub struct AwsFault {
 }
 
 impl AwsFault {
-    /// The error code without its namespace, such as `ResourceNotFoundException`.
+    /// The error code without its namespace, such as `ResourceNotFoundException`; that it is of KMS is left in it.
     pub fn code(&self) -> &str {
         self.code.as_deref().unwrap_or_default()
+    }
+
+    /// Whether the caller is known and lacks a right. Other trouble with credentials: there are none, or they are not good.
+    pub fn is_denial(&self) -> bool {
+        ["AccessDenied", "AccessDeniedException"].contains(&self.code())
     }
 }
 
@@ -78,7 +89,7 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     fn from(error: SdkError<E, HttpResponse>) -> Self {
-        let code = error.code().map(|code| code.rsplit(['#', '.']).next().unwrap_or(code).to_owned());
+        let code = error.code().map(bare).map(str::to_owned);
         let kind = kind(&error, code.as_deref());
         let text = match (&code, error.message()) {
             (Some(code), Some(message)) => without_addresses(&format!("{code}: {message}")),
@@ -87,6 +98,16 @@ where
         };
         Self { kind, code, text }
     }
+}
+
+/// A code without its namespace. `KMS.` is what tells a refused key from a refused queue, and stays.
+fn bare(code: &str) -> &str {
+    let code = code.rsplit('#').next().unwrap_or(code);
+    if is_of_kms(code) { code } else { code.rsplit('.').next().unwrap_or(code) }
+}
+
+fn is_of_kms(code: &str) -> bool {
+    code.get(..OF_KMS.len()).is_some_and(|start| start.eq_ignore_ascii_case(OF_KMS))
 }
 
 fn kind<E>(error: &SdkError<E, HttpResponse>, code: Option<&str>) -> AwsFaultKind
@@ -105,9 +126,11 @@ where
     let status = answer.status().as_u16();
     match code {
         Some(code) if THROTTLED.contains(&code) => AwsFaultKind::Throttled(retry_after(answer)),
+        Some(code) if is_of_kms(code) && code.contains("Thrott") => AwsFaultKind::Throttled(retry_after(answer)),
         _ if status == 429 => AwsFaultKind::Throttled(retry_after(answer)),
         // A half-read answer (`ResponseError`) has a good status and is worth asking for again.
         _ if !(400..500).contains(&status) => AwsFaultKind::Unreachable,
+        Some(code) if is_of_kms(code) => AwsFaultKind::Key,
         Some(code) if DENIED.contains(&code) => AwsFaultKind::Credentials,
         _ => AwsFaultKind::Refused,
     }
@@ -143,6 +166,18 @@ fn without_addresses(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_code_loses_its_namespace_and_stays_one_of_kms() {
+        for (code, bare_code, kms) in [
+            ("com.amazonaws.sqs#QueueDoesNotExist", "QueueDoesNotExist", false),
+            ("AWS.SimpleQueueService.NonExistentQueue", "NonExistentQueue", false),
+            ("com.amazonaws.sqs#KmsAccessDenied", "KmsAccessDenied", true),
+            ("KMS.AccessDeniedException", "KMS.AccessDeniedException", true),
+        ] {
+            assert_eq!((bare(code), is_of_kms(bare(code))), (bare_code, kms), "{code}");
+        }
+    }
 
     #[test]
     fn an_address_in_what_a_service_says_is_not_repeated() {

@@ -1,13 +1,14 @@
-//! The queue: whether it is there and may be read, how much waits in it, and whether its dead letters have a place and are
-//! looked at.
+//! The queue: whether it is there and may be read, how much waits in it, with which key it is encrypted, and whether its dead
+//! letters have a place, come there in time and are looked at.
 
 use std::time::Duration;
 
 use super::{Finding, PATIENCE};
 use crate::config::{Config, QueueSection};
-use crate::intake::queue::{Queue, QueueError, region_in};
+use crate::intake::queue::{DeadLettersUnseen, FEWEST_RECEIVES, Queue, QueueError, Redrive, account_in, region_in};
 
 const CHECK: &str = "queue";
+const KEY: &str = "queue_key";
 const DEAD_LETTERS: &str = "dead_letters";
 
 /// More than a burst of sign-ups leaves waiting.
@@ -25,13 +26,12 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     };
     let pool_region = config.cognito.as_ref().map(|cognito| cognito.region.as_str());
     let queue = Queue::connect(&configured.url, configured.endpoint_url.as_deref(), pool_region).await;
-    let (depth, dead) = tokio::join!(
-        tokio::time::timeout(BOUND, queue.queue_depth()),
-        tokio::time::timeout(BOUND, queue.dead_letter_depth())
-    );
+    let of_queue = async { tokio::try_join!(queue.queue_depth(), queue.own_key(), queue.redrive()) };
+    let (state, dead) =
+        tokio::join!(tokio::time::timeout(BOUND, of_queue), tokio::time::timeout(BOUND, queue.dead_letter_depth()));
     let elsewhere = region_in(&configured.url).zip(pool_region).filter(|(queue, pool)| queue != pool);
-    let finding = match depth {
-        Ok(Ok(depth)) => waiting(depth),
+    let (depth, key, redrive) = match state {
+        Ok(Ok(state)) => state,
         Ok(Err(error)) => return alone(failed(&error, configured, elsewhere)),
         Err(_) => return alone(silent(CHECK, configured)),
     };
@@ -44,7 +44,39 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
         Ok(Err(error)) => dead_letters_failed(&error),
         Err(_) => silent(DEAD_LETTERS, configured),
     };
-    [finding].into_iter().chain(elsewhere).chain([dead]).collect()
+    let key = key.map(|key| encrypted(&key, depth));
+    let too_soon = redrive.is_too_soon().then(|| given_up_too_soon(redrive));
+    [waiting(depth)].into_iter().chain(elsewhere).chain(key).chain([dead]).chain(too_soon).collect()
+}
+
+/// Only a receive shows whether the key may be used, and none is tried here: each counts towards the dead letters.
+fn encrypted(key: &str, depth: u64) -> Finding {
+    if depth == 0 {
+        let text =
+            format!("the queue is encrypted with the key {key}; nothing waits in it, so the key seems to be usable");
+        return Finding::pass(KEY, text);
+    }
+    Finding::warn(
+        KEY,
+        format!("the queue is encrypted with the key {key}, and messages wait in it"),
+        "if they go on waiting: give the role of the service kms:Decrypt on that key (and let the key's own policy allow it), and the \
+         forwarder's kms:GenerateDataKey and kms:Decrypt (deploy/forwarder/policy-key.json)",
+    )
+}
+
+fn given_up_too_soon(redrive: Redrive) -> Finding {
+    let after = match redrive {
+        Redrive::After(1) => "one receive".to_owned(),
+        Redrive::After(most) => format!("{most} receives"),
+        Redrive::Never => "none".to_owned(),
+    };
+    Finding::warn(
+        DEAD_LETTERS,
+        format!(
+            "the queue gives a message up after {after}: before the pool may know of the person, or at a restart of the service"
+        ),
+        format!("set maxReceiveCount in the RedrivePolicy of the queue to {FEWEST_RECEIVES} or more"),
+    )
 }
 
 /// What is wrong with the queue, and that its dead letters wait for it.
@@ -82,19 +114,21 @@ fn dead_letters(depth: Option<u64>) -> Finding {
 }
 
 /// The queue itself answered, so that this is about the other one.
-fn dead_letters_failed(error: &QueueError) -> Finding {
-    match error {
-        QueueError::NoSuchQueue(_) => Finding::fail(
+fn dead_letters_failed(unseen: &DeadLettersUnseen) -> Finding {
+    match unseen {
+        DeadLettersUnseen::Missing(name) => Finding::fail(
             DEAD_LETTERS,
-            "the dead-letter queue in the RedrivePolicy of the queue does not exist: what should go there is lost or stays",
+            format!(
+                "the dead-letter queue {name} in the RedrivePolicy of the queue does not exist: what should go there is lost or stays"
+            ),
             "create it, or mend the RedrivePolicy",
         ),
-        QueueError::Credentials(fault) => Finding::warn(
+        DeadLettersUnseen::Denied { right, which, fault } => Finding::warn(
             DEAD_LETTERS,
-            format!("the dead-letter queue may not be looked at: {fault}"),
-            "give the role sqs:GetQueueUrl and sqs:GetQueueAttributes on the dead-letter queue too",
+            format!("the dead letters may not be looked at, and nobody is told of new ones: {fault}"),
+            format!("give the role {right} on the {which}; it needs sqs:GetQueueUrl and sqs:GetQueueAttributes there"),
         ),
-        error => {
+        DeadLettersUnseen::Queue(error) => {
             let text = format!("the dead-letter queue cannot be looked at: {}", error.chain());
             Finding::warn(DEAD_LETTERS, text, "ask again in a moment; if it lasts, see the code in the text")
         }
@@ -121,25 +155,31 @@ fn failed(error: &QueueError, configured: &QueueSection, elsewhere: Option<(Stri
         }
         QueueError::NoSuchQueue(_) => {
             let text = format!("there is no queue {}", configured.url);
+            let account = account_in(&configured.url).map(|account| format!("account {account}, "));
+            let region = region_in(&configured.url).map(|region| format!("region {region}, "));
+            let place = format!("{}{}name", region.unwrap_or_default(), account.unwrap_or_default());
             let mend = match elsewhere {
-                Some((queue, pool)) => {
-                    format!("mend queue.url, or create the queue; the URL is in {queue}, and the pool in {pool}")
-                }
-                None => "mend queue.url (region, account, name), or create the queue".to_owned(),
+                Some((_, pool)) => format!("mend queue.url ({place}), or create the queue; the pool is in {pool}"),
+                None => format!("mend queue.url ({place}), or create the queue"),
             };
             Finding::fail(CHECK, text, mend)
         }
-        QueueError::Credentials(fault) => Finding::fail(
-            CHECK,
-            format!("there are no AWS credentials, or they may not use the queue: {fault}"),
-            "give the service a role, and the role sqs:ReceiveMessage, sqs:DeleteMessage, sqs:ChangeMessageVisibility, \
-             sqs:GetQueueAttributes and sqs:GetQueueUrl on the queue",
-        ),
+        QueueError::Credentials(fault) => {
+            let rights = "give the service a role, and the role sqs:ReceiveMessage, sqs:DeleteMessage, sqs:ChangeMessageVisibility and \
+                          sqs:GetQueueAttributes on the queue";
+            let mend = match account_in(&configured.url) {
+                Some(account) => {
+                    format!("{rights}; where the role is of another account than {account}, mend queue.url")
+                }
+                None => rights.to_owned(),
+            };
+            Finding::fail(CHECK, format!("there are no AWS credentials, or they may not use the queue: {fault}"), mend)
+        }
         QueueError::Throttled { .. } => {
             let mend = "ask again in a moment; if it lasts, find out who else asks";
             Finding::warn(CHECK, "the queue answers, and asks for fewer requests", mend)
         }
-        error @ (QueueError::Other(_) | QueueError::Unusable(_)) => {
+        error @ (QueueError::Key(_) | QueueError::Other(_) | QueueError::Unusable(_)) => {
             Finding::fail(CHECK, error.chain(), "mend queue.url and queue.endpoint_url; the code in the text says why")
         }
     }

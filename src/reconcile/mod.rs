@@ -30,6 +30,7 @@ pub use reconciler::Reconciler;
 pub use report::{Failed, PassReport};
 pub use service::{HOMESERVER, ROSTER, ReadinessReporter, Service};
 pub use status::{HeldNow, StatusPublisher, StatusSnapshot};
-pub use tell::conditions::{Condition, Conditions, QueueHealth};
+pub use tell::conditions::{Condition, Conditions};
 pub use tell::gauges::{LeadGauges, describe_metrics};
+pub use tell::queue_health::{QueueHealth, Unseen};
 pub use wakes::{Wakes, Woken};

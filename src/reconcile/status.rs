@@ -5,7 +5,8 @@ use tokio::sync::watch;
 
 use crate::reconcile::reconciler::Reconciler;
 use crate::reconcile::report::PassReport;
-use crate::reconcile::tell::conditions::{Conditions, QueueHealth};
+use crate::reconcile::tell::conditions::Conditions;
+use crate::reconcile::tell::queue_health::QueueHealth;
 
 /// What everybody may see.
 #[derive(Clone, Debug, Default)]

@@ -92,6 +92,12 @@ async fn the_queue_and_its_dead_letters_are_mended_as_the_doctor_says(version: S
     stage.change(|settings| settings.sections = of(&bare.url, &bare.endpoint));
     warns(&stage, "dead_letters", &["no dead-letter queue", "RedrivePolicy", "maxReceiveCount 5"]).await;
 
+    // One that gives up at the first receive that fails.
+    let options = QueueOptions { dead_letter: Some(1), ..QueueOptions::default() };
+    let hasty = shared_sqs().await.create_queue("hasty", options).await.unwrap();
+    stage.change(|settings| settings.sections = of(&hasty.url, &hasty.endpoint));
+    warns(&stage, "dead_letters", &["gives a message up after one receive", "maxReceiveCount", "to 5 or more"]).await;
+
     let nowhere = format!("{}-that-is-not-there", queue.url);
     stage.change(|settings| settings.sections = of(&nowhere, &queue.endpoint));
     let diagnosis = fails(&stage, "queue", &[&format!("no queue {nowhere}"), "mend queue.url"]).await;
@@ -165,7 +171,25 @@ async fn aws_that_refuses_or_hangs_is_told_soon_with_what_the_role_needs(version
     sqs.fault(Matching::any(), Effect::Answer(403, refusal));
     fails(&stage, "queue", &["not authorized", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]).await;
     sqs.clear_faults();
+    let refusal = json!({ "__type": "AccessDenied", "message": "User is not authorized to perform that" });
+    sqs.fault(Matching::any().action("GetQueueUrl"), Effect::Answer(400, refusal));
+    let parts = ["nobody is told of new ones", "give the role sqs:GetQueueUrl on the dead-letter queue"];
+    warns(&stage, "dead_letters", &parts).await;
+    sqs.clear_faults();
     passes(&stage, &["queue", "dead_letters", "pool"]).await;
+
+    // A key of one's own: only a receive would show whether it may be used.
+    let key = "arn:aws:kms:us-east-1:123456789012:key/of-ours";
+    let encrypted = Effect::rewrite(move |mut answer| {
+        answer["Attributes"]["KmsMasterKeyId"] = json!(key);
+        answer
+    });
+    sqs.fault(Matching::any().action("GetQueueAttributes"), encrypted);
+    passes(&stage, &["queue_key"]).await;
+    queue.send(&["somebody"]).await.unwrap();
+    warns(&stage, "queue_key", &[key, "kms:Decrypt", "policy-key.json"]).await;
+    queue.purge().await.unwrap();
+    sqs.clear_faults();
 
     cognito.fault(Matching::any(), Effect::Hold);
     sqs.fault(Matching::any(), Effect::Hold);

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use testbed::{Queue, QueueOptions, SynapseVersion, shared_sqs, wait_until};
+use testbed::{Effect, Matching, Proxy, Queue, QueueOptions, SynapseVersion, shared_sqs, wait_until};
 
 use crate::staff_support::{StaffStage, closed, open};
 use crate::support::{SOON, Settings, subject};
 
 crate::on_both_versions!(
     dead_letters_are_one_message_until_there_are_none,
+    dead_letters_that_may_not_be_counted_are_told_with_the_missing_right_and_hide_nothing_else,
     who_keeps_undoing_something_is_named_in_one_message,
     a_bot_that_was_lowered_is_told_of_until_it_is_raised,
     an_encrypted_staff_room_is_told_of_with_its_mend,
@@ -76,6 +77,37 @@ async fn dead_letters_are_one_message_until_there_are_none(version: SynapseVersi
         "one message, one edit for the second, and one for the end"
     );
     assert!(!format!("{:?}", staff.said().await).contains("@example.org"));
+}
+
+async fn dead_letters_that_may_not_be_counted_are_told_with_the_missing_right_and_hide_nothing_else(
+    version: SynapseVersion,
+) {
+    let queue = shared_sqs().await.create_queue("unseen", QueueOptions::default()).await.unwrap();
+    let proxy = Proxy::start(&queue.endpoint).await.unwrap();
+    let answer = json!({"__type": "com.amazonaws.sqs#AccessDenied", "message": "not authorized to perform that"});
+    let denied = proxy.fault(Matching::any().action("GetQueueUrl"), Effect::Answer(400, answer));
+    let sections = format!("[queue]\nurl = \"{}\"\nendpoint_url = \"{}\"\n", queue.url, proxy.url());
+    let staff = open(version, Settings { sections, ..Settings::default() }).await;
+    let alert = staff.posted("the dead letters of the queue cannot be counted").await;
+    staff.until_says(&alert, &["the role of the service lacks sqs:GetQueueUrl on the dead-letter queue"]).await;
+
+    // An outage of the queue that an earlier life told of is over with the first receive.
+    staff.stage.service.sigterm().await.unwrap();
+    let told = "INSERT INTO provisioner.alerts (key, text, room_id) VALUES ('source the queue', 'it is gone', $1)";
+    sqlx::query(told).bind(&staff.stage.staff).execute(&mut staff.stage.connect().await).await.unwrap();
+    staff.stage.start().await;
+    wait_until("the outage is over", SOON, async || {
+        let left = "SELECT count(*) FROM provisioner.alerts WHERE key = 'source the queue'";
+        sqlx::query_scalar::<_, i64>(left).fetch_one(&mut staff.stage.connect().await).await.unwrap() == 0
+    })
+    .await
+    .unwrap();
+    assert!(!staff.now_says(&alert).await.starts_with("Over: "));
+
+    // They are counted at the start and every minute: a restart does not have to wait.
+    denied.lift();
+    restart(&staff).await;
+    staff.until_says(&alert, &["Over: "]).await;
 }
 
 async fn who_keeps_undoing_something_is_named_in_one_message(version: SynapseVersion) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusBuilder;
-use phenom_provisioner::intake::queue::ConfirmOutcome;
+use phenom_provisioner::intake::queue::{ConfirmOutcome, Redrive};
 
 use super::fake::Fake;
 use super::support::{Office, body, consume, event, quick, until};
@@ -86,7 +86,7 @@ async fn a_poisoned_message_is_recorded_once_goes_to_the_dead_letters_and_delays
     until("all others are through", async || office.confirmed().len() == 30).await;
     until("it is dead", async || fake.dead() == [poison.clone()]).await;
     assert_eq!(office.refused()[&poison], ["it is not JSON"]);
-    assert_eq!(running.status.snapshot().has_dead_letter_queue, Some(true));
+    assert_eq!(running.status.snapshot().redrive, Some(Redrive::After(3)));
     running.end().await;
 }
 
@@ -132,6 +132,34 @@ async fn who_is_absent_is_looked_for_again_and_refused_at_the_fourth_receive() {
     assert_eq!(office.confirmed()["late"], 1);
     assert!(!office.refused().contains_key(&late));
     assert_eq!(office.refused()[&never], ["the pool does not know its sub"]);
+    running.end().await;
+}
+
+#[tokio::test]
+async fn nothing_becomes_a_dead_letter_without_its_line() {
+    let (fake, office) = (Fake::start().await, Office::default());
+    fake.redrive_after(2);
+    office.answer(|subject, _| match subject {
+        "never" => ConfirmOutcome::Absent,
+        "odd" => ConfirmOutcome::Trouble("nobody knows".to_owned()),
+        _ => ConfirmOutcome::Recorded,
+    });
+    let running = consume(&fake.queue().await, &office, MINUTE, 4, quick());
+    until("the policy is known", async || running.status.snapshot().redrive == Some(Redrive::After(2))).await;
+    let (never, odd) = (fake.send(&body("never")), fake.send(&body("odd")));
+    let mut sent = 0;
+    until("both are dead", async || {
+        sent += 1;
+        fake.send(&body(&format!("sub-{sent}")));
+        // Each as soon as it was given back by its newest handle.
+        let (left, hidden) = (fake.receives(), fake.hidden());
+        let is_back = |id: &&String| hidden.iter().any(|(handle, _)| *handle == fake.handle(id));
+        [&never, &odd].into_iter().filter(|id| left.contains_key(*id)).filter(is_back).for_each(|id| fake.show(id));
+        fake.dead().len() == 2
+    })
+    .await;
+    assert_eq!(office.refused()[&never], ["the pool does not know its sub"]);
+    assert_eq!(office.refused()[&odd], ["it failed at its last receive, while others succeeded: nobody knows"]);
     running.end().await;
 }
 

@@ -7,13 +7,17 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use phenom_provisioner::intake::queue::Queue;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+/// The names of its queues.
+pub(crate) const QUEUE: &str = "confirmations";
+pub(crate) const DEAD: &str = "dead";
 
 /// How often a long poll looks.
 const LOOK: Duration = Duration::from_millis(10);
@@ -34,6 +38,8 @@ struct Shelf {
     handles: u64,
     /// Everything fails with this.
     fault: Option<(StatusCode, &'static str)>,
+    /// Calls of these actions on queues whose name is this are refused with this code, and with that of the protocol before.
+    refusals: Vec<Refusal>,
     /// So many entries of batch deletions fail in passing.
     failing_deletions: usize,
     /// Receives answer only once this is cancelled.
@@ -48,6 +54,14 @@ struct Message {
     receives: u32,
     visible: Instant,
     handle: String,
+}
+
+#[derive(Clone, Copy)]
+struct Refusal {
+    action: &'static str,
+    queue: &'static str,
+    code: &'static str,
+    query_code: Option<&'static str>,
 }
 
 /// A request that came.
@@ -69,7 +83,7 @@ impl Fake {
     }
 
     pub(crate) async fn queue(&self) -> Queue {
-        let url = format!("{}/123456789012/confirmations", self.address);
+        let url = format!("{}/123456789012/{QUEUE}", self.address);
         Queue::connect(&url, Some(&self.address), None).await
     }
 
@@ -111,6 +125,21 @@ impl Fake {
 
     pub(crate) fn fail(&self, fault: Option<(StatusCode, &'static str)>) {
         self.shelf().fault = fault;
+    }
+
+    /// Refuses an action on the queue of this name, as IAM or KMS would. SQS sends the code of the protocol before along.
+    pub(crate) fn refuse(
+        &self,
+        action: &'static str,
+        queue: &'static str,
+        code: &'static str,
+        query_code: Option<&'static str>,
+    ) {
+        self.shelf().refusals.push(Refusal { action, queue, code, query_code });
+    }
+
+    pub(crate) fn allow_all(&self) {
+        self.shelf().refusals.clear();
     }
 
     pub(crate) fn fail_deletions(&self, entries: usize) {
@@ -227,15 +256,24 @@ impl Shelf {
         json!({"Successful": successful, "Failed": failed})
     }
 
-    fn attributes(&self) -> Value {
+    fn attributes(&self, call: &Value) -> Value {
+        if queue_of(call) == DEAD {
+            return json!({ "Attributes": {"ApproximateNumberOfMessages": self.dead.len().to_string()} });
+        }
         let mut attributes = json!({"ApproximateNumberOfMessages": self.messages.len().to_string()});
         if let Some(most) = self.most_receives {
-            let policy =
-                json!({"deadLetterTargetArn": "arn:aws:sqs:us-east-1:123456789012:dead", "maxReceiveCount": most});
+            let arn = format!("arn:aws:sqs:us-east-1:123456789012:{DEAD}");
+            let policy = json!({"deadLetterTargetArn": arn, "maxReceiveCount": most});
             attributes["RedrivePolicy"] = policy.to_string().into();
         }
         json!({ "Attributes": attributes })
     }
+}
+
+/// The name of the queue that a call is about.
+fn queue_of(call: &Value) -> &str {
+    let url = call["QueueUrl"].as_str().or(call["QueueName"].as_str()).unwrap();
+    url.rsplit('/').next().unwrap()
 }
 
 impl Message {
@@ -256,24 +294,36 @@ impl Message {
 async fn answer(State(fake): State<Fake>, headers: HeaderMap, body: Bytes) -> Response {
     let call: Value = serde_json::from_slice(&body).unwrap();
     let action = headers["x-amz-target"].to_str().unwrap().strip_prefix("AmazonSQS.").unwrap().to_owned();
-    let fault = {
+    let (fault, refusal) = {
         let mut shelf = fake.shelf();
         shelf.calls.push(Call { action: action.clone(), body: call.clone() });
-        shelf.fault
+        let is_meant = |refusal: &&Refusal| refusal.action == action && refusal.queue == queue_of(&call);
+        (shelf.fault, shelf.refusals.iter().find(is_meant).copied())
     };
+    if let Some(Refusal { code, query_code, .. }) = refusal {
+        return refused(StatusCode::BAD_REQUEST, code, query_code);
+    }
     let answer = match (fault, action.as_str()) {
         (Some(fault), _) => Err(fault),
         (None, "ReceiveMessage") => Ok(fake.receive(&call).await),
         (None, "ChangeMessageVisibility") => fake.shelf().hide(&call),
         (None, "DeleteMessageBatch") => Ok(fake.shelf().delete(&call)),
-        (None, "GetQueueAttributes") => Ok(fake.shelf().attributes()),
+        (None, "GetQueueAttributes") => Ok(fake.shelf().attributes(&call)),
+        (None, "GetQueueUrl") => Ok(json!({"QueueUrl": format!("{}/123456789012/{}", fake.address, queue_of(&call))})),
         (None, other) => panic!("the fake cannot {other}"),
     };
     match answer {
         Ok(answer) => Json(answer).into_response(),
-        Err((status, code)) => {
-            let body = json!({"__type": format!("com.amazonaws.sqs#{code}"), "message": "as the test asked"});
-            (status, Json(body)).into_response()
-        }
+        Err((status, code)) => refused(status, code, None),
     }
+}
+
+fn refused(status: StatusCode, code: &str, query_code: Option<&'static str>) -> Response {
+    let body = json!({"__type": format!("com.amazonaws.sqs#{code}"), "message": "as the test asked"});
+    let mut response = (status, Json(body)).into_response();
+    if let Some(query_code) = query_code {
+        let value = HeaderValue::from_str(&format!("{query_code};Sender")).unwrap();
+        response.headers_mut().insert("x-amzn-query-error", value);
+    }
+    response
 }

@@ -8,5 +8,6 @@ mod fake;
 mod moto;
 mod outages;
 mod privacy;
+mod rights;
 mod shutdown;
 mod support;

@@ -97,9 +97,9 @@ async fn a_missing_queue_bad_credentials_and_no_answer_are_told_apart() {
     assert!(missing.is_misconfigured());
     insta::assert_snapshot!(missing.chain(), @"there is no queue at queue.url; mend the URL, or create the queue: QueueDoesNotExist: as the test asked");
     fake.fail(Some((StatusCode::FORBIDDEN, "AccessDeniedException")));
-    let denied = queue.has_dead_letter_queue().await.unwrap_err();
+    let denied = queue.redrive().await.unwrap_err();
     assert!(denied.is_misconfigured());
-    insta::assert_snapshot!(denied.chain(), @"there are no AWS credentials, or they may not use the queue; give the role of the service sqs:ReceiveMessage, sqs:DeleteMessage, sqs:ChangeMessageVisibility, sqs:GetQueueAttributes and sqs:GetQueueUrl on it: AccessDeniedException: as the test asked");
+    insta::assert_snapshot!(denied.chain(), @"there are no AWS credentials, or they may not use the queue; give the role of the service sqs:ReceiveMessage, sqs:DeleteMessage, sqs:ChangeMessageVisibility and sqs:GetQueueAttributes on it: AccessDeniedException: as the test asked");
     fake.fail(Some((StatusCode::BAD_REQUEST, "RequestThrottled")));
     insta::assert_snapshot!(queue.queue_depth().await.unwrap_err().chain(), @"the queue asks for fewer requests: RequestThrottled: as the test asked");
 

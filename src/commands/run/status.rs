@@ -116,13 +116,17 @@ impl Desk {
 
 /// The state of the queue, as far as this replica knows: others have messages of their own in flight.
 fn queue_line(queue: &QueueHealth) -> String {
-    let QueueHealth { oldest, in_flight, trouble, dead_letters, not_received: _, is_asked: _ } = queue;
+    let QueueHealth { oldest, in_flight, trouble, dead_letters, unseen, is_polled: _, not_received: _, is_counted: _ } =
+        queue;
     let mut line = match in_flight {
         0 => "Queue: no message in hand here.".to_owned(),
         _ => format!("Queue: {in_flight} in hand here, the oldest for {} s.", oldest.as_secs()),
     };
     if let Some(dead) = dead_letters {
         line.push_str(&format!(" Dead letters: {dead}."));
+    }
+    if let Some(unseen) = unseen {
+        line.push_str(&format!(" Dead letters cannot be counted: {}.", unseen.why));
     }
     if let Some(trouble) = trouble {
         line.push_str(&format!(" Trouble: {trouble}"));

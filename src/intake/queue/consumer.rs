@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
+use super::dead_letters::FEWEST_RECEIVES;
 use super::deletes;
 use super::envelope::Expected;
 use super::error::QueueError;
@@ -189,7 +190,11 @@ impl<C: Confirmations> Poller<C> {
         });
         if self.worker.stop.is_cancelled() {
             debug!(messages = messages.len(), "messages that came with the stop are given back");
-            join_all(messages.iter().map(|message| self.worker.give_back(&message.handle, Duration::ZERO))).await;
+            join_all(messages.iter().map(|message| async {
+                self.worker.give_back(&message.handle, Duration::ZERO).await;
+                self.worker.tell_if_last(&message.id, message.receives);
+            }))
+            .await;
             return;
         }
         for message in messages {
@@ -217,16 +222,24 @@ impl<C: Confirmations> Poller<C> {
     }
 }
 
-/// Asks now and then whether there is a dead-letter queue. The last answer stands when asking fails.
+/// Asks now and then what the queue does with messages that were received too often. The last answer stands when asking fails.
 async fn watch_attributes<C>(worker: &Worker<C>) {
     let mut pauses = Doubling { first: worker.timing.first_pause, longest: worker.timing.attributes_interval }.delays();
     let mut complaints = Complaints::default();
     loop {
-        let wait = match worker.queue.has_dead_letter_queue().await {
-            Ok(has_one) => {
+        let wait = match worker.queue.redrive().await {
+            Ok(redrive) => {
                 complaints.clear();
                 pauses.reset();
-                worker.status.update(|status| status.has_dead_letter_queue = Some(has_one));
+                let before = worker.status.snapshot().redrive;
+                worker.status.update(|status| status.redrive = Some(redrive));
+                if redrive.is_too_soon() && before != Some(redrive) {
+                    warn!(
+                        ?redrive,
+                        "the queue gives messages up before the pool may know of them; set maxReceiveCount of its RedrivePolicy to \
+                         {FEWEST_RECEIVES} or more"
+                    );
+                }
                 worker.timing.attributes_interval
             }
             Err(error) => {

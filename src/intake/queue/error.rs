@@ -27,9 +27,14 @@ pub enum QueueError {
     NoSuchQueue(#[source] AwsFault),
     #[error(
         "there are no AWS credentials, or they may not use the queue; give the role of the service sqs:ReceiveMessage, sqs:DeleteMessage, \
-         sqs:ChangeMessageVisibility, sqs:GetQueueAttributes and sqs:GetQueueUrl on it"
+         sqs:ChangeMessageVisibility and sqs:GetQueueAttributes on it"
     )]
     Credentials(#[source] AwsFault),
+    #[error(
+        "the queue is encrypted with a key of KMS that cannot be used; give the role of the service kms:Decrypt on that key, let the \
+         key's own policy allow it, and see that the key is enabled"
+    )]
+    Key(#[source] AwsFault),
     #[error("the queue refuses the request; see the code in the cause")]
     Other(#[source] AwsFault),
     #[error("a request to the queue cannot be made")]
@@ -39,7 +44,7 @@ pub enum QueueError {
 impl QueueError {
     /// Whether waiting cannot help: somebody has to change the configuration, the queue or the role.
     pub fn is_misconfigured(&self) -> bool {
-        matches!(self, Self::NoSuchQueue(_) | Self::Credentials(_))
+        matches!(self, Self::NoSuchQueue(_) | Self::Credentials(_) | Self::Key(_))
     }
 
     /// The whole chain in one line.
@@ -63,6 +68,7 @@ where
             AwsFaultKind::Unreachable => Self::Unreachable(fault),
             AwsFaultKind::Throttled(retry) => Self::Throttled { retry, fault },
             AwsFaultKind::Credentials => Self::Credentials(fault),
+            AwsFaultKind::Key => Self::Key(fault),
             AwsFaultKind::Refused if NO_SUCH_QUEUE.contains(&fault.code()) => Self::NoSuchQueue(fault),
             AwsFaultKind::Refused => Self::Other(fault),
         }

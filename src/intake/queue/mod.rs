@@ -12,14 +12,18 @@
 //! one is given back with growing delays, and ends in the dead-letter queue.
 //!
 //! **What is refused** is recorded (id and reason, never the body) and then deleted, or left to the dead-letter queue if
-//! there is one: it is shown again after 1 s, 2 s, 4 s …, and each of these receives is over at once.
+//! there is one: it is shown again after 1 s, 2 s, 4 s …, and each of these receives is over at once. At the last receive that
+//! the redrive policy allows, whatever it is, a message that is not done is refused with its reason: none goes to the dead
+//! letters without its line.
 
 mod consumer;
+mod dead_letters;
 mod deletes;
 pub mod envelope;
 mod error;
 mod health;
 mod in_flight;
+mod last_receive;
 mod region;
 mod seam;
 mod sqs;
@@ -28,9 +32,10 @@ mod timing;
 mod worker;
 
 pub use consumer::Consumer;
+pub use dead_letters::{DeadLettersUnseen, FEWEST_RECEIVES, Redrive};
 pub use envelope::{Confirmation, Expected, ReadResult, Refusal, Trigger};
 pub use error::QueueError;
-pub use region::region_in;
+pub use region::{account_in, region_in};
 pub use seam::{ConfirmOutcome, Confirmations, MessageRef};
 pub use sqs::Queue;
 pub use status::{QueueSnapshot, QueueStatus, describe_metrics};

@@ -1,4 +1,4 @@
-//! Which region a queue is in. Pure.
+//! Which region and account a queue is in. Pure.
 
 use url::Url;
 
@@ -14,6 +14,14 @@ pub(super) fn region(url: &str, elsewhere: Option<&str>) -> String {
 pub fn region_in(url: &str) -> Option<String> {
     let parsed = Url::parse(url).ok()?;
     in_host(parsed.host_str()?).map(str::to_owned)
+}
+
+/// The account in the URL of a queue, where it names one.
+pub fn account_in(url: &str) -> Option<String> {
+    let parsed = Url::parse(url).ok()?;
+    let first = parsed.path_segments()?.next()?;
+    let is_account = first.len() == 12 && first.bytes().all(|byte| byte.is_ascii_digit());
+    is_account.then(|| first.to_owned())
 }
 
 /// `sqs.REGION.amazonaws.com`, with its FIPS, dual-stack, China and VPC endpoint forms, and the old `REGION.queue.…`.
@@ -34,7 +42,7 @@ fn in_host(host: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::region;
+    use super::{account_in, region};
 
     #[test]
     fn the_region_is_read_from_the_url_and_else_taken_from_the_pool() {
@@ -51,5 +59,11 @@ mod tests {
         assert_eq!(of("sqs.cn-north-1.amazonaws.com.cn"), "cn-north-1");
         assert_eq!(of("127.0.0.1:5000"), "eu-west-1");
         assert_eq!(region("http://127.0.0.1:5000/1/q", None), "us-east-1");
+    }
+    #[test]
+    fn the_account_is_read_from_the_url() {
+        let url = "https://sqs.us-east-1.amazonaws.com/123456789012/confirmations";
+        assert_eq!(account_in(url).as_deref(), Some("123456789012"));
+        assert_eq!(account_in("http://127.0.0.1:5000/queue/confirmations"), None);
     }
 }

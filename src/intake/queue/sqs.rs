@@ -8,8 +8,8 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{
     DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName as System, QueueAttributeName as Attribute,
 };
-use serde::Deserialize;
 
+use super::dead_letters::DeadLetterQueue;
 use super::error::QueueError;
 use super::region::region;
 use super::timing::Timing;
@@ -17,6 +17,9 @@ use crate::aws;
 
 /// The message attribute that may say which environment a message is meant for.
 const ENVIRONMENT: &str = "environment";
+
+/// The key that SQS makes by itself for an account: its policy lets in whoever may use the queue.
+const OF_SQS_ITSELF: &str = "alias/aws/sqs";
 
 /// What a long poll may take beyond its wait.
 const POLL_MARGIN: Duration = Duration::from_secs(5);
@@ -49,12 +52,6 @@ pub(super) enum Deletion {
     Refused,
 }
 
-/// Where SQS moves messages that were received too often.
-struct DeadLetterQueue {
-    name: String,
-    account: String,
-}
-
 impl Queue {
     /// Prepares the queue; the first request finds out whether it is there. The region is that of the URL, or else the one
     /// given. `endpoint_url` is for emulators.
@@ -74,18 +71,10 @@ impl Queue {
         self.depth_of(&self.url).await
     }
 
-    /// About how many messages lie in the dead-letter queue; nothing without one.
-    pub async fn dead_letter_depth(&self) -> Result<Option<u64>, QueueError> {
-        let Some(dead_letters) = self.dead_letter_queue().await? else { return Ok(None) };
-        let request = self.client.get_queue_url().queue_name(dead_letters.name);
-        let request = request.queue_owner_aws_account_id(dead_letters.account);
-        let answer = aws::quiet(request.send()).await?;
-        self.depth_of(answer.queue_url().unwrap_or_default()).await.map(Some)
-    }
-
-    /// Whether the queue has a dead-letter queue.
-    pub async fn has_dead_letter_queue(&self) -> Result<bool, QueueError> {
-        Ok(self.dead_letter_queue().await?.is_some())
+    /// The key of KMS that the queue is encrypted with, where it is one that the role must be let use. SQS's own needs nothing.
+    pub async fn own_key(&self) -> Result<Option<String>, QueueError> {
+        let key = self.attribute(&self.url, Attribute::KmsMasterKeyId).await?;
+        Ok(key.filter(|key| !key.is_empty() && !key.ends_with(OF_SQS_ITSELF)))
     }
 
     /// Waits up to `wait` for at most `most` messages and hides them for `hidden`. A dropped call may have received some: they
@@ -143,12 +132,19 @@ impl Queue {
         Ok(deletions)
     }
 
-    async fn depth_of(&self, url: &str) -> Result<u64, QueueError> {
+    /// The URL of a dead-letter queue.
+    pub(super) async fn url_of(&self, dead_letters: DeadLetterQueue) -> Result<String, QueueError> {
+        let request = self.client.get_queue_url().queue_name(dead_letters.name);
+        let request = request.queue_owner_aws_account_id(dead_letters.account);
+        Ok(aws::quiet(request.send()).await?.queue_url.unwrap_or_default())
+    }
+
+    pub(super) async fn depth_of(&self, url: &str) -> Result<u64, QueueError> {
         let depth = self.attribute(url, Attribute::ApproximateNumberOfMessages).await?;
         Ok(depth.and_then(|depth| depth.parse().ok()).unwrap_or_default())
     }
 
-    async fn dead_letter_queue(&self) -> Result<Option<DeadLetterQueue>, QueueError> {
+    pub(super) async fn dead_letter_queue(&self) -> Result<Option<DeadLetterQueue>, QueueError> {
         Ok(self.attribute(&self.url, Attribute::RedrivePolicy).await?.and_then(|policy| DeadLetterQueue::read(&policy)))
     }
 
@@ -171,21 +167,6 @@ impl Received {
         let environment = environment.map(|value| value.string_value().unwrap_or_default().to_owned());
         let body = message.body.unwrap_or_default();
         Some(Self { id: message.message_id?, handle: message.receipt_handle?, receives, sent, environment, body })
-    }
-}
-
-impl DeadLetterQueue {
-    /// Of `{"deadLetterTargetArn":"arn:aws:sqs:REGION:ACCOUNT:NAME","maxReceiveCount":5}`.
-    fn read(policy: &str) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct RedrivePolicy {
-            #[serde(rename = "deadLetterTargetArn")]
-            arn: String,
-        }
-        let policy: RedrivePolicy = serde_json::from_str(policy).ok()?;
-        let mut parts = policy.arn.rsplit(':').map(str::to_owned);
-        let (name, account) = (parts.next()?, parts.next()?);
-        Some(Self { name, account })
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 
+use super::dead_letters::Redrive;
 use super::seam::ConfirmOutcome;
 
 const MESSAGES: &str = "provisioner_queue_messages_total";
@@ -44,8 +45,8 @@ pub struct QueueSnapshot {
     pub last_error: Option<String>,
     /// What is wrong on our side or with the pool; nothing since a message succeeded.
     pub trouble: Option<String>,
-    /// Whether the queue has a dead-letter queue; nothing while that could not be asked.
-    pub has_dead_letter_queue: Option<bool>,
+    /// What the queue does with messages that were received too often; nothing while that could not be asked.
+    pub redrive: Option<Redrive>,
     /// Age of the oldest in-flight message; zero when there is none.
     pub oldest: Duration,
     /// In-flight messages.

@@ -9,7 +9,7 @@ const LONGEST_DELAY: Duration = Duration::from_secs(15 * 60);
 
 /// A `sub` that is still absent at this receive is refused. Below the usual `maxReceiveCount` of 5, so that the refusal is recorded
 /// before SQS takes the message away.
-const ABSENT_RECEIVES: u32 = 4;
+pub(super) const ABSENT_RECEIVES: u32 = 4;
 
 /// The waits of a consumer. The defaults are for SQS itself; tests shorten some.
 #[derive(Clone, Copy, Debug)]

@@ -51,7 +51,7 @@ pub(super) struct Worker<C> {
 
 /// What becomes of a message.
 #[derive(Debug, PartialEq, Eq)]
-enum Disposition {
+pub(super) enum Disposition {
     Delete,
     /// SQS shows it again after this delay.
     GiveBack(Duration),
@@ -66,6 +66,7 @@ impl<C: Confirmations> Worker<C> {
             message.receives = message.receives,
             user.subject = field::Empty
         );
+        let (id, receives) = (message.id.clone(), message.receives);
         async {
             let disposition = tokio::select! {
                 disposition = self.settle(message) => disposition,
@@ -77,7 +78,10 @@ impl<C: Confirmations> Worker<C> {
                     // The deleting task outlives the workers.
                     let _ = self.done.send(guard).await;
                 }
-                Disposition::GiveBack(delay) => self.give_back(&guard.handle(), delay).await,
+                Disposition::GiveBack(delay) => {
+                    self.give_back(&guard.handle(), delay).await;
+                    self.tell_if_last(&id, receives);
+                }
             }
         }
         .instrument(span)
@@ -136,7 +140,7 @@ impl<C: Confirmations> Worker<C> {
                 self.health.went_badly(&reason);
             }
             if strikes == STRIKES {
-                warn!(reason, "the message fails while others succeed; it is tried again later");
+                self.failed_alone(&message, &reason).await;
                 return Disposition::GiveBack(self.timing.own_trouble(message.receive_count));
             }
             tokio::select! {
@@ -152,7 +156,7 @@ impl<C: Confirmations> Worker<C> {
             Ok(confirmation) => self.confirmations.confirm(confirmation, message).await,
             Err(refusal) => ConfirmOutcome::Refused(refusal.to_string()),
         };
-        let again = self.timing.absent(message.receive_count);
+        let again = self.timing.absent(message.receive_count).filter(|_| !self.is_last(message.receive_count));
         let outcome = match (outcome, again) {
             (ConfirmOutcome::Absent, None) => ConfirmOutcome::Refused("the pool does not know its sub".to_owned()),
             (outcome, _) => outcome,
@@ -177,14 +181,5 @@ impl<C: Confirmations> Worker<C> {
         };
         count(&outcome);
         Ok(disposition)
-    }
-
-    /// A refused message is left to the dead-letter queue: a few more receives, each over at once, move it there. It is
-    /// deleted only where it is known that there is no such queue.
-    fn after_refusal(&self, receives: u32) -> Disposition {
-        match self.status.snapshot().has_dead_letter_queue {
-            Some(false) => Disposition::Delete,
-            Some(true) | None => Disposition::GiveBack(self.timing.refused(receives)),
-        }
     }
 }

@@ -9,16 +9,10 @@ use crate::reconcile::reconciler::Reconciler;
 use crate::reconcile::tell::{bad_rows, bot_power};
 
 /// A source that fails for less is left to itself.
-const SOURCE_PATIENCE: Duration = Duration::from_secs(15 * 60);
+pub(crate) const SOURCE_PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// A room that cannot be read is looked at again within this.
 const ROOM_PATIENCE: Duration = Duration::from_secs(10);
-
-/// The key of what the dead-letter queue holds.
-const DEAD_LETTERS: &str = "dead letters";
-
-/// What the queue is called.
-const QUEUE: &str = "the queue";
 
 /// Something that lasts and that somebody must act on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +110,7 @@ impl Reconciler {
     }
 }
 
-fn source_key(source: &str) -> String {
+pub(crate) fn source_key(source: &str) -> String {
     format!("source {source}")
 }
 
@@ -206,50 +200,6 @@ fn fighting(world: &World, is_told: impl Fn(&ChangeKey) -> bool) -> Vec<Conditio
     fights.into_iter().map(condition).collect()
 }
 
-/// How the queue of sign-ups fares.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct QueueHealth {
-    /// Age of the oldest message in hand.
-    pub oldest: Duration,
-    /// Messages in hand.
-    pub in_flight: usize,
-    /// Why messages are not received, or not worked on.
-    pub trouble: Option<String>,
-    /// Why no message can be received.
-    pub not_received: Option<String>,
-    /// Messages in the dead-letter queue, where there is one and it answered.
-    pub dead_letters: Option<u64>,
-    /// The dead-letter queue was asked, or there is none.
-    pub is_asked: bool,
-}
-
-impl QueueHealth {
-    /// What lasts of the queue.
-    pub fn conditions(&self) -> Conditions {
-        let not_received = self.not_received.as_ref().map(|why| Condition {
-            key: source_key(QUEUE),
-            text: format!("{QUEUE} cannot be read, and who has confirmed their sign-up waits: {why}"),
-            patience: SOURCE_PATIENCE,
-        });
-        let unknown = if self.is_asked { Vec::new() } else { vec![DEAD_LETTERS.to_owned(), source_key(QUEUE)] };
-        Conditions { lasting: self.dead_letters().into_iter().chain(not_received).collect(), unknown }
-    }
-
-    /// Dead letters are sign-ups that nobody will work on by themselves.
-    fn dead_letters(&self) -> Option<Condition> {
-        let count = self.dead_letters.filter(|count| *count > 0)?;
-        let messages = if count == 1 { "1 message lies".to_owned() } else { format!("{count} messages lie") };
-        Some(Condition {
-            key: DEAD_LETTERS.to_owned(),
-            text: format!(
-                "{messages} in the dead-letter queue. The log says why each was refused or failed; when that is mended, move \
-                 them back to the queue (SQS: start a redrive), or delete them if they are not ours"
-            ),
-            patience: Duration::ZERO,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use provisioner_policy::{Fight, Kind, Subject};
@@ -274,27 +224,6 @@ mod tests {
         let told = returning(&world, std::iter::once((room, user)), |_| Some("@friend:a"));
         assert!(told[0].text.contains("after being removed: invited by @friend:a, and was banned"), "{told:?}");
         assert!(told[1].text.starts_with("@u:a is invited to staff again and again by @friend:a"), "{told:?}");
-    }
-
-    #[test]
-    fn dead_letters_are_told_of_until_there_are_none() {
-        let text = |dead_letters| {
-            QueueHealth { dead_letters, ..QueueHealth::default() }.dead_letters().map(|condition| condition.text)
-        };
-        assert_eq!((text(None), text(Some(0))), (None, None));
-        assert!(text(Some(1)).unwrap().starts_with("1 message lies in the dead-letter queue."));
-        assert!(text(Some(7)).unwrap().starts_with("7 messages lie in the dead-letter queue."));
-    }
-
-    #[test]
-    fn a_queue_that_answers_nothing_is_a_source_that_fails_and_one_that_was_not_asked_says_nothing() {
-        let deaf =
-            QueueHealth { not_received: Some("it is gone".to_owned()), is_asked: true, ..QueueHealth::default() };
-        let Conditions { lasting, unknown } = deaf.conditions();
-        assert_eq!((lasting.len(), lasting[0].patience, unknown.len()), (1, SOURCE_PATIENCE, 0));
-        assert_eq!(lasting[0].key, "source the queue");
-        let unasked = QueueHealth::default().conditions();
-        assert_eq!((unasked.lasting.len(), unasked.unknown.len()), (0, 2));
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl PoolRequest<'_> {
             AwsFaultKind::Refused if self.from_token && fault.code() == "InvalidParameterException" => {
                 DirectoryError::BadToken(fault)
             }
-            AwsFaultKind::Refused => DirectoryError::Other(fault),
+            AwsFaultKind::Refused | AwsFaultKind::Key => DirectoryError::Other(fault),
         }
     }
 }

@@ -15,13 +15,14 @@ use super::Recorded;
 pub struct Matching {
     method: Option<String>,
     path_part: String,
+    action: Option<String>,
     skip: usize,
     times: usize,
 }
 
 impl Matching {
     pub fn any() -> Matching {
-        Matching { method: None, path_part: String::new(), skip: 0, times: usize::MAX }
+        Matching { method: None, path_part: String::new(), action: None, skip: 0, times: usize::MAX }
     }
 
     #[must_use]
@@ -34,6 +35,13 @@ impl Matching {
     #[must_use]
     pub fn path(mut self, part: &str) -> Matching {
         part.clone_into(&mut self.path_part);
+        self
+    }
+
+    /// An operation of AWS, such as `GetQueueUrl`: all of a service go to one path.
+    #[must_use]
+    pub fn action(mut self, action: &str) -> Matching {
+        self.action = Some(action.to_owned());
         self
     }
 
@@ -141,9 +149,10 @@ impl Fault {
 
     /// The effect on this request, if there is one; counts it.
     pub(super) fn claim(&self, request: &Recorded) -> Option<Effect> {
-        let Matching { method, path_part, skip, times } = &self.inner.matching;
+        let Matching { method, path_part, action, skip, times } = &self.inner.matching;
         let matches = method.as_ref().is_none_or(|method| *method == request.method)
             && request.path.contains(path_part.as_str())
+            && (action.is_none() || *action == request.action)
             && !*self.inner.lifted.borrow();
         if !matches || self.inner.seen.fetch_add(1, Ordering::SeqCst) < *skip {
             return None;

@@ -25,6 +25,7 @@ pub(super) async fn handle(state: Arc<State>, request: Request<Incoming>) -> Res
     let recorded = Recorded {
         method: parts.method.to_string(),
         path: record::decode(parts.uri.path()),
+        action: parts.headers.get("x-amz-target").and_then(|target| record::action(target.to_str().ok()?)),
         query: parts.uri.query().map(ToOwned::to_owned),
         body: serde_json::from_slice(&body).unwrap_or(Value::Null),
         status: None,

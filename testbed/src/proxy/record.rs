@@ -11,6 +11,8 @@ pub struct Recorded {
     /// Percent-decoded, without the query.
     pub path: String,
     pub query: Option<String>,
+    /// The operation, where the request is one of AWS.
+    pub action: Option<String>,
     /// The request's JSON body; null if it had none.
     pub body: Value,
     /// What the client was told; nothing while unanswered, or when the connection was dropped.
@@ -24,6 +26,11 @@ impl Recorded {
     pub fn is(&self, method: &str, path_part: &str) -> bool {
         self.method == method && self.path.contains(path_part)
     }
+}
+
+/// The operation in `AmazonSQS.GetQueueUrl`.
+pub(super) fn action(target: &str) -> Option<String> {
+    target.rsplit_once('.').map(|(_, action)| action.to_owned())
 }
 
 /// Percent-decodes a path; what is no UTF-8 is shown with replacement characters.
