@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use phenom_provisioner::sources::{Directory, DirectoryError, PoolUser};
 use serde_json::{Value, json};
 use testbed::{Moto, free_port};
-use wiremock::matchers::{body_partial_json, header};
+use wiremock::matchers::{body_partial_json, header, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 const REGION: &str = "us-east-1";
@@ -229,6 +229,39 @@ async fn those_who_ask_for_one_sub_at_once_share_a_request_and_the_next_minute_n
     for asker in askers {
         assert_eq!(asker.await.unwrap(), SUB);
     }
+    directory.find(SUB).await.unwrap();
+    server.verify().await;
+}
+
+/// Somebody is found, disabled, and named by a page; then a duplicate of their message comes.
+#[tokio::test]
+async fn a_page_has_a_newer_word_than_what_was_found_before_it() {
+    let of = |enabled: bool| {
+        let user = json!({"Username": "x", "Enabled": enabled, "UserStatus": "CONFIRMED", "Attributes": [{"Name": "sub", "Value": SUB}]});
+        ResponseTemplate::new(200).set_body_json(json!({ "Users": [user] }))
+    };
+    for group in [None, Some("nest-admin")] {
+        let (server, directory) = mocked().await;
+        let pool =
+            Mock::given(header("x-amz-target", LIST_USERS)).respond_with(of(true)).mount_as_scoped(&server).await;
+        assert!(directory.find(SUB).await.unwrap().unwrap().enabled);
+        drop(pool);
+        Mock::given(method("POST")).respond_with(of(false)).mount(&server).await;
+        assert!(directory.find(SUB).await.unwrap().unwrap().enabled, "it is remembered");
+        everybody(&directory, group).await;
+        assert!(!directory.find(SUB).await.unwrap().unwrap().enabled, "{group:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_asked_before_a_page_and_answered_after_it_is_not_remembered() {
+    let (server, directory) = mocked().await;
+    let asked = body_partial_json(json!({"Filter": format!("sub = \"{SUB}\"")}));
+    let slow = users(&[SUB]).set_delay(Duration::from_millis(500));
+    Mock::given(asked).respond_with(slow).expect(2).mount(&server).await;
+    Mock::given(header("x-amz-target", LIST_USERS)).respond_with(users(&[])).with_priority(9).mount(&server).await;
+    let (found, page) = tokio::join!(directory.find(SUB), directory.page(None));
+    assert!(found.unwrap().is_some() && page.unwrap().users.is_empty());
     directory.find(SUB).await.unwrap();
     server.verify().await;
 }

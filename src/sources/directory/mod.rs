@@ -10,6 +10,7 @@ mod user;
 
 use std::error::Error;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_sdk_cognitoidentityprovider::Client;
@@ -55,6 +56,8 @@ pub struct Directory {
     listing: Pace,
     finding: Pace,
     found: Cache<String, PoolUser>,
+    /// Pages read so far.
+    pages: Arc<AtomicU64>,
 }
 
 /// A page of a listing.
@@ -85,6 +88,7 @@ impl Directory {
             listing: Pace::one_every(LISTING_GAP),
             finding: Pace::one_every(FINDING_GAP),
             found: Cache::builder().max_capacity(FOUND_AT_MOST).time_to_live(FOUND_FOR).build(),
+            pages: Arc::default(),
         }
     }
 
@@ -95,7 +99,7 @@ impl Directory {
         let request = self.client.list_users().user_pool_id(&*self.pool).limit(PAGE);
         let request = request.set_pagination_token(next.map(str::to_owned));
         let answer = self.ask(&self.listing, next.is_some(), || request.clone().send()).await?;
-        Ok(PoolPage::read(answer.users(), answer.pagination_token()))
+        Ok(self.newer_than_found(PoolPage::read(answer.users(), answer.pagination_token())).await)
     }
 
     /// A page of the users in a group, from the beginning or from where `next` says.
@@ -104,7 +108,7 @@ impl Directory {
         let request = request.set_next_token(next.map(str::to_owned));
         let answer = self.ask(&self.listing, next.is_some(), || request.clone().send()).await;
         match answer {
-            Ok(answer) => Ok(PoolPage::read(answer.users(), answer.next_token())),
+            Ok(answer) => Ok(self.newer_than_found(PoolPage::read(answer.users(), answer.next_token())).await),
             // The code is the same for a missing pool and a missing group, and the words are nobody's promise.
             Err(DirectoryError::NoSuchPool { fault, .. }) if self.exists().await? => {
                 Err(DirectoryError::NoSuchGroup { group: group.to_owned(), fault })
@@ -113,9 +117,30 @@ impl Directory {
         }
     }
 
+    /// Forgets what was found before of everybody on a page: the page has the newer word, and a duplicate of a message must not
+    /// undo an offboarding by an older one.
+    async fn newer_than_found(&self, page: PoolPage) -> PoolPage {
+        self.pages.fetch_add(1, Ordering::SeqCst);
+        for user in &page.users {
+            self.found.invalidate(&user.subject).await;
+        }
+        page
+    }
+
     /// The user with this `sub`. Callers that ask for one `sub` at the same time share a request. A user who was found is
-    /// remembered for half a minute; an absent one is not, because Cognito's listings run a little late.
+    /// remembered for half a minute, or until a page brings them; an absent one is not, because Cognito's listings run a little
+    /// late.
     pub async fn find(&self, subject: &str) -> Result<Option<PoolUser>, DirectoryError> {
+        let pages = self.pages.load(Ordering::SeqCst);
+        let found = self.find_or_remember(subject).await;
+        // A page that came meanwhile may have brought them, and the answer is older perhaps.
+        if self.pages.load(Ordering::SeqCst) != pages {
+            self.found.invalidate(subject).await;
+        }
+        found
+    }
+
+    async fn find_or_remember(&self, subject: &str) -> Result<Option<PoolUser>, DirectoryError> {
         let found = self.found.try_get_with_by_ref(subject, async {
             match self.search("sub", subject).await {
                 Ok(users) => users.into_iter().find(|user| user.subject == subject).ok_or(NotFound::Absent),
