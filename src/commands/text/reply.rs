@@ -52,6 +52,34 @@ enum Block {
     Table(Table),
 }
 
+impl Block {
+    /// The bytes of its text, which either form has at least.
+    fn length(&self) -> usize {
+        let of = |pieces: &[Piece]| pieces.iter().map(|piece| piece.text().len()).sum::<usize>();
+        match self {
+            Self::Line(pieces) => of(pieces),
+            Self::List(entries) => entries.iter().map(|entry| of(entry)).sum(),
+            Self::Table(table) => table.rows.iter().map(|row| of(row)).sum(),
+        }
+    }
+
+    /// Leaves the first half of its parts. False where it has only one.
+    fn halve(&mut self) -> bool {
+        fn first_half<T>(parts: &mut Vec<T>) -> bool {
+            let is_divided = parts.len() > 1;
+            if is_divided {
+                parts.truncate(parts.len() / 2);
+            }
+            is_divided
+        }
+        match self {
+            Self::Line(pieces) => first_half(pieces),
+            Self::List(entries) => first_half(entries),
+            Self::Table(table) => first_half(&mut table.rows),
+        }
+    }
+}
+
 /// Rows under a header. In plain text each row is a line that names its cells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Table {
@@ -193,42 +221,39 @@ impl Reply {
     /// Both forms, cut until they fit into an event.
     pub(crate) fn render(&self) -> Rendered {
         let mut reply = self.clone();
-        loop {
-            let html = Html { blocks: &reply.blocks }.render().unwrap_or_default();
-            let rendered = Rendered { plain: reply.plain(), html };
-            if rendered.fits() || !reply.halve() {
-                return rendered;
-            }
-        }
+        // Each cut leaves fewer parts than before, so this ends.
+        while !(reply.may_fit() && reply.both_forms().fits()) && reply.cut() {}
+        reply.both_forms()
+    }
+
+    /// False where it is too long by its text alone, which is cheaper to say.
+    fn may_fit(&self) -> bool {
+        2 * self.blocks.iter().map(Block::length).sum::<usize>() <= LARGEST
+    }
+
+    fn both_forms(&self) -> Rendered {
+        let html = Html { blocks: &self.blocks }.render().unwrap_or_default();
+        Rendered { plain: self.plain(), html }
     }
 
     /// Whether a message holds all of it.
     pub(crate) fn is_whole(&self) -> bool {
-        let html = Html { blocks: &self.blocks }.render().unwrap_or_default();
-        Rendered { plain: self.plain(), html }.fits()
+        self.both_forms().fits()
     }
 
-    /// Halves what is longest. False where nothing is left to be cut.
-    fn halve(&mut self) -> bool {
-        let length = |block: &Block| match block {
-            Block::Line(_) => 1,
-            Block::List(entries) => entries.len(),
-            Block::Table(table) => table.len(),
-        };
-        let Some(longest) = self.blocks.iter_mut().max_by_key(|block| length(block)) else { return false };
-        let half = length(longest) / 2;
-        match longest {
-            Block::List(entries) if half > 0 => entries.truncate(half),
-            Block::Table(table) if half > 0 => table.rows.truncate(half),
-            _ => {
-                self.blocks.pop();
-            }
+    /// Halves what has the most text, or takes it out where it has only one part, and says so at the end. False where nothing is
+    /// left to be cut.
+    fn cut(&mut self) -> bool {
+        let note = Block::Line(vec![text("Cut here, because a message holds no more.")]);
+        self.blocks.retain(|block| *block != note);
+        let longest = self.blocks.iter().enumerate().max_by_key(|(_, block)| block.length()).map(|(at, _)| at);
+        if let Some(at) = longest
+            && !self.blocks[at].halve()
+        {
+            self.blocks.remove(at);
         }
-        let note = text("Cut here, because a message holds no more.");
-        if self.blocks.last() != Some(&Block::Line(vec![note.clone()])) {
-            self.blocks.push(Block::Line(vec![note]));
-        }
-        self.blocks.len() > 1
+        self.blocks.push(note);
+        longest.is_some()
     }
 
     fn plain(&self) -> String {
@@ -292,6 +317,22 @@ mod tests {
     fn a_long_text_from_outside_is_cut() {
         assert_eq!(clause(&"ë".repeat(LONGEST)).chars().count(), LONGEST);
         assert_eq!(clause(&"ë".repeat(1000)).chars().count(), LONGEST + 1);
+    }
+
+    #[test]
+    fn long_lines_are_cut_too_and_that_ends() {
+        let long = |pieces: usize| vec![code("a-room-of-twenty-let"); pieces];
+        let rooms = || Reply::default().and_pieces(long(400)).and_pieces(long(400)).and_pieces(long(400));
+        let Rendered { plain, html } = rooms().and([text("the end")]).render();
+        assert!(
+            plain.len() + html.len() <= LARGEST
+                && plain.ends_with("the end\nCut here, because a message holds no more.")
+        );
+        assert!(plain.len() > LARGEST / 8, "no more than needed: {}", plain.len());
+        let one = "long ".repeat(60);
+        let many = (0..2000).fold(Reply::default(), |reply, _| reply.and([text(&one)]));
+        let Rendered { plain, html } = many.render();
+        assert!(plain.len() + html.len() <= LARGEST && plain.len() > LARGEST / 8);
     }
 
     #[test]
