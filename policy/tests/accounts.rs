@@ -141,6 +141,11 @@ fn whoever_the_pool_does_not_know_is_not_joined_and_has_no_account_made() {
     assert!(blocked.iter().any(|one| one.kind == Kind::Remove && one.because == Because::Unconfirmed), "{blocked:?}");
     world.set_account(&mxid("forged"), Account::Refused, None, false);
     assert_eq!(planned(&world), [(Kind::Remove, Some("staff".into()), mxid("forged"))]);
+    // They may confirm their sign-up later: asked about for as long as they are named.
+    let unknown: Vec<String> = world.unknown_accounts().map(|user| world.users.mxid(user)).collect();
+    assert_eq!(unknown, [mxid("forged")]);
+    world.set_roster(read_roster([row("a")], SERVER, &mxid("bot")));
+    assert_eq!(world.unknown_accounts().count(), 0);
 }
 
 /// Somebody who signed up since the last listing and joined a public room, say: no source names them.

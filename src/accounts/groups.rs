@@ -17,8 +17,9 @@ pub async fn keep_groups(store: &Store, directory: &Directory, server: &Server, 
 #[instrument(name = "pool.groups", skip_all)]
 pub async fn read_groups(store: &Store, directory: &Directory, server: &Server, groups: &[String]) -> Result<()> {
     for group in groups {
+        let asked = store.now().await.context("read the database's clock")?;
         match members(store, directory, server, group).await? {
-            Ok(user_ids) => store.record_group(group, &user_ids).await.context("record a group")?,
+            Ok(user_ids) => store.record_group(group, &user_ids, asked).await.context("record a group")?,
             Err(trouble) => {
                 warn!(group, "the group cannot be listed: {trouble}");
                 store.trouble_group(group, &trouble).await.context("note the trouble with a group")?;

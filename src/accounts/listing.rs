@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, instrument, warn};
 
 use super::Server;
-use crate::delays::Doubling;
+use crate::delays::{Delays, Doubling};
 use crate::sources::{Directory, DirectoryError};
 use crate::store::{AccountSource, Listing, SeenAccount, SeenIn, Store};
 
@@ -71,7 +71,7 @@ pub async fn list_pool(
     let expected = store.last_whole_listing().await.context("look at the last whole listing")?;
     let expected = expected.and_then(|listing| u64::try_from(listing.users).ok());
     let mut listing = begin(store).await?;
-    let (mut changed, mut pauses) = (0, PAUSES.delays());
+    let (mut changed, mut pauses, mut restarts) = (0, PAUSES.delays(), Restarts::default());
     loop {
         let page = tokio::select! {
             () = stop.cancelled() => return Err(ListingError::Stopped),
@@ -88,7 +88,10 @@ pub async fn list_pool(
             Err(DirectoryError::BadToken(_)) => {
                 info!("the pool does not go on where the listing was; it begins anew");
                 store.abandon_listing(listing.id).await.context("give the listing up")?;
-                listing = begin(store).await?;
+                listing = store.begin_listing().await.context("begin a listing of the pool")?;
+                if let Some((trouble, pause)) = restarts.once_more() {
+                    stumble(store, &listing, trouble, pause, stop).await?;
+                }
                 continue;
             }
             Err(error) if error.is_misconfigured() => {
@@ -107,7 +110,8 @@ pub async fn list_pool(
             .await
             .context("record a page of the pool's listing")?;
         let users = i64::try_from(page.users.len()).unwrap_or(i64::MAX);
-        store.advance_listing(listing.id, users, page.next.as_deref()).await.context("note how far the listing is")?;
+        let advanced = store.advance_listing(listing.id, users, page.next.as_deref(), restarts.trouble());
+        advanced.await.context("note how far the listing is")?;
         listing.pages += 1;
         listing.users += users;
         listing.next_token = page.next;
@@ -118,6 +122,32 @@ pub async fn list_pool(
             let (missed, deleted) = store.complete_listing(listing.id).await.context("end the listing")?;
             return Ok(Listed { pages, users, changed, missed, deleted });
         }
+    }
+}
+
+/// How often a listing began anew because the pool did not take its place. Once is what becomes of old places; again and
+/// again is trouble that lasts until a listing is whole, however many pages each gets.
+struct Restarts {
+    count: u32,
+    pauses: Delays,
+}
+
+impl Default for Restarts {
+    fn default() -> Self {
+        Self { count: 0, pauses: PAUSES.delays() }
+    }
+}
+
+impl Restarts {
+    /// Counts one more. What to say of it and how long to wait, where it is not the first.
+    fn once_more(&mut self) -> Option<(&'static str, Duration)> {
+        self.count += 1;
+        Some((self.trouble()?, self.pauses.next_delay()))
+    }
+
+    fn trouble(&self) -> Option<&'static str> {
+        (self.count > 1)
+            .then_some("the pool again and again refuses to go on in the middle of its listing, which begins anew")
     }
 }
 

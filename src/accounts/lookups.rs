@@ -1,5 +1,6 @@
-//! Lookups: asks the pool, one by one, for people that the roster names and the account store does not know, so that they
-//! need not wait for the next listing. A lookup only adds accounts; only whole listings find out who is gone.
+//! Lookups: asks the pool, one by one, for people that the roster names and the pool has not confirmed, so that they need not
+//! wait for the next listing: after 15 s, and ever more rarely up to once an hour for as long as they are named. A lookup only
+//! adds accounts; only whole listings find out who is gone.
 
 use std::time::Instant;
 
@@ -25,7 +26,8 @@ pub(super) async fn look_up(accounts: &Confirmer, mut unknown: watch::Receiver<V
                 Ok(Confirmed::Recorded) => turns.rests(subject, Instant::now()),
                 Ok(answer) => {
                     debug!(subject, ?answer, "the roster names somebody whom the pool does not know");
-                    // Refused is not for ever: a listing or a message that names the account makes it active.
+                    // Refused is not for ever: the next lookup that finds the account makes it active, as a listing or a message
+                    // does.
                     if turns.denied(subject, Instant::now()) >= ASKED_ENOUGH
                         && let Err(error) = accounts.refuse(subject, AccountSource::Roster).await
                     {

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -27,7 +28,7 @@ pub struct PoolSync {
     /// Groups that selectors name.
     pub groups: Vec<String>,
     pub listing_interval: Duration,
-    /// Subjects that the roster names and the account store does not know.
+    /// Subjects that are named and that nobody has confirmed yet.
     pub unknown: watch::Receiver<Vec<String>>,
 }
 
@@ -36,6 +37,11 @@ impl PoolSync {
     pub async fn run(self, stop: CancellationToken) {
         let Self { accounts, directory, groups, listing_interval, unknown } = &self;
         let listing = async {
+            // A new lead goes on with what the one before it has.
+            match rest(accounts, *listing_interval).await {
+                Ok(rest) => tokio::time::sleep(rest).await,
+                Err(error) => warn!("when the pool was listed last cannot be told: {error:#}"),
+            }
             loop {
                 let next = list(accounts, directory, *listing_interval, &stop).await;
                 tokio::time::sleep(next).await;
@@ -54,6 +60,15 @@ impl PoolSync {
             () = async { tokio::join!(listing, reading_groups, look_up(accounts, unknown.clone())); } => {}
         }
     }
+}
+
+/// How long until the next listing is due. Now, where the newest one is not whole.
+async fn rest(accounts: &Confirmer, interval: Duration) -> Result<Duration> {
+    let newest = accounts.store.last_listing().await.context("look at the last listing of the pool")?;
+    let Some(completed) = newest.and_then(|listing| listing.completed_at) else { return Ok(Duration::ZERO) };
+    let age = accounts.store.now().await.context("read the database's clock")? - completed;
+    // A listing of the future is no reason to wait for longer than usual.
+    Ok(interval.saturating_sub(age.to_std().unwrap_or_default()))
 }
 
 /// Lists the pool when that is due; returns when to look again.

@@ -93,6 +93,22 @@ mod tests {
     }
 
     #[test]
+    fn somebody_denied_is_asked_for_ever_more_rarely_and_at_least_once_an_hour() {
+        let (mut turns, mut now) = (Turns::default(), Instant::now());
+        let subjects = invented(1);
+        let rests: Vec<u64> = (0..11)
+            .map(|_| {
+                turns.denied(&subjects[0], now);
+                let again = turns.again().unwrap();
+                let rest = (again - now).as_secs();
+                now = again;
+                rest
+            })
+            .collect();
+        assert_eq!(rests, [15, 30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]);
+    }
+
+    #[test]
     fn somebody_denied_rests_and_is_then_asked_for_again() {
         let (mut turns, now) = (Turns::default(), Instant::now());
         let subjects = invented(1);

@@ -12,10 +12,13 @@ use super::print;
 use crate::accounts::{ListingError, Progress, keep_groups, list_pool};
 use crate::app::Context;
 use crate::config::ConfigLocation;
-use crate::store::{Listing, Store};
+use crate::store::{Listing, ListingLock, Store};
 
 /// How often the service's listing is looked at.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// How often to ask whether whoever listed is still there: it takes a connection of its own.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 /// How often a line is printed where there is no terminal.
 const SAY: Duration = Duration::from_secs(5);
@@ -27,9 +30,22 @@ pub(super) async fn run(location: &ConfigLocation) -> Result<ExitCode> {
         context.directory().await.context("backfill lists the user pool, and [cognito] is not configured")?;
     let store = context.open_store().await?;
     let mut shown = ListingProgress::new();
-    let Some(lock) = store.try_list().await.context("ask for the right to list the pool")? else {
-        print::note("the running service is listing the pool already; this is how far it is");
-        return follow(&store, &mut shown).await;
+    let lock = match store.try_list().await.context("ask for the right to list the pool")? {
+        Some(lock) => lock,
+        None => {
+            print::note("the running service is listing the pool already; this is how far it is");
+            match follow(&store, &mut shown).await? {
+                Followed::Listed { users } => {
+                    shown.end();
+                    print::line(format_args!("The pool is listed: {users} users."));
+                    return Ok(ExitCode::SUCCESS);
+                }
+                Followed::Left(lock) => {
+                    print::note("that listing was left where it was; it goes on here");
+                    lock
+                }
+            }
+        }
     };
     let stop = CancellationToken::new();
     tokio::spawn(super::stop_at_ctrl_c(stop.clone()));
@@ -53,27 +69,47 @@ pub(super) async fn run(location: &ConfigLocation) -> Result<ExitCode> {
     }
 }
 
-/// Shows the service's listing until it ends.
-async fn follow(store: &Store, shown: &mut ListingProgress) -> Result<ExitCode> {
-    let expected = store.last_whole_listing().await.context("look at the last whole listing")?;
-    let expected = expected.and_then(|listing| u64::try_from(listing.users).ok());
+/// What became of a listing that another process made.
+enum Followed {
+    /// It is whole.
+    Listed { users: i64 },
+    /// Whoever made it is gone, and the right to list is ours.
+    Left(ListingLock),
+}
+
+/// Shows the listing that another process makes until it ends, or until nobody makes it any more.
+async fn follow(store: &Store, shown: &mut ListingProgress) -> Result<Followed> {
+    let before = store.last_whole_listing().await.context("look at the last whole listing")?;
+    let expected = before.as_ref().and_then(|listing| u64::try_from(listing.users).ok());
+    let (before, began) = (before.map(|listing| listing.id), store.now().await.context("read the database's clock")?);
+    let mut asked = Instant::now();
     loop {
-        let listing = store.last_listing().await.context("look at the listing")?;
-        match listing {
-            Some(Listing { completed_at: Some(_), users, .. }) => {
-                shown.end();
-                print::line(format_args!("The pool is listed: {users} users."));
-                return Ok(ExitCode::SUCCESS);
-            }
-            Some(Listing { trouble: Some(trouble), .. }) => {
+        let whole = store.last_whole_listing().await.context("look at the last whole listing")?;
+        if let Some(Listing { users, .. }) = whole.filter(|whole| Some(whole.id) != before) {
+            return Ok(Followed::Listed { users });
+        }
+        match store.last_listing().await.context("look at the listing")? {
+            Some(Listing { trouble: Some(trouble), updated_at, .. }) if updated_at > began => {
                 shown.end();
                 bail!("the service's listing stumbles: {trouble}");
             }
-            Some(Listing { pages, users, .. }) => {
+            Some(Listing { completed_at: None, pages, users, .. }) => {
                 let (pages, users) = (u64::try_from(pages).unwrap_or(0), u64::try_from(users).unwrap_or(0));
                 shown.show(Progress { pages, users, expected });
             }
-            None => {}
+            // It has not begun yet, or the next look finds it whole.
+            Some(_) | None => {}
+        }
+        if asked.elapsed() >= ASK_AGAIN {
+            asked = Instant::now();
+            if let Some(lock) = store.try_list().await.context("ask for the right to list the pool")? {
+                // It may have ended between the two looks.
+                let whole = store.last_whole_listing().await.context("look at the last whole listing")?;
+                match whole.filter(|whole| Some(whole.id) != before) {
+                    Some(Listing { users, .. }) => return Ok(Followed::Listed { users }),
+                    None => return Ok(Followed::Left(lock)),
+                }
+            }
         }
         tokio::time::sleep(LOOK).await;
     }

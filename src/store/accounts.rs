@@ -61,6 +61,7 @@ impl AccountOrigin {
         match (self.source.as_str(), &self.message_id) {
             ("queue", Some(message_id)) => format!("confirmed by message {message_id} of the queue"),
             ("pool", _) => "found by the pool's listing".to_owned(),
+            ("command", _) => "named in the Staff room and confirmed by the pool".to_owned(),
             (_, _) => "named by the roster and confirmed by the pool".to_owned(),
         }
     }
@@ -142,6 +143,10 @@ impl Store {
                      last_seen = now(),
                      listing = COALESCE(excluded.listing, accounts.listing),
                      missed = 0,
+                     missed_at = NULL,
+                     -- Who was refused is confirmed by this source, and not by the one that named them in vain.
+                     source = CASE WHEN accounts.state = 'refused' THEN excluded.source ELSE accounts.source END,
+                     message_id = CASE WHEN accounts.state = 'refused' THEN excluded.message_id ELSE accounts.message_id END,
                      revision = CASE WHEN accounts.state = excluded.state THEN accounts.revision
                                      ELSE excluded.revision END
                  WHERE (accounts.state, accounts.missed, accounts.listing, accounts.display_name) IS DISTINCT FROM
@@ -169,12 +174,14 @@ impl Store {
         Ok(changed.unsigned_abs())
     }
 
-    /// Records that the pool did not confirm a subject. An account that was confirmed before stays what it is.
+    /// Records that the pool did not confirm a subject. One that is known stays what it is, and nobody is woken for it.
     pub async fn refuse_account(&self, subject: &str, user_id: &str, source: AccountSource) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
-        sqlx::query!(
+        let refused = sqlx::query!(
             "WITH next AS (
-               UPDATE provisioner.accounts_revision SET revision = revision + 1 RETURNING revision
+               UPDATE provisioner.accounts_revision SET revision = revision + 1
+               WHERE NOT EXISTS (SELECT FROM provisioner.accounts WHERE subject = $1)
+               RETURNING revision
              )
              INSERT INTO provisioner.accounts (subject, user_id, state, source, revision)
              SELECT $1, $2, 'refused', $3, next.revision FROM next
@@ -184,8 +191,11 @@ impl Store {
             source.as_str(),
         )
         .execute(&mut *transaction)
-        .await?;
-        wake(&mut transaction).await?;
+        .await?
+        .rows_affected();
+        if refused > 0 {
+            wake(&mut transaction).await?;
+        }
         transaction.commit().await
     }
 

@@ -16,6 +16,10 @@ const LOCK_KEY: i64 = 0x006c_6973_7469_6e67;
 /// How long connecting for it, and asking for it, may take.
 const CONNECT: Duration = Duration::from_secs(5);
 
+/// A miss counts so long after the one before it. Cognito's listings run late, and two that follow one another at once, by a
+/// restart or by hand, would say the same wrong thing twice.
+const MISSES_APART: Duration = Duration::from_secs(10 * 60);
+
 /// A listing of the pool.
 #[derive(Clone, Debug)]
 pub struct Listing {
@@ -97,19 +101,34 @@ impl Store {
         .await
     }
 
-    /// Notes a page that was recorded, and where the next one starts.
-    pub async fn advance_listing(&self, id: i64, users: i64, next_token: Option<&str>) -> sqlx::Result<()> {
-        sqlx::query!(
-            "UPDATE provisioner.listings
-             SET pages = pages + 1, users = users + $2, next_token = $3, updated_at = now(), trouble = NULL
-             WHERE id = $1 AND completed_at IS NULL AND abandoned_at IS NULL",
+    /// Notes a page that was recorded, and where the next one starts. `trouble` is what the listing still suffers from all the
+    /// same; where it had any and has none now, the reconciling replica is woken, which takes nothing meanwhile.
+    pub async fn advance_listing(
+        &self,
+        id: i64,
+        users: i64,
+        next_token: Option<&str>,
+        trouble: Option<&str>,
+    ) -> sqlx::Result<()> {
+        let mut transaction = self.pool.begin().await?;
+        let was_troubled = sqlx::query_scalar!(
+            r#"WITH before AS (SELECT id, trouble IS NOT NULL AS troubled FROM provisioner.listings WHERE id = $1 FOR UPDATE)
+               UPDATE provisioner.listings AS its
+               SET pages = pages + 1, users = users + $2, next_token = $3, updated_at = now(), trouble = $4
+               FROM before
+               WHERE its.id = before.id AND completed_at IS NULL AND abandoned_at IS NULL
+               RETURNING before.troubled AS "troubled!""#,
             id,
             users,
             next_token,
+            trouble,
         )
-        .execute(&self.pool)
-        .await
-        .map(drop)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        if was_troubled == Some(true) && trouble.is_none() {
+            wake(&mut transaction).await?;
+        }
+        transaction.commit().await
     }
 
     /// Notes the trouble of a listing and wakes the reconciling replica: nobody counts as missing until a listing is whole.
@@ -130,9 +149,9 @@ impl Store {
             .map(drop)
     }
 
-    /// Ends a whole listing. Accounts known before it that it did not name were missed once more, and are deleted when two
-    /// whole listings in a row missed them. A listing counts once: of one that another process has ended or given up nothing is
-    /// made. Returns how many were missed, and how many of those count as deleted now.
+    /// Ends a whole listing. Accounts known before it that it did not name are missed, and are deleted when the miss before was
+    /// [`MISSES_APART`] ago; one sooner than that does not count. A listing counts once: of one that another process has ended or
+    /// given up nothing is made. Returns how many were missed, and how many of those count as deleted now.
     pub async fn complete_listing(&self, id: i64) -> sqlx::Result<(u64, u64)> {
         let mut transaction = self.pool.patient().begin().await?;
         let is_ours = sqlx::query!(
@@ -151,9 +170,13 @@ impl Store {
                  UPDATE provisioner.accounts_revision SET revision = revision + 1 RETURNING revision
                ), missed AS (
                  UPDATE provisioner.accounts SET
-                     missed = missed + 1,
-                     state = CASE WHEN missed >= 1 THEN 'deleted' ELSE state END,
-                     revision = CASE WHEN missed >= 1 THEN next.revision ELSE accounts.revision END
+                     missed = CASE WHEN missed = 0 OR missed_at <= now() - make_interval(secs => $2)
+                                   THEN missed + 1 ELSE missed END,
+                     missed_at = CASE WHEN missed_at > now() - make_interval(secs => $2) THEN missed_at ELSE now() END,
+                     state = CASE WHEN missed >= 1 AND missed_at <= now() - make_interval(secs => $2)
+                                  THEN 'deleted' ELSE state END,
+                     revision = CASE WHEN missed >= 1 AND missed_at <= now() - make_interval(secs => $2)
+                                     THEN next.revision ELSE accounts.revision END
                  FROM next, provisioner.listings AS its
                  WHERE its.id = $1 AND accounts.listing IS DISTINCT FROM $1 AND accounts.last_seen < its.started_at
                    AND accounts.state IN ('active', 'disabled')
@@ -161,6 +184,7 @@ impl Store {
                )
                SELECT count(*) AS "missed!", count(*) FILTER (WHERE state = 'deleted') AS "deleted!" FROM missed"#,
             id,
+            MISSES_APART.as_secs_f64(),
         )
         .fetch_one(&mut *transaction)
         .await?;

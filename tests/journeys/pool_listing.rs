@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use testbed::{Proxy, SynapseVersion, wait_until};
 
-use crate::pool_support::{cognito, pool, settings, staff, until_listed, whole_listings};
+use crate::pool_support::{a_while_passes, cognito, pool, settings, staff, until_listed, whole_listings};
 use crate::support::{SOON, Settings, Stage};
 
 crate::on_both_versions!(
@@ -14,6 +14,9 @@ crate::on_both_versions!(
     a_listing_that_is_killed_goes_on_and_who_is_deleted_between_pages_stays,
     a_page_that_fails_makes_no_listing_whole_and_takes_nothing,
     a_pool_that_lists_nobody_is_not_believed,
+    a_new_lead_goes_on_with_the_listing_of_the_one_before_it,
+    a_backfill_takes_over_where_whoever_listed_is_gone,
+    whom_the_pool_did_not_know_is_asked_for_again_without_any_listing,
 );
 
 async fn who_an_administrator_made_is_found_by_the_listing_and_gets_their_name(version: SynapseVersion) {
@@ -49,6 +52,10 @@ async fn a_deleted_user_is_gone_after_two_whole_listings_and_not_after_one(versi
     assert!(said.contains("1 known ones missing, 0 of them gone for good"), "{said}");
     stage.nothing_left().await;
     let said = backfill().await;
+    assert!(said.contains("1 known ones missing, 0 of them gone for good"), "so soon it says nothing new: {said}");
+    stage.nothing_left().await;
+    a_while_passes(&stage).await;
+    let said = backfill().await;
     assert!(said.contains("1 known ones missing, 1 of them gone for good"), "{said}");
     assert_eq!(stage.apply().await.0, 0);
     assert_eq!(stage.membership(&stage.staff, &people[0]).await, "leave");
@@ -83,7 +90,9 @@ async fn a_listing_that_is_killed_goes_on_and_who_is_deleted_between_pages_stays
     };
     whole().await;
 
-    // A `run` lists at its start: killed between two pages, and a backfill goes on where it was.
+    // A `run` lists at its start where that is due: killed between two pages, and a backfill goes on where it was.
+    let long_ago = "UPDATE provisioner.listings SET completed_at = completed_at - interval '1 hour'";
+    sqlx::query(long_ago).execute(&mut stage.connect().await).await.unwrap();
     stage.service.start_again().unwrap();
     wait_until("some pages are listed", SOON, async || matches!(newest_listing(&stage).await, (3.., false)))
         .await
@@ -106,6 +115,7 @@ async fn a_listing_that_is_killed_goes_on_and_who_is_deleted_between_pages_stays
     whole().await;
     assert_eq!(newest_listing(&stage).await, (10, true), "no page was read twice");
     assert_eq!(removals(&stage).await, Vec::<String>::new(), "missing from one listing is not gone");
+    a_while_passes(&stage).await;
     whole().await;
     assert_eq!(removals(&stage).await, [stage.mxid(&late)]);
 }
@@ -168,4 +178,80 @@ async fn a_pool_that_lists_nobody_is_not_believed(version: SynapseVersion) {
         assert_eq!(stage.membership(&stage.staff, sub).await, "join");
         assert_eq!(stage.membership(&stage.red, sub).await, "join");
     }
+}
+
+async fn a_new_lead_goes_on_with_the_listing_of_the_one_before_it(version: SynapseVersion) {
+    let pool = pool().await;
+    let sections = cognito(&pool, "6h", "remove");
+    let stage = Stage::set(version, Settings { sections, ..Settings::default() }).await;
+    let people = staff(&stage, &pool, 1).await;
+    stage.start().await;
+    stage.until(&stage.staff, &people[0], "join", SOON).await;
+    wait_until("the pool is listed", SOON, async || whole_listings(&stage).await == 1).await.unwrap();
+    let listings = async || -> i64 {
+        let count = sqlx::query_scalar("SELECT count(*) FROM provisioner.listings");
+        count.fetch_one(&mut stage.connect().await).await.unwrap()
+    };
+    for _ in 0..2 {
+        stage.service.sigterm().await.unwrap();
+        stage.start().await;
+        stage.nothing_left().await;
+        assert_eq!(listings().await, 1, "what was said a moment ago is not asked again");
+    }
+    // One that is due, or that was wanted, is made.
+    stage.service.sigterm().await.unwrap();
+    let long_ago = "UPDATE provisioner.listings SET completed_at = completed_at - interval '6 hours'";
+    sqlx::query(long_ago).execute(&mut stage.connect().await).await.unwrap();
+    stage.start().await;
+    wait_until("the pool is listed again", SOON, async || whole_listings(&stage).await == 2).await.unwrap();
+    assert_eq!(stage.service.run_cli(&["backfill"]).await.unwrap().status, Some(0));
+    assert_eq!(whole_listings(&stage).await, 3);
+}
+
+/// The right to list, as whoever lists keeps it: a lock on a connection.
+const RIGHT_TO_LIST: &str = "SELECT pg_advisory_lock(x'6c697374696e67'::bigint)";
+
+async fn a_backfill_takes_over_where_whoever_listed_is_gone(version: SynapseVersion) {
+    let pool = pool().await;
+    let sections = cognito(&pool, "6h", "remove");
+    let stage = Stage::set(version, Settings { sections, ..Settings::default() }).await;
+    let people = staff(&stage, &pool, 2).await;
+    let output = stage.service.run_cli(&["backfill"]).await.unwrap();
+    assert!(output.stdout.contains("2 users, 2 new or changed"), "{output:?}");
+    pool.delete(&people[0]).await.unwrap();
+
+    // Somebody has the right, and has not begun: the listing before is no answer. Then they are gone.
+    let mut lister = stage.connect().await;
+    sqlx::query(RIGHT_TO_LIST).execute(&mut lister).await.unwrap();
+    let let_go = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(whole_listings(&stage).await, 1);
+        drop(lister);
+    };
+    let (output, ()) = tokio::join!(stage.service.run_cli(&["backfill"]), let_go);
+    let output = output.unwrap();
+    assert!(output.status == Some(0) && output.stderr.contains("it goes on here"), "{output:?}");
+    assert!(output.stdout.contains("1 users, 0 new or changed, 1 known ones missing"), "{output:?}");
+}
+
+async fn whom_the_pool_did_not_know_is_asked_for_again_without_any_listing(version: SynapseVersion) {
+    let pool = pool().await;
+    let sections = cognito(&pool, "6h", "remove");
+    let stage = Stage::set(version, Settings { sections, ..Settings::default() }).await;
+    let slow = pool.sign_up("slow@example.org", "Slow To Confirm").await.unwrap();
+    stage.hasura.add(&slow, "staff", "member").await.unwrap();
+    stage.start().await;
+    // Typing in the code of an e-mail takes longer than the three times that the pool is asked before it is believed.
+    let state = async || -> Option<String> {
+        let state = sqlx::query_scalar("SELECT state FROM provisioner.accounts WHERE subject = $1").bind(&slow);
+        state.fetch_optional(&mut stage.connect().await).await.unwrap()
+    };
+    wait_until("they are refused", Duration::from_secs(90), async || state().await.as_deref() == Some("refused"))
+        .await
+        .unwrap();
+    let listed = whole_listings(&stage).await;
+    pool.confirm(&slow).await.unwrap();
+    stage.until(&stage.staff, &slow, "join", Duration::from_secs(120)).await;
+    assert_eq!(whole_listings(&stage).await, listed);
+    stage.nothing_left().await;
 }

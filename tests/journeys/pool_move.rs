@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use testbed::{NewUser, Person, SynapseVersion, wait_until};
 
-use crate::pool_support::{pool, settings, staff, until_listed};
+use crate::pool_support::{a_while_passes, pool, settings, staff, until_listed};
 use crate::staff_support::with_commands;
 use crate::support::{SOON, Settings, Stage, newest_room_version, subjects};
 
@@ -51,7 +51,10 @@ async fn a_pool_move_brings_everyone_over_and_waits_to_remove(version: SynapseVe
     }
     // Those who led are given at once what they had, under their new names.
     until_leads(&stage, &new[..3], true).await;
-    until_listed(&stage, 3).await;
+    // Listed twice, with a while in between.
+    until_listed(&stage, 2).await;
+    a_while_passes(&stage).await;
+    until_listed(&stage, 2).await;
     // Three levels of sixty people are within the limits, and three of six admins are not.
     for lead in &old[..3] {
         assert!(stage.admin.is_server_admin(&stage.mxid(lead)).await.unwrap());

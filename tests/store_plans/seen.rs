@@ -1,9 +1,11 @@
 //! Accounts are seen over and over: who is in a group every minute. A row is written when that says something.
 
+use std::time::Duration;
+
 use phenom_provisioner::store::{AccountSource, SeenAccount, SeenIn, Store};
 use sqlx::{Connection, PgConnection};
 
-use crate::fill::empty;
+use crate::fill::{empty, run};
 
 fn person(number: u32) -> SeenAccount {
     let user_id = format!("@{number}:example.org");
@@ -54,6 +56,7 @@ async fn who_is_seen_again_as_they_were_is_written_once_a_listing() {
 
     // Two whole listings in a row name nobody, and one person is seen beside the second.
     for (seen, missed) in [(&people[..0], (3, 0)), (&people[..1], (2, 2))] {
+        a_while_passes(&mut connection).await;
         let listing = store.begin_listing().await.unwrap().id;
         see(&store, seen, None).await;
         assert_eq!(store.complete_listing(listing).await.unwrap(), missed);
@@ -61,6 +64,79 @@ async fn who_is_seen_again_as_they_were_is_written_once_a_listing() {
     written(&mut connection, &mut rows).await;
     assert_eq!(see(&store, &people, None).await, 2, "they are back");
     assert_eq!(written(&mut connection, &mut rows).await, 2, "and the third was not missed");
+}
+
+/// Misses are as old as if ten minutes had passed.
+async fn a_while_passes(connection: &mut PgConnection) {
+    let older = "UPDATE provisioner.accounts SET missed_at = missed_at - interval '10 minutes'";
+    sqlx::query(older).execute(connection).await.unwrap();
+}
+
+/// Cognito's listings run late: two restarts, or two `backfill`s, ask a moment that is one and the same.
+#[tokio::test]
+async fn listings_that_follow_one_another_at_once_count_as_one_miss() {
+    let (url, store) = empty("missed_at_once").await;
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    see(&store, &(0..2).map(person).collect::<Vec<_>>(), None).await;
+    let listed = async || {
+        let listing = store.begin_listing().await.unwrap().id;
+        store.complete_listing(listing).await.unwrap()
+    };
+    for _ in 0..3 {
+        assert_eq!(listed().await, (2, 0));
+    }
+    assert_eq!(store.count_open_accounts().await.unwrap(), 2);
+    // Noted by an older version, which did not say when.
+    run(&mut connection, "UPDATE provisioner.accounts SET missed_at = NULL WHERE subject = '0'").await;
+    a_while_passes(&mut connection).await;
+    assert_eq!(listed().await, (2, 1), "the other one was missed for long enough");
+    a_while_passes(&mut connection).await;
+    assert_eq!(listed().await, (1, 1));
+}
+
+/// Whom the pool denied when the roster named them, and a message confirmed then; and one whom somebody named by hand.
+#[tokio::test]
+async fn an_account_comes_from_the_source_that_confirmed_it() {
+    let (_, store) = empty("origins").await;
+    for number in 0..3 {
+        let SeenAccount { subject, user_id, .. } = person(number);
+        store.refuse_account(&subject, &user_id, AccountSource::Roster).await.unwrap();
+    }
+    let by_message = SeenIn { message_id: Some("m-1"), ..SeenIn::default() };
+    store.record_accounts(&[person(0)], AccountSource::Queue, by_message).await.unwrap();
+    store.record_accounts(&[person(1), person(3)], AccountSource::Command, SeenIn::default()).await.unwrap();
+    store.record_accounts(&[person(2)], AccountSource::Pool, SeenIn::default()).await.unwrap();
+    // Seen again elsewhere: it was made for the first.
+    store
+        .record_accounts(&(0..4).map(person).collect::<Vec<_>>(), AccountSource::Pool, SeenIn::default())
+        .await
+        .unwrap();
+    let users: Vec<String> = (0..4).map(|number| person(number).user_id).collect();
+    let mut origins = store.origins(&users).await.unwrap();
+    origins.sort_by(|one, other| one.user_id.cmp(&other.user_id));
+    let words: Vec<String> = origins.iter().map(|origin| origin.words()).collect();
+    let by_hand = "named in the Staff room and confirmed by the pool";
+    assert_eq!(words, ["confirmed by message m-1 of the queue", by_hand, "found by the pool's listing", by_hand]);
+}
+
+/// The reconciling replica takes nothing while a listing stumbles: it is told when that is over, too.
+#[tokio::test]
+async fn the_end_of_a_listing_s_trouble_wakes_as_its_beginning_does() {
+    let (url, store) = empty("trouble").await;
+    let mut listener = sqlx::postgres::PgListener::connect(&url).await.unwrap();
+    listener.listen("provisioner_accounts").await.unwrap();
+    let listing = store.begin_listing().await.unwrap().id;
+    let mut woken = async || tokio::time::timeout(Duration::from_secs(1), listener.recv()).await.is_ok();
+    let at = |users, trouble| store.advance_listing(listing, users, Some("next"), trouble);
+    at(1, None).await.unwrap();
+    assert!(!woken().await, "nothing is new for it");
+    store.trouble_listing(listing, "throttled").await.unwrap();
+    assert!(woken().await);
+    at(1, Some("again and again")).await.unwrap();
+    assert!(!woken().await, "it lasts");
+    at(1, None).await.unwrap();
+    assert!(woken().await);
+    assert_eq!(store.last_listing().await.unwrap().unwrap().trouble, None);
 }
 
 /// Two processes may end one listing: its lock goes with its connection, and the second goes on where the first was.

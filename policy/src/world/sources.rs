@@ -171,8 +171,8 @@ impl World {
         self.dirty.unknown_members.iter().copied()
     }
 
-    /// Users that the roster or a selector names and the account store does not know: the pool is asked about them. Empty
-    /// without a pool.
+    /// Users that the roster or a selector names and the pool has not confirmed: it is asked about them, and again where it
+    /// did not know them, since they may confirm their sign-up any time. Empty without a pool.
     pub fn unknown_accounts(&self) -> impl Iterator<Item = UserIx> + '_ {
         self.dirty.unknown.iter().copied()
     }
@@ -196,7 +196,7 @@ impl WorldState {
 
     fn is_unknown(&self, user: UserIx) -> bool {
         self.facts.accounts_from == AccountsFrom::Pool
-            && self.facts.account(user) == Account::Unknown
+            && matches!(self.facts.account(user), Account::Unknown | Account::Refused)
             && !self.is_exempt(user)
             && (self.facts.teams.contains(user) || self.is_selected(user))
     }

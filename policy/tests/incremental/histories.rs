@@ -64,7 +64,7 @@ proptest! {
             let is_named = |user: UserIx| facts.teams.contains(user) || subjects.contains(&world.users.mxid(user));
             let unknown = world.users.iter().filter(|user| {
                 facts.accounts_from == AccountsFrom::Pool
-                    && facts.accounts.get(*user) == Account::Unknown
+                    && matches!(facts.accounts.get(*user), Account::Unknown | Account::Refused)
                     && is_named(*user)
                     && !world.is_exempt(*user)
             });
