@@ -21,6 +21,10 @@ use crate::store::{Leadership, Noticed, Store};
 /// How soon the desk moves to the successor of a Staff room that was followed.
 const STAFF_ROOM_POLL: Duration = Duration::from_secs(5);
 
+/// How long commands may take to end after that, and how often that is looked at.
+const LAST_COMMANDS: Duration = Duration::from_secs(8);
+const COMMAND_POLL: Duration = Duration::from_millis(100);
+
 /// How long what is under way may take to end after a request to stop, and after the lead was lost.
 const LONGEST_END: Duration = Duration::from_secs(20);
 const LONGEST_END_WITHOUT_LEAD: Duration = Duration::from_secs(5);
@@ -102,6 +106,19 @@ async fn staff_room_moved(context: &Context, store: &Store, was: Option<String>)
     }
 }
 
+/// Waits until no command is under way, though not for long: the one that moved the room has not been answered yet perhaps, and
+/// would be told as interrupted.
+async fn commands_end(store: &Store) {
+    let ended = async {
+        while !matches!(store.is_command_under_way().await, Ok(false)) {
+            tokio::time::sleep(COMMAND_POLL).await;
+        }
+    };
+    if tokio::time::timeout(LAST_COMMANDS, ended).await.is_err() {
+        warn!("a command is cut short, because the Staff room has moved");
+    }
+}
+
 /// Reconciles until stopped, or until leadership is lost.
 async fn reconcile(
     context: &Context,
@@ -170,14 +187,19 @@ async fn reconcile(
             never = watching => never,
         }
     };
-    tokio::pin!(running);
+    tokio::pin!(running, working);
     tokio::select! {
         ended = &mut running => ended,
         () = staff_room_moved(context, store, staff_room) => {
+            tokio::select! {
+                ended = &mut running => return ended,
+                () = commands_end(store) => {}
+                never = &mut working => match never {},
+            }
             either.cancel();
             running.await
         }
-        never = working => match never {},
+        never = &mut working => match never {},
         () = watch => {
             running.await?;
             Err(anyhow!("leadership was lost with its database connection"))

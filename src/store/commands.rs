@@ -64,6 +64,13 @@ impl Store {
         .await
     }
 
+    /// Whether a command was begun and has not ended.
+    pub async fn is_command_under_way(&self) -> sqlx::Result<bool> {
+        sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM provisioner.commands WHERE state = 'taken') AS "is!""#)
+            .fetch_one(&self.pool)
+            .await
+    }
+
     /// Notes that a message is not for us.
     pub async fn ignore_command(&self, event_id: &str) -> sqlx::Result<()> {
         sqlx::query!(

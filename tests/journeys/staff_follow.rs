@@ -1,7 +1,10 @@
 //! The Staff room: rooms that were replaced are followed from there, and so is the Staff room itself.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use testbed::SynapseVersion;
+use sqlx::Connection;
+use testbed::{Effect, Matching, SynapseVersion, wait_until};
 
 use crate::follow::{newest, upgrade};
 use crate::staff_support::{StaffStage, closed, open};
@@ -10,6 +13,7 @@ use crate::support::{SOON, Settings, subject, subjects};
 crate::on_both_versions!(
     a_replaced_room_is_followed_from_the_staff_room_with_everyone,
     the_staff_room_itself_is_followed_and_what_lasts_comes_along,
+    who_moves_the_staff_room_is_answered_although_the_desk_moves_meanwhile,
 );
 
 /// What the bot has posted about something, edits left out.
@@ -91,4 +95,37 @@ async fn the_staff_room_itself_is_followed_and_what_lasts_comes_along(version: S
         "the old room is not listened to"
     );
     staff.stage.nothing_left().await;
+}
+
+/// The desk looks every five seconds whether it has to move.
+const A_LOOK_OF_THE_DESK: Duration = Duration::from_millis(5_500);
+
+async fn who_moves_the_staff_room_is_answered_although_the_desk_moves_meanwhile(version: SynapseVersion) {
+    let staff = open(version, Settings::default()).await;
+    let old = staff.stage.staff.clone();
+    let mut levels = staff.stage.admin.state(&old, "m.room.power_levels", "").await.unwrap().unwrap();
+    levels["users"][&staff.lead.mxid] = json!(50);
+    staff.stage.admin.send_state(&old, "m.room.power_levels", "", levels).await.unwrap();
+    upgrade(&staff.stage, &old, newest(version)).await;
+    staff.posted("staff was replaced").await;
+
+    // The move is recorded, and that the command has ended cannot be for a while.
+    let held = staff.stage.proxy.fault(Matching::any().method("GET").path(&old), Effect::Hold);
+    let said = staff.say(&staff.lead, "!provisioner follow staff").await;
+    wait_until("it is begun", SOON, async || staff.state(&said).await.as_deref() == Some("taken")).await.unwrap();
+    let mut database = staff.stage.connect().await;
+    let mut row = database.begin().await.unwrap();
+    let lock = "SELECT FROM provisioner.commands WHERE event_id = $1 FOR UPDATE";
+    sqlx::query(lock).bind(&said).execute(&mut *row).await.unwrap();
+    held.lift();
+    wait_until("the move is recorded", SOON, async || {
+        let follows = "SELECT count(*) FROM provisioner.follows";
+        sqlx::query_scalar::<_, i64>(follows).fetch_one(&mut staff.stage.connect().await).await.unwrap() == 1
+    })
+    .await
+    .unwrap();
+    tokio::time::sleep(A_LOOK_OF_THE_DESK).await;
+    row.rollback().await.unwrap();
+    let answer = staff.answer(&said).await;
+    assert!(answer["body"].as_str().unwrap().starts_with("Followed: "), "{answer:#}");
 }

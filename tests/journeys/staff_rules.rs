@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testbed::{Effect, Matching, Person, SynapseVersion, wait_until};
 
 use crate::staff_support::{A_WHILE, StaffStage, closed, open};
-use crate::support::{SOON, Settings, subject};
+use crate::support::{SOON, Settings, subject, subjects};
 
 crate::on_both_versions!(
     what_only_looks_like_a_command_is_none,
@@ -16,6 +16,7 @@ crate::on_both_versions!(
     a_sender_who_says_too_much_is_told_once,
     a_restart_between_a_command_and_its_answer_runs_nothing_twice,
     observing_in_the_staff_room_writes_nothing_at_all,
+    what_acts_is_done_in_the_order_in_which_it_was_said,
 );
 
 async fn what_only_looks_like_a_command_is_none(version: SynapseVersion) {
@@ -274,4 +275,40 @@ async fn observing_in_the_staff_room_writes_nothing_at_all(version: SynapseVersi
     tokio::time::sleep(A_WHILE).await;
     assert_eq!(staff.stage.plan().await.0, 2, "there would be something to do");
     assert_eq!(staff.stage.writes(), 0, "{:#?}", staff.stage.proxy.requests());
+}
+
+async fn what_acts_is_done_in_the_order_in_which_it_was_said(version: SynapseVersion) {
+    let staff = open(version, Settings { notify: true, ..Settings::default() }).await;
+    let leads = subjects(10);
+    for lead in &leads {
+        staff.stage.hasura.add(lead, "staff", "lead").await.unwrap();
+    }
+    for lead in &leads {
+        staff.stage.until(&staff.stage.staff, lead, "join", SOON).await;
+    }
+    // Several wait at once, as after a restart or an outage of the database; some of them only read. Each sender may say twenty
+    // things in a minute.
+    for round in 0..20 {
+        let sender = staff.stage.mxid(&leads[round % leads.len()]);
+        let words = ["status", "resume", "plan", "pause", "resume", "help", "pause"];
+        let ids: Vec<String> = words.iter().map(|_| format!("${}", subject())).collect();
+        let said = ids.iter().zip(words);
+        let events = said.map(|(id, words)| staff.message(id, &sender, &format!("!provisioner {words}"), 0)).collect();
+        staff.transact(&staff.stage.slot.listen(), events).await;
+        for event_id in &ids {
+            assert_eq!(staff.ended(event_id).await, "answered");
+        }
+        let mut acted: Vec<String> = staff.ledger().await.iter().filter_map(|line| done(line, &ids)).collect();
+        acted.reverse();
+        assert_eq!(acted, ["resume", "pause", "resume", "pause"], "round {round}");
+    }
+    assert_eq!(staff.stage.metric("provisioner_paused").await, 1.0);
+}
+
+/// The name of what was done for one of these events, where it acts.
+fn done(line: &Value, events: &[String]) -> Option<String> {
+    let cause = line["cause"].as_str()?;
+    let name = cause.split(' ').next().filter(|name| ["pause", "resume"].contains(name))?;
+    let is_meant = line["outcome"] == "done" && events.iter().any(|event| cause.contains(event.as_str()));
+    is_meant.then(|| name.to_owned())
 }

@@ -123,7 +123,8 @@ impl StaffStage {
         self.transact(&self.stage.slot.listen(), (0..count).map(event).collect()).await;
     }
 
-    fn message(&self, event_id: &str, sender: &str, text: &str, age_ms: i64) -> Value {
+    /// A message as Synapse pushes it.
+    pub(crate) fn message(&self, event_id: &str, sender: &str, text: &str, age_ms: i64) -> Value {
         json!({
             "type": "m.room.message", "room_id": self.stage.staff, "event_id": event_id, "sender": sender,
             "content": {"msgtype": "m.text", "body": text}, "unsigned": {"age": age_ms},

@@ -7,6 +7,7 @@ use crate::commands::posts::held::shown;
 use crate::commands::room::desk::Desk;
 use crate::commands::room::dispatch::see;
 use crate::commands::room::handle::DeskTask;
+use crate::commands::room::turn::Requester;
 use crate::commands::run::{CommandFailure, counts, outcome};
 use crate::commands::text::incoming::Decision;
 use crate::commands::text::reply::{Reply, code, strong, text};
@@ -43,7 +44,7 @@ impl Desk {
     pub(crate) async fn carry_out_held(
         &self,
         approved: Approved<'_>,
-        by: &str,
+        by: Requester<'_>,
         gate: Option<ActionGate>,
     ) -> Result<PassReport, CommandFailure> {
         let Approved { id, within, mut post } = approved;
@@ -57,7 +58,7 @@ impl Desk {
             post = None;
         }
         if let Some(post) = &post {
-            let reply = shown(post).and([strong("Approved"), text(" by "), code(by), text("; working on it …")]);
+            let reply = shown(post).and([strong("Approved"), text(" by "), code(by.sender), text("; working on it …")]);
             self.edit_post(post, "deciding", &reply).await;
         }
         let report = self.ask_for_pass(Some((id, within)), by, gate).await;
@@ -70,7 +71,7 @@ impl Desk {
             };
             let errors = report.iter().flat_map(|report| &report.errors).map(|error| vec![text(error)]);
             let reply = shown(post)
-                .and([strong("Approved"), text(" by "), code(by), text(format!(". {what}"))])
+                .and([strong("Approved"), text(" by "), code(by.sender), text(format!(". {what}"))])
                 .and_list(errors);
             self.edit_post(post, "decided", &reply).await;
         }
@@ -120,7 +121,7 @@ impl Desk {
         }
         match decision {
             Decision::Approve => {
-                match self.apply_shown(Approved::by_tap(post, tapped_ago), &task.sender).await {
+                match self.apply_shown(Approved::by_tap(post, tapped_ago), task.requester()).await {
                     // The post itself says what came of it.
                     Ok(_) => self.end(task, name, None, "done", None).await,
                     failed => self.end_by(task, name, failed).await,

@@ -15,6 +15,7 @@ use tracing::{error, info, warn};
 use crate::accounts::Confirmer;
 use crate::commands::room::groups::Groups;
 use crate::commands::room::rate_limits::RateLimits;
+use crate::commands::room::turn::{Turn, TurnUnderWay};
 use crate::doctor::ConfigLocation;
 use crate::homeserver::Homeserver;
 use crate::reconcile::ReconcilerHandle;
@@ -71,16 +72,27 @@ impl Desk {
     }
 
     async fn answer_all(self: Arc<Self>, heard: &Notify) -> Infallible {
-        // Each row gets a task of its own, which goes on while this loop waits for the database and ends with it.
+        // Each row gets a task of its own, which goes on while this loop waits for the database and ends with it. Of those that
+        // act, one has the turn; the others stay where they are until the next look, which begins with the oldest.
         let mut running = JoinSet::new();
         let mut begun = HashSet::new();
+        let mut acting = None::<TurnUnderWay>;
         loop {
             let but: Vec<String> = begun.iter().cloned().collect();
             match self.store.open_commands(&but).await {
                 Ok(rows) => {
                     for row in rows {
+                        let turn = match self.acts(&row) {
+                            false => Turn::default(),
+                            true if acting.is_some() => continue,
+                            true => {
+                                let (turn, under_way) = Turn::begin();
+                                acting = Some(under_way);
+                                turn
+                            }
+                        };
                         begun.insert(row.event_id.clone());
-                        running.spawn(Arc::clone(&self).handle_one(row));
+                        running.spawn(Arc::clone(&self).handle_one(row, turn.into()));
                     }
                 }
                 Err(error) => warn!("commands cannot be read from the database: {error}"),
@@ -88,21 +100,26 @@ impl Desk {
             tokio::select! {
                 () = heard.notified() => {}
                 () = tokio::time::sleep(FALLBACK) => {}
+                () = turn_is_over(&mut acting) => acting = None,
                 Some(ended) = running.join_next() => match ended {
-                    Ok(event_id) => drop(begun.remove(&event_id)),
+                    Ok((event_id, turn)) => {
+                        begun.remove(&event_id);
+                        drop(turn);
+                    }
                     Err(error) => error!("a command ended in a way that it must not: {error}"),
                 },
             }
         }
     }
 
-    async fn handle_one(self: Arc<Self>, row: CommandRow) -> String {
+    /// Returns the turn, too: a command that acts and waits keeps it until the next look may begin with that command again.
+    async fn handle_one(self: Arc<Self>, row: CommandRow, turn: Arc<Turn>) -> (String, Arc<Turn>) {
         let event_id = row.event_id.clone();
-        if let Err(error) = self.handle(row).await {
+        if let Err(error) = self.handle(row, &turn).await {
             info!(event.id = event_id, "a command waits: {error:#}");
             tokio::time::sleep(RETRY).await;
         }
-        event_id
+        (event_id, turn)
     }
 
     /// Runs `with` on the rate limits.
@@ -113,5 +130,13 @@ impl Desk {
     /// What somebody types to give this command, prefix and all.
     pub(crate) fn typed(&self, command: &str) -> String {
         format!("{} {command}", self.staff.prefix)
+    }
+}
+
+/// Waits for the end of the turn under way; for ever where there is none.
+async fn turn_is_over(acting: &mut Option<TurnUnderWay>) {
+    match acting {
+        Some(under_way) => under_way.is_over().await,
+        None => std::future::pending().await,
     }
 }

@@ -6,9 +6,11 @@ use crate::commands::posts::decide::APPROVAL_LASTS;
 use crate::commands::room::desk::Desk;
 use crate::commands::room::handle::DeskTask;
 use crate::commands::run::{Call, CommandFailure, CommandResult, Effect};
+use crate::commands::text::incoming::{IncomingKind, parse_incoming};
 use crate::commands::text::parse::{GivenArguments, Grammar, Misread, Spoken, StaffRequest, parse};
 use crate::commands::text::reply::{Reply, code, text};
 use crate::commands::text::who::Who;
+use crate::store::{CommandRow, CommandState};
 
 /// A command that was said more seconds ago when its turn comes is not run: its sender may no longer mean it.
 const TOO_OLD: f64 = 600.0;
@@ -17,11 +19,28 @@ const TOO_OLD: f64 = 600.0;
 const UNREAD: &str = "unreadable";
 
 impl Desk {
+    /// Whether this row is of something that acts, so that it needs a turn. What was begun before a restart does not act again.
+    pub(crate) fn acts(&self, row: &CommandRow) -> bool {
+        if row.state != CommandState::Heard || row.room_id != self.staff.room_id {
+            return false;
+        }
+        let event = row.event.as_deref().unwrap_or_default();
+        match parse_incoming(&row.event_id, event, &self.staff.prefix, &self.staff.bot).map(|heard| heard.what) {
+            Some(IncomingKind::Command { spoken, .. }) => {
+                matches!(parse(&spoken, self.grammar()), Some(Ok(request)) if request.command.effect != Effect::Reads)
+            }
+            Some(IncomingKind::Reaction { .. }) => true,
+            None => false,
+        }
+    }
+
+    fn grammar(&self) -> Grammar<'_> {
+        Grammar { prefix: &self.staff.prefix, server_name: &self.staff.server_name, rooms: &self.staff.rooms }
+    }
+
     /// Handles a command, said so many seconds ago, from its words to its end.
     pub(crate) async fn handle_command(&self, task: &DeskTask, spoken: &Spoken, said_ago: f64) -> Result<()> {
-        let grammar =
-            Grammar { prefix: &self.staff.prefix, server_name: &self.staff.server_name, rooms: &self.staff.rooms };
-        let Some(read) = parse(spoken, grammar) else { return Ok(()) };
+        let Some(read) = parse(spoken, self.grammar()) else { return Ok(()) };
         let name = read.as_ref().map_or_else(Misread::name, |request| request.command.name);
         let Some(gate) = self.let_in(task, name).await? else { return Ok(()) };
         let acts_first = |request: &StaffRequest| request.command.effect == Effect::ActsFirst;
@@ -53,7 +72,7 @@ impl Desk {
             return Ok(());
         }
         let [user, room, held_id] = [&user, &room, &held_id].map(|given| given.as_deref().unwrap_or_default());
-        let ran = (command.run)(Call { desk: self, user, room, held_id, all, by: &task.sender, gate }).await;
+        let ran = (command.run)(Call { desk: self, user, room, held_id, all, by: task.requester(), gate }).await;
         self.end_by(task, name, with_warning(ran, warning)).await
     }
 

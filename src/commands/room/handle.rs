@@ -1,6 +1,8 @@
 //! One message or reaction, from its row in the database to its answer. Each step is durable before the next, so that a kill
 //! anywhere loses nothing and does nothing twice.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use tracing::{info, warn};
@@ -8,6 +10,7 @@ use tracing::{info, warn};
 use crate::commands::posts::message::{self, ReplyTarget};
 use crate::commands::posts::send::OutgoingEvent;
 use crate::commands::room::desk::Desk;
+use crate::commands::room::turn::{Requester, Turn};
 use crate::commands::run::{CommandFailure, CommandResult, Effect, command};
 use crate::commands::text::incoming::{Decision, IncomingEvent, IncomingKind, parse_incoming};
 use crate::commands::text::reply::{Reply, text};
@@ -24,9 +27,15 @@ pub(crate) struct DeskTask {
     pub(crate) target: ReplyTarget,
     /// It was begun before a restart, and only reads.
     pub(crate) again: bool,
+    /// Kept until it has its effect.
+    pub(crate) turn: Arc<Turn>,
 }
 
 impl DeskTask {
+    pub(crate) fn requester(&self) -> Requester<'_> {
+        Requester { sender: &self.sender, turn: &self.turn }
+    }
+
     /// Whose it is, for the ledger.
     pub(crate) fn cause(&self, words: &str) -> String {
         format!("{words} by {} in the Staff room ({})", self.sender, self.event_id)
@@ -44,7 +53,7 @@ struct Delivery<'a> {
 
 impl Desk {
     /// Brings one row to its end. An error leaves it for another try.
-    pub(crate) async fn handle(&self, row: CommandRow) -> Result<()> {
+    pub(crate) async fn handle(&self, row: CommandRow, turn: &Arc<Turn>) -> Result<()> {
         if let (Some(content), CommandState::Ended) = (&row.answer, row.state) {
             let (room_id, event_id) = (&row.room_id, &row.event_id);
             return self.deliver(Delivery { room_id, event_id, content, perhaps_sent: true }).await;
@@ -62,11 +71,12 @@ impl Desk {
             return self.ignore(&row.event_id).await;
         }
         let IncomingEvent { sender, what, .. } = heard;
+        let (again, turn) = (row.state == CommandState::Taken, Arc::clone(turn));
         match what {
             IncomingKind::Command { spoken, thread } => {
                 let target = ReplyTarget { thread, to: row.event_id.clone() };
                 let (event_id, room_id) = (row.event_id, row.room_id);
-                let task = DeskTask { event_id, room_id, sender, target, again: row.state == CommandState::Taken };
+                let task = DeskTask { event_id, room_id, sender, target, again, turn };
                 if task.again
                     && row.command.as_deref().and_then(command).is_none_or(|command| command.effect != Effect::Reads)
                 {
@@ -77,7 +87,7 @@ impl Desk {
             IncomingKind::Reaction { to, decision } => {
                 let target = ReplyTarget { thread: Some(to.clone()), to };
                 let (event_id, room_id) = (row.event_id, row.room_id);
-                let task = DeskTask { event_id, room_id, sender, target, again: row.state == CommandState::Taken };
+                let task = DeskTask { event_id, room_id, sender, target, again, turn };
                 let Some(post) = self.store.held_post(&task.target.to).await.context("look for the post")? else {
                     return self.ignore(&task.event_id).await;
                 };
@@ -136,6 +146,7 @@ impl Desk {
         let answer = self.describe_end(task, name, reply, outcome);
         let ended = self.store.end_command(&task.event_id, outcome, detail, answer.as_ref()).await;
         ended.context("end a command")?;
+        task.turn.end();
         self.deliver_end(task, answer.as_ref()).await
     }
 

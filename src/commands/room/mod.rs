@@ -9,3 +9,4 @@ pub(crate) mod handle;
 pub(crate) mod introduce;
 pub(crate) mod rate_limits;
 pub(crate) mod refuse;
+pub(crate) mod turn;

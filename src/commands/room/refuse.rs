@@ -41,7 +41,9 @@ impl Desk {
         let DeskTask { event_id, sender, .. } = task;
         let (cause, answer) = (&task.cause(name), answer.as_ref());
         let refused = RefusedCommand { event_id, sender, command: name, cause, detail, answer };
-        if self.store.refuse_command(&refused).await.context("refuse a command")? {
+        let is_refused = self.store.refuse_command(&refused).await.context("refuse a command")?;
+        task.turn.end();
+        if is_refused {
             self.deliver_end(task, answer).await?;
         }
         Ok(())

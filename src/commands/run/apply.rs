@@ -8,12 +8,13 @@ use provisioner_policy::{Digest, Plan, short_id};
 use super::{CommandFailure, CommandResult};
 use crate::commands::posts::Approved;
 use crate::commands::room::desk::Desk;
+use crate::commands::room::turn::Requester;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::reconcile::{ActionGate, Freshness, Reconciler};
 
 impl Desk {
     /// Approves the held plan whose id begins so.
-    pub(crate) async fn apply(&self, beginning: &str, by: &str) -> CommandResult {
+    pub(crate) async fn apply(&self, beginning: &str, by: Requester<'_>) -> CommandResult {
         let known = self.store.held_plans_called(beginning).await.context("look for the held plan")?;
         let id = match known.as_slice() {
             // Perhaps shown by `plan` just now, and not stored yet.
@@ -33,7 +34,7 @@ impl Desk {
     }
 
     /// Approves what was shown.
-    pub(crate) async fn apply_shown(&self, approved: Approved<'_>, by: &str) -> CommandResult {
+    pub(crate) async fn apply_shown(&self, approved: Approved<'_>, by: Requester<'_>) -> CommandResult {
         let gate = self.still_held(approved.id).await?;
         let report = self.carry_out_held(approved, by, Some(gate)).await?;
         self.report(&report)

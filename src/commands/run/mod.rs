@@ -20,6 +20,7 @@ mod status;
 use futures_util::future::BoxFuture;
 
 use crate::commands::room::desk::Desk;
+use crate::commands::room::turn::Requester;
 use crate::commands::text::parse::Argument;
 use crate::reconcile::ActionGate;
 
@@ -60,8 +61,8 @@ pub(crate) struct Call<'a> {
     pub(crate) room: &'a str,
     pub(crate) held_id: &'a str,
     pub(crate) all: bool,
-    /// The sender.
-    pub(crate) by: &'a str,
+    /// The sender, and their turn.
+    pub(crate) by: Requester<'a>,
     /// There for [`Effect::ActsFirst`].
     pub(crate) gate: Option<ActionGate>,
 }
@@ -158,7 +159,7 @@ pub(crate) static COMMANDS: &[StaffCommand] = &[
         help: "move a room's policy to the room that replaced it",
         example: "follow staff",
         effect: Effect::Acts,
-        run: |call| Box::pin(call.desk.follow(call.room, call.by)),
+        run: |call| Box::pin(call.desk.follow(call.room, call.by.sender)),
     },
     StaffCommand {
         name: "pause",
@@ -166,7 +167,7 @@ pub(crate) static COMMANDS: &[StaffCommand] = &[
         help: "stop every write at once, until resume",
         example: "pause",
         effect: Effect::ActsFirst,
-        run: |call| Box::pin(call.desk.pause(call.by, call.gate)),
+        run: |call| Box::pin(call.desk.pause(call.by.sender, call.gate)),
     },
     StaffCommand {
         name: "resume",
@@ -174,7 +175,7 @@ pub(crate) static COMMANDS: &[StaffCommand] = &[
         help: "go on after pause",
         example: "resume",
         effect: Effect::Acts,
-        run: |call| Box::pin(call.desk.resume(call.by)),
+        run: |call| Box::pin(call.desk.resume(call.by.sender)),
     },
     StaffCommand {
         name: "doctor",

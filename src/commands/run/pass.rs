@@ -4,6 +4,7 @@ use provisioner_policy::short_id;
 
 use super::{CommandFailure, CommandResult};
 use crate::commands::room::desk::Desk;
+use crate::commands::room::turn::Requester;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::operations;
 use crate::reconcile::{ActionGate, PassReport};
@@ -13,21 +14,23 @@ const SHOWN: usize = 10;
 
 impl Desk {
     /// Reads everything again and does what is due.
-    pub(crate) async fn sync(&self, by: &str, gate: Option<ActionGate>) -> CommandResult {
+    pub(crate) async fn sync(&self, by: Requester<'_>, gate: Option<ActionGate>) -> CommandResult {
         let report = self.ask_for_pass(None, by, gate).await?;
         self.report(&report)
     }
 
-    /// Has a pass done, and waits for its report. `gate` is kept until it is asked for, so that the report has it all.
+    /// Has a pass done, and waits for its report. `gate` is kept until it is asked for, so that the report has it all, and so is
+    /// the turn: a pass may take long, and `pause` must not wait for it.
     pub(crate) async fn ask_for_pass(
         &self,
         approve: Option<(&str, Option<&str>)>,
-        by: &str,
+        by: Requester<'_>,
         gate: Option<ActionGate>,
     ) -> Result<PassReport, CommandFailure> {
-        let id = operations::request_pass(&self.store, approve, by).await?;
+        let id = operations::request_pass(&self.store, approve, by.sender).await?;
         self.reconciler.ask_for_pass();
         drop(gate);
+        by.turn.end();
         let report = operations::wait_for_report(&self.store, id, |_, _| {}).await?;
         report
             .ok_or_else(|| CommandFailure::refused("the pass makes no progress; look at the service's log and /readyz"))

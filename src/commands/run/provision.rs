@@ -8,6 +8,7 @@ use tracing::warn;
 use super::{CommandFailure, CommandResult, counts, explain, outcome};
 use crate::accounts::Confirmed;
 use crate::commands::room::desk::Desk;
+use crate::commands::room::turn::Requester;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::reconcile::{Freshness, Reconciler};
 use crate::store::{AccountSource, SeenIn};
@@ -58,7 +59,7 @@ impl Desk {
     }
 
     /// Has a pass done, and explains the user after it.
-    pub(crate) async fn provision(&self, mxid: &str, by: &str) -> CommandResult {
+    pub(crate) async fn provision(&self, mxid: &str, by: Requester<'_>) -> CommandResult {
         let upstream = self.ask_the_pool(mxid).await;
         let user = mxid.to_owned();
         let is_active = move |reconciler: &Reconciler| {

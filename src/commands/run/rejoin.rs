@@ -2,6 +2,7 @@
 
 use super::{CommandFailure, CommandResult};
 use crate::commands::room::desk::Desk;
+use crate::commands::room::turn::Requester;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::operations::{self, NotRejoined};
 use crate::reconcile::{Freshness, Reconciler};
@@ -9,7 +10,7 @@ use crate::store::ClearedLeaveRow;
 
 impl Desk {
     /// Clears the leave, and has a pass done.
-    pub(crate) async fn rejoin(&self, mxid: &str, room: &str, by: &str) -> CommandResult {
+    pub(crate) async fn rejoin(&self, mxid: &str, room: &str, by: Requester<'_>) -> CommandResult {
         let leave = match self.rejoinable(mxid, room).await? {
             Ok(leave) => leave,
             Err(NotRejoined::NoSuchRoom) => return Err(CommandFailure::refused("There is no such room.")),
@@ -20,7 +21,7 @@ impl Desk {
                 });
             }
         };
-        operations::rejoin(&self.store, &leave, room, by).await?;
+        operations::rejoin(&self.store, &leave, room, by.sender).await?;
         let report = self.ask_for_pass(None, by, None).await?;
         if self.rejoinable(mxid, room).await? == Err(NotRejoined::AlreadyIn) {
             return Ok(Reply::line([strong("Done: "), code(mxid), text(" is in "), code(room), text(" again.")]));
