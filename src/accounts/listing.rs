@@ -192,3 +192,17 @@ async fn refuse_if_empty(store: &Store, listing: &Listing) -> Result<(), Listing
     store.trouble_listing(listing.id, &error.to_string()).await.context("note the trouble")?;
     Err(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_is_refused_again_and_again_is_trouble_that_lasts() {
+        let mut restarts = Restarts::default();
+        assert_eq!((restarts.once_more(), restarts.trouble()), (None, None), "an old place is nobody's fault");
+        let pauses: Vec<u64> = (0..7).filter_map(|_| Some(restarts.once_more()?.1.as_secs())).collect();
+        assert_eq!(pauses, [2, 4, 8, 16, 32, 60, 60]);
+        assert!(restarts.trouble().is_some(), "whatever pages are read meanwhile");
+    }
+}

@@ -14,7 +14,11 @@ impl Desk {
             let trouble = reconciler.homeserver_trouble().map(str::to_owned);
             trouble.into_iter().chain(reconciler.world().notices()).collect::<Vec<_>>()
         };
-        Ok(show(&findings, &self.reconciler.query(Freshness::AsKnown, query).await?))
+        let mut trouble = self.reconciler.query(Freshness::AsKnown, query).await?;
+        // The doctor receives no message, and only a receive shows whether the key of a queue may be used.
+        let not_received = self.reconciler.snapshot().queue.and_then(|queue| queue.not_received);
+        trouble.extend(not_received.map(|why| format!("the queue cannot be read: {why}")));
+        Ok(show(&findings, &trouble))
     }
 }
 
