@@ -16,6 +16,7 @@ pub(super) struct InFlight {
 
 struct InFlightMessage {
     handle: String,
+    receives: u32,
     sent: SystemTime,
 }
 
@@ -31,9 +32,9 @@ impl InFlight {
     }
 
     /// Puts a message in flight. `None` where it is there already: SQS handed it out again because its visibility ended too
-    /// early. Then only the new handle is noted, since older ones may have expired.
+    /// early. Then only the new handle and its receive are noted: older handles may have expired, and each receive counts.
     pub(super) fn take(&self, message: &Received) -> Option<InFlightGuard> {
-        let held = InFlightMessage { handle: message.handle.clone(), sent: message.sent };
+        let held = InFlightMessage { handle: message.handle.clone(), receives: message.receives, sent: message.sent };
         let before = self.lock().insert(message.id.clone(), held);
         self.report();
         before.is_none().then(|| InFlightGuard { in_flight: self.clone(), id: message.id.clone() })
@@ -58,6 +59,11 @@ impl InFlightGuard {
     /// The newest handle of the message.
     pub(super) fn handle(&self) -> String {
         self.in_flight.lock().get(&self.id).map(|held| held.handle.clone()).unwrap_or_default()
+    }
+
+    /// How often SQS has handed it out by now.
+    pub(super) fn receives(&self) -> u32 {
+        self.in_flight.lock().get(&self.id).map_or(1, |held| held.receives)
     }
 
     /// Which message it is.
@@ -89,8 +95,8 @@ mod tests {
         let status = QueueStatus::default();
         let in_flight = InFlight::new(status.clone());
         let guard = in_flight.take(&message("a", "old")).unwrap();
-        assert!(in_flight.take(&message("a", "new")).is_none());
-        assert_eq!(guard.handle(), "new");
+        assert!(in_flight.take(&Received { receives: 2, ..message("a", "new") }).is_none());
+        assert_eq!((guard.handle().as_str(), guard.receives()), ("new", 2));
         assert_eq!(status.snapshot().in_flight, 1);
         assert!(status.snapshot().oldest > Duration::ZERO);
         drop(guard);

@@ -66,10 +66,9 @@ impl<C: Confirmations> Worker<C> {
             message.receives = message.receives,
             user.subject = field::Empty
         );
-        let (id, receives) = (message.id.clone(), message.receives);
         async {
             let disposition = tokio::select! {
-                disposition = self.settle(message) => disposition,
+                disposition = self.settle(message, &guard) => disposition,
                 never = self.keep_hidden(&guard) => match never {},
                 () = self.cut.cancelled() => Disposition::GiveBack(Duration::ZERO),
             };
@@ -80,7 +79,7 @@ impl<C: Confirmations> Worker<C> {
                 }
                 Disposition::GiveBack(delay) => {
                     self.give_back(&guard.handle(), delay).await;
-                    self.tell_if_last(&id, receives);
+                    self.tell_if_last(guard.id(), guard.receives());
                 }
             }
         }
@@ -110,13 +109,13 @@ impl<C: Confirmations> Worker<C> {
 
     /// Works on a message until its disposition is known. In trouble the message stays in flight and is tried again: another
     /// receive would count towards the dead-letter queue. Only a message that fails while others succeed is given back.
-    async fn settle(&self, message: Received) -> Disposition {
+    async fn settle(&self, message: Received, guard: &InFlightGuard) -> Disposition {
         if self.refused.contains_key(&message.id) {
             return self.after_refusal(message.receives);
         }
         let reading = envelope::read(message.body.as_bytes(), message.environment.as_deref(), &self.expected);
         // From here on the body is gone.
-        let message = MessageRef { message_id: message.id, receive_count: message.receives };
+        let mut message = MessageRef { message_id: message.id, receive_count: message.receives };
         if let Ok(confirmation) = &reading {
             Span::current().record("user.subject", &confirmation.subject);
         }
@@ -124,6 +123,7 @@ impl<C: Confirmations> Worker<C> {
         let mut pauses = Doubling { first, longest }.delays();
         let (mut strikes, mut successes) = (0, None);
         loop {
+            message.receive_count = guard.receives();
             let reason = match self.attempt(&reading, &message).await {
                 Ok(disposition) => {
                     self.health.went_well();
