@@ -94,11 +94,11 @@ async fn registers(stage: &Stage, old: &Admin, statement: &str) {
         asked.fetch_one(&mut synapse).await.unwrap()
     };
     assert!(behind().await > 20, "it has a history");
-    stage.bed.synapse.load_registrations(&[without]).await.unwrap();
+    stage.bed.synapse.load_registration(&without).await.unwrap();
     // It walks when something happens.
     old.send_text(&stage.staff, "step-3", "nobody listens").await.unwrap();
     wait_until("Synapse has walked its history", SOON, async || behind().await == 0).await.unwrap();
-    stage.bed.synapse.load_registrations(&[stage.slot.registration.clone()]).await.unwrap();
+    stage.bed.synapse.load_registration(&stage.slot.registration).await.unwrap();
     let answers = async |path: &str| old.request(Method::GET, path, None).await.unwrap().0.as_u16();
     assert_eq!(answers("/_matrix/client/v3/account/whoami").await, 200);
     assert_eq!(answers("/_matrix/client/v3/sync").await, 500);

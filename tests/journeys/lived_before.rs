@@ -53,7 +53,7 @@ async fn a_history_that_is_pushed_afterwards_changes_nothing(version: SynapseVer
     }
     by_hand.kick(room, &stage.mxid(gone)).await.unwrap();
 
-    stage.bed.synapse.load_registrations(&[stage.slot.registration.clone()]).await.unwrap();
+    stage.bed.synapse.load_registration(&stage.slot.registration).await.unwrap();
     stage.start().await;
     stage.nothing_left().await;
     assert!(behind(&stage).await > TALK, "nothing was pushed yet");

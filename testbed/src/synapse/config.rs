@@ -1,6 +1,6 @@
 //! Synapse's files. JSON is YAML, so no YAML writer is needed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ pub(super) fn write(synapse: &Synapse) -> Result<()> {
 }
 
 /// Changes which registrations are loaded at the next start.
-pub(super) fn set_registrations(synapse: &Synapse, files: &[PathBuf]) -> Result<()> {
+pub(super) fn set_registrations(synapse: &Synapse, files: &[&Path]) -> Result<()> {
     let text = std::fs::read_to_string(path(synapse)).context("read the configuration")?;
     let mut settings: Value = serde_json::from_str(&text).context("parse the configuration")?;
     settings["app_service_config_files"] = json!(files);

@@ -171,13 +171,13 @@ impl Synapse {
         self.launch().await
     }
 
-    /// Starts it again with these registrations in the place of those that it had.
+    /// Starts it again with this registration in the place of those that it had.
     ///
     /// # Errors
     /// When it does not run, does not end in time or does not become healthy.
-    pub async fn load_registrations(&self, files: &[PathBuf]) -> Result<()> {
+    pub async fn load_registration(&self, file: &Path) -> Result<()> {
         self.stop_sigterm().await?;
-        config::set_registrations(self, files)?;
+        config::set_registrations(self, &[file])?;
         self.launch().await
     }
 
