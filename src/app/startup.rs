@@ -8,9 +8,8 @@ use tracing::warn;
 
 use super::{Context, DATABASE, pause};
 use crate::intake::admin::Readiness;
-use crate::postgres::SharedSessions;
 use crate::sources::Roster;
-use crate::store::{SchemaError, StampError, Store};
+use crate::store::{SchemaError, SharedSessions, StampError, Store};
 
 /// A password is refused for so long before the process ends: a rotation takes seconds.
 const REFUSED: Duration = Duration::from_secs(60);

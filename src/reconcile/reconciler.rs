@@ -77,6 +77,8 @@ pub struct Reconciler {
     pub(crate) trouble: Trouble,
     /// How far the account store was read.
     pub(crate) accounts_read: AccountsRead,
+    /// Whose lock did not come to its end before this process is known.
+    pub(crate) locks_read: bool,
     /// Groups that were not read since this time take nothing from anyone: what they said before may be over.
     pub(crate) groups_since: Option<DateTime<Utc>>,
     /// The revision of each group's members that the world has.
@@ -138,6 +140,7 @@ impl Reconciler {
             cleared_leaves: ClearedLeaves::default(),
             trouble: Trouble::default(),
             accounts_read: AccountsRead::default(),
+            locks_read: false,
             groups_since: None,
             groups_read: BTreeMap::new(),
             unknown: watch::Sender::default(),

@@ -54,8 +54,8 @@ pub use requests::{Asked, PassRequest};
 pub use stamp::{Stamp, StampError};
 pub use strangers::StrangerRow;
 
-use crate::postgres::{BoundedPool, Session, SharedSessions};
-pub use crate::postgres::{ConnectionSource, Login};
+use crate::postgres::{BoundedPool, Session};
+pub use crate::postgres::{ConnectionSource, Login, SharedSessions};
 
 /// A connection is needed by the reconciler, the intake and the metrics at once; Postgres is never the limit here.
 const MAX_CONNECTIONS: u32 = 8;

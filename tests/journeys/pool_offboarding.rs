@@ -1,5 +1,7 @@
 //! Who is disabled in the pool leaves, and comes back when enabled; many at once are asked about first.
 
+use std::sync::Arc;
+
 use phenom_provisioner::store::Store;
 use serde_json::json;
 use testbed::{Effect, Matching, Person, SynapseVersion, wait_until};
@@ -42,7 +44,9 @@ async fn a_disabled_user_leaves_every_room_and_comes_back_when_enabled(version: 
 
 async fn a_disabled_user_leaves_while_the_roster_is_down_and_nobody_else_does(version: SynapseVersion) {
     let pool = pool().await;
-    let mut stage = Stage::set(version, Settings { poll_interval: "1s", ..settings(&pool, "remove") }).await;
+    // The admins of other stages must not be this one's business.
+    let bed = Arc::new(testbed::own(version).await.unwrap());
+    let mut stage = Stage::set_on(bed, Settings { poll_interval: "1s", ..settings(&pool, "remove") }).await;
     stage.edit(|config| {
         let admins = "[server_admins]\ngrant = [{ team = \"staff\" }]\n[guard]";
         config.replace("[guard]", admins).replace("[modes]\n", "[modes]\nserver_admins = \"enforce\"\n")

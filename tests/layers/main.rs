@@ -56,7 +56,17 @@ const HOUSE: [Layer; 18] = [
     },
     Layer {
         name: "commands",
-        may_import: &["operations", "accounts", "doctor", "reconcile", "homeserver", "store", "nearest", "sanitize"],
+        may_import: &[
+            "operations",
+            "accounts",
+            "doctor",
+            "reconcile",
+            "homeserver",
+            "store",
+            "delays",
+            "nearest",
+            "sanitize",
+        ],
         rule: "the Staff room looks at the world through a window and asks for passes; it acts on no room by itself",
     },
     Layer {

@@ -23,14 +23,7 @@ impl Reconciler {
     /// Reads what changed in the account store.
     #[instrument(name = "source.accounts", skip_all)]
     pub async fn read_accounts(&mut self) -> Result<()> {
-        if self.accounts_read == AccountsRead::default() {
-            let remaining =
-                self.store.locks_without_end().await.context("read which locks did not come to their end")?;
-            for mxid in remaining {
-                let user = self.world.intern(&mxid);
-                self.world.set_sessions_remain(user, true);
-            }
-        }
+        self.read_locks().await?;
         loop {
             let rows = self.store.accounts_since(&self.accounts_read, BATCH).await.context("read the accounts")?;
             for row in &rows {
@@ -43,6 +36,18 @@ impl Reconciler {
             self.read_pool_state().await?;
         }
         self.tell_unknown();
+        Ok(())
+    }
+
+    /// Once: locks of this process come to their end, or fail, in its own memory.
+    async fn read_locks(&mut self) -> Result<()> {
+        if !self.locks_read {
+            for mxid in self.store.locks_without_end().await.context("read which locks did not come to their end")? {
+                let user = self.world.intern(&mxid);
+                self.world.set_sessions_remain(user, true);
+            }
+            self.locks_read = true;
+        }
         Ok(())
     }
 
