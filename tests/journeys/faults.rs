@@ -9,7 +9,7 @@ use testbed::{Effect, Matching, Relay, SynapseVersion, wait_until};
 
 use crate::support::{Settings, Stage, subject};
 
-crate::on_both_versions!(
+crate::on_production_version!(
     our_database_refuses,
     our_database_is_silent,
     our_database_is_read_only,
@@ -18,6 +18,8 @@ crate::on_both_versions!(
     the_roster_refuses,
     the_roster_is_silent_in_the_middle_of_an_answer,
     the_roster_is_slow,
+);
+crate::on_both_versions!(
     synapse_refuses,
     synapse_is_silent,
     synapse_limits,

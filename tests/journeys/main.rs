@@ -95,3 +95,18 @@ macro_rules! on_both_versions {
     };
 }
 pub(crate) use on_both_versions;
+
+/// Journeys about what is not Synapse: on the version that production runs.
+macro_rules! on_production_version {
+    ($($journey:ident),+ $(,)?) => {
+        $(mod $journey {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn v1_105() {
+                if testbed::SynapseVersion::V1_105.enabled() {
+                    super::$journey(testbed::SynapseVersion::V1_105).await;
+                }
+            }
+        })+
+    };
+}
+pub(crate) use on_production_version;
