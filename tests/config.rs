@@ -7,6 +7,8 @@ mod support;
 mod accepted;
 #[path = "config/environment.rs"]
 mod environment;
+#[path = "config/printing.rs"]
+mod printing;
 #[path = "config/registration.rs"]
 mod registration;
 #[path = "config/relations.rs"]

@@ -1,9 +1,10 @@
 //! Printing, for every command: whatever others wrote (names of teams, MXIDs, what Synapse says) cannot move the cursor, clear
 //! the screen, turn a line around or begin one of its own. Nothing else in `cli` prints: the linter holds it.
-
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where it is done")]
+//!
+//! A reader who has seen enough (`plan | head`) changes nothing of what a command does and of its exit code.
 
 use std::fmt::{Arguments, Display};
+use std::io::{self, ErrorKind, Write};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -12,23 +13,40 @@ use crate::sanitize;
 
 /// A line of the answer.
 pub(super) fn line(line: impl Display) {
-    println!("{}", sanitize::one_line(&line.to_string()));
+    answer(&format!("{}\n", sanitize::one_line(&line.to_string())));
 }
 
 /// An answer of several lines, each of which was made by [`push_line`] or is our own. Ends with a line's end.
 pub(super) fn text(text: &str) {
-    print!("{}", sanitize::lines(text));
+    answer(&sanitize::lines(text));
 }
 
 /// The answer as JSON.
 pub(super) fn json(value: &impl Serialize) -> Result<()> {
-    println!("{}", sanitize::json(&serde_json::to_string_pretty(value).context("write the answer as JSON")?));
+    answer(&format!("{}\n", sanitize::json(&serde_json::to_string_pretty(value).context("write the answer as JSON")?)));
     Ok(())
+}
+
+/// Writes to standard output. A file that has no room for it ends the command: what it did is done, and its answer is lost.
+fn answer(text: &str) {
+    let mut output = io::stdout().lock();
+    let written = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+    if let Err(error) = written
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        note(format_args!("error: the answer cannot be written: {error}; give it a place with room"));
+        std::process::exit(1);
+    }
+}
+
+/// Writes to standard error; where nobody reads that either, there is nobody to tell.
+fn beside(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 /// A line beside the answer.
 pub(super) fn note(line: impl Display) {
-    eprintln!("{}", sanitize::one_line(&line.to_string()));
+    beside(&sanitize::one_line(&line.to_string()));
 }
 
 /// What went wrong, on one line.
@@ -38,7 +56,7 @@ pub(super) fn error(error: impl Display) {
 
 /// What is wrong with the configuration, a line for each error and its mend.
 pub(super) fn config_errors(errors: impl Display) {
-    eprintln!("{}", sanitize::lines(&errors.to_string()));
+    beside(&sanitize::lines(&errors.to_string()));
 }
 
 /// Adds a line to an answer.
