@@ -8,17 +8,22 @@ use provisioner_policy::{Followed, Policy, RoomPolicy};
 use super::{Finding, database};
 use crate::config::Config;
 
-/// A database that does not answer soon is told of by its own check, and the file's rooms are looked at.
+/// A database that does not answer soon keeps nobody from looking at the file's rooms.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The policy of the file with the rooms that are followed. On a connection of its own, and without touching the schema, as
-/// `database` has it; where that cannot be asked, or has no tables yet, the file's.
-pub async fn policy_in_force(config: &Config, of_the_file: &Policy) -> Policy {
+/// `database` has it; where that has no tables yet, the file's. Where it cannot be asked, the file's as well, and why.
+pub async fn policy_in_force(config: &Config, of_the_file: &Policy) -> (Policy, Option<String>) {
     let mut policy = of_the_file.clone();
-    if let Ok(Ok(followed)) = tokio::time::timeout(PATIENCE, read(config)).await {
-        policy.follow(followed);
-    }
-    policy
+    let late = || format!("no answer within {PATIENCE:?}");
+    let why = match tokio::time::timeout(PATIENCE, read(config)).await.unwrap_or_else(|_| Err(late())) {
+        Ok(followed) => {
+            policy.follow(followed);
+            None
+        }
+        Err(why) => Some(why),
+    };
+    (policy, why)
 }
 
 async fn read(config: &Config) -> Result<Vec<Followed>, String> {

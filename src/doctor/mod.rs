@@ -83,7 +83,8 @@ pub async fn examine(location: &ConfigLocation) -> Vec<Finding> {
         findings.extend(checks.map(|check| Finding::skip(check, "needs a valid configuration")));
         return findings;
     };
-    let policy = policy_in_force(&setup.config, &setup.policy).await;
+    // A database that cannot be asked has its own finding.
+    let (policy, _) = policy_in_force(&setup.config, &setup.policy).await;
     let setup = setup::Setup { policy, ..setup };
     let config = &setup.config;
     findings.extend(exposure::examine(config));

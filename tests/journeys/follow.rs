@@ -246,7 +246,7 @@ async fn a_successor_that_the_bot_made_is_followed(version: SynapseVersion) {
 }
 
 async fn doctor_and_bootstrap_look_at_the_room_that_is_followed(version: SynapseVersion) {
-    let stage = doctor_support::stage(version).await;
+    let mut stage = doctor_support::stage(version).await;
     let new = upgrade(&stage, &stage.staff, newest(version)).await;
     fails(&stage, "tombstone", &["follow staff"]).await;
     assert_eq!(follow(&stage, "staff").await.status, Some(0));
@@ -257,7 +257,13 @@ async fn doctor_and_bootstrap_look_at_the_room_that_is_followed(version: Synapse
     fails(&stage, "room", &["staff", &new, "bootstrap"]).await;
     let entered = stage.service.run_cli(&["bootstrap"]).await.unwrap();
     assert!(entered.status == Some(0) && entered.stdout.contains(&new), "{entered:?}");
+    assert!(!entered.stderr.contains("database"), "{entered:?}");
     sound(&stage).await;
+    // Who cannot be asked is said so: the file may name dead rooms.
+    let database = stage.database.clone();
+    stage.edit(|config| config.replace(&database, "postgres://postgres@127.0.0.1:1/nowhere"));
+    let entered = stage.service.run_cli(&["bootstrap"]).await.unwrap();
+    assert!(entered.stderr.contains("cannot be asked which rooms are followed"), "{entered:?}");
 }
 
 async fn a_tombstone_to_nowhere_switches_nothing_off(version: SynapseVersion) {

@@ -44,7 +44,14 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
     }
     promote(&homeserver, bot, &arguments).await?;
     let mut failed = false;
-    for room in &doctor::policy_in_force(&context.config, &context.policy).await.rooms {
+    let (policy, unasked) = doctor::policy_in_force(&context.config, &context.policy).await;
+    if let Some(why) = unasked {
+        print::note(format_args!(
+            "warning: the database cannot be asked which rooms are followed ({why}): those of the file are entered. Where one of them was \
+             replaced, start Postgres and run this again"
+        ));
+    }
+    for room in &policy.rooms {
         match homeserver.enter(&room.id).await {
             Ok(WriteOutcome::Done) => print::line(format_args!("{}: {bot} joined {}", room.key, room.id)),
             Ok(WriteOutcome::AlreadySo) => match empower(&homeserver, room, bot).await {
