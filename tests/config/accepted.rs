@@ -33,6 +33,7 @@ fn example_states_the_defaults() {
     assert_eq!(example.guard.free_removals, minimal.guard.free_removals);
     assert_eq!(example.guard.max_removals, minimal.guard.max_removals);
     assert_eq!(example.guard.max_fraction, minimal.guard.max_fraction);
+    assert_eq!(example.modes, minimal.modes, "who copies it counts first");
     assert_eq!(minimal.modes, Default::default());
 }
 
