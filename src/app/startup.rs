@@ -14,6 +14,9 @@ use crate::store::{SchemaError, SharedSessions, StampError, Store};
 /// A password is refused for so long before the process ends: a rotation takes seconds.
 const REFUSED: Duration = Duration::from_secs(60);
 
+/// How long the start waits for the roster's columns. A database that is silent is told of when it is read.
+const CHECK: Duration = Duration::from_secs(10);
+
 /// How often that is looked at while the service runs.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -46,8 +49,8 @@ fn is_refused_for_long(since: Option<Instant>) -> bool {
 /// A query with other columns can never be right: better not to start than to run without a roster.
 pub(super) async fn check_roster(context: &Context) -> Result<()> {
     let Some(roster) = context.roster()? else { return Ok(()) };
-    match roster.check().await {
-        Err(error) if error.is_misconfigured() => Err(error.into()),
+    match tokio::time::timeout(CHECK, roster.check()).await {
+        Ok(Err(error)) if error.is_misconfigured() => Err(error.into()),
         // Anything else may pass, and is reported by /readyz and the log until it does.
         _ => Ok(()),
     }

@@ -12,6 +12,9 @@ use thiserror::Error;
 )]
 pub struct SharedSessions;
 
+/// How often it is looked again after the transaction: a pooler that goes round its backends hands out another then.
+const LOOKS: usize = 3;
+
 /// Whether two connections of one address share their backends. A transaction on the other one takes the backend that served us
 /// last, or makes us meet another: in a pool of one, of many, and whichever is handed out first.
 pub async fn shares_sessions<C>(one: &mut C, other: &mut C) -> sqlx::Result<bool>
@@ -21,9 +24,13 @@ where
     let before = backend(&mut *one).await?;
     (&mut *other).execute("BEGIN").await?;
     let beside = backend(&mut *other).await?;
-    let after = if before == beside { beside } else { backend(one).await? };
+    let after = if before == beside { beside } else { backend(&mut *one).await? };
     other.execute("ROLLBACK").await?;
-    Ok(before != after || before == beside)
+    let mut is_shared = before != after || before == beside;
+    for _ in 0..LOOKS {
+        is_shared = is_shared || backend(&mut *one).await? != before;
+    }
+    Ok(is_shared)
 }
 
 /// By the simple protocol: a prepared statement of ours may be another's there.

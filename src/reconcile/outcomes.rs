@@ -139,7 +139,10 @@ impl Reconciler {
     }
 
     fn learn_from(&mut self, change: &Change, error: &CallError) {
-        if let (CallError::SessionsRemain { .. }, Some(user)) = (error, change.user()) {
+        // Whatever of a lock was done: its sessions were not ended.
+        if let &Change::LockAccount { user } = change
+            && error.may_have_been_done()
+        {
             self.world.set_sessions_remain(user, true);
         }
         if matches!(error, CallError::UserSuspended { .. }) {

@@ -22,14 +22,15 @@ pub struct GroupRow {
 
 impl Store {
     /// Records a group that was read whole, from `asked` by the database's clock on. Two may read it at once: of their readings
-    /// the one that was begun last counts, and one that was begun before it changes nothing.
+    /// the one that was begun last counts, and one that was begun before it changes nothing. What was asked in the future was so by
+    /// another server's clock.
     pub async fn record_group(&self, name: &str, user_ids: &[String], asked: DateTime<Utc>) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         // The row lock makes another recording of this group wait, so the newest revision belongs to the newest members.
         let is_newest = sqlx::query!(
             "INSERT INTO provisioner.groups (name, listed_at, asked_at) VALUES ($1, now(), $2)
              ON CONFLICT (name) DO UPDATE SET listed_at = now(), asked_at = $2, trouble = NULL
-             WHERE groups.asked_at IS NULL OR groups.asked_at <= $2",
+             WHERE groups.asked_at IS NULL OR groups.asked_at <= $2 OR groups.asked_at > now()",
             name,
             asked,
         )

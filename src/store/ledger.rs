@@ -256,9 +256,10 @@ impl Store {
             "SELECT user_id FROM provisioner.accounts AS locked
              WHERE closed = 'locked' AND (
                  SELECT outcome FROM provisioner.ledger AS attempt
-                 WHERE attempt.user_id = locked.user_id AND attempt.kind = 'lock_account' AND attempt.outcome <> 'started'
+                 WHERE attempt.user_id = locked.user_id AND attempt.kind = 'lock_account' AND 
+                       attempt.outcome IN ('done', 'already_so', 'interrupted', 'failed', 'unknown')
                  ORDER BY attempt.id DESC LIMIT 1
-             ) IN ('interrupted', 'failed')"
+             ) NOT IN ('done', 'already_so')"
         )
         .fetch_all(&self.pool)
         .await

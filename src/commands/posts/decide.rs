@@ -1,5 +1,7 @@
 //! Decisions about held plans: a tap on a post, or `apply`. Carried out is what was shown, as far as it is held still.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result};
 use provisioner_policy::short_id;
 
@@ -19,6 +21,9 @@ const SEEN_BEFORE: f64 = 15.0;
 
 /// An approval is for now: older than so many seconds it is refused.
 pub(crate) const APPROVAL_LASTS: f64 = 120.0;
+
+/// How long is waited until a post shows that its plan is being carried out.
+const LONGEST_EDIT: Duration = Duration::from_secs(5);
 
 /// What is approved.
 #[derive(Debug)]
@@ -59,7 +64,8 @@ impl Desk {
         }
         if let Some(post) = &post {
             let reply = shown(post).and([strong("Approved"), text(" by "), code(by.sender), text("; working on it …")]);
-            self.edit_post(post, "deciding", &reply).await;
+            // What was approved waits for nobody to show it: minutes later it would be another approval.
+            let _ = tokio::time::timeout(LONGEST_EDIT, self.edit_post(post, "deciding", &reply)).await;
         }
         let report = self.ask_for_pass(Some((id, within)), by, gate).await;
         if let Some(post) = &post {
@@ -86,10 +92,11 @@ impl Desk {
         decision: Decision,
         tapped_ago: f64,
     ) -> Result<()> {
-        let name = decision.name();
+        let (name, asked) = (decision.name(), Instant::now());
         if self.let_in(task, name).await?.is_none() {
             return Ok(());
         }
+        let tapped_ago = tapped_ago + asked.elapsed().as_secs_f64();
         if decision == Decision::Approve && tapped_ago > APPROVAL_LASTS {
             let reply = Reply::line([
                 strong("Nothing was done: "),

@@ -1,4 +1,4 @@
-//! What a post about a held plan says: how many of what and why, and everybody whom it takes something from. First come those
+//! What a post about a held plan says: how many of what and why, and everybody who loses something. First come those
 //! whose loss is noticed first: who holds power or the admin flag, or may command here.
 
 use provisioner_policy::{Action, Permission, Plan, UserIx, World, short_id};

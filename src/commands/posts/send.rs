@@ -18,8 +18,15 @@ use crate::homeserver::CallError;
 /// What Synapse, or a proxy before it, cannot take now. Nobody waits for an hour because a proxy says so.
 const DELAYS: Doubling = Doubling { first: RETRY, longest: Duration::from_secs(60) };
 
-/// Failures in a row of a Synapse that answers, after which an event is given up: some ten minutes.
+/// Failures in a row of a Synapse that answers, after which an answer is given up: some ten minutes.
 const FAILURES: u32 = 14;
+
+/// How often in a row what is sent has failed, each kind by itself: a Synapse that comes back may fail at first.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tries {
+    limited: u32,
+    failed: u32,
+}
 
 /// The key of an event's content that holds its transaction id.
 const MARK: &str = "io.phenom.provisioner.transaction";
@@ -37,20 +44,28 @@ pub(crate) struct OutgoingEvent<'a> {
 }
 
 impl Desk {
-    /// Sends an event, and tries again for as long as Synapse does not answer or asks for patience, and for some minutes where it
-    /// fails. An event that is there already is not sent again.
+    /// Sends an event, and tries again for as long as Synapse does not answer or asks for patience. An event that is there already
+    /// is not sent again.
     pub(crate) async fn send(&self, event: OutgoingEvent<'_>) -> Result<String, CallError> {
+        self.send_with(event, 0).await
+    }
+
+    /// The same for an answer, which nobody looks at again: it is tried for some minutes where Synapse fails.
+    pub(crate) async fn send_answer(&self, event: OutgoingEvent<'_>) -> Result<String, CallError> {
+        self.send_with(event, FAILURES).await
+    }
+
+    async fn send_with(&self, event: OutgoingEvent<'_>, failures: u32) -> Result<String, CallError> {
         let content = marked(event.content, event.transaction_id);
         let mut event = OutgoingEvent { content: &content, ..event };
-        let mut failures = 0;
+        let mut tries = Tries::default();
         loop {
             let error = match self.send_unless_there(event).await {
                 Err(error) => error,
                 sent => return sent,
             };
-            let Some(delay) = delay(&error, failures) else { return Err(error) };
+            let Some(delay) = tries.delay(&error, failures) else { return Err(error) };
             event.perhaps_sent |= error.is_transport();
-            failures += 1;
             tokio::time::sleep(delay).await;
         }
     }
@@ -77,15 +92,22 @@ impl Desk {
     }
 }
 
-/// How long to wait before what failed is sent again; nothing where that would not help.
-fn delay(error: &CallError, failures: u32) -> Option<Duration> {
-    match error {
-        CallError::RateLimited { retry_after } => {
-            Some(retry_after.unwrap_or(DELAYS.after(failures)).clamp(RETRY, DELAYS.longest))
+impl Tries {
+    /// How long to wait before what failed is sent again, after at most so many failures; nothing where that would not help.
+    fn delay(&mut self, error: &CallError, failures: u32) -> Option<Duration> {
+        let Self { limited, failed } = std::mem::take(self);
+        match error {
+            CallError::RateLimited { retry_after } => {
+                self.limited = limited.saturating_add(1);
+                Some(retry_after.unwrap_or(DELAYS.after(limited)).clamp(RETRY, DELAYS.longest))
+            }
+            error if error.is_transport() => Some(RETRY),
+            CallError::ServerError { .. } if failed < failures => {
+                self.failed = failed + 1;
+                Some(DELAYS.after(failed))
+            }
+            _ => None,
         }
-        error if error.is_transport() => Some(RETRY),
-        CallError::ServerError { .. } if failures < FAILURES => Some(DELAYS.after(failures)),
-        _ => None,
     }
 }
 
@@ -103,11 +125,16 @@ mod tests {
     fn patience_is_bounded_and_what_synapse_refuses_is_not_sent_again() {
         let limited = |retry_after| CallError::RateLimited { retry_after };
         let failed = || CallError::ServerError { status: 500, message: String::new() };
-        let seconds = |error: &CallError, failures| delay(error, failures).map(|delay| delay.as_secs());
-        assert_eq!(seconds(&limited(Some(Duration::from_secs(86_400))), 0), Some(60));
-        assert_eq!(seconds(&limited(Some(Duration::ZERO)), 0), Some(2));
-        assert_eq!([0, 1, 1_000].map(|failures| seconds(&limited(None), failures)), [Some(2), Some(4), Some(60)]);
-        assert_eq!([0, 13, 14].map(|failures| seconds(&failed(), failures)), [Some(2), Some(60), None]);
-        assert_eq!(seconds(&CallError::BotNotInRoom, 0), None);
+        let mut tries = Tries::default();
+        let mut seconds = |error: &CallError| tries.delay(error, FAILURES).map(|delay| delay.as_secs());
+        assert_eq!(seconds(&limited(Some(Duration::from_secs(86_400)))), Some(60));
+        assert_eq!(seconds(&limited(Some(Duration::ZERO))), Some(2));
+        assert_eq!([(); 8].map(|()| seconds(&limited(None))).last(), Some(&Some(60)));
+        // A Synapse that comes back may fail at first.
+        assert_eq!(seconds(&failed()), Some(2));
+        assert_eq!(seconds(&CallError::TimedOut { after: Duration::ZERO }), Some(2));
+        assert_eq!([(); 15].map(|()| seconds(&failed()))[12..], [Some(60), Some(60), None]);
+        assert_eq!(seconds(&CallError::BotNotInRoom), None);
+        assert_eq!(Tries::default().delay(&failed(), 0), None, "what is looked at again is not waited for");
     }
 }

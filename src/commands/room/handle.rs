@@ -173,8 +173,9 @@ impl Desk {
     async fn deliver(&self, answer: Delivery<'_>) -> Result<()> {
         let Delivery { room_id, event_id, content, perhaps_sent } = answer;
         let transaction_id = &format!("answer-{event_id}");
-        let sent =
-            self.send(OutgoingEvent { room_id, kind: "m.room.message", transaction_id, content, perhaps_sent }).await;
+        let sent = self
+            .send_answer(OutgoingEvent { room_id, kind: "m.room.message", transaction_id, content, perhaps_sent })
+            .await;
         if let Err(error) = &sent {
             warn!(event.id = event_id, "a command cannot be answered: {error}");
         }

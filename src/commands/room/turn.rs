@@ -44,6 +44,14 @@ impl Turn {
     }
 }
 
+impl Turn {
+    /// It took too long, and another command may have acted meanwhile.
+    pub(crate) fn has_run_out(&self) -> bool {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.as_ref().is_some_and(oneshot::Sender::is_closed)
+    }
+}
+
 impl TurnUnderWay {
     /// Waits until it has ended, or has taken too long.
     pub(crate) async fn is_over(&mut self) {
@@ -68,9 +76,13 @@ mod tests {
         drop(turn);
         under_way.is_over().await;
 
-        let (_turn, mut under_way) = Turn::begin();
+        let (turn, mut under_way) = Turn::begin();
         let begun = Instant::now();
         under_way.is_over().await;
         assert_eq!(begun.elapsed(), LONGEST_TURN);
+        assert!(!turn.has_run_out());
+        drop(under_way);
+        assert!(turn.has_run_out());
+        assert!(!Turn::default().has_run_out());
     }
 }

@@ -2,6 +2,7 @@
 
 use super::CommandResult;
 use crate::commands::room::desk::Desk;
+use crate::commands::room::turn::Requester;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::operations;
 use crate::reconcile::ActionGate;
@@ -17,9 +18,15 @@ impl Desk {
         Ok(Reply::line([lead, until, code(self.typed("resume"))]))
     }
 
-    /// Takes the brake off.
-    pub(crate) async fn resume(&self, by: &str) -> CommandResult {
-        let was_paused = operations::resume(&self.store, by).await?;
+    /// Takes the brake off, unless it took so long that a `pause` which was said later may be there by now.
+    pub(crate) async fn resume(&self, by: Requester<'_>) -> CommandResult {
+        if by.turn.has_run_out() {
+            let why = text(
+                "it took long to admit you, and what was said after it went first. Say it again if it is still meant.",
+            );
+            return Ok(Reply::line([strong("Nothing was done: "), why]));
+        }
+        let was_paused = operations::resume(&self.store, by.sender).await?;
         Ok(Reply::line([strong(if was_paused { "Resumed." } else { "Nothing was paused." })]))
     }
 }

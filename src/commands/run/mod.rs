@@ -175,7 +175,7 @@ pub(crate) static COMMANDS: &[StaffCommand] = &[
         help: "go on after pause",
         example: "resume",
         effect: Effect::Acts,
-        run: |call| Box::pin(call.desk.resume(call.by.sender)),
+        run: |call| Box::pin(call.desk.resume(call.by)),
     },
     StaffCommand {
         name: "doctor",
