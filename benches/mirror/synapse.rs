@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 
 use crate::answers;
 
-/// The running process. It ends with its input, so also with whoever started it.
+/// The running process. It ends with its input, so also with the process that started it.
 #[derive(Debug)]
 pub(crate) struct Synapse {
     process: Child,

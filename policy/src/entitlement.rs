@@ -77,7 +77,7 @@ impl WorldState {
         }
     }
 
-    /// Whether the pool has not said yet whether it has the account of a user whom a source names, or who is in a room from
+    /// Whether the pool has not said yet whether it has the account of a user that a source names, or who is in a room from
     /// which they would be removed: somebody who signed up since the last listing, say. Until it has been asked, they are
     /// neither let in nor taken anything from.
     pub(crate) fn is_unconfirmed(&self, user: UserIx) -> bool {

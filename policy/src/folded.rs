@@ -1,10 +1,10 @@
-//! Users whom two subjects fold to: what of power they have is not taken, so a person must know of it.
+//! Users that two subjects fold to: what of power they have is not taken, so a person must know of it.
 
 use crate::users::UserIx;
 use crate::world::World;
 
 impl World {
-    /// Users of whom nothing is concluded and who have power, in words that follow "they are", in the order of their names.
+    /// Users with power about which nothing is concluded, in words that follow "they are", in the order of their names.
     pub fn folded_with_power(&self) -> Vec<(UserIx, String)> {
         let folded = self.facts.folded.iter().chain(&self.facts.folded_accounts).copied();
         let mut found: Vec<UserIx> = folded.filter(|user| !self.is_exempt(*user)).collect();

@@ -86,7 +86,7 @@ impl WorldState {
         !self.is_strangers(change.kind(), change.room(), user) && !self.is_raised_again(change, user)
     }
 
-    /// Whether a change lowers somebody whom we lowered to the same level lately. We did not raise them since, so another hand
+    /// Whether a change lowers a user that we lowered to the same level lately. We did not raise them since, so another hand
     /// did: what they have above it hangs on no row, and was no place of theirs.
     fn is_raised_again(&self, change: &Change, user: UserIx) -> bool {
         let Change::SetPowerLevels { room, edits } = change else { return false };

@@ -194,7 +194,7 @@ fn a_pool_move_is_called_one() {
     }
     let plan = plan(&world, &Recent::default());
     assert_eq!(plan.pool_move, Some(PoolMove { roster: 5, arriving: 5, going: 5 }));
-    // Once the new people are in, the plan is the same for whoever has to approve the rest.
+    // Once the new people are in, the plan is the same for the one who approves the rest.
     let mut recent = Recent::default();
     for (room, subject) in world.rooms().flat_map(|room| new.map(|subject| (room, subject))) {
         world.set_membership(room, &mxid(subject), Membership::Join, None);
@@ -202,7 +202,7 @@ fn a_pool_move_is_called_one() {
     }
     recent.joined.note(world.intern(&mxid("o1")), 1);
     assert_eq!(provisioner_policy::plan(&world, &recent).pool_move, plan.pool_move);
-    // Whoever was joined before those who go is not new.
+    // A user who was joined before those who go is not new.
     let mut before = recent.clone();
     before.joined.note(world.intern(&mxid("o1")), 3);
     assert_eq!(provisioner_policy::plan(&world, &before).pool_move, None);

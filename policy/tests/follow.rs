@@ -90,7 +90,7 @@ fn who_had_left_by_choice_is_not_joined_to_the_successor() {
     let user = world.users.get("@u2:a").unwrap();
     world.clear_leave(room, user, "$left");
     assert_eq!(plan(&world, &Recent::default()).actions.len(), 2);
-    // Whoever is in the new room by now has left nothing.
+    // A user who is in the new room by now has left nothing.
     world.set_member(room, user, Membership::Join, None);
     world.inherit_voluntary_leaves();
     assert_eq!(world.room(room).membership(user), Membership::Join);

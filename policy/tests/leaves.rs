@@ -1,4 +1,4 @@
-//! Leaves by choice: what ends them, what does not, and for whom they are cleared.
+//! Leaves by choice: what ends them, what does not, and when they are cleared.
 
 use provisioner_policy::*;
 
@@ -189,7 +189,7 @@ fn what_is_held_or_observed_in_one_room_keeps_no_leave_of_another_from_being_cle
     for removals in [Mode::Observe, Mode::Enforce] {
         let mut world = world(Modes { joins: Mode::Enforce, removals, ..Modes::default() });
         people(&mut world, &["club"], 20);
-        // In the annex a clean-up waits, of people whom nobody has listed.
+        // In the annex a clean-up waits, of people that nobody has listed.
         let annex = room(&world, "annex");
         for number in 100..120 {
             world.set_membership(annex, &mxid(&person(number)), Membership::Join, None);

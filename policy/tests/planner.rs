@@ -20,7 +20,7 @@ struct Given {
 }
 
 fn mxid(number: u8) -> String {
-    // A few users of another server, whom no source can name.
+    // A few users of another server, which no source can name.
     if number >= 14 { format!("@u{number}:other.test") } else { format!("@u{number}:{SERVER}") }
 }
 

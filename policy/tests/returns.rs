@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 const SERVER: &str = "phenom.test";
 const BOT: &str = "@bot:phenom.test";
 
-/// A room with a member who does not belong there, in whom `levels` say what the bot may.
+/// A room with a member who does not belong there; `levels` say what the bot may.
 fn world(on_return: OnReturn, levels: Value) -> (World, RoomIx, UserIx) {
     let members = vec![Selector::Team("staff".into())];
     let mut world = World::new(Policy {

@@ -17,7 +17,7 @@ use crate::store::{Listing, ListingLock, Store};
 /// How often the service's listing is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// How often to ask whether whoever listed is still there: it takes a connection of its own.
+/// How often to ask whether the process that lists is still there: it takes a connection of its own.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 /// How often a line is printed where there is no terminal.
@@ -73,7 +73,7 @@ pub(super) async fn run(location: &ConfigLocation) -> Result<ExitCode> {
 enum Followed {
     /// It is whole.
     Listed { users: i64 },
-    /// Whoever made it is gone, and the right to list is ours.
+    /// The process that made it is gone, and the right to list is ours.
     Left(ListingLock),
 }
 

@@ -42,7 +42,7 @@ pub(super) struct Sending<'a, R> {
     request: R,
 }
 
-/// How a request says by whom it is sent.
+/// How a request names its sender.
 pub(super) trait Authenticated: AuthScheme {
     fn input(token: &str) -> Self::Input<'_>;
 }

@@ -78,7 +78,7 @@ impl ConnectionSource {
             Err(error) if super::is_password_refused(error) => {
                 password.refused_since.get_or_insert_with(Instant::now);
             }
-            // Whoever waited for a connection was not told anything.
+            // A caller that waited for a connection was told nothing.
             Err(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => {}
             Err(_) => password.refused_since = None,
         }

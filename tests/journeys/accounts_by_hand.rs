@@ -259,7 +259,7 @@ async fn who_signed_up_since_the_listing_is_asked_about_before_they_are_removed(
     for one in [&sub, &stranger] {
         Person::login(&stage.bed.synapse, one).await.unwrap().join(&stage.red).await.unwrap();
     }
-    // Whom the pool denies three times goes.
+    // A user that the pool denies three times goes.
     stage.until(&stage.red, &stranger, "leave", SOON).await;
     assert_eq!(stage.memberships(&stage.red, &sub).await, ["join"]);
     stage.nothing_left().await;

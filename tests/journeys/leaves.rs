@@ -114,7 +114,7 @@ async fn pardoned(stage: &Stage, sub: &str) -> bool {
     pardons > 0
 }
 
-/// Outsiders in analysts, whom nobody removes while removals are on observe.
+/// Outsiders in analysts, who stay while removals are on observe.
 async fn clean_up(stage: &mut Stage) {
     stage.edit(|config| config.replace("removals = \"enforce\"", "removals = \"observe\""));
     for outsider in subjects(4) {

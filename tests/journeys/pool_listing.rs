@@ -209,7 +209,7 @@ async fn a_new_lead_goes_on_with_the_listing_of_the_one_before_it(version: Synap
     assert_eq!(whole_listings(&stage).await, 3);
 }
 
-/// The right to list, as whoever lists keeps it: a lock on a connection.
+/// The right to list, as the process that lists keeps it: a lock on a connection.
 const RIGHT_TO_LIST: &str = "SELECT pg_advisory_lock(x'6c697374696e67'::bigint)";
 
 async fn a_backfill_takes_over_where_whoever_listed_is_gone(version: SynapseVersion) {

@@ -94,7 +94,7 @@ async fn listings_that_follow_one_another_at_once_count_as_one_miss() {
     assert_eq!(listed().await, (1, 1));
 }
 
-/// Whom the pool denied when the roster named them, and a message confirmed then; and one whom somebody named by hand.
+/// A user that the pool denied when the roster named them, and a message confirmed then; and one that somebody named by hand.
 #[tokio::test]
 async fn an_account_comes_from_the_source_that_confirmed_it() {
     let (_, store) = empty("origins").await;

@@ -4,7 +4,7 @@ use sqlx::{Connection, PgConnection};
 
 use crate::fill::{empty, run};
 
-/// Attempts to remove: when each began, of whom, and how it ended, if it did.
+/// Attempts to remove: when each began, its user, and how it ended, if it did.
 const ATTEMPTS: [(&str, &str, Option<&str>); 9] = [
     ("10 minutes", "@done:a", Some("done")),
     ("10 minutes", "@failed:a", Some("failed")),

@@ -168,7 +168,7 @@ impl Change {
         }
     }
 
-    /// The users from whom it takes something, as often as [`Change::takes`] counts.
+    /// The users that lose something by it, as often as [`Change::takes`] counts.
     pub(crate) fn loses(&self) -> impl Iterator<Item = UserIx> + '_ {
         let edits: &[PowerEdit] = match self {
             Self::SetPowerLevels { edits, .. } => edits,

@@ -163,7 +163,7 @@ impl World {
             let membership = self.room(room).membership(user);
             self.note_parting(user, before.membership(user), membership);
             self.mark_dirty(user);
-            // Came in since, and no push has told of it yet. Whom we join ourselves the mirror has at once.
+            // Came in since, and no push has told of it yet. Users that we join ourselves are in the mirror at once.
             if was_kept && membership == Membership::Join && before.membership(user) != Membership::Join {
                 self.note_stranger((Class::Removals, Some(room)), user);
             }

@@ -165,7 +165,7 @@ impl World {
         };
     }
 
-    /// Forgets whom we lowered and who has a higher grant again, whoever raised them: should they lose it once more, that counts.
+    /// Forgets users that we lowered and that have a higher grant again, by any hand: should they lose it once more, that counts.
     pub fn forget_lowered_who_are_granted(&mut self) {
         let granted = |(&(room, user), &to): (&(RoomIx, UserIx), &Option<i64>)| {
             let level = self.granted(room, user)?.level;
@@ -212,7 +212,7 @@ impl WorldState {
         self.rooms().find(|room| self.policy.rooms[room.index()].id == id)
     }
 
-    /// Whom we lowered lately, and to which level.
+    /// Users that we lowered lately, and to which level.
     pub fn lowered(&self) -> impl Iterator<Item = (RoomIx, UserIx, Option<i64>)> + '_ {
         self.lowered.iter().map(|(&(room, user), &to)| (room, user, to))
     }

@@ -81,7 +81,7 @@ proptest! {
             };
             let found: Vec<UserIx> = world.facts.closed_by_us.keys().copied().filter(open).collect();
             prop_assert!(!world.mirror.accounts_listed || found.iter().all(|user| reopened.contains(user)));
-            // Whoever is open again after that is told again.
+            // An account that is open again after that is told again.
             reopened.retain(|user| found.contains(user));
         }
     }

@@ -1,5 +1,5 @@
-//! The planner that remembers, beside the one that does not: over random histories both give the same plan, and only whom
-//! something has changed about is evaluated again.
+//! The planner that remembers, beside the one that does not: over random histories both give the same plan, and only
+//! users about which something has changed are evaluated again.
 
 mod carry_out;
 mod happen;
@@ -24,6 +24,6 @@ fn localpart(number: u8) -> String {
 }
 
 fn mxid(number: u8) -> String {
-    // A few users of another server, whom no source can name.
+    // A few users of another server, which no source can name.
     format!("@{}:{}", localpart(number), if number >= 14 { "other.test" } else { SERVER })
 }

@@ -1,4 +1,4 @@
-//! Ten thousand people among whom one thing changes: who is evaluated for it.
+//! Ten thousand people, and one thing that changes among them: who is evaluated for it.
 
 use provisioner_policy::*;
 use serde_json::{Value, json};
@@ -61,7 +61,7 @@ fn settled(people: usize) -> World {
 #[test]
 fn one_account_among_ten_thousand_is_evaluated_alone_and_nobody_where_nothing_changed() {
     let (mut world, mut planner, recent) = (settled(10_000), Planner::default(), Recent::default());
-    // Level 50 is granted in each room, and only whoever has a place there has it.
+    // Level 50 is granted in each room, and only its members have it.
     let first = planner.plan(&mut world, &recent);
     assert!(first.actions.iter().all(|action| action.change.kind() == Kind::SetPowerLevels), "{:?}", first.actions);
     let mut evaluated = planner.evaluations();

@@ -46,7 +46,7 @@ pub(crate) struct Given {
 }
 
 pub(crate) fn mxid(number: u8) -> String {
-    // A few users of another server, whom no source can name.
+    // A few users of another server, which no source can name.
     if number >= 8 { format!("@u{number}:other.test") } else { format!("@u{number}:{SERVER}") }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::given::*;
 use crate::random::given;
 
-/// Everybody whom these rooms can name.
+/// Everybody that these rooms can name.
 fn people() -> Vec<String> {
     (0..11).map(mxid).chain([BOT.to_owned(), FOUNDER.to_owned()]).collect()
 }

@@ -18,7 +18,7 @@ use crate::aws;
 /// The message attribute that may say which environment a message is meant for.
 const ENVIRONMENT: &str = "environment";
 
-/// The key that SQS makes by itself for an account: its policy lets in whoever may use the queue.
+/// The key that SQS makes by itself for an account: its policy lets in every user of the queue.
 const OF_SQS_ITSELF: &str = "alias/aws/sqs";
 
 /// What a long poll may take beyond its wait.

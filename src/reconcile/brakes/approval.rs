@@ -8,7 +8,7 @@ use provisioner_policy::{Action, Change, ChangeKey, Digest, Kind, Plan, World};
 /// What people approved for this pass, part by part.
 #[derive(Debug, Default)]
 pub(crate) struct Approval {
-    /// Each part that was approved, as it was shown, and by whom.
+    /// Each part that was approved, as it was shown, and its approver.
     approved: HashMap<ChangeKey, (Digest, Arc<str>)>,
     /// Why an approval was not taken.
     pub(crate) refusals: Vec<String>,

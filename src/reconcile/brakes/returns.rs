@@ -102,7 +102,7 @@ impl Returns {
         let is_recent = |at: &Instant| now.saturating_duration_since(*at) < WINDOW;
         self.removed.retain(|&(room, user), times| {
             times.retain(is_recent);
-            // Named again by a source: who comes in then belongs there, whoever lets them in.
+            // Named again by a source: a user who comes in then belongs there, and it does not matter who lets them in.
             if matches!(world.entitlement(room, user), Entitlement::By(_)) {
                 times.clear();
             }

@@ -57,7 +57,7 @@ fn is_entry(world: &World, room: RoomIx, event: &PushedEvent<'_>) -> bool {
     }
     match event.unsigned.prev_content.and_then(|before| membership(before.get())) {
         Some(before) => before != "join",
-        // Without what was before, or where Synapse leaves it out: whom the mirror does not have there yet.
+        // Without what was before, or where Synapse leaves it out: users that the mirror does not have there yet.
         None => {
             let user = event.state_key.as_deref().and_then(|user| world.users.get(user));
             user.is_none_or(|user| world.room(room).membership(user) != Membership::Join)

@@ -20,7 +20,7 @@ pub(super) fn freezing(world: &World) -> Option<String> {
     Some(format!("nobody is removed from {}: {why}. `doctor` names every such row", rooms.join(", ")))
 }
 
-/// People whom two subjects fold to and who have power: nothing of it is taken, whatever the sources say. Their names, and words.
+/// Users with power that two subjects fold to: nothing of it is taken, whatever the sources say. Their names, and words.
 pub(super) fn folded(world: &World) -> Vec<(String, String)> {
     let words = |(user, has): (_, String)| {
         let mxid = world.users.mxid(user);

@@ -31,7 +31,7 @@ pub struct FederationOptions {
 pub struct Tls {
     pub certificate: PathBuf,
     pub key: PathBuf,
-    /// By whom the certificates of the other servers must be signed.
+    /// Who must have signed the certificates of the other servers.
     pub authority: PathBuf,
 }
 
