@@ -114,7 +114,7 @@ fn policy_is_what_the_file_says() {
     let policy = Folder::with(&text).load(&[]).unwrap().policy("@bot:thephenom.app");
     assert_eq!(policy.bot, "@bot:thephenom.app");
     assert_eq!(policy.exempt, ["@phenom-mcp:thephenom.app"]);
-    assert_eq!((policy.modes.joins, policy.modes.removals), (Mode::Enforce, Mode::Observe));
+    assert_eq!((policy.modes.joins, policy.modes.removals), (Mode::Observe, Mode::Observe));
     assert_eq!(policy.offboarding, Offboarding::Remove);
     assert_eq!((policy.guard.window_seconds, policy.settle.as_secs()), (3600, 3));
     let rooms: Vec<_> = policy.rooms.iter().map(|room| (room.key.as_str(), room.unlisted, room.power.len())).collect();
