@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use phenom_provisioner::store::Store;
 use serde_json::json;
-use testbed::{Effect, Matching, Person, SynapseVersion, wait_until};
+use testbed::{Effect, Matching, Person, Pool, SynapseVersion, wait_until};
 
 use crate::pool_support::{pool, settings, staff, until_listed};
 use crate::support::{SOON, Settings, Stage};
@@ -15,6 +15,8 @@ crate::on_both_versions!(
     a_locked_account_ends_its_sessions_and_is_opened_again,
     a_lock_counts_although_the_sessions_could_not_be_ended,
     a_kill_between_the_lock_and_the_end_of_the_sessions_leaves_none,
+    a_lock_that_ended_in_doubt_is_finished_after_a_restart,
+    a_lock_whose_answer_was_lost_ends_the_sessions_too,
     a_lock_that_was_refused_is_not_taken_for_ours,
     a_deactivated_account_comes_back_as_far_as_it_can,
     a_lock_of_ours_does_not_outlive_the_deactivation_that_follows_it,
@@ -94,25 +96,61 @@ async fn a_locked_account_ends_its_sessions_and_is_opened_again(version: Synapse
     stage.nothing_left().await;
 }
 
-async fn a_kill_between_the_lock_and_the_end_of_the_sessions_leaves_none(version: SynapseVersion) {
+/// How many devices somebody has.
+async fn sessions(stage: &Stage, sub: &str) -> Option<u64> {
+    let path = format!("/_synapse/admin/v2/users/{}/devices", stage.mxid(sub).replace('@', "%40"));
+    stage.admin.call(reqwest::Method::GET, &path, None).await.unwrap()["total"].as_u64()
+}
+
+/// Somebody of staff who is logged in, at a service that locks.
+async fn logged_in(version: SynapseVersion) -> (Pool, Stage, String) {
     let pool = pool().await;
     let stage = Stage::set(version, settings(&pool, "lock")).await;
-    let people = staff(&stage, &pool, 1).await;
-    Person::login(&stage.bed.synapse, &people[0]).await.unwrap();
+    let sub = staff(&stage, &pool, 1).await.remove(0);
+    Person::login(&stage.bed.synapse, &sub).await.unwrap();
     stage.start().await;
-    stage.until(&stage.staff, &people[0], "join", SOON).await;
+    stage.until(&stage.staff, &sub, "join", SOON).await;
+    (pool, stage, sub)
+}
+
+async fn sessions_end(stage: &Stage, sub: &str) {
+    wait_until("their sessions have ended", SOON, async || sessions(stage, sub).await == Some(0)).await.unwrap();
+    stage.nothing_left().await;
+}
+
+async fn a_kill_between_the_lock_and_the_end_of_the_sessions_leaves_none(version: SynapseVersion) {
+    let (pool, stage, sub) = logged_in(version).await;
     let held = stage.proxy.fault(Matching::any().method("POST").path("/delete_devices"), Effect::Hold);
-    pool.disable(&people[0]).await.unwrap();
+    pool.disable(&sub).await.unwrap();
     wait_until("their sessions are about to end", SOON, async || held.hits() > 0).await.unwrap();
     stage.service.sigkill().await.unwrap();
     held.lift();
-    let path = format!("/_synapse/admin/v2/users/{}/devices", stage.mxid(&people[0]).replace('@', "%40"));
-    let sessions =
-        async || stage.admin.call(reqwest::Method::GET, &path, None).await.unwrap()["total"].as_u64().unwrap();
-    assert_eq!(sessions().await, 1, "the held request died with the service");
+    assert_eq!(sessions(&stage, &sub).await, Some(1), "the held request died with the service");
     stage.start().await;
-    wait_until("their sessions have ended", SOON, async || sessions().await == 0).await.unwrap();
-    stage.nothing_left().await;
+    sessions_end(&stage, &sub).await;
+}
+
+async fn a_lock_that_ended_in_doubt_is_finished_after_a_restart(version: SynapseVersion) {
+    let (pool, stage, sub) = logged_in(version).await;
+    let failure = json!({"errcode": "M_UNKNOWN", "error": "no"});
+    let failing = stage.proxy.fault(Matching::any().path("/devices"), Effect::Answer(500, failure));
+    pool.disable(&sub).await.unwrap();
+    wait_until("their sessions cannot be ended", SOON, async || failing.hits() > 0).await.unwrap();
+    stage.until_logged("its sessions could not be ended").await;
+    stage.service.sigterm().await.unwrap();
+    failing.lift();
+    assert_eq!(sessions(&stage, &sub).await, Some(1));
+    stage.start().await;
+    sessions_end(&stage, &sub).await;
+}
+
+async fn a_lock_whose_answer_was_lost_ends_the_sessions_too(version: SynapseVersion) {
+    let (pool, stage, sub) = logged_in(version).await;
+    let lock = Matching::any().method("PUT").path(&stage.mxid(&sub)).times(1);
+    let lost = stage.proxy.fault(lock, Effect::LoseAnswer);
+    pool.disable(&sub).await.unwrap();
+    wait_until("the answer is lost", SOON, async || lost.hits() > 0).await.unwrap();
+    sessions_end(&stage, &sub).await;
 }
 
 async fn a_lock_counts_although_the_sessions_could_not_be_ended(version: SynapseVersion) {
