@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use super::clock::Ahead;
 use super::{Finding, PATIENCE, listing};
 use crate::config::{Config, Secret};
-use crate::postgres::{self, Login};
+use crate::postgres::{self, Login, SharedSessions};
 
 /// What was found, and what the database's clock said.
 #[derive(Default)]
@@ -86,10 +86,7 @@ async fn look(
     examined: &mut DatabaseExamined,
 ) -> sqlx::Result<()> {
     if postgres::shares_sessions(&mut connection, &mut other).await? {
-        let text =
-            "a pooler in transaction mode stands before the database: locks and LISTEN need sessions of their own";
-        let mend = "set pool_mode = session for it, or let database.url lead past the pooler";
-        examined.findings.push(Finding::fail("database", text, mend));
+        examined.findings.push(Finding::fail("database", SharedSessions::WHAT, SharedSessions::MEND));
         return Ok(());
     }
     let asked = SystemTime::now();

@@ -23,12 +23,15 @@ pub(super) struct RosterExamined {
 pub(super) async fn examine(setup: &Setup) -> RosterExamined {
     let Some(configured) = &setup.config.roster else { return RosterExamined::default() };
     let login = database::login(&configured.url, configured.password.as_ref());
-    let connections = match tokio::try_join!(database::connect(&login), database::connect(&login)) {
-        Ok(connections) => connections,
+    let connection = match database::connect(&login).await {
+        Ok(connection) => connection,
         Err(why) => return RosterExamined { findings: vec![unreachable(&why)], reading: None },
     };
     let deaf = match configured.notify_channel {
-        Some(_) => tokio::time::timeout(PATIENCE, notifications(connections)).await.ok().and_then(Result::ok).flatten(),
+        Some(_) => {
+            let looked = tokio::time::timeout(PATIENCE, notifications(connection, &login)).await;
+            looked.ok().and_then(Result::ok).flatten()
+        }
         None => None,
     };
     let mut examined = read(setup, configured, login).await;
@@ -37,11 +40,12 @@ pub(super) async fn examine(setup: &Setup) -> RosterExamined {
 }
 
 /// Why nothing is ever heard on the notify channel.
-async fn notifications((mut one, mut other): (PgConnection, PgConnection)) -> sqlx::Result<Option<Finding>> {
-    let row = sqlx::raw_sql("SELECT pg_is_in_recovery()").fetch_one(&mut one).await?;
-    let text = if row.try_get(0)? {
+async fn notifications(mut one: PgConnection, login: &Login) -> Result<Option<Finding>, String> {
+    let plain = |error: sqlx::Error| database::plain(&error);
+    let row = sqlx::raw_sql("SELECT pg_is_in_recovery()").fetch_one(&mut one).await.map_err(plain)?;
+    let text = if row.try_get(0).map_err(plain)? {
         "roster.notify_channel is set, and a standby cannot notify: changes are found by polling alone"
-    } else if postgres::shares_sessions(&mut one, &mut other).await? {
+    } else if postgres::shares_sessions(&mut one, &mut database::connect(login).await?).await.map_err(plain)? {
         "roster.notify_channel is set, and nothing is heard through a pooler in transaction mode: changes are found by polling \
          alone"
     } else {

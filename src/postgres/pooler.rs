@@ -6,11 +6,14 @@ use thiserror::Error;
 
 /// Backends are shared, which nothing here can work with.
 #[derive(Debug, Error)]
-#[error(
-    "a pooler in transaction mode stands before the database of database.url: locks and LISTEN need sessions of their own. Set \
-     pool_mode = session for it, or let database.url lead past the pooler"
-)]
+#[error("{}; {}", Self::WHAT, Self::MEND)]
 pub struct SharedSessions;
+
+impl SharedSessions {
+    pub const WHAT: &str = "a pooler in transaction mode stands before the database of database.url: locks and LISTEN need sessions \
+                            of their own";
+    pub const MEND: &str = "set pool_mode = session for it, or let database.url lead past the pooler";
+}
 
 /// How often it is looked again after the transaction: a pooler that goes round its backends hands out another then.
 const LOOKS: usize = 3;
@@ -24,9 +27,9 @@ where
     let before = backend(&mut *one).await?;
     (&mut *other).execute("BEGIN").await?;
     let beside = backend(&mut *other).await?;
-    let after = if before == beside { beside } else { backend(&mut *one).await? };
+    // In a pool of one backend, asking now would wait for the end of the transaction.
+    let mut is_shared = before == beside || backend(&mut *one).await? != before;
     other.execute("ROLLBACK").await?;
-    let mut is_shared = before != after || before == beside;
     for _ in 0..LOOKS {
         is_shared = is_shared || backend(&mut *one).await? != before;
     }
