@@ -35,12 +35,12 @@ pub(super) async fn run(location: &ConfigLocation) -> Result<ExitCode> {
         None => {
             print::note("the running service is listing the pool already; this is how far it is");
             match follow(&store, &mut shown).await? {
-                Followed::Listed { users } => {
+                ListingEnd::Listed { users } => {
                     shown.end();
                     print::line(format_args!("The pool is listed: {users} users."));
                     return Ok(ExitCode::SUCCESS);
                 }
-                Followed::Left(lock) => {
+                ListingEnd::Left(lock) => {
                     print::note("that listing was left where it was; it goes on here");
                     lock
                 }
@@ -70,7 +70,7 @@ pub(super) async fn run(location: &ConfigLocation) -> Result<ExitCode> {
 }
 
 /// What became of a listing that another process made.
-enum Followed {
+enum ListingEnd {
     /// It is whole.
     Listed { users: i64 },
     /// The process that made it is gone, and the right to list is ours.
@@ -78,15 +78,18 @@ enum Followed {
 }
 
 /// Shows the listing that another process makes until it ends, or until nobody makes it any more.
-async fn follow(store: &Store, shown: &mut ListingProgress) -> Result<Followed> {
+async fn follow(store: &Store, shown: &mut ListingProgress) -> Result<ListingEnd> {
     let before = store.last_whole_listing().await.context("look at the last whole listing")?;
     let expected = before.as_ref().and_then(|listing| u64::try_from(listing.users).ok());
     let (before, began) = (before.map(|listing| listing.id), store.now().await.context("read the database's clock")?);
+    let whole_since = async || {
+        let whole = store.last_whole_listing().await.context("look at the last whole listing")?;
+        anyhow::Ok(whole.filter(|whole| Some(whole.id) != before))
+    };
     let mut asked = Instant::now();
     loop {
-        let whole = store.last_whole_listing().await.context("look at the last whole listing")?;
-        if let Some(Listing { users, .. }) = whole.filter(|whole| Some(whole.id) != before) {
-            return Ok(Followed::Listed { users });
+        if let Some(Listing { users, .. }) = whole_since().await? {
+            return Ok(ListingEnd::Listed { users });
         }
         match store.last_listing().await.context("look at the listing")? {
             Some(Listing { trouble: Some(trouble), updated_at, .. }) if updated_at > began => {
@@ -104,11 +107,10 @@ async fn follow(store: &Store, shown: &mut ListingProgress) -> Result<Followed> 
             asked = Instant::now();
             if let Some(lock) = store.try_list().await.context("ask for the right to list the pool")? {
                 // It may have ended between the two looks.
-                let whole = store.last_whole_listing().await.context("look at the last whole listing")?;
-                match whole.filter(|whole| Some(whole.id) != before) {
-                    Some(Listing { users, .. }) => return Ok(Followed::Listed { users }),
-                    None => return Ok(Followed::Left(lock)),
-                }
+                return Ok(match whole_since().await? {
+                    Some(Listing { users, .. }) => ListingEnd::Listed { users },
+                    None => ListingEnd::Left(lock),
+                });
             }
         }
         tokio::time::sleep(LOOK).await;

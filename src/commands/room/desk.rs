@@ -15,7 +15,7 @@ use tracing::{error, info, warn};
 use crate::accounts::Confirmer;
 use crate::commands::room::groups::Groups;
 use crate::commands::room::rate_limits::RateLimits;
-use crate::commands::room::turn::{Turn, TurnUnderWay};
+use crate::commands::room::turn::{CommandTurn, TurnUnderWay};
 use crate::doctor::ConfigLocation;
 use crate::homeserver::Homeserver;
 use crate::reconcile::ReconcilerHandle;
@@ -83,10 +83,10 @@ impl Desk {
                 Ok(rows) => {
                     for row in rows {
                         let turn = match self.acts(&row) {
-                            false => Turn::default(),
+                            false => CommandTurn::default(),
                             true if acting.is_some() => continue,
                             true => {
-                                let (turn, under_way) = Turn::begin();
+                                let (turn, under_way) = CommandTurn::begin();
                                 acting = Some(under_way);
                                 turn
                             }
@@ -113,7 +113,7 @@ impl Desk {
     }
 
     /// Returns the turn, too: a command that acts and waits keeps it until the next look may begin with that command again.
-    async fn handle_one(self: Arc<Self>, row: CommandRow, turn: Arc<Turn>) -> (String, Arc<Turn>) {
+    async fn handle_one(self: Arc<Self>, row: CommandRow, turn: Arc<CommandTurn>) -> (String, Arc<CommandTurn>) {
         let event_id = row.event_id.clone();
         if let Err(error) = self.handle(row, &turn).await {
             info!(event.id = event_id, "a command waits: {error:#}");

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use crate::commands::posts::message::{self, ReplyTarget};
 use crate::commands::posts::send::OutgoingEvent;
 use crate::commands::room::desk::Desk;
-use crate::commands::room::turn::{Requester, Turn};
+use crate::commands::room::turn::{CommandTurn, Requester};
 use crate::commands::run::{CommandFailure, CommandResult, Effect, command};
 use crate::commands::text::incoming::{Decision, IncomingEvent, IncomingKind, parse_incoming};
 use crate::commands::text::reply::{Reply, text};
@@ -28,7 +28,7 @@ pub(crate) struct DeskTask {
     /// It was begun before a restart, and only reads.
     pub(crate) again: bool,
     /// Kept until it has its effect.
-    pub(crate) turn: Arc<Turn>,
+    pub(crate) turn: Arc<CommandTurn>,
 }
 
 impl DeskTask {
@@ -53,7 +53,7 @@ struct Delivery<'a> {
 
 impl Desk {
     /// Brings one row to its end. An error leaves it for another try.
-    pub(crate) async fn handle(&self, row: CommandRow, turn: &Arc<Turn>) -> Result<()> {
+    pub(crate) async fn handle(&self, row: CommandRow, turn: &Arc<CommandTurn>) -> Result<()> {
         if let (Some(content), CommandState::Ended) = (&row.answer, row.state) {
             let (room_id, event_id) = (&row.room_id, &row.event_id);
             return self.deliver(Delivery { room_id, event_id, content, perhaps_sent: true }).await;

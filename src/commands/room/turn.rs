@@ -16,7 +16,7 @@ const LONGEST_TURN: Duration = Duration::from_secs(15);
 
 /// Kept until a command has its effect. The default is that of a command that needs none.
 #[derive(Debug, Default)]
-pub(crate) struct Turn(Mutex<Option<oneshot::Sender<()>>>);
+pub(crate) struct CommandTurn(Mutex<Option<oneshot::Sender<()>>>);
 
 /// The turn under way, for who gives the next one.
 #[derive(Debug)]
@@ -29,10 +29,10 @@ pub(crate) struct TurnUnderWay {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Requester<'a> {
     pub(crate) sender: &'a str,
-    pub(crate) turn: &'a Turn,
+    pub(crate) turn: &'a CommandTurn,
 }
 
-impl Turn {
+impl CommandTurn {
     pub(crate) fn begin() -> (Self, TurnUnderWay) {
         let (kept, over) = oneshot::channel();
         (Self(Mutex::new(Some(kept))), TurnUnderWay { over, until: Instant::now() + LONGEST_TURN })
@@ -42,9 +42,7 @@ impl Turn {
     pub(crate) fn end(&self) {
         drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
-}
 
-impl Turn {
     /// It took too long, and another command may have acted meanwhile.
     pub(crate) fn has_run_out(&self) -> bool {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -67,22 +65,22 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_turn_is_over_when_it_is_ended_or_dropped_or_takes_too_long() {
-        let (turn, mut under_way) = Turn::begin();
+        let (turn, mut under_way) = CommandTurn::begin();
         assert!(under_way.is_over().now_or_never().is_none());
         turn.end();
         assert!(under_way.is_over().now_or_never().is_some());
 
-        let (turn, mut under_way) = Turn::begin();
+        let (turn, mut under_way) = CommandTurn::begin();
         drop(turn);
         under_way.is_over().await;
 
-        let (turn, mut under_way) = Turn::begin();
+        let (turn, mut under_way) = CommandTurn::begin();
         let begun = Instant::now();
         under_way.is_over().await;
         assert_eq!(begun.elapsed(), LONGEST_TURN);
         assert!(!turn.has_run_out());
         drop(under_way);
         assert!(turn.has_run_out());
-        assert!(!Turn::default().has_run_out());
+        assert!(!CommandTurn::default().has_run_out());
     }
 }

@@ -221,9 +221,16 @@ impl Reply {
     /// Both forms, cut until they fit into an event.
     pub(crate) fn render(&self) -> Rendered {
         let mut reply = self.clone();
-        // Each cut leaves fewer parts than before, so this ends.
-        while !(reply.may_fit() && reply.both_forms().fits()) && reply.cut() {}
-        reply.both_forms()
+        loop {
+            let rendered = reply.may_fit().then(|| reply.both_forms());
+            if let Some(rendered) = rendered.filter(Rendered::fits) {
+                return rendered;
+            }
+            // Each cut leaves fewer parts than before, so this ends.
+            if !reply.cut() {
+                return reply.both_forms();
+            }
+        }
     }
 
     /// False where it is too long by its text alone, which is cheaper to say.
