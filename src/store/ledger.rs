@@ -256,8 +256,8 @@ impl Store {
             "SELECT user_id FROM provisioner.accounts AS locked
              WHERE closed = 'locked' AND (
                  SELECT outcome FROM provisioner.ledger AS attempt
-                 WHERE attempt.user_id = locked.user_id AND attempt.kind = 'lock_account' AND 
-                       attempt.outcome IN ('done', 'already_so', 'interrupted', 'failed', 'unknown')
+                 WHERE attempt.user_id = locked.user_id AND attempt.kind = 'lock_account'
+                   AND attempt.outcome IN ('done', 'already_so', 'interrupted', 'failed', 'unknown')
                  ORDER BY attempt.id DESC LIMIT 1
              ) NOT IN ('done', 'already_so')"
         )

@@ -167,15 +167,13 @@ impl Store {
         }
         let ended = sqlx::query!(
             r#"WITH next AS (
-                 UPDATE provisioner.accounts_revision SET revision = revision + 1 RETURNING revision
+                 UPDATE provisioner.accounts_revision SET revision = revision + 1 RETURNING revision, now() - make_interval(secs => $2) AS counts_until
                ), missed AS (
                  UPDATE provisioner.accounts SET
-                     missed = CASE WHEN missed = 0 OR missed_at <= now() - make_interval(secs => $2)
-                                   THEN missed + 1 ELSE missed END,
-                     missed_at = CASE WHEN missed_at > now() - make_interval(secs => $2) THEN missed_at ELSE now() END,
-                     state = CASE WHEN missed >= 1 AND missed_at <= now() - make_interval(secs => $2)
-                                  THEN 'deleted' ELSE state END,
-                     revision = CASE WHEN missed >= 1 AND missed_at <= now() - make_interval(secs => $2)
+                     missed = CASE WHEN missed = 0 OR missed_at <= counts_until THEN missed + 1 ELSE missed END,
+                     missed_at = CASE WHEN missed_at > counts_until THEN missed_at ELSE now() END,
+                     state = CASE WHEN missed >= 1 AND missed_at <= counts_until THEN 'deleted' ELSE state END,
+                     revision = CASE WHEN missed >= 1 AND missed_at <= counts_until
                                      THEN next.revision ELSE accounts.revision END
                  FROM next, provisioner.listings AS its
                  WHERE its.id = $1 AND accounts.listing IS DISTINCT FROM $1 AND accounts.last_seen < its.started_at

@@ -117,7 +117,8 @@ impl World {
     /// Notes whether the sessions of an account that this service locked may go on: they would come back with the account.
     pub fn set_sessions_remain(&mut self, user: UserIx, remain: bool) {
         let remaining = &mut self.state.facts.sessions_remain;
-        if remain != if remain { !remaining.insert(user) } else { remaining.remove(&user) } {
+        let changed = if remain { remaining.insert(user) } else { remaining.remove(&user) };
+        if changed {
             self.mark_source_dirty(user);
         }
     }
