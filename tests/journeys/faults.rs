@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use sqlx::{AssertSqlSafe, PgConnection};
-use testbed::{Effect, Matching, Relay, SynapseVersion, wait_until};
+use testbed::{Effect, Matching, Relay, SynapseVersion};
 
 use crate::support::{Settings, Stage, subject};
 
@@ -88,7 +88,9 @@ async fn promised(ground: &Ground, meanwhile: Meanwhile, fault: impl AsyncFn(boo
     match meanwhile {
         Meanwhile::Works => {}
         Meanwhile::Logged(text) => stage.until_logged(text).await,
-        Meanwhile::Told(name) | Meanwhile::OthersGoOn(name) => told(stage, name).await,
+        Meanwhile::Told(name) | Meanwhile::OthersGoOn(name) => {
+            stage.until_not_ready_within(MINUTE, &[&format!("{name}: ")]).await;
+        }
     }
     if let Meanwhile::OthersGoOn(_) = meanwhile {
         stage.until(&stage.staff, kicked, "join", MINUTE).await;
@@ -100,9 +102,7 @@ async fn promised(ground: &Ground, meanwhile: Meanwhile, fault: impl AsyncFn(boo
     for (sub, membership) in [(&comes, "join"), (goes, "leave"), (kicked, "join")] {
         stage.until(&stage.staff, sub, membership, MINUTE).await;
     }
-    wait_until("it is ready again", MINUTE, async || stage.readyz().await.is_some_and(|(status, _)| status == 200))
-        .await
-        .unwrap();
+    stage.service.wait_ready().await.unwrap();
     // And a stop in the middle of it.
     fault(true).await;
     let late = subject();
@@ -116,16 +116,6 @@ async fn promised(ground: &Ground, meanwhile: Meanwhile, fault: impl AsyncFn(boo
     stage.until(&stage.staff, &late, "join", MINUTE).await;
     assert_eq!(stage.memberships(&stage.staff, stays).await.iter().filter(|now| *now != "invite").count(), 1);
     stage.nothing_left().await;
-}
-
-async fn told(stage: &Stage, name: &str) {
-    let names = async || {
-        stage
-            .readyz()
-            .await
-            .is_some_and(|(status, said)| status == 503 && said.to_string().contains(&format!("{name}: ")))
-    };
-    wait_until(&format!("/readyz names {name}"), MINUTE, names).await.unwrap();
 }
 
 async fn of_relay(

@@ -73,24 +73,26 @@ mod support;
 mod terminal;
 mod upstream;
 
+/// A test of one journey on one Synapse version.
+macro_rules! on_version {
+    ($journey:ident, $test:ident, $version:ident) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $test() {
+            if testbed::SynapseVersion::$version.enabled() {
+                super::$journey(testbed::SynapseVersion::$version).await;
+            }
+        }
+    };
+}
+pub(crate) use on_version;
+
 /// Makes a test of each journey for each Synapse version. Tests run in the order of their names: a journey's two versions stand
 /// beside each other there, so that both Synapses are at work at the same time.
 macro_rules! on_both_versions {
     ($($journey:ident),+ $(,)?) => {
         $(mod $journey {
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn v1_105() {
-                if testbed::SynapseVersion::V1_105.enabled() {
-                    super::$journey(testbed::SynapseVersion::V1_105).await;
-                }
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn v1_163() {
-                if testbed::SynapseVersion::V1_163.enabled() {
-                    super::$journey(testbed::SynapseVersion::V1_163).await;
-                }
-            }
+            crate::on_version!($journey, v1_105, V1_105);
+            crate::on_version!($journey, v1_163, V1_163);
         })+
     };
 }
@@ -100,12 +102,7 @@ pub(crate) use on_both_versions;
 macro_rules! on_production_version {
     ($($journey:ident),+ $(,)?) => {
         $(mod $journey {
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn v1_105() {
-                if testbed::SynapseVersion::V1_105.enabled() {
-                    super::$journey(testbed::SynapseVersion::V1_105).await;
-                }
-            }
+            crate::on_version!($journey, v1_105, V1_105);
         })+
     };
 }

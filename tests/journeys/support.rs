@@ -268,8 +268,13 @@ federate = true
 
     /// Waits until the service says that it is not ready, and why: some reason holds all of `parts`.
     pub(crate) async fn until_not_ready(&self, parts: &[&str]) {
+        self.until_not_ready_within(SOON, parts).await;
+    }
+
+    /// The same within a time.
+    pub(crate) async fn until_not_ready_within(&self, bound: Duration, parts: &[&str]) {
         let what = format!("/readyz is 503 and names {parts:?}");
-        wait_until(&what, SOON, async || {
+        wait_until(&what, bound, async || {
             let Some((503, answer)) = self.readyz().await else { return false };
             let reasons = answer["reasons"].as_array().cloned().unwrap_or_default();
             reasons.iter().any(|reason| parts.iter().all(|part| reason.as_str().unwrap().contains(part)))
