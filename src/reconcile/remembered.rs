@@ -1,4 +1,5 @@
-//! What is kept of an event once it was handled: its sender, its kind and its target. An event may be 64 KiB, and the inbox keeps it for a week.
+//! What is kept of an event once it was handled: its sender, its kind and its target. An event may be 64 KiB, and
+//! the inbox keeps it for a week.
 
 use provisioner_policy::Membership;
 use serde::{Deserialize, Serialize};

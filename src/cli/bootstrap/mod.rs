@@ -47,8 +47,8 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
     let (policy, unasked) = doctor::policy_in_force(&context.config, &context.policy).await;
     if let Some(why) = unasked {
         print::note(format_args!(
-            "warning: the database cannot be asked which rooms are followed ({why}): those of the file are entered. Where one of them was \
-             replaced, start Postgres and run this again"
+            "warning: the database cannot be asked which rooms are followed ({why}): those of the file are entered. Where one of \
+             them was replaced, start Postgres and run this again"
         ));
     }
     for room in &policy.rooms {
