@@ -162,7 +162,7 @@ async fn power_that_a_moderator_makes_again_and_again_stands_for_moments_and_the
             && levels["users"][&friend].is_null()
             && levels["users"][&lead] == 50
     };
-    let (mut stood, mut longest) = (0, 0);
+    let (mut stood, mut longest, mut bare) = (0, 0, 0);
     for round in 0..ROUNDS {
         let raised_at = now();
         stage
@@ -172,6 +172,7 @@ async fn power_that_a_moderator_makes_again_and_again_stands_for_moments_and_the
                 _ => levels["users"][&lead] = json!(90),
             })
             .await;
+        let edited = now() - raised_at;
         let mut repaired_at = raised_at;
         wait_until("nobody has more than policy gives", SOON, async || {
             let (at, levels) = levels().await;
@@ -183,6 +184,7 @@ async fn power_that_a_moderator_makes_again_and_again_stands_for_moments_and_the
         // The first time somebody with a grant is raised the sources are asked whether they lost it.
         if round > 2 {
             stood += repaired_at - raised_at;
+            bare += edited;
             longest = longest.max(repaired_at - raised_at);
         }
         let next = raised_at + APART;
@@ -190,8 +192,9 @@ async fn power_that_a_moderator_makes_again_and_again_stands_for_moments_and_the
     }
     let share = 100 * stood / ((ROUNDS - 3) * APART);
     println!("power stood for {stood} ms in {} rounds, {longest} ms at the longest: {share} % of the time", ROUNDS - 3);
-    // 5 to 6 % on busy cores with a build for development; other journeys use the same ones.
-    assert!(share < 15, "{share} %: {stood} ms");
+    // 5 to 6 % on busy cores with a build for development. Other journeys use the same ones: what Synapse needs for the bare edits,
+    // two requests each, is not held against the service, which makes about eight for each repair.
+    assert!(share < 15 || stood < 6 * bare, "{share} %: {stood} ms, and {bare} ms for the bare edits");
     stage.until_logged("set_power_levels is done again and again: undone 5 times").await;
     assert!(stage.service.log().contains(&format!("in 10 minutes by {}", stage.admin.mxid)));
     assert_eq!(stage.history_of_levels().await.iter().filter(|line| line["outcome"] == "held").count(), 0);
