@@ -44,9 +44,16 @@ def evaluated(example, edit=lambda text: text):
         return load_from_path(str(entry.parent))
 
 
+def running(text):
+    """From step 4 of docs/cut-over.md on."""
+    count = "desired_count = 0 #"
+    assert count in text
+    return text.replace(count, "desired_count = 2 #")
+
+
 def everything(text):
     """With all that is optional."""
-    return text.replace(
+    return running(text).replace(
         "  alarm_actions = [",
         '  events          = true\n  secrets_key_arn = "arn:aws:kms:us-east-1:1:key/1"\n\n  alarm_actions = [',
     )
@@ -83,7 +90,7 @@ class ModuleTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.all = evaluated("production", everything)
-        cls.production = evaluated("production")
+        cls.production = evaluated("production", running)
         (task,) = cls.production["aws_ecs_task_definition"]
         (cls.container,) = json.loads(task["container_definitions"])
         cls.task = task
@@ -229,6 +236,9 @@ class ModuleTest(unittest.TestCase):
     def test_two_tasks_are_replaced_without_a_gap_and_a_bad_version_is_taken_back(self):
         service = self.one("aws_ecs_service")
         self.assertEqual(service["desired_count"], 2)
+        for example in EXAMPLES:
+            before = self.one("aws_ecs_service", evaluated(example.name))
+            self.assertEqual(before["desired_count"], 0, "the first apply has empty secrets")
         self.assertEqual(
             (service["deployment_minimum_healthy_percent"], service["deployment_maximum_percent"]), (100, 200)
         )

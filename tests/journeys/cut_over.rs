@@ -147,6 +147,10 @@ async fn every_step_of_the_page_says_what_it_shows_and_takes_nothing_before_its_
             }
             Part::Start => stage.start().await,
             Part::Block(language, text) => match language.as_str() {
+                "toml" if text.starts_with("[guard]") => {
+                    let limits = text.replace("[guard]\n", "max_fraction = 1.0\n");
+                    stage.change(|settings| settings.guard = limits);
+                }
                 "toml" => {
                     stage.edit(|config| {
                         let (before, rest) = config.split_once("[modes]").unwrap();

@@ -33,7 +33,7 @@ module "chat_provisioner" {
   environment   = "production"
   image         = "111111111111.dkr.ecr.us-east-1.amazonaws.com/phenom-provisioner@sha256:0000000000000000000000000000000000000000000000000000000000000000"
   config_toml   = file("${path.module}/provisioner.toml")
-  desired_count = 2
+  desired_count = 0 # 2 in step 4 of docs/cut-over.md
 
   cluster_name = "phenom-prod"
   cluster_arn  = "arn:aws:ecs:us-east-1:111111111111:cluster/phenom-prod"

@@ -33,7 +33,7 @@ module "chat_provisioner" {
   environment   = "staging"
   image         = "222222222222.dkr.ecr.us-east-1.amazonaws.com/phenom-provisioner@sha256:0000000000000000000000000000000000000000000000000000000000000000"
   config_toml   = file("${path.module}/provisioner.toml")
-  desired_count = 2
+  desired_count = 0 # 2 in step 4 of docs/cut-over.md
 
   cluster_name = "phenom-staging"
   cluster_arn  = "arn:aws:ecs:us-east-1:222222222222:cluster/phenom-staging"

@@ -76,6 +76,5 @@ locals {
       PGSSLROOTCERT = var.tls_root
     },
     var.log_filter == null ? {} : { RUST_LOG = var.log_filter },
-    var.events ? { PHENOM_PROVISIONER__EVENTS__TOPIC_ARN = one(aws_sns_topic.events[*].arn) } : {},
   )
 }

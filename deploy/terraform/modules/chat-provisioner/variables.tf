@@ -141,7 +141,7 @@ variable "forwarder" {
 }
 
 variable "events" {
-  description = "A topic for what was done ([events] of the configuration)."
+  description = "A topic for what was done. This version of the service publishes nothing to it yet."
   type        = bool
   default     = false
 }
