@@ -18,8 +18,6 @@ crate::on_production_version!(
     the_roster_refuses,
     the_roster_is_silent_in_the_middle_of_an_answer,
     the_roster_is_slow,
-);
-crate::on_both_versions!(
     synapse_refuses,
     synapse_is_silent,
     synapse_limits,
