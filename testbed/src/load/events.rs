@@ -21,8 +21,8 @@ const SECTIONS: &str = "[mirror]\nresync_interval = \"12h\"\n";
 const LOOK: Duration = Duration::from_millis(5);
 /// No request for so long: what was asked for an event is answered.
 const QUIET: Duration = Duration::from_millis(300);
-/// More than these do not join one by one.
-const JOINED: usize = 1_000;
+/// More than these do not join one by one: Synapse would push to a service that does not run, and wait minutes before it tries again.
+const JOINED: usize = 20;
 
 /// What to do.
 #[derive(Debug, Clone)]
