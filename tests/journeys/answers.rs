@@ -9,7 +9,7 @@ use testbed::{Effect, Matching, SynapseVersion, wait_until};
 use crate::staff_support::open;
 use crate::support::{SOON, Settings, subject};
 
-crate::on_newest_version!(pages_and_limits_lose_nothing_and_keep_nobody_waiting);
+crate::on_one_version!(pages_and_limits_lose_nothing_and_keep_nobody_waiting);
 
 /// From the end of the trouble. What failed a few times waits for some seconds.
 const WELL_AGAIN: Duration = Duration::from_secs(60);

@@ -7,7 +7,7 @@ use testbed::{Effect, Matching, Output, Person, SynapseVersion, wait_until};
 
 use crate::support::{SOON, Settings, Stage, subject};
 
-crate::on_production_version!(
+crate::on_one_version!(
     a_room_without_the_bot_is_reported_and_the_others_go_on,
     an_empty_list_of_members_is_not_believed,
     an_unreadable_event_does_not_cost_the_others_in_its_transaction,

@@ -5,7 +5,7 @@ use testbed::{Service, ServiceSpec, SynapseVersion, free_port, shared_postgres};
 use crate::bad_input::printed;
 use crate::support::{Settings, Stage, subject};
 
-crate::on_production_version!(a_homeserver_of_another_deployment_is_refused,);
+crate::on_one_version!(a_homeserver_of_another_deployment_is_refused,);
 
 async fn a_homeserver_of_another_deployment_is_refused(version: SynapseVersion) {
     let mut stage = Stage::set(version, Settings::default()).await;

@@ -6,7 +6,7 @@ use testbed::{SynapseVersion, wait_until};
 use crate::bad_input::printed;
 use crate::support::{SOON, Settings, Stage, subject, subjects};
 
-crate::on_production_version!(
+crate::on_one_version!(
     a_roster_with_wrong_columns_is_refused_at_the_start,
     an_unreadable_roster_removes_nobody_and_is_waited_for,
     rows_that_name_nobody_clearly_cost_nobody_their_place,

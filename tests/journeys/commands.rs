@@ -8,7 +8,7 @@ use testbed::{Effect, Matching, NewRoom, Proxy, Service, ServiceSpec, SynapseVer
 
 use crate::support::{SOON, Settings, Stage, subject};
 
-crate::on_newest_version!(
+crate::on_one_version!(
     apply_asks_a_running_service_and_works_alone_without_one,
     the_ledger_says_why_and_refuses_to_be_changed,
     bootstrap_makes_a_bot_that_can_work,

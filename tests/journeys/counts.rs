@@ -7,7 +7,7 @@ use testbed::{Person, Signal, SynapseVersion, wait_until};
 
 use crate::support::{SOON, Settings, Stage, subject};
 
-crate::on_production_version!(
+crate::on_one_version!(
     a_start_asks_six_questions_a_room_and_one_a_setting,
     n_joins_cost_n_requests_and_a_few_a_room,
     a_second_pass_plans_nothing_and_sends_nothing,

@@ -11,7 +11,7 @@ use testbed::{
 use crate::doctor_support::{Diagnosis, fails, sound, stage};
 use crate::support::{SOON, Stage, subject};
 
-crate::on_production_version!(
+crate::on_one_version!(
     the_queue_and_its_dead_letters_are_mended_as_the_doctor_says,
     the_pool_and_its_groups_are_mended_as_the_doctor_says,
     aws_that_refuses_or_hangs_is_told_soon_with_what_the_role_needs,

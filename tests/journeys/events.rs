@@ -6,7 +6,7 @@ use testbed::{Admin, Effect, Matching, Person, SynapseVersion, wait_until};
 
 use crate::support::{SOON, Settings, Stage};
 
-crate::on_production_version!(
+crate::on_one_version!(
     what_a_member_deletes_or_renames_costs_no_reading,
     a_redacted_setting_is_set_again_for_three_questions,
     who_vanished_from_a_room_is_settled_without_a_restart,

@@ -9,7 +9,7 @@ use testbed::{Effect, Matching, Relay, SynapseVersion};
 
 use crate::support::{Settings, Stage, subject};
 
-crate::on_production_version!(
+crate::on_one_version!(
     our_database_refuses,
     our_database_is_silent,
     our_database_is_read_only,

@@ -6,7 +6,7 @@ use testbed::{Draft, Federation, SynapseVersion, wait_until};
 use crate::federation_support::{Outsider, stage, with_moderator};
 use crate::support::{SOON, Settings, subject};
 
-crate::on_newest_version!(
+crate::on_one_version!(
     an_event_that_says_how_old_it_is_is_taken_at_once_whatever_it_says,
     an_event_from_before_all_time_costs_itself_only,
     a_membership_that_another_servers_fork_takes_away_is_settled_without_a_restart,

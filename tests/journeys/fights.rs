@@ -5,7 +5,7 @@ use testbed::{SynapseVersion, wait_until};
 
 use crate::support::{SOON, Settings, Stage, subject};
 
-crate::on_newest_version!(who_is_kicked_again_and_again_is_joined_five_times_and_staff_is_told_who_kicks,);
+crate::on_one_version!(who_is_kicked_again_and_again_is_joined_five_times_and_staff_is_told_who_kicks,);
 
 fn blocked(plan: &Value, user: &str) -> Option<String> {
     let blocked = plan["blocked"].as_array().unwrap();

@@ -6,7 +6,7 @@ use testbed::{Effect, Matching, SynapseVersion};
 
 use crate::support::{SOON, Settings, Stage, subject};
 
-crate::on_newest_version!(
+crate::on_one_version!(
     removals_past_the_limit_are_all_held_and_joins_go_on,
     a_slow_drip_is_caught_like_a_flood,
     a_removal_whose_answer_is_lost_counts,

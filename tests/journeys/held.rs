@@ -6,7 +6,7 @@ use testbed::{SynapseVersion, wait_until};
 
 use crate::support::{SOON, Settings, Stage, subjects};
 
-crate::on_newest_version!(
+crate::on_one_version!(
     a_withheld_change_has_one_line_also_across_restarts_and_another_when_it_comes_back,
     a_held_plan_survives_a_restart_and_expires_when_the_rows_come_back,
     a_held_plan_that_changes_is_replaced_and_carried_out_as_it_was_shown,

@@ -7,7 +7,7 @@ use testbed::{Effect, Matching, Person, Recorded, SynapseVersion, wait_until};
 
 use crate::support::{SOON, Settings, Stage, subject, subjects};
 
-crate::on_newest_version!(what_takes_access_away_waits_for_no_fill);
+crate::on_one_version!(what_takes_access_away_waits_for_no_fill);
 
 const JOIN: &str = "/_synapse/admin/v1/join/";
 const USERS: &str = "/_synapse/admin/v";

@@ -8,7 +8,7 @@ use testbed::{Proxy, Relay, Service, ServiceSpec, Signal, SynapseVersion, free_p
 use crate::postgres_support::{freeze, thaw};
 use crate::support::{SOON, Settings, Stage, subject, subjects};
 
-crate::on_production_version!(
+crate::on_one_version!(
     a_frozen_leader_is_replaced_within_seconds_and_writes_nothing_late,
     a_leader_that_is_cut_off_from_its_database_is_replaced_and_can_be_stopped,
     a_leader_that_is_stuck_in_a_statement_works_again_within_seconds,

@@ -6,7 +6,7 @@ use testbed::{Person, SynapseVersion, wait_until};
 use crate::pool_support::{pool, settings, staff};
 use crate::support::{SOON, Settings, Stage, subject, subjects};
 
-crate::on_newest_version!(
+crate::on_one_version!(
     an_invitation_or_a_ban_taken_back_is_no_return,
     an_invitation_while_the_service_was_down_is_no_return,
     a_clean_up_that_is_only_observed_keeps_no_leave_from_being_forgotten,

@@ -3,7 +3,7 @@
 use testbed::SynapseVersion;
 use testbed::load::{Flood, Joins, Kind, Latency, Setup, Unlisted, Who};
 
-crate::on_production_version!(
+crate::on_one_version!(
     joins_cost_the_calls_of_a_bare_loop_and_a_few_a_room,
     a_flood_of_chat_loses_nothing_and_nobody,
     a_public_room_costs_one_event_a_join_and_a_private_one_two,

@@ -8,7 +8,7 @@ use testbed::{Effect, Matching, Person, SynapseVersion, wait_until};
 use crate::settings;
 use crate::support::{SOON, Settings, Stage, subject};
 
-crate::on_production_version!(
+crate::on_one_version!(
     a_room_that_cannot_be_read_makes_no_other_wait,
     who_leaves_between_the_two_lists_of_a_reading_makes_no_room_unreadable,
     what_is_pushed_while_a_room_is_read_is_not_lost,

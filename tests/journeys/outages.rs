@@ -10,7 +10,7 @@ use testbed::{
 
 use crate::support::{SOON, Settings, Stage, subject, subjects};
 
-crate::on_production_version!(
+crate::on_one_version!(
     a_restart_of_synapse_that_loses_pushes_is_made_good,
     a_service_killed_while_it_joins_people_goes_on_where_it_was,
     a_database_that_goes_away_loses_nothing,

@@ -8,7 +8,7 @@ use testbed::{SynapseVersion, wait_until};
 use crate::pool_support::{pool, settings, staff};
 use crate::support::{SOON, Stage};
 
-crate::on_production_version!(a_group_of_the_pool_decides_who_belongs, a_group_that_cannot_be_read_takes_and_gives_no_admin,);
+crate::on_one_version!(a_group_of_the_pool_decides_who_belongs, a_group_that_cannot_be_read_takes_and_gives_no_admin,);
 
 async fn a_group_of_the_pool_decides_who_belongs(version: SynapseVersion) {
     let pool = pool().await;

@@ -9,7 +9,7 @@ use testbed::{Proxy, SynapseVersion, wait_until};
 use crate::pool_support::{a_while_passes, cognito, pool, settings, staff, until_listed, whole_listings};
 use crate::support::{SOON, Settings, Stage};
 
-crate::on_production_version!(
+crate::on_one_version!(
     who_an_administrator_made_is_found_by_the_listing_and_gets_their_name,
     a_deleted_user_is_gone_after_two_whole_listings_and_not_after_one,
     a_listing_that_is_killed_goes_on_and_who_is_deleted_between_pages_stays,

@@ -8,7 +8,7 @@ use crate::pool_support::{a_while_passes, pool, settings, staff, until_listed};
 use crate::staff_support::with_commands;
 use crate::support::{SOON, Settings, Stage, newest_room_version, subjects};
 
-crate::on_production_version!(a_pool_move_brings_everyone_over_and_waits_to_remove,);
+crate::on_one_version!(a_pool_move_brings_everyone_over_and_waits_to_remove,);
 
 async fn a_pool_move_brings_everyone_over_and_waits_to_remove(version: SynapseVersion) {
     let pool = pool().await;

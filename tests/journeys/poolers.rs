@@ -6,7 +6,7 @@ use testbed::{PoolMode, Pooler, SynapseVersion};
 
 use crate::support::{SOON, Settings, Stage, subject};
 
-crate::on_production_version!(
+crate::on_one_version!(
     a_pooler_in_session_mode_is_not_noticed,
     a_pooler_in_transaction_mode_is_refused_before_our_own_database,
     a_roster_behind_a_pooler_in_transaction_mode_is_read_and_nothing_is_left_there,

@@ -8,7 +8,7 @@ use testbed::{Person, SynapseVersion, wait_until};
 
 use crate::support::{SOON, Settings, Stage, subject, subjects};
 
-crate::on_newest_version!(
+crate::on_one_version!(
     what_is_held_outlasts_a_room_that_cannot_be_read_and_others_who_join,
     what_was_dismissed_stays_held_when_the_window_has_passed,
     strangers_and_their_guests_go_at_once_and_hold_nobody,

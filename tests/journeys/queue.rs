@@ -11,7 +11,7 @@ use testbed::{
 
 use crate::support::{SOON, Settings, Stage, subject, subjects};
 
-crate::on_production_version!(
+crate::on_one_version!(
     a_confirmation_is_in_the_red_room_within_two_seconds,
     a_burst_of_duplicates_with_poison_in_it_makes_each_account_once,
     a_forged_message_makes_nobody,

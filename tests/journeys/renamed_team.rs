@@ -8,7 +8,7 @@ use testbed::{SynapseVersion, wait_until};
 use crate::power::GRANTS;
 use crate::support::{SOON, Settings, Stage, subject, subjects};
 
-crate::on_production_version!(
+crate::on_one_version!(
     a_team_that_is_renamed_costs_nobody_anything_until_somebody_approves,
     an_approval_of_something_else_costs_a_renamed_team_nothing,
 );

@@ -8,7 +8,7 @@ use testbed::{Person, SynapseVersion, wait_until};
 use crate::staff_support::open;
 use crate::support::{SOON, Settings, Stage, subject};
 
-crate::on_newest_version!(
+crate::on_one_version!(
     who_keeps_coming_back_is_banned_and_comes_in_again_when_entitled,
     where_nobody_is_banned_who_comes_back_is_removed_each_time,
     an_invitation_is_taken_back_however_often_it_is_made,

@@ -8,7 +8,7 @@ use crate::power::{self, GRANTS, room_versions};
 use crate::settings::{self, LINES};
 use crate::support::{SOON, Settings, Stage, subject};
 
-crate::on_newest_version!(
+crate::on_one_version!(
     a_setting_that_is_undone_each_time_is_set_five_times_and_staff_is_told_who_undoes_it,
     a_level_that_is_undone_each_time_is_set_five_times_while_the_others_in_its_event_go_on,
     power_that_a_moderator_makes_again_and_again_stands_for_moments_and_they_are_named,

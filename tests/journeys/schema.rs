@@ -5,7 +5,7 @@ use testbed::SynapseVersion;
 
 use crate::support::{SOON, Settings, Stage, subject};
 
-crate::on_production_version!(
+crate::on_one_version!(
     a_version_starts_beside_a_schema_that_a_later_one_has_migrated,
     a_command_that_only_reads_does_not_migrate,
     the_database_of_another_deployment_stays_as_it_is,

@@ -10,7 +10,7 @@ use testbed::{SynapseVersion, wait_until};
 use crate::power::GRANTS;
 use crate::support::{SOON, Settings, Stage, subject};
 
-crate::on_newest_version!(
+crate::on_one_version!(
     rows_that_are_rewritten_cost_nobody_anything,
     what_takes_waits_and_what_gives_does_not,
     an_apply_waits_for_what_settles,

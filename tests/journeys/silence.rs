@@ -10,7 +10,7 @@ use testbed::{Effect, Matching, SynapseVersion, wait_until};
 use crate::postgres_support::{freeze, set_password, stage_with_password, thaw};
 use crate::support::{SOON, Settings, Stage, subject};
 
-crate::on_production_version!(
+crate::on_one_version!(
     a_listener_that_is_deaf_delays_commands_by_seconds,
     a_password_that_is_changed_in_its_file_is_read_again,
     a_password_apart_from_the_url_is_read_again,

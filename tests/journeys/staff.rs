@@ -6,7 +6,7 @@ use testbed::SynapseVersion;
 use crate::staff_support::{closed, open};
 use crate::support::{SOON, Settings, subject};
 
-crate::on_newest_version!(
+crate::on_one_version!(
     every_reading_command_is_answered_in_a_thread,
     every_writing_command_does_what_it_says,
     what_cannot_be_read_is_answered_with_the_mend,

@@ -6,7 +6,7 @@ use testbed::{SynapseVersion, wait_until};
 use crate::staff_support::{StaffStage, closed, open};
 use crate::support::{SOON, Settings, subject, subjects};
 
-crate::on_newest_version!(
+crate::on_one_version!(
     a_room_that_is_lost_is_one_message_until_it_is_back,
     a_tombstone_to_nowhere_is_told_of_with_its_sender,
     a_long_plan_is_cut_and_says_how_to_see_the_rest,

@@ -8,7 +8,7 @@ use testbed::{Effect, Matching, Person, SynapseVersion, wait_until};
 use crate::staff_support::{A_WHILE, StaffStage, closed};
 use crate::support::{SOON, Settings, subjects};
 
-crate::on_newest_version!(
+crate::on_one_version!(
     a_tap_carries_out_exactly_what_was_shown,
     a_dismissed_plan_is_quiet_until_it_changes,
     what_is_held_is_posted_while_a_long_pass_goes_on,

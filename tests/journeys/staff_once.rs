@@ -7,7 +7,7 @@ use testbed::{Effect, Matching, SynapseVersion, own, wait_until};
 use crate::staff_support::open_on;
 use crate::support::{SOON, Settings};
 
-crate::on_newest_version!(what_synapse_has_is_not_sent_again_whatever_restarts);
+crate::on_one_version!(what_synapse_has_is_not_sent_again_whatever_restarts);
 
 async fn what_synapse_has_is_not_sent_again_whatever_restarts(version: SynapseVersion) {
     let staff = open_on(Arc::new(own(version).await.unwrap()), Settings::default()).await;

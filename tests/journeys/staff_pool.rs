@@ -7,7 +7,7 @@ use crate::pool_support::{cognito, pool};
 use crate::staff_support::{StaffStage, closed};
 use crate::support::{SOON, Settings, subject, subjects};
 
-crate::on_newest_version!(
+crate::on_one_version!(
     the_pool_is_asked_for_people_and_for_groups_as_they_are_now,
     an_operator_who_is_disabled_in_the_pool_commands_nothing_although_no_listing_ran,
     a_pool_that_does_not_answer_lets_nobody_command,

@@ -7,7 +7,7 @@ use testbed::{SynapseVersion, wait_until};
 use crate::staff_support::{A_WHILE, StaffStage, open};
 use crate::support::{SOON, Settings, subject};
 
-crate::on_newest_version!(
+crate::on_one_version!(
     a_thousand_refused_commands_are_one_line_of_the_ledger_and_one_more_at_the_end_of_the_hour,
     a_sender_who_is_not_of_the_room_costs_no_reading_of_the_roster,
 );

@@ -6,7 +6,7 @@ use testbed::{Effect, Matching, Person, SynapseVersion, wait_until};
 use crate::staff_support::{A_WHILE, StaffStage, closed, open};
 use crate::support::{SOON, Settings, subject, subjects};
 
-crate::on_newest_version!(
+crate::on_one_version!(
     what_only_looks_like_a_command_is_none,
     a_sender_who_may_not_command_is_refused_once_and_nothing_is_done,
     who_may_is_decided_by_what_the_roster_says_now,

@@ -8,7 +8,7 @@ use testbed::{Effect, Matching, Proxy, Queue, QueueOptions, SynapseVersion, shar
 use crate::staff_support::{StaffStage, closed, open};
 use crate::support::{SOON, Settings, subject};
 
-crate::on_newest_version!(
+crate::on_one_version!(
     dead_letters_are_one_message_until_there_are_none,
     dead_letters_that_may_not_be_counted_are_told_with_the_missing_right_and_hide_nothing_else,
     who_keeps_undoing_something_is_named_in_one_message,

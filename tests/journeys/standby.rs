@@ -7,7 +7,7 @@ use testbed::{Hasura, Postgres, SynapseVersion, wait_until};
 
 use crate::support::{SOON, Settings, Stage, subject};
 
-crate::on_production_version!(
+crate::on_one_version!(
     a_roster_on_a_standby_is_read_and_its_notifications_are_told_of_once,
     a_reading_that_a_standby_cancels_costs_nobody_their_place,
 );

@@ -4,7 +4,7 @@ use testbed::{Effect, Matching, Signal, SynapseVersion, wait_until};
 
 use crate::support::{SOON, Settings, Stage, subject, subjects};
 
-crate::on_production_version!(
+crate::on_one_version!(
     a_service_that_is_told_to_stop_finishes_what_is_in_flight,
     a_service_that_starts_before_synapse_waits_and_says_so,
     a_service_is_ready_before_its_work_is_done,

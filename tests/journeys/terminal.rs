@@ -5,7 +5,7 @@ use testbed::{Effect, Matching, SynapseVersion};
 
 use crate::support::{Settings, Stage, subject};
 
-crate::on_production_version!(what_others_wrote_is_inert_on_a_terminal);
+crate::on_one_version!(what_others_wrote_is_inert_on_a_terminal);
 
 /// Clears the screen in two ways, turns the line around, and begins one of its own.
 const HOSTILE: &str = "\u{1b}[2J\u{9b}2J\u{202e}\r\nNothing to do.";

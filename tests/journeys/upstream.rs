@@ -6,7 +6,7 @@ use testbed::{Effect, Matching, Person, SynapseVersion};
 
 use crate::support::{SOON, Settings, Stage, subject, subjects};
 
-crate::on_production_version!(
+crate::on_one_version!(
     a_query_whose_join_drops_most_rows_removes_nobody,
     thirty_percent_of_a_room_is_held_with_its_numbers,
     one_row_deleted_again_and_again_stops_at_the_limit,
