@@ -4,6 +4,7 @@
 
 mod aws;
 mod bed;
+pub mod chaos;
 mod federation;
 mod hasura;
 mod image;

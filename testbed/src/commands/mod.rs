@@ -1,5 +1,6 @@
 //! The table of commands.
 
+mod chaos;
 mod demo;
 mod install;
 mod load;
@@ -21,6 +22,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Chaos(chaos::ChaosCommand),
     Demo(demo::Demo),
     Install(install::Install),
     Load(load::Load),
@@ -30,6 +32,7 @@ enum Command {
 impl Arguments {
     pub(crate) async fn run(self) -> Result<ExitCode> {
         match self.command {
+            Command::Chaos(command) => command.run().await,
             Command::Demo(command) => command.run().await,
             Command::Install(command) => command.run().await,
             Command::Load(command) => command.run().await,

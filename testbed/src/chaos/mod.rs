@@ -1,0 +1,90 @@
+//! Chaos: two replicas on real servers, rows that come and go, people who act by hand, kills, freezes, restarts and silence, from a
+//! seed. At the end rooms must be as the sources say, and nobody may have been removed who belonged there all the while.
+//!
+//! The seed decides what happens, in which order and how long it lasts; how far the parts have come by then it does not.
+
+mod front;
+mod moves;
+mod operator;
+mod replica;
+mod rows;
+mod stage;
+mod verdict;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use fastrand::Rng;
+
+use crate::load::Setup;
+use moves::{Move, Trouble};
+use stage::Stage;
+pub use verdict::Verdict;
+
+/// What to do.
+#[derive(Debug, Clone, Copy)]
+pub struct Chaos {
+    /// A random one when left out.
+    pub seed: Option<u64>,
+    /// How long things go on happening.
+    pub lasts: Duration,
+}
+
+/// What happened, and what came of it.
+#[derive(Debug, Clone)]
+pub struct ChaosFound {
+    pub seed: u64,
+    /// Each kind of thing, and how often it happened.
+    pub happened: BTreeMap<String, usize>,
+    /// Those that end, stop or hide a process.
+    pub faults: usize,
+    pub verdict: Verdict,
+}
+
+impl Chaos {
+    /// Lets things happen, and judges.
+    ///
+    /// # Errors
+    /// When a part does not start, or what should happen cannot.
+    pub async fn measure(self, setup: &Setup) -> Result<ChaosFound> {
+        let seed = self.seed.unwrap_or_else(moves::seed);
+        let (mut rng, mut stage) = (Rng::with_seed(seed), Stage::start(setup).await?);
+        (setup.tell)("waiting until everybody is where they belong …");
+        let start = Verdict::of(&stage, &[], Instant::now()).await?;
+        anyhow::ensure!(start.broken.is_empty(), "it does not begin well: {start}");
+        (setup.tell)(&format!("seed {seed}: {} s of chaos …", self.lasts.as_secs()));
+        let (mut trouble, mut happened, mut faults) = (Trouble::default(), BTreeMap::new(), 0);
+        let began = Instant::now();
+        while began.elapsed() < self.lasts {
+            trouble.end_due(&stage, Instant::now()).await?;
+            let kind = Move::pick(&mut rng);
+            if trouble.make(kind, &mut stage, &mut rng).await? {
+                *happened.entry(format!("{kind:?}")).or_default() += 1;
+                faults += usize::from(kind.is_fault());
+            }
+            tokio::time::sleep(Duration::from_millis(rng.u64(100..1_200))).await;
+        }
+        trouble.end_all(&stage).await?;
+        // The last fault: Synapse would try for minutes only now and then to push to who did not answer.
+        stage.restart_synapse(Duration::ZERO).await?;
+        for replica in &stage.replicas {
+            replica.service.wait_ready().await?;
+        }
+        (setup.tell)("waiting until all is well …");
+        let verdict = Verdict::of(&stage, &trouble.said, Instant::now()).await?;
+        Ok(ChaosFound { seed, happened, faults, verdict })
+    }
+}
+
+impl fmt::Display for ChaosFound {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ChaosFound { seed, happened, faults, verdict } = self;
+        writeln!(formatter, "seed {seed}: {faults} kills, freezes, restarts and silences")?;
+        for (kind, count) in happened {
+            writeln!(formatter, "  {count:4} {kind}")?;
+        }
+        write!(formatter, "{verdict}")
+    }
+}
