@@ -51,7 +51,8 @@ async fn a_frozen_leader_is_replaced_within_seconds_and_writes_nothing_late(vers
     let late = subject();
     stage.hasura.add(&late, "staff", "member").await.unwrap();
     for sub in people.iter().chain([&late]) {
-        stage.until(&stage.staff, sub, "join", Duration::from_secs(60)).await;
+        stage.until(&stage.staff, sub, "join", SOON).await;
+        stage.until(&stage.red, sub, "join", SOON).await;
     }
     let writes = stage.writes();
     stage.service.signal(Signal::SIGCONT).unwrap();
