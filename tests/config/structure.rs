@@ -57,7 +57,7 @@ fn unknown_keys_name_the_nearest() {
     insta::assert_snapshot!(errors(&text), @"
     4 errors in provisioner.toml:
       1. provisioner.toml:5: homeserver.servername is not a key
-         → did you mean server_name? homeserver has server_name and url
+         → did you mean server_name? homeserver has public_url, server_name and url
       2. provisioner.toml:15: rooms[staff].member is not a key
          → did you mean members? rooms[staff] has federate, guest_access, history_visibility, id, join_rule, key, levels, members, name, on_leave, on_return, power, topic and unlisted
       3. provisioner.toml:16: mirrors is not a section or key
@@ -72,7 +72,7 @@ fn key_with_control_characters_is_escaped() {
     insta::assert_snapshot!(errors(&minimal_but("[homeserver]", "[homeserver]\n\"a\\u001b[2J\\nb\" = 1")), @r#"
     1 error in provisioner.toml:
       1. provisioner.toml:4: homeserver.a\u{1b}[2J\nb is not a key
-         → did you mean server_name? homeserver has server_name and url
+         → did you mean public_url? homeserver has public_url, server_name and url
     "#);
 }
 

@@ -1,6 +1,6 @@
 //! Errors of single values.
 
-use crate::support::{MINIMAL, errors, minimal_but};
+use crate::support::{Folder, MINIMAL, errors, minimal_but};
 
 /// One file for each of several values of one key, each with exactly one error; the errors without their heading.
 fn each(make: impl Fn(&str) -> String, values: &[&str]) -> String {
@@ -87,6 +87,23 @@ fn homeserver_urls() {
     provisioner.toml:4: homeserver.url = " http://localhost" has spaces around it
          → take them out
     "#);
+}
+
+#[test]
+fn public_urls() {
+    let make = |url: &str| minimal_but("[homeserver]", &format!("[homeserver]\npublic_url = \"{url}\""));
+    let urls = ["http://chat.example.org", "chat.example.org", "https://chat.example.org/_matrix/client/v3/login"];
+    insta::assert_snapshot!(each(make, &urls), @r#"
+    provisioner.toml:4: homeserver.public_url = "http://chat.example.org" is not https
+         → write "https://chat.example.org", as clients have it
+    provisioner.toml:4: homeserver.public_url = "chat.example.org" has no scheme
+         → write "http://chat.example.org" or "https://chat.example.org"
+    provisioner.toml:4: homeserver.public_url = "https://chat.example.org/_matrix/client/v3/login" has the path /_matrix/client/v3/login, which this service adds itself
+         → write "https://chat.example.org"
+    "#);
+    for url in ["https://chat.example.org", "http://127.0.0.1:8008", "http://[::1]:8008", "http://localhost:8008"] {
+        Folder::with(&make(url)).load(&[]).expect("encrypted, or on this machine");
+    }
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn mistakes_are_named_by_the_variable_and_the_line() {
     insta::assert_snapshot!(load(&[(CONFIG_TEXT, &minimal_but("server_name", "servername"))]).unwrap_err(), @"
     1 error in PHENOM_PROVISIONER_CONFIG_TOML:
       1. PHENOM_PROVISIONER_CONFIG_TOML:5: homeserver.servername is not a key
-         → did you mean server_name? homeserver has server_name and url
+         → did you mean server_name? homeserver has public_url, server_name and url
     ");
     insta::assert_snapshot!(load(&[(CONFIG_TEXT, " \n")]).unwrap_err(), @"
     1 error in PHENOM_PROVISIONER_CONFIG_TOML:

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use url::Url;
+use url::{Host, Url};
 
 use super::{
     super::{problem::ValueFault, report::without_passwords},
@@ -23,6 +23,26 @@ pub(super) fn homeserver_url(text: &str, context: &GrammarContext) -> Result<(),
         return Err(ValueFault::new("has a query or fragment", "write only scheme, host and port"));
     }
     Ok(())
+}
+
+/// Where clients reach Synapse. Their tokens go there, so it is https; a test on this machine may do without.
+pub(super) fn public_url(text: &str, context: &GrammarContext) -> Result<(), ValueFault> {
+    homeserver_url(text, context)?;
+    let is_open = Url::parse(text).is_ok_and(|url| url.scheme() == "http" && !is_loopback(&url));
+    if is_open {
+        let https = text.replacen("http://", "https://", 1);
+        return Err(ValueFault::new("is not https", format!("write \"{https}\", as clients have it")));
+    }
+    Ok(())
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 /// Any URL that is fetched. Names and passwords have no place in it: they would show up in logs.

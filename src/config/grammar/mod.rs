@@ -68,6 +68,7 @@ grammars! {
     history_visibility: room::history_visibility, "shared", room::HISTORY_VISIBILITIES;
     guest_access: room::guest_access, "forbidden", room::GUEST_ACCESSES;
     homeserver_url: address::homeserver_url, "http://localhost:8008";
+    public_url: address::public_url, "https://chat.example.org";
     http_url: address::http_url, "https://example.org/path";
     queue_url: queue_url::queue_url, "https://sqs.us-east-1.amazonaws.com/123456789012/confirmations";
     listen: address::listen, "127.0.0.1:8090";
