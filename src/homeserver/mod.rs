@@ -1,10 +1,12 @@
-//! What we ask of Synapse: one method a question (`read`, `users`) or a write (`write`, `accounts`, `bootstrap`, `made`).
+//! What we ask of Synapse: one method a question (`read`, `users`; `anonymous` without a token) or a write (`write`, `accounts`,
+//! `bootstrap`, `made`).
 //!
 //! Every call is bounded in time, counted, and answered in terms a caller can act on ([`CallError`], [`WriteOutcome`]). Nothing
 //! here retries, remembers or decides: the next pass plans again. The wire formats live in `requests`, the meaning of
 //! Synapse's refusals in `error`.
 
 mod accounts;
+mod anonymous;
 mod bootstrap;
 mod error;
 mod lenient;
@@ -26,6 +28,7 @@ use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
 
 pub use self::{
     accounts::AccountCreation,
+    anonymous::Anonymous,
     bootstrap::PromoteError,
     error::{CallError, ConnectError, WriteOutcome},
     made::{MadeRoom, RoomVersions},

@@ -122,6 +122,9 @@ pub struct NewestEvent {
     pub event_id: String,
     pub sender: String,
     pub content: Value,
+    /// Milliseconds since the Unix epoch, by the sender's server; 0 where it is not told.
+    #[serde(default)]
+    pub origin_server_ts: i64,
     #[serde(default)]
     unsigned: Value,
 }
@@ -272,6 +275,17 @@ impl Homeserver {
         match self.call("state_content", self.client().send(request)).await {
             // Content that serde_json cannot hold (nested past its limit) is as good as no content.
             Ok(answer) => Ok(Some(serde_json::from_str(answer.event_or_content.get()).unwrap_or_default())),
+            Err(failure) if failure.has_code("M_NOT_FOUND") => Ok(None),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// The room that an alias of this server leads to, or `None` where it leads nowhere.
+    #[instrument(name = "homeserver.room_by_alias", skip_all)]
+    pub async fn room_by_alias(&self, alias: &str) -> Result<Option<String>, CallError> {
+        let request = rooms::by_alias::Request { alias: PathSegment(alias.to_owned()) };
+        match self.call("room_by_alias", self.client().send(request)).await {
+            Ok(answer) => Ok(Some(answer.body.room_id)),
             Err(failure) if failure.has_code("M_NOT_FOUND") => Ok(None),
             Err(failure) => Err(failure.into()),
         }

@@ -91,10 +91,7 @@ impl<R> MatrixRequest for R where
 
 impl Sender {
     pub(super) fn new(url: &str, token: &str) -> Result<Self, ConnectError> {
-        let is_usable = Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        if !is_usable {
-            return Err(ConnectError::BadUrl { url: url.to_owned() });
-        }
+        check_url(url)?;
         // 1.11 has every path we use, and Synapse 1.105.1 speaks it.
         let versions = SupportedVersions { versions: [MatrixVersion::V1_11].into(), features: BTreeSet::new() };
         let client = client().map_err(ConnectError::Http)?;
@@ -106,9 +103,14 @@ impl Sender {
     }
 }
 
+pub(super) fn check_url(url: &str) -> Result<(), ConnectError> {
+    let is_usable = Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if is_usable { Ok(()) } else { Err(ConnectError::BadUrl { url: url.to_owned() }) }
+}
+
 /// What carries the token: to the configured address alone, whatever proxy the environment names and wherever an answer
 /// redirects to.
-fn client() -> reqwest::Result<reqwest::Client> {
+pub(super) fn client() -> reqwest::Result<reqwest::Client> {
     reqwest::Client::builder()
         .user_agent(concat!("phenom-provisioner/", env!("CARGO_PKG_VERSION")))
         .no_proxy()

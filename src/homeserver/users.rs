@@ -93,6 +93,15 @@ impl Homeserver {
         }
     }
 
+    /// The devices that the bot has of its own: each was somebody's login. The `as_token` has none, and neither has a token
+    /// that a server admin minted.
+    #[instrument(name = "homeserver.own_devices", skip_all)]
+    pub async fn own_devices(&self) -> Result<Vec<String>, CallError> {
+        let request = users::devices::Request { user: user_segment(self.user_id())? };
+        let devices = self.call("devices", self.client().send(request)).await?.body.devices;
+        Ok(devices.into_iter().map(|device| device.device_id).collect())
+    }
+
     async fn user_page(
         &self,
         endpoint: &'static str,

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod anonymous;
 mod bootstrap;
 mod bounds;
 mod made;

@@ -30,6 +30,10 @@ endpoint!(messages: GET "/_matrix/client/v3/rooms/{room}/messages" {
     #[ruma_api(query)] filter: String,
 } -> MessagePage);
 
+endpoint!(by_alias: GET "/_matrix/client/v3/directory/room/{alias}" {
+    #[ruma_api(path)] alias: PathSegment,
+} -> AliasTarget);
+
 endpoint!(event: GET "/_matrix/client/v3/rooms/{room}/event/{event}" {
     #[ruma_api(path)] room: PathSegment,
     #[ruma_api(path)] event: PathSegment,
@@ -81,6 +85,11 @@ pub(crate) struct MemberList {
 #[derive(Debug, Deserialize)]
 pub(crate) struct MessagePage {
     pub(crate) chunk: Vec<NewestEvent>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct AliasTarget {
+    pub(crate) room_id: String,
 }
 
 #[derive(Debug, Deserialize)]
