@@ -6,6 +6,7 @@
 mod answers;
 mod clock;
 mod database;
+mod devices;
 mod exposure;
 mod federation;
 mod followed;
@@ -14,6 +15,7 @@ mod listing;
 mod pool;
 mod power;
 mod protection;
+mod pushes;
 mod queue;
 mod room;
 mod roster;

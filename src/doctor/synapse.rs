@@ -1,4 +1,5 @@
-//! Synapse: reachable and new enough, the bot's token and admin flag, the way back to this service, and the rooms.
+//! Synapse: reachable, new enough and the keeper of its own accounts, the bot's token, admin flag and devices, the way back to
+//! this service, and the rooms.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,8 +7,8 @@ use futures_util::future::join_all;
 
 use super::clock::Ahead;
 use super::setup::Setup;
-use super::{Finding, FindingStatus, PATIENCE, answers, listener, room, staff};
-use crate::homeserver::{CallError, Homeserver, Timeouts, UserEntry};
+use super::{Finding, FindingStatus, PATIENCE, answers, devices, listener, pushes, room, staff};
+use crate::homeserver::{Anonymous, CallError, Homeserver, Timeouts, UserEntry};
 
 /// The oldest version that this program was tried with, production's.
 const OLDEST: (u32, u32) = (1, 105);
@@ -26,7 +27,7 @@ impl SynapseExamined {
     /// Reports the checks that depend on Synapse's answers as skipped, in the order in which they are told.
     fn without(mut self, what: &str) -> Self {
         let told: Vec<&str> = self.findings.iter().map(|finding| finding.check).collect();
-        let dependent = ["homeserver", "token", "server_admin", "listener", "room"];
+        let dependent = ["homeserver", "token", "server_admin", "devices", "listener", "room"];
         let skipped = dependent.into_iter().filter(|check| !told.contains(check));
         let skipped: Vec<Finding> = skipped.map(|check| Finding::skip(check, format!("needs {what}"))).collect();
         self.findings.extend(skipped);
@@ -40,8 +41,10 @@ pub(super) async fn examine(setup: &Setup) -> SynapseExamined {
     let Some(registration) = &setup.registration else { return examined.without("the registration") };
     let timeouts = Timeouts { call: PATIENCE, bulk_read: PATIENCE };
     let (url, token) = (&setup.config.homeserver.url, registration.as_token.expose());
-    let homeserver = match Homeserver::connect(url, &setup.policy.bot, token, timeouts).await {
-        Ok(homeserver) => homeserver,
+    let connected = Homeserver::connect(url, &setup.policy.bot, token, timeouts).await;
+    let (homeserver, anonymous) = match connected.and_then(|homeserver| Ok((homeserver, Anonymous::at(url, PATIENCE)?)))
+    {
+        Ok(clients) => clients,
         Err(error) => {
             examined.findings.push(Finding::fail("homeserver", error.to_string(), "mend homeserver.url"));
             return examined.without("Synapse");
@@ -50,23 +53,31 @@ pub(super) async fn examine(setup: &Setup) -> SynapseExamined {
     let asked = SystemTime::now();
     let version = async { (homeserver.server_version_and_clock().await, SystemTime::now()) };
     // All at once: where Synapse hangs, the doctor waits one time limit and not five.
-    let ((version, answered), whoami, account, ping, rooms) = tokio::join!(
+    let ((version, answered), delegated, whoami, account, devices, ping, rooms) = tokio::join!(
         version,
+        anonymous.delegated_login(),
         homeserver.whoami(),
         homeserver.user(homeserver.user_id()),
+        homeserver.own_devices(),
         homeserver.ping_appservice(&registration.id, "doctor"),
         homeserver.joined_rooms()
     );
     let findings = &mut examined.findings;
-    match version {
+    let now = match version {
         Ok((version, clock)) => {
             examined.clock = clock.map(|clock| Ahead::of(clock, asked, answered));
             findings.push(supported(&version));
+            clock
         }
         Err(error) => {
             findings.push(answers::failed("homeserver", &error));
             return examined.without("Synapse");
         }
+    };
+    // Where it cannot be asked, what is asked with the token says more.
+    if let Ok(Some(issuer)) = delegated {
+        findings.push(mas(&issuer));
+        return examined.without("a Synapse that keeps its accounts itself");
     }
     let token = accepted(whoami, homeserver.user_id());
     let works = token.status == FindingStatus::Pass;
@@ -77,7 +88,14 @@ pub(super) async fn examine(setup: &Setup) -> SynapseExamined {
     let admin = server_admin(account);
     let is_admin = admin.status == FindingStatus::Pass;
     findings.push(admin);
-    findings.push(listener::examine(ping, registration, setup.config.appservice.listen).await);
+    findings.push(match is_admin {
+        true => devices::examine(homeserver.user_id(), devices),
+        false => Finding::skip("devices", "needs the bot to be a server admin"),
+    });
+    let listener = listener::examine(ping, registration, setup.config.appservice.listen).await;
+    // Where nobody listens, nothing can be pushed.
+    let now = now.filter(|_| listener.status == FindingStatus::Pass);
+    findings.push(listener);
     match rooms {
         Ok(rooms) => {
             let configured = &setup.config.rooms;
@@ -87,7 +105,14 @@ pub(super) async fn examine(setup: &Setup) -> SynapseExamined {
                 tokio::time::timeout(ROOM_PATIENCE, look).await.unwrap_or_else(|_| vec![late(&room.key)])
             });
             let staff = tokio::time::timeout(PATIENCE, staff::examine(&homeserver, setup, &rooms));
-            let (looks, staff) = tokio::join!(join_all(looks), staff);
+            let pushes = async {
+                match now {
+                    Some(now) => pushes::examine(&homeserver, setup, &rooms, now).await,
+                    None => Vec::new(),
+                }
+            };
+            let (looks, staff, pushes) = tokio::join!(join_all(looks), staff, pushes);
+            findings.extend(pushes);
             findings.extend(looks.into_iter().flatten().chain(staff.ok().flatten()));
         }
         Err(error) => findings.push(answers::failed("room", &error)),
@@ -108,6 +133,20 @@ fn supported(version: &str) -> Finding {
         return Finding::fail(CHECK, format!("Synapse is {version}, older than anything this was tried with"), mend);
     }
     Finding::pass(CHECK, format!("Synapse {version} answers"))
+}
+
+/// Accounts, logins and server admins are Matrix Authentication Service's there: a token of a registration reaches no admin
+/// call, and Synapse makes no account.
+fn mas(issuer: &str) -> Finding {
+    Finding::fail(
+        "mas",
+        format!(
+            "accounts and logins are left to Matrix Authentication Service ({issuer}), and this service does not support that: \
+             with it the bot is no server admin, and Synapse makes, locks and joins nobody for us"
+        ),
+        "run this service with a Synapse that keeps its accounts itself: without matrix_authentication_service in \
+         homeserver.yaml (in older ones experimental_features.msc3861). Accounts that syn2mas moved do not come back",
+    )
 }
 
 /// Whether the token is that of the configured bot.

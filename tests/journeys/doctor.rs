@@ -56,11 +56,13 @@ async fn a_sound_set_up_passes_and_nothing_is_changed_by_looking(version: Synaps
         "config",
         "database",
         "deployment",
+        "devices",
         "homeserver",
         "listener",
         "paused",
         "pool",
         "power",
+        "pushes",
         "queue",
         "registration",
         "room",
@@ -126,8 +128,8 @@ async fn each_broken_connection_fails_its_own_line_until_it_is_mended(version: S
         format!("{user}@{nowhere}/{name}")
     };
 
-    let of_synapse = ["token", "server_admin", "listener", "room"];
-    let without_synapse = ["homeserver", "token", "server_admin", "listener", "room"];
+    let of_synapse = ["token", "server_admin", "devices", "listener", "room"];
+    let without_synapse = ["homeserver", "token", "server_admin", "devices", "listener", "room"];
     let with_copy = good.replace(&registration, copy.to_str().unwrap());
     let wrong_columns = "[roster]\nquery = \"SELECT 1 AS subject, 2 AS team\"";
     let no_id = good.replace(&format!("id = \"{}\"\n", stage.analysts), "");

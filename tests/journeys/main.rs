@@ -18,6 +18,7 @@ mod create_rooms;
 mod cut_over;
 mod doctor;
 mod doctor_aws;
+mod doctor_bot;
 mod doctor_support;
 mod events;
 mod faults;
