@@ -3,6 +3,7 @@
 //! One file an area. Areas are looked at side by side, and one that fails hides no other: checks that depend on it are
 //! reported as skipped. Nothing here changes anything anywhere, the database's schema included.
 
+mod access;
 mod answers;
 mod clock;
 mod database;
@@ -12,6 +13,7 @@ mod federation;
 mod followed;
 mod listener;
 mod listing;
+mod open;
 mod pool;
 mod power;
 mod protection;
@@ -90,15 +92,17 @@ pub async fn examine(location: &ConfigLocation) -> Vec<Finding> {
     let setup = setup::Setup { policy, ..setup };
     let config = &setup.config;
     findings.extend(exposure::examine(config));
-    let (database, synapse, roster, queue, pool) = tokio::join!(
+    let (database, synapse, open, roster, queue, pool) = tokio::join!(
         database::examine(config),
         synapse::examine(&setup),
+        open::examine(config),
         roster::examine(&setup),
         queue::examine(config),
         pool::examine(config)
     );
     findings.extend(database.findings);
     findings.extend(synapse.findings);
+    findings.extend(open);
     findings.extend(clock::compare(database.clock, synapse.clock));
     findings.extend(roster.findings);
     findings.extend(selectors::examine(config, roster.reading.as_ref()));

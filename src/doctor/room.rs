@@ -1,8 +1,10 @@
-//! One room: whether it is there and the bot in it, whether it was replaced, and whether Synapse makes it slow.
+//! One room: whether it is there and the bot in it, whether it was replaced, who gets in past its policy, and whether Synapse
+//! makes it slow.
 
 use provisioner_policy::{Mode, Policy, RoomPolicy, no_upgrade};
 use serde_json::Value;
 
+use super::access::{self, RoomAccess};
 use super::{Finding, answers, federation, followed, power};
 use crate::config::RoomSection;
 use crate::homeserver::{CallError, Homeserver, RoomSummary};
@@ -44,11 +46,14 @@ async fn look(bot: &Bot<'_>, policy: &Policy, room: &RoomPolicy) -> Result<Vec<F
     }
     // State that may be redacted is asked for by its content alone, see `Homeserver::state_event`.
     let content = async |kind: &str| homeserver.state_content(&room.id, kind, "").await;
-    let (create, levels, join_rules, tombstone) = tokio::try_join!(
+    let (create, levels, join_rules, tombstone, history_visibility, guest_access, alias) = tokio::try_join!(
         homeserver.state_event(&room.id, "m.room.create", ""),
         content("m.room.power_levels"),
         content("m.room.join_rules"),
-        content("m.room.tombstone")
+        content("m.room.tombstone"),
+        content("m.room.history_visibility"),
+        content("m.room.guest_access"),
+        content("m.room.canonical_alias")
     )?;
     let named = tombstone.as_ref().map(|tombstone| tombstone["replacement_room"].as_str().unwrap_or_default());
     if let Some(successor) = named.filter(|named| !named.is_empty())
@@ -70,6 +75,9 @@ async fn look(bot: &Bot<'_>, policy: &Policy, room: &RoomPolicy) -> Result<Vec<F
     findings.extend(followed::examine(policy, room));
     findings.extend(named.map(|named| buried(room, named)));
     findings.extend(closed(room, &join_rule, policy.modes.joins));
+    let listed = summary.as_ref().is_some_and(|summary| summary.public);
+    findings.extend(access::examine(room, &RoomAccess { join_rule, history_visibility, guest_access, listed }));
+    findings.extend(access::alias(homeserver, room, &policy.server_name, alias.as_ref()).await);
     findings.extend(summary.and_then(|summary| slow(room, &summary)));
     Ok(findings)
 }

@@ -59,9 +59,11 @@ async fn a_sound_set_up_passes_and_nothing_is_changed_by_looking(version: Synaps
         "devices",
         "homeserver",
         "listener",
+        "passwords",
         "paused",
         "pool",
         "power",
+        "public_url",
         "pushes",
         "queue",
         "registration",
@@ -70,6 +72,7 @@ async fn a_sound_set_up_passes_and_nothing_is_changed_by_looking(version: Synaps
         "secrets",
         "selectors",
         "server_admin",
+        "sign_up",
         "token",
         "transport",
     ];
@@ -130,6 +133,7 @@ async fn each_broken_connection_fails_its_own_line_until_it_is_mended(version: S
 
     let of_synapse = ["token", "server_admin", "devices", "listener", "room"];
     let without_synapse = ["homeserver", "token", "server_admin", "devices", "listener", "room"];
+    let unreachable = [&of_synapse[..], &["sign_up", "passwords"]].concat();
     let with_copy = good.replace(&registration, copy.to_str().unwrap());
     let wrong_columns = "[roster]\nquery = \"SELECT 1 AS subject, 2 AS team\"";
     let no_id = good.replace(&format!("id = \"{}\"\n", stage.analysts), "");
@@ -156,7 +160,7 @@ async fn each_broken_connection_fails_its_own_line_until_it_is_mended(version: S
             &good.replace(&homeserver, &format!("http://{nowhere}")),
             "homeserver",
             &["onnection refused", "mend homeserver.url"],
-            &of_synapse,
+            &unreachable,
         ),
         broken(
             &good.replace(&database, &moved(&database)),
@@ -350,7 +354,10 @@ async fn what_does_not_answer_is_told_soon_and_hides_nothing_else(version: Synap
     let diagnosis = Diagnosis::of(&stage).await;
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     assert_eq!(diagnosis.with("fail"), ["database", "homeserver", "roster"], "{:#?}", diagnosis.0);
-    assert_eq!(diagnosis.with("pass"), ["config", "registration", "secrets", "transport", "queue", "pool"]);
+    assert_eq!(
+        diagnosis.with("pass"),
+        ["config", "registration", "secrets", "transport", "public_url", "queue", "pool"]
+    );
 
     // A proxy that does not let the admin API through.
     stage.change(|_| {});

@@ -1,13 +1,23 @@
 //! What the journeys of the doctor share: a stage, and what is said of it.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
-use testbed::SynapseVersion;
+use testbed::{Bed, SynapseVersion};
 
 use crate::support::{Settings, Stage, subject};
 
 /// A stage whose roster knows the teams that its file names.
 pub(crate) async fn stage(version: SynapseVersion) -> Stage {
-    let stage = Stage::set(version, Settings::default()).await;
+    known(Stage::set(version, Settings::default()).await).await
+}
+
+/// The same on a bed of one's own.
+pub(crate) async fn stage_on(bed: Arc<Bed>) -> Stage {
+    known(Stage::set_on(bed, Settings::default()).await).await
+}
+
+async fn known(stage: Stage) -> Stage {
     for team in ["staff", "analysts"] {
         stage.hasura.add(&subject(), team, "member").await.unwrap();
     }

@@ -19,6 +19,7 @@ mod cut_over;
 mod doctor;
 mod doctor_aws;
 mod doctor_bot;
+mod doctor_hardening;
 mod doctor_support;
 mod events;
 mod faults;

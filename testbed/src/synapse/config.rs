@@ -31,9 +31,22 @@ pub(super) fn write(synapse: &Synapse) -> Result<()> {
 
 /// Changes which registrations are loaded at the next start.
 pub(super) fn set_registrations(synapse: &Synapse, files: &[&Path]) -> Result<()> {
+    set(synapse, &[("/app_service_config_files", json!(files))])
+}
+
+/// Changes settings for the next start, each by a JSON pointer into the file. Null takes one out.
+pub(super) fn set(synapse: &Synapse, changes: &[(&str, Value)]) -> Result<()> {
     let text = std::fs::read_to_string(path(synapse)).context("read the configuration")?;
     let mut settings: Value = serde_json::from_str(&text).context("parse the configuration")?;
-    settings["app_service_config_files"] = json!(files);
+    for (pointer, value) in changes {
+        let (section, key) = pointer.rsplit_once('/').context("a pointer begins with /")?;
+        let section = settings.pointer_mut(section).with_context(|| format!("no section for {pointer}"))?;
+        let section = section.as_object_mut().with_context(|| format!("{pointer} is below no section"))?;
+        match value {
+            Value::Null => section.remove(key),
+            value => section.insert(key.to_owned(), value.clone()),
+        };
+    }
     let settings = serde_json::to_string_pretty(&settings).context("print the configuration")?;
     std::fs::write(path(synapse), settings).context("write the configuration")
 }

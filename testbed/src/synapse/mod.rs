@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use nix::sys::signal::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::{Connection, Executor};
 
 use crate::postgres::Postgres;
@@ -178,6 +178,16 @@ impl Synapse {
     pub async fn load_registration(&self, file: &Path) -> Result<()> {
         self.stop_sigterm().await?;
         config::set_registrations(self, &[file])?;
+        self.launch().await
+    }
+
+    /// Starts it again with other settings, each by a JSON pointer into `homeserver.yaml`; null takes one out.
+    ///
+    /// # Errors
+    /// As above, and when a pointer leads nowhere.
+    pub async fn configure(&self, changes: &[(&str, Value)]) -> Result<()> {
+        self.stop_sigterm().await?;
+        config::set(self, changes)?;
         self.launch().await
     }
 
