@@ -1,12 +1,16 @@
-//! How the bot looks to people: its display name and picture.
+//! How accounts look to people: anybody's display name, and the bot's own name and picture.
 
 use serde_json::Value;
 use tracing::instrument;
 
 use super::{
-    CallError, Homeserver,
+    ASIDE, CallError, Homeserver, measure,
     requests::{PathSegment, profile},
+    user_segment,
 };
+
+/// A display name has 256 characters at the most, and whatever is longer is none.
+const LARGEST_NAME: usize = 1 << 20;
 
 /// A profile, as far as it is given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +20,19 @@ pub struct Profile {
 }
 
 impl Homeserver {
+    /// The display name of an account, as its owner wrote it; `None` where it has none, or where Synapse does not tell. Waited for
+    /// no longer than for whatever only says more.
+    #[instrument(name = "homeserver.display_name", skip_all)]
+    pub async fn display_name(&self, user: &str) -> Result<Option<String>, CallError> {
+        let request = profile::read_display_name::Request { user: user_segment(user)? };
+        let sent = self.client().send(request).answered(LARGEST_NAME);
+        match measure("display_name", ASIDE.min(self.inner.timeouts.call), sent).await {
+            Ok(answer) => Ok(answer.body["displayname"].as_str().map(str::to_owned)),
+            Err(failure) if failure.has_code("M_NOT_FOUND") || failure.has_code("M_FORBIDDEN") => Ok(None),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
     /// The bot's own profile.
     #[instrument(name = "homeserver.own_profile", skip_all)]
     pub async fn own_profile(&self) -> Result<Profile, CallError> {

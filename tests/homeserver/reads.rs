@@ -214,3 +214,27 @@ async fn ping_that_finds_synapse_delivering_already_has_reached_us() {
         bot_at(&server).await.ping_appservice("phenom", "txn").await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_display_name_is_what_its_owner_wrote_and_nothing_where_there_is_none() {
+    let target = format!("/_matrix/client/v3/profile/{USER_PATH}/displayname");
+    for (answer, name) in [
+        (ok(json!({ "displayname": "<b>Ann</b>\u{202e}" })), Some("<b>Ann</b>\u{202e}")),
+        (ok(json!({ "displayname": 7 })), None),
+        (ok(json!({})), None),
+        (refused(404, "M_NOT_FOUND", "Profile was not found"), None),
+        (refused(403, "M_FORBIDDEN", "Profile isn't available."), None),
+    ] {
+        let server = MockServer::start().await;
+        expect_once(&server, "GET", &target, answer).await;
+        assert_eq!(bot_at(&server).await.display_name(USER).await.unwrap().as_deref(), name);
+    }
+}
+
+#[tokio::test]
+async fn a_display_name_is_not_read_when_it_is_no_name_by_its_size() {
+    let server = MockServer::start().await;
+    let target = format!("/_matrix/client/v3/profile/{USER_PATH}/displayname");
+    expect_once(&server, "GET", &target, ok(json!({ "displayname": "x".repeat(2 << 20) }))).await;
+    assert!(matches!(bot_at(&server).await.display_name(USER).await, Err(CallError::TooLarge { .. })));
+}

@@ -9,6 +9,10 @@ endpoint!(read: GET "/_matrix/client/v3/profile/{user}" {
     #[ruma_api(path)] user: PathSegment,
 } -> Value);
 
+endpoint!(read_display_name: GET "/_matrix/client/v3/profile/{user}/displayname" {
+    #[ruma_api(path)] user: PathSegment,
+} -> Value);
+
 endpoint!(set_display_name: PUT "/_matrix/client/v3/profile/{user}/displayname" {
     #[ruma_api(path)] user: PathSegment,
     displayname: String,
