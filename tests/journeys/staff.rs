@@ -28,6 +28,7 @@ async fn every_reading_command_is_answered_in_a_thread(version: SynapseVersion) 
     assert_eq!(answer["m.relates_to"], thread);
     insta::assert_snapshot!("help", staff.forms(&answer));
     for (name, command) in [
+        ("help_with_one_command", "help rejoin"),
         ("status", "Status"),
         ("plan_of_nothing", "plan"),
         ("explain_a_member", &format!("explain {}", staff.member_sub)),
@@ -47,7 +48,7 @@ async fn every_reading_command_is_answered_in_a_thread(version: SynapseVersion) 
         assert!(named(name), "{name} is in the ledger");
     }
     assert!(ledger.iter().all(|line| line["outcome"] == "done"), "{ledger:#?}");
-    assert_eq!(staff.stage.metric("provisioner_commands_total").await, 7.0);
+    assert_eq!(staff.stage.metric("provisioner_commands_total").await, 8.0);
     let log = staff.stage.service.log();
     assert!(!log.contains("!provisioner") && !log.contains("wanted"), "no message gets into the log");
 }

@@ -53,7 +53,7 @@ impl Desk {
             ))]);
             return self.refuse(task, name, Some(reply), "refused: too old").await;
         }
-        let StaffRequest { command, given: GivenArguments { who, room, held_id, all } } = match read {
+        let StaffRequest { command, given: GivenArguments { who, room, held_id, all, about } } = match read {
             Ok(request) => request,
             Err(misread) => {
                 let detail = "refused: not understood";
@@ -72,7 +72,7 @@ impl Desk {
             return Ok(());
         }
         let [user, room, held_id] = [&user, &room, &held_id].map(|given| given.as_deref().unwrap_or_default());
-        let ran = (command.run)(Call { desk: self, user, room, held_id, all, by: task.requester(), gate }).await;
+        let ran = (command.run)(Call { desk: self, user, room, held_id, all, about, by: task.requester(), gate }).await;
         self.end_by(task, name, with_warning(ran, warning)).await
     }
 

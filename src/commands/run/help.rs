@@ -1,22 +1,53 @@
 //! `help`, and the reply to words that could not be parsed. Both come from the table.
 
 use crate::commands::room::desk::Desk;
-use crate::commands::run::{COMMANDS, StaffCommand};
+use crate::commands::run::{COMMANDS, Effect, StaffCommand};
 use crate::commands::text::parse::{Argument, Misread};
 use crate::commands::text::reply::{Piece, Reply, Table, code, text};
 
+const USERS: &str = "A user is a Matrix id, a subject, an e-mail address, a mention or a link to them.";
+
 impl Desk {
-    /// Every command.
-    pub(crate) fn help(&self) -> Reply {
+    /// One command, or every one.
+    pub(crate) fn help(&self, about: Option<&StaffCommand>) -> Reply {
+        match about {
+            Some(command) => self.help_of_one(command),
+            None => self.help_of_all(),
+        }
+    }
+
+    fn help_of_one(&self, command: &StaffCommand) -> Reply {
+        let effect = match command.effect {
+            Effect::Reads => "It changes nothing.",
+            Effect::Acts | Effect::ActsFirst => "It acts, and the ledger says that you asked for it.",
+        };
+        let reply = Reply::line([code(self.typed(&command.usage())), text(format!(": {}.", command.help))])
+            .and([text("For example "), code(self.typed(command.example))])
+            .and([text(effect)]);
+        command.arguments.iter().fold(reply, |reply, argument| match argument {
+            Argument::User | Argument::OptionalUser => reply.and([text(USERS)]),
+            Argument::Room => reply.and_pieces(self.rooms()),
+            Argument::HeldId => reply.and([
+                text("The id of a held plan stands in its message, and in the answer to "),
+                code(self.typed("plan")),
+            ]),
+            Argument::OptionalAll | Argument::OptionalCommand => reply,
+        })
+    }
+
+    fn help_of_all(&self) -> Reply {
         let mut table = Table::new(["command", "does"]).plain_without([1]);
         for command in COMMANDS {
             table.row([code(self.typed(&command.usage())), text(command.help)]);
         }
-        let users = "A user is a Matrix id, a subject, an e-mail address, a mention or a link to them.";
         Reply::line([text("I keep rooms and accounts as the configuration says.")])
             .and_table(table)
-            .and([text(users)])
-            .and_pieces([text("The rooms are ")].into_iter().chain(listed(self.staff.rooms.iter().map(code))).collect())
+            .and([text(USERS)])
+            .and_pieces(self.rooms())
+    }
+
+    fn rooms(&self) -> Vec<Piece> {
+        [text("The rooms are ")].into_iter().chain(listed(self.staff.rooms.iter().map(code))).collect()
     }
 
     /// Says what is wrong with the words. None of them is repeated: they may be anything.
@@ -36,7 +67,7 @@ impl Desk {
                     Argument::User | Argument::OptionalUser => "Whom? ",
                     Argument::Room => "Which room? ",
                     Argument::HeldId => "Which plan? The message that shows it has its id. ",
-                    Argument::OptionalAll => "What? ",
+                    Argument::OptionalAll | Argument::OptionalCommand => "What? ",
                 };
                 self.usage(missing, command)
             }
@@ -48,6 +79,7 @@ impl Desk {
                     Argument::Room => "That is no room. ",
                     Argument::HeldId => "That is no id of a held plan, which is eight letters a-f and digits. ",
                     Argument::OptionalAll => "After this only \"all\" may stand. ",
+                    Argument::OptionalCommand => "That is no command. ",
                 };
                 self.usage(wrong, command)
             }
@@ -57,8 +89,7 @@ impl Desk {
                 if let Some(near) = near.and_then(|near| self.staff.rooms.get(near)) {
                     line.extend([text("Did you mean "), code(near), text("? ")]);
                 }
-                line.push(text("The rooms are "));
-                line.extend(listed(self.staff.rooms.iter().map(code)));
+                line.extend(self.rooms());
                 Reply::default().and_pieces(line)
             }
         }

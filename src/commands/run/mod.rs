@@ -61,6 +61,8 @@ pub(crate) struct Call<'a> {
     pub(crate) room: &'a str,
     pub(crate) held_id: &'a str,
     pub(crate) all: bool,
+    /// Which command `help` is about; all of them where it is left out.
+    pub(crate) about: Option<&'static StaffCommand>,
     /// The sender, and their turn.
     pub(crate) by: Requester<'a>,
     /// There for [`Effect::ActsFirst`].
@@ -83,11 +85,11 @@ pub(crate) fn command(name: &str) -> Option<&'static StaffCommand> {
 pub(crate) static COMMANDS: &[StaffCommand] = &[
     StaffCommand {
         name: "help",
-        arguments: &[],
-        help: "this list",
-        example: "help",
+        arguments: &[Argument::OptionalCommand],
+        help: "this list, or one command with an example",
+        example: "help rejoin",
         effect: Effect::Reads,
-        run: |call| Box::pin(std::future::ready(Ok(call.desk.help()))),
+        run: |call| Box::pin(std::future::ready(Ok(call.desk.help(call.about)))),
     },
     StaffCommand {
         name: "status",

@@ -39,6 +39,8 @@ pub(crate) enum Argument {
     HeldId,
     /// The word `all`, or nothing.
     OptionalAll,
+    /// The name of a command, or nothing.
+    OptionalCommand,
 }
 
 impl Argument {
@@ -50,11 +52,12 @@ impl Argument {
             Self::Room => "<room>",
             Self::HeldId => "<id>",
             Self::OptionalAll => "[all]",
+            Self::OptionalCommand => "[command]",
         }
     }
 
     pub(crate) fn is_optional(self) -> bool {
-        matches!(self, Self::OptionalUser | Self::OptionalAll)
+        matches!(self, Self::OptionalUser | Self::OptionalAll | Self::OptionalCommand)
     }
 }
 
@@ -65,6 +68,7 @@ pub(crate) struct GivenArguments {
     pub(crate) room: Option<String>,
     pub(crate) held_id: Option<String>,
     pub(crate) all: bool,
+    pub(crate) about: Option<&'static StaffCommand>,
 }
 
 /// Why the words make no request.
@@ -100,11 +104,15 @@ pub(crate) fn parse(spoken: &Spoken, grammar: Grammar<'_>) -> Option<Result<Staf
     let words = words::after_prefix(&spoken.text, grammar.prefix)?;
     let (name, arguments) =
         words.split_first().map_or(("help".to_owned(), &[][..]), |(name, rest)| (name.to_lowercase(), rest));
-    let Some(command) = command(&name) else {
-        let names = COMMANDS.iter().map(|command| command.name);
-        return Some(Err(Misread::Unknown(meant(&name, names))));
-    };
-    Some(read_arguments(command, arguments.to_vec(), spoken.mention.as_deref(), grammar))
+    let read = named(&name)
+        .and_then(|command| read_arguments(command, arguments.to_vec(), spoken.mention.as_deref(), grammar));
+    Some(read)
+}
+
+/// The command with this name.
+fn named(name: &str) -> Result<&'static StaffCommand, Misread> {
+    let names = COMMANDS.iter().map(|command| command.name);
+    command(name).ok_or_else(|| Misread::Unknown(meant(name, names)))
 }
 
 fn read_arguments(
@@ -168,6 +176,7 @@ fn read_argument(
                 return Err(wrong);
             }
         }
+        Argument::OptionalCommand => given.about = Some(named(&word.to_lowercase())?),
     }
     Ok(())
 }
@@ -221,6 +230,15 @@ mod tests {
     fn the_prefix_alone_asks_for_help() {
         assert_eq!(read("!provisioner", None), Some(bare("help")));
         assert_eq!(read("provisioner", None), None);
+    }
+
+    #[test]
+    fn help_is_about_everything_or_about_one_command() {
+        let about = |name| GivenArguments { about: command(name), ..GivenArguments::default() };
+        assert_eq!(say("help"), bare("help"));
+        assert_eq!(say("help Rejoin"), request("help", about("rejoin")));
+        assert_eq!(say("help rejion"), Err(Misread::Unknown(Some("rejoin"))));
+        assert!(matches!(say("help plan all"), Err(Misread::TooMany(_))));
     }
 
     #[test]
