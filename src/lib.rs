@@ -8,6 +8,7 @@ pub mod app;
 
 pub mod accounts;
 pub mod commands;
+pub mod display_names;
 pub mod doctor;
 pub mod intake;
 pub mod operations;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{print, show};
+use super::{people, print, show};
 use crate::config::ConfigLocation;
 use crate::operations;
 use crate::reconcile::{PassReport, apply_once};
@@ -39,10 +39,11 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
         None => ask(&store, &bar, arguments.approve.as_deref(), &by).await?,
     };
     bar.finish_and_clear();
+    let names = people::names_in(&context, show::texts_of_report(&report)).await;
     if arguments.json {
-        print::json(&report)?;
+        people::print_json(&report, &names)?;
     } else {
-        print::text(&show::report(&report));
+        print::text(&show::report(&report, &names));
     }
     Ok(ExitCode::from(report.exit_code()))
 }

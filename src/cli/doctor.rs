@@ -6,8 +6,11 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
+use super::people;
 use super::print::{self, push_line};
+use crate::app::Context;
 use crate::config::ConfigLocation;
+use crate::display_names::DisplayNames;
 use crate::doctor::{self, Finding, FindingStatus};
 
 #[derive(Debug, Args)]
@@ -28,16 +31,22 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
     super::logs::for_command();
     let findings = doctor::examine(location).await;
     let ok = findings.iter().all(|finding| finding.status != FindingStatus::Fail);
+    let texts = findings.iter().flat_map(|finding| [Some(&*finding.text), finding.mend.as_deref()]).flatten();
+    // What is wrong may be the configuration itself.
+    let names = match Context::load(location) {
+        Ok(context) => people::names_in(&context, texts).await,
+        Err(_) => DisplayNames::default(),
+    };
     if arguments.json {
         let report = DoctorReport { ok, findings: &findings };
-        print::json(&report)?;
+        people::print_json(&report, &names)?;
     } else {
-        print::text(&show(&findings));
+        print::text(&show(&findings, &names));
     }
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn show(findings: &[Finding]) -> String {
+fn show(findings: &[Finding], names: &DisplayNames) -> String {
     let width = findings.iter().map(|finding| finding.check.len()).max().unwrap_or_default();
     let (mut text, mut counts) = (String::new(), [0_usize; 4]);
     for Finding { check, status, text: what, mend } in findings {
@@ -48,9 +57,9 @@ fn show(findings: &[Finding]) -> String {
             FindingStatus::Skip => "skip",
         };
         counts[*status as usize] += 1;
-        push_line(&mut text, format_args!("{word}  {check:width$}  {what}"));
+        push_line(&mut text, format_args!("{word}  {check:width$}  {}", names.beside_ids(what)));
         if let Some(mend) = mend {
-            push_line(&mut text, format_args!("{:1$}→ {mend}", "", width + 8));
+            push_line(&mut text, format_args!("{:1$}→ {2}", "", width + 8, names.beside_ids(mend)));
         }
     }
     let [pass, warn, fail, skip] = counts;
@@ -76,7 +85,7 @@ mod tests {
             finding("server_admin", FindingStatus::Fail, "the bot is no admin", Some("make it one")),
             finding("room", FindingStatus::Skip, "needs the token", None),
         ];
-        insta::assert_snapshot!(show(&findings), @r"
+        insta::assert_snapshot!(show(&findings, &DisplayNames::default()), @r"
         pass  config        fine
         FAIL  server_admin  the bot is no admin
                             → make it one

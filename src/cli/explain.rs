@@ -6,8 +6,10 @@ use anyhow::{Result, bail};
 use clap::Args;
 use provisioner_policy::{Explanation, RoomExplanation};
 
+use super::people;
 use super::print::{self, push_line};
 use crate::config::ConfigLocation;
+use crate::display_names::DisplayNames;
 use crate::operations;
 
 #[derive(Debug, Args)]
@@ -32,21 +34,25 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
         let time = line.at.format("%Y-%m-%d %H:%M:%S");
         room.because.push_str(&format!("; joined by the service on {time} UTC, pass {}", line.pass));
     }
+    let because = explanation.rooms.iter().map(|room| &*room.because);
+    let texts =
+        [&*explanation.user, &explanation.account, &explanation.server_admin.because].into_iter().chain(because);
+    let names = people::names_in(&context, texts).await;
     if arguments.json {
-        print::json(&explanation)?;
+        people::print_json(&explanation, &names)?;
     } else {
-        print::text(&show(&explanation));
+        print::text(&show(&explanation, &names));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn show(explanation: &Explanation) -> String {
+fn show(explanation: &Explanation, names: &DisplayNames) -> String {
     let Explanation { user, subject: _, account, server_admin, rooms } = explanation;
     let mut text = String::new();
-    push_line(&mut text, format_args!("{user}"));
-    push_line(&mut text, format_args!("  account: {account}"));
+    push_line(&mut text, format_args!("{}", names.beside_ids(user)));
+    push_line(&mut text, format_args!("  account: {}", names.beside_ids(account)));
     let admin = if server_admin.observed { "is a server admin" } else { "is no server admin" };
-    push_line(&mut text, format_args!("  {admin}: {}", server_admin.because));
+    push_line(&mut text, format_args!("  {admin}: {}", names.beside_ids(&server_admin.because)));
     for RoomExplanation { room, observed, power, because, .. } in rooms {
         let state = match *observed {
             "join" => format!("is in {room}"),
@@ -55,7 +61,7 @@ fn show(explanation: &Explanation) -> String {
             _ => format!("is not in {room}"),
         };
         let level = if *observed == "join" { format!(" (power {})", power.observed) } else { String::new() };
-        push_line(&mut text, format_args!("  {state}: {because}{level}"));
+        push_line(&mut text, format_args!("  {state}: {}{level}", names.beside_ids(because)));
     }
     text
 }

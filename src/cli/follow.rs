@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use super::print;
+use super::{people, print};
 use crate::config::ConfigLocation;
 use crate::operations::{self, FollowRequest, Moved};
 
@@ -25,10 +25,11 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
     let homeserver = context.homeserver().await?;
     let request = FollowRequest { key, by: &super::caller(), force: arguments.force };
     let Moved { from, to, replaced_by, made_by } = operations::follow(&homeserver, &store, &policy, request).await?;
-    print::line(format_args!(
+    let line = format!(
         "{key} is followed from {from}, which {replaced_by} replaced, to {to}, which {made_by} made; the next pass joins \
          everyone who belongs there"
-    ));
+    );
+    people::print_line(&context, &line).await;
     print::line(format_args!("write this into the configuration: id = \"{to}\""));
     Ok(ExitCode::SUCCESS)
 }

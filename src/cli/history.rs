@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
+use super::people::{self, WithNames};
 use super::{print, show};
 use crate::app::Context;
 use crate::config::ConfigLocation;
@@ -38,10 +39,13 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
         None => None,
     };
     let lines = operations::history(&store, user_id, arguments.room, arguments.limit).await?;
+    let names = people::names_in(&context, lines.iter().flat_map(show::texts_of_line)).await;
     if arguments.json {
-        print::json(&lines)?;
+        // It is a list: each line has the names of its own.
+        let named = |line| WithNames { answer: line, names: names.by_id_in(show::texts_of_line(line)) };
+        print::json(&lines.iter().map(named).collect::<Vec<_>>())?;
     } else {
-        print::text(&show::history(&lines));
+        print::text(&show::history(&lines, &names));
     }
     Ok(ExitCode::SUCCESS)
 }

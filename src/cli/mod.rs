@@ -14,12 +14,14 @@ mod healthcheck;
 mod history;
 mod logs;
 mod pause;
+mod people;
 mod plan;
 mod print;
 pub mod registration;
 mod rejoin;
 mod run;
 mod show;
+mod status;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -50,6 +52,8 @@ struct Arguments {
 enum CliCommand {
     /// Run the service
     Run,
+    /// Say what is enforced, how each room stands, and what is held
+    Status(status::Arguments),
     /// Compute and print the plan; changes nothing. Exits 0 with nothing to do, 2 with changes, 1 on errors
     Plan(plan::Arguments),
     /// Do one pass, or ask the running service for one. Exits 0 when done, 3 when the guard holds a part, 1 on failures
@@ -131,6 +135,7 @@ fn run_command(Arguments { config: file, command }: Arguments) -> Result<ExitCod
     let location = ConfigLocation::choose(file, std::env::var_os(CONFIG_TEXT).is_some())?;
     match command {
         CliCommand::Run => start(run::run(&location)),
+        CliCommand::Status(arguments) => start(status::run(&location, arguments)),
         CliCommand::Plan(arguments) => start(plan::run(&location, arguments)),
         CliCommand::Apply(arguments) => start(apply::run(&location, arguments)),
         CliCommand::Explain(arguments) => start(explain::run(&location, arguments)),

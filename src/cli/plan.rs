@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 
-use super::{print, show};
+use super::{people, print, show};
 use crate::config::ConfigLocation;
 use crate::reconcile::plan_once;
 
@@ -24,10 +24,11 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
     let held = store.held_plan().await.context("look at what is held")?;
     view.notices.extend(held.filter(|held| view.held_id.as_ref() == Some(&held.id)).map(|held| held.to_string()));
     view.notices.extend(store.paused().await.context("look at the brake")?.map(|paused| paused.to_string()));
+    let names = people::names_in(&context, show::texts_of_plan(&view)).await;
     if arguments.json {
-        print::json(&view)?;
+        people::print_json(&view, &names)?;
     } else {
-        print::text(&show::plan(&view));
+        print::text(&show::plan(&view, &names));
     }
     for error in &errors {
         print::error(error);

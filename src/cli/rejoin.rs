@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use super::print;
+use super::people;
 use crate::config::ConfigLocation;
 use crate::operations;
 
@@ -29,6 +29,7 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
         Err(why) => bail!("{user} {why} {key}; `explain {user}` says how they stand there"),
     };
     operations::rejoin(&store, &leave, key, &super::caller()).await?;
-    print::line(format_args!("{user} is joined to {key} by the next pass, if they belong there"));
+    let line = format!("{user} is joined to {key} by the next pass, if they belong there");
+    people::print_line(&context, &line).await;
     Ok(ExitCode::SUCCESS)
 }

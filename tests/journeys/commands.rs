@@ -117,6 +117,10 @@ async fn a_pause_stops_every_write_at_once_and_survives_a_restart(version: Synap
     let joins = stage.joins();
     assert!(joins < 2 * people.len(), "it stopped in the middle: {joins}");
     assert!(cli("pause").await.stdout.contains("paused since"));
+    let status = cli("status").await;
+    assert_eq!(status.status, Some(0), "{status:?}");
+    assert!(status.stdout.starts_with("paused since") && status.stdout.contains("Nothing is held."), "{status:?}");
+    assert!(status.stdout.contains(" staff ") && status.stdout.contains(" 10 "), "so many belong there: {status:?}");
 
     stage.service.sigkill().await.unwrap();
     stage.start().await;

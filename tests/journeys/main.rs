@@ -38,6 +38,7 @@ mod levels;
 mod lived_before;
 mod load;
 mod membership;
+mod names;
 mod obstacles;
 mod one_room;
 mod outages;

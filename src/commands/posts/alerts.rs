@@ -97,7 +97,7 @@ impl Desk {
                 AlertChange::Raise { key, text: words } => {
                     let perhaps_sent = raised.iter().any(|row| row.key == key);
                     let row = self.store.set_alert(&key, &words, here).await.context("note an alert")?;
-                    let content = &message::notice(&self.alert(&key, &words).render());
+                    let content = &message::notice(&self.render(&self.alert(&key, &words)).await);
                     let (kind, transaction_id) = ("m.room.message", &transaction(&row, "raise"));
                     let event = OutgoingEvent { room_id: here, kind, transaction_id, content, perhaps_sent };
                     let event_id = self.send(event).await?;

@@ -49,7 +49,8 @@ impl Desk {
 
     /// Sends a post that was noted: first everybody that it names, then the two reactions to tap on.
     pub(crate) async fn send_held(&self, post: &HeldPost, perhaps_sent: bool) -> Result<()> {
-        let (content, transaction_id) = (message::notice(&self.offer(post).render()), format!("held-{}", post.id));
+        let rendered = self.render(&self.offer(post)).await;
+        let (content, transaction_id) = (message::notice(&rendered), format!("held-{}", post.id));
         let event = OutgoingEvent {
             room_id: &post.room_id,
             kind: "m.room.message",
@@ -76,7 +77,7 @@ impl Desk {
         let pages: Vec<Reply> = serde_json::from_value(post.pages.clone()).unwrap_or_default();
         let target = ReplyTarget { thread: Some(event_id.to_owned()), to: event_id.to_owned() };
         for (number, page) in pages.iter().enumerate() {
-            let content = &message::answer(&page.render(), &target);
+            let content = &message::answer(&self.render(page).await, &target);
             let transaction_id = &format!("held-{}-{}-{number}", post.id, short_id(&post.held_id));
             let (room_id, kind) = (&post.room_id, "m.room.message");
             self.send(OutgoingEvent { room_id, kind, transaction_id, content, perhaps_sent }).await?;

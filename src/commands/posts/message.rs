@@ -3,7 +3,7 @@
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
-use crate::commands::text::reply::Rendered;
+use crate::commands::text::render::Rendered;
 
 /// The message that an answer replies to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -82,7 +82,7 @@ impl Desk {
 
     /// Replaces a message by another, and says whether Synapse took that.
     pub(crate) async fn edit(&self, room_id: &str, event_id: &str, transaction_id: &str, reply: &Reply) -> bool {
-        let content = &message::edit(event_id, &reply.render());
+        let content = &message::edit(event_id, &self.render(reply).await);
         let event = OutgoingEvent { room_id, kind: "m.room.message", transaction_id, content, perhaps_sent: false };
         let sent = self.send(event).await;
         if let Err(error) = &sent {

@@ -16,6 +16,9 @@ use crate::accounts::Confirmer;
 use crate::commands::room::groups::Groups;
 use crate::commands::room::rate_limits::RateLimits;
 use crate::commands::room::turn::{CommandTurn, TurnUnderWay};
+use crate::commands::text::render::Rendered;
+use crate::commands::text::reply::Reply;
+use crate::display_names::NameLookup;
 use crate::doctor::ConfigLocation;
 use crate::homeserver::Homeserver;
 use crate::reconcile::ReconcilerHandle;
@@ -55,6 +58,7 @@ pub struct Desk {
     pub(crate) reconciler: ReconcilerHandle,
     pub(crate) limits: Mutex<RateLimits>,
     pub(crate) groups: Groups,
+    names: NameLookup,
 }
 
 impl Desk {
@@ -62,7 +66,8 @@ impl Desk {
     pub fn new(staff: StaffRoom, accounts: Confirmer, homeserver: Homeserver, reconciler: ReconcilerHandle) -> Self {
         let groups = Groups::of(&staff.policy.operators);
         let (store, limits) = (accounts.store.clone(), Mutex::default());
-        Self { staff, store, accounts, homeserver, reconciler, limits, groups }
+        let names = NameLookup::new(homeserver.clone());
+        Self { staff, store, accounts, homeserver, reconciler, limits, groups, names }
     }
 
     /// Works until it is dropped. `heard` is notified when something was said.
@@ -125,6 +130,17 @@ impl Desk {
     /// Runs `with` on the rate limits.
     pub(crate) fn with_limits<T>(&self, with: impl FnOnce(&mut RateLimits) -> T) -> T {
         with(&mut self.limits.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Both forms of an answer, as much of it as a message holds, with the names of those whom it shows.
+    pub(crate) async fn render(&self, reply: &Reply) -> Rendered {
+        let reply = reply.cut_to_fit();
+        let texts: Vec<&str> = reply.texts().collect();
+        let names = match reply.asks_nothing() {
+            true => self.names.kept_names_in(texts).await,
+            false => self.names.names_in(texts).await,
+        };
+        reply.render_with(&names)
     }
 
     /// What somebody types to give this command, prefix and all.

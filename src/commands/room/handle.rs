@@ -143,7 +143,7 @@ impl Desk {
         outcome: &'static str,
         detail: Option<&str>,
     ) -> Result<()> {
-        let answer = self.describe_end(task, name, reply, outcome);
+        let answer = self.describe_end(task, name, reply, outcome).await;
         let ended = self.store.end_command(&task.event_id, outcome, detail, answer.as_ref()).await;
         ended.context("end a command")?;
         task.turn.end();
@@ -151,7 +151,7 @@ impl Desk {
     }
 
     /// Tells log and metrics of the end of a task, and returns the answer, where there is one, as it is sent.
-    pub(crate) fn describe_end(
+    pub(crate) async fn describe_end(
         &self,
         task: &DeskTask,
         name: &'static str,
@@ -160,7 +160,7 @@ impl Desk {
     ) -> Option<Value> {
         metrics::counter!("provisioner_commands_total", "command" => name, "outcome" => outcome).increment(1);
         info!(command = name, user.id = task.sender, event.id = task.event_id, outcome, "command");
-        reply.map(|reply| message::answer(&reply.render(), &task.target))
+        Some(message::answer(&self.render(&reply?).await, &task.target))
     }
 
     /// Sends the answer to a task that has ended, where there is one.

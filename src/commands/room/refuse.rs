@@ -37,7 +37,7 @@ impl Desk {
             // Its line in the ledger was begun while they still might.
             return self.end(task, name, reply, "failed", Some(detail)).await;
         }
-        let answer = self.describe_end(task, name, reply, "failed");
+        let answer = self.describe_end(task, name, reply, "failed").await;
         let DeskTask { event_id, sender, .. } = task;
         let (cause, answer) = (&task.cause(name), answer.as_ref());
         let refused = RefusedCommand { event_id, sender, command: name, cause, detail, answer };

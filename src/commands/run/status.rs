@@ -2,68 +2,20 @@
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use provisioner_policy::{Class, Entitlement, Membership, Mode, Plan, RoomStatus, World, short_id};
+use provisioner_policy::{Plan, short_id};
 
 use super::{CommandResult, counts};
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, Table, code, strong, text};
+use crate::operations::{self, StatusOfRoom};
 use crate::reconcile::{Freshness, QueueHealth, Reconciler};
 use crate::store::HeldPlan;
 
-struct RoomLine {
-    key: String,
-    wanted: usize,
-    present: usize,
-    drift: usize,
-    state: &'static str,
-}
-
-struct StatusSummary {
-    modes: Vec<(&'static str, Mode)>,
-    rooms: Vec<RoomLine>,
-    server_drift: usize,
-    held: usize,
-    held_id: Option<String>,
-    trouble: Option<String>,
-    notices: Vec<String>,
-}
-
-fn summarize(reconciler: &Reconciler, plan: &Plan) -> StatusSummary {
-    let world = reconciler.world();
-    let drift = |room| plan.actions.iter().filter(|action| action.change.room() == room).count();
-    let rooms = world.rooms().map(|room| {
-        let (wanted, present) = heads(world, room);
-        let state = match &world.room(room).status {
-            RoomStatus::Ready if world.room(room).successor().is_some() => "replaced",
-            RoomStatus::Ready => "",
-            RoomStatus::Unread => "not read yet",
-            RoomStatus::Unreadable(_) => "cannot be read",
-        };
-        RoomLine { key: room.key(world).to_owned(), wanted, present, drift: drift(Some(room)), state }
-    });
-    StatusSummary {
-        modes: Class::ALL.map(|class| (class.key(), class.mode(&world.policy.modes))).to_vec(),
-        rooms: rooms.collect(),
-        server_drift: drift(None),
-        held: plan.held().count(),
-        held_id: plan.held_id(world),
-        trouble: reconciler.homeserver_trouble().map(str::to_owned),
-        notices: plan.notices(world),
-    }
-}
-
-/// How many users belong in a room, and how many are in it. The bot and other exempt users are not counted.
-fn heads(world: &World, room: provisioner_policy::RoomIx) -> (usize, usize) {
-    let touched = || world.users.iter().filter(|user| !world.is_exempt(*user));
-    let wanted = touched().filter(|user| matches!(world.entitlement(room, *user), Entitlement::By(_)));
-    let present = touched().filter(|user| world.room(room).membership(*user) == Membership::Join);
-    (wanted.count(), present.count())
-}
-
 impl Desk {
-    /// The reply to `status`.
+    /// The reply to `status`. It costs Synapse no request, however often somebody looks.
     pub(crate) async fn status(&self) -> CommandResult {
-        let seen = self.reconciler.query_plan(Freshness::Now, summarize).await?;
+        let look = |reconciler: &Reconciler, plan: &Plan| operations::status(reconciler, plan);
+        let seen = self.reconciler.query_plan(Freshness::Now, look).await?;
         let paused = self.store.paused().await.context("look at the brake")?;
         let mut reply = match paused {
             Some(paused) => Reply::line([
@@ -74,15 +26,11 @@ impl Desk {
             ]),
             None => Reply::line([strong("Running.")]),
         };
-        let of = |mode| {
-            let names: Vec<&str> = seen.modes.iter().filter(|(_, its)| *its == mode).map(|(name, _)| *name).collect();
-            if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
-        };
-        reply = reply.and([text(format!("Enforced: {}. Only counted: {}.", of(Mode::Enforce), of(Mode::Observe)))]);
+        reply = reply.and([text(seen.modes_in_words())]);
         let mut table = Table::new(["room", "wanted", "present", "drift", "state"]).plain_without([4]);
-        for RoomLine { key, wanted, present, drift, state } in &seen.rooms {
+        for StatusOfRoom { room, wanted, present, drift, state } in &seen.rooms {
             let [wanted, present, drift] = [wanted, present, drift].map(|count| text(count.to_string()));
-            table.row([code(key), wanted, present, drift, text(*state)]);
+            table.row([code(room), wanted, present, drift, text(*state)]);
         }
         if seen.server_drift > 0 {
             table.row([text("(server)"), text(""), text(""), text(seen.server_drift.to_string()), text("")]);
@@ -110,7 +58,8 @@ impl Desk {
             ]),
             None => reply.and([text("Nothing is held.")]),
         };
-        Ok(reply.and_list(seen.trouble.iter().chain(&seen.notices).map(|notice| vec![text(notice)])))
+        let notices = seen.trouble.iter().chain(&seen.notices).map(|notice| vec![text(notice)]);
+        Ok(reply.and_list(notices).asking_nothing())
     }
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod formatted;
 pub(crate) mod incoming;
 pub(crate) mod parse;
+pub(crate) mod render;
 pub(crate) mod reply;
 pub(crate) mod who;
 pub(crate) mod words;

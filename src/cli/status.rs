@@ -1,0 +1,49 @@
+//! `status`: what is enforced, how each room stands, and what is held. Reads everything, writes nothing.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde::Serialize;
+
+use super::{people, print, show};
+use crate::config::ConfigLocation;
+use crate::operations::{self, Status};
+use crate::reconcile::plan_once;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Print the answer as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// The answer of `status --json`.
+#[derive(Serialize)]
+struct StatusAnswer<'a> {
+    /// Since when nothing is written, and by whose word.
+    paused: Option<&'a str>,
+    #[serde(flatten)]
+    status: &'a Status,
+}
+
+pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Result<ExitCode> {
+    let (context, store) = super::open_to_read(location).await?;
+    let mut reconciler = context.reconciler(&store).await?;
+    let (plan, errors) = plan_once(&mut reconciler).await?;
+    let mut status = operations::status(&reconciler, &plan);
+    let held = store.held_plan().await.context("look at what is held")?;
+    status.notices.extend(held.filter(|held| status.held_id.as_ref() == Some(&held.id)).map(|held| held.to_string()));
+    let paused = store.paused().await.context("look at the brake")?.map(|paused| paused.to_string());
+    let texts = paused.iter().chain(&status.trouble).chain(&status.notices).map(String::as_str);
+    let names = people::names_in(&context, texts).await;
+    if arguments.json {
+        people::print_json(&StatusAnswer { paused: paused.as_deref(), status: &status }, &names)?;
+    } else {
+        print::text(&show::status(&status, paused.as_deref(), &names));
+    }
+    for error in &errors {
+        print::error(error);
+    }
+    Ok(if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,12 @@
+//! Display names for people who read: looked up for those alone whom an answer shows, made harmless, and never without the user
+//! id beside them.
+//!
+//! What somebody calls themselves decides nothing: it gets into no log, ledger or metric, and into no reason.
+
+mod clean;
+mod ids;
+mod lookup;
+mod shown;
+
+pub use lookup::NameLookup;
+pub use shown::{DisplayNames, NamedUser, TextPart};
