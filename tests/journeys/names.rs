@@ -8,7 +8,7 @@ use testbed::{Effect, Matching, SynapseVersion};
 use crate::staff_support::{StaffStage, closed, open};
 use crate::support::{Settings, subject, subjects};
 
-crate::on_newest_version!(
+crate::on_one_version!(
     names_stand_beside_ids_wherever_a_person_reads,
     a_synapse_that_tells_no_names_keeps_nobody_waiting,
     a_status_costs_no_request_and_shows_the_names_that_are_kept,
