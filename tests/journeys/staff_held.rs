@@ -137,9 +137,9 @@ async fn a_dismissed_plan_is_quiet_until_it_changes(version: SynapseVersion) {
 }
 
 async fn what_is_held_is_posted_while_a_long_pass_goes_on(version: SynapseVersion) {
-    // A room's joins are one after another: with the delay they take minutes, without it as long as Synapse needs.
-    const FILL: usize = 60;
-    const EACH: Duration = Duration::from_secs(5);
+    // A room's joins are one after another: with the delay they take three minutes, without it as long as Synapse needs.
+    const FILL: usize = 180;
+    const EACH: Duration = Duration::from_secs(1);
     let guard = "free_removals = 2\nmax_removals = 50\nmax_fraction = 0.2".to_owned();
     let staff = closed(version, Settings { guard, ..Settings::default() }).await;
     let people = subjects(10);
@@ -153,6 +153,7 @@ async fn what_is_held_is_posted_while_a_long_pass_goes_on(version: SynapseVersio
     staff.stage.quiet().await;
     let joins =
         staff.stage.proxy.fault(Matching::any().method("POST").path("/_synapse/admin/v1/join/"), Effect::Delay(EACH));
+    let before = staff.stage.joins();
     for sub in &subjects(FILL) {
         staff.stage.hasura.add(sub, "experiencers", "member").await.unwrap();
     }
@@ -170,6 +171,8 @@ async fn what_is_held_is_posted_while_a_long_pass_goes_on(version: SynapseVersio
     staff.posted("The guard holds 2").await;
     assert!(joins.hits() < FILL, "it is posted when {} of {FILL} were asked for", joins.hits());
     joins.lift();
+    let is_over = async || staff.stage.joins() >= before + FILL;
+    wait_until("the fill is over", 3 * SOON, is_over).await.unwrap();
     staff.until_says(&post, &["Approved by", "3 changes made"]).await;
 }
 
