@@ -196,7 +196,9 @@ async fn pushes(stage: &Stage) -> Result<String> {
         sqlx::query_scalar(sql).fetch_one(&mut synapse).await.context("ask how far Synapse has pushed")?;
     let mut ours = PgConnection::connect(&stage.database).await.context("connect to the service's database")?;
     let sql = "SELECT 'inbox ' || (SELECT count(*) || ', not handled ' || count(*) FILTER (WHERE handled_at IS NULL) FROM provisioner.inbox)
-                   || ', commands ' || coalesce((SELECT string_agg(event_id || ' ' || state, ', ') FROM provisioner.commands), 'none')";
+                   || ', commands ' || coalesce((SELECT string_agg(event_id || ' ' || state || ', answer ' || coalesce(reply_event_id, 'none') || coalesce(', ' || (
+                       SELECT string_agg(outcome || ' ' || coalesce(detail, ''), '; ') FROM provisioner.ledger WHERE pass = commands.pass), ''), '; ')
+                       FROM provisioner.commands WHERE state <> 'ignored'), 'none')";
     let read: String =
         sqlx::query_scalar(sql).fetch_one(&mut ours).await.context("ask how far the service has read")?;
     Ok(format!("Synapse: {pushed}; service: {read}"))
