@@ -8,7 +8,7 @@ use super::print;
 use crate::app::Context;
 use crate::display_names::{DisplayNames, NameLookup};
 
-/// An answer as JSON, with the names of those whom it names. The fields of the answer stay as they are.
+/// An answer as JSON, with the names of the users in it. The fields of the answer stay as they are.
 #[derive(Serialize)]
 pub(super) struct WithNames<'a, T> {
     #[serde(flatten)]
@@ -18,7 +18,7 @@ pub(super) struct WithNames<'a, T> {
     pub(super) names: BTreeMap<&'a str, &'a str>,
 }
 
-/// The names of those whom `texts` show. Where Synapse does not tell them in time, ids are enough.
+/// The names of the users in `texts`. Where Synapse does not tell them in time, ids are enough.
 pub(super) async fn names_in<'a>(context: &Context, texts: impl IntoIterator<Item = &'a str>) -> DisplayNames {
     match context.homeserver().await {
         Ok(homeserver) => NameLookup::new(homeserver).names_in(texts).await,
@@ -26,7 +26,7 @@ pub(super) async fn names_in<'a>(context: &Context, texts: impl IntoIterator<Ite
     }
 }
 
-/// Prints a line with the names of those whom it shows.
+/// Prints a line with the names of the users in it.
 pub(super) async fn print_line(context: &Context, line: &str) {
     print::line(names_in(context, [line]).await.beside_ids(line));
 }

@@ -1,4 +1,4 @@
-//! Prints plans, reports and the ledger as tables for people, with the names of those whom they show. Nothing is decided here.
+//! Prints plans, reports and the ledger as tables for people, with the names of the users in them. Nothing is decided here.
 
 use std::collections::BTreeMap;
 

@@ -39,6 +39,7 @@ use provisioner_policy::Policy;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub(crate) use self::grammar::unencrypted_host;
 pub use self::{
     admin::AdminSection,
     appservice::AppserviceSection,

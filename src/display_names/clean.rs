@@ -1,6 +1,7 @@
 //! What others call themselves, made harmless: a name takes one short stretch of a line, moves nothing around it, and passes for
 //! no user id and not for the bot.
 
+use super::ids::localpart;
 use crate::sanitize;
 
 /// Longer names are cut.
@@ -27,10 +28,6 @@ pub(super) fn clean(name: &str, mxid: &str, bot: &str) -> Option<String> {
         && !looks_like_an_id(&name)
         && !looks_like_the_bot(&name, bot);
     is_name.then(|| cut(name))
-}
-
-fn localpart(mxid: &str) -> &str {
-    mxid.trim_start_matches('@').split(':').next().unwrap_or_default()
 }
 
 /// On one line, without what is not seen or is drawn over something else.

@@ -19,6 +19,10 @@ pub(super) fn places(text: &str, server_name: &str) -> Vec<Range<usize>> {
     places
 }
 
+pub(super) fn localpart(mxid: &str) -> &str {
+    mxid.trim_start_matches('@').split(':').next().unwrap_or_default()
+}
+
 /// How long the user id is that a text begins with.
 fn length(text: &str, server_name: &str) -> Option<usize> {
     let localpart = text[1..].find(|character: char| !is_of_localpart(character)).filter(|length| *length > 0)?;
@@ -50,7 +54,7 @@ fn ends(after: &str) -> bool {
 /// An id that is a UUID, as far as it takes to be told apart from all others here: whole groups, `@4be7a1c0…`. Any other id is
 /// short enough, or says something, and stays whole.
 pub(super) fn short(mxid: &str, others: &[&str]) -> String {
-    let localpart = mxid[1..].split(':').next().unwrap_or_default();
+    let localpart = localpart(mxid);
     let is_alone = |beginning: &&str| others.iter().all(|other| *other == mxid || !other.starts_with(*beginning));
     let mut groups = GROUP_ENDS.into_iter().filter(|_| is_uuid(localpart)).map(|end| &mxid[..=end]);
     groups.find(is_alone).map_or_else(|| mxid.to_owned(), |beginning| format!("{beginning}…"))

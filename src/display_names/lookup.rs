@@ -51,7 +51,7 @@ impl NameLookup {
         Self { homeserver, server_name, kept, rests_until: Mutex::default() }
     }
 
-    /// The names of those whom `texts` show, the first of them. Those that Synapse does not tell in time are left out.
+    /// The names of the users in `texts`, the first of them. Those that Synapse does not tell in time are left out.
     pub async fn names_in<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> DisplayNames {
         let shown = self.shown_in(texts);
         let (mut names, unknown) = self.kept_of(&shown).await;

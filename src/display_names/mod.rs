@@ -1,4 +1,4 @@
-//! Display names for people who read: looked up for those alone whom an answer shows, made harmless, and never without the user
+//! Display names for people who read: looked up for the users in an answer alone, made harmless, and never without the user
 //! id beside them.
 //!
 //! What somebody calls themselves decides nothing: it gets into no log, ledger or metric, and into no reason.

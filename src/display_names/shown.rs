@@ -1,4 +1,4 @@
-//! The names of those whom one answer shows, and how they stand beside the ids.
+//! The names of the users in one answer, and how they stand beside the ids.
 
 use std::collections::BTreeMap;
 
@@ -68,7 +68,7 @@ impl DisplayNames {
         self.parts(line).into_iter().map(part).collect()
     }
 
-    /// The names of those whom these texts show, by their ids.
+    /// The names of the users in these texts, by their ids.
     pub fn by_id_in<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> BTreeMap<&str, &str> {
         let users = texts.into_iter().flat_map(|text| {
             let places = ids::places(text, &self.server_name).into_iter();

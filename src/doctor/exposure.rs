@@ -8,7 +8,7 @@ use std::str::FromStr;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use super::Finding;
-use crate::config::Config;
+use crate::config::{Config, unencrypted_host};
 
 /// Looks at the files and the addresses of the configuration.
 pub(super) fn examine(config: &Config) -> Vec<Finding> {
@@ -51,7 +51,7 @@ fn connections(config: &Config) -> Finding {
     const CHECK: &str = "transport";
     let mut open = Vec::new();
     let url = &config.homeserver.url;
-    if let Some(host) = unencrypted(url) {
+    if let Some(host) = unencrypted_host(url) {
         open.push((
             format!("the as_token, with which anybody is a server admin, goes to {host} unencrypted (homeserver.url)"),
             "let homeserver.url be https, or keep that network to the two of them",
@@ -75,17 +75,6 @@ fn connections(config: &Config) -> Finding {
     Finding::warn(CHECK, texts.join("; "), mends.join("; "))
 }
 
-/// The host of an address of Synapse that is not encrypted and not on this machine.
-fn unencrypted(url: &str) -> Option<String> {
-    let rest = url.strip_prefix("http://")?;
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    };
-    (!is_loopback(host)).then(|| host.to_owned())
-}
-
 /// The host of a Postgres that is not on this machine and could be another than it says.
 fn unverified(url: &str) -> Option<String> {
     let options = PgConnectOptions::from_str(url).ok()?;
@@ -103,10 +92,10 @@ mod tests {
 
     #[test]
     fn what_leaves_the_machine_in_the_open_is_told_of() {
-        assert_eq!(unencrypted("http://synapse.internal:8008/"), Some("synapse.internal".to_owned()));
-        assert_eq!(unencrypted("http://[2001:db8::1]:8008"), Some("2001:db8::1".to_owned()));
+        assert_eq!(unencrypted_host("http://synapse.internal:8008/"), Some("synapse.internal".to_owned()));
+        assert_eq!(unencrypted_host("http://[2001:db8::1]:8008"), Some("2001:db8::1".to_owned()));
         for url in ["https://synapse.internal", "http://127.0.0.1:8008", "http://localhost/", "http://[::1]:8008"] {
-            assert_eq!(unencrypted(url), None, "{url}");
+            assert_eq!(unencrypted_host(url), None, "{url}");
         }
     }
 

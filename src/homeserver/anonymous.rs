@@ -26,12 +26,12 @@ pub struct Anonymous {
 }
 
 /// The status of an answer, and the beginning of its body.
-struct Seen {
+struct AnswerHead {
     status: u16,
     text: String,
 }
 
-impl Seen {
+impl AnswerHead {
     /// Null where it is no JSON.
     fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_default()
@@ -54,7 +54,8 @@ impl Anonymous {
             self.get("/_matrix/client/v1/auth_metadata"),
             self.get("/_matrix/client/unstable/org.matrix.msc2965/auth_issuer")
         )?;
-        let issuer = |seen: &Seen| seen.json()["issuer"].as_str().filter(|_| seen.status == 200).map(str::to_owned);
+        let issuer =
+            |seen: &AnswerHead| seen.json()["issuer"].as_str().filter(|_| seen.status == 200).map(str::to_owned);
         Ok(issuer(&stable).or_else(|| issuer(&unstable)))
     }
 
@@ -107,11 +108,11 @@ impl Anonymous {
         Ok(answer["error"].as_str().is_some_and(|error| error.contains("nonce must be specified")))
     }
 
-    async fn get(&self, path: &str) -> Result<Seen, CallError> {
+    async fn get(&self, path: &str) -> Result<AnswerHead, CallError> {
         self.ask(self.client.get(format!("{}{path}", self.url))).await
     }
 
-    async fn ask(&self, request: RequestBuilder) -> Result<Seen, CallError> {
+    async fn ask(&self, request: RequestBuilder) -> Result<AnswerHead, CallError> {
         let (after, asked) = (self.limit, Instant::now());
         match tokio::time::timeout(after, beginning(request)).await {
             Ok(seen) => seen.map_err(|error| CallFailure::from_http(error, asked.elapsed()).into()),
@@ -120,7 +121,7 @@ impl Anonymous {
     }
 }
 
-async fn beginning(request: RequestBuilder) -> Result<Seen, HttpError> {
+async fn beginning(request: RequestBuilder) -> Result<AnswerHead, HttpError> {
     let mut answer = request.send().await?;
     let mut body = Vec::new();
     while body.len() < READ
@@ -129,5 +130,5 @@ async fn beginning(request: RequestBuilder) -> Result<Seen, HttpError> {
         body.extend_from_slice(&chunk);
     }
     body.truncate(READ);
-    Ok(Seen { status: answer.status().as_u16(), text: String::from_utf8_lossy(&body).into_owned() })
+    Ok(AnswerHead { status: answer.status().as_u16(), text: String::from_utf8_lossy(&body).into_owned() })
 }

@@ -1,4 +1,4 @@
-//! Display names beside user ids: wherever a person reads, for those alone whom an answer shows, and never waited for.
+//! Display names beside user ids: wherever a person reads, for the users in an answer alone, and never waited for.
 
 use std::time::{Duration, Instant};
 

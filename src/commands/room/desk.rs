@@ -132,7 +132,7 @@ impl Desk {
         with(&mut self.limits.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Both forms of an answer, as much of it as a message holds, with the names of those whom it shows.
+    /// Both forms of an answer, as much of it as a message holds, with the names of the users in it.
     pub(crate) async fn render(&self, reply: &Reply) -> Rendered {
         let reply = reply.cut_to_fit();
         let texts: Vec<&str> = reply.texts().collect();

@@ -1,4 +1,4 @@
-//! An answer in both its forms, HTML (`templates/reply.html`) and plain text, with the names of those whom it shows: in HTML as a
+//! An answer in both its forms, HTML (`templates/reply.html`) and plain text, with the names of the users in it: in HTML as a
 //! pill with a short id beside it, in plain text with the whole id.
 
 use askama::Template;

@@ -28,21 +28,22 @@ pub(super) fn homeserver_url(text: &str, context: &GrammarContext) -> Result<(),
 /// Where clients reach Synapse. Their tokens go there, so it is https; a test on this machine may do without.
 pub(super) fn public_url(text: &str, context: &GrammarContext) -> Result<(), ValueFault> {
     homeserver_url(text, context)?;
-    let is_open = Url::parse(text).is_ok_and(|url| url.scheme() == "http" && !is_loopback(&url));
-    if is_open {
+    if unencrypted_host(text).is_some() {
         let https = text.replacen("http://", "https://", 1);
         return Err(ValueFault::new("is not https", format!("write \"{https}\", as clients have it")));
     }
     Ok(())
 }
 
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
+/// The host of an address that is not encrypted and not on this machine.
+pub(crate) fn unencrypted_host(url: &str) -> Option<String> {
+    let url = Url::parse(url).ok().filter(|url| url.scheme() == "http")?;
+    let (host, is_here) = match url.host()? {
+        Host::Domain(name) => (name.to_owned(), name == "localhost"),
+        Host::Ipv4(address) => (address.to_string(), address.is_loopback()),
+        Host::Ipv6(address) => (address.to_string(), address.is_loopback()),
+    };
+    (!is_here).then_some(host)
 }
 
 /// Any URL that is fetched. Names and passwords have no place in it: they would show up in logs.

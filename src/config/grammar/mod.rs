@@ -99,6 +99,7 @@ pub(super) fn check(name: &str, value: &Value, schema: &Value, context: &Grammar
     }
 }
 
+pub(crate) use self::address::unencrypted_host;
 pub(super) use self::matrix::looks_like_subject;
 
 /// Checks a URL that stands in another file than the configuration.

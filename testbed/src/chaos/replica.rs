@@ -10,7 +10,7 @@ use crate::process::ports;
 use crate::proxy::{Effect, Matching, Proxy, Relay};
 use crate::service::{Service, ServiceSpec};
 
-/// A replica between its relays. Restarting it is for whoever ended it.
+/// A replica between its relays. It does not start itself again.
 #[derive(Debug)]
 pub(super) struct Replica {
     pub(super) service: Service,

@@ -11,7 +11,7 @@ use crate::hasura::Hasura;
 const GRACE: u64 = 10_000;
 
 /// A person in a team.
-type Place = (String, &'static str);
+type RowKey = (String, &'static str);
 
 /// Milliseconds since 1970; none for what lasts.
 type Span = (u64, Option<u64>);
@@ -20,8 +20,8 @@ type Span = (u64, Option<u64>);
 #[derive(Debug)]
 pub(super) struct Rows {
     pub(super) hasura: Hasura,
-    now: BTreeMap<Place, &'static str>,
-    spans: BTreeMap<Place, Vec<Span>>,
+    now: BTreeMap<RowKey, &'static str>,
+    spans: BTreeMap<RowKey, Vec<Span>>,
 }
 
 impl Rows {

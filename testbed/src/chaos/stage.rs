@@ -1,4 +1,4 @@
-//! What chaos happens to: two replicas on one Synapse, three rooms, and people of whom some never change.
+//! What chaos happens to: two replicas on one Synapse, three rooms, and people, some of which never change.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -88,7 +88,7 @@ impl Stage {
         Ok(Stage { replicas, front, rows, movers, hand, lead, rooms, bot, synapse, database, postgres, _of_synapse })
     }
 
-    /// A replica is frozen, and whoever balances load has noticed.
+    /// A replica is frozen, and the load balancer has noticed.
     pub(super) fn freeze(&self, replica: usize) -> Result<()> {
         self.front.set_open(replica, false);
         self.replicas[replica].service.signal(Signal::SIGSTOP)

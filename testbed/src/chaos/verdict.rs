@@ -22,7 +22,7 @@ const ALONE: Duration = Duration::from_secs(15);
 pub struct Verdict {
     /// From the end of the last fault until the rooms were as the sources say.
     pub settled: Option<Duration>,
-    /// People whom the service removed, each time.
+    /// People removed by the service, each time.
     pub removals: usize,
     pub joins: usize,
     /// Held plans that somebody had to approve, because the guard held strangers along with people whose rows were away.
