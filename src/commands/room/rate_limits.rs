@@ -42,6 +42,11 @@ impl RateLimits {
         }
         new
     }
+
+    /// The sender was not told after all.
+    pub(crate) fn forget_told(&mut self, sender: &str, of: &'static str) {
+        self.told.remove(&(sender.to_owned(), of));
+    }
 }
 
 #[cfg(test)]
@@ -65,6 +70,8 @@ mod tests {
         assert!(limits.tells("@ada:a", "allow", now));
         assert!(!limits.tells("@ada:a", "allow", now + REFUSAL / 2));
         assert!(limits.tells("@ada:a", "pace", now));
+        assert!(limits.tells("@ada:a", "allow", now + REFUSAL));
+        limits.forget_told("@ada:a", "allow");
         assert!(limits.tells("@ada:a", "allow", now + REFUSAL));
     }
 }

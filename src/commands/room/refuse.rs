@@ -14,21 +14,35 @@ impl Desk {
     /// Admits a sender who may give commands. Returns `None` where they may not, or are too fast: the task is then refused and
     /// done.
     pub(crate) async fn let_in(&self, task: &DeskTask, name: &'static str) -> Result<Option<ActionGate>> {
-        let now = Instant::now();
-        if !task.again && !self.with_limits(|limits| limits.allows(&task.sender, now)) {
-            let told = self.with_limits(|limits| limits.tells(&task.sender, "pace", now));
-            let reply =
-                told.then(|| Reply::line([text("That is more than I answer in a minute. Say it again later.")]));
-            self.turn_away(task, name, reply, "refused: too many commands in a minute").await?;
+        if !task.again && !self.with_limits(|limits| limits.allows(&task.sender, Instant::now())) {
+            let words = "That is more than I answer in a minute. Say it again later.";
+            self.turn_away_hourly(task, name, "pace", words, "refused: too many commands in a minute").await?;
             return Ok(None);
         }
         let denied = match self.admits(&task.sender).await? {
             Ok(gate) => return Ok(Some(gate)),
             Err(denied) => denied,
         };
-        let told = self.with_limits(|limits| limits.tells(&task.sender, "denied", now));
-        self.turn_away(task, name, told.then(|| Reply::line([text(denied.words())])), &denied.detail()).await?;
+        self.turn_away_hourly(task, name, "denied", &denied.words(), &denied.detail()).await?;
         Ok(None)
+    }
+
+    /// Refuses a sender, in words the first time within an hour. When that fails they have not been told, and the next try says it.
+    async fn turn_away_hourly(
+        &self,
+        task: &DeskTask,
+        name: &'static str,
+        of: &'static str,
+        words: &str,
+        detail: &str,
+    ) -> Result<()> {
+        let is_told = self.with_limits(|limits| limits.tells(&task.sender, of, Instant::now()));
+        let reply = is_told.then(|| Reply::line([text(words)]));
+        let ended = self.turn_away(task, name, reply, detail).await;
+        if is_told && ended.is_err() {
+            self.with_limits(|limits| limits.forget_told(&task.sender, of));
+        }
+        ended
     }
 
     /// Refuses a sender: counted, and in the ledger with the first of an hour.
