@@ -1,5 +1,5 @@
-//! Chaos: two replicas on real servers, rows that come and go, people who act by hand, kills, freezes, restarts and silence, from a
-//! seed. At the end rooms must be as the sources say, and nobody may have been removed who belonged there all the while.
+//! Chaos: two replicas on real servers, rows that come and go, people who sign up and who act by hand, kills, freezes, restarts and
+//! silence, from a seed. At the end rooms must be as the sources say, and nobody may have been removed who belonged there all the while.
 //!
 //! The seed decides what happens, in which order and how long it lasts; how far the parts have come by then it does not.
 
@@ -8,7 +8,9 @@ mod moves;
 mod operator;
 mod replica;
 mod rows;
+mod signups;
 mod stage;
+mod trouble;
 mod verdict;
 
 use std::collections::BTreeMap;
@@ -19,8 +21,9 @@ use anyhow::Result;
 use fastrand::Rng;
 
 use crate::load::Setup;
-use moves::{Move, Trouble};
+use moves::Move;
 use stage::Stage;
+use trouble::Trouble;
 pub use verdict::Verdict;
 
 /// What to do.

@@ -1,18 +1,8 @@
-//! What can happen, and how it ends.
+//! What can happen, and how often.
 
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
-
-use anyhow::{Context, Result};
 use fastrand::Rng;
-use nix::sys::signal::Signal;
-use serde_json::json;
 
-use super::stage::{Stage, TEAMS};
 use crate::process::random;
-
-/// Of one kind, in a run: what others undo again and again the service leaves alone, and says so.
-const BY_HAND: usize = 4;
 
 /// One thing that happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,19 +17,23 @@ pub(super) enum Move {
     StrangerEnters,
     LevelRaised,
     CommandSaid,
+    SignedUp,
     Killed,
     Frozen,
     Stopped,
     OursSilent,
     OursRefused,
     RosterSilent,
+    PoolSilent,
+    QueueSilent,
+    QueueRefused,
     SynapseFails,
     SynapseKilled,
     PostgresRestarted,
 }
 
 /// How often each happens, beside the others.
-const WEIGHTS: [(Move, u32); 19] = [
+const WEIGHTS: [(Move, u32); 23] = [
     (Move::RowComes, 8),
     (Move::RowGoes, 6),
     (Move::RoleChanges, 3),
@@ -50,12 +44,16 @@ const WEIGHTS: [(Move, u32); 19] = [
     (Move::StrangerEnters, 2),
     (Move::LevelRaised, 2),
     (Move::CommandSaid, 4),
+    (Move::SignedUp, 6),
     (Move::Killed, 9),
     (Move::Frozen, 9),
     (Move::Stopped, 3),
     (Move::OursSilent, 3),
     (Move::OursRefused, 2),
     (Move::RosterSilent, 2),
+    (Move::PoolSilent, 2),
+    (Move::QueueSilent, 2),
+    (Move::QueueRefused, 1),
     (Move::SynapseFails, 6),
     (Move::SynapseKilled, 1),
     (Move::PostgresRestarted, 1),
@@ -78,157 +76,6 @@ impl Move {
     pub(super) fn is_fault(self) -> bool {
         self >= Move::Killed
     }
-}
-
-/// What is under way, and when it is over.
-#[derive(Debug, Default)]
-pub(super) struct Trouble {
-    replicas: [Option<Instant>; 2],
-    rows: Option<Instant>,
-    /// How often each was done by hand.
-    by_hand: BTreeMap<Move, usize>,
-    /// Commands that were said.
-    pub(super) said: Vec<String>,
-}
-
-impl Trouble {
-    /// Makes it happen, if it can now; whether it did.
-    pub(super) async fn make(&mut self, kind: Move, stage: &mut Stage, rng: &mut Rng) -> Result<bool> {
-        match kind {
-            Move::RowComes | Move::RowGoes | Move::RoleChanges | Move::RowRewritten => {
-                self.change_rows(kind, stage, rng).await
-            }
-            Move::TeamsEmptied | Move::TeamEmptied => self.lose_rows(kind, stage, rng).await,
-            Move::MemberKicked | Move::StrangerEnters | Move::LevelRaised => self.by_hand(kind, stage, rng).await,
-            Move::CommandSaid => {
-                let text = ["!provisioner status", "!provisioner sync", "!provisioner nonsense"][rng.usize(0..3)];
-                // A Synapse in trouble may refuse it: then nobody waits for an answer.
-                let said = stage.lead.send_text(&stage.rooms["staff"], text).await;
-                self.said.extend(said.iter().map(ToString::to_string));
-                Ok(said.is_ok())
-            }
-            Move::SynapseKilled => {
-                stage.restart_synapse(Duration::from_millis(rng.u64(0..3_000))).await?;
-                Ok(true)
-            }
-            Move::PostgresRestarted => {
-                stage.postgres.restart().await?;
-                Ok(true)
-            }
-            _ => self.hurt(kind, stage, rng).await,
-        }
-    }
-
-    /// Whatever has lasted long enough is over, and a replica that ended by itself is started again, as ECS does.
-    pub(super) async fn end_due(&mut self, stage: &Stage, now: Instant) -> Result<()> {
-        for replica in 0..2 {
-            let is_over = match self.replicas[replica] {
-                Some(until) => until <= now,
-                None => !stage.replicas[replica].service.running(),
-            };
-            if is_over {
-                stage.heal(replica)?;
-                self.replicas[replica] = None;
-            }
-        }
-        if self.rows.is_some_and(|until| until <= now) {
-            stage.rows.restore().await?;
-            self.rows = None;
-        }
-        Ok(())
-    }
-
-    /// Everything is over.
-    pub(super) async fn end_all(&mut self, stage: &Stage) -> Result<()> {
-        let over = Some(Instant::now());
-        self.replicas = self.replicas.map(|until| until.and(over));
-        self.rows = self.rows.and(over);
-        self.end_due(stage, Instant::now()).await
-    }
-
-    async fn change_rows(&self, kind: Move, stage: &mut Stage, rng: &mut Rng) -> Result<bool> {
-        if self.rows.is_some() {
-            return Ok(false);
-        }
-        let sub = stage.movers[rng.usize(0..stage.movers.len())].clone();
-        let team = TEAMS[rng.usize(0..TEAMS.len())];
-        let (is_there, is_lead) =
-            (stage.rows.of(team).contains(sub.as_str()), stage.rows.leads(team).contains(sub.as_str()));
-        match (kind, is_there) {
-            (Move::RowComes, false) => stage.rows.put(&sub, team, "member").await?,
-            (Move::RowGoes, true) => stage.rows.take(&sub, team).await?,
-            (Move::RoleChanges, true) => {
-                stage.rows.put(&sub, team, if is_lead { "member" } else { "lead" }).await?;
-            }
-            (Move::RowRewritten, true) => stage.rows.rewrite(&sub, team).await?,
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
-
-    async fn lose_rows(&mut self, kind: Move, stage: &Stage, rng: &mut Rng) -> Result<bool> {
-        if self.rows.is_some() {
-            return Ok(false);
-        }
-        let one = [TEAMS[rng.usize(0..TEAMS.len())]];
-        stage.rows.lose(if kind == Move::TeamsEmptied { &TEAMS } else { &one }).await?;
-        self.rows = Some(later(rng, 2_000..8_000));
-        Ok(true)
-    }
-
-    async fn by_hand(&mut self, kind: Move, stage: &Stage, rng: &mut Rng) -> Result<bool> {
-        let count = self.by_hand.entry(kind).or_default();
-        if *count >= BY_HAND {
-            return Ok(false);
-        }
-        *count += 1;
-        let team = TEAMS[rng.usize(0..TEAMS.len())];
-        let room = &stage.rooms[team];
-        let people: Vec<String> = stage.rows.of(team).iter().map(|sub| stage.synapse.mxid(sub)).collect();
-        let member = &people[rng.usize(0..people.len())];
-        match kind {
-            // Not there, or there already: then nothing happens.
-            Move::MemberKicked => drop(stage.hand.kick(room, member).await),
-            Move::StrangerEnters => drop(stage.hand.force_join(room, &stage.stranger().await?).await),
-            _ => {
-                let levels = stage.hand.state(room, "m.room.power_levels", "").await?;
-                let mut levels = levels.context("the room has no power levels")?;
-                levels["users"][member] = json!(60);
-                // The room may have refused it by now: whose power it was to give has changed.
-                drop(stage.hand.send_state(room, "m.room.power_levels", "", levels).await);
-            }
-        }
-        Ok(true)
-    }
-
-    async fn hurt(&mut self, kind: Move, stage: &Stage, rng: &mut Rng) -> Result<bool> {
-        let number = rng.usize(0..2);
-        if self.replicas[number].is_some() {
-            return Ok(false);
-        }
-        let replica = &stage.replicas[number];
-        match kind {
-            Move::Killed => drop(replica.service.sigkill().await?),
-            Move::Stopped => replica.service.signal(Signal::SIGTERM)?,
-            Move::Frozen => stage.freeze(number)?,
-            Move::OursSilent => replica.ours.fall_silent(),
-            Move::OursRefused => replica.ours.refuse(),
-            Move::RosterSilent => replica.roster.fall_silent(),
-            _ => replica.spoil_synapse(rng.usize(0..5)),
-        }
-        let lasts = match kind {
-            Move::Killed => 200..4_000,
-            // It may take 27 s for what is in flight.
-            Move::Stopped => 28_000..30_000,
-            _ => 1_000..20_000,
-        };
-        self.replicas[number] = Some(later(rng, lasts));
-        Ok(true)
-    }
-}
-
-fn later(rng: &mut Rng, milliseconds: std::ops::Range<u64>) -> Instant {
-    Instant::now() + Duration::from_millis(rng.u64(milliseconds))
 }
 
 /// A seed for who gave none.

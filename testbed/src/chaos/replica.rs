@@ -1,11 +1,12 @@
-//! One replica, and what can happen to it: its process, and each of its three ways out.
+//! One replica, and what can happen to it: its process, and each of its ways out.
 
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 
+use crate::aws::{Pool, Queue, aws_environment};
 use crate::process::ports;
 use crate::proxy::{Effect, Matching, Proxy, Relay};
 use crate::service::{Service, ServiceSpec};
@@ -19,6 +20,8 @@ pub(super) struct Replica {
     pub(super) synapse: Proxy,
     pub(super) ours: Relay,
     pub(super) roster: Relay,
+    pub(super) pool: Relay,
+    pub(super) queue: Relay,
 }
 
 /// Where everything is, and the rest of the configuration file.
@@ -28,6 +31,8 @@ pub(super) struct Ways<'a> {
     pub(super) port: u16,
     pub(super) database: &'a str,
     pub(super) roster: &'a str,
+    pub(super) pool: &'a Pool,
+    pub(super) queue: &'a Queue,
     pub(super) registration: &'a Path,
     pub(super) rest: &'a str,
 }
@@ -38,26 +43,36 @@ impl Replica {
         let [listen, admin] = [ports::free_port()?, ports::free_port()?].map(|port| format!("127.0.0.1:{port}"));
         let synapse = Proxy::start(ways.synapse).await?;
         let (ours, roster) = (Relay::to(ways.port).await?, Relay::to(ways.port).await?);
+        let (pool, queue) =
+            (Relay::to(port(&ways.pool.endpoint)?).await?, Relay::to(port(&ways.queue.endpoint)?).await?);
         let config = format!(
             "environment = \"chaos\"\n[homeserver]\nurl = \"{}\"\nserver_name = \"phenom.test\"\n[appservice]\n\
              registration = \"{}\"\nlisten = \"{listen}\"\nlinger = \"0s\"\n[admin]\nlisten = \"{admin}\"\n\
              [database]\nurl = \"{}\"\n[roster]\nurl = \"{}\"\npoll_interval = \"10s\"\n\
-             notify_channel = \"team_members_changed\"\n{}",
+             notify_channel = \"team_members_changed\"\n\
+             [cognito]\nregion = \"{}\"\nuser_pool_id = \"{}\"\nendpoint_url = \"{}\"\n\
+             [queue]\nurl = \"{}\"\nendpoint_url = \"{}\"\nvisibility_timeout = \"10s\"\n{}",
             synapse.url(),
             ways.registration.display(),
             ours.through(ways.database, ways.port),
             roster.through(ways.roster, ways.port),
+            ways.pool.region,
+            ways.pool.id,
+            pool.url(),
+            ways.queue.url,
+            queue.url(),
             ways.rest,
         );
-        let env = vec![("NO_COLOR".to_owned(), "1".to_owned())];
+        let env = [aws_environment(), vec![("NO_COLOR".to_owned(), "1".to_owned())]].concat();
         let service = Service::install(ServiceSpec { binary: binary.to_owned(), config, env, admin })?;
-        Ok(Replica { service, listen, synapse, ours, roster })
+        Ok(Replica { service, listen, synapse, ours, roster, pool, queue })
     }
 
     /// Whatever was done to it is over: it runs, and reaches everything.
     pub(super) fn heal(&self) -> Result<()> {
-        self.ours.speak();
-        self.roster.speak();
+        for relay in [&self.ours, &self.roster, &self.pool, &self.queue] {
+            relay.speak();
+        }
         self.synapse.clear_faults();
         if self.service.running() {
             return self.service.signal(Signal::SIGCONT);
@@ -76,4 +91,8 @@ impl Replica {
         };
         self.synapse.fault(Matching::any(), effect);
     }
+}
+
+fn port(url: &str) -> Result<u16> {
+    url.rsplit(':').next().unwrap_or_default().parse().with_context(|| format!("read the port of {url}"))
 }

@@ -1,6 +1,6 @@
-//! What chaos happens to: two replicas on one Synapse, three rooms, and people, some of which never change.
+//! What chaos happens to: two replicas on one Synapse, a pool and its queue, three rooms, and people, some of whom never change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use serde_json::json;
 use super::front::Front;
 use super::replica::{Replica, Ways};
 use super::rows::Rows;
+use super::signups::SignUps;
 use crate::hasura::Hasura;
 use crate::load::Setup;
 use crate::people::{Admin, NewRoom, Person};
@@ -25,17 +26,21 @@ const MOVERS: usize = 6;
 
 pub(super) const TEAMS: [&str; 2] = ["staff", "analysts"];
 
+/// The room of all whom the pool has confirmed.
+pub(super) const EVERYONE: &str = "red-room";
+
 #[derive(Debug)]
 pub(super) struct Stage {
     pub(super) replicas: [Replica; 2],
     pub(super) front: Front,
     pub(super) rows: Rows,
+    pub(super) sign_ups: SignUps,
     pub(super) movers: Vec<String>,
     /// A server admin who belongs to no application service, in every room.
     pub(super) hand: Admin,
     /// May command in the Staff room.
     pub(super) lead: Person,
-    /// The rooms of [`TEAMS`], by team.
+    /// The rooms of [`TEAMS`], by team, and that of [`EVERYONE`].
     pub(super) rooms: BTreeMap<&'static str, String>,
     pub(super) bot: String,
     pub(super) synapse: Synapse,
@@ -56,36 +61,56 @@ impl Stage {
         let (slot, hand) = (synapse.slot(), Admin::register(&synapse).await?);
         let bot = hand.enlist(&slot).await?;
         let mut rooms = BTreeMap::new();
-        for team in TEAMS {
+        for team in TEAMS.into_iter().chain([EVERYONE]) {
             rooms.insert(team, hand.create_room_with(&bot, NewRoom::default()).await?);
         }
+        let mut sign_ups = SignUps::start().await?;
         let (hasura, database) = (Hasura::create(&postgres).await?, postgres.create_database(&random::word()).await?);
+        let lead_sub = random::sub();
         let ways = Ways {
             synapse: &synapse.url(),
             port: postgres.port(),
             database: &database,
             roster: hasura.url(),
+            pool: &sign_ups.pool,
+            queue: &sign_ups.queue,
             registration: &slot.registration,
-            rest: &rest(&rooms, &hand.mxid),
+            rest: &rest(&rooms, &hand.mxid, &lead_sub),
         };
         let replicas = [Replica::install(&setup.binary, &ways).await?, Replica::install(&setup.binary, &ways).await?];
         let front = front(&slot, &replicas).await?;
-        let lead_sub = random::sub();
         let lead = Person::login(&synapse, &lead_sub).await?;
+        let steady = TEAMS.map(|team| (team, (0..STEADY).map(|_| random::sub()).collect::<Vec<_>>()));
+        let movers: Vec<String> = (0..MOVERS).map(|_| random::sub()).collect();
+        let everybody = [&lead_sub].into_iter().chain(steady.iter().flat_map(|(_, subs)| subs)).chain(&movers);
+        sign_ups.confirmed_before(everybody).await?;
         let mut rows = Rows::new(hasura);
         rows.put(&lead_sub, "staff", "lead").await?;
-        for team in TEAMS {
-            for _ in 0..STEADY {
-                rows.put(&random::sub(), team, "member").await?;
+        for (team, subs) in &steady {
+            for sub in subs {
+                rows.put(sub, team, "member").await?;
             }
         }
-        let movers = (0..MOVERS).map(|_| random::sub()).collect();
         for replica in &replicas {
             replica.service.start_again()?;
             replica.service.wait_ready().await?;
         }
         let (bot, _of_synapse) = (slot.bot, of_synapse);
-        Ok(Stage { replicas, front, rows, movers, hand, lead, rooms, bot, synapse, database, postgres, _of_synapse })
+        Ok(Stage {
+            replicas,
+            front,
+            rows,
+            sign_ups,
+            movers,
+            hand,
+            lead,
+            rooms,
+            bot,
+            synapse,
+            database,
+            postgres,
+            _of_synapse,
+        })
     }
 
     /// A replica is frozen, and the load balancer has noticed.
@@ -99,6 +124,20 @@ impl Stage {
         self.replicas[replica].heal()?;
         self.front.set_open(replica, true);
         Ok(())
+    }
+
+    /// Somebody signs up and is confirmed.
+    pub(super) async fn sign_up(&mut self) -> Result<()> {
+        self.sign_ups.confirm_one().await
+    }
+
+    /// Who should be in a room.
+    pub(super) fn members_of(&self, room: &'static str) -> BTreeSet<String> {
+        let subs: Vec<&str> = match room {
+            EVERYONE => self.sign_ups.confirmed.iter().map(String::as_str).collect(),
+            team => self.rows.of(team).into_iter().collect(),
+        };
+        subs.into_iter().map(|sub| self.synapse.mxid(sub)).collect()
     }
 
     /// A new account, which no row names.
@@ -121,20 +160,24 @@ async fn front(slot: &Slot, replicas: &[Replica; 2]) -> Result<Front> {
     Front::start(&slot.listen(), listen).await.context("stand before the replicas")
 }
 
-/// The guard lets people go one by one, and holds a team that vanishes. Synapse keeps pushes back for minutes after a failure, so
+/// The lead may command by name too, so that an answer is due whatever the rows say. The guard lets people go one by one, and holds a team that vanishes. Synapse keeps pushes back for minutes after a failure, so
 /// rooms are read again often.
-fn rest(rooms: &BTreeMap<&'static str, String>, hand: &str) -> String {
+fn rest(rooms: &BTreeMap<&'static str, String>, hand: &str, lead: &str) -> String {
     let mut text = format!(
         "[mirror]\nresync_interval = \"10s\"\n[guard]\nwindow = \"1m\"\nfree_removals = 3\nmax_removals = 1000\n\
          max_fraction = 0.5\nsettle = \"1s\"\nexempt = [\"{hand}\"]\n\
-         [commands]\nroom = \"staff\"\nallow = [{{ team = \"staff\", role = \"lead\" }}]\n\
+         [commands]\nroom = \"staff\"\nallow = [{{ team = \"staff\", role = \"lead\" }}, {{ subject = \"{lead}\" }}]\n\
          [modes]\naccounts = \"enforce\"\njoins = \"enforce\"\nremovals = \"enforce\"\npower_levels = \"enforce\"\n"
     );
-    for (team, id) in rooms {
-        text.push_str(&format!(
-            "[[rooms]]\nkey = \"{team}\"\nid = \"{id}\"\nmembers = [{{ team = \"{team}\" }}]\nfederate = true\n\
-             power = [{{ level = 50, grant = [{{ team = \"{team}\", role = \"lead\" }}] }}]\n"
-        ));
+    for (room, id) in rooms {
+        text.push_str(&format!("[[rooms]]\nkey = \"{room}\"\nid = \"{id}\"\nfederate = true\n"));
+        text.push_str(&match *room {
+            EVERYONE => "members = [\"everyone\"]\n".to_owned(),
+            team => format!(
+                "members = [{{ team = \"{team}\" }}]\n\
+                 power = [{{ level = 50, grant = [{{ team = \"{team}\", role = \"lead\" }}] }}]\n"
+            ),
+        });
     }
     text
 }

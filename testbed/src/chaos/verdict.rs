@@ -9,13 +9,13 @@ use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 
 use super::operator;
-use super::stage::Stage;
+use super::stage::{EVERYONE, Stage};
 
 /// So long is waited for what does not settle.
 const PATIENCE: Duration = Duration::from_secs(180);
 const LOOK: Duration = Duration::from_millis(250);
 /// After so long somebody looks at what is held.
-const ALONE: Duration = Duration::from_secs(15);
+const ALONE: Duration = Duration::from_secs(5);
 
 /// What was found.
 #[derive(Debug, Clone, Default)]
@@ -53,6 +53,7 @@ impl Verdict {
         verdict.look_at_removals(stage, &mut synapse).await?;
         let mut ours = PgConnection::connect(&stage.database).await.context("connect to the service's database")?;
         verdict.look_at_ledger(&mut ours).await?;
+        verdict.look_at_messages(stage, &mut ours).await?;
         verdict.look_at_answers(stage, said).await?;
         verdict.look_at_plan(stage).await?;
         Ok(verdict)
@@ -72,7 +73,7 @@ impl Verdict {
             self.removals += 1;
             let (team, at) = (team_of(stage, &room)?, u64::try_from(at)?);
             let sub = user.trim_start_matches('@').split(':').next().unwrap_or_default();
-            if stage.rows.had(sub, team, at) {
+            if team == EVERYONE || stage.rows.had(sub, team, at) {
                 self.broken.push(format!(
                     "{user} was removed from {team} at {at} ({membership}) and was in that team all the while"
                 ));
@@ -99,6 +100,27 @@ impl Verdict {
         let joins = "SELECT count(*) FROM provisioner.ledger WHERE kind = 'join' AND outcome = 'done'";
         let joins: i64 = sqlx::query_scalar(joins).fetch_one(ours).await.context("read the ledger")?;
         self.joins = usize::try_from(joins)?;
+        Ok(())
+    }
+
+    /// Every message of the queue has its row, and was deleted after it.
+    async fn look_at_messages(&mut self, stage: &Stage, ours: &mut PgConnection) -> Result<()> {
+        let sql = "SELECT subject FROM provisioner.accounts WHERE state = 'active'";
+        let rows: Vec<String> = sqlx::query_scalar(sql).fetch_all(ours).await.context("read the accounts")?;
+        let lost = stage.sign_ups.told.iter().filter(|sub| !rows.contains(sub));
+        self.broken.extend(lost.map(|sub| format!("the message about {sub} has no row")));
+        let left = async || {
+            let depth = stage.sign_ups.queue.depth().await?;
+            Ok::<_, anyhow::Error>(depth.visible + depth.in_flight + depth.delayed)
+        };
+        let began = Instant::now();
+        while left().await? > 0 {
+            if began.elapsed() > PATIENCE {
+                self.broken.push(format!("{} messages are left in the queue", left().await?));
+                break;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
         Ok(())
     }
 
@@ -158,9 +180,12 @@ async fn differences(stage: &Stage, synapse: &mut PgConnection) -> Result<Vec<St
             sqlx::query_scalar(sql).bind(room).fetch_all(&mut *synapse).await.context("read who is there")?;
         let not_theirs = [stage.bot.as_str(), stage.hand.mxid.as_str()];
         let there: BTreeSet<String> = there.into_iter().filter(|user| !not_theirs.contains(&user.as_str())).collect();
-        let wanted: BTreeSet<String> = stage.rows.of(team).into_iter().map(|sub| stage.synapse.mxid(sub)).collect();
+        let wanted = stage.members_of(team);
         wrong.extend(wanted.difference(&there).map(|user| format!("{user} is missing in {team}")));
         wrong.extend(there.difference(&wanted).map(|user| format!("{user} is in {team}, and no row says so")));
+        if *team == EVERYONE {
+            continue;
+        }
         let levels = stage.hand.state(room, "m.room.power_levels", "").await?.context("no power levels")?;
         let leads: BTreeSet<String> = stage.rows.leads(team).into_iter().map(|sub| stage.synapse.mxid(sub)).collect();
         let powerful: BTreeMap<&String, &Value> = levels["users"]

@@ -47,6 +47,11 @@ impl Relay {
         Ok(Relay { port: own, carries, task })
     }
 
+    /// As the base of a URL of a server that speaks HTTP.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
     /// `url` of the server behind it, as one through this relay.
     pub fn through(&self, url: &str, port: u16) -> String {
         url.replace(&format!(":{port}/"), &format!(":{}/", self.port))
