@@ -12,6 +12,7 @@ mod backfill;
 mod bad_input;
 mod bad_input_config;
 mod bad_input_roster;
+mod chaos;
 mod commands;
 mod counts;
 mod create_rooms;
