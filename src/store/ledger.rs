@@ -97,7 +97,8 @@ pub struct RecentAction {
     pub withheld: bool,
 }
 
-/// Appends lines in one statement, in a transaction of the caller's or alone.
+/// Appends lines in one statement, in a transaction of the caller's or alone. An attempt that has an end keeps it: a leader that
+/// was frozen learns of its ends after the next one has closed them.
 pub(super) async fn append(executor: impl PgExecutor<'_>, pass: PassId, lines: &[LedgerLine<'_>]) -> sqlx::Result<()> {
     if lines.is_empty() {
         return Ok(());
@@ -109,7 +110,8 @@ pub(super) async fn append(executor: impl PgExecutor<'_>, pass: PassId, lines: &
         "INSERT INTO provisioner.ledger
              (pass, seq, kind, user_id, room_id, room_key, before, after, cause, mode, outcome, detail, taken)
          SELECT $1, * FROM UNNEST($2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[],
-                                  $8::jsonb[], $9::text[], $10::text[], $11::text[], $12::text[], $13::int[])",
+                                  $8::jsonb[], $9::text[], $10::text[], $11::text[], $12::text[], $13::int[])
+         ON CONFLICT DO NOTHING",
         pass,
         &column(lines, |line| line.entry.seq),
         &column(lines, |line| line.entry.kind.to_owned()),
@@ -161,7 +163,8 @@ impl Store {
                    SELECT FROM latest AS ended
                    WHERE ended.pass = started.pass AND ended.seq = started.seq AND ended.outcome <> 'started'
                )
-             ORDER BY id"
+             ORDER BY id
+             ON CONFLICT DO NOTHING"
         )
         .execute(&self.pool)
         .await

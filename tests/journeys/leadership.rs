@@ -59,6 +59,7 @@ async fn a_frozen_leader_is_replaced_within_seconds_and_writes_nothing_late(vers
     stage.until_logged("leadership is lost").await;
     stage.until_logged("stands by").await;
     assert_eq!(stage.writes(), writes, "it wrote before it knew that it no longer leads");
+    stage.no_attempt_ends_twice().await;
     assert!(stage.metric("provisioner_leads").await < 0.5);
     assert!(stage.metric("provisioner_members{room=\"staff\"}").await < 0.5, "gauges of who leads stand elsewhere");
     stage.nothing_left().await;

@@ -374,6 +374,18 @@ federate = true
         .unwrap()
     }
 
+    /// Whatever was late, the ledger has one end of each attempt.
+    pub(crate) async fn no_attempt_ends_twice(&self) {
+        let twice: Vec<(i64, i32, String)> = sqlx::query_as(
+            "SELECT pass, seq, string_agg(kind || ' ' || outcome, ', ' ORDER BY id) FROM provisioner.ledger
+             WHERE outcome <> 'started' GROUP BY pass, seq HAVING count(*) > 1",
+        )
+        .fetch_all(&mut self.connect().await)
+        .await
+        .unwrap();
+        assert!(twice.is_empty(), "{twice:?}");
+    }
+
     /// A person with an account who has joined `room` by invitation. A service that removes users who are not listed may take
     /// the invitation back before it is used: then they are invited again.
     pub(crate) async fn member(&self, room: &str, sub: &str) -> Person {

@@ -55,6 +55,20 @@ async fn attempts_are_closed_once_whatever_came_after_them() {
             .await
             .unwrap();
     assert_eq!(closed, [(pass, 0), (pass, 2)]);
+    // The leader before was only frozen, and says how they ended and what it began next.
+    let (late, next) = (&attempts[0], attempt(4, "join"));
+    let lines = [(late, LedgerOutcome::Done), (&next, LedgerOutcome::Started)];
+    let lines = lines.map(|(entry, outcome)| LedgerLine { entry, outcome, detail: None });
+    store.append_ledger(pass, &lines).await.unwrap();
+    let said: Vec<(i32, String)> =
+        sqlx::query_as("SELECT seq, outcome FROM provisioner.ledger WHERE pass = $1 AND seq IN (0, 4) ORDER BY id")
+            .bind(pass)
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+    let said: Vec<(i32, &str)> = said.iter().map(|(seq, outcome)| (*seq, outcome.as_str())).collect();
+    assert_eq!(said, [(0, "started"), (0, "interrupted"), (4, "started")], "an attempt ends once");
+    assert_eq!(store.close_interrupted().await.unwrap(), 1);
     let brakes: i64 = sqlx::query_scalar("SELECT count(*) FROM provisioner.ledger WHERE kind IN ('pause', 'resume')")
         .fetch_one(&mut connection)
         .await

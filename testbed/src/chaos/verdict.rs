@@ -91,12 +91,10 @@ impl Verdict {
         if open > 0 {
             self.broken.push(format!("{open} attempts have no end in the ledger"));
         }
-        let twice = "SELECT count(*) FROM (SELECT FROM provisioner.ledger WHERE outcome <> 'started'
-                     GROUP BY pass, seq HAVING count(*) > 1) AS twice";
-        let twice: i64 = sqlx::query_scalar(twice).fetch_one(&mut *ours).await.context("read the ledger")?;
-        if twice > 0 {
-            self.broken.push(format!("{twice} attempts have two ends in the ledger"));
-        }
+        let twice = "SELECT string_agg(kind || ' ' || outcome, ', ' ORDER BY id) FROM provisioner.ledger
+                     WHERE outcome <> 'started' GROUP BY pass, seq HAVING count(*) > 1";
+        let twice: Vec<String> = sqlx::query_scalar(twice).fetch_all(&mut *ours).await.context("read the ledger")?;
+        self.broken.extend(twice.into_iter().map(|ends| format!("an attempt has several ends in the ledger: {ends}")));
         let joins = "SELECT count(*) FROM provisioner.ledger WHERE kind = 'join' AND outcome = 'done'";
         let joins: i64 = sqlx::query_scalar(joins).fetch_one(ours).await.context("read the ledger")?;
         self.joins = usize::try_from(joins)?;
