@@ -25,3 +25,4 @@ pub mod postgres;
 pub mod delays;
 pub mod nearest;
 pub mod sanitize;
+pub mod version;

@@ -44,7 +44,9 @@ fn it_links_nothing_that_the_base_image_lacks() {
 
 #[test]
 fn it_runs_as_nobody_where_nothing_can_be_written() {
-    assert!(succeeded(run(&root(), &["--version"], &[])).contains(env!("CARGO_PKG_VERSION")));
+    let version = succeeded(run(&root(), &["--version"], &[]));
+    let commit = option_env!("PHENOM_PROVISIONER_COMMIT").filter(|commit| !commit.is_empty()).unwrap_or("unknown");
+    assert_eq!(version.trim(), format!("phenom-provisioner {} (commit {commit})", env!("CARGO_PKG_VERSION")));
 }
 
 #[test]

@@ -78,6 +78,12 @@ class ImageTest(unittest.TestCase):
         self.assertIn("sha256sum --check --strict", DOCKERFILE)
         self.assertIn("${RDS_SHA256:?", DOCKERFILE)
 
+    def test_the_binary_knows_the_commit_that_the_label_names(self):
+        self.assertIn(["ARG", "COMMIT"], self.build)
+        variable = re.search(r'option_env!\("(\w+)"\)', (ROOT / "src/version.rs").read_text())[1]
+        self.assertIn(f'{variable}="$COMMIT" cargo', DOCKERFILE)
+        self.assertIn('org.opencontainers.image.revision="${COMMIT}"', DOCKERFILE)
+
     def test_the_ports_are_those_of_the_task(self):
         main = (TERRAFORM / "main.tf").read_text()
         ports = {re.search(rf"{name}_port *= (\d+)", main)[1] for name in ("appservice", "admin")}

@@ -1,16 +1,22 @@
-"""Tests of rules and dashboard: every name in them exists, and the rules do what they say.
+"""Tests of rules and dashboard: every name in them exists, the rules do what they say, and each panel has an answer.
 
-`cargo test -p testbed --test deploy` installs PyYAML and promtool and runs them; PROMTOOL says where promtool is.
+`cargo test -p testbed --test deploy` installs what they need and runs them; PROMTOOL and PROMETHEUS say where those are.
 """
 
+import contextlib
 import json
 import os
 import re
+import signal
+import socket
 import subprocess
 import tempfile
+import time
 import unittest
+import urllib.error
 from pathlib import Path
 
+import draw
 import yaml
 
 HERE = Path(__file__).parent
@@ -44,6 +50,58 @@ def anchors(text):
     for hashes, heading in re.findall(r"^(##+) (.+)$", text, re.MULTILINE):
         found[re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")] = len(hashes)
     return found
+
+
+# Values that the expressions of the dashboard ask for; any other label has any value.
+LABEL_VALUES = {"outcome": ["done", "failed"], "quantile": ["0.5", "0.99"], "status": ["2xx", "429"], "mode": ["enforce"]}
+
+
+def series():
+    """Every metric of the README's table as one replica of two shows it that has run for 20 minutes, as OpenMetrics."""
+    end = int(time.time()) - 60
+    for name, labels in documented().items():
+        is_summary = name.endswith("_seconds") and not name.endswith("_age_seconds")
+        yield f"# TYPE {name.removesuffix('_total')} {'counter' if name.endswith('_total') else 'gauge'}"
+        sets = [[]]
+        for label in sorted(labels | ({"quantile"} if is_summary else set())):
+            sets = [chosen + [f'{label}="{value}"'] for chosen in sets for value in LABEL_VALUES.get(label, ["some"])]
+        for chosen in sets:
+            for instance in ("one:9090", "two:9090"):
+                shown = ",".join(chosen + ['job="phenom-provisioner"', f'instance="{instance}"'])
+                for number in range(81):
+                    value = number if name.endswith("_total") else int(instance == "one:9090")
+                    yield f"{name}{{{shown}}} {value} {end - 15 * (80 - number)}"
+    yield "# EOF"
+
+
+def answering(url, end):
+    """That Prometheus, once it answers, for the quarter of an hour before `end`."""
+    for _ in range(200):
+        with contextlib.suppress(urllib.error.URLError):
+            return draw.Prometheus(url, end - 900, end)
+        time.sleep(0.1)
+    raise AssertionError("Prometheus does not answer")
+
+
+@contextlib.contextmanager
+def prometheus():
+    """A real one with those series."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "series").write_text("\n".join(series()) + "\n")
+        (Path(folder) / "prometheus.yml").write_text("")
+        done = promtool("tsdb", "create-blocks-from", "openmetrics", "series", "data", cwd=folder)
+        if done.returncode != 0:
+            raise AssertionError(done.stdout + done.stderr)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        arguments = [f"--web.listen-address=127.0.0.1:{port}", "--storage.tsdb.path=data", "--log.level=error"]
+        running = subprocess.Popen([os.environ["PROMETHEUS"], "--config.file=prometheus.yml", *arguments], cwd=folder)
+        try:
+            yield answering(f"http://127.0.0.1:{port}", int(time.time()) - 60)
+        finally:
+            running.send_signal(signal.SIGKILL)
+            running.wait()
 
 
 class MonitoringTest(unittest.TestCase):
@@ -142,13 +200,36 @@ class MonitoringTest(unittest.TestCase):
         rules = []
         for panel in self.panels:
             for target in panel["targets"]:
-                expression = target["expr"].replace("$__rate_interval", "5m").replace("$job", ".+")
+                expression = draw.fill(target["expr"], step=60, scrape=15)
                 self.assertNotIn("$", expression)
                 rules.append({"record": f"panel:{panel['id']}_{target['refId']}", "expr": expression})
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "panels.yaml").write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
             done = promtool("check", "rules", "panels.yaml", cwd=folder)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_a_real_prometheus_has_an_answer_for_each_panel_and_it_can_be_drawn(self):
+        with prometheus() as source, tempfile.TemporaryDirectory() as folder:
+            for panel in self.panels:
+                for target in panel["targets"]:
+                    over_time = panel["type"] == "timeseries"
+                    found = (source.over_time if over_time else source.now)(panel, target)
+                    self.assertTrue(found, f"{panel['title']} shows nothing of: {target['expr']}")
+                    for one in found if over_time else []:
+                        self.assertNotEqual(draw.legend(target, one["metric"]).strip(), "", panel["title"])
+            picture = Path(folder) / "dashboard.png"
+            draw.save(draw.draw(self.dashboard, source, "of a test"), picture)
+            self.assertEqual(picture.read_bytes()[:4], b"\x89PNG")
+
+    def test_bars_stand_side_by_side_and_add_up(self):
+        # Closer than four scrapes the windows lie over each other, and each action is in several bars.
+        bars = [panel for panel in self.panels if panel["type"] == "timeseries"]
+        bars = [panel for panel in bars if panel["fieldConfig"]["defaults"]["custom"]["drawStyle"] == "bars"]
+        self.assertTrue(bars)
+        for panel in bars:
+            self.assertEqual(panel.get("interval"), "1m", panel["title"])
+            for target in panel["targets"]:
+                self.assertTrue(target["expr"].endswith(" * $__interval_ms / 1000"), panel["title"])
 
     def test_every_metric_is_on_the_dashboard(self):
         shown = set(re.findall(r"\bprovisioner_\w+", json.dumps([panel["targets"] for panel in self.panels])))

@@ -32,6 +32,7 @@ use crate::intake::{self, SharedSecret, Wake, server};
 use crate::reconcile::{self, Wakes, Woken};
 use crate::sources;
 use crate::store::{ACCOUNTS_CHANNEL, COMMANDS_CHANNEL, FOLLOWS_CHANNEL, INBOX_CHANNEL, REQUESTS_CHANNEL, Store};
+use crate::version;
 
 /// What must be so before a replica is ready, and why it is not at first.
 const DATABASE: &str = "database";
@@ -63,6 +64,8 @@ pub async fn run(context: Context, stop: CancellationToken) -> Result<()> {
     intake::queue::describe_metrics();
     commands::describe_metrics();
     homeserver::describe_metrics();
+    version::show_metric();
+    reconcile::begin_counters(&context.policy);
     for warning in context.registration.warnings() {
         warn!("{}: {warning}", config.appservice.registration_name().display());
     }

@@ -9,9 +9,11 @@ use tracing::{info, warn};
 
 use crate::app::{self, Context};
 use crate::config::ConfigLocation;
+use crate::version;
 
 pub(super) async fn run(location: &ConfigLocation) -> Result<ExitCode> {
     super::logs::for_service();
+    info!(version = version::NUMBER, commit = version::COMMIT, "starting");
     let context = Context::load(location)?;
     let stop = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;

@@ -71,13 +71,17 @@ impl PassReport {
         self.done + self.already_so + self.failed.len()
     }
 
-    /// As the metric names it.
+    /// How a pass can end, as the metric names it.
+    pub const OUTCOMES: [&'static str; 4] = ["done", "held", "failed", "paused"];
+
+    /// How it ended.
     pub fn outcome(&self) -> &'static str {
+        let [done, held, failed, paused] = Self::OUTCOMES;
         match self.exit_code() {
-            _ if self.paused.is_some() => "paused",
-            0 => "done",
-            3 => "held",
-            _ => "failed",
+            _ if self.paused.is_some() => paused,
+            0 => done,
+            3 => held,
+            _ => failed,
         }
     }
 

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use testbed::install::{Environment, promtool};
+use testbed::install::{Environment, prometheus, promtool};
 use tokio::process::Command;
 
-const BOUND: Duration = Duration::from_secs(60);
+const BOUND: Duration = Duration::from_secs(120);
 
 #[tokio::test]
 async fn the_terraform_module_s_own_tests_pass() {
@@ -40,7 +40,8 @@ async fn run(folder: &str, tests: &str) {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy").join(folder);
     let environment = Environment::Deploy.ensure().await.unwrap();
     let mut python = Command::new(environment.join("bin/python"));
-    python.args(["-m", "unittest", "--verbose", tests]).env("PROMTOOL", promtool().await.unwrap());
+    python.args(["-m", "unittest", "--verbose", tests]);
+    python.env("PROMTOOL", promtool().await.unwrap()).env("PROMETHEUS", prometheus().await.unwrap());
     finish(python.current_dir(directory).env("PYTHONDONTWRITEBYTECODE", "1")).await;
 }
 

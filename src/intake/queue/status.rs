@@ -15,19 +15,26 @@ const AGE: &str = "provisioner_queue_age_seconds";
 /// No more reasons than this are remembered; the others are not logged.
 const REASONS: usize = 32;
 
-/// Describes the metrics of the queue to the installed recorder.
+/// What can become of a message.
+const OUTCOMES: [&str; 4] = ["recorded", "refused", "absent", "trouble"];
+
+/// Describes the metrics of the queue to the installed recorder. Messages are counted from 0: Prometheus sees no rise to a first 1.
 pub fn describe_metrics() {
     describe_counter!(MESSAGES, "Messages of the queue by what became of them: recorded, refused, absent, trouble");
     describe_gauge!(AGE, "Age of the oldest message being worked on; 0 when there is none");
+    for outcome in OUTCOMES {
+        counter!(MESSAGES, "outcome" => outcome).increment(0);
+    }
 }
 
 /// Counts what became of a message at one receive.
 pub(super) fn count(outcome: &ConfirmOutcome) {
+    let [recorded, refused, absent, trouble] = OUTCOMES;
     let outcome = match outcome {
-        ConfirmOutcome::Recorded => "recorded",
-        ConfirmOutcome::Refused(_) => "refused",
-        ConfirmOutcome::Absent => "absent",
-        ConfirmOutcome::Trouble(_) => "trouble",
+        ConfirmOutcome::Recorded => recorded,
+        ConfirmOutcome::Refused(_) => refused,
+        ConfirmOutcome::Absent => absent,
+        ConfirmOutcome::Trouble(_) => trouble,
     };
     counter!(MESSAGES, "outcome" => outcome).increment(1);
 }

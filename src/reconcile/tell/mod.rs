@@ -3,6 +3,7 @@
 //!
 //! - `conditions`: what lasts and needs a person. What was not read since the start is *unknown*, not over, so an alert is
 //!   not closed and opened again by a restart.
+//! - `counters`: that counts begin at 0.
 //! - `gauges`: the metrics of a plan, and the counts of its report.
 //! - `bad_rows`: rows of the roster that keep something from being taken.
 //! - `bot_power`: what the bot's level in a room keeps it from doing there.
@@ -11,5 +12,6 @@
 mod bad_rows;
 mod bot_power;
 pub(crate) mod conditions;
+pub(crate) mod counters;
 pub(crate) mod gauges;
 pub(crate) mod queue_health;

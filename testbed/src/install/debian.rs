@@ -12,10 +12,22 @@ use super::cache;
 /// # Errors
 /// When it is not there and cannot be fetched; the message carries what `apt-get` said.
 pub async fn promtool() -> Result<PathBuf> {
-    const TOOL: &str = "usr/bin/promtool";
-    tokio::task::spawn_blocking(|| match on_path("promtool") {
+    of_prometheus("promtool").await
+}
+
+/// Prometheus itself, from the same places.
+///
+/// # Errors
+/// As above.
+pub async fn prometheus() -> Result<PathBuf> {
+    of_prometheus("prometheus").await
+}
+
+async fn of_prometheus(program: &'static str) -> Result<PathBuf> {
+    const PROGRAMS: &str = "usr/bin";
+    tokio::task::spawn_blocking(move || match on_path(program) {
         Some(found) => Ok(found),
-        None => Ok(kept("prometheus", &["prometheus"], TOOL)?.join(TOOL)),
+        None => Ok(kept("prometheus-server", &["prometheus"], PROGRAMS)?.join(PROGRAMS).join(program)),
     })
     .await?
 }

