@@ -5,6 +5,7 @@
 mod aws;
 mod bed;
 pub mod chaos;
+pub mod dashboard;
 mod federation;
 mod hasura;
 mod image;

@@ -14,14 +14,14 @@ type Open = [bool; 2];
 
 /// Ends when dropped, with every connection.
 #[derive(Debug)]
-pub(super) struct Front {
+pub(crate) struct Front {
     open: watch::Sender<Open>,
     task: AbortHandle,
 }
 
 impl Front {
     /// Listens at `address`, and knows where the replicas do.
-    pub(super) async fn start(address: &str, replicas: [String; 2]) -> Result<Front> {
+    pub(crate) async fn start(address: &str, replicas: [String; 2]) -> Result<Front> {
         let listener = TcpListener::bind(address).await.context("listen for pushes")?;
         let (open, seen) = watch::channel([true; 2]);
         let task = tokio::spawn(accept(listener, Arc::new(replicas), seen)).abort_handle();
@@ -29,7 +29,7 @@ impl Front {
     }
 
     /// Whether a replica gets connections, as a load balancer decides by its health. Those that it has are ended when it is not.
-    pub(super) fn set_open(&self, replica: usize, is_open: bool) {
+    pub(crate) fn set_open(&self, replica: usize, is_open: bool) {
         self.open.send_modify(|open| open[replica] = is_open);
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! The seed decides what happens, in which order and how long it lasts; how far the parts have come by then it does not.
 
-mod front;
+pub(crate) mod front;
 mod moves;
 mod operator;
 mod replica;

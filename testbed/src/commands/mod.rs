@@ -1,6 +1,7 @@
 //! The table of commands.
 
 mod chaos;
+mod dashboard;
 mod demo;
 mod install;
 mod load;
@@ -23,6 +24,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Chaos(chaos::ChaosCommand),
+    Dashboard(dashboard::DashboardCommand),
     Demo(demo::Demo),
     Install(install::Install),
     Load(load::Load),
@@ -33,6 +35,7 @@ impl Arguments {
     pub(crate) async fn run(self) -> Result<ExitCode> {
         match self.command {
             Command::Chaos(command) => command.run().await,
+            Command::Dashboard(command) => command.run().await,
             Command::Demo(command) => command.run().await,
             Command::Install(command) => command.run().await,
             Command::Load(command) => command.run().await,
