@@ -1,6 +1,6 @@
 //! `docs/cut-over.md`, walked through: its commands run in the order of the page, on a server that never had an application service
 //! and whose bot is an ordinary account, with the modes that the page sets, and say what the page shows. Nothing is taken from
-//! anybody before the page says so.
+//! anybody before the page says so. What the page is made of is in `cut_over_page.rs`, its shell in `cut_over_shell.rs`.
 
 use std::sync::Arc;
 
@@ -8,58 +8,19 @@ use regex::Regex;
 use reqwest::Method;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use testbed::{Admin, Person, SynapseVersion, own, wait_until};
+use testbed::{Admin, NewUser, Person, SynapseVersion, own, wait_until};
 
+use crate::cut_over_page::{PAGE, Part, commands, not_played, parts, shell_commands};
+use crate::cut_over_shell::Shell;
+use crate::pool_support::{cognito, pool};
 use crate::support::{SOON, Settings, Stage, subjects};
 
 crate::on_both_versions!(every_step_of_the_page_says_what_it_shows_and_takes_nothing_before_its_time);
 
-const PAGE: &str = include_str!("../../docs/cut-over.md");
-
-/// What the page is made of, as far as it is played.
-enum Part {
-    /// A step begins.
-    Step(u32),
-    /// A fenced block, and the language it is in.
-    Block(String, String),
-    /// The service is to run from here on.
-    Start,
-}
-
-fn parts() -> Vec<Part> {
-    let (mut parts, mut block) = (Vec::new(), None::<(String, String)>);
-    for line in PAGE.lines() {
-        let line = line.strip_prefix("   ").unwrap_or(line);
-        match (line.strip_prefix("```"), &mut block) {
-            (Some(_), Some(_)) => parts.extend(block.take().map(|(language, text)| Part::Block(language, text))),
-            (Some(language), None) => block = Some((language.to_owned(), String::new())),
-            (None, Some((_, text))) => text.push_str(&format!("{line}\n")),
-            (None, None) if line.contains("start the service") => parts.push(Part::Start),
-            (None, None) => {
-                let step = line.strip_prefix("## ").and_then(|rest| rest.split('.').next()?.parse().ok());
-                parts.extend(step.map(Part::Step));
-            }
-        }
-    }
-    parts
-}
-
-/// The commands of a `console` block, each with the lines that the page shows.
-fn commands(block: &str) -> Vec<(Vec<&str>, Vec<&str>)> {
-    let mut commands: Vec<(Vec<&str>, Vec<&str>)> = Vec::new();
-    for line in block.lines() {
-        match (line.strip_prefix("$ phenom-provisioner "), commands.last_mut()) {
-            (Some(command), _) => commands.push((command.split(' ').collect(), Vec::new())),
-            (None, Some((_, shown))) => shown.push(line),
-            (None, None) => panic!("{line} stands before any command"),
-        }
-    }
-    commands
-}
-
 /// Runs a command and looks for what the page shows, line after line.
-async fn shows(stage: &Stage, command: &[&str], shown: &[&str]) {
-    let output = stage.service.run_cli(command).await.unwrap();
+async fn shows(stage: &Stage, command: &[String], shown: &[&str]) {
+    let words: Vec<&str> = command.iter().map(String::as_str).collect();
+    let output = stage.service.run_cli(&words).await.unwrap();
     assert!(output.status.is_some_and(|status| status != 1), "{command:?}: {output:#?}");
     let said = output.stdout.clone() + output.stderr.as_str();
     let mut said = said.lines();
@@ -70,15 +31,44 @@ async fn shows(stage: &Stage, command: &[&str], shown: &[&str]) {
     }
 }
 
-/// What the page asks of Synapse is answered, as the bot is called here.
-async fn asks(stage: &Stage, old: &Admin, script: &str) {
-    for asked in Regex::new(r#"(?m)^admin "?(/[^"\s]+)"#).unwrap().captures_iter(script) {
-        let path = asked[1].replace("$BOT", &stage.bot.mxid);
-        stage.admin.call(Method::GET, &path, None).await.unwrap();
+/// What the page says of production, and what that is here.
+struct Substitutes(Vec<(&'static str, String)>);
+
+impl Substitutes {
+    fn new(stage: &Stage, admin: &Admin) -> Substitutes {
+        Substitutes(vec![
+            ("http://synapse.phenom-prod.local:8008", stage.bed.synapse.url()),
+            ("@phenom-provisioner-bot:thephenom.app", stage.bot.mxid.clone()),
+            ("!WXBotwMKlVifIuEeBL:thephenom.app", stage.staff.clone()),
+            ("@NAME:thephenom.app", admin.mxid.clone()),
+            ("postgres://roster@$DB/phenom", stage.hasura.url().to_owned()),
+            ("postgres://provisioner@$DB/provisioner", stage.database.clone()),
+            // The Postgres of the testbed has no certificate.
+            ("PGSSLMODE=verify-full", "PGSSLMODE=disable".to_owned()),
+        ])
     }
-    for asked in Regex::new(r#"--request POST .*\$OLD_TOKEN" "\$SYNAPSE(/\S+)""#).unwrap().captures_iter(script) {
-        old.call(Method::POST, &asked[1], Some(json!({}))).await.unwrap();
+
+    fn apply(&self, command: &str) -> String {
+        self.0.iter().fold(command.to_owned(), |command, (from, to)| {
+            assert!(PAGE.contains(from), "the page says {from} no more");
+            command.replace(from, to)
+        })
     }
+}
+
+/// The registration that the page has made becomes the one of this stage, with its address and its bot.
+fn takes_the_registration(stage: &mut Stage, file: &str) {
+    let made = std::fs::read_to_string(stage.service.directory().join(file)).unwrap();
+    let value = |key: &str| {
+        let line = made.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(": "));
+        line.unwrap_or_else(|| panic!("{made} has no {key}")).to_owned()
+    };
+    let here = made
+        .replace(&format!("url: {}\n", value("url")), &format!("url: http://{}\n", stage.slot.listen()))
+        .replace(&value("sender_localpart"), &stage.slot.sender_localpart);
+    std::fs::write(&stage.slot.registration, here).unwrap();
+    (stage.slot.as_token, stage.slot.hs_token) = (value("as_token"), value("hs_token"));
+    stage.bot = stage.admin.with_token(&stage.bot.mxid, &stage.slot.as_token);
 }
 
 /// Gives Synapse the registration in two steps, and waits between them for what the page's statement says.
@@ -111,8 +101,9 @@ async fn restart(stage: &Stage) {
 
 async fn every_step_of_the_page_says_what_it_shows_and_takes_nothing_before_its_time(version: SynapseVersion) {
     let guard = "free_removals = 0\nmax_removals = 1\nmax_fraction = 1.0".to_owned();
-    let bed = Arc::new(own(version).await.unwrap());
-    let mut stage = Stage::set_on(bed, Settings { mode: "observe", guard, ..Settings::default() }).await;
+    let (bed, pool) = (Arc::new(own(version).await.unwrap()), pool().await);
+    let sections = cognito(&pool, "6h", "remove");
+    let mut stage = Stage::set_on(bed, Settings { mode: "observe", guard, sections, ..Settings::default() }).await;
     stage.bed.synapse.forget_services().await.unwrap();
     // The bot has a token of its own, by which it has invited, removed and answered before anybody thought of this service.
     let bot = Person::login(&stage.bed.synapse, &stage.slot.sender_localpart).await.unwrap();
@@ -124,6 +115,7 @@ async fn every_step_of_the_page_says_what_it_shows_and_takes_nothing_before_its_
     let minted = stage.admin.with_token(&bot.mxid, minted["access_token"].as_str().unwrap());
     let people = subjects(5);
     let [left, removed, new, stranger, another] = &people[..] else { panic!("five people") };
+    pool.import(&people.iter().map(|sub| NewUser::with_sub(sub)).collect::<Vec<_>>()).await.unwrap();
     for sub in [left, removed, new] {
         stage.hasura.add(sub, "staff", "member").await.unwrap();
     }
@@ -138,7 +130,10 @@ async fn every_step_of_the_page_says_what_it_shows_and_takes_nothing_before_its_
     old.kick(&stage.staff, &stage.mxid(removed)).await.unwrap();
     old.send_text(&stage.staff, "before", "!provisioner pause").await.unwrap();
 
-    let (mut step, mut played) = (0, 0);
+    let mut shell = Shell::open(stage.service.directory(), stage.bed.postgres.binaries());
+    let substitutes = Substitutes::new(&stage, &minter);
+    let typed = [("read -rs ADMIN_TOKEN", stage.admin.token.clone()), ("read -rs OLD_TOKEN", old.token.clone())];
+    let (mut step, mut played, mut approved) = (0, 0, false);
     for part in parts() {
         match part {
             Part::Step(number) => {
@@ -162,12 +157,30 @@ async fn every_step_of_the_page_says_what_it_shows_and_takes_nothing_before_its_
                     }
                 }
                 "console" => {
-                    for (command, shown) in commands(&text) {
+                    for (mut command, shown) in commands(&text) {
+                        for word in &mut command {
+                            match word.as_str() {
+                                "USER" => *word = stage.mxid(removed),
+                                "ID" => *word = stage.plan().await.1["held_id"].as_str().unwrap().to_owned(),
+                                _ => {}
+                            }
+                        }
                         shows(&stage, &command, &shown).await;
+                        match command.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+                            ["registration", .., "--output", file] => takes_the_registration(&mut stage, file),
+                            ["apply", "--approve", _] => approved = true,
+                            _ => {}
+                        }
                         played += 1;
                     }
                 }
-                "sh" => asks(&stage, &old, &text).await,
+                "sh" => {
+                    for command in shell_commands(&text).iter().filter(|command| not_played(command).is_none()) {
+                        let line = typed.iter().find(|(asked, _)| command.starts_with(asked));
+                        shell.run(&substitutes.apply(command), line.map(|(_, token)| token.as_str())).await;
+                        played += 1;
+                    }
+                }
                 "sql" => registers(&stage, &old, text.trim()).await,
                 language => panic!("nobody plays {language}"),
             },
@@ -181,14 +194,15 @@ async fn every_step_of_the_page_says_what_it_shows_and_takes_nothing_before_its_
             stage.until(&stage.staff, removed, "join", SOON).await;
             stage.until(&stage.staff, new, "join", SOON).await;
         }
-        // What was done before there was a service is nobody's command and nobody's change of mind.
-        assert_eq!((of(left).await.as_str(), of(stranger).await.as_str()), ("leave", "join"), "step {step}");
+        // What was done before there was a service is nobody's command and nobody's change of mind; who is not listed stays until
+        // somebody approves.
+        let stays = if approved { "leave" } else { "join" };
+        for (sub, membership) in [(left, "leave"), (stranger, stays), (another, stays)] {
+            assert_eq!(of(sub).await, membership, "step {step}");
+        }
     }
-    assert!(step == 10 && played >= 10, "{step} {played}");
-    // Two who are not listed, and one may go unasked: they are held.
-    let (status, report) = stage.apply().await;
-    assert_eq!((status, &report["held"]), (3, &json!(2)), "{report:#}");
-    assert_eq!(stage.membership(&stage.staff, another).await, "join");
+    assert!(step == 10 && played >= 30 && approved, "{step} {played}");
+    stage.nothing_left().await;
     // The token of old is over; what an admin minted is that admin's to end; that of the registration stays.
     let whoami = async |with: &Admin| {
         with.request(Method::GET, "/_matrix/client/v3/account/whoami", None).await.unwrap().0.as_u16()

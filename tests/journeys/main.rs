@@ -17,6 +17,8 @@ mod commands;
 mod counts;
 mod create_rooms;
 mod cut_over;
+mod cut_over_page;
+mod cut_over_shell;
 mod doctor;
 mod doctor_aws;
 mod doctor_bot;

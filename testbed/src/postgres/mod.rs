@@ -5,7 +5,7 @@ mod pooler;
 mod run_as;
 mod standby;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -57,6 +57,11 @@ impl Postgres {
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Where its programs are: initdb and postgres, and beside them psql where the system has it nowhere else.
+    pub fn binaries(&self) -> &Path {
+        &self.binaries
     }
 
     /// Makes an empty database (UTF-8, C collation as Synapse asks for) and gives its address.
