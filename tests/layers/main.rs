@@ -5,6 +5,7 @@
 mod circles;
 mod folders;
 mod metrics;
+mod release;
 mod scanner;
 mod threats;
 
