@@ -156,15 +156,31 @@ class Picture:
         renamed = panel["transformations"][0]["options"]["renameByName"]
         rows = [[*labels, renamed["Value"]]]
         rows += sorted([series["metric"].get(label, "") for label in labels] + [series["value"][1]] for series in result)
-        axes, _ = self.box(panel, (8, 26, 8, 6), facecolor="none", xlim=(0, len(rows[0])), ylim=(9, 0))
+        fit = (panel["gridPos"]["h"] * ROW - 38) // 24
+        axes, _ = self.box(panel, (8, 26, 8, 6), facecolor="none", xlim=(0, len(rows[0])), ylim=(fit, 0))
         axes.set_axis_off()
-        for y, row in enumerate(rows[:9]):
+        for y, row in enumerate(rows[:fit]):
             for x, cell in enumerate(row):
                 axes.text(x, y + 0.5, cell, va="center", fontsize=8, weight="bold" if y == 0 else "normal", color=TEXT)
             axes.axhline(y + 1, color=LINES, linewidth=0.8)
 
+    @staticmethod
+    def is_beside(panel):
+        return panel["options"]["legend"]["placement"] == "right"
+
+    def legend_of(self, panel, found):
+        """Names that fit, in how many columns and lines, and the margin that leaves room for them."""
+        if self.is_beside(panel):
+            fit = (panel["gridPos"]["h"] * ROW - 70) // 14
+            highest = sorted(found, key=lambda one: -max(one[1].values()))
+            return [name for name, _ in highest[:fit]], 1, min(len(found), fit), (62, 28, 150, 24)
+        columns = 3 if panel["gridPos"]["w"] < 12 else 4
+        names = [name for name, _ in found[: 4 * columns]]
+        lines = math.ceil(len(names) / columns)
+        return names, columns, lines, (62, 28, 12, 24 + 14 * lines)
+
     def timeseries(self, panel, prometheus):
-        from matplotlib.dates import DateFormatter
+        from matplotlib.dates import AutoDateLocator, DateFormatter
         from matplotlib.ticker import FuncFormatter, MaxNLocator
 
         self.frame(panel)
@@ -179,9 +195,8 @@ class Picture:
         found = [(name, points) for name, points in found if points]
         if not found:
             return self.nothing(panel)
-        columns, names = (1 if panel["gridPos"]["w"] < 8 else 3 if panel["gridPos"]["w"] < 12 else 4), len(found)
-        lines = math.ceil(min(names, 12) / columns)
-        axes, (x0, _, x1, y1) = self.box(panel, (62, 28, 12, 24 + 14 * lines), facecolor=PANEL)
+        entries, columns, lines, margin = self.legend_of(panel, found)
+        axes, (x0, _, x1, y1) = self.box(panel, margin, facecolor=PANEL)
         moment = lambda at: datetime.fromtimestamp(at, timezone.utc)  # noqa: E731
         stacked, below = custom["stacking"]["mode"] == "normal", {}
         step = prometheus.step(panel)
@@ -194,7 +209,9 @@ class Picture:
                 below.update(zip(times, tops))
             if custom["drawStyle"] == "bars":
                 heights = [points[at] for at in times]
-                axes.bar([moment(at) for at in times], heights, bottom=base, width=step * 0.8 / 86400, color=color)
+                # A bar is over the time that it counts.
+                width = -0.85 * step / 86400
+                axes.bar([moment(at) for at in times], heights, bottom=base, width=width, align="edge", color=color)
             else:
                 # A gap is a gap: Grafana joins points that are one step apart.
                 at, xs, lows, highs = None, [], [], []
@@ -204,19 +221,21 @@ class Picture:
                     xs, lows, highs, at = [*xs, moment(time)], [*lows, low], [*highs, high], time
                 axes.plot(xs, highs, color=color, linewidth=1.4, marker="." if len(times) == 1 else "")
                 axes.fill_between(xs, lows, highs, color=color, alpha=custom["fillOpacity"] / 100, linewidth=0)
-            if number < 12:
-                x = x0 - 50 + (number % columns) * (x1 - x0 + 50) / columns
-                y = y1 + 29 + 14 * (number // columns)
+            if name in entries:
+                column, line = entries.index(name) % columns, entries.index(name) // columns
+                x, y = x0 - 50 + column * (x1 - x0 + 50) / columns, y1 + 29 + 14 * line
+                if self.is_beside(panel):
+                    x, y = x1 + 10, y1 - 14 * (lines - 1 - line)
                 self.text(x, y, "━", size=9, color=color, weight="bold")
                 self.text(x + 16, y, name, size=7.5)
         axes.set_xlim(moment(prometheus.start), moment(prometheus.end))
         axes.set_ylim(bottom=0)
-        if axes.get_ylim()[1] <= 0.055:
-            axes.set_ylim(top=1 if unit != "s" else max(axes.get_ylim()[1], 1e-3))
+        if not any(value for _, points in found for value in points.values()):
+            axes.set_ylim(top=1)
         axes.grid(color=LINES, linewidth=0.8)
         axes.set_axisbelow(True)
         axes.xaxis.set_major_formatter(DateFormatter("%H:%M"))
-        axes.xaxis.set_major_locator(MaxNLocator(6))
+        axes.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=7))
         axes.yaxis.set_major_locator(MaxNLocator(5, integer=False))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: formatted(value, unit)))
 
@@ -245,8 +264,8 @@ def save(figure, output):
 def main(url, start, end, output):
     dashboard = json.loads((HERE / "dashboard.json").read_text())
     prometheus = Prometheus(url, float(start), float(end))
-    times = (datetime.fromtimestamp(float(at), timezone.utc).strftime(form) for at, form in ((start, "%Y-%m-%d %H:%M"), (end, "%H:%M")))
-    caption = "drawn by deploy/monitoring/draw.py from what Prometheus answered, {} to {} UTC".format(*times)
+    first, last = (datetime.fromtimestamp(float(at), timezone.utc) for at in (start, end))
+    caption = f"drawn by deploy/monitoring/draw.py from what Prometheus answered, {first:%Y-%m-%d %H:%M} to {last:%H:%M} UTC"
     save(draw(dashboard, prometheus, caption), output)
 
 
