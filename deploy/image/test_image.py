@@ -104,8 +104,7 @@ class ImageTest(unittest.TestCase):
         folders = {"src", ".sqlx", "migrations"} | {
             name for name in ("templates", "benches", "tests", "build.rs") if (ROOT / name).exists()
         }
-        # README.md is included by tests of the code.
-        self.assertEqual(sent, {"Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "README.md"} | members | folders)
+        self.assertEqual(sent, {"Cargo.toml", "Cargo.lock", "rust-toolchain.toml"} | members | folders)
         for path in sent:
             self.assertTrue((ROOT / path).exists(), path)
         # Nothing outside of them is included by the code.

@@ -336,7 +336,7 @@ class ModuleTest(unittest.TestCase):
             {key for key, resources in on.items() if "*" in resources}, {("execution", "ecr:GetAuthorizationToken")}
         )
 
-    def test_the_service_s_rights_are_those_that_its_code_uses_and_its_readme_names(self):
+    def test_the_service_s_rights_are_those_that_its_code_uses_and_its_page_names(self):
         """Every operation of the AWS SDK in src/, as the right that it needs."""
         source = "\n".join(path.read_text() for path in (ROOT / "src").rglob("*.rs"))
         operations = set(
@@ -359,9 +359,9 @@ class ModuleTest(unittest.TestCase):
         used = {needs[operation] for operation in operations}
         may = {action for role, action in self.rights(self.all) if role == "task"}
         self.assertEqual(used | {"sns:Publish"}, may)
-        readme = (ROOT / "README.md").read_text()
+        page = (ROOT / "docs" / "aws.md").read_text()
         for action in used:
-            self.assertTrue(action.split(":")[1] in readme, f"README.md does not name {action}")
+            self.assertTrue(f"`{action}`" in page, f"docs/aws.md does not name {action}")
 
     def test_every_page_that_names_rights_names_those_on_the_dead_letter_queue(self):
         on = {"aws_sqs_queue.confirmations": set(), "aws_sqs_queue.dead_letters": set()}
@@ -370,7 +370,7 @@ class ModuleTest(unittest.TestCase):
             for resource in statement["resources"]:
                 on.get(ids.get(resource), set()).update(statement["actions"])
         self.assertEqual(on["aws_sqs_queue.dead_letters"], {"sqs:GetQueueUrl", "sqs:GetQueueAttributes"})
-        for page in (ROOT / "README.md", ROOT / "deploy" / "forwarder" / "README.md"):
+        for page in (ROOT / "docs" / "aws.md", ROOT / "deploy" / "forwarder" / "README.md"):
             text = " ".join(page.read_text().split())
             rights = r"((?:`sqs:\w+`[, and]*)+)"
             found = re.search(f"{rights} on the queue, (?:and )?{rights} on (?:its|the) dead-letter queue", text)
@@ -467,7 +467,7 @@ class ModuleTest(unittest.TestCase):
     # Papers
 
     def test_recipes_name_the_container_and_commands_that_there_are(self):
-        commands = set(re.findall(r"^\| `(\w+)", (ROOT / "README.md").read_text(), re.MULTILINE))
+        commands = set(re.findall(r"^\| `(\w+)", (ROOT / "docs" / "operate.md").read_text(), re.MULTILINE))
         recipes = [json.loads(each) for each in re.findall(r"`once '(.+?)'`", self.readme)]
         said = set()
         for recipe in recipes:

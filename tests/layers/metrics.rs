@@ -1,4 +1,4 @@
-//! Each metric is described and has its row in the README.
+//! Each metric is described and has its row in `docs/operate.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use regex::Regex;
 use crate::scanner::{root, sources};
 
 #[test]
-fn every_metric_is_described_and_has_a_row_in_the_readme() {
+fn every_metric_is_described_and_has_a_row_in_the_page_of_operators() {
     let named = Regex::new(r#"const (\w+): &str = "(provisioner_\w+)""#).unwrap();
     let used =
         Regex::new(r#"\b(describe_)?(?:counter|gauge|histogram)!\(\s*(?:super::)?(?:"(provisioner_\w+)"|(\w+))"#)
@@ -21,16 +21,16 @@ fn every_metric_is_described_and_has_a_row_in_the_readme() {
         }
     }
     let name = |name: &String| constants.get(name).unwrap_or(name).clone();
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let page = std::fs::read_to_string(root().join("docs/operate.md")).unwrap();
     let has_row = |metric: &str| {
         let metric = metric.trim_start_matches("provisioner_");
-        readme.contains(&format!("`{metric}{{")) || readme.contains(&format!("`{metric}`"))
+        page.contains(&format!("`{metric}{{")) || page.contains(&format!("`{metric}`"))
     };
     let described: BTreeSet<String> = described.iter().map(name).collect();
     let forgotten: Vec<String> =
         counted.iter().map(name).filter(|metric| !described.contains(metric) || !has_row(metric)).collect();
     assert!(
         counted.len() > 10 && forgotten.is_empty(),
-        "describe these, and give each a row in README.md: {forgotten:?}"
+        "describe these, and give each a row in docs/operate.md: {forgotten:?}"
     );
 }

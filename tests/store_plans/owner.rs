@@ -1,4 +1,4 @@
-//! The ledger of another owner, as the README sets it up: the service's own role adds to it and can do nothing else.
+//! The ledger of another owner, as `docs/hardening.md` sets it up: the service's own role adds to it and can do nothing else.
 
 use phenom_provisioner::store::{LedgerEntry, LedgerLine, LedgerOutcome, Store};
 use regex::Regex;
@@ -7,11 +7,11 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::fill::{empty, run};
 
-/// The statements of the README that speak of the ledger's owner, with this role for the service's.
+/// The statements of that page that speak of the ledger's owner, with this role for the service's.
 fn statements(role: &str) -> Vec<String> {
-    let readme = include_str!("../../README.md");
+    let page = include_str!("../../docs/hardening.md");
     let blocks = Regex::new(r"(?s)```sql\n(.*?)```").unwrap();
-    let block = blocks.captures_iter(readme).find(|block| block[1].contains("OWNER TO ledger_owner")).unwrap();
+    let block = blocks.captures_iter(page).find(|block| block[1].contains("OWNER TO ledger_owner")).unwrap();
     let ours = Regex::new(r"\bprovisioner;").unwrap();
     let sql = ours.replace_all(&block[1], format!("{role};")).replace("ledger_owner", &format!("{role}_ledger"));
     sql.split(';').map(|one| one.trim().to_owned()).filter(|one| !one.is_empty()).collect()

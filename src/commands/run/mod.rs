@@ -194,15 +194,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_readme_lists_these_commands() {
-        let readme = include_str!("../../../README.md");
-        let table = readme.split("### What to say").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap();
+    fn the_page_of_the_staff_room_lists_these_commands() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/staff-room.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let table = page.split("## What to say").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap();
         // `pause`, `resume`: those that follow in the same cell stand without the prefix.
         let cells = table.lines().filter_map(|line| line.strip_prefix("| `!provisioner ")?.split('|').next());
         let mut listed: Vec<&str> = cells.flat_map(|cell| cell.trim().trim_end_matches('`').split("`, `")).collect();
         let mut usages: Vec<String> = COMMANDS.iter().map(StaffCommand::usage).collect();
         listed.sort_unstable();
         usages.sort_unstable();
-        assert_eq!(listed, usages, "README, What to say (left) and COMMANDS (right)");
+        assert_eq!(listed, usages, "docs/staff-room.md, What to say (left) and COMMANDS (right)");
     }
 }
