@@ -22,10 +22,13 @@ pub fn check(location: &ConfigLocation) -> ExitCode {
     }
 }
 
-/// Prints the JSON schema of the configuration file.
+/// Prints the JSON schema of the configuration file, or the reference of its keys that is made from it.
 #[must_use]
-pub fn schema() -> ExitCode {
-    print::text(&format!("{:#}\n", config::schema()));
+pub fn schema(as_markdown: bool) -> ExitCode {
+    match as_markdown {
+        true => print::text(&config::reference()),
+        false => print::text(&format!("{:#}\n", config::schema())),
+    }
     ExitCode::SUCCESS
 }
 

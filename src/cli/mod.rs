@@ -27,7 +27,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use provisioner_policy::{Policy, RoomPolicy, mxid_of_subject};
 use tokio_util::sync::CancellationToken;
 
@@ -103,7 +103,20 @@ enum ConfigCommand {
     /// Check the configuration and the registration; needs no network
     Check,
     /// Print the JSON schema of the configuration
-    Schema,
+    Schema(SchemaArguments),
+}
+
+#[derive(Debug, Args)]
+struct SchemaArguments {
+    /// Print the reference of every key instead, as docs/configuration.md has it
+    #[arg(long)]
+    markdown: bool,
+}
+
+/// The command line as it is parsed: for tests of documents that show commands.
+#[must_use]
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Runs the command line and returns the exit code.
@@ -128,9 +141,9 @@ pub fn main() -> ExitCode {
 }
 
 fn run_command(Arguments { config: file, command }: Arguments) -> Result<ExitCode> {
-    if let CliCommand::Config(ConfigCommand::Schema) = command {
+    if let CliCommand::Config(ConfigCommand::Schema(SchemaArguments { markdown })) = command {
         // It is the same whatever the configuration is.
-        return Ok(config::schema());
+        return Ok(config::schema(markdown));
     }
     let location = ConfigLocation::choose(file, std::env::var_os(CONFIG_TEXT).is_some())?;
     match command {
@@ -152,7 +165,7 @@ fn run_command(Arguments { config: file, command }: Arguments) -> Result<ExitCod
             registration::run(&location, &registration::Options { url, sender_localpart }, output.as_deref())
         }
         CliCommand::Config(ConfigCommand::Check) => Ok(config::check(&location)),
-        CliCommand::Config(ConfigCommand::Schema) => Ok(config::schema()),
+        CliCommand::Config(ConfigCommand::Schema(SchemaArguments { markdown })) => Ok(config::schema(markdown)),
     }
 }
 

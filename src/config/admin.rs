@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{Config, Secret, grammar, report::ProblemReport};
 
-/// The internal listener.
+/// The internal listener: probes, metrics and the roster hook.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdminSection {

@@ -14,7 +14,7 @@ use super::{Config, Secret, grammar, grammar::duration, report::ProblemReport};
 /// The file where neither a file nor a text is given.
 const DEFAULT_FILE: &str = "registration.yaml";
 
-/// The application service side.
+/// The registration that is shared with Synapse, and where Synapse pushes to.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("not" = { "required": ["registration", "registration_text"] }))]

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{Config, choices::listed, grammar, grammar::selector, report::ProblemReport};
 use crate::nearest::nearest;
 
-/// The Staff room.
+/// The Staff room. Without this section there is none.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CommandsSection {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::grammar::duration;
 
-/// The mirror of the managed rooms.
+/// What is known of the managed rooms.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MirrorSection {

@@ -23,6 +23,7 @@ mod modes;
 mod namespaces;
 mod problem;
 mod queue;
+mod reference;
 mod registration;
 mod relations;
 mod report;
@@ -55,6 +56,7 @@ pub use self::{
     modes::ModesSection,
     problem::{ConfigErrors, Problem, ValueOrigin},
     queue::QueueSection,
+    reference::reference,
     registration::{Namespace, Namespaces, Registration},
     rooms::{PowerEntry, RoomSection},
     roster::RosterSection,

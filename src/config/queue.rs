@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{grammar, grammar::duration};
 
-/// The queue of confirmed sign-ups.
+/// The SQS queue of confirmed sign-ups. Without this section none is read.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QueueSection {

@@ -46,22 +46,22 @@ pub struct RoomSection {
     /// Levels of the room itself; each is enforced only if given.
     #[serde(default)]
     pub levels: LevelsEntry,
-    /// The room's name. This and the following settings are enforced only if given.
+    /// The room's name; enforced only if given.
     #[serde(default)]
     #[schemars(schema_with = "grammar::text")]
     pub name: Option<String>,
-    /// The room's topic.
+    /// The room's topic; enforced only if given.
     #[serde(default)]
     pub topic: Option<String>,
-    /// Who may join by themselves.
+    /// Who may join by themselves; enforced only if given.
     #[serde(default)]
     #[schemars(schema_with = "grammar::join_rule")]
     pub join_rule: Option<String>,
-    /// Who may read what was said before they came.
+    /// Who may read what was said before they came; enforced only if given.
     #[serde(default)]
     #[schemars(schema_with = "grammar::history_visibility")]
     pub history_visibility: Option<String>,
-    /// Whether guests may join.
+    /// Whether guests may join; enforced only if given.
     #[serde(default)]
     #[schemars(schema_with = "grammar::guest_access")]
     pub guest_access: Option<String>,

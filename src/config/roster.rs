@@ -11,7 +11,7 @@ use super::{Secret, grammar, grammar::duration};
 const DEFAULT_QUERY: &str = "SELECT u.id::text AS subject, t.name AS team, tm.role AS role FROM team_members tm \
      JOIN teams t ON t.id = tm.team_id JOIN users u ON u.id = tm.user_id";
 
-/// The database where teams live. A read-only role is enough.
+/// The database where teams live. A read-only role is enough. Without this section there are no teams.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RosterSection {
@@ -23,8 +23,7 @@ pub struct RosterSection {
     /// A query for the columns subject, team and role.
     #[schemars(schema_with = "grammar::text")]
     pub query: String,
-    /// A reading of more rows is refused: it keeps the last good one and removes nobody. A million rows take some 200 MB while
-    /// they are read.
+    /// A reading of more rows is refused: the last good one stands, and nobody is removed. Rows take memory while they are read.
     #[schemars(range(min = 1, max = 100_000_000))]
     pub max_rows: u32,
     /// How often the query is asked without being woken.

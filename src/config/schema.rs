@@ -34,6 +34,11 @@ pub(super) fn literal(value: Value) -> Schema {
     Schema::try_from(value).expect("the literal is an object")
 }
 
+/// The grammar that a string must match, by its name.
+pub(super) fn grammar(schema: &Value) -> Option<&str> {
+    schema.get(GRAMMAR).and_then(Value::as_str)
+}
+
 /// The schema of a key.
 pub(super) fn property<'a>(schema: &'a Value, key: &str) -> Option<&'a Value> {
     schema.get("properties")?.get(key)

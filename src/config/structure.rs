@@ -9,7 +9,7 @@ use super::{
     grammar::{self, GrammarContext},
     problem::ValueFault,
     report::{ProblemReport, shown_value},
-    schema::{self, GRAMMAR, MEND},
+    schema::{self, MEND},
 };
 use crate::nearest::{alike, nearest};
 
@@ -26,7 +26,7 @@ struct Structure<'a, 'b> {
 
 impl Structure<'_, '_> {
     fn value(&mut self, value: &mut Value, schema: &Value, at: &str) {
-        let fault = match schema.get(GRAMMAR).and_then(Value::as_str) {
+        let fault = match schema::grammar(schema) {
             Some(grammar) => grammar::check(grammar, value, schema, self.context).err(),
             None => wrong_type(value, schema).or_else(|| out_of_range(value, schema)),
         };

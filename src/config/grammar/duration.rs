@@ -37,9 +37,7 @@ pub(super) fn check(value: &Value, schema: &Value) -> Result<(), ValueFault> {
         };
         ValueFault::new("is not a duration", mend)
     })?;
-    let bound = |index: usize| schema.get(SECONDS).and_then(|bounds| bounds.get(index)).and_then(Value::as_u64);
-    let (Some(low), Some(high)) = (bound(0), bound(1)) else { return Ok(()) };
-    let (low, high) = (Duration::from_secs(low), Duration::from_secs(high));
+    let Some((low, high)) = bounds(schema) else { return Ok(()) };
     if duration < low {
         return Err(ValueFault::new("is too short", format!("write at least \"{}\"", self::text(low))));
     }
@@ -49,7 +47,14 @@ pub(super) fn check(value: &Value, schema: &Value) -> Result<(), ValueFault> {
     Ok(())
 }
 
-fn text(duration: Duration) -> String {
+/// The shortest and the longest that this schema of a duration allows.
+pub(in crate::config) fn bounds(schema: &Value) -> Option<(Duration, Duration)> {
+    let bound = |index: usize| schema.get(SECONDS)?.get(index)?.as_u64().map(Duration::from_secs);
+    Some((bound(0)?, bound(1)?))
+}
+
+/// The duration as people write it.
+pub(in crate::config) fn text(duration: Duration) -> String {
     humantime::format_duration(duration).to_string()
 }
 
