@@ -1,10 +1,12 @@
-//! The configuration as its user sees it: what passes, and every error's full text.
+//! The configuration as its user sees it: what passes, every error's full text, and the pages that tell of it.
 
 #[path = "config/support.rs"]
 mod support;
 
 #[path = "config/accepted.rs"]
 mod accepted;
+#[path = "config/documents/mod.rs"]
+mod documents;
 #[path = "config/environment.rs"]
 mod environment;
 #[path = "config/printing.rs"]
