@@ -12,6 +12,7 @@ mod commands;
 mod database;
 mod document;
 mod environment;
+mod events;
 mod grammar;
 mod guard;
 mod homeserver;
@@ -48,6 +49,7 @@ pub use self::{
     commands::CommandsSection,
     database::DatabaseSection,
     environment::{PREFIX, variables},
+    events::EventsSection,
     guard::GuardSection,
     homeserver::HomeserverSection,
     listen::{admin_listen, reachable},
@@ -85,6 +87,8 @@ pub struct Config {
     pub cognito: Option<CognitoSection>,
     #[serde(default)]
     pub queue: Option<QueueSection>,
+    #[serde(default)]
+    pub events: Option<EventsSection>,
     #[serde(default)]
     pub mirror: MirrorSection,
     #[serde(default)]

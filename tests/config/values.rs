@@ -187,6 +187,50 @@ fn queue_urls() {
 }
 
 #[test]
+fn topic_arns() {
+    let make = |arn: &str| below("events")(&format!("topic_arn = \"{arn}\""));
+    let arns = [
+        "chat-events",
+        "https://sns.us-east-1.amazonaws.com/",
+        "arn:aws:sqs:us-east-1:123456789012:chat-events",
+        "arn:aws:sns:us-east-1",
+        "arn:aws:sns:us-east-1:123456789012",
+        "arn:aws:sns:us-east-1:123456789012:chat-events:0b1c6d52-8d54-4f4c-8a6c-0d6f6a2b6c3d",
+        "arn:aws:sns:somewhere:123456789012:chat-events",
+        "arn:aws:sns:us-east-1:12345:chat-events",
+        "arn:aws:sns:us-east-1:123456789012:chat events",
+        "arn:aws:sns:us-east-1:123456789012:.fifo",
+    ];
+    insta::assert_snapshot!(each(make, &arns), @r#"
+    provisioner.toml:18: events.topic_arn = "chat-events" is not the ARN of a topic
+         → write the ARN of the topic as `aws sns list-topics` prints it, like "arn:aws:sns:us-east-1:123456789012:chat-events"
+    provisioner.toml:18: events.topic_arn = "https://sns.us-east-1.amazonaws.com/" is not the ARN of a topic
+         → write the ARN of the topic as `aws sns list-topics` prints it, like "arn:aws:sns:us-east-1:123456789012:chat-events"
+    provisioner.toml:18: events.topic_arn = "arn:aws:sqs:us-east-1:123456789012:chat-events" is an ARN of sqs, and of no topic of SNS
+         → write the ARN of the topic as `aws sns list-topics` prints it, like "arn:aws:sns:us-east-1:123456789012:chat-events"
+    provisioner.toml:18: events.topic_arn = "arn:aws:sns:us-east-1" is not the ARN of a topic
+         → write the ARN of the topic as `aws sns list-topics` prints it, like "arn:aws:sns:us-east-1:123456789012:chat-events"
+    provisioner.toml:18: events.topic_arn = "arn:aws:sns:us-east-1:123456789012" names no topic
+         → write the ARN of the topic as `aws sns list-topics` prints it, like "arn:aws:sns:us-east-1:123456789012:chat-events"
+    provisioner.toml:18: events.topic_arn = "arn:aws:sns:us-east-1:123456789012:chat-events:0b1c6d52-8d54-4f4c-8a6c-0d6f6a2b6c3d" is the ARN of a subscription, not of its topic
+         → write it without its last part: "arn:aws:sns:us-east-1:123456789012:chat-events"
+    provisioner.toml:18: events.topic_arn = "arn:aws:sns:somewhere:123456789012:chat-events" names no region of AWS
+         → write the ARN of the topic as `aws sns list-topics` prints it, like "arn:aws:sns:us-east-1:123456789012:chat-events"
+    provisioner.toml:18: events.topic_arn = "arn:aws:sns:us-east-1:12345:chat-events" names no account: it has 12 digits
+         → write the ARN of the topic as `aws sns list-topics` prints it, like "arn:aws:sns:us-east-1:123456789012:chat-events"
+    provisioner.toml:18: events.topic_arn = "arn:aws:sns:us-east-1:123456789012:chat events" does not end in the name of a topic: letters, digits, - and _, and .fifo for one that keeps order
+         → write the ARN of the topic as `aws sns list-topics` prints it, like "arn:aws:sns:us-east-1:123456789012:chat-events"
+    provisioner.toml:18: events.topic_arn = "arn:aws:sns:us-east-1:123456789012:.fifo" does not end in the name of a topic: letters, digits, - and _, and .fifo for one that keeps order
+         → write the ARN of the topic as `aws sns list-topics` prints it, like "arn:aws:sns:us-east-1:123456789012:chat-events"
+    "#);
+    for arn in
+        ["arn:aws:sns:us-east-1:123456789012:chat-events", "arn:aws-cn:sns:cn-north-1:123456789012:chat_events.fifo"]
+    {
+        assert!(Folder::with(&make(arn)).load(&[]).is_ok(), "{arn}");
+    }
+}
+
+#[test]
 fn room_ids() {
     let make = |id: &str| minimal_but("!abc:example.org", id);
     let ids = [

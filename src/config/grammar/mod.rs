@@ -9,6 +9,7 @@ mod name;
 mod queue_url;
 mod room;
 pub(super) mod selector;
+mod topic_arn;
 
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Value, json};
@@ -71,6 +72,7 @@ grammars! {
     public_url: address::public_url, "https://chat.example.org";
     http_url: address::http_url, "https://example.org/path";
     queue_url: queue_url::queue_url, "https://sqs.us-east-1.amazonaws.com/123456789012/confirmations";
+    topic_arn: topic_arn::topic_arn, "arn:aws:sns:us-east-1:123456789012:chat-events";
     listen: address::listen, "127.0.0.1:8090";
 }
 
