@@ -132,6 +132,8 @@ fn entry(seq: i32, person: &str) -> LedgerEntry {
         before: json!("leave"),
         after: json!("join"),
         cause: "everyone has an account: joined".to_owned(),
+        because: None,
+        actor: None,
         mode: "enforce",
         taken: 0,
     }

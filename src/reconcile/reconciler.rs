@@ -89,6 +89,8 @@ pub struct Reconciler {
     pub(crate) account_check: Option<AccountCheck>,
     /// Asked before each write.
     pub(crate) lease: Lease,
+    /// Leaves by choice are written to the ledger, for others who are told of it.
+    pub(crate) notes_leaves: bool,
 }
 
 /// What is wrong beside single actions. Empty texts mean nothing is.
@@ -146,7 +148,13 @@ impl Reconciler {
             unknown: watch::Sender::default(),
             account_check: None,
             lease: Lease::unlimited(),
+            notes_leaves: false,
         }
+    }
+
+    /// Writes leaves by choice to the ledger, too.
+    pub fn note_leaves(&mut self) {
+        self.notes_leaves = true;
     }
 
     /// Writes only while this holds.

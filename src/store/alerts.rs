@@ -28,13 +28,20 @@ impl Store {
         .await
     }
 
-    /// Notes an alert that is about to be sent, or its new text, and returns it.
+    /// Notes an alert that is about to be sent, or its new text, and returns it. The ledger says that it was opened.
     pub async fn set_alert(&self, key: &str, text: &str, room_id: &str) -> sqlx::Result<AlertRow> {
         sqlx::query_as!(
             AlertRow,
-            r#"INSERT INTO provisioner.alerts (key, text, room_id) VALUES ($1, $2, $3)
-               ON CONFLICT (key) DO UPDATE SET text = excluded.text, edits = alerts.edits + 1
-               RETURNING key, text, room_id, event_id, (extract(epoch FROM raised_at) * 1000)::int8 AS "raised_ms!", edits"#,
+            r#"WITH told AS (
+                 INSERT INTO provisioner.alerts (key, text, room_id) VALUES ($1, $2, $3)
+                 ON CONFLICT (key) DO UPDATE SET text = excluded.text, edits = alerts.edits + 1
+                 RETURNING *
+               ), noted AS (
+                 INSERT INTO provisioner.ledger (pass, seq, kind, cause, mode, outcome)
+                 SELECT nextval('provisioner.pass'), 0, 'open_alert', key, 'enforce', 'done' FROM told WHERE edits = 0
+               )
+               SELECT key AS "key!", text AS "text!", room_id AS "room_id!", event_id,
+                      (extract(epoch FROM raised_at) * 1000)::int8 AS "raised_ms!", edits AS "edits!" FROM told"#,
             key,
             text,
             room_id,
@@ -59,8 +66,16 @@ impl Store {
             .map(drop)
     }
 
-    /// Forgets an alert that is over.
+    /// Forgets an alert that is over. The ledger says so, too.
     pub async fn remove_alert(&self, key: &str) -> sqlx::Result<()> {
-        sqlx::query!("DELETE FROM provisioner.alerts WHERE key = $1", key).execute(&self.pool).await.map(drop)
+        sqlx::query!(
+            "WITH closed AS (DELETE FROM provisioner.alerts WHERE key = $1 RETURNING key)
+             INSERT INTO provisioner.ledger (pass, seq, kind, cause, mode, outcome)
+             SELECT nextval('provisioner.pass'), 0, 'close_alert', key, 'enforce', 'done' FROM closed",
+            key,
+        )
+        .execute(&self.pool)
+        .await
+        .map(drop)
     }
 }

@@ -19,7 +19,7 @@ text_enum! {
         Approved = "approved",
         /// Another one is held.
         Superseded = "superseded",
-        /// Nothing is held any more.
+        /// Nothing is held any more; the ledger says so, too.
         Expired = "expired",
     }
 }
@@ -107,15 +107,21 @@ impl Store {
     /// Nothing is held any more.
     pub async fn expire_held_plan(&self) -> sqlx::Result<()> {
         sqlx::query!(
-            "UPDATE provisioner.held_plans SET state = 'expired', decided_at = now()
-             WHERE state IN ('open', 'dismissed')",
+            "WITH expired AS (
+                 UPDATE provisioner.held_plans SET state = 'expired', decided_at = now()
+                 WHERE state IN ('open', 'dismissed')
+                 RETURNING id
+             )
+             INSERT INTO provisioner.ledger (pass, seq, kind, cause, mode, outcome)
+             SELECT nextval('provisioner.pass'), 0, 'expire', 'nothing is held any more: held plan ' || id, 'enforce', 'done'
+             FROM expired",
         )
         .execute(&self.pool)
         .await
         .map(drop)
     }
 
-    /// Something is held that was not: what was held before is superseded.
+    /// Something is held that was not: what was held before is superseded. The ledger says so, too.
     pub async fn open_held_plan(
         &self,
         id: &str,
@@ -124,18 +130,24 @@ impl Store {
         reasons: &[String],
     ) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
-        sqlx::query!(
+        let superseded = sqlx::query_scalar!(
             "UPDATE provisioner.held_plans SET state = 'superseded', decided_at = now()
-             WHERE state IN ('open', 'dismissed')",
+             WHERE state IN ('open', 'dismissed') RETURNING id",
         )
-        .execute(&mut *transaction)
+        .fetch_optional(&mut *transaction)
         .await?;
         sqlx::query!(
-            "INSERT INTO provisioner.held_plans (id, parts, counts, reasons) VALUES ($1, $2, $3, $4)",
+            "WITH held AS (
+                 INSERT INTO provisioner.held_plans (id, parts, counts, reasons) VALUES ($1, $2, $3, $4)
+             )
+             INSERT INTO provisioner.ledger (pass, seq, kind, before, after, cause, mode, outcome)
+             VALUES (nextval('provisioner.pass'), 0, 'hold', to_jsonb($5::text), $3, 'the guard: held plan ' || $1,
+                     'enforce', 'done')",
             id,
             &columns(parts),
             counts,
             reasons,
+            superseded,
         )
         .execute(&mut *transaction)
         .await?;

@@ -17,6 +17,17 @@ pub struct InboxRow {
     pub received_at: DateTime<Utc>,
 }
 
+/// A leave by choice that a pushed event was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnLeave {
+    pub event_id: String,
+    pub user_id: String,
+    pub room_id: String,
+    pub room_key: String,
+    /// Otherwise Synapse did not say what was before.
+    pub was_joined: bool,
+}
+
 impl Store {
     /// Appends events and wakes the reconciling replica, in one statement. Events seen before are left out.
     /// The slices are columns of one table: event id, room id, type, event.
@@ -79,10 +90,21 @@ impl Store {
 
     /// Marks events as handled, and keeps of each what is given beside its id. What was said in the Staff room, and nothing
     /// else in the inbox is a message or a reaction, goes to the commands in the same statement: it is there exactly once, and
-    /// its words no longer are here.
-    pub async fn mark_inbox_handled(&self, ids: &[i64], kept: &[String]) -> sqlx::Result<()> {
+    /// its words no longer are here. Leaves by choice go to the ledger in the same way.
+    pub async fn mark_inbox_handled(&self, ids: &[i64], kept: &[String], left: &[OwnLeave]) -> sqlx::Result<()> {
+        let column = |of: fn(&OwnLeave) -> &String| -> Vec<String> { left.iter().map(|one| of(one).clone()).collect() };
+        let was_joined: Vec<bool> = left.iter().map(|one| one.was_joined).collect();
         sqlx::query!(
-            "WITH said AS (
+            "WITH departed AS (
+                 INSERT INTO provisioner.ledger (pass, seq, kind, user_id, room_id, room_key, before, after, cause, mode, outcome)
+                 SELECT nextval('provisioner.pass'), 0, 'leave', gone.user_id, gone.room_id, gone.room_key,
+                        CASE WHEN gone.was_joined THEN to_jsonb('join'::text) END, to_jsonb('leave'::text),
+                        'left by their own choice: event ' || gone.event_id, 'enforce', 'done'
+                 FROM UNNEST($3::text[], $4::text[], $5::text[], $6::text[], $7::bool[])
+                          AS gone (event_id, user_id, room_id, room_key, was_joined)
+                      JOIN provisioner.inbox AS pushed USING (event_id)
+                 WHERE pushed.handled_at IS NULL ORDER BY pushed.id
+             ), said AS (
                  INSERT INTO provisioner.commands (event_id, room_id, event, received_at)
                  SELECT event_id, room_id, event, received_at FROM provisioner.inbox
                  WHERE id = ANY($1) AND type IN ('m.room.message', 'm.reaction') ORDER BY id
@@ -96,6 +118,11 @@ impl Store {
              WHERE handled.id = kept.id",
             ids,
             kept,
+            &column(|one| &one.event_id),
+            &column(|one| &one.user_id),
+            &column(|one| &one.room_id),
+            &column(|one| &one.room_key),
+            &was_joined,
         )
         .execute(&self.pool)
         .await

@@ -54,6 +54,10 @@ pub struct LedgerEntry {
     pub before: Value,
     pub after: Value,
     pub cause: String,
+    /// The reason in a word of a fixed set, for others; `cause` is for people.
+    pub because: Option<String>,
+    /// Who let it go, where the guard held it.
+    pub actor: Option<String>,
     pub mode: &'static str,
     /// How many places, levels, flags or accounts it takes away.
     pub taken: i32,
@@ -108,9 +112,10 @@ pub(super) async fn append(executor: impl PgExecutor<'_>, pass: PassId, lines: &
     }
     sqlx::query!(
         "INSERT INTO provisioner.ledger
-             (pass, seq, kind, user_id, room_id, room_key, before, after, cause, mode, outcome, detail, taken)
+             (pass, seq, kind, user_id, room_id, room_key, before, after, cause, mode, outcome, detail, taken, because, actor)
          SELECT $1, * FROM UNNEST($2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[],
-                                  $8::jsonb[], $9::text[], $10::text[], $11::text[], $12::text[], $13::int[])
+                                  $8::jsonb[], $9::text[], $10::text[], $11::text[], $12::text[], $13::int[],
+                                  $14::text[], $15::text[])
          ON CONFLICT DO NOTHING",
         pass,
         &column(lines, |line| line.entry.seq),
@@ -125,6 +130,8 @@ pub(super) async fn append(executor: impl PgExecutor<'_>, pass: PassId, lines: &
         &column(lines, |line| line.outcome.as_str().to_owned()),
         &column(lines, |line| line.detail.clone()) as &[Option<String>],
         &column(lines, |line| line.entry.taken),
+        &column(lines, |line| line.entry.because.clone()) as &[Option<String>],
+        &column(lines, |line| line.entry.actor.clone()) as &[Option<String>],
     )
     .execute(executor)
     .await
@@ -154,9 +161,9 @@ impl Store {
                  SELECT * FROM provisioner.ledger ORDER BY id DESC LIMIT 20000
              )
              INSERT INTO provisioner.ledger
-                 (pass, seq, kind, user_id, room_id, room_key, before, after, cause, mode, outcome, detail, taken)
+                 (pass, seq, kind, user_id, room_id, room_key, before, after, cause, mode, outcome, detail, taken, because, actor)
              SELECT pass, seq, kind, user_id, room_id, room_key, before, after, cause, mode, 'interrupted',
-                    'the service stopped before the answer came', taken
+                    'the service stopped before the answer came', taken, because, actor
              FROM latest AS started
              WHERE outcome = 'started' AND kind <> 'command'
                AND NOT EXISTS (

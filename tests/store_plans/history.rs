@@ -19,6 +19,8 @@ fn entry(seq: i32, kind: &'static str, user_id: Option<&str>, room: &str, after:
         before: Value::Null,
         after,
         cause: "a test".to_owned(),
+        because: None,
+        actor: None,
         mode: "enforce",
         taken: 0,
     }

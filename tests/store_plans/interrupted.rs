@@ -19,6 +19,8 @@ fn attempt(seq: i32, kind: &'static str) -> LedgerEntry {
         before: Value::Null,
         after: Value::Null,
         cause: "a test".to_owned(),
+        because: None,
+        actor: None,
         mode: "enforce",
         taken: 0,
     }

@@ -13,7 +13,7 @@ struct Look {
     at_most: u32,
 }
 
-const LOOKS: [Look; 14] = [
+const LOOKS: [Look; 15] = [
     // As many as go, once to find them and once to remove them.
     Look { statement: "DELETE FROM provisioner.inbox", values: &["604800", "5000"], at_most: 10_000 },
     // The end of the ledger.
@@ -27,6 +27,8 @@ const LOOKS: [Look; 14] = [
     // Three of 180 days.
     Look { statement: "AS \"line!\"", values: &["3"], at_most: 40_000 },
     Look { statement: "WHERE id > $1 AND id <= $2", values: &["999900", "1000000"], at_most: 100 },
+    // What others are told of, a page at a time.
+    Look { statement: "WHERE id <= $2 AND id > $1", values: &["999000", "1000000", "200"], at_most: 500 },
     // What others note, every five seconds.
     Look { statement: "max(pardoned_at)", values: &[], at_most: 30 },
     Look { statement: "COALESCE(max(id), 0)", values: &[], at_most: 1 },

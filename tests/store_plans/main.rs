@@ -9,6 +9,7 @@ mod groups;
 mod history;
 mod interrupted;
 mod looks;
+mod outbox;
 mod owner;
 mod plan;
 mod plans;

@@ -42,6 +42,8 @@ async fn with_an_owner_of_its_own_the_ledger_is_added_to_and_never_changed_by_th
         before: json!(null),
         after: json!("join"),
         cause: "a test".to_owned(),
+        because: None,
+        actor: None,
         mode: "enforce",
         taken: 0,
     };

@@ -70,6 +70,7 @@ fn sample(name: &str) -> &'static str {
         "Float8" => "3600",
         "Bool" => "true",
         "Jsonb" => "'{}'",
+        "BoolArray" => "'{true,false}'",
         "JsonbArray" => "'{}'",
         "ByteaArray" => "'{}'",
         "Timestamptz" => "now()",

@@ -15,6 +15,8 @@ fn join(seq: i32) -> LedgerEntry {
         before: json!("leave"),
         after: json!("join"),
         cause: "everyone".to_owned(),
+        because: None,
+        actor: None,
         mode: "enforce",
         taken: 0,
     }
@@ -34,7 +36,7 @@ async fn push(store: &Store, n: usize) {
     let column = |text: &str| vec![format!("{text}{n}"), format!("{text}{n}b")];
     store.append_inbox(&column("$"), &column("!"), &column("m.room.member"), &column("{}")).await.unwrap();
     let ids: Vec<i64> = store.unhandled_inbox(100).await.unwrap().iter().map(|row| row.id).collect();
-    store.mark_inbox_handled(&ids, &vec![String::new(); ids.len()]).await.unwrap();
+    store.mark_inbox_handled(&ids, &vec![String::new(); ids.len()], &[]).await.unwrap();
 }
 
 async fn attempt(store: &Store, pass: i64, entries: &[LedgerEntry]) {

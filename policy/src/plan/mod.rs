@@ -14,6 +14,8 @@ pub use key::{ChangeKey, Subject};
 pub use kind::{Bucket, Class, Kind};
 pub use turn::Turn;
 
+use strum::IntoStaticStr;
+
 use crate::names::NameIx;
 use crate::obstacle::Obstacle;
 use crate::policy::Mode;
@@ -22,8 +24,9 @@ use crate::setting::Setting;
 use crate::users::UserIx;
 use crate::world::World;
 
-/// Why something is planned, or why it is not done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Why something is planned, or why it is not done. Its names go into the ledger and to others: one that was published stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Because {
     /// This selector of the room (counted from 0) matches.
     Selector(u16),
@@ -77,6 +80,17 @@ pub enum Because {
     Grants,
     /// Something about power levels or settings that somebody must mend.
     Obstacle(Obstacle),
+}
+
+impl Because {
+    /// The reason as a word of a fixed set, with nothing of anybody in it; of a setting that drifted also which.
+    pub fn code(self) -> String {
+        let word: &'static str = self.into();
+        match self {
+            Self::Drifted(setting) => format!("{word}:{}", setting.key()),
+            _ => word.to_owned(),
+        }
+    }
 }
 
 /// Why the guard holds an action back.

@@ -134,6 +134,8 @@ pub(crate) fn entry(world: &World, action: &Action, seq: i32) -> LedgerEntry {
         before,
         after,
         cause: action.cause(world),
+        because: Some(action.because.code()),
+        actor: None,
         mode: action.mode.as_str(),
         taken: i32::try_from(world.rightful(&action.change)).unwrap_or(i32::MAX),
     }

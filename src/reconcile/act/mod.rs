@@ -82,6 +82,7 @@ impl Executor<'_> {
             let mut entry = journal::entry(world, due[index], self.journal.number());
             if let Some(approver) = self.approval.by(due[index]) {
                 entry.cause = format!("{}; approved by {approver}", entry.cause);
+                entry.actor = Some(approver.to_owned());
             }
             if let Change::CreateAccount { user } = due[index].change
                 && let Some(origin) = origins.get(&user)
@@ -90,10 +91,12 @@ impl Executor<'_> {
             }
             Attempt { index, action: due[index], entry }
         };
+        let opened = || accounts.iter().filter_map(|index| opens_account(&due[*index].change));
         let lanes = Lanes {
             until: Instant::now() + SLICE,
             silent: AtomicBool::new(false),
-            creations: Creations::awaiting(accounts.iter().filter_map(|index| opens_account(&due[*index].change))),
+            creations: Creations::awaiting(opened()),
+            recorded: Creations::awaiting(opened()),
         };
         let rooms = rooms.iter().filter(|lane| !lane.is_empty());
         let room_lanes = rooms.map(|lane| self.lane(lane, 1, &attempt, &lanes));
@@ -113,7 +116,7 @@ impl Executor<'_> {
         lanes: &Lanes,
     ) -> sqlx::Result<Vec<(usize, Tried)>> {
         // Whatever ends this lane, those who wait for its accounts are told.
-        let _closed = lanes.creations.close_at_the_end();
+        let (_closed, _recorded) = (lanes.creations.close_at_the_end(), lanes.recorded.close_at_the_end());
         self.lane(lane, ACCOUNTS_AT_ONCE, attempt, lanes).await
     }
 
@@ -133,6 +136,7 @@ impl Executor<'_> {
             let chunk: Vec<Attempt<'_>> = chunk.iter().map(|index| attempt(*index)).collect();
             // Synapse waits for it: one statement says how the last ones ended and that these begin.
             self.note(&ended, &chunk).await?;
+            lanes.note_recorded(&ended);
             tried.extend(ended.drain(..).map(|(attempt, tried): (Attempt<'_>, Tried)| (attempt.index, tried)));
             let outcomes: Vec<Tried> = stream::iter(&chunk)
                 .map(|attempt| async {
@@ -144,17 +148,23 @@ impl Executor<'_> {
             ended.extend(chunk.into_iter().zip(outcomes));
         }
         self.note(&ended, &[]).await?;
+        lanes.note_recorded(&ended);
         tried.extend(ended.into_iter().map(|(attempt, tried)| (attempt.index, tried)));
         Ok(tried)
     }
 
     async fn try_one(&self, action: &Action, lanes: &Lanes) -> Tried {
-        if let Change::Join { user, .. } | Change::GrantServerAdmin { user } = action.change {
-            match lanes.creations.of(user).await {
-                Creation::There => {}
-                Creation::Failed => return Tried::NoAccount,
-                Creation::Left => return Tried::Left,
-            }
+        let account = match action.change {
+            // The ledger says that an account was made before it says who joined with it: others are told in that order.
+            Change::Join { user, .. } => lanes.recorded.of(user).await,
+            // In the lane of the account itself, which goes on before its end is written.
+            Change::GrantServerAdmin { user } => lanes.creations.of(user).await,
+            _ => Creation::There,
+        };
+        match account {
+            Creation::There => {}
+            Creation::Failed => return Tried::NoAccount,
+            Creation::Left => return Tried::Left,
         }
         // Both calls come after a wait, in which another process may have begun to lead.
         let call = async || match self.lease.holds() {
@@ -211,4 +221,19 @@ struct Lanes {
     /// Synapse did not answer a call.
     silent: AtomicBool,
     creations: Creations,
+    /// The same once the ledger has how each ended.
+    recorded: Creations,
+}
+
+impl Lanes {
+    /// The ledger has how these ended.
+    fn note_recorded(&self, ended: &[(Attempt<'_>, Tried)]) {
+        for (attempt, tried) in ended {
+            if let Some(user) = opens_account(&attempt.action.change)
+                && !matches!(tried, Tried::Left)
+            {
+                self.recorded.ended(user, !matches!(tried, Tried::Failed(_)));
+            }
+        }
+    }
 }

@@ -70,6 +70,8 @@ impl LostUpdate {
             before: values(|edit| &edit.theirs),
             after: values(|edit| &edit.ours),
             cause: self.text(),
+            because: None,
+            actor: None,
             mode: Mode::Enforce.as_str(),
             taken: 0,
         };

@@ -36,6 +36,7 @@
 
 pub(crate) mod age;
 pub(crate) mod classifier;
+pub(crate) mod departures;
 pub(crate) mod doubts;
 pub(crate) mod event;
 pub(crate) mod foreign;

@@ -50,12 +50,14 @@ use provisioner_policy::trouble_words;
 use tracing::{info, instrument, warn};
 
 use crate::reconcile::pushes;
+use crate::reconcile::pushes::departures::own_leave;
 use crate::reconcile::pushes::lost_updates::LostUpdate;
 use crate::reconcile::reconciler::Reconciler;
 use crate::reconcile::remembered::remembered;
 use crate::reconcile::room_mirror::distrust;
 use crate::reconcile::wakes::Woken;
 use crate::sources::RosterError;
+use crate::store::OwnLeave;
 
 /// Inbox events read at once; more are read in the same refresh.
 const INBOX_BATCH: i64 = 1000;
@@ -144,7 +146,9 @@ impl Reconciler {
             self.note_strangers().await?;
             let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
             let kept: Vec<String> = rows.iter().map(remembered).collect();
-            self.store.mark_inbox_handled(&ids, &kept).await.context("mark the inbox as handled")?;
+            let left = rows.iter().filter(|_| self.notes_leaves).filter_map(|row| own_leave(&self.world, row));
+            let left: Vec<OwnLeave> = left.collect();
+            self.store.mark_inbox_handled(&ids, &kept, &left).await.context("mark the inbox as handled")?;
         }
         self.verify_state_writes().await;
         Ok(())
