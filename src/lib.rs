@@ -10,6 +10,7 @@ pub mod accounts;
 pub mod commands;
 pub mod display_names;
 pub mod doctor;
+pub mod events;
 pub mod intake;
 pub mod operations;
 pub mod reconcile;

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{CONDITIONS, Context, DATABASE, pause, queue};
+use super::{CONDITIONS, Context, DATABASE, events, pause, queue};
 use crate::accounts::{Confirmer, PoolSync};
 use crate::commands::Desk;
 use crate::intake::admin::Readiness;
@@ -24,6 +24,9 @@ const STAFF_ROOM_POLL: Duration = Duration::from_secs(5);
 /// How long commands may take to end after that, and how often that is looked at.
 const LAST_COMMANDS: Duration = Duration::from_secs(8);
 const COMMAND_POLL: Duration = Duration::from_millis(100);
+
+/// How long the last events may take to be sent.
+const LAST_EVENTS: Duration = Duration::from_secs(2);
 
 /// How long what is under way may take to end after a request to stop, and after the lead was lost.
 const LONGEST_END: Duration = Duration::from_secs(20);
@@ -56,7 +59,7 @@ pub(super) async fn lead(
             Ok(Some(leadership)) => {
                 standing_by = false;
                 readiness.clear(DATABASE);
-                let reconciling = reconcile(context, store, signals, readiness, &leadership, stop);
+                let reconciling = reconcile_and_tell(context, store, signals, readiness, &leadership, stop);
                 // What hangs does not keep a process from ending, nor from standing by for who leads now. Attempts without an
                 // end become interrupted, and what they did is read from Synapse.
                 let ended = tokio::select! {
@@ -119,6 +122,31 @@ async fn commands_end(store: &Store) {
     }
 }
 
+/// Reconciles until stopped, or until leadership is lost, and tells others of it meanwhile. What others are told keeps nobody
+/// up: what is being sent at the end is waited for, and not for long.
+async fn reconcile_and_tell(
+    context: &Context,
+    store: &Store,
+    signals: Signals<'_>,
+    readiness: &Readiness,
+    leadership: &Leadership,
+    stop: &CancellationToken,
+) -> Result<()> {
+    let (status, over) = (StatusPublisher::default(), CancellationToken::new());
+    let reconciling = async {
+        let ended = reconcile(context, store, signals, readiness, leadership, &status, stop).await;
+        over.cancel();
+        ended
+    };
+    let telling = async {
+        tokio::select! {
+            () = events::publish(context, store, leadership, &status, &over) => {}
+            () = async { over.cancelled().await; tokio::time::sleep(LAST_EVENTS).await } => {}
+        }
+    };
+    tokio::join!(reconciling, telling).0
+}
+
 /// Reconciles until stopped, or until leadership is lost.
 async fn reconcile(
     context: &Context,
@@ -126,6 +154,7 @@ async fn reconcile(
     signals: Signals<'_>,
     readiness: &Readiness,
     leadership: &Leadership,
+    status: &StatusPublisher,
     stop: &CancellationToken,
 ) -> Result<()> {
     let _gauges = LeadGauges::begin(&context.policy);
@@ -134,6 +163,9 @@ async fn reconcile(
     let config = &context.config;
     let mut reconciler = context.reconciler(store).await?;
     reconciler.write_under(leadership.lease().clone());
+    if config.events.is_some() {
+        reconciler.note_leaves();
+    }
     let accounts = context.accounts(store).await;
     if accounts.directory.is_some() {
         reconciler.check_accounts_by(account_check(accounts.clone()));
@@ -152,8 +184,7 @@ async fn reconcile(
         tokio::spawn(pool_sync.run(either.clone()));
     }
     let Signals { wakes, heard, queue: queue_status } = signals;
-    let status = StatusPublisher::default();
-    let (handle, queries) = ReconcilerHandle::new(wakes.clone(), &status);
+    let (handle, queries) = ReconcilerHandle::new(wakes.clone(), status);
     let staff = context.staff_room(&context.current_policy(store).await?);
     let staff_room = staff.as_ref().map(|staff| staff.room_id.clone());
     let desk = match staff {
@@ -179,7 +210,7 @@ async fn reconcile(
     let working = async {
         let Some(desk) = desk else { return std::future::pending().await };
         let watching = async {
-            queue::watch(context, queue_status, &status).await;
+            queue::watch(context, queue_status, status).await;
             std::future::pending::<Infallible>().await
         };
         tokio::select! {

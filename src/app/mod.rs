@@ -2,6 +2,7 @@
 
 mod confirmations;
 mod context;
+mod events;
 mod inbox;
 mod interest;
 mod lead;
@@ -62,6 +63,7 @@ pub async fn run(context: Context, stop: CancellationToken) -> Result<()> {
     appservice::describe_metrics();
     reconcile::describe_metrics();
     intake::queue::describe_metrics();
+    crate::events::describe_metrics();
     commands::describe_metrics();
     homeserver::describe_metrics();
     version::show_metric();

@@ -19,9 +19,10 @@ const THROTTLED: [&str; 6] = [
 ];
 
 /// Error codes of services for missing, expired or insufficient credentials.
-const DENIED: [&str; 14] = [
+const DENIED: [&str; 15] = [
     "AccessDenied",
     "AccessDeniedException",
+    "AuthorizationError",
     "ExpiredToken",
     "ExpiredTokenException",
     "IncompleteSignature",
@@ -72,7 +73,7 @@ impl AwsFault {
 
     /// Whether the caller is known and lacks a right. Other trouble with credentials: there are none, or they are not good.
     pub fn is_denial(&self) -> bool {
-        ["AccessDenied", "AccessDeniedException"].contains(&self.code())
+        ["AccessDenied", "AccessDeniedException", "AuthorizationError"].contains(&self.code())
     }
 }
 

@@ -32,6 +32,7 @@ pub use service::{HOMESERVER, ROSTER, ReadinessReporter, Service};
 pub use status::{HeldNow, StatusPublisher, StatusSnapshot};
 pub use tell::conditions::{Condition, Conditions};
 pub use tell::counters::begin_counters;
+pub use tell::events_health::EventsHealth;
 pub use tell::gauges::{LeadGauges, describe_metrics};
 pub use tell::queue_health::{QueueHealth, Unseen};
 pub use wakes::{Wakes, Woken};

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 use crate::reconcile::reconciler::Reconciler;
 use crate::reconcile::report::PassReport;
 use crate::reconcile::tell::conditions::Conditions;
+use crate::reconcile::tell::events_health::EventsHealth;
 use crate::reconcile::tell::queue_health::QueueHealth;
 
 /// What everybody may see.
@@ -17,6 +18,8 @@ pub struct StatusSnapshot {
     pub last_resync: Option<DateTime<Utc>>,
     /// How the queue fares, where one is read.
     pub queue: Option<QueueHealth>,
+    /// How publishing events fares, where they are published.
+    pub events: Option<EventsHealth>,
     /// What the guard holds, as of the newest plan; nothing before there was one.
     pub held: Option<HeldNow>,
     /// What lasted then; nothing until Synapse has answered.
@@ -33,12 +36,15 @@ pub struct HeldNow {
 }
 
 impl StatusSnapshot {
-    /// Everything that lasts, that of the queue too; nothing until Synapse has answered.
+    /// Everything that lasts, that of queue and events too; nothing until Synapse has answered.
     pub fn all_conditions(&self) -> Option<Conditions> {
         let mut all = self.conditions.clone()?;
-        let Conditions { lasting, unknown } = self.queue.as_ref().map(QueueHealth::conditions).unwrap_or_default();
-        all.lasting.extend(lasting);
-        all.unknown.extend(unknown);
+        let of_queue = self.queue.as_ref().map(QueueHealth::conditions);
+        let of_events = self.events.as_ref().map(EventsHealth::conditions);
+        for Conditions { lasting, unknown } in of_queue.into_iter().chain(of_events) {
+            all.lasting.extend(lasting);
+            all.unknown.extend(unknown);
+        }
         Some(all)
     }
 }
@@ -48,7 +54,8 @@ impl StatusSnapshot {
 pub struct StatusPublisher(watch::Sender<StatusSnapshot>);
 
 impl StatusPublisher {
-    pub(crate) fn subscribe(&self) -> watch::Receiver<StatusSnapshot> {
+    /// Told of every new snapshot.
+    pub fn subscribe(&self) -> watch::Receiver<StatusSnapshot> {
         self.0.subscribe()
     }
 
@@ -80,6 +87,15 @@ impl StatusPublisher {
         self.0.send_if_modified(|snapshot| {
             let changed = snapshot.queue.as_ref().map(QueueHealth::conditions) != Some(health.conditions());
             snapshot.queue = Some(health);
+            changed
+        });
+    }
+
+    /// How publishing events fares now. Subscribers are woken only where that is something new.
+    pub fn tell_events(&self, health: EventsHealth) {
+        self.0.send_if_modified(|snapshot| {
+            let changed = snapshot.events.as_ref() != Some(&health);
+            snapshot.events = Some(health);
             changed
         });
     }

@@ -49,6 +49,7 @@ const HOUSE: [Layer; 20] = [
             "intake",
             "accounts",
             "doctor",
+            "events",
             "reconcile",
             "sources",
             "homeserver",
@@ -86,13 +87,18 @@ const HOUSE: [Layer; 20] = [
     },
     Layer {
         name: "doctor",
-        may_import: &["intake", "sources", "homeserver", "postgres", "config", "nearest"],
+        may_import: &["events", "intake", "sources", "homeserver", "postgres", "config", "nearest"],
         rule: "the doctor asks for itself, with the clients alone, and without the parts that may be what is broken",
     },
     Layer {
         name: "display_names",
         may_import: &["homeserver", "sanitize"],
         rule: "what somebody calls themselves is shown and nothing else: nobody who decides or keeps can import it",
+    },
+    Layer {
+        name: "events",
+        may_import: &["store", "aws", "delays"],
+        rule: "others are told what the ledger says was done: nothing there decides, acts, or is waited for",
     },
     Layer {
         name: "intake",

@@ -7,11 +7,13 @@
 //! - `gauges`: the metrics of a plan, and the counts of its report.
 //! - `bad_rows`: rows of the roster that keep something from being taken.
 //! - `bot_power`: what the bot's level in a room keeps it from doing there.
+//! - `events_health`: what lasts of telling other services.
 //! - `queue_health`: what lasts of the queue of sign-ups and of its dead letters.
 
 mod bad_rows;
 mod bot_power;
 pub(crate) mod conditions;
 pub(crate) mod counters;
+pub(crate) mod events_health;
 pub(crate) mod gauges;
 pub(crate) mod queue_health;
