@@ -8,6 +8,7 @@ mod answers;
 mod clock;
 mod database;
 mod devices;
+mod events;
 mod exposure;
 mod federation;
 mod followed;
@@ -92,12 +93,13 @@ pub async fn examine(location: &ConfigLocation) -> Vec<Finding> {
     let setup = setup::Setup { policy, ..setup };
     let config = &setup.config;
     findings.extend(exposure::examine(config));
-    let (database, synapse, open, roster, queue, pool) = tokio::join!(
+    let (database, synapse, open, roster, queue, events, pool) = tokio::join!(
         database::examine(config),
         synapse::examine(&setup),
         open::examine(config),
         roster::examine(&setup),
         queue::examine(config),
+        events::examine(config),
         pool::examine(config)
     );
     findings.extend(database.findings);
@@ -107,6 +109,7 @@ pub async fn examine(location: &ConfigLocation) -> Vec<Finding> {
     findings.extend(roster.findings);
     findings.extend(selectors::examine(config, roster.reading.as_ref()));
     findings.extend(queue);
+    findings.extend(events);
     findings.extend(pool);
     findings.extend(database.listing);
     findings

@@ -1,0 +1,88 @@
+//! The topic of events: whether it is there and may be looked at, who subscribes, and with which key it is encrypted. Nothing
+//! is published.
+
+use std::time::Duration;
+
+use super::{Finding, PATIENCE};
+use crate::config::{Config, EventsSection};
+use crate::events::{Topic, TopicError, TopicState};
+
+const CHECK: &str = "events";
+
+/// It includes finding credentials, which asks other machines where the environment has none.
+const BOUND: Duration = Duration::from_secs(2 * PATIENCE.as_secs());
+
+/// Asks the topic about itself. Nothing is said of it where none is configured.
+pub(super) async fn examine(config: &Config) -> Option<Finding> {
+    let configured = config.events.as_ref()?;
+    let topic = Topic::connect(&configured.topic_arn, configured.endpoint_url.as_deref()).await;
+    Some(match tokio::time::timeout(BOUND, topic.state()).await {
+        Ok(Ok(state)) => sound(&state),
+        Ok(Err(error)) => failed(&error, configured),
+        Err(_) => Finding::fail(CHECK, format!("SNS does not answer within {BOUND:?}"), way_to(configured)),
+    })
+}
+
+fn sound(TopicState { subscriptions, own_key }: &TopicState) -> Finding {
+    if *subscriptions == 0 {
+        return Finding::warn(
+            CHECK,
+            "the topic answers, and nobody subscribes to it: what is published is lost",
+            "subscribe a queue to it as docs/events/README.md says, or take [events] out of the configuration",
+        );
+    }
+    let text = match subscriptions {
+        1 => "the topic answers; 1 subscription is confirmed".to_owned(),
+        count => format!("the topic answers; {count} subscriptions are confirmed"),
+    };
+    match own_key {
+        None => Finding::pass(CHECK, text),
+        Some(key) => Finding::warn(
+            CHECK,
+            format!("{text}; it is encrypted with the key {key}"),
+            "if events wait (metric events_lag_seconds): give the role of the service kms:GenerateDataKey and kms:Decrypt on that \
+             key, and let the key's own policy allow it",
+        ),
+    }
+}
+
+fn way_to(configured: &EventsSection) -> &'static str {
+    if configured.endpoint_url.is_some() {
+        "start what is at events.endpoint_url, or mend or remove that key: it is for emulators"
+    } else {
+        "let this machine reach SNS of that region by HTTPS (DNS, firewall, proxy, VPC endpoint), and whoever hands out its \
+         AWS credentials"
+    }
+}
+
+fn failed(error: &TopicError, configured: &EventsSection) -> Finding {
+    match error {
+        TopicError::Unreachable(fault) => {
+            Finding::fail(CHECK, format!("the topic cannot be reached: {fault}"), way_to(configured))
+        }
+        TopicError::NoSuchTopic(_) => Finding::fail(
+            CHECK,
+            format!("there is no topic {}", configured.topic_arn),
+            "mend events.topic_arn (region, account, name), or create the topic",
+        ),
+        TopicError::Credentials(fault) if fault.is_denial() => Finding::warn(
+            CHECK,
+            format!("the topic may not be looked at, so whether it may be published to is not known: {fault}"),
+            "give the role sns:GetTopicAttributes on the topic, and sns:Publish; the metric events_lag_seconds shows whether \
+             events wait",
+        ),
+        TopicError::Credentials(fault) => Finding::fail(
+            CHECK,
+            format!("there are no AWS credentials, or they may not use the topic: {fault}"),
+            "give the service a role, and the role sns:Publish and sns:GetTopicAttributes on the topic",
+        ),
+        TopicError::Throttled { .. } => {
+            let mend = "ask again in a moment; if it lasts, find out who else asks";
+            Finding::warn(CHECK, "the topic answers, and asks for fewer requests", mend)
+        }
+        error @ (TopicError::Key(_) | TopicError::Other(_) | TopicError::NotTaken(_) | TopicError::Unusable(_)) => {
+            let mend = "mend events.topic_arn and events.endpoint_url; the code in the text says why";
+            Finding::fail(CHECK, error.chain(), mend)
+        }
+    }
+}
