@@ -15,6 +15,7 @@ crate::on_one_version!(
     the_queue_and_its_dead_letters_are_mended_as_the_doctor_says,
     the_pool_and_its_groups_are_mended_as_the_doctor_says,
     aws_that_refuses_or_hangs_is_told_soon_with_what_the_role_needs,
+    the_topic_of_events_is_mended_as_the_doctor_says,
 );
 
 /// Somebody is in the pool, and messages come through the queue.
@@ -198,4 +199,30 @@ async fn aws_that_refuses_or_hangs_is_told_soon_with_what_the_role_needs(version
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     assert_eq!(diagnosis.with("fail"), ["queue", "pool"], "{:#?}", diagnosis.0);
     assert!(diagnosis.with("pass").contains(&"roster"), "{:#?}", diagnosis.0);
+}
+
+async fn the_topic_of_events_is_mended_as_the_doctor_says(version: SynapseVersion) {
+    let mut stage = stage(version).await;
+    assert!(!Diagnosis::of(&stage).await.0.iter().any(|finding| finding["check"] == "events"), "none is configured");
+    let sqs = shared_sqs().await;
+    let topic = sqs.create_topic("examined").await.unwrap();
+    let of = |arn: &str, endpoint: &str| format!("[events]\ntopic_arn = \"{arn}\"\nendpoint_url = \"{endpoint}\"\n");
+    stage.change(|settings| settings.sections = of(&topic.arn, &topic.endpoint));
+    warns(&stage, "events", &["nobody subscribes", "docs/events/README.md"]).await;
+    let queue =
+        sqs.create_queue("subscriber", QueueOptions { dead_letter: None, ..QueueOptions::default() }).await.unwrap();
+    topic.subscribe(&queue, None).await.unwrap();
+    passes(&stage, &["events"]).await;
+    assert_eq!(queue.take().await.unwrap(), [""; 0], "nothing is published");
+
+    let nowhere = format!("{}-that-is-not-there", topic.arn);
+    stage.change(|settings| settings.sections = of(&nowhere, &topic.endpoint));
+    fails(&stage, "events", &[&format!("no topic {nowhere}"), "mend events.topic_arn"]).await;
+
+    let closed = format!("http://127.0.0.1:{}", free_port().unwrap());
+    stage.change(|settings| settings.sections = of(&topic.arn, &closed));
+    fails(&stage, "events", &["cannot be reached", "onnection refused", "events.endpoint_url"]).await;
+
+    stage.change(|settings| settings.sections = of(&topic.arn, &topic.endpoint));
+    passes(&stage, &["events"]).await;
 }

@@ -54,6 +54,7 @@ mod poolers;
 mod postgres_support;
 mod power;
 mod promises;
+mod published;
 mod queue;
 mod redacted;
 mod renamed_team;

@@ -1,6 +1,6 @@
 //! What AWS is to the service: a queue, a pool of users, and the Lambda between them, emulated on loopback ports.
 //!
-//! SQS is ministack's and Cognito is moto's, each the faster at its own. Neither fires the triggers of a pool: the
+//! SQS and SNS are ministack's and Cognito is moto's, each the faster at its own. Neither fires the triggers of a pool: the
 //! testbed calls the Lambda in Cognito's place.
 
 mod call;
@@ -10,6 +10,7 @@ mod pool;
 mod queue;
 mod shared;
 mod sqs;
+mod topic;
 mod trigger;
 
 pub use import::NewUser;
@@ -18,6 +19,7 @@ pub use pool::Pool;
 pub use queue::{Depth, Queue, QueueOptions};
 pub use shared::{shared_moto, shared_sqs};
 pub use sqs::Sqs;
+pub use topic::{Notice, Topic};
 pub use trigger::Trigger;
 
 /// Where everything here is said to be.

@@ -131,20 +131,29 @@ impl Queue {
     }
 
     async fn take_from(&self, url: &str) -> Result<Vec<String>> {
-        let mut bodies = Vec::new();
+        self.take_all(url).await?.iter().map(|message| text(&message["Body"])).collect()
+    }
+
+    /// Receives and deletes all that is visible, attributes included.
+    pub(super) async fn take_messages(&self) -> Result<Vec<Value>> {
+        self.take_all(&self.url).await
+    }
+
+    async fn take_all(&self, url: &str) -> Result<Vec<Value>> {
+        let mut taken = Vec::new();
         loop {
-            let wanted = json!({ "QueueUrl": url, "MaxNumberOfMessages": BATCH, "WaitTimeSeconds": 0 });
+            let wanted = json!({
+                "QueueUrl": url, "MaxNumberOfMessages": BATCH, "WaitTimeSeconds": 0, "MessageAttributeNames": ["All"],
+            });
             let answer = self.call("ReceiveMessage", &wanted).await?;
             let messages = answer["Messages"].as_array().map(Vec::as_slice).unwrap_or_default();
             if messages.is_empty() {
-                return Ok(bodies);
+                return Ok(taken);
             }
             let entry = |(id, message): (usize, &Value)| json!({ "Id": id.to_string(), "ReceiptHandle": message["ReceiptHandle"] });
             let entries: Vec<Value> = messages.iter().enumerate().map(entry).collect();
             self.all_of("DeleteMessageBatch", url, &entries).await?;
-            for message in messages {
-                bodies.push(text(&message["Body"])?);
-            }
+            taken.extend(messages.iter().cloned());
         }
     }
 

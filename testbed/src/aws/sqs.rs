@@ -1,4 +1,4 @@
-//! SQS, emulated by ministack: a burst of a thousand messages goes through it in half a second.
+//! SQS, and SNS before it, emulated by ministack: a burst of a thousand messages goes through it in half a second.
 
 use std::process::Command;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::REGION;
 use super::call::{self, call, text};
 use super::queue::{Queue, QueueOptions};
+use super::topic::Topic;
 use crate::install::Environment;
 use crate::process::{Part, ports, random, ready};
 
@@ -20,7 +21,7 @@ const ACCOUNT: &str = "000000000000";
 
 /// What ministack would do besides, and what the machine's own environment might ask of it.
 const QUIET: [(&str, &str); 12] = [
-    ("SERVICES", "sqs"),
+    ("SERVICES", "sqs,sns"),
     ("BIND_HOST", "127.0.0.1"),
     // Queue URLs name this host whichever way a request came, so that a proxy before it changes nothing.
     ("MINISTACK_HOST", "127.0.0.1"),
@@ -96,6 +97,15 @@ impl Sqs {
         making.await.map_err(|error: anyhow::Error| {
             error.context(format!("create queue {name}; end of ministack's log:\n{}", self.log_tail()))
         })
+    }
+
+    /// Makes a fresh topic of SNS; a random word is added to `name`.
+    ///
+    /// # Errors
+    /// When ministack refuses; the message carries the end of its log.
+    pub async fn create_topic(&self, name: &str) -> Result<Topic> {
+        let made = Topic::create(&self.url(), name).await;
+        made.with_context(|| format!("create topic {name}; end of ministack's log:\n{}", self.log_tail()))
     }
 
     /// SIGKILL, and wait until it has ended. Its queues are gone.

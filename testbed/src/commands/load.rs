@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand, value_parser};
-use testbed::load::{Events, Flood, Idle, Joins, Latency, Setup, Unlisted};
+use testbed::load::{Events, Flood, Idle, Joins, Latency, Published, Setup, Unlisted};
 
 use super::version::Version;
 use crate::binary;
@@ -70,6 +70,15 @@ enum LoadCommand {
         #[arg(long, default_value_t = 20, value_parser = value_parser!(u16).range(1..=1000))]
         runs: u16,
     },
+    /// Publish a long ledger to a topic, and leave the service alone with a topic and without
+    Published {
+        /// Lines of the ledger, an event each
+        #[arg(long, default_value_t = 10_000, value_parser = value_parser!(u32).range(1..=1_000_000))]
+        lines: u32,
+        /// How long it is left alone, twice
+        #[arg(long, default_value_t = 120, value_parser = value_parser!(u16).range(10..=3600))]
+        quiet_seconds: u16,
+    },
     /// Fill an invite-only room, and a public one that no directory lists: what each join costs Synapse
     Unlisted {
         /// People who join each room
@@ -112,6 +121,11 @@ impl Load {
                 let members = members.into_iter().map(usize::try_from).collect::<Result<_, _>>();
                 let members = members.context("count members")?;
                 Events { members, runs: runs.into() }.measure(&setup).await?.report()
+            }
+            LoadCommand::Published { lines, quiet_seconds } => {
+                let lines = usize::try_from(lines).context("count lines")?;
+                let quiet = Duration::from_secs(quiet_seconds.into());
+                Published { lines, quiet }.measure(&setup).await?.report()
             }
             LoadCommand::Unlisted { people, steps } => {
                 Unlisted { people: people.into(), steps: steps.into() }.measure(&setup).await?.report()

@@ -15,6 +15,7 @@ mod idle;
 mod joins;
 mod latency;
 mod process;
+mod published;
 mod stack;
 mod truth;
 mod unlisted;
@@ -27,6 +28,7 @@ pub use flood::{Flood, FloodFound};
 pub use idle::{Idle, IdleFound};
 pub use joins::{Joins, JoinsFound, Turn, Who};
 pub use latency::{Latency, LatencyFound};
+pub use published::{Published, PublishedFound};
 pub use unlisted::{Kind, Step, Unlisted, UnlistedFound};
 
 use crate::synapse::SynapseVersion;

@@ -98,6 +98,11 @@ impl Stack {
         self.homeserver = url.to_owned();
     }
 
+    /// The service's own database.
+    pub(super) fn database(&self) -> &str {
+        &self.database
+    }
+
     /// Transactions so far in the service's database and in the roster's, asked for in neither.
     pub(super) async fn transactions(&self) -> Result<[i64; 2]> {
         let mut connection = self.postgres.connect("postgres").await?;
