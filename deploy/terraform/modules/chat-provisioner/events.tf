@@ -1,4 +1,4 @@
-# What was done, for other services: one topic, queues subscribe with raw delivery. Optional.
+# What was done, for other services: one topic, queues subscribe with raw delivery (docs/events/README.md). Optional.
 
 resource "aws_sns_topic" "events" {
   count = var.events ? 1 : 0

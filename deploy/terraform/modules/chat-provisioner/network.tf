@@ -47,7 +47,7 @@ resource "aws_vpc_security_group_egress_rule" "database" {
 
 resource "aws_vpc_security_group_egress_rule" "aws" {
   security_group_id = aws_security_group.this.id
-  description       = "SQS, Cognito, ECR, Secrets Manager, CloudWatch Logs"
+  description       = "SQS, SNS, Cognito, ECR, Secrets Manager, CloudWatch Logs"
   # Any address: AWS publishes no small, lasting set of addresses for these.
   cidr_ipv4   = "0.0.0.0/0"
   ip_protocol = "tcp"

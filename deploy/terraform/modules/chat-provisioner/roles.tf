@@ -106,7 +106,7 @@ data "aws_iam_policy_document" "task" {
 
     content {
       sid       = "TellWhatWasDone"
-      actions   = ["sns:Publish"]
+      actions   = ["sns:Publish", "sns:GetTopicAttributes"]
       resources = [statement.value]
     }
   }

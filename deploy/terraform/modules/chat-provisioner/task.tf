@@ -75,6 +75,7 @@ locals {
       PGSSLMODE     = "verify-full"
       PGSSLROOTCERT = var.tls_root
     },
+    var.events ? { PHENOM_PROVISIONER__EVENTS__TOPIC_ARN = aws_sns_topic.events[0].arn } : {},
     var.log_filter == null ? {} : { RUST_LOG = var.log_filter },
   )
 }

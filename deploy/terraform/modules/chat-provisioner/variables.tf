@@ -61,7 +61,7 @@ variable "vpc_id" {
 }
 
 variable "subnet_ids" {
-  description = "Private subnets in at least two zones, with a way to ECR, Secrets Manager, CloudWatch Logs, SQS and Cognito (NAT or endpoints)."
+  description = "Private subnets in at least two zones, with a way to ECR, Secrets Manager, CloudWatch Logs, SQS, SNS and Cognito (NAT or endpoints)."
   type        = list(string)
 }
 
@@ -141,7 +141,7 @@ variable "forwarder" {
 }
 
 variable "events" {
-  description = "A topic for what was done. This version of the service publishes nothing to it yet."
+  description = "A topic that tells other services what was done: docs/events/README.md says how they subscribe."
   type        = bool
   default     = false
 }
