@@ -170,7 +170,7 @@ impl World {
             MembershipVerdict::Do(_, because) => format!("will be joined: {}", text(because)),
             MembershipVerdict::Blocked(_, because) => text(because),
             MembershipVerdict::Nothing | MembershipVerdict::ClearedLeave(_) => match self.entitlement(room, user) {
-                Entitlement::By(selector) => text(Because::Selector(selector)),
+                Entitlement::By(selector) => self.with_entrance(Some(room), user, text(Because::Selector(selector))),
                 Entitlement::InDoubt => text(Because::Folded),
                 Entitlement::Not if mirror.membership(user) == Membership::Join => {
                     format!("{}, and nobody is removed from this room", text(Because::NotEntitled))

@@ -16,7 +16,7 @@ pub enum SourceState {
     Unread,
     /// The last reading is whole.
     Good,
-    /// The last reading failed; what was read before it still stands, and nobody is removed for its sake.
+    /// The last reading failed; what was read before it still stands, and nobody is removed because of it.
     Failing(String),
 }
 

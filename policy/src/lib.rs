@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O, is async, or reads a clock; the crate's dependencies keep it so.
 
+mod background;
 mod cleared_leaves;
 mod column;
 mod entitlement;
@@ -13,6 +14,7 @@ mod folded;
 mod follow;
 mod guard;
 mod held;
+mod held_words;
 mod ids;
 mod level_number;
 mod level_of;
@@ -29,6 +31,7 @@ mod policy;
 mod pool_move;
 mod power;
 mod recent;
+mod removal_words;
 mod rewrite;
 mod rightful;
 mod room_level;
@@ -48,6 +51,7 @@ mod view;
 mod withheld;
 mod world;
 
+pub use background::{Background, Belonged, Entrance, Loss, Lost, Moment};
 pub use column::Column;
 pub use entitlement::{Entitlement, Freeze};
 pub use explain::{AdminExplanation, Explanation, PowerExplanation, RoomExplanation};

@@ -133,11 +133,19 @@ impl World {
     /// Why somebody has, or is to have, the level that the policy gives them.
     pub(crate) fn power_words(&self, room: RoomIx, user: UserIx) -> String {
         let Some(Granted { level, grant, selector }) = self.granted(room, user) else {
-            return "no grant of the room matches".to_owned();
+            return self.no_grant_words(room, user);
         };
         let selector = &self.policy.rooms[room.index()].power[grant].grant[selector];
         let row = self.roster_words(user).map(|row| format!(" ({row})")).unwrap_or_default();
         format!("level {level} by {selector} of power {level}{row}")
+    }
+
+    fn no_grant_words(&self, room: RoomIx, user: UserIx) -> String {
+        let asked: Vec<Matcher> = self.power[room.index()].iter().flat_map(|(_, grant)| grant).copied().collect();
+        match self.loss_words(None, user, &asked) {
+            Some(lost) => lost,
+            None => "no grant of the room matches".to_owned(),
+        }
     }
 
     /// What has the level, as plan and ledger name it.

@@ -20,6 +20,9 @@ pub struct PlanView {
     /// What `apply --approve` takes, where the guard holds a part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_id: Option<String>,
+    /// What is held, in the sentence that matters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_words: Option<String>,
     pub actions: Vec<ActionView>,
     pub blocked: Vec<BlockedView>,
     /// What the reader should know beside the plan: trouble with sources and rooms.
@@ -57,6 +60,7 @@ impl Plan {
         PlanView {
             plan_id: self.id(world),
             held_id: self.held_id(world),
+            held_words: self.held_words(world),
             actions: self.actions.iter().map(|action| action.view(world)).collect(),
             blocked: self
                 .blocked
@@ -200,19 +204,13 @@ impl Because {
                 Some(row) => format!("{row}, and Synapse has no such account"),
                 None => "the account is confirmed, and Synapse has no such account".to_owned(),
             },
-            Self::NotEntitled => {
-                let of = if room.is_some() { "the room" } else { "[server_admins]" };
-                match user.and_then(|user| world.roster_words(user)) {
-                    Some(row) => format!("{row}; no selector of {of} matches"),
-                    None => format!("no selector of {of} matches"),
-                }
-            }
+            Self::NotEntitled => user.map_or_else(String::new, |user| world.not_entitled_words(room, user)),
             Self::CameBack => {
                 "belongs here no longer and came back by themselves for the third time within an hour; the ban is taken back \
                  when a source names them again"
                     .to_owned()
             }
-            Self::NobodyKnows => "no source names this user".to_owned(),
+            Self::NobodyKnows => user.map_or_else(String::new, |user| world.nobody_knows_words(room, user)),
             Self::Banned => "banned from the room; unban first if this is not meant".to_owned(),
             Self::LeftByChoice => "left by choice; `rejoin` brings them back".to_owned(),
             Self::PastUnread => {
@@ -235,14 +233,23 @@ impl Because {
             Self::Unconfirmed => {
                 "the pool has not said yet whether it has this account; it is being asked".to_owned()
             }
-            Self::PoolDisabled => "the pool has the account disabled".to_owned(),
+            Self::PoolDisabled => closed_words(world, room, user, "disabled in the pool", ""),
             Self::PoolRefused => "the pool was asked and does not know the account".to_owned(),
-            Self::PoolDeleted => "the pool no longer has the account (missing from two whole listings)".to_owned(),
+            Self::PoolDeleted => closed_words(world, room, user, "gone from the pool", ": missing from two whole listings"),
             Self::Restored => "the pool has the account enabled again, and this service had closed it".to_owned(),
             Self::Drifted(setting) => world.drift_words(room, setting),
             Self::Grants => "the grants of the room".to_owned(),
             Self::Obstacle(obstacle) => obstacle.text(world, room, user),
         }
+    }
+}
+
+/// What the pool says of an account, since when, and how its owner came into the room.
+fn closed_words(world: &World, room: Option<RoomIx>, user: Option<UserIx>, what: &str, how: &str) -> String {
+    let words = format!("{what}{}{how}", world.account_since_words(user));
+    match user {
+        Some(user) => world.with_entrance(room, user, words),
+        None => words,
     }
 }
 
@@ -323,10 +330,10 @@ impl World {
         let of = |what: String, state: &SourceState| match state {
             SourceState::Good => None,
             SourceState::Unread => Some(format!(
-                "{what} has not been listed lately: nobody is removed for its sake (`run` lists it, and so does `backfill`)"
+                "{what} has not been listed lately: nobody is removed because of it (`run` lists it, and so does `backfill`)"
             )),
             SourceState::Failing(reason) => {
-                Some(format!("{what} cannot be listed, nobody is removed for its sake: {reason}"))
+                Some(format!("{what} cannot be listed, nobody is removed because of it: {reason}"))
             }
         };
         let pool =
@@ -343,10 +350,10 @@ impl World {
         let world = self;
         let mut notices: Vec<String> = world.facts.roster_notices.clone();
         if world.rooms().any(|room| world.roster_suspicion(room) == Some(HoldReason::EmptyRoster)) {
-            notices.push("the roster answered no row at all: nobody is removed for its sake".to_owned());
+            notices.push("the roster answered no row at all: nobody is removed because of it".to_owned());
         }
         if let SourceState::Failing(reason) = &world.facts.roster {
-            notices.push(format!("the roster cannot be read, nobody is removed for its sake: {reason}"));
+            notices.push(format!("the roster cannot be read, nobody is removed because of it: {reason}"));
         }
         notices.extend(world.pool_notices());
         notices.extend(world.follow_notices());

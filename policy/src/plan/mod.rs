@@ -210,6 +210,16 @@ impl Plan {
         slots.any(|(room, kind)| self.of(room, kind).iter().any(|action| action.change.takes() > 0))
     }
 
+    /// Everybody that something is taken from, as often as they lose something. An everyday plan takes little, so this looks at
+    /// little, however much is given beside it.
+    pub fn losing<'a>(&'a self, world: &'a World) -> impl Iterator<Item = UserIx> + 'a {
+        let taking =
+            |of_a_room| Kind::ALL.into_iter().filter(move |kind| kind.takes() && kind.is_of_a_room() == of_a_room);
+        let of_room = move |room| taking(true).map(move |kind| (Some(room), kind));
+        let slots = taking(false).map(|kind| (None, kind)).chain(world.rooms().flat_map(of_room));
+        slots.flat_map(|(room, kind)| self.of(room, kind)).flat_map(|action| action.change.loses())
+    }
+
     /// What this pass carries out.
     pub fn due(&self) -> impl Iterator<Item = &Action> {
         self.actions.iter().filter(|action| action.is_due())

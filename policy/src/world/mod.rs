@@ -15,6 +15,7 @@ use hashbrown::{HashMap, HashSet};
 
 use self::dirty::DirtyLog;
 pub(crate) use self::dirty::DirtyUsers;
+use crate::background::{Background, Lost};
 use crate::facts::Facts;
 use crate::fight::Fight;
 use crate::mirror::{Mirror, RoomMirror};
@@ -42,6 +43,8 @@ pub struct World {
     dirty: DirtyLog,
     /// Users of our own server who left a room by their own event, since this was last taken.
     parted: Vec<UserIx>,
+    /// What the sources say no longer, since this was last taken.
+    lost: Lost,
     /// Names and sets of teams that the last look for unused ones left.
     kept: usize,
 }
@@ -70,6 +73,8 @@ pub struct WorldState {
     pub returners: HashSet<(RoomIx, UserIx)>,
     /// Places that nobody was entitled to when they were taken.
     pub strangers: Strangers,
+    /// What is known of the past of some, for words alone.
+    pub(crate) backgrounds: HashMap<UserIx, Background>,
     pub(crate) members: Vec<Vec<Matcher>>,
     /// Grants of each room, with their levels.
     pub(crate) power: Vec<Vec<(i64, Vec<Matcher>)>>,
@@ -116,6 +121,7 @@ impl World {
             lowered: HashMap::new(),
             returners: HashSet::new(),
             strangers,
+            backgrounds: HashMap::new(),
             members,
             power,
             admins,
@@ -123,7 +129,7 @@ impl World {
             exempt,
             bot,
         };
-        Self { state, dirty, parted: Vec::new(), kept: 0 }
+        Self { state, dirty, parted: Vec::new(), lost: Lost::default(), kept: 0 }
     }
 
     /// The number of an MXID, which is remembered if it is new.
@@ -182,6 +188,16 @@ impl World {
         if changed {
             self.mark_dirty(user);
         }
+    }
+
+    /// Words alone come of it: nobody becomes dirty.
+    pub(crate) fn backgrounds_mut(&mut self) -> &mut HashMap<UserIx, Background> {
+        &mut self.state.backgrounds
+    }
+
+    /// What the sources said of people and say no longer, since this was last asked.
+    pub fn take_lost(&mut self) -> Lost {
+        std::mem::take(&mut self.lost)
     }
 
     pub(crate) fn strangers_mut(&mut self) -> &mut Strangers {

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use hashbrown::{HashMap, HashSet};
 
+use crate::background::Belonged;
 use crate::facts::Closed;
 use crate::facts::{Account, AccountsFrom, Hiding, SourceState};
+use crate::names::Names;
 use crate::roster::RosterReading;
 use crate::team_memberships::TeamMembership;
 use crate::trouble::trouble_words;
@@ -38,6 +40,7 @@ impl World {
         let mut places: Vec<TeamMembership> = Vec::new();
         for (mxid, belongings) in &reading.people {
             let WorldState { users, names, facts, .. } = &mut self.state;
+            let lost = &mut self.lost;
             places.clear();
             places.extend(
                 belongings
@@ -46,10 +49,14 @@ impl World {
             );
             let user = users.intern(mxid);
             named.insert(user);
+            for place in facts.teams.get(user).unwrap_or_default().iter().filter(|place| !places.contains(place)) {
+                lost.note(user, || belonged(names, place));
+            }
             if facts.teams.set(user, &places) {
                 self.mark_source_dirty(user);
             }
         }
+        self.note_gone(&named);
         for user in self.state.facts.teams.keep_only(&named) {
             self.mark_source_dirty(user);
         }
@@ -66,6 +73,19 @@ impl World {
         facts.roster = SourceState::Good;
         self.drop_unused_names();
         self.dirty.something();
+    }
+
+    /// Notes what the roster said of those whom it names no longer.
+    fn note_gone(&mut self, named: &UserSet) {
+        let WorldState { names, facts, .. } = &self.state;
+        if named.len() == facts.teams.len() {
+            return;
+        }
+        for user in facts.teams.people().filter(|user| !named.contains(*user)) {
+            for place in facts.teams.get(user).unwrap_or_default() {
+                self.lost.note(user, || belonged(names, place));
+            }
+        }
     }
 
     /// Says which teams had people and have nobody in the roster any more, each with the name that it may have now.
@@ -128,6 +148,9 @@ impl World {
         let group = self.state.names.intern(name);
         let members: HashSet<UserIx> = members.map(|mxid| self.state.users.intern(mxid.as_ref())).collect();
         let before = self.state.facts.groups.remove(&group).unwrap_or_default();
+        for user in before.difference(&members) {
+            self.lost.note(*user, || Belonged::Group(name.to_owned()));
+        }
         for user in members.symmetric_difference(&before) {
             self.mark_source_dirty(*user);
         }
@@ -187,6 +210,10 @@ impl World {
         let touched = std::mem::take(&mut self.dirty.closed);
         touched.into_iter().filter(|user| self.state.is_reopened(*user)).collect()
     }
+}
+
+fn belonged(names: &Names, (team, role): &TeamMembership) -> Belonged {
+    Belonged::Team { team: names.text(*team).to_owned(), role: role.map(|role| names.text(role).to_owned()) }
 }
 
 impl WorldState {
