@@ -34,6 +34,8 @@ pub enum Freshness {
 struct Query {
     freshness: Freshness,
     plan: bool,
+    /// The user whose past the answer tells.
+    about: Option<String>,
     look: Look,
     held: oneshot::Receiver<()>,
 }
@@ -92,7 +94,7 @@ impl ReconcilerHandle {
         freshness: Freshness,
         look: impl FnOnce(&Reconciler) -> T + Send + 'static,
     ) -> Result<(T, ActionGate), NotLeader> {
-        self.ask(freshness, false, move |reconciler, _| look(reconciler)).await
+        self.ask(freshness, false, None, move |reconciler, _| look(reconciler)).await
     }
 
     /// Looks at the world and at the plan for it.
@@ -104,6 +106,18 @@ impl ReconcilerHandle {
         self.query_plan_gated(freshness, look).await.map(|(answer, _)| answer)
     }
 
+    /// The same for an answer about one user, whose past is looked up first.
+    pub async fn query_plan_about<T: Send + 'static>(
+        &self,
+        freshness: Freshness,
+        mxid: &str,
+        look: impl FnOnce(&Reconciler, &Plan) -> T + Send + 'static,
+    ) -> Result<T, NotLeader> {
+        let look = move |reconciler: &Reconciler, plan: Option<&Plan>| plan.map(|plan| look(reconciler, plan));
+        let (answer, _) = self.ask(freshness, true, Some(mxid.to_owned()), look).await?;
+        answer.ok_or(NotLeader)
+    }
+
     /// The same, and a gate as of [`ReconcilerHandle::query_gated`].
     pub async fn query_plan_gated<T: Send + 'static>(
         &self,
@@ -111,7 +125,7 @@ impl ReconcilerHandle {
         look: impl FnOnce(&Reconciler, &Plan) -> T + Send + 'static,
     ) -> Result<(T, ActionGate), NotLeader> {
         let look = move |reconciler: &Reconciler, plan: Option<&Plan>| plan.map(|plan| look(reconciler, plan));
-        let (answer, hold) = self.ask(freshness, true, look).await?;
+        let (answer, hold) = self.ask(freshness, true, None, look).await?;
         Ok((answer.ok_or(NotLeader)?, hold))
     }
 
@@ -119,13 +133,14 @@ impl ReconcilerHandle {
         &self,
         freshness: Freshness,
         plan: bool,
+        about: Option<String>,
         look: impl FnOnce(&Reconciler, Option<&Plan>) -> T + Send + 'static,
     ) -> Result<(T, ActionGate), NotLeader> {
         let (answer, answered) = oneshot::channel();
         let (kept, held) = oneshot::channel();
         // The asker may have gone meanwhile.
         let look: Look = Box::new(move |reconciler, plan| drop(answer.send(look(reconciler, plan))));
-        self.queries.send(Query { freshness, plan, look, held }).await.map_err(|_| NotLeader)?;
+        self.queries.send(Query { freshness, plan, about, look, held }).await.map_err(|_| NotLeader)?;
         self.wakes.wake(Woken::QUERIES);
         Ok((answered.await.map_err(|_| NotLeader)?, ActionGate { _kept: kept }))
     }
@@ -157,6 +172,9 @@ impl QueryQueue {
                 read = true;
             }
             let plan = if query.plan { Some(reconciler.plan().await?) } else { None };
+            if let Some(mxid) = &query.about {
+                reconciler.learn_of(mxid).await?;
+            }
             (query.look)(reconciler, plan.as_deref());
             holds.push(query.held);
         }

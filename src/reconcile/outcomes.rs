@@ -122,6 +122,10 @@ impl Reconciler {
         self.backoff.succeeded(change);
         self.fights.done(&mut self.world, change, now);
         self.returns.done(&mut self.world, change, now);
+        // Should they come back, that is another story.
+        if let Change::Remove { user, .. } = *change {
+            self.world.set_background(user, None);
+        }
     }
 
     /// The push of a write says nothing new.

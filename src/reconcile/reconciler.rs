@@ -34,6 +34,7 @@ use crate::reconcile::read::readings::RoomReadings;
 use crate::reconcile::read::server_accounts::AccountsListing;
 use crate::reconcile::read::upgrades::Upgrades;
 use crate::reconcile::report::PassReport;
+use crate::reconcile::tell::backgrounds::Backgrounds;
 use crate::sources::Roster;
 use crate::store::{AccountsRead, Lease, Store};
 
@@ -75,6 +76,7 @@ pub struct Reconciler {
     pub(crate) pasts: Pasts,
     pub(crate) cleared_leaves: ClearedLeaves,
     pub(crate) trouble: Trouble,
+    pub(crate) backgrounds: Backgrounds,
     /// How far the account store was read.
     pub(crate) accounts_read: AccountsRead,
     /// Whose lock did not come to its end before this process is known.
@@ -141,6 +143,7 @@ impl Reconciler {
             pasts: Pasts::default(),
             cleared_leaves: ClearedLeaves::default(),
             trouble: Trouble::default(),
+            backgrounds: Backgrounds::default(),
             accounts_read: AccountsRead::default(),
             locks_read: false,
             groups_since: None,
@@ -233,7 +236,15 @@ impl Reconciler {
         } else {
             self.arrivals_read = ArrivalsRead::default();
         }
-        Ok(self.planner.plan(&mut self.world, &recent))
+        let plan = self.planner.plan(&mut self.world, &recent);
+        self.backgrounds.keep(&self.store, &mut self.world).await?;
+        self.backgrounds.learn(&self.store, &mut self.world, &plan, self.planner.version()).await?;
+        Ok(plan)
+    }
+
+    /// Looks up what is known of somebody's past, for what is said of them next.
+    pub async fn learn_of(&mut self, mxid: &str) -> Result<()> {
+        self.backgrounds.learn_of(&self.store, &mut self.world, mxid).await
     }
 
     /// What was taken away within the guard's window.

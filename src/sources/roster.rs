@@ -27,21 +27,21 @@ pub enum RosterError {
     #[error("roster.url is not a Postgres URL; it has the form postgres://user:password@host/database")]
     Url(#[source] sqlx::Error),
     #[error(
-        "the database of roster.url cannot be reached; the last good reading stands and nobody is removed for its sake"
+        "the database of roster.url cannot be reached; the last good reading stands and nobody is removed because of it"
     )]
     Unreachable(#[source] sqlx::Error),
     #[error(
         "the database of roster.url refuses the user or the password; mend them in roster.url or roster.password, or in their \
-         files. The last good reading stands and nobody is removed for its sake"
+         files. The last good reading stands and nobody is removed because of it"
     )]
     Login(#[source] sqlx::Error),
     #[error(
-        "roster.url names a database that is not there; the last good reading stands and nobody is removed for its sake"
+        "roster.url names a database that is not there; the last good reading stands and nobody is removed because of it"
     )]
     NoDatabase(#[source] sqlx::Error),
     #[error(
         "the reading of the roster was cut short; the next poll reads it again, and until then the last good reading stands \
-         and nobody is removed for its sake. If it lasts: a reading may take 30 seconds, and a standby must not cancel it \
+         and nobody is removed because of it. If it lasts: a reading may take 30 seconds, and a standby must not cancel it \
          (max_standby_streaming_delay)"
     )]
     Interrupted(#[source] sqlx::Error),

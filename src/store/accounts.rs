@@ -139,6 +139,7 @@ impl Store {
                           AS seen (subject, user_id, state, display_name)
                  ON CONFLICT (subject) DO UPDATE SET
                      state = excluded.state,
+                     state_since = CASE WHEN accounts.state = excluded.state THEN accounts.state_since ELSE now() END,
                      display_name = COALESCE(excluded.display_name, accounts.display_name),
                      last_seen = now(),
                      listing = COALESCE(excluded.listing, accounts.listing),

@@ -173,6 +173,7 @@ impl Store {
                      missed = CASE WHEN missed = 0 OR missed_at <= counts_until THEN missed + 1 ELSE missed END,
                      missed_at = CASE WHEN missed_at > counts_until THEN missed_at ELSE now() END,
                      state = CASE WHEN missed >= 1 AND missed_at <= counts_until THEN 'deleted' ELSE state END,
+                     state_since = CASE WHEN missed >= 1 AND missed_at <= counts_until THEN now() ELSE state_since END,
                      revision = CASE WHEN missed >= 1 AND missed_at <= counts_until
                                      THEN next.revision ELSE accounts.revision END
                  FROM next, provisioner.listings AS its

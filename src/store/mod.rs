@@ -6,6 +6,7 @@ mod text_enum;
 
 mod accounts;
 mod alerts;
+mod backgrounds;
 mod cleared_leaves;
 mod commands;
 mod follows;
@@ -36,6 +37,7 @@ use chrono::{DateTime, Utc};
 
 pub use accounts::{AccountOrigin, AccountRow, AccountSource, AccountsRead, SeenAccount, SeenIn};
 pub use alerts::AlertRow;
+pub use backgrounds::{AccountSince, KnownLoss, LastPlace, LossRow};
 pub use cleared_leaves::ClearedLeaveRow;
 pub use commands::{CommandEntry, CommandRow, CommandState};
 pub use follows::{Follow, NewFollow};

@@ -107,7 +107,7 @@ const HOUSE: [Layer; 20] = [
     },
     Layer {
         name: "reconcile",
-        may_import: &["sources", "homeserver", "store", "delays", "nearest"],
+        may_import: &["sources", "homeserver", "store", "delays", "nearest", "sanitize"],
         rule: "the one path that acts gets its policy from app and its input from below, never from a request",
     },
     Layer {

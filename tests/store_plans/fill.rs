@@ -71,7 +71,7 @@ pub(crate) async fn run(connection: &mut PgConnection, sql: &str) {
     connection.execute(AssertSqlSafe(sql)).await.unwrap_or_else(|error| panic!("{error}:\n{sql}"));
 }
 
-const OTHERS: [&str; 14] = [
+const OTHERS: [&str; 15] = [
     "SELECT setval('provisioner.pass', 20000)",
     "INSERT INTO provisioner.inbox (event_id, room_id, type, event, received_at, handled_at)
      SELECT '$' || lpad(n::text, 43, '0'), '!room-' || n % 4, CASE WHEN n % 20 = 0 THEN 'm.room.power_levels' ELSE 'm.room.member' END,
@@ -87,6 +87,8 @@ const OTHERS: [&str; 14] = [
     "INSERT INTO provisioner.withheld (digest) SELECT decode(md5(n::text), 'hex') FROM generate_series(1, 100000) AS n",
     "INSERT INTO provisioner.strangers (class, room_id, user_id)
      SELECT 'removals', '!room-' || n % 4, '@' || md5(n::text)::uuid || ':example.org' FROM generate_series(1, 50000) AS n",
+    "INSERT INTO provisioner.losses (user_id, source, name, role)
+     SELECT '@' || md5(n::text)::uuid || ':example.org', 'team', 'team-' || n % 20, 'member' FROM generate_series(1, 100000) AS n",
     "INSERT INTO provisioner.pass_requests (requested_at, taken_at, report, finished_at)
      SELECT at, at, '{\"done\": 1}', CASE WHEN n <= 49998 THEN at END
      FROM generate_series(1, 50000) AS n, LATERAL (SELECT now() - (50000 - n) * interval '1 minute' AS at) AS time",

@@ -8,6 +8,7 @@ use crate::homeserver::{AccountCreation, CallError, Homeserver, WriteOutcome};
 use crate::reconcile::act::accounts_seen::AccountsSeen;
 use crate::reconcile::act::attempt::Tried;
 use crate::reconcile::act::state_writes;
+use crate::sanitize;
 use crate::store::{AccountOrigin, Store};
 
 /// What calls are made with.
@@ -86,7 +87,8 @@ impl Caller<'_> {
                 self.homeserver.ban(id(room), &mxid(user), reason).await
             }
             &Change::Remove { room, user, ban: false, .. } => {
-                self.homeserver.kick(id(room), &mxid(user), Some("no longer a member")).await
+                let reason = sanitize::one_line(&self.world.farewell(room, user));
+                self.homeserver.kick(id(room), &mxid(user), Some(&reason)).await
             }
             Change::SetRoomState { room, setting, before, after } => {
                 let before = before.as_ref();

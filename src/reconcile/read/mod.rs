@@ -105,7 +105,7 @@ impl Reconciler {
                     info!(rows = reading.rows, "the roster is readable again");
                 }
                 if reading.rows == 0 && self.world.facts.roster_rows != 0 {
-                    warn!("the roster answered no row at all: nobody is removed for its sake");
+                    warn!("the roster answered no row at all: nobody is removed because of it");
                 }
                 self.peopled_teams.compare(&self.store, &self.world, &reading).await?;
                 self.world.set_roster(reading);

@@ -118,7 +118,7 @@ pub(crate) fn source_key(source: &str) -> String {
 fn failing(source: &str, why: &str) -> Condition {
     Condition {
         key: source_key(source),
-        text: format!("{source} cannot be read, and nobody is removed for its sake: {why}"),
+        text: format!("{source} cannot be read, and nobody is removed because of it: {why}"),
         patience: SOURCE_PATIENCE,
     }
 }

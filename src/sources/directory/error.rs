@@ -22,7 +22,7 @@ pub enum DirectoryError {
         #[source]
         fault: AwsFault,
     },
-    #[error("the user pool cannot be reached; the last good reading stands and nobody is removed for its sake")]
+    #[error("the user pool cannot be reached; the last good reading stands and nobody is removed because of it")]
     Unreachable(#[source] AwsFault),
     #[error("there is no user pool {pool}; mend cognito.user_pool_id and cognito.region")]
     NoSuchPool {
