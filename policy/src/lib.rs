@@ -3,6 +3,7 @@
 //! Nothing here does I/O, is async, or reads a clock; the crate's dependencies keep it so.
 
 mod background;
+mod background_words;
 mod cleared_leaves;
 mod column;
 mod entitlement;

@@ -159,9 +159,10 @@ fn moment(at: DateTime<Utc>) -> Moment {
 struct Inviters {
     /// The newest invitation of each user that was not ours.
     invited_by: HashMap<String, String>,
-    /// Who came in, and how is all here.
+    /// Who came in.
     joined: HashSet<String>,
-    is_whole: bool,
+    /// Nothing is missing, and who came without an invitation could do so.
+    may_come_alone: bool,
 }
 
 impl Inviters {
@@ -180,13 +181,14 @@ impl Inviters {
                 _ => {}
             }
         }
-        Ok(Self { invited_by, joined, is_whole: events.len() < EVENTS })
+        let rule = world.room(room).content("m.room.join_rules").and_then(|content| content["join_rule"].as_str());
+        Ok(Self { invited_by, joined, may_come_alone: events.len() < EVENTS && rule == Some("public") })
     }
 
     fn entrance(&self, mxid: &str) -> Option<Entrance> {
         match self.invited_by.get(mxid) {
             Some(by) => Some(Entrance::Invitation(by.clone())),
-            None => (self.is_whole && self.joined.contains(mxid)).then_some(Entrance::Themselves),
+            None => (self.may_come_alone && self.joined.contains(mxid)).then_some(Entrance::Themselves),
         }
     }
 }
