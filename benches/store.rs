@@ -142,8 +142,12 @@ fn entry(seq: i32, person: &str) -> LedgerEntry {
 fn ledger(group: &mut BenchmarkGroup<'_, WallTime>, runtime: &Runtime, of: &Filled) {
     let store = &of.store;
     let history = async |user_id: Option<&str>, room_key: Option<&str>| {
-        let filter =
-            HistoryFilter { user_id: user_id.map(str::to_owned), room_key: room_key.map(str::to_owned), limit: 50 };
+        let filter = HistoryFilter {
+            user_id: user_id.map(str::to_owned),
+            room_key: room_key.map(str::to_owned),
+            without: vec![],
+            limit: 50,
+        };
         drop(store.history(&filter).await.unwrap());
     };
     let attempt = async |person: &str, actions| {

@@ -26,6 +26,7 @@ pub use self::context::Context;
 pub use self::inbox::Inbox;
 use self::lead::Signals;
 use crate::commands;
+pub use crate::commands::commands_that_read;
 use crate::homeserver::{self, Homeserver};
 use crate::intake::admin::{self, Admin, Readiness};
 use crate::intake::appservice::{self, AppService, Interest, SharedInterest};

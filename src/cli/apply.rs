@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::page::Screen;
 use super::{people, print, show};
 use crate::config::ConfigLocation;
 use crate::operations;
@@ -43,7 +44,7 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
     if arguments.json {
         people::print_json(&report, &names)?;
     } else {
-        print::text(&show::report(&report, &names));
+        print::page(&show::report(&report, &names, Screen::of_answers()));
     }
     Ok(ExitCode::from(report.exit_code()))
 }

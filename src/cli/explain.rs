@@ -6,11 +6,14 @@ use anyhow::{Result, bail};
 use clap::Args;
 use provisioner_policy::{Explanation, RoomExplanation};
 
-use super::people;
-use super::print::{self, push_line};
+use super::page::{Page, Screen, Tone};
+use super::{people, print};
 use crate::config::ConfigLocation;
 use crate::display_names::DisplayNames;
 use crate::operations;
+
+/// Reasons go on so far in.
+const INDENT: usize = 6;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -26,14 +29,10 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
     let mxid = super::mxid(&arguments.user, &context, &store).await?;
     let mut reconciler = super::read_all(&context, &store).await?;
     let plan = reconciler.plan().await?;
-    let Some(mut explanation) = operations::explain(reconciler.world(), &plan, &mxid) else {
+    reconciler.learn_of(&mxid).await?;
+    let Some(explanation) = operations::explain(reconciler.world(), &plan, &mxid) else {
         bail!("nobody knows {mxid}: no row, no account and no room has this user");
     };
-    let joined = operations::joined_by_us(&store, &explanation).await?;
-    for (room, line) in explanation.rooms.iter_mut().zip(joined).filter_map(|(room, line)| Some((room, line?))) {
-        let time = line.at.format("%Y-%m-%d %H:%M:%S");
-        room.because.push_str(&format!("; joined by the service on {time} UTC, pass {}", line.pass));
-    }
     let because = explanation.rooms.iter().map(|room| &*room.because);
     let texts =
         [&*explanation.user, &explanation.account, &explanation.server_admin.because].into_iter().chain(because);
@@ -41,27 +40,102 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
     if arguments.json {
         people::print_json(&explanation, &names)?;
     } else {
-        print::text(&show(&explanation, &names));
+        print::page(&show(&explanation, &names, Screen::of_answers()));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn show(explanation: &Explanation, names: &DisplayNames) -> String {
+fn show(explanation: &Explanation, names: &DisplayNames, screen: Screen) -> String {
     let Explanation { user, subject: _, account, server_admin, rooms } = explanation;
-    let mut text = String::new();
-    push_line(&mut text, format_args!("{}", names.beside_ids(user)));
-    push_line(&mut text, format_args!("  account: {}", names.beside_ids(account)));
+    let mut page = Page::new(screen);
+    page.line(Tone::Heading, names.beside_ids(user));
+    page.entry(Tone::Plain, "  account: ", INDENT, &names.beside_ids(account), &[]);
     let admin = if server_admin.observed { "is a server admin" } else { "is no server admin" };
-    push_line(&mut text, format_args!("  {admin}: {}", names.beside_ids(&server_admin.because)));
-    for RoomExplanation { room, observed, power, because, .. } in rooms {
+    page.entry(Tone::Plain, &format!("  {admin}: "), INDENT, &names.beside_ids(&server_admin.because), &[]);
+    for RoomExplanation { room, desired, observed, power, because } in rooms {
         let state = match *observed {
-            "join" => format!("is in {room}"),
+            "join" => format!("is in {room} (power {})", power.observed),
             "invite" => format!("is invited to {room}"),
             "ban" => format!("is banned from {room}"),
             _ => format!("is not in {room}"),
         };
-        let level = if *observed == "join" { format!(" (power {})", power.observed) } else { String::new() };
-        push_line(&mut text, format_args!("  {state}: {}{level}", names.beside_ids(because)));
+        let tone = match (desired, *observed == "join") {
+            (true, true) => Tone::Good,
+            (false, false) => Tone::Faint,
+            _ => Tone::Warning,
+        };
+        page.entry(tone, &format!("  {state}: "), INDENT, &names.beside_ids(because), &[]);
     }
-    text
+    page.into_text()
+}
+
+#[cfg(test)]
+mod tests {
+    use provisioner_policy::{AdminExplanation, PowerExplanation};
+
+    use super::*;
+
+    const ADA: &str = "@4be7a1c0-93d2-4000-8000-0123456789ab:thephenom.app";
+
+    fn shown(width: Option<usize>) -> String {
+        let power = |observed| PowerExplanation {
+            desired: observed,
+            observed,
+            because: "no grant of the room matches".to_owned(),
+        };
+        let room = |room: &str, desired, observed, because: &str| RoomExplanation {
+            room: room.to_owned(),
+            desired,
+            observed,
+            power: power(50),
+            because: because.to_owned(),
+        };
+        let gone = "will be removed: was member of staff until 2026-11-29 12:49 UTC, when the row went (joined by the service on 2026-03-14 09:00 UTC)";
+        let explanation = Explanation {
+            user: ADA.to_owned(),
+            subject: None,
+            account: "active".to_owned(),
+            server_admin: AdminExplanation {
+                desired: false,
+                observed: false,
+                because: "no source names them, and server admins are for { group = \"nest-admin\" }".to_owned(),
+            },
+            rooms: vec![
+                room("red-room", true, "join", "selector \"everyone\" (joined by the service on 2026-03-14 09:00 UTC)"),
+                room("staff", false, "join", gone),
+                room("analysts", false, "none", "no source names them, and the room is for { team = \"analysts\" }"),
+            ],
+        };
+        let names = DisplayNames::new("thephenom.app", &[ADA], [(ADA.to_owned(), "Ada".to_owned())]);
+        anstream::adapter::strip_str(&show(&explanation, &names, Screen::of_width(width))).to_string()
+    }
+
+    #[test]
+    fn an_explanation_at_80_columns() {
+        insta::assert_snapshot!(shown(Some(80)), @r#"
+        @4be7a1c0-93d2-4000-8000-0123456789ab:thephenom.app "Ada"
+          account: active
+          is no server admin: no source names them, and server admins are for { group =
+              "nest-admin" }
+          is in red-room (power 50): selector "everyone" (joined by the service on
+              2026-03-14 09:00 UTC)
+          is in staff (power 50): will be removed: was member of staff until 2026-11-29
+              12:49 UTC, when the row went (joined by the service on 2026-03-14 09:00
+              UTC)
+          is not in analysts: no source names them, and the room is for { team =
+              "analysts" }
+        "#);
+    }
+
+    #[test]
+    fn an_explanation_in_a_pipe() {
+        insta::assert_snapshot!(shown(None), @r#"
+        @4be7a1c0-93d2-4000-8000-0123456789ab:thephenom.app "Ada"
+          account: active
+          is no server admin: no source names them, and server admins are for { group = "nest-admin" }
+          is in red-room (power 50): selector "everyone" (joined by the service on 2026-03-14 09:00 UTC)
+          is in staff (power 50): will be removed: was member of staff until 2026-11-29 12:49 UTC, when the row went (joined by the service on 2026-03-14 09:00 UTC)
+          is not in analysts: no source names them, and the room is for { team = "analysts" }
+        "#);
+    }
 }

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
+use super::page::Screen;
 use super::people::{self, WithNames};
 use super::{print, show};
-use crate::app::Context;
+use crate::app::{self, Context};
 use crate::config::ConfigLocation;
 use crate::operations;
-use crate::store::SchemaNeed;
+use crate::store::{HistoryFilter, SchemaNeed};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -22,6 +23,9 @@ pub(super) struct Arguments {
     /// How many lines
     #[arg(long, default_value_t = 50)]
     limit: u32,
+    /// Also commands of the Staff room that only read
+    #[arg(long)]
+    all: bool,
     /// Print the lines as JSON
     #[arg(long)]
     json: bool,
@@ -38,14 +42,16 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
         Some(user) => Some(super::mxid(user, &context, &store).await?),
         None => None,
     };
-    let lines = operations::history(&store, user_id, arguments.room, arguments.limit).await?;
+    let without = if arguments.all { Vec::new() } else { app::commands_that_read() };
+    let filter = HistoryFilter { user_id, room_key: arguments.room, without, limit: i64::from(arguments.limit) };
+    let lines = operations::history(&store, &filter).await?;
     let names = people::names_in(&context, lines.iter().flat_map(show::texts_of_line)).await;
     if arguments.json {
         // It is a list: each line has the names of its own.
         let named = |line| WithNames { answer: line, names: names.by_id_in(show::texts_of_line(line)) };
         print::json(&lines.iter().map(named).collect::<Vec<_>>())?;
     } else {
-        print::text(&show::history(&lines, &names));
+        print::page(&show::history(&lines, &names, Screen::of_answers()));
     }
     Ok(ExitCode::SUCCESS)
 }

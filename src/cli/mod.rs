@@ -13,6 +13,7 @@ mod follow;
 mod healthcheck;
 mod history;
 mod logs;
+mod page;
 mod pause;
 mod people;
 mod plan;
@@ -39,7 +40,7 @@ use crate::store::{SchemaNeed, Store};
 
 /// Provisioning and room policy for Matrix: an application service registered with Synapse
 #[derive(Debug, Parser)]
-#[command(name = "phenom-provisioner", version = crate::version::BOTH.as_str())]
+#[command(name = "phenom-provisioner", version = crate::version::BOTH.as_str(), max_term_width = 80)]
 struct Arguments {
     /// The configuration file; provisioner.toml when left out, unless PHENOM_PROVISIONER_CONFIG_TOML holds its whole text
     #[arg(long, global = true, value_name = "FILE", env = "PHENOM_PROVISIONER_CONFIG")]

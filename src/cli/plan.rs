@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 
+use super::page::Screen;
 use super::{people, print, show};
 use crate::config::ConfigLocation;
 use crate::reconcile::plan_once;
@@ -14,6 +15,9 @@ pub(super) struct Arguments {
     /// Print the plan as JSON
     #[arg(long)]
     json: bool,
+    /// Leave nothing out of a long list
+    #[arg(long)]
+    all: bool,
 }
 
 pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Result<ExitCode> {
@@ -28,7 +32,7 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
     if arguments.json {
         people::print_json(&view, &names)?;
     } else {
-        print::text(&show::plan(&view, &names));
+        print::page(&show::plan(&view, &names, Screen::of_answers(), arguments.all));
     }
     for error in &errors {
         print::error(error);

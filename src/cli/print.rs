@@ -3,22 +3,30 @@
 //!
 //! A reader who has seen enough (`plan | head`) changes nothing of what a command does and of its exit code.
 
-use std::fmt::{Arguments, Display};
+use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
 
+use super::page::Screen;
 use crate::sanitize;
 
 /// A line of the answer.
 pub(super) fn line(line: impl Display) {
-    answer(&format!("{}\n", sanitize::one_line(&line.to_string())));
+    answer(&format!("{}\n", Screen::of_answers().wrapped(&line.to_string())));
 }
 
 /// An answer of several lines, each of which was made by [`push_line`] or is our own. Ends with a line's end.
 pub(super) fn text(text: &str) {
     answer(&sanitize::lines(text));
+}
+
+/// An answer that was made as a [`Page`](super::page::Page): its colours are our own, and stay on a terminal alone.
+pub(super) fn page(text: &str) {
+    let text = sanitize::colored_lines(text);
+    let mut output = anstream::stdout().lock();
+    ended(output.write_all(text.as_bytes()).and_then(|()| output.flush()));
 }
 
 /// The answer as JSON.
@@ -30,7 +38,10 @@ pub(super) fn json(value: &impl Serialize) -> Result<()> {
 /// Writes to standard output. A file that has no room for it ends the command: what it did is done, and its answer is lost.
 fn answer(text: &str) {
     let mut output = io::stdout().lock();
-    let written = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+    ended(output.write_all(text.as_bytes()).and_then(|()| output.flush()));
+}
+
+fn ended(written: io::Result<()>) {
     if let Err(error) = written
         && error.kind() != ErrorKind::BrokenPipe
     {
@@ -46,7 +57,7 @@ fn beside(text: &str) {
 
 /// A line beside the answer.
 pub(super) fn note(line: impl Display) {
-    beside(&sanitize::one_line(&line.to_string()));
+    beside(&Screen::of_notes().wrapped(&line.to_string()));
 }
 
 /// What went wrong, on one line.
@@ -57,15 +68,4 @@ pub(super) fn error(error: impl Display) {
 /// What is wrong with the configuration, a line for each error and its mend.
 pub(super) fn config_errors(errors: impl Display) {
     beside(&sanitize::lines(&errors.to_string()));
-}
-
-/// Adds a line to an answer.
-pub(super) fn push_line(text: &mut String, line: Arguments<'_>) {
-    text.push_str(&sanitize::one_line(&line.to_string()));
-    text.push('\n');
-}
-
-/// What stands in a cell of a table.
-pub(super) fn cell(cell: impl AsRef<str>) -> String {
-    sanitize::one_line(cell.as_ref())
 }

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
 
+use super::page::Screen;
 use super::{people, print, show};
 use crate::config::ConfigLocation;
 use crate::operations::{self, Status};
@@ -40,7 +41,7 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
     if arguments.json {
         people::print_json(&StatusAnswer { paused: paused.as_deref(), status: &status }, &names)?;
     } else {
-        print::text(&show::status(&status, paused.as_deref(), &names));
+        print::page(&show::status(&status, paused.as_deref(), &names, Screen::of_answers()));
     }
     for error in &errors {
         print::error(error);

@@ -9,6 +9,7 @@ mod run;
 mod text;
 
 pub use room::desk::{Desk, StaffRoom};
+pub use run::commands_that_read;
 
 /// What our metrics mean, for `/metrics`. Each command is counted from 0: Prometheus sees no rise to a first 1.
 pub fn describe_metrics() {

@@ -80,6 +80,30 @@ impl Finding {
     }
 }
 
+/// What it comes to: what to do first, and how much else was looked at.
+pub fn summary(findings: &[Finding]) -> (String, String) {
+    let of = |status| findings.iter().filter(move |finding| finding.status == status);
+    let [pass, warn, fail, skip] = [FindingStatus::Pass, FindingStatus::Warn, FindingStatus::Fail, FindingStatus::Skip]
+        .map(|status| of(status).count());
+    let skipped = match skip {
+        0 => String::new(),
+        1 => ", 1 could not be looked at".to_owned(),
+        _ => format!(", {skip} could not be looked at"),
+    };
+    let first = of(FindingStatus::Fail).chain(of(FindingStatus::Warn)).next();
+    let Some(first) = first else {
+        return ("All is well.".to_owned(), format!("{pass} of {} checks pass{skipped}.", findings.len()));
+    };
+    let count = |count: usize, verb: &str| match count {
+        0 => None,
+        1 => Some(format!("1 check {verb}s")),
+        _ => Some(format!("{count} checks {verb}")),
+    };
+    let parts: Vec<String> = [count(fail, "fail"), count(warn, "warn")].into_iter().flatten().collect();
+    let lead = format!("{}: begin with {}.", parts.join(", "), first.check);
+    (lead, format!("{pass} pass{skipped}."))
+}
+
 /// Looks at the set-up whose configuration stands there.
 pub async fn examine(location: &ConfigLocation) -> Vec<Finding> {
     let (mut findings, setup) = setup::read(location);

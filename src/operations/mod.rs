@@ -10,7 +10,7 @@ mod rejoin;
 mod status;
 
 pub use brake::{pause, resume};
-pub use explain::{explain, joined_by_us};
+pub use explain::explain;
 pub use follow::{FollowError, FollowRequest, Moved, follow, policy_in_force};
 pub use history::history;
 pub use pass::{PATIENCE, request_pass, wait_for_report};

@@ -11,6 +11,8 @@ use super::Store;
 pub struct HistoryFilter {
     pub user_id: Option<String>,
     pub room_key: Option<String>,
+    /// Commands of the Staff room whose lines are left out where they were done, by their names. Who was refused is told of.
+    pub without: Vec<String>,
     pub limit: i64,
 }
 
@@ -32,21 +34,14 @@ pub struct HistoryLine {
     pub detail: Option<String>,
 }
 
-/// When somebody was joined to a room by this service.
-#[derive(Clone, Debug)]
-pub struct JoinedAt {
-    pub at: DateTime<Utc>,
-    pub pass: i64,
-}
-
 impl Store {
     /// The newest lines first. Attempts that have an outcome are shown by their outcome alone. A filter has a statement of
     /// its own: one for all would be planned once for all, and read every line of the ledger.
     pub async fn history(&self, filter: &HistoryFilter) -> sqlx::Result<Vec<HistoryLine>> {
         match (&filter.user_id, &filter.room_key) {
-            (Some(user_id), room_key) => self.history_of_user(user_id, room_key.as_deref(), filter.limit).await,
-            (None, Some(room_key)) => self.history_of_room(room_key, filter.limit).await,
-            (None, None) => self.history_of_all(filter.limit).await,
+            (Some(user_id), room_key) => self.history_of_user(user_id, room_key.as_deref(), filter).await,
+            (None, Some(room_key)) => self.history_of_room(room_key, filter).await,
+            (None, None) => self.history_of_all(filter).await,
         }
     }
 
@@ -56,7 +51,7 @@ impl Store {
         &self,
         user_id: &str,
         room_key: Option<&str>,
-        limit: i64,
+        HistoryFilter { without, limit, .. }: &HistoryFilter,
     ) -> sqlx::Result<Vec<HistoryLine>> {
         let named = [user_id.to_owned(), format!("users.{user_id}")];
         sqlx::query_as!(
@@ -70,6 +65,7 @@ impl Store {
                       mode AS "mode!", outcome AS "outcome!", detail
                FROM lines AS line
                WHERE ($3::text IS NULL OR room_key = $3)
+                 AND NOT (kind = 'command' AND outcome IN ('started', 'done') AND split_part(cause, ' ', 1) = ANY($5))
                  AND (outcome <> 'started' OR NOT EXISTS (
                      SELECT FROM provisioner.ledger AS ended
                      WHERE ended.pass = line.pass AND ended.seq = line.seq AND ended.outcome <> 'started'
@@ -79,17 +75,22 @@ impl Store {
             &named,
             room_key,
             limit,
+            without,
         )
         .fetch_all(&self.pool)
         .await
     }
 
-    async fn history_of_room(&self, room_key: &str, limit: i64) -> sqlx::Result<Vec<HistoryLine>> {
+    async fn history_of_room(
+        &self,
+        room_key: &str,
+        HistoryFilter { without, limit, .. }: &HistoryFilter,
+    ) -> sqlx::Result<Vec<HistoryLine>> {
         sqlx::query_as!(
             HistoryLine,
             "SELECT at, pass, kind, user_id, room_key, before, after, cause, mode, outcome, detail
              FROM provisioner.ledger AS line
-             WHERE room_key = $1
+             WHERE room_key = $1 AND NOT (kind = 'command' AND outcome IN ('started', 'done') AND split_part(cause, ' ', 1) = ANY($3))
                AND (outcome <> 'started' OR NOT EXISTS (
                    SELECT FROM provisioner.ledger AS ended
                    WHERE ended.pass = line.pass AND ended.seq = line.seq AND ended.outcome <> 'started'
@@ -97,37 +98,30 @@ impl Store {
              ORDER BY id DESC LIMIT $2",
             room_key,
             limit,
+            without,
         )
         .fetch_all(&self.pool)
         .await
     }
 
-    async fn history_of_all(&self, limit: i64) -> sqlx::Result<Vec<HistoryLine>> {
+    async fn history_of_all(
+        &self,
+        HistoryFilter { without, limit, .. }: &HistoryFilter,
+    ) -> sqlx::Result<Vec<HistoryLine>> {
         sqlx::query_as!(
             HistoryLine,
             "SELECT at, pass, kind, user_id, room_key, before, after, cause, mode, outcome, detail
              FROM provisioner.ledger AS line
-             WHERE outcome <> 'started' OR NOT EXISTS (
+             WHERE NOT (kind = 'command' AND outcome IN ('started', 'done') AND split_part(cause, ' ', 1) = ANY($2))
+               AND (outcome <> 'started' OR NOT EXISTS (
                    SELECT FROM provisioner.ledger AS ended
                    WHERE ended.pass = line.pass AND ended.seq = line.seq AND ended.outcome <> 'started'
-               )
+               ))
              ORDER BY id DESC LIMIT $1",
             limit,
+            without,
         )
         .fetch_all(&self.pool)
-        .await
-    }
-
-    /// When this service joined somebody to a room last, if it did.
-    pub async fn last_joined(&self, user_id: &str, room_key: &str) -> sqlx::Result<Option<JoinedAt>> {
-        sqlx::query_as!(
-            JoinedAt,
-            "SELECT at, pass FROM provisioner.ledger
-             WHERE user_id = $1 AND room_key = $2 AND kind = 'join' AND outcome = 'done' ORDER BY id DESC LIMIT 1",
-            user_id,
-            room_key,
-        )
-        .fetch_optional(&self.pool)
         .await
     }
 }

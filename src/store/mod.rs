@@ -44,7 +44,7 @@ pub use follows::{Follow, NewFollow};
 pub use groups::GroupRow;
 pub use held::{HeldPlan, HeldPlanState};
 pub use held_posts::{HeldPost, HeldPostContent, HeldPostState};
-pub use history::{HistoryFilter, HistoryLine, JoinedAt};
+pub use history::{HistoryFilter, HistoryLine};
 pub use inbox::{InboxRow, OwnLeave};
 pub use leadership::{Leadership, Lease};
 pub use ledger::{LedgerEntry, LedgerLine, LedgerOutcome, PassId, RecentAction, RemovedMember, TakenAway};

@@ -224,6 +224,11 @@ impl Service {
         Ok(Output { status, stdout: read(&stdout), stderr: read(&stderr) })
     }
 
+    /// Adds to the environment, for the next start or command.
+    pub fn set_env(&mut self, key: &str, value: &str) {
+        self.spec.env.push((key.to_owned(), value.to_owned()));
+    }
+
     /// Where the configuration file is, and what the service writes.
     pub fn directory(&self) -> &Path {
         self.part.directory()
@@ -242,7 +247,8 @@ impl Service {
     fn set_environment(&self, command: &mut Command) {
         // What the machine's own environment says must not reach the service under test.
         for (key, _) in std::env::vars_os() {
-            if key.to_string_lossy().starts_with("PHENOM_PROVISIONER") {
+            // As wide as the terminal in which the tests run is no width to expect.
+            if key.to_string_lossy().starts_with("PHENOM_PROVISIONER") || key == "COLUMNS" {
                 command.env_remove(key);
             }
         }

@@ -55,7 +55,8 @@ async fn the_ledger_says_why_and_refuses_to_be_changed(version: SynapseVersion) 
     assert_eq!((&joined[0]["before"], &joined[0]["after"]), (&json!("none"), &json!("join")));
     assert_eq!(joined[0]["cause"], "the roster says lead of staff; selector { team = \"staff\" }");
     let removed = history(&stage.mxid(&outsider)).await;
-    assert_eq!((&removed[0]["kind"], &removed[0]["cause"]), (&json!("remove"), &json!("no source names this user")));
+    assert_eq!(removed[0]["kind"], "remove");
+    assert!(removed[0]["cause"].as_str().unwrap().starts_with("no source names this user"), "{removed:#?}");
 
     let mut database = sqlx::PgConnection::connect(&stage.database).await.unwrap();
     for change in [
@@ -177,7 +178,7 @@ async fn explain_says_why_or_why_not(version: SynapseVersion) {
     assert_eq!(nobody.status, Some(1), "{nobody:?}");
     assert!(nobody.stderr.contains("nobody knows"), "{nobody:?}");
     let text = stage.service.run_cli(&["explain", &member]).await.unwrap().stdout;
-    assert!(text.contains("is in staff: the roster says lead of staff"), "{text}");
+    assert!(text.contains("is in staff (power 0): the roster says lead of staff"), "{text}");
     assert_eq!(stage.writes(), before, "explaining changes nothing");
 }
 

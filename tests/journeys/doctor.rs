@@ -82,7 +82,7 @@ async fn a_sound_set_up_passes_and_nothing_is_changed_by_looking(version: Synaps
     let text = stage.service.run_cli(&["doctor"]).await.unwrap();
     assert_eq!((text.status, text.stderr.as_str()), (Some(0), ""), "{text:?}");
     assert!(text.stdout.contains(&format!("pass  homeserver    Synapse {} answers", version.number())), "{text:?}");
-    assert!(text.stdout.contains("0 warned of, 0 failed, 0 skipped"), "{text:?}");
+    assert!(text.stdout.starts_with("All is well. "), "{text:?}");
     assert!(!text.stdout.contains(&stage.slot.as_token) && !text.stdout.contains(&stage.database), "{text:?}");
 
     // What is worth knowing, and stops nothing.

@@ -56,6 +56,7 @@ mod power;
 mod promises;
 mod published;
 mod queue;
+mod reasons;
 mod redacted;
 mod renamed_team;
 mod returns;
@@ -79,6 +80,7 @@ mod startup;
 mod support;
 mod terminal;
 mod upstream;
+mod widths;
 
 /// A test of one journey on one Synapse version, left out where a reason to is given.
 macro_rules! on_version {

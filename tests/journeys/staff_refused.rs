@@ -41,7 +41,7 @@ async fn a_thousand_refused_commands_are_one_line_of_the_ledger_and_one_more_at_
     let ended = "SELECT count(*) FROM provisioner.ledger WHERE kind = 'command'";
     let ended: i64 = sqlx::query_scalar(ended).fetch_one(&mut database).await.unwrap();
     assert_eq!(ended, 3, "two of the status and one of all that was refused");
-    let shown = staff.stage.service.run_cli(&["history", "--limit", "15"]).await.unwrap().stdout;
+    let shown = staff.stage.service.run_cli(&["history", "--all", "--limit", "15"]).await.unwrap().stdout;
     assert!(shown.contains("status"), "what was done is still to be seen: {shown}");
 
     // The hour is over, and nobody was refused since.

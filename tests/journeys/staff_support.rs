@@ -247,7 +247,7 @@ impl StaffStage {
         ];
         let text = names.iter().fold(text.to_owned(), |text, (name, word)| text.replace(name, word));
         let patterns = [
-            (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "TIME"),
+            (r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?", "TIME"),
             (r"\b\d\d:\d\d:\d\d\b", "CLOCK"),
             (r"\$[A-Za-z0-9_-]{43}", "$EVENT"),
             (r"[0-9a-f]{8}-[0-9a-f]{4}-4000-8000-[0-9a-f]{12}", "SUBJECT"),
@@ -255,8 +255,11 @@ impl StaffStage {
             (r"![A-Za-z]{18}:[a-z.]+", "!ROOM"),
             // From room version 12 on.
             (r"![A-Za-z0-9_-]{43}", "!ROOM"),
+            // Whether an invitation from before the start was pushed by now is as it happens.
+            (r" \((came by invitation of|invited by) @ADMIN\)", ""),
             // How many things the doctor looks at is its own business.
-            (r"\b\d+ passed", "SO MANY passed"),
+            (r"\b\d+ of \d+ checks pass", "SO MANY checks pass"),
+            (r"\b\d+ pass\b", "SO MANY pass"),
             // Rooms are filled side by side: who was joined before those who go is as it happens.
             (r"\b\d+ of the roster", "SO MANY of the roster"),
         ];

@@ -33,7 +33,8 @@ async fn write(store: &Store, pass: i64, entry: &LedgerEntry, outcomes: &[Ledger
 }
 
 async fn history(store: &Store, user: Option<&str>, room: Option<&str>, limit: i64) -> Vec<String> {
-    let filter = HistoryFilter { user_id: user.map(str::to_owned), room_key: room.map(str::to_owned), limit };
+    let filter =
+        HistoryFilter { user_id: user.map(str::to_owned), room_key: room.map(str::to_owned), without: vec![], limit };
     let lines = store.history(&filter).await.unwrap();
     lines
         .into_iter()
@@ -67,8 +68,34 @@ async fn the_history_of_somebody_has_the_levels_they_were_given_with_others() {
     assert_eq!(history(&store, None, Some("blue"), 50).await, blue);
     assert_eq!(history(&store, None, None, 50).await.len(), 5);
 
-    let joined = async |user, room| store.last_joined(user, room).await.unwrap().map(|joined| joined.pass);
-    assert_eq!(joined(ANNA, "red").await, Some(pass));
-    assert_eq!(joined(ANNA, "blue").await, None);
-    assert_eq!(joined(CLARA, "red").await, None);
+    let removed = |seq| entry(seq, "remove", Some(BORIS), "red", json!("leave"));
+    write(&store, pass, &removed(5), &pair).await;
+    let last = store.last_places(&[ANNA, BORIS, CLARA].map(str::to_owned)).await.unwrap();
+    let last: Vec<_> = last.iter().map(|one| (&*one.user_id, &*one.room_id, one.was_joined)).collect();
+    assert_eq!(last, [(ANNA, "!red:example.org", true), (BORIS, "!red:example.org", false)]);
+}
+
+#[tokio::test]
+async fn commands_that_only_read_are_left_out_and_who_was_refused_is_not() {
+    let (_, store) = empty("history_of_commands").await;
+    let pass = store.new_pass().await.unwrap();
+    let command = |seq, cause: &str| LedgerEntry {
+        cause: cause.to_owned(),
+        ..entry(seq, "command", Some(ANNA), "red", Value::Null)
+    };
+    let status = "status by @boris:example.org in the Staff room ($1)";
+    write(&store, pass, &command(0, status), &[LedgerOutcome::Started, LedgerOutcome::Done]).await;
+    write(&store, pass, &command(1, status), &[LedgerOutcome::Started, LedgerOutcome::Failed]).await;
+    write(&store, pass, &command(2, "pause by @boris:example.org in the Staff room ($2)"), &[LedgerOutcome::Done])
+        .await;
+    let shown = async |user: Option<&str>, room: Option<&str>, without: &[&str]| {
+        let without = without.iter().map(|name| (*name).to_owned()).collect();
+        let filter =
+            HistoryFilter { user_id: user.map(str::to_owned), room_key: room.map(str::to_owned), without, limit: 50 };
+        store.history(&filter).await.unwrap().into_iter().map(|line| line.outcome).collect::<Vec<_>>()
+    };
+    for (user, room) in [(None, None), (Some(ANNA), None), (None, Some("red"))] {
+        assert_eq!(shown(user, room, &["status", "plan"]).await, ["done", "failed"]);
+        assert_eq!(shown(user, room, &[]).await, ["done", "failed", "done"]);
+    }
 }

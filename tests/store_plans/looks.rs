@@ -22,8 +22,12 @@ const LOOKS: [Look; 15] = [
     // The summary of the time is by groups of 128 pages.
     Look { statement: "withheld!", values: &["600"], at_most: 10_000 },
     Look { statement: "FROM provisioner.ledger AS removed", values: &["3600"], at_most: 10_000 },
-    Look { statement: "WITH levels AS MATERIALIZED", values: &["USER", "ARRAY[USER]", "NULL", "50"], at_most: 100 },
-    Look { statement: "SELECT at, pass FROM provisioner.ledger", values: &["USER", "'room-1'"], at_most: 20 },
+    Look {
+        statement: "WITH levels AS MATERIALIZED",
+        values: &["USER", "ARRAY[USER]", "NULL", "50", "ARRAY['status']"],
+        at_most: 100,
+    },
+    Look { statement: "SELECT DISTINCT ON (user_id, room_id)", values: &["ARRAY[USER]"], at_most: 20 },
     // Three of 180 days.
     Look { statement: "AS \"line!\"", values: &["3"], at_most: 40_000 },
     Look { statement: "WHERE id > $1 AND id <= $2", values: &["999900", "1000000"], at_most: 100 },

@@ -4,8 +4,8 @@
 use provisioner_policy::{Action, Permission, Plan, UserIx, World, short_id};
 use serde::{Deserialize, Serialize};
 
-use crate::commands::run::{PlanLine, count_table, plan_lines};
-use crate::commands::text::reply::{Reply, Table, code, strong, text};
+use crate::commands::run::{PlanLine, count_table, plan_entry, plan_lines, sentences};
+use crate::commands::text::reply::{Piece, Reply, code, strong, text};
 
 /// Lines of the post itself, and of each message in its thread.
 const NAMED: usize = 12;
@@ -39,12 +39,13 @@ pub(crate) fn describe(world: &World, plan: &Plan) -> Option<Description> {
     let mut reasons: Vec<&str> = lines.iter().filter_map(|one| one.held_because.as_deref()).collect();
     reasons.sort_unstable();
     reasons.dedup();
-    let head =
-        Reply::line([strong(format!("The guard holds {held}")), text(" as plan "), code(short_id(&id)), text(":")])
-            .and_table(count_table(&counted))
-            .and_list(reasons.iter().map(|reason| vec![text(format!("held because {reason}"))]));
+    let head = Reply::default()
+        .and_pieces(sentences(&plan.held_sentences(world)))
+        .and([strong(format!("The guard holds {held}")), text(" as plan "), code(short_id(&id)), text(":")])
+        .and_table(count_table(&counted))
+        .and_list(reasons.iter().map(|reason| vec![text(format!("held because {reason}"))]));
     let with = |named: usize| {
-        let first = head.clone().and_table(table(&lines[..named]));
+        let first = head.clone().and_list(entries(&lines[..named]));
         match held - named {
             0 => first,
             more if offers_approval => first.and([text(format!("{more} more are in the thread of this message."))]),
@@ -59,7 +60,7 @@ pub(crate) fn describe(world: &World, plan: &Plan) -> Option<Description> {
 
 /// As many messages as it takes, each whole.
 fn pages(lines: &[PlanLine]) -> Vec<Reply> {
-    let page = Reply::default().and_table(table(lines));
+    let page = Reply::default().and_list(entries(lines));
     match lines.len() {
         0 => Vec::new(),
         count if count > 1 && (count > A_PAGE || !page.is_whole()) => {
@@ -70,12 +71,8 @@ fn pages(lines: &[PlanLine]) -> Vec<Reply> {
     }
 }
 
-fn table(lines: &[PlanLine]) -> Table {
-    let mut table = Table::new(["change", "room", "user", "because"]);
-    for one in lines {
-        table.row([text(one.kind), code(&one.room), code(&one.user), text(&one.because)]);
-    }
-    table
+fn entries(lines: &[PlanLine]) -> impl Iterator<Item = Vec<Piece>> {
+    lines.iter().map(|line| plan_entry(line, true))
 }
 
 /// Whose level a part of a room's levels is about.

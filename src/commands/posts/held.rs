@@ -90,20 +90,19 @@ impl Desk {
         let id = short_id(&post.held_id);
         if !post.offers_approval {
             return shown(post)
-                .and([text("Look at all of it, and carry it out if it is meant, on the command line:")])
+                .and([text(
+                    "Too many for a message. Look at all of it, and do it if it is meant, on the command line:",
+                )])
                 .and([code("phenom-provisioner plan")])
                 .and([code(format!("phenom-provisioner apply --approve {id}"))])
-                .and([
-                    strong("❌"),
-                    text(" dismisses it until it changes. Until somebody approves it, nothing of it is done."),
-                ]);
+                .and([strong("❌"), text(" leave it: nothing is done, and nobody is asked again until it changes.")]);
         }
         shown(post)
             .and([
                 strong("✅"),
-                text(" carries this out, exactly as shown; "),
+                text(" do it, exactly as shown. "),
                 strong("❌"),
-                text(" dismisses it until it changes. Until somebody approves it, nothing of it is done."),
+                text(" leave it: nothing is done, and nobody is asked again until it changes."),
             ])
             .and_reply(see("Or: ", self.typed(&format!("apply {id}"))))
     }

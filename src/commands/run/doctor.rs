@@ -24,10 +24,9 @@ impl Desk {
 
 /// Counts, then what is not right, each with its mend. What passes is only counted.
 fn show(findings: &[Finding], trouble: &[String]) -> Reply {
-    let count = |status| findings.iter().filter(|finding| finding.status == status).count();
-    let (fail, warn, skip) = (count(FindingStatus::Fail), count(FindingStatus::Warn), count(FindingStatus::Skip));
-    let lead = if fail + warn + trouble.len() == 0 { "All is well: " } else { "Not all is well: " };
-    let counts = format!("{} passed, {warn} warned of, {fail} failed, {skip} skipped", count(FindingStatus::Pass));
+    let (lead, counts) = doctor::summary(findings);
+    let is_well = findings.iter().all(|one| matches!(one.status, FindingStatus::Pass | FindingStatus::Skip));
+    let lead = if is_well && !trouble.is_empty() { "There is trouble, see below." } else { &lead };
     let wrong = |status| findings.iter().filter(move |finding| finding.status == status);
     let lines = wrong(FindingStatus::Fail).chain(wrong(FindingStatus::Warn)).map(
         |Finding { check, status, text: what, mend }| {
@@ -39,7 +38,7 @@ fn show(findings: &[Finding], trouble: &[String]) -> Reply {
             line
         },
     );
-    let reply = Reply::line([strong(lead), text(counts)]).and_list(lines);
+    let reply = Reply::line([strong(lead), text(format!(" {counts}"))]).and_list(lines);
     if trouble.is_empty() {
         return reply;
     }
@@ -63,15 +62,12 @@ mod tests {
             finding("room", FindingStatus::Skip, "needs the token", None),
         ];
         insta::assert_snapshot!(show(&findings, &["staff was replaced".to_owned()]).render().plain, @r"
-        Not all is well: 1 passed, 1 warned of, 1 failed, 1 skipped
+        1 check fails, 1 check warns: begin with server_admin. 1 pass, 1 could not be looked at.
         - server_admin fails: the bot is no <admin> → make it one
         - clock warns: is late → set it
         The service itself says:
         - staff was replaced
         ");
-        assert_eq!(
-            show(&findings[..1], &[]).render().plain.trim_end(),
-            "All is well: 1 passed, 0 warned of, 0 failed, 0 skipped"
-        );
+        assert_eq!(show(&findings[..1], &[]).render().plain.trim_end(), "All is well. 1 of 1 checks pass.");
     }
 }

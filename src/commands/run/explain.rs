@@ -4,7 +4,7 @@ use provisioner_policy::{Explanation, Plan, RoomExplanation};
 
 use super::{CommandFailure, CommandResult};
 use crate::commands::room::desk::Desk;
-use crate::commands::text::reply::{Reply, Table, code, text};
+use crate::commands::text::reply::{Reply, code, text};
 use crate::operations;
 use crate::reconcile::{Freshness, Reconciler};
 
@@ -12,21 +12,19 @@ impl Desk {
     /// The reply for one MXID.
     pub(crate) async fn explain(&self, mxid: &str) -> CommandResult {
         let explanation = self.explanation(mxid).await?.ok_or_else(|| nobody(mxid))?;
-        self.show_explanation(explanation).await
+        Ok(self.show_explanation(explanation))
     }
 
     /// What the world says of a user; `None` where nobody knows them.
     pub(crate) async fn explanation(&self, mxid: &str) -> Result<Option<Explanation>, CommandFailure> {
         let user = mxid.to_owned();
         let query = move |reconciler: &Reconciler, plan: &Plan| operations::explain(reconciler.world(), plan, &user);
-        Ok(self.reconciler.query_plan(Freshness::Now, query).await?)
+        Ok(self.reconciler.query_plan_about(Freshness::Now, mxid, query).await?)
     }
 
-    pub(crate) async fn show_explanation(&self, explanation: Explanation) -> CommandResult {
-        let joined = operations::joined_by_us(&self.store, &explanation).await?;
+    pub(crate) fn show_explanation(&self, explanation: Explanation) -> Reply {
         let Explanation { user, subject: _, account, server_admin, rooms } = explanation;
-        let mut table = Table::new(["room", "state", "power", "because"]).plain_without([1]);
-        for (RoomExplanation { room, desired, observed, power, because }, joined) in rooms.into_iter().zip(joined) {
+        let room = |RoomExplanation { room, desired, observed, power, because }: RoomExplanation| {
             let state = match (desired, observed) {
                 (true, "join") => "belongs and is in it",
                 (true, _) => "belongs and is not in it",
@@ -35,23 +33,17 @@ impl Desk {
                 (false, "ban") => "is banned",
                 (false, _) => "does not belong",
             };
-            let joined = joined.map(|line| format!("; joined by me on {} UTC", line.at.format("%Y-%m-%d %H:%M:%S")));
             let power = match (observed, power.desired == power.observed) {
-                ("join", true) => power.observed.to_string(),
-                ("join", false) => format!("{} (should be {})", power.observed, power.desired),
+                ("join", true) => format!(", power {}", power.observed),
+                ("join", false) => format!(", power {} (should be {})", power.observed, power.desired),
                 _ => String::new(),
             };
-            table.row([
-                code(&room),
-                text(state),
-                text(power),
-                text(format!("{because}{}", joined.unwrap_or_default())),
-            ]);
-        }
+            vec![code(&room), text(format!(": {state}{power}: ")), text(because)]
+        };
         let admin = if server_admin.observed { "Is a server admin" } else { "Is no server admin" };
-        Ok(Reply::line([code(&user), text(format!(" — account: {account}"))])
-            .and_table(table)
-            .and([text(format!("{admin}: {}", server_admin.because))]))
+        Reply::line([code(&user), text(format!(" — account: {account}"))])
+            .and_list(rooms.into_iter().map(room))
+            .and([text(format!("{admin}: {}", server_admin.because))])
     }
 }
 

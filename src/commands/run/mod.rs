@@ -26,7 +26,7 @@ use crate::reconcile::ActionGate;
 
 pub(crate) use failure::{CommandFailure, CommandResult};
 pub(crate) use pass::{counts, outcome};
-pub(crate) use plan::{PlanLine, count_table, plan_lines};
+pub(crate) use plan::{PlanLine, count_table, plan_entry, plan_lines, sentences};
 
 /// What a command does to the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +74,12 @@ impl StaffCommand {
     pub(crate) fn usage(&self) -> String {
         self.arguments.iter().fold(self.name.to_owned(), |usage, argument| format!("{usage} {}", argument.shown()))
     }
+}
+
+/// The names of those that only read: the ledger has them too, and mostly nobody looks for them there.
+pub fn commands_that_read() -> Vec<String> {
+    let reading = COMMANDS.iter().filter(|command| command.effect == Effect::Reads);
+    reading.map(|command| command.name.to_owned()).collect()
 }
 
 /// The command with this name.

@@ -45,11 +45,11 @@ impl Desk {
         });
         reply = reply.and_list(failed).and_list(report.errors.iter().map(|error| vec![text(error)]));
         if let Some(id) = &report.held_id {
-            reply = reply
-                .and([text("What is held is carried out by "), code(self.typed(&format!("apply {}", short_id(id))))]);
+            reply = reply.and([text("To do what is held: "), code(self.typed(&format!("apply {}", short_id(id))))]);
         }
         if report.paused.is_some() {
-            reply = reply.and([text("Everything is paused, and nothing was written. "), code(self.typed("resume"))]);
+            reply = reply
+                .and([text("Everything is paused, and nothing was written. To go on: "), code(self.typed("resume"))]);
         }
         if report.exit_code() == 1 {
             return Err(CommandFailure::Refused { reply, detail: format!("{}{}", outcome(report), counts(report)) });

@@ -6,7 +6,7 @@ use provisioner_policy::{Action, BlockedView, Kind, Mode, Plan, World, short_id}
 
 use super::CommandResult;
 use crate::commands::room::desk::Desk;
-use crate::commands::text::reply::{Reply, Table, code, strong, text};
+use crate::commands::text::reply::{Piece, Reply, Table, code, strong, text};
 use crate::reconcile::Freshness;
 
 /// Lines of a short answer, and of a long one.
@@ -68,6 +68,29 @@ pub(crate) fn count_table(counts: &Counts) -> Table {
     table
 }
 
+/// A change as an entry of a list, with its room where the list has more than one.
+pub(crate) fn plan_entry(line: &PlanLine, with_room: bool) -> Vec<Piece> {
+    let mut entry = vec![strong(line.kind)];
+    if !line.user.is_empty() {
+        entry.extend([text(" "), code(&line.user)]);
+    }
+    if with_room && !line.room.is_empty() {
+        entry.extend([text(" in "), code(&line.room)]);
+    }
+    entry.extend([text(": "), text(&line.because)]);
+    entry
+}
+
+/// Changes room by room, in the order in which the plan has them.
+fn by_room(mut reply: Reply, lines: &[PlanLine]) -> Reply {
+    for of_room in lines.chunk_by(|one, next| one.room == next.room) {
+        let room = of_room.first().map(|line| line.room.as_str()).filter(|room| !room.is_empty());
+        let heading = room.map_or_else(|| strong("server"), code);
+        reply = reply.and([heading, text(":")]).and_list(of_room.iter().map(|line| plan_entry(line, false)));
+    }
+    reply
+}
+
 struct PlanSummary {
     entries: Vec<PlanLine>,
     counts: Counts,
@@ -75,7 +98,17 @@ struct PlanSummary {
     stuck: Vec<Stuck>,
     blocked: usize,
     held_id: Option<String>,
+    held_words: Vec<String>,
     notices: Vec<String>,
+}
+
+/// Sentences as the pieces of one line, the first of which says what matters.
+pub(crate) fn sentences(sentences: &[String]) -> Vec<Piece> {
+    let rest = |(number, sentence): (usize, &String)| match number {
+        0 => strong(sentence),
+        _ => text(format!(" {sentence}")),
+    };
+    sentences.iter().enumerate().map(rest).collect()
 }
 
 struct Stuck {
@@ -105,8 +138,9 @@ impl Desk {
             let world = reconciler.world();
             let (entries, counts) = plan_lines(world, plan.actions.iter(), limit);
             let (held_id, notices) = (plan.held_id(world), plan.notices(world));
+            let held_words = plan.held_sentences(world);
             let (stuck, blocked) = (stuck(world, plan, limit), plan.blocked.len() + plan.fought_over.len());
-            PlanSummary { entries, counts, stuck, blocked, held_id, notices }
+            PlanSummary { entries, counts, stuck, blocked, held_id, held_words, notices }
         };
         let shown = self.reconciler.query_plan(Freshness::Now, query).await?;
         Ok(self.show_plan(&shown, limit, all))
@@ -119,28 +153,30 @@ impl Desk {
             1 => Reply::line([strong("1 change is planned.")]),
             _ => Reply::line([strong(format!("{total} changes are planned."))]),
         };
+        if let Some(id) = &shown.held_id {
+            reply = reply
+                .and_pieces(sentences(&shown.held_words))
+                .and([text("To do what is held: "), code(self.typed(&format!("apply {}", short_id(id))))]);
+        }
         let table = count_table(&shown.counts);
         let left = limit.saturating_sub(table.len()).max(1);
-        let mut actions = Table::new(["change", "room", "user", "because"]);
-        for entry in shown.entries.iter().take(left) {
-            actions.row([text(entry.kind), code(&entry.room), code(&entry.user), text(&entry.because)]);
-        }
-        let (more, room_left) = (total - actions.len(), left.saturating_sub(actions.len()));
-        reply = reply.and_table(table).and_table(actions);
+        let entries = &shown.entries[..shown.entries.len().min(left)];
+        let (more, room_left) = (total - entries.len(), left.saturating_sub(entries.len()));
+        reply = by_room(reply.and_table(table), entries);
         if more > 0 {
             let command = if all { "phenom-provisioner plan".to_owned() } else { self.typed("plan all") };
             reply = reply.and([text(format!("{more} more. All of them: ")), code(command)]);
         }
-        if let Some(id) = &shown.held_id {
-            reply = reply
-                .and([text("What is held is carried out by "), code(self.typed(&format!("apply {}", short_id(id))))]);
-        }
-        let mut in_the_way = Table::new(["change", "room", "user", "because"]);
-        for Stuck { kind, room, user, because } in shown.stuck.iter().take(room_left) {
-            in_the_way.row([text(format!("cannot {kind}")), code(room), code(user), text(because)]);
-        }
+        let in_the_way = &shown.stuck[..shown.stuck.len().min(room_left)];
         let more = shown.blocked - in_the_way.len();
-        reply = reply.and_table(in_the_way);
+        reply = reply.and_list(in_the_way.iter().map(|Stuck { kind, room, user, because }| {
+            let mut entry = vec![text(format!("cannot {kind} ")), code(user)];
+            if !room.is_empty() {
+                entry.extend([text(" in "), code(room)]);
+            }
+            entry.extend([text(": "), text(because)]);
+            entry
+        }));
         if more > 0 {
             let blocked = format!("{more} more should be so and cannot be made so; ");
             reply = reply.and([text(blocked), code(self.typed("explain <user>")), text(" says why.")]);

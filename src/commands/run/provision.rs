@@ -81,7 +81,7 @@ impl Desk {
         }
         let report = self.ask_for_pass(None, by, Some(gate)).await?;
         let explanation = self.explanation(mxid).await?.ok_or_else(|| explain::nobody(mxid))?;
-        let mut reply = self.show_explanation(explanation).await?;
+        let mut reply = self.show_explanation(explanation);
         if report.exit_code() == 1 {
             reply = reply.and([strong(outcome(&report)), text(counts(&report))]);
         }

@@ -6,7 +6,7 @@ use provisioner_policy::{Plan, short_id};
 
 use super::{CommandResult, counts};
 use crate::commands::room::desk::Desk;
-use crate::commands::text::reply::{Reply, Table, code, strong, text};
+use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::operations::{self, StatusOfRoom};
 use crate::reconcile::{Freshness, QueueHealth, Reconciler};
 use crate::store::HeldPlan;
@@ -27,15 +27,13 @@ impl Desk {
             None => Reply::line([strong("Running.")]),
         };
         reply = reply.and([text(seen.modes_in_words())]);
-        let mut table = Table::new(["room", "wanted", "present", "drift", "state"]).plain_without([4]);
-        for StatusOfRoom { room, wanted, present, drift, state } in &seen.rooms {
-            let [wanted, present, drift] = [wanted, present, drift].map(|count| text(count.to_string()));
-            table.row([code(room), wanted, present, drift, text(*state)]);
-        }
-        if seen.server_drift > 0 {
-            table.row([text("(server)"), text(""), text(""), text(seen.server_drift.to_string()), text("")]);
-        }
-        reply = reply.and_table(table);
+        let room = |StatusOfRoom { room, wanted, present, drift, state }: &StatusOfRoom| {
+            let state = if state.is_empty() { String::new() } else { format!(", {state}") };
+            vec![code(room), text(format!(": {present} of {wanted} are in it, {drift} to do{state}"))]
+        };
+        let server = vec![text(format!("accounts and admins: {} to do", seen.server_drift))];
+        let server = (seen.server_drift > 0).then_some(server);
+        reply = reply.and_list(seen.rooms.iter().map(room).chain(server));
         let snapshot = self.reconciler.snapshot();
         if let Some((at, report)) = &snapshot.last_pass {
             reply = reply.and([text(format!("Last pass: {}{}", when(*at), counts(report)))]);

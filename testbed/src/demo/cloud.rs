@@ -1,7 +1,5 @@
 //! The AWS of the demo, emulated: a pool with the people in it, a queue, and the forwarder between them.
 
-use std::sync::OnceLock;
-
 use anyhow::Result;
 use testbed::{Moto, NewUser, Pool, Queue, QueueOptions, Sqs, Trigger};
 
@@ -33,8 +31,6 @@ pub(crate) struct Cloud {
     pub(crate) pool: Pool,
     pub(crate) queue: Queue,
     pub(crate) trigger: Trigger,
-    /// Who signs up while the service runs: their name and `sub`, once they have.
-    pub(crate) newcomer: OnceLock<(&'static str, String)>,
     _moto: Moto,
     _sqs: Sqs,
 }
@@ -52,7 +48,7 @@ impl Cloud {
         pool.import(&at_the_beginning().map(user).collect::<Vec<_>>()).await?;
         pool.create_group(ADMINS).await?;
         pool.add_to_group(by_name(ADMIN).sub, ADMINS).await?;
-        Ok(Cloud { pool, queue, trigger, newcomer: OnceLock::new(), _moto: moto, _sqs: sqs })
+        Ok(Cloud { pool, queue, trigger, _moto: moto, _sqs: sqs })
     }
 
     /// An administrator makes the latecomer in the pool. No event says so: only a listing finds them.

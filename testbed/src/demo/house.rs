@@ -75,7 +75,11 @@ impl House {
         let spec = ServiceSpec {
             binary: binary.clone(),
             config: config::text(&facts),
-            env: [aws_environment(), vec![("NO_COLOR".to_owned(), "1".to_owned())]].concat(),
+            env: [
+                aws_environment(),
+                vec![("NO_COLOR".to_owned(), "1".to_owned()), ("COLUMNS".to_owned(), "98".to_owned())],
+            ]
+            .concat(),
             admin: admin.clone(),
         };
         let service = Service::install(spec)?;
@@ -85,13 +89,6 @@ impl House {
     /// The full user id of somebody.
     pub(crate) fn mxid(&self, actor: &Actor) -> String {
         self.synapse.mxid(actor.sub)
-    }
-
-    /// How somebody stands in tables, by their localpart: one of the cast, or the newcomer.
-    pub(crate) fn label(&self, localpart: &str) -> Option<String> {
-        let newcomer = self.cloud.newcomer.get().filter(|(_, sub)| sub == localpart);
-        let actor = CAST.iter().find(|actor| actor.sub == localpart);
-        actor.map(Actor::label).or_else(|| newcomer.map(|(name, sub)| format!("{name} ({}…)", &sub[..4])))
     }
 
     /// The id of a room.

@@ -87,14 +87,6 @@ impl Screen {
         self.say(&format!("  {} {text}", self.green("✓")));
     }
 
-    /// An empty table with these headings, for [`Screen::quote`].
-    pub(crate) fn quoted_table(&self, headings: &[&str]) -> Table {
-        let mut table = self.table(headings);
-        let width = table.width().unwrap_or(WIDTH).saturating_sub(2);
-        table.set_width(width);
-        table
-    }
-
     /// An empty table with these headings.
     pub(crate) fn table(&self, headings: &[&str]) -> Table {
         let mut table = Table::new();

@@ -1,0 +1,95 @@
+//! How things are: what waits for somebody, what is enforced, and how each room stands.
+
+use super::{approval, notices};
+use crate::cli::page::{Page, Screen, Tone};
+use crate::display_names::DisplayNames;
+use crate::operations::{Status, StatusOfRoom};
+
+/// How things are.
+pub(in crate::cli) fn status(status: &Status, paused: Option<&str>, names: &DisplayNames, screen: Screen) -> String {
+    let mut page = Page::new(screen);
+    match paused {
+        Some(paused) => {
+            page.line(Tone::Warning, names.beside_ids(paused));
+            page.line(Tone::Plain, "To go on: phenom-provisioner resume");
+        }
+        None => page.line(Tone::Good, "Running."),
+    }
+    match status.held {
+        0 => page.line(Tone::Plain, "Nothing is held."),
+        held => page.line(Tone::Warning, format_args!("Held by the guard: {held}. See phenom-provisioner plan")),
+    }
+    approval(&mut page, status.held_id.as_deref());
+    page.line(Tone::Plain, status.modes_in_words());
+    let of_rooms = status.rooms.iter().map(|StatusOfRoom { room, wanted, present, drift, state }| {
+        [room.clone(), wanted.to_string(), present.to_string(), drift.to_string(), (*state).to_owned()]
+    });
+    let of_server =
+        ["(server)".to_owned(), String::new(), String::new(), status.server_drift.to_string(), String::new()];
+    page.blank();
+    page.table(
+        ["room", "wanted", "present", "drift", ""],
+        of_rooms.chain((status.server_drift > 0).then_some(of_server)),
+    );
+    if !status.notices.is_empty() || status.trouble.is_some() {
+        page.blank();
+    }
+    status.trouble.iter().for_each(|trouble| page.line(Tone::Bad, format_args!("error: {trouble}")));
+    notices(&mut page, &status.notices, names);
+    page.into_text()
+}
+
+#[cfg(test)]
+mod tests {
+    use provisioner_policy::Mode;
+
+    use super::*;
+
+    const ADA: &str = "@4be7a1c0-93d2-4000-8000-0123456789ab:a.org";
+
+    fn seen() -> Status {
+        let room = |room: &str, state| StatusOfRoom { room: room.to_owned(), wanted: 12, present: 11, drift: 1, state };
+        Status {
+            modes: vec![("joins", Mode::Enforce), ("removals", Mode::Observe)],
+            rooms: vec![room("staff", ""), room("the-room-of-all-analysts", "not read")],
+            server_drift: 2,
+            held: 1,
+            held_id: Some("3f9c01ab77".to_owned()),
+            trouble: None,
+            notices: vec![format!("{ADA} set the name otherwise")],
+        }
+    }
+
+    fn shown(width: Option<usize>) -> String {
+        let names = DisplayNames::new("a.org", &[ADA], [(ADA.to_owned(), "Ada".to_owned())]);
+        anstream::adapter::strip_str(&status(&seen(), None, &names, Screen::of_width(width))).to_string()
+    }
+
+    #[test]
+    fn a_status_at_80_columns() {
+        insta::assert_snapshot!(shown(Some(80)), @r#"
+        Running.
+        Held by the guard: 1. See phenom-provisioner plan
+        If this is meant: phenom-provisioner apply --approve 3f9c01ab
+        Enforced: joins. Only counted: removals.
+
+         room                      wanted  present  drift
+         staff                     12      11       1
+         the-room-of-all-analysts  12      11       1      not read
+         (server)                                   2
+
+        notice: @4be7a1c0-93d2-4000-8000-0123456789ab:a.org "Ada" set the name otherwise
+        "#);
+    }
+
+    #[test]
+    fn a_status_in_a_pipe_is_the_same() {
+        assert_eq!(shown(None), shown(Some(80)));
+    }
+
+    #[test]
+    fn its_json_has_the_same() {
+        let json = serde_json::to_value(seen()).unwrap();
+        assert_eq!((&json["modes"]["joins"], &json["rooms"][0]["wanted"]), (&"enforce".into(), &12.into()));
+    }
+}
