@@ -16,6 +16,7 @@ pub mod operations;
 pub mod reconcile;
 
 pub mod homeserver;
+pub mod pictures;
 pub mod sources;
 pub mod store;
 

@@ -51,6 +51,7 @@ const HOUSE: [Layer; 20] = [
             "doctor",
             "events",
             "reconcile",
+            "pictures",
             "sources",
             "homeserver",
             "store",
@@ -107,8 +108,13 @@ const HOUSE: [Layer; 20] = [
     },
     Layer {
         name: "reconcile",
-        may_import: &["sources", "homeserver", "store", "delays", "nearest", "sanitize"],
+        may_import: &["pictures", "sources", "homeserver", "store", "delays", "nearest", "sanitize"],
         rule: "the one path that acts gets its policy from app and its input from below, never from a request",
+    },
+    Layer {
+        name: "pictures",
+        may_import: &[],
+        rule: "a picture is fetched from where that is allowed; whose it is, and whether it is given, is nothing it can ask",
     },
     Layer {
         name: "sources",
