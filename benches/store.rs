@@ -114,12 +114,14 @@ fn accounts(group: &mut BenchmarkGroup<'_, WallTime>, runtime: &Runtime, of: &Fi
     let mut read = AccountsRead::default();
     runtime.block_on(async {
         loop {
-            let rows = store.accounts_since(&read, 10_000).await.unwrap();
+            let rows = store.accounts_since(&read, 10_000, false).await.unwrap();
             let Some(last) = rows.last() else { break };
             read = AccountsRead { revision: last.revision, subject: last.subject.clone() };
         }
     });
-    measure(group, runtime, of, "look for changes", async |_| drop(store.accounts_since(&read, 10_000).await.unwrap()));
+    measure(group, runtime, of, "look for changes", async |_| {
+        drop(store.accounts_since(&read, 10_000, false).await.unwrap())
+    });
 }
 
 fn entry(seq: i32, person: &str) -> LedgerEntry {

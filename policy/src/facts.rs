@@ -4,6 +4,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::column::Column;
 use crate::names::NameIx;
+use crate::profile::ProfileFacts;
 use crate::team_memberships::TeamMemberships;
 use crate::trouble::RowTrouble;
 use crate::users::UserIx;
@@ -125,6 +126,8 @@ pub struct Facts {
     pub group_states: HashMap<NameIx, SourceState>,
     /// Members of each listed group.
     pub groups: HashMap<NameIx, HashSet<UserIx>>,
+    /// Names and pictures.
+    pub profiles: ProfileFacts,
 }
 
 impl Facts {

@@ -31,6 +31,7 @@ mod planner;
 mod policy;
 mod pool_move;
 mod power;
+mod profile;
 mod recent;
 mod removal_words;
 mod rewrite;
@@ -75,6 +76,10 @@ pub use plan::{
 };
 pub use planner::{Planner, plan};
 pub use policy::*;
+pub use profile::{
+    Fingerprint, GivenPicture, NameCounts, Picture, PictureCounts, ProfileCounts, ProfileField, ProfilesPolicy,
+    SourceProfile,
+};
 pub use recent::{Arrivals, Recent};
 pub use rewrite::Rewrite;
 pub use room_level::RoomLevel;

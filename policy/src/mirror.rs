@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::column::Column;
 use crate::levels::{Creators, Levels, POWER_LEVELS};
+use crate::profile::SeenProfiles;
 use crate::users::UserIx;
 
 /// A user's membership of one room.
@@ -442,4 +443,6 @@ pub struct Mirror {
     pub accounts: Accounts,
     /// Whether the listing of accounts was read to its end.
     pub accounts_listed: bool,
+    /// Names and pictures of accounts, where the policy says something of them.
+    pub profiles: SeenProfiles,
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::profile::ProfilesPolicy;
 use crate::room_level::RoomLevel;
 use crate::selector::Selector;
 use crate::setting::RoomSettings;
@@ -45,6 +46,8 @@ pub struct Policy {
     pub followed: Vec<Followed>,
     /// Who may give commands in the Staff room. Empty: nobody.
     pub operators: Vec<Selector>,
+    /// How names and pictures are given. `None`: they are left alone.
+    pub profiles: Option<ProfilesPolicy>,
 }
 
 /// Where a list of selectors stands. Rooms and grants are named by their position.
@@ -218,6 +221,7 @@ pub struct Modes {
     pub power_levels: Mode,
     pub room_state: Mode,
     pub server_admins: Mode,
+    pub profiles: Mode,
 }
 
 /// Limits of destructive work, per class over a sliding window.

@@ -9,6 +9,7 @@ use crate::mirror::RoomStatus;
 use crate::plan::{Action, Because, Blocked, Change, Class, HoldReason, Kind, Plan, PoolMove, PowerEdit};
 use crate::policy::Mode;
 use crate::policy::RoomIx;
+use crate::profile::{ProfileCounts, ProfileField};
 use crate::setting::Setting;
 use crate::users::UserIx;
 use crate::world::World;
@@ -25,6 +26,9 @@ pub struct PlanView {
     pub held_words: Option<String>,
     pub actions: Vec<ActionView>,
     pub blocked: Vec<BlockedView>,
+    /// How names and pictures stand, where they are given at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profiles: Option<ProfileCounts>,
     /// What the reader should know beside the plan: trouble with sources and rooms.
     pub notices: Vec<String>,
 }
@@ -68,6 +72,7 @@ impl Plan {
                 .map(|blocked| blocked.view(world))
                 .chain(self.fought_over_views(world))
                 .collect(),
+            profiles: world.profile_counts(),
             notices: self.notices(world),
         }
     }
@@ -119,6 +124,13 @@ impl Change {
             Self::DeactivateAccount { .. } => (json!("active"), json!("deactivated")),
             Self::GrantServerAdmin { .. } => (json!(false), json!(true)),
             Self::RevokeServerAdmin { .. } => (json!(true), json!(false)),
+            // No name of anybody: the ledger keeps it for ever.
+            Self::SetDisplayName { user, before, .. } => {
+                (json!(world.profile_word(*user, ProfileField::DisplayName, *before)), json!("given"))
+            }
+            Self::SetAvatar { user, before, .. } => {
+                (json!(world.profile_word(*user, ProfileField::Avatar, *before)), json!("given"))
+            }
             Self::SetRoomState { before, after, .. } => (before.clone().unwrap_or_default(), json!(after)),
             Self::Join { before, .. } => (json!(before.as_str()), json!("join")),
             Self::Remove { before, ban, .. } => (json!(before.as_str()), json!(if *ban { "ban" } else { "leave" })),
@@ -239,6 +251,9 @@ impl Because {
             Self::Restored => "the pool has the account enabled again, and this service had closed it".to_owned(),
             Self::Drifted(setting) => world.drift_words(room, setting),
             Self::Grants => "the grants of the room".to_owned(),
+            Self::ProfileEmpty => "a source says one, and the account has none that its owner chose".to_owned(),
+            Self::ProfileFollows => "the source says another than the one that was given before".to_owned(),
+            Self::ProfileKept => "its owner chose another, and profiles.keep holds to the source's".to_owned(),
             Self::Obstacle(obstacle) => obstacle.text(world, room, user),
         }
     }
@@ -267,7 +282,7 @@ impl HoldReason {
             Self::Fraction { class, taken, of } => {
                 let (of_what, whole) = match class {
                     Class::ServerAdmins => ("admins", "them"),
-                    Class::Accounts => ("accounts", "them"),
+                    Class::Accounts | Class::Profiles => ("accounts", "them"),
                     Class::Joins | Class::Removals | Class::PowerLevels | Class::RoomState => ("members", "the room"),
                 };
                 format!(
@@ -345,6 +360,25 @@ impl World {
         pool.into_iter().chain(groups).collect()
     }
 
+    /// Trouble with the source of names and pictures.
+    fn profile_notices(&self) -> Vec<String> {
+        let profiles = &self.facts.profiles;
+        let failing = match &profiles.source {
+            SourceState::Failing(reason) => {
+                Some(format!("profiles.query cannot be read, and names and pictures stay as they are: {reason}"))
+            }
+            SourceState::Good | SourceState::Unread => None,
+        };
+        let unusable = (profiles.unusable > 0).then(|| {
+            format!(
+                "{} rows of profiles.query name nobody in particular and are left out: a subject that cannot be a Matrix id, or one \
+                 that is there twice with different values",
+                profiles.unusable
+            )
+        });
+        failing.into_iter().chain(unusable).collect()
+    }
+
     /// Trouble with sources and rooms, each with its mend.
     pub fn notices(&self) -> Vec<String> {
         let world = self;
@@ -356,6 +390,7 @@ impl World {
             notices.push(format!("the roster cannot be read, nobody is removed because of it: {reason}"));
         }
         notices.extend(world.pool_notices());
+        notices.extend(world.profile_notices());
         notices.extend(world.follow_notices());
         for room in world.rooms() {
             match &world.room(room).status {

@@ -8,11 +8,12 @@ use tokio::sync::OnceCell;
 
 use crate::accounts::{Confirmer, Server};
 use crate::commands::StaffRoom;
-use crate::config::{self, Config, ConfigLocation, Registration, RoomIds, Secret};
+use crate::config::{self, Config, ConfigLocation, Registration, RoomIds, RosterSection, Secret};
 use crate::homeserver::{Homeserver, Timeouts};
 use crate::operations;
-use crate::reconcile::Reconciler;
-use crate::sources::{Directory, Roster};
+use crate::pictures::{PictureFetcher, PictureNames, Surroundings};
+use crate::reconcile::{ProfileGiver, Reconciler};
+use crate::sources::{Directory, ProfileSource, Roster};
 use crate::store::{ConnectionSource, Login, SchemaNeed, Stamp, Store};
 
 /// The configuration with what is read along with it.
@@ -162,6 +163,39 @@ impl Context {
     pub async fn reconciler(&self, store: &Store) -> Result<Reconciler> {
         let accounts_from = if self.config.cognito.is_some() { AccountsFrom::Pool } else { AccountsFrom::Named };
         let homeserver = self.homeserver().await?;
-        Ok(Reconciler::new(self.policy.clone(), accounts_from, store.clone(), homeserver, self.roster()?))
+        let mut reconciler =
+            Reconciler::new(self.policy.clone(), accounts_from, store.clone(), homeserver, self.roster()?);
+        if let Some(giver) = self.profile_giver()? {
+            reconciler.give_profiles_by(giver);
+        }
+        Ok(reconciler)
+    }
+
+    /// The query for names and pictures, where one is configured. It is asked where the roster is.
+    pub fn profile_source(&self) -> Result<Option<ProfileSource>> {
+        let Some(query) = self.config.profiles.as_ref().and_then(|profiles| profiles.query.as_ref()) else {
+            return Ok(None);
+        };
+        let (login, max_rows) = match &self.config.roster {
+            Some(roster) => (self.login("roster", &roster.url, roster.password.as_ref()), roster.max_rows),
+            None => {
+                let database = &self.config.database;
+                let max_rows = RosterSection::default().max_rows;
+                (self.login("database", &database.url, database.password.as_ref()), max_rows)
+            }
+        };
+        Ok(Some(ProfileSource::new(login, query, max_rows)?))
+    }
+
+    /// What names and pictures are given with. Without hosts no picture is fetched.
+    fn profile_giver(&self) -> Result<Option<ProfileGiver>> {
+        let Some(profiles) = &self.config.profiles else { return Ok(None) };
+        let hosts = profiles.picture_hosts.clone();
+        let fetcher = match hosts.is_empty() {
+            true => None,
+            false => Some(PictureFetcher::new(Surroundings::default()).context("prepare to fetch pictures")?),
+        };
+        let names = PictureNames::new(&self.policy.server_name, hosts);
+        Ok(Some(ProfileGiver::new(self.profile_source()?, names, fetcher)))
     }
 }

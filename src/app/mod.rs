@@ -114,7 +114,7 @@ pub async fn run(context: Context, stop: CancellationToken) -> Result<()> {
     let checking = async {
         tokio::select! {
             () = stop.cancelled() => Ok(()),
-            checked = startup::check_roster(&context) => checked,
+            checked = startup::check_sources(&context) => checked,
         }
     };
     let ((), store) = tokio::try_join!(checking, store)?;

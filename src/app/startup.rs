@@ -46,12 +46,25 @@ fn is_refused_for_long(since: Option<Instant>) -> bool {
     since.is_some_and(|since| since.elapsed() > REFUSED)
 }
 
-/// A query with other columns can never be right: better not to start than to run without a roster.
-pub(super) async fn check_roster(context: &Context) -> Result<()> {
+/// A query with other columns can never be right: better not to start than to run without what it answers.
+pub(super) async fn check_sources(context: &Context) -> Result<()> {
+    tokio::try_join!(check_roster(context), check_profiles(context)).map(drop)
+}
+
+async fn check_roster(context: &Context) -> Result<()> {
     let Some(roster) = context.roster()? else { return Ok(()) };
     match tokio::time::timeout(CHECK, roster.check()).await {
         Ok(Err(error)) if error.is_misconfigured() => Err(error.into()),
         // Anything else may pass, and is reported by /readyz and the log until it does.
+        _ => Ok(()),
+    }
+}
+
+async fn check_profiles(context: &Context) -> Result<()> {
+    let Some(source) = context.profile_source()? else { return Ok(()) };
+    match source.check().await {
+        Err(error) if error.is_misconfigured() => Err(error.into()),
+        // Anything else may pass, and is told of with the plan and in the log.
         _ => Ok(()),
     }
 }

@@ -23,6 +23,7 @@ mod mirror;
 mod modes;
 mod namespaces;
 mod problem;
+mod profiles;
 mod queue;
 mod reference;
 mod registration;
@@ -57,6 +58,7 @@ pub use self::{
     mirror::MirrorSection,
     modes::ModesSection,
     problem::{ConfigErrors, Problem, ValueOrigin},
+    profiles::ProfilesSection,
     queue::QueueSection,
     reference::reference,
     registration::{Namespace, Namespaces, Registration},
@@ -99,6 +101,8 @@ pub struct Config {
     pub guard: GuardSection,
     #[serde(default)]
     pub server_admins: Option<ServerAdminsSection>,
+    #[serde(default)]
+    pub profiles: Option<ProfilesSection>,
     #[serde(default)]
     pub rooms: Vec<RoomSection>,
     /// Files that secrets were read from.
@@ -199,6 +203,7 @@ impl Config {
             followed: Vec::new(),
             offboarding: self.cognito.as_ref().map(|cognito| cognito.offboarding).unwrap_or_default(),
             operators: self.commands.as_ref().map(|commands| commands.allow.clone()).unwrap_or_default(),
+            profiles: self.profiles.as_ref().map(ProfilesSection::policy),
         }
     }
 }

@@ -29,6 +29,9 @@ pub struct ModesSection {
     /// Server admins are made and unmade.
     #[schemars(schema_with = "mode")]
     pub server_admins: Mode,
+    /// Names and pictures are given.
+    #[schemars(schema_with = "mode")]
+    pub profiles: Mode,
 }
 
 impl ModesSection {
@@ -40,8 +43,8 @@ impl ModesSection {
 
 impl From<ModesSection> for provisioner_policy::Modes {
     fn from(modes: ModesSection) -> Self {
-        let ModesSection { accounts, joins, removals, power_levels, room_state, server_admins } = modes;
-        Self { accounts, joins, removals, power_levels, room_state, server_admins }
+        let ModesSection { accounts, joins, removals, power_levels, room_state, server_admins, profiles } = modes;
+        Self { accounts, joins, removals, power_levels, room_state, server_admins, profiles }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use provisioner_policy::{Selector, SelectorPlace};
 
 use super::{
-    Config, RoomIds, RoomSection, admin, appservice, cognito, commands, database, document::child, guard,
+    Config, RoomIds, RoomSection, admin, appservice, cognito, commands, database, document::child, guard, profiles,
     report::ProblemReport,
 };
 
@@ -18,6 +18,7 @@ pub(super) fn check(config: &Config, room_ids: RoomIds, report: &mut ProblemRepo
     cognito::check(config, report);
     commands::check(config, report);
     guard::check(config, report);
+    profiles::check(config, report);
     check_selectors(config, report);
     check_rooms(&config.rooms, room_ids, report);
 }

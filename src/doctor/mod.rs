@@ -17,6 +17,7 @@ mod listing;
 mod open;
 mod pool;
 mod power;
+mod profiles;
 mod protection;
 mod pushes;
 mod queue;
@@ -117,11 +118,12 @@ pub async fn examine(location: &ConfigLocation) -> Vec<Finding> {
     let setup = setup::Setup { policy, ..setup };
     let config = &setup.config;
     findings.extend(exposure::examine(config));
-    let (database, synapse, open, roster, queue, events, pool) = tokio::join!(
+    let (database, synapse, open, roster, profiles, queue, events, pool) = tokio::join!(
         database::examine(config),
         synapse::examine(&setup),
         open::examine(config),
         roster::examine(&setup),
+        profiles::examine(&setup),
         queue::examine(config),
         events::examine(config),
         pool::examine(config)
@@ -132,6 +134,7 @@ pub async fn examine(location: &ConfigLocation) -> Vec<Finding> {
     findings.extend(clock::compare(database.clock, synapse.clock));
     findings.extend(roster.findings);
     findings.extend(selectors::examine(config, roster.reading.as_ref()));
+    findings.extend(profiles);
     findings.extend(queue);
     findings.extend(events);
     findings.extend(pool);

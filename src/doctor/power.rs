@@ -144,6 +144,7 @@ mod tests {
         power_levels: Mode::Observe,
         room_state: Mode::Observe,
         server_admins: Mode::Observe,
+        profiles: Mode::Observe,
     };
 
     #[test]

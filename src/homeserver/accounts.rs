@@ -4,7 +4,7 @@
 
 use tracing::instrument;
 
-use super::{CallError, Homeserver, UserEntry, WriteOutcome, requests::users, user_segment};
+use super::{CallError, Homeserver, Profile, UserEntry, WriteOutcome, requests::users, user_segment};
 
 /// How [`Homeserver::create_account`] ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,11 +15,12 @@ pub enum AccountCreation {
 }
 
 impl Homeserver {
-    /// Makes the account if there is none. An account that exists keeps everything, its display name too.
+    /// Makes the account if there is none, with its name and picture: before it is in any room they cost no event. An account that
+    /// exists keeps everything, its display name too: so the profile is a second request, for one that was made by the first.
     ///
     /// Without a display name Synapse takes the localpart. Upper case in the localpart is [`CallError::BadUserId`].
     #[instrument(name = "homeserver.create_account", skip_all, fields(user.id = %user))]
-    pub async fn create_account(&self, user: &str, display_name: Option<&str>) -> Result<AccountCreation, CallError> {
+    pub async fn create_account(&self, user: &str, profile: &Profile) -> Result<AccountCreation, CallError> {
         match self.call("create_account", self.client().send(unchanged(user)?)).await {
             Ok(answer) if answer.status == 201 => {}
             Ok(answer) => return Ok(AccountCreation::Existed(answer.body)),
@@ -29,11 +30,19 @@ impl Homeserver {
             }
             Err(failure) => return Err(failure.into()),
         }
-        if let Some(name) = display_name {
-            let request = users::modify::Request { displayname: Some(name.to_owned()), ..unchanged(user)? };
-            self.call("set_display_name", self.client().send(request)).await?;
+        if *profile != Profile::default() {
+            self.set_profile(user, profile).await?;
         }
         Ok(AccountCreation::Created)
+    }
+
+    /// Sets what is given of a profile. Each field that becomes another writes an event into every room that the user is in.
+    #[instrument(name = "homeserver.set_profile", skip_all, fields(user.id = %user))]
+    pub async fn set_profile(&self, user: &str, profile: &Profile) -> Result<(), CallError> {
+        let Profile { display_name, avatar_url } = profile.clone();
+        let request = users::modify::Request { displayname: display_name, avatar_url, ..unchanged(user)? };
+        self.call("set_profile", self.client().send(request)).await?;
+        Ok(())
     }
 
     /// Grants or revokes server admin. Synapse refuses to let the bot revoke its own ("You may not demote yourself").
@@ -104,6 +113,7 @@ fn unchanged(user: &str) -> Result<users::modify::Request, CallError> {
     Ok(users::modify::Request {
         user: user_segment(user)?,
         displayname: None,
+        avatar_url: None,
         admin: None,
         deactivated: None,
         locked: None,

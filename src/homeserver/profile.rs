@@ -1,4 +1,4 @@
-//! How accounts look to people: anybody's display name, and the bot's own name and picture.
+//! How accounts look to people: anybody's display name, the bot's own name and picture, and pictures that are uploaded.
 
 use serde_json::Value;
 use tracing::instrument;
@@ -54,13 +54,19 @@ impl Homeserver {
     /// Uploads a picture and makes it the bot's.
     #[instrument(name = "homeserver.set_own_avatar", skip_all)]
     pub async fn set_own_avatar(&self, png: &[u8]) -> Result<(), CallError> {
-        let mut upload = ruma::api::client::media::create_content::v3::Request::new(png.to_vec());
-        upload.content_type = Some("image/png".to_owned());
-        upload.filename = Some("provisioner.png".to_owned());
-        let uploaded = self.call("upload", self.client().send(upload)).await?;
+        let avatar_url = self.upload(png.to_vec(), "image/png", "provisioner.png").await?;
         let user = PathSegment(self.user_id().to_owned());
-        let request = profile::set_avatar::Request { user, avatar_url: uploaded.content_uri.to_string() };
+        let request = profile::set_avatar::Request { user, avatar_url };
         self.call("set_own_avatar", self.client().send(request)).await?;
         Ok(())
+    }
+
+    /// Uploads a file as the bot, which owns it from then on, and returns its `mxc` address.
+    #[instrument(name = "homeserver.upload", skip_all)]
+    pub async fn upload(&self, bytes: Vec<u8>, media_type: &str, name: &str) -> Result<String, CallError> {
+        let mut upload = ruma::api::client::media::create_content::v3::Request::new(bytes);
+        upload.content_type = Some(media_type.to_owned());
+        upload.filename = Some(name.to_owned());
+        Ok(self.call("upload", self.client().send(upload)).await?.content_uri.to_string())
     }
 }

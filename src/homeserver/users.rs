@@ -21,6 +21,8 @@ pub struct UserEntry {
     pub name: String,
     #[serde(default, deserialize_with = "text")]
     pub displayname: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub avatar_url: Option<String>,
     #[serde(default, deserialize_with = "flag")]
     pub admin: bool,
     #[serde(default, deserialize_with = "flag")]

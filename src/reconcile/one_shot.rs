@@ -14,7 +14,7 @@ use crate::reconcile::wakes::Woken;
 
 /// Reads everything and plans. The inbox is left to the replica that reconciles. Returns what could not be read, too.
 pub async fn plan_once(reconciler: &mut Reconciler) -> Result<(Arc<Plan>, Vec<String>)> {
-    reconciler.read_sources(Woken::REQUESTS | Woken::ROSTER | Woken::ACCOUNTS).await?;
+    reconciler.read_sources(Woken::REQUESTS | Woken::ROSTER | Woken::ACCOUNTS | Woken::PROFILES).await?;
     reconciler.read_mirror(true, None).await?;
     let plan = reconciler.plan().await?;
     let report = gauges::report(reconciler.world(), &plan);
@@ -33,7 +33,8 @@ pub async fn apply_once(
     progress: impl Fn(usize, usize),
 ) -> Result<PassReport> {
     reconciler.store.close_interrupted().await.context("close interrupted attempts in the ledger")?;
-    reconciler.read_sources(Woken::REQUESTS | Woken::ROSTER | Woken::ACCOUNTS | Woken::INBOX).await?;
+    let all = Woken::REQUESTS | Woken::ROSTER | Woken::ACCOUNTS | Woken::PROFILES | Woken::INBOX;
+    reconciler.read_sources(all).await?;
     reconciler.read_mirror(true, None).await?;
     if let Some((id, by)) = approve {
         reconciler.approve_held(id, by).await?;
@@ -53,6 +54,12 @@ pub async fn apply_once(
                     () = tokio::time::sleep_until(at.into()) => {}
                 }
                 (sources, waited) = (sources | Woken::ROSTER | Woken::ACCOUNTS, true);
+            }
+            None if total.later > 0 && total.paused.is_none() && !stop.is_cancelled() => {
+                tokio::select! {
+                    () = stop.cancelled() => return Ok(total),
+                    () = reconciler.profiles_due() => {}
+                }
             }
             None => return Ok(total),
         }

@@ -7,6 +7,7 @@ use provisioner_policy::{Action, Change, Closed, Membership, OnServer, UserIx, W
 
 use crate::homeserver::CallError;
 use crate::reconcile::act::attempt::Tried;
+use crate::reconcile::profiles::give::Given;
 use crate::reconcile::pushes::own_state;
 use crate::reconcile::read::account_checks::see;
 use crate::reconcile::reconciler::Reconciler;
@@ -39,6 +40,24 @@ impl Reconciler {
                         // The mirror was behind: what else it missed is in the room.
                         change.room().into_iter().for_each(|room| distrust(&mut self.world, room));
                     }
+                }
+                Tried::Gave(given) => {
+                    if let Change::CreateAccount { .. } = change {
+                        self.take_effect(change);
+                        moved = true;
+                    }
+                    for Given { field, value, source } in given {
+                        let user = change.user();
+                        user.into_iter().for_each(|user| self.world.note_given(user, field, value, source));
+                    }
+                    self.note_success(change, now);
+                    report.done += 1;
+                }
+                Tried::ProfileMoved(entry) => {
+                    let user = change.user();
+                    user.into_iter().for_each(|user| see(&mut self.world, user, Some(&entry)));
+                    self.world.see_profile(&entry.name, entry.displayname.as_deref(), entry.avatar_url.as_deref());
+                    report.waiting += 1;
                 }
                 Tried::Wrote(written) => {
                     let mirrored = own_state::put(&mut self.world, &written);

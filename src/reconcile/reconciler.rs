@@ -22,6 +22,7 @@ use crate::reconcile::brakes::returns::Returns;
 use crate::reconcile::brakes::settle::Settle;
 use crate::reconcile::brakes::strangers::StoredStrangers;
 use crate::reconcile::brakes::withheld::StoredWithheld;
+use crate::reconcile::profiles::ProfileGiver;
 use crate::reconcile::pushes::classifier::PushClassifier;
 use crate::reconcile::read::account_checks::AccountChecks;
 use crate::reconcile::read::arrivals::ArrivalsRead;
@@ -93,6 +94,8 @@ pub struct Reconciler {
     pub(crate) lease: Lease,
     /// Leaves by choice are written to the ledger, for others who are told of it.
     pub(crate) notes_leaves: bool,
+    /// What names and pictures are given with; nothing where they are left alone.
+    pub(crate) profiles: Option<ProfileGiver>,
 }
 
 /// What is wrong beside single actions. Empty texts mean nothing is.
@@ -152,6 +155,7 @@ impl Reconciler {
             account_check: None,
             lease: Lease::unlimited(),
             notes_leaves: false,
+            profiles: None,
         }
     }
 
@@ -163,6 +167,11 @@ impl Reconciler {
     /// Writes only while this holds.
     pub fn write_under(&mut self, lease: Lease) {
         self.lease = lease;
+    }
+
+    /// Has names and pictures given.
+    pub fn give_profiles_by(&mut self, giver: ProfileGiver) {
+        self.profiles = Some(giver);
     }
 
     /// Waits until it is certain that this process leads, or until `stop`. One that was frozen asks first.
@@ -204,7 +213,8 @@ impl Reconciler {
             self.upgrades.due(),
             self.next_reading(),
         ];
-        let due = actions.into_iter().chain(looks).chain([self.has_more_inbox.then_some(now)]);
+        let profiles = self.profiles.as_ref().and_then(|giver| giver.pace.next(now));
+        let due = actions.into_iter().chain(looks).chain([profiles]).chain([self.has_more_inbox.then_some(now)]);
         due.flatten().min()
     }
 

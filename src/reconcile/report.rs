@@ -42,6 +42,9 @@ pub struct PassReport {
     /// Would take something away, and waits until the sources have said so for long enough.
     #[serde(default)]
     pub settling: usize,
+    /// Names and pictures that are due and come later: so many at once and no more, and a picture is fetched first.
+    #[serde(default)]
+    pub later: usize,
     pub failed: Vec<Failed>,
     /// Shown with what was approved, and no longer held: left alone.
     #[serde(default)]

@@ -13,6 +13,7 @@ use tracing::{debug, info};
 
 use crate::reconcile::act::journal::Journal;
 use crate::reconcile::handle::QueryQueue;
+use crate::reconcile::profiles::ProfileGiver;
 use crate::reconcile::read::readings::PATIENCE;
 use crate::reconcile::reconciler::Reconciler;
 use crate::reconcile::report::PassReport;
@@ -109,7 +110,7 @@ impl Service {
         let now = Instant::now();
         let mut clocks = Clocks { poll: now, resync: now, trim: now, look: now };
         let mut pass = Pass::default();
-        let mut woken = self.wakes.drain() | Woken::REQUESTS | Woken::ACCOUNTS;
+        let mut woken = self.wakes.drain() | Woken::REQUESTS | Woken::ACCOUNTS | Woken::PROFILES;
         while !stop.is_cancelled() {
             self.reconciler.lease_regained(stop).await;
             self.refresh(woken, &mut clocks, &mut pass).await?;
@@ -141,7 +142,7 @@ impl Service {
         if woken.contains(Woken::REQUESTS) && self.claim_requests(pass).await? {
             // A request wants the truth, not what was true at the last resync, and a report that names what fails now, not
             // how many are waiting.
-            (sources, clocks.resync) = (sources | Woken::ROSTER, now);
+            (sources, clocks.resync) = (sources | Woken::ROSTER | Woken::PROFILES, now);
             self.reconciler.try_all_now(now);
             pass.settled_at = None;
         }
@@ -158,7 +159,7 @@ impl Service {
         if resync {
             self.reconciler.resync();
             clocks.resync = now + self.resync_interval;
-            sources = sources | Woken::ACCOUNTS;
+            sources = sources | Woken::ACCOUNTS | Woken::PROFILES;
         }
         self.reconciler.read_sources(sources).await?;
         if sources.contains(Woken::ROSTER) {
@@ -240,7 +241,8 @@ impl Service {
         let settles = settles.is_some_and(|at| !self.reconciler.settle.was_asked_since(at));
         // Who asked wants to hear of all rooms.
         let reads = self.reconciler.readings.any() && began.elapsed() < LONGEST_READING;
-        if !pass.asked.is_empty() && (settles || reads) {
+        let gives = pass.report.later > 0 && began.elapsed() < LONGEST_READING;
+        if !pass.asked.is_empty() && (settles || reads || gives) {
             return Ok(false);
         }
         let done = std::mem::take(pass);
@@ -296,8 +298,17 @@ impl Service {
             () = stop.cancelled() => {}
             () = self.wakes.woken() => {}
             () = self.reconciler.readings.one_ends() => {}
+            () = picture_ends(&mut self.reconciler.profiles) => {}
             () = tokio::time::sleep_until(until.into()) => {}
         }
+    }
+}
+
+/// Waits until a picture that is being fetched is there; for ever where none is.
+async fn picture_ends(profiles: &mut Option<ProfileGiver>) {
+    match profiles {
+        Some(giver) => giver.fetches.one_ends().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -11,7 +11,8 @@
 //! - Who keeps at it is looked up **after** the outcomes, which make a fight of it, and before anybody asks what lasts.
 //! - Outcomes go into the mirror **before** leaves are cleared and accounts are noted as open again: both are read off it.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -25,6 +26,8 @@ use crate::reconcile::act::call::Caller;
 use crate::reconcile::act::journal::Journal;
 use crate::reconcile::brakes::narrow::narrow;
 use crate::reconcile::brakes::{fight_report, withheld};
+use crate::reconcile::profile_slice::{ChosenProfiles, fetched_sources};
+use crate::reconcile::profiles::give::{Gifts, Giver, NotedGift};
 use crate::reconcile::pushes::lost_updates;
 use crate::reconcile::reconciler::{Reconciler, Trouble};
 use crate::reconcile::report::PassReport;
@@ -68,11 +71,13 @@ impl Reconciler {
         let paused = self.look_at_brake().await?;
         let (due, waiting): (Vec<&Action>, Vec<&Action>) =
             plan.due().partition(|action| paused.is_none() && self.may_try(&plan, &action.change, now));
+        let ChosenProfiles { due, later, gifts } = self.choose_profiles(due, now).await?;
         let mut report = self.report(&plan, number);
         report.paused = paused;
         let waiting = waiting.iter().filter(|action| self.settle.is_due(&action.change)).count();
         report.waiting = waiting;
         report.settling = self.settle.len();
+        report.later = later;
         if !withheld.begun.is_empty() || !fights.is_empty() || !lost.is_empty() || !due.is_empty() {
             let journal = match journal {
                 Some(journal) => journal,
@@ -82,7 +87,10 @@ impl Reconciler {
             journal.write_fights(&self.store, &self.world, &fights).await?;
             journal.write_lost_updates(&self.store, lost).await?;
             self.accounts_seen.forget_old();
-            let tried = self.execute(&due, journal, stop).await?;
+            let fetched = fetched_sources(&due, gifts.as_ref());
+            let (tried, noted) = self.execute(&due, gifts, journal, stop).await?;
+            self.note_tried(noted);
+            self.forget_fetched(&fetched, &tried);
             report.waiting += due.len() - tried.len();
             let closings: Vec<UserIx> = tried.iter().filter_map(|(index, _)| due[*index].change.closes()).collect();
             self.apply_outcomes(&due, tried, &mut report);
@@ -156,16 +164,20 @@ impl Reconciler {
     async fn execute(
         &self,
         due: &[&Action],
+        gifts: Option<HashMap<UserIx, Gifts>>,
         journal: &Journal,
         stop: &CancellationToken,
-    ) -> Result<Vec<(usize, Tried)>> {
+    ) -> Result<(Vec<(usize, Tried)>, Vec<NotedGift>)> {
         let origins = self.origins(due).await?;
+        let (homeserver, store, world) = (&self.homeserver, &self.store, &self.world);
+        let giver = gifts.map(|gifts| Giver { homeserver, store, world, gifts, tried: Mutex::default() });
         let executor = Executor {
             caller: Caller {
                 homeserver: &self.homeserver,
                 world: &self.world,
                 accounts_seen: &self.accounts_seen,
                 origins,
+                giver,
             },
             store: &self.store,
             journal,
@@ -173,7 +185,9 @@ impl Reconciler {
             lease: &self.lease,
             stop,
         };
-        executor.execute(due).await.context("write the ledger")
+        let tried = executor.execute(due).await.context("write the ledger")?;
+        let noted = executor.caller.giver.map(|giver| giver.tried.into_inner().unwrap_or_else(PoisonError::into_inner));
+        Ok((tried, noted.unwrap_or_default()))
     }
 
     /// `number` is the plan's, where it is the planner's own.

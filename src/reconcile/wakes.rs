@@ -21,6 +21,8 @@ impl Woken {
     pub const ACCOUNTS: Self = Self(8);
     /// Somebody queries the world.
     pub const QUERIES: Self = Self(16);
+    /// Names and pictures.
+    pub const PROFILES: Self = Self(32);
 
     /// Whether all of `other` is in this set.
     pub fn contains(self, other: Self) -> bool {

@@ -3,8 +3,10 @@
 
 mod directory;
 mod notify;
+mod profiles;
 mod roster;
 
-pub use directory::{Directory, DirectoryError, PoolPage, PoolUser};
+pub use directory::{Directory, DirectoryError, PoolPage, PoolUser, shown_name};
 pub use notify::listen;
+pub use profiles::{ProfileRow, ProfileSource, ProfilesError};
 pub use roster::{Roster, RosterError};

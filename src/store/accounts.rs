@@ -75,6 +75,8 @@ pub struct AccountRow {
     pub state: String,
     pub folded: bool,
     pub closed: Option<String>,
+    /// The name in the pool, where that was asked for.
+    pub display_name: Option<String>,
     pub revision: i64,
 }
 
@@ -148,8 +150,10 @@ impl Store {
                      -- Who was refused is confirmed by this source, and not by the one that named them in vain.
                      source = CASE WHEN accounts.state = 'refused' THEN excluded.source ELSE accounts.source END,
                      message_id = CASE WHEN accounts.state = 'refused' THEN excluded.message_id ELSE accounts.message_id END,
-                     revision = CASE WHEN accounts.state = excluded.state THEN accounts.revision
-                                     ELSE excluded.revision END
+                     revision = CASE WHEN accounts.state = excluded.state
+                                      AND accounts.display_name IS NOT DISTINCT FROM
+                                          COALESCE(excluded.display_name, accounts.display_name)
+                                     THEN accounts.revision ELSE excluded.revision END
                  WHERE (accounts.state, accounts.missed, accounts.listing, accounts.display_name) IS DISTINCT FROM
                        (excluded.state, 0, COALESCE(excluded.listing, accounts.listing),
                         COALESCE(excluded.display_name, accounts.display_name))
@@ -200,15 +204,21 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Rows that changed since, in the order of their changes.
-    pub async fn accounts_since(&self, read: &AccountsRead, limit: i64) -> sqlx::Result<Vec<AccountRow>> {
+    /// Rows that changed since, in the order of their changes, with the names in the pool where somebody gives them.
+    pub async fn accounts_since(
+        &self,
+        read: &AccountsRead,
+        limit: i64,
+        with_names: bool,
+    ) -> sqlx::Result<Vec<AccountRow>> {
         sqlx::query_as!(
             AccountRow,
-            "SELECT subject, user_id, state, folded, closed, revision FROM provisioner.accounts
-             WHERE (revision, subject) > ($1, $2) ORDER BY revision, subject LIMIT $3",
+            "SELECT subject, user_id, state, folded, closed, revision, CASE WHEN $4 THEN display_name END AS display_name
+             FROM provisioner.accounts WHERE (revision, subject) > ($1, $2) ORDER BY revision, subject LIMIT $3",
             read.revision,
             read.subject,
             limit,
+            with_names,
         )
         .fetch_all(&self.pool)
         .await

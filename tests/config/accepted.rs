@@ -191,7 +191,7 @@ fn check_prints_a_summary() {
       rooms     1: staff
       sources   roster
       enforced  joins
-      observed  accounts, removals, power_levels, room_state, server_admins
+      observed  accounts, removals, power_levels, room_state, server_admins, profiles
     warning: registration.yaml: rate_limited is not false: Synapse will answer 429 after ten invitations; write rate_limited: false and restart Synapse
     ");
 }

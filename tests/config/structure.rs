@@ -61,9 +61,9 @@ fn unknown_keys_name_the_nearest() {
       2. provisioner.toml:15: rooms[staff].member is not a key
          → did you mean members? rooms[staff] has federate, guest_access, history_visibility, id, join_rule, key, levels, members, name, on_leave, on_return, power, topic and unlisted
       3. provisioner.toml:16: mirrors is not a section or key
-         → did you mean mirror? the file has admin, appservice, cognito, commands, database, environment, events, guard, homeserver, mirror, modes, queue, rooms, roster and server_admins
+         → did you mean mirror? the file has admin, appservice, cognito, commands, database, environment, events, guard, homeserver, mirror, modes, profiles, queue, rooms, roster and server_admins
       4. provisioner.toml:17: rooster is not a section or key
-         → did you mean roster? the file has admin, appservice, cognito, commands, database, environment, events, guard, homeserver, mirror, modes, queue, rooms, roster and server_admins
+         → did you mean roster? the file has admin, appservice, cognito, commands, database, environment, events, guard, homeserver, mirror, modes, profiles, queue, rooms, roster and server_admins
     ");
 }
 
@@ -81,7 +81,7 @@ fn misspelt_section_is_not_missing_as_well() {
     insta::assert_snapshot!(errors(&minimal_but("[homeserver]", "[homserver]")), @"
     1 error in provisioner.toml:
       1. provisioner.toml:3: homserver is not a section or key
-         → did you mean homeserver? the file has admin, appservice, cognito, commands, database, environment, events, guard, homeserver, mirror, modes, queue, rooms, roster and server_admins
+         → did you mean homeserver? the file has admin, appservice, cognito, commands, database, environment, events, guard, homeserver, mirror, modes, profiles, queue, rooms, roster and server_admins
     ");
 }
 
@@ -92,7 +92,7 @@ fn key_in_the_wrong_section() {
     insta::assert_snapshot!(errors(&text), @"
     2 errors in provisioner.toml:
       1. provisioner.toml:2: poll_interval is not a section or key
-         → poll_interval belongs to [roster]; the file has admin, appservice, cognito, commands, database, environment, events, guard, homeserver, mirror, modes, queue, rooms, roster and server_admins
+         → poll_interval belongs to [roster]; the file has admin, appservice, cognito, commands, database, environment, events, guard, homeserver, mirror, modes, profiles, queue, rooms, roster and server_admins
       2. provisioner.toml:12: roster.hook_secret is not a key
          → hook_secret belongs to [admin]; roster has max_rows, notify_channel, password, password_file, poll_interval, query, url and url_file
     ");

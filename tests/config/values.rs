@@ -531,3 +531,21 @@ fn user_pools() {
          → write "remove", "lock" or "deactivate"
     "#);
 }
+
+#[test]
+fn picture_hosts() {
+    let make = |host: &str| below("profiles")(&format!("query = \"SELECT 1\"\npicture_hosts = [\"{host}\"]"));
+    let hosts = [
+        "https://media.example.org/a",
+        "media.example.org:8443",
+        "Media.example.org",
+        "*.example.org",
+        "127.0.0.1",
+        "[::1]",
+        "2130706433",
+        "a b",
+        "",
+    ];
+    insta::assert_snapshot!(each(make, &hosts), @r#"
+    "#);
+}

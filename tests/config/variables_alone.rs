@@ -97,7 +97,7 @@ fn check_says_what_was_read() {
       rooms     1: staff
       sources   roster
       enforced  none
-      observed  accounts, joins, removals, power_levels, room_state, server_admins
+      observed  accounts, joins, removals, power_levels, room_state, server_admins, profiles
     ");
 }
 

@@ -1,6 +1,6 @@
 //! The shape of each write, and what counts as done.
 
-use phenom_provisioner::homeserver::{AccountCreation, CallError, NewRoom, WriteOutcome};
+use phenom_provisioner::homeserver::{AccountCreation, CallError, NewRoom, Profile, WriteOutcome};
 use serde_json::{Value, json, value::to_raw_value};
 use wiremock::{
     Mock, MockServer, ResponseTemplate,
@@ -122,8 +122,12 @@ async fn new_room_says_only_what_is_given() {
     );
 }
 
+fn ann() -> Profile {
+    Profile { display_name: Some("Ann".to_owned()), avatar_url: Some("mxc://hs.test/ann".to_owned()) }
+}
+
 #[tokio::test]
-async fn new_account_gets_its_display_name_and_an_existing_one_keeps_its_own() {
+async fn new_account_gets_name_and_picture_in_one_request_and_an_existing_one_keeps_its_own() {
     let target = format!("/_synapse/admin/v2/users/{USER_PATH}");
 
     let server = MockServer::start().await;
@@ -133,13 +137,17 @@ async fn new_account_gets_its_display_name_and_an_existing_one_keeps_its_own() {
         .expect(1)
         .mount(&server)
         .await;
-    put(json!({ "displayname": "Ann" })).respond_with(ok(entry(json!({})))).expect(1).mount(&server).await;
-    let made = bot_at(&server).await.create_account(USER, Some("Ann")).await.unwrap();
+    put(json!({ "displayname": "Ann", "avatar_url": "mxc://hs.test/ann" }))
+        .respond_with(ok(entry(json!({}))))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let made = bot_at(&server).await.create_account(USER, &ann()).await.unwrap();
     assert_eq!(made, AccountCreation::Created);
 
     let server = MockServer::start().await;
     expect_once(&server, "PUT", &target, ok(entry(json!({ "displayname": "Her own", "deactivated": true })))).await;
-    match bot_at(&server).await.create_account(USER, Some("Ann")).await.unwrap() {
+    match bot_at(&server).await.create_account(USER, &ann()).await.unwrap() {
         AccountCreation::Existed(entry) => {
             assert!(entry.deactivated && entry.displayname.as_deref() == Some("Her own"))
         }
@@ -153,7 +161,7 @@ async fn an_account_made_at_the_same_moment_existed() {
     let target = format!("/_synapse/admin/v2/users/{USER_PATH}");
     expect_once(&server, "PUT", &target, refused(400, "M_USER_IN_USE", "User ID already taken.")).await;
     expect_once(&server, "GET", &target, ok(entry(json!({})))).await;
-    let made = bot_at(&server).await.create_account(USER, None).await.unwrap();
+    let made = bot_at(&server).await.create_account(USER, &Profile::default()).await.unwrap();
     assert!(matches!(made, AccountCreation::Existed(_)));
 }
 

@@ -353,6 +353,8 @@ federate = true
                  WHEN 'set_room_state' THEN after IS NOT NULL AND before IS DISTINCT FROM after
                  WHEN 'create_account' THEN after = '\"active\"'
                  WHEN 'lock_account' THEN before = '\"active\"' AND after = '\"locked\"'
+                 WHEN 'set_display_name' THEN after = '\"given\"'
+                 WHEN 'set_avatar' THEN after = '\"given\"'
                  WHEN 'deactivate_account' THEN before = '\"active\"' AND after = '\"deactivated\"'
                  ELSE true
              END IS NOT TRUE",

@@ -12,10 +12,10 @@ struct Folder {
 }
 
 /// From top to bottom within each layer.
-const FOLDERS: [Folder; 5] = [
+const FOLDERS: [Folder; 6] = [
     Folder {
         path: "reconcile/read",
-        may_import: &["pushes", "brakes"],
+        may_import: &["pushes", "brakes", "profiles"],
         rule: "reading applies pushes and learns what was fought over; it plans nothing and writes nothing to Synapse",
     },
     Folder {
@@ -25,13 +25,18 @@ const FOLDERS: [Folder; 5] = [
     },
     Folder {
         path: "reconcile/act",
-        may_import: &["brakes"],
+        may_import: &["brakes", "profiles"],
         rule: "acting carries out and writes down; it looks neither at pushes nor at readings",
     },
     Folder {
         path: "reconcile/brakes",
         may_import: &[],
         rule: "a brake marks, counts and remembers; it carries nothing out",
+    },
+    Folder {
+        path: "reconcile/profiles",
+        may_import: &[],
+        rule: "a name or picture is given as it was planned; whose and when is decided by the plan and its slice",
     },
     Folder { path: "reconcile/tell", may_import: &[], rule: "telling looks at the world alone" },
 ];

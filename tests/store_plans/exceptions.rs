@@ -7,7 +7,7 @@ pub(crate) struct Exception {
     pub(crate) because: &'static str,
 }
 
-pub(crate) const EXCEPTIONS: [Exception; 7] = [
+pub(crate) const EXCEPTIONS: [Exception; 8] = [
     Exception {
         query: "SELECT digest FROM provisioner.withheld",
         reads: "Seq Scan on withheld",
@@ -18,6 +18,11 @@ pub(crate) const EXCEPTIONS: [Exception; 7] = [
         reads: "Seq Scan on strangers",
         because: "read whole once, at the start of the replica that reconciles. It has a row for each place that is not \
                   taken back yet",
+    },
+    Exception {
+        query: "SELECT user_id, field, value, tried, source FROM provisioner.given_profiles",
+        reads: "Seq Scan on given_profiles",
+        because: "read whole once, at the start of the replica that reconciles, and only where [profiles] is configured",
     },
     Exception {
         query: "SELECT room_id, user_id, event_id FROM provisioner.pardons",

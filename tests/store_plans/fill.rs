@@ -71,7 +71,7 @@ pub(crate) async fn run(connection: &mut PgConnection, sql: &str) {
     connection.execute(AssertSqlSafe(sql)).await.unwrap_or_else(|error| panic!("{error}:\n{sql}"));
 }
 
-const OTHERS: [&str; 15] = [
+const OTHERS: [&str; 17] = [
     "SELECT setval('provisioner.pass', 20000)",
     "INSERT INTO provisioner.inbox (event_id, room_id, type, event, received_at, handled_at)
      SELECT '$' || lpad(n::text, 43, '0'), '!room-' || n % 4, CASE WHEN n % 20 = 0 THEN 'm.room.power_levels' ELSE 'm.room.member' END,
@@ -107,5 +107,11 @@ const OTHERS: [&str; 15] = [
      SELECT 'group-' || n, now(), n FROM generate_series(1, 20) AS n",
     "INSERT INTO provisioner.group_members (name, user_id)
      SELECT 'group-' || n % 20 + 1, '@' || md5(n::text)::uuid || ':example.org' FROM generate_series(1, 200000) AS n ORDER BY 1, 2",
+    "INSERT INTO provisioner.given_profiles (user_id, field, value, source, sha256)
+     SELECT '@' || md5((n / 2)::text)::uuid || ':example.org', CASE n % 2 WHEN 0 THEN 'display_name' ELSE 'avatar' END,
+            'mxc://example.org/' || n, CASE n % 2 WHEN 1 THEN 'https://media.example.org/' || n END, decode(md5(n::text), 'hex')
+     FROM generate_series(1, 400000) AS n",
+    "INSERT INTO provisioner.uploads (sha256, mxc)
+     SELECT decode(md5(n::text), 'hex'), 'mxc://example.org/' || n FROM generate_series(1, 200000) AS n",
     "INSERT INTO provisioner.alerts (key, text) VALUES ('queue', 'the queue does not answer')",
 ];

@@ -36,7 +36,7 @@ const LOOKS: [Look; 15] = [
     // What others note, every five seconds.
     Look { statement: "max(pardoned_at)", values: &[], at_most: 30 },
     Look { statement: "COALESCE(max(id), 0)", values: &[], at_most: 1 },
-    Look { statement: "WHERE (revision, subject) > ($1, $2)", values: &["16667", "''", "10000"], at_most: 100 },
+    Look { statement: "WHERE (revision, subject) > ($1, $2)", values: &["16667", "''", "10000", "true"], at_most: 100 },
     Look { statement: "WHERE handled_at IS NULL ORDER BY id", values: &["1000"], at_most: 100 },
     Look {
         statement: "ORDER BY received_at DESC",

@@ -44,7 +44,7 @@ async fn who_is_seen_again_as_they_were_is_written_once_a_listing() {
     assert_eq!(see(&store, &people, None).await, 0);
     assert_eq!(written(&mut connection, &mut rows).await, 0);
     people[0].display_name = Some("Somebody".to_owned());
-    assert_eq!(see(&store, &people, None).await, 0);
+    assert_eq!(see(&store, &people, None).await, 1, "a name is news: it may be given");
     assert_eq!(written(&mut connection, &mut rows).await, 1);
     people[0].display_name = None;
     people[1].disabled = true;

@@ -7,6 +7,7 @@ use crate::facts::Closed;
 use crate::level_of::LevelOf;
 use crate::mirror::Membership;
 use crate::policy::RoomIx;
+use crate::profile::{Fingerprint, Picture};
 use crate::setting::Setting;
 use crate::users::UserIx;
 
@@ -70,6 +71,16 @@ pub enum Change {
     RevokeServerAdmin {
         user: UserIx,
     },
+    SetDisplayName {
+        user: UserIx,
+        before: Fingerprint,
+        after: Fingerprint,
+    },
+    SetAvatar {
+        user: UserIx,
+        before: Fingerprint,
+        after: Picture,
+    },
     SetRoomState {
         room: RoomIx,
         setting: Setting,
@@ -104,6 +115,8 @@ impl Change {
             Self::DeactivateAccount { .. } => Kind::DeactivateAccount,
             Self::GrantServerAdmin { .. } => Kind::GrantServerAdmin,
             Self::RevokeServerAdmin { .. } => Kind::RevokeServerAdmin,
+            Self::SetDisplayName { .. } => Kind::SetDisplayName,
+            Self::SetAvatar { .. } => Kind::SetAvatar,
             Self::SetRoomState { .. } => Kind::SetRoomState,
             Self::Join { .. } => Kind::Join,
             Self::Remove { .. } => Kind::Remove,
@@ -119,7 +132,9 @@ impl Change {
             | Self::LockAccount { .. }
             | Self::DeactivateAccount { .. }
             | Self::GrantServerAdmin { .. }
-            | Self::RevokeServerAdmin { .. } => None,
+            | Self::RevokeServerAdmin { .. }
+            | Self::SetDisplayName { .. }
+            | Self::SetAvatar { .. } => None,
             Self::SetRoomState { room, .. }
             | Self::Join { room, .. }
             | Self::Remove { room, .. }
@@ -136,6 +151,8 @@ impl Change {
             | Self::DeactivateAccount { user }
             | Self::GrantServerAdmin { user }
             | Self::RevokeServerAdmin { user }
+            | Self::SetDisplayName { user, .. }
+            | Self::SetAvatar { user, .. }
             | Self::Join { user, .. }
             | Self::Remove { user, .. } => Some(*user),
             Self::SetRoomState { .. } | Self::SetPowerLevels { .. } => None,
@@ -163,6 +180,8 @@ impl Change {
             Self::CreateAccount { .. }
             | Self::RestoreAccount { .. }
             | Self::GrantServerAdmin { .. }
+            | Self::SetDisplayName { .. }
+            | Self::SetAvatar { .. }
             | Self::SetRoomState { .. }
             | Self::Join { .. } => 0,
         }

@@ -5,6 +5,7 @@ use crate::facts::Closed;
 use crate::levels::POWER_LEVELS;
 use crate::mirror::{Membership, OnServer, StateEntry};
 use crate::policy::RoomIx;
+use crate::profile::{Fingerprint, ProfileField};
 use crate::rewrite::Rewrite;
 use crate::users::UserIx;
 use crate::world::World;
@@ -16,6 +17,7 @@ impl World {
         match change {
             &Change::CreateAccount { user } => {
                 self.set_there(user, OnServer { present: true, ..OnServer::default() });
+                self.set_untouched(user);
             }
             &Change::RestoreAccount { user, before: Closed::Locked } => {
                 self.edit_account(user, |there| OnServer { locked: false, ..there });
@@ -41,6 +43,10 @@ impl World {
             }
             &Change::GrantServerAdmin { user } => self.edit_account(user, |there| OnServer { admin: true, ..there }),
             &Change::RevokeServerAdmin { user } => self.edit_account(user, |there| OnServer { admin: false, ..there }),
+            &Change::SetDisplayName { user, after, .. } => {
+                self.note_given(user, ProfileField::DisplayName, after, Fingerprint::NOTHING);
+            }
+            &Change::SetAvatar { user, after, .. } => self.note_picture_given(user, after),
             &Change::Join { room, user, .. } => self.set_member(room, user, Membership::Join, None),
             &Change::Remove { room, user, ban, .. } => {
                 self.set_member(room, user, if ban { Membership::Ban } else { Membership::Removed }, None);

@@ -8,6 +8,7 @@ use super::kind::Kind;
 use crate::facts::Closed;
 use crate::level_of::LevelOf;
 use crate::policy::RoomIx;
+use crate::profile::Fingerprint;
 use crate::setting::Setting;
 use crate::users::UserIx;
 
@@ -25,6 +26,8 @@ pub enum Subject {
     User(UserIx),
     /// An account that we closed, to be opened again.
     ClosedAccount(UserIx, Closed),
+    /// A name or picture, by what is given.
+    Profile(UserIx, Fingerprint),
     Setting(Setting),
     /// One level, whatever else changes in the same event. `None` is the default level.
     Level(LevelOf, Option<i64>),
@@ -41,7 +44,7 @@ impl ChangeKey {
     /// The user it is about, where it is about one.
     pub fn user(&self) -> Option<UserIx> {
         match self.subject {
-            Subject::User(user) | Subject::ClosedAccount(user, _) => Some(user),
+            Subject::User(user) | Subject::ClosedAccount(user, _) | Subject::Profile(user, _) => Some(user),
             Subject::Level(of, _) => of.user(),
             Subject::Setting(_) | Subject::Levels(_) => None,
         }
@@ -51,7 +54,11 @@ impl ChangeKey {
     pub fn level(&self) -> Option<LevelOf> {
         match self.subject {
             Subject::Level(of, _) => Some(of),
-            Subject::User(_) | Subject::ClosedAccount(..) | Subject::Setting(_) | Subject::Levels(_) => None,
+            Subject::User(_)
+            | Subject::ClosedAccount(..)
+            | Subject::Profile(..)
+            | Subject::Setting(_)
+            | Subject::Levels(_) => None,
         }
     }
 
@@ -59,7 +66,11 @@ impl ChangeKey {
     pub fn setting(&self) -> Option<Setting> {
         match self.subject {
             Subject::Setting(setting) => Some(setting),
-            Subject::User(_) | Subject::ClosedAccount(..) | Subject::Level(..) | Subject::Levels(_) => None,
+            Subject::User(_)
+            | Subject::ClosedAccount(..)
+            | Subject::Profile(..)
+            | Subject::Level(..)
+            | Subject::Levels(_) => None,
         }
     }
 }
@@ -80,6 +91,8 @@ impl Change {
             | Self::Join { user, .. }
             | Self::Remove { user, .. } => Subject::User(*user),
             Self::RestoreAccount { user, before } => Subject::ClosedAccount(*user, *before),
+            Self::SetDisplayName { user, after, .. } => Subject::Profile(*user, *after),
+            Self::SetAvatar { user, after, .. } => Subject::Profile(*user, after.fingerprint()),
             Self::SetRoomState { setting, .. } => Subject::Setting(*setting),
             Self::SetPowerLevels { edits, .. } => {
                 Subject::Levels(edits.iter().map(|edit| (edit.of, edit.after)).collect())

@@ -32,6 +32,8 @@ pub enum Kind {
     DeactivateAccount,
     GrantServerAdmin,
     RevokeServerAdmin,
+    SetDisplayName,
+    SetAvatar,
     SetRoomState,
     Join,
     Remove,
@@ -50,6 +52,7 @@ pub enum Class {
     PowerLevels,
     RoomState,
     ServerAdmins,
+    Profiles,
 }
 
 /// What limits are counted for: a class, in a room or, where it has none, on the server.
@@ -69,6 +72,7 @@ impl Kind {
         match self {
             Self::CreateAccount | Self::LockAccount | Self::DeactivateAccount => Class::Accounts,
             Self::GrantServerAdmin | Self::RevokeServerAdmin => Class::ServerAdmins,
+            Self::SetDisplayName | Self::SetAvatar => Class::Profiles,
             Self::SetRoomState => Class::RoomState,
             Self::Join => Class::Joins,
             Self::Remove => Class::Removals,
@@ -84,7 +88,12 @@ impl Kind {
             | Self::RevokeServerAdmin
             | Self::Remove
             | Self::SetPowerLevels => true,
-            Self::CreateAccount | Self::GrantServerAdmin | Self::SetRoomState | Self::Join => false,
+            Self::CreateAccount
+            | Self::GrantServerAdmin
+            | Self::SetDisplayName
+            | Self::SetAvatar
+            | Self::SetRoomState
+            | Self::Join => false,
         }
     }
 
@@ -92,7 +101,7 @@ impl Kind {
     pub fn is_of_a_room(self) -> bool {
         match self.class() {
             Class::Joins | Class::Removals | Class::PowerLevels | Class::RoomState => true,
-            Class::Accounts | Class::ServerAdmins => false,
+            Class::Accounts | Class::ServerAdmins | Class::Profiles => false,
         }
     }
 }
@@ -110,6 +119,7 @@ impl Class {
             Self::PowerLevels => modes.power_levels,
             Self::RoomState => modes.room_state,
             Self::ServerAdmins => modes.server_admins,
+            Self::Profiles => modes.profiles,
         }
     }
 
@@ -125,7 +135,7 @@ impl Class {
             Self::Removals => "removals",
             Self::PowerLevels => "lowered power levels",
             Self::ServerAdmins => "admins revoked",
-            Self::Joins | Self::RoomState => "changes",
+            Self::Joins | Self::RoomState | Self::Profiles => "changes",
         }
     }
 }

@@ -78,6 +78,12 @@ pub enum Because {
     Drifted(Setting),
     /// The grants of the room; the words for it name each person's.
     Grants,
+    /// A source says a name or picture, and the account has none of its owner's.
+    ProfileEmpty,
+    /// The source says another than the one that was given.
+    ProfileFollows,
+    /// Its owner chose another, and the policy keeps to the source's.
+    ProfileKept,
     /// Something about power levels or settings that somebody must mend.
     Obstacle(Obstacle),
 }

@@ -33,6 +33,8 @@ impl Change {
             Self::CreateAccount { .. }
             | Self::RestoreAccount { .. }
             | Self::GrantServerAdmin { .. }
+            | Self::SetDisplayName { .. }
+            | Self::SetAvatar { .. }
             | Self::Join { .. }
             | Self::SetPowerLevels { .. } => Turn::Give,
         }

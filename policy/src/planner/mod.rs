@@ -8,6 +8,7 @@ mod members_inputs;
 mod membership;
 mod order;
 mod power;
+mod profiles;
 mod remembering;
 mod settings;
 
@@ -32,6 +33,7 @@ pub fn plan(world: &World, recent: &Recent) -> Plan {
     let mut plan = Plan::default();
     accounts::plan_accounts(world, &mut plan);
     admins::plan_admins(world, &mut plan);
+    profiles::plan_profiles(world, &mut plan);
     for room in world.rooms() {
         plan_room(world, room, &mut plan);
     }

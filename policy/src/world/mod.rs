@@ -6,6 +6,7 @@
 mod dirty;
 mod follow;
 mod homeserver;
+mod profiles;
 mod sources;
 mod unused;
 

@@ -49,6 +49,25 @@ pub(crate) fn happen(world: &mut World, recent: &mut Recent, step: Step) {
             let user = world.intern(&mxid(user));
             world.set_present(user);
         }
+        Step::PoolName(user, name) => world.set_pool_name(&mxid(user), Some(name)),
+        Step::Profiles(rows) => {
+            let row = |(user, name, picture): (u8, &str, Picture)| {
+                let user = world.intern(&mxid(user));
+                (user, SourceProfile { name: world.name_to_give(user, Some(name)), picture })
+            };
+            let rows: Vec<_> = rows.into_iter().map(row).collect();
+            world.set_profiles(rows, 0);
+        }
+        Step::ProfilesFail => world.fail_profiles("gone"),
+        Step::SeenProfile(user, name, picture) => world.see_profile(&mxid(user), Some(name), Some(picture)),
+        Step::Given(user, name, what, surely) => {
+            let user = world.intern(&mxid(user));
+            let field = if name { ProfileField::DisplayName } else { ProfileField::Avatar };
+            match surely {
+                true => world.note_given(user, field, Fingerprint::of(what), Fingerprint::NOTHING),
+                false => world.note_giving(user, field, Fingerprint::of(what)),
+            }
+        }
         Step::RoomStatus(number, status) => world.set_room_status(room(world, number), status),
         Step::Membership(number, user, membership, left_by) => {
             world.set_membership(room(world, number), &mxid(user), membership, left_by);

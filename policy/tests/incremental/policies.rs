@@ -31,8 +31,9 @@ pub(crate) fn policy() -> impl Strategy<Value = Policy> {
     let room = (vec(selector(), 1..3), any::<[bool; 2]>(), levels, proptest::option::of("[ab]"));
     let guard = (0..4u32, 0..8u32, 0.0..1.0f64);
     let offboarding = prop_oneof![Just(Offboarding::Remove), Just(Offboarding::Lock), Just(Offboarding::Deactivate)];
-    (vec(room, 4), vec(selector(), 0..3), modes(), guard, offboarding).prop_map(
-        |(rooms, server_admins, modes, guard, offboarding)| {
+    let profiles = any::<Option<bool>>().prop_map(|keep| keep.map(|keep| ProfilesPolicy { keep }));
+    (vec(room, 4), vec(selector(), 0..3), modes(), guard, offboarding, profiles).prop_map(
+        |(rooms, server_admins, modes, guard, offboarding, profiles)| {
             let room = |(number, (members, [remove, rejoin], (power, levels), name)): (
                 usize,
                 (_, [bool; 2], (Vec<_>, BTreeMap<_, _>), _),
@@ -54,6 +55,7 @@ pub(crate) fn policy() -> impl Strategy<Value = Policy> {
                 modes,
                 guard: GuardLimits { window_seconds: 60, free_removals, max_removals, max_fraction },
                 offboarding,
+                profiles,
                 ..Policy::default()
             }
         },

@@ -25,6 +25,11 @@ pub(crate) enum Step {
     Listed(bool),
     OnServer(u8, OnServer),
     Present(u8),
+    PoolName(u8, &'static str),
+    Profiles(Vec<(u8, &'static str, Picture)>),
+    ProfilesFail,
+    SeenProfile(u8, &'static str, &'static str),
+    Given(u8, bool, &'static str, bool),
     RoomStatus(usize, RoomStatus),
     /// With the event of a leave by choice, where that is known.
     Membership(usize, u8, Membership, Option<&'static str>),
@@ -71,6 +76,12 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         1 => proptest::bool::weighted(0.8).prop_map(Step::Listed),
         4 => (user(), on_server()).prop_map(|(user, state)| Step::OnServer(user, state)),
         1 => user().prop_map(Step::Present),
+        2 => (user(), a_name()).prop_map(|(user, name)| Step::PoolName(user, name)),
+        2 => vec((user(), a_name(), a_picture()), 0..8).prop_map(Step::Profiles),
+        1 => Just(Step::ProfilesFail),
+        4 => (user(), a_name(), a_name()).prop_map(|(user, name, picture)| Step::SeenProfile(user, name, picture)),
+        2 => (user(), any::<bool>(), a_name(), any::<bool>())
+            .prop_map(|(user, name, what, surely)| Step::Given(user, name, what, surely)),
         1 => (room(), status()).prop_map(|(room, status)| Step::RoomStatus(room, status)),
         8 => (room(), user(), membership(), voluntary_leave())
             .prop_map(|(room, user, membership, by)| Step::Membership(room, user, membership, by)),

@@ -59,15 +59,31 @@ fn mode() -> impl Strategy<Value = Mode> {
 }
 
 pub(crate) fn modes() -> impl Strategy<Value = Modes> {
-    let modes = (mode(), mode(), mode(), mode(), mode(), mode());
-    modes.prop_map(|(accounts, joins, removals, power_levels, room_state, server_admins)| Modes {
+    let modes = (mode(), mode(), mode(), mode(), mode(), mode(), mode());
+    modes.prop_map(|(accounts, joins, removals, power_levels, room_state, server_admins, profiles)| Modes {
         accounts,
         joins,
         removals,
         power_levels,
         room_state,
         server_admins,
+        profiles,
     })
+}
+
+pub(crate) fn a_name() -> impl Strategy<Value = &'static str> {
+    select(vec!["", "Ada", "Ben", "somebody2"])
+}
+
+pub(crate) fn a_picture() -> impl Strategy<Value = Picture> {
+    let one = || select(vec!["one", "two"]).prop_map(Fingerprint::of);
+    prop_oneof![
+        Just(Picture::Nothing),
+        one().prop_map(Picture::Ours),
+        one().prop_map(Picture::Remote),
+        Just(Picture::Foreign),
+        Just(Picture::Refused),
+    ]
 }
 
 pub(crate) fn status() -> impl Strategy<Value = RoomStatus> {

@@ -52,7 +52,15 @@ pub(crate) fn mxid(number: u8) -> String {
 
 pub(crate) fn enforce() -> Modes {
     let mode = Mode::Enforce;
-    Modes { accounts: mode, joins: mode, removals: mode, power_levels: mode, room_state: mode, server_admins: mode }
+    Modes {
+        accounts: mode,
+        joins: mode,
+        removals: mode,
+        power_levels: mode,
+        room_state: mode,
+        server_admins: mode,
+        profiles: mode,
+    }
 }
 
 fn source(listing: Listing) -> SourceState {

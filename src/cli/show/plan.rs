@@ -33,8 +33,11 @@ pub(in crate::cli) fn plan(view: &PlanView, names: &DisplayNames, screen: Screen
     for (room, blocked) in by_room(&view.blocked, |blocked| blocked.room.as_deref()) {
         cannot(&mut page, room, &blocked, names, all);
     }
-    if !view.notices.is_empty() {
+    if !view.notices.is_empty() || view.profiles.is_some() {
         page.blank();
+    }
+    if let Some(profiles) = &view.profiles {
+        page.line(Tone::Plain, profiles.text());
     }
     notices(&mut page, &view.notices, names);
     page.into_text()

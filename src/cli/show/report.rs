@@ -25,6 +25,7 @@ pub(in crate::cli) fn report(report: &PassReport, names: &DisplayNames, screen: 
         blocked,
         waiting,
         settling,
+        later,
         failed,
         not_due,
         paused,
@@ -54,6 +55,12 @@ pub(in crate::cli) fn report(report: &PassReport, names: &DisplayNames, screen: 
     }
     if *not_due > 0 {
         page.line(Tone::Plain, format_args!("Of what was approved, {not_due} is no longer due and was left alone."));
+    }
+    if *later > 0 {
+        page.line(
+            Tone::Plain,
+            format_args!("{later} names and pictures come later: a few at once, each costs an event a room."),
+        );
     }
     for one in failed {
         let (room, user) = (one.room.as_deref().unwrap_or("-"), one.user.as_deref().unwrap_or("-"));

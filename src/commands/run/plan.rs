@@ -99,6 +99,7 @@ struct PlanSummary {
     blocked: usize,
     held_id: Option<String>,
     held_words: Vec<String>,
+    profiles: Option<String>,
     notices: Vec<String>,
 }
 
@@ -140,7 +141,8 @@ impl Desk {
             let (held_id, notices) = (plan.held_id(world), plan.notices(world));
             let held_words = plan.held_sentences(world);
             let (stuck, blocked) = (stuck(world, plan, limit), plan.blocked.len() + plan.fought_over.len());
-            PlanSummary { entries, counts, stuck, blocked, held_id, held_words, notices }
+            let profiles = world.profile_counts().map(|counts| counts.text());
+            PlanSummary { entries, counts, stuck, blocked, held_id, held_words, profiles, notices }
         };
         let shown = self.reconciler.query_plan(Freshness::Now, query).await?;
         Ok(self.show_plan(&shown, limit, all))
@@ -181,6 +183,7 @@ impl Desk {
             let blocked = format!("{more} more should be so and cannot be made so; ");
             reply = reply.and([text(blocked), code(self.typed("explain <user>")), text(" says why.")]);
         }
-        reply.and_list(shown.notices.iter().take(5).map(|notice| vec![text(notice)]))
+        let notices = shown.profiles.iter().chain(&shown.notices);
+        reply.and_list(notices.take(5).map(|notice| vec![text(notice)]))
     }
 }

@@ -4,6 +4,7 @@
 
 mod address;
 pub(super) mod duration;
+mod host;
 mod matrix;
 mod name;
 mod queue_url;
@@ -74,6 +75,7 @@ grammars! {
     queue_url: queue_url::queue_url, "https://sqs.us-east-1.amazonaws.com/123456789012/confirmations";
     topic_arn: topic_arn::topic_arn, "arn:aws:sns:us-east-1:123456789012:chat-events";
     listen: address::listen, "127.0.0.1:8090";
+    host: host::host, "media.example.org";
 }
 
 /// The schema of a Postgres URL that is a secret.

@@ -27,6 +27,7 @@ endpoint!(read: GET "/_synapse/admin/v2/users/{user}" {
 endpoint!(modify: PUT "/_synapse/admin/v2/users/{user}" {
     #[ruma_api(path)] user: PathSegment,
     #[serde(skip_serializing_if = "Option::is_none")] displayname: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")] avatar_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")] admin: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")] deactivated: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")] locked: Option<bool>,

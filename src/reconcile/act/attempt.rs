@@ -4,6 +4,7 @@ use provisioner_policy::{Action, RoomIx};
 use serde_json::Value;
 
 use crate::homeserver::{CallError, UserEntry};
+use crate::reconcile::profiles::give::Given;
 use crate::store::{LedgerEntry, LedgerLine, LedgerOutcome};
 
 /// A state event of ours, as Synapse took it.
@@ -23,6 +24,8 @@ pub(crate) enum Tried {
     Done,
     /// Done by a state event.
     Wrote(Written),
+    /// Done, with these names and pictures given.
+    Gave(Vec<Given>),
     AlreadySo,
     Failed(CallError),
     /// Not sent: it would be regretted. The text says why.
@@ -31,6 +34,8 @@ pub(crate) enum Tried {
     Outdated,
     /// Not sent: the account is deactivated, locked or suspended, which the plan did not know.
     AccountClosed(Box<UserEntry>),
+    /// Not sent: the account is closed, or has another name or picture, which the plan did not know.
+    ProfileMoved(Box<UserEntry>),
     /// The account it needs could not be made; that failure is reported on its own.
     NoAccount,
     /// Not tried: the slice was over, or somebody asked to stop.
@@ -53,7 +58,7 @@ impl Attempt<'_> {
     /// The line that says how it ended.
     pub(crate) fn ended(&self, tried: &Tried) -> LedgerLine<'_> {
         let (outcome, detail) = match tried {
-            Tried::Done => (LedgerOutcome::Done, None),
+            Tried::Done | Tried::Gave(_) => (LedgerOutcome::Done, None),
             Tried::Wrote(written) => (LedgerOutcome::Done, Some(format!("event {}", written.event_id))),
             Tried::AlreadySo => (LedgerOutcome::AlreadySo, None),
             Tried::Failed(error) if error.may_have_been_done() => (LedgerOutcome::Unknown, Some(error.to_string())),
@@ -66,6 +71,9 @@ impl Attempt<'_> {
                 LedgerOutcome::Left,
                 Some("not sent: the account is deactivated, locked or suspended on Synapse; planned anew".to_owned()),
             ),
+            Tried::ProfileMoved(_) => {
+                (LedgerOutcome::Left, Some("not sent: its owner changed it meanwhile; planned anew".to_owned()))
+            }
             Tried::NoAccount => {
                 (LedgerOutcome::Failed, Some("the account could not be made, see its own line".to_owned()))
             }

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use provisioner_policy::{Change, Closed, Membership, RoomIx, UserIx, World};
 
-use crate::homeserver::{AccountCreation, CallError, Homeserver, WriteOutcome};
+use crate::homeserver::{AccountCreation, CallError, Homeserver, Profile, WriteOutcome};
 use crate::reconcile::act::accounts_seen::AccountsSeen;
 use crate::reconcile::act::attempt::Tried;
 use crate::reconcile::act::state_writes;
 use crate::sanitize;
+use crate::reconcile::profiles::give::{GiveOutcome, Giver};
 use crate::store::{AccountOrigin, Store};
 
 /// What calls are made with.
@@ -18,6 +19,8 @@ pub(crate) struct Caller<'a> {
     pub(crate) accounts_seen: &'a AccountsSeen,
     /// Where accounts that are made came from, with their display names.
     pub(crate) origins: HashMap<UserIx, AccountOrigin>,
+    /// Gives names and pictures, where that is anybody's business here.
+    pub(crate) giver: Option<Giver<'a>>,
 }
 
 impl Caller<'_> {
@@ -38,7 +41,15 @@ impl Caller<'_> {
         let outcome = match change {
             &Change::CreateAccount { user } => {
                 let name = self.origins.get(&user).and_then(|origin| origin.display_name.as_deref());
-                match self.homeserver.create_account(&mxid(user), name).await? {
+                if let Some(giver) = &self.giver {
+                    let made = giver.create(user, name).await?;
+                    if matches!(made, GiveOutcome::Given(_)) {
+                        self.accounts_seen.note(user);
+                    }
+                    return Ok(tried(made));
+                }
+                let profile = Profile { display_name: name.map(str::to_owned), avatar_url: None };
+                match self.homeserver.create_account(&mxid(user), &profile).await? {
                     AccountCreation::Created => {
                         self.accounts_seen.note(user);
                         Ok(WriteOutcome::Done)
@@ -72,6 +83,18 @@ impl Caller<'_> {
             &Change::RevokeServerAdmin { user } => {
                 self.homeserver.set_admin(&mxid(user), false).await.map(|()| WriteOutcome::Done)
             }
+            &Change::SetDisplayName { user, before, .. } => {
+                return match &self.giver {
+                    Some(giver) => giver.give_name(user, before).await.map(tried),
+                    None => Ok(Tried::Left),
+                };
+            }
+            &Change::SetAvatar { user, before, .. } => {
+                return match &self.giver {
+                    Some(giver) => giver.give_picture(user, before).await.map(tried),
+                    None => Ok(Tried::Left),
+                };
+            }
             &Change::Join { room, user, before } => {
                 if let Some(entry) = self.accounts_seen.closed(self.homeserver, user, &mxid(user)).await? {
                     return Ok(Tried::AccountClosed(Box::new(entry)));
@@ -102,5 +125,15 @@ impl Caller<'_> {
             WriteOutcome::Done => Tried::Done,
             WriteOutcome::AlreadySo => Tried::AlreadySo,
         })
+    }
+}
+
+fn tried(given: GiveOutcome) -> Tried {
+    match given {
+        GiveOutcome::Given(given) => Tried::Gave(given),
+        GiveOutcome::Moved(entry) => Tried::ProfileMoved(entry),
+        GiveOutcome::Refused(why) => Tried::Refused(why),
+        GiveOutcome::Left => Tried::Left,
+        GiveOutcome::Existed => Tried::AlreadySo,
     }
 }

@@ -1,4 +1,5 @@
-//! Acting: the due part of a plan carried out, in one serial lane a room and one for accounts, all at once.
+//! Acting: the due part of a plan carried out, in one serial lane a room, one for accounts and one for names and pictures, all at
+//! once.
 //!
 //! No inner retries and no choices: an action succeeds, fails, or is left for the next slice. One failure never stops its
 //! siblings; a homeserver that is unreachable or leaves a call unanswered stops all, because every further call would only
@@ -26,9 +27,9 @@ pub(crate) mod state_writes;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use futures_util::future::{join, join_all};
+use futures_util::future::{join_all, join3};
 use futures_util::stream::{self, StreamExt};
-use provisioner_policy::{Action, Change, UserIx};
+use provisioner_policy::{Action, Change, Class, UserIx};
 use tokio_util::sync::CancellationToken;
 
 use crate::homeserver::CallError;
@@ -49,6 +50,9 @@ const CHUNK: usize = 8;
 /// Accounts made at once. Synapse makes 60 to 120 a second; more at once only adds latency.
 const ACCOUNTS_AT_ONCE: usize = 8;
 
+/// Names and pictures given at once: each writes into several rooms.
+const PROFILES_AT_ONCE: usize = 4;
+
 /// The longest a lane waits when Synapse asks for patience; what asks for more is left to the growing delay.
 const LONGEST_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -68,10 +72,12 @@ impl Executor<'_> {
     /// Tries `due`, and answers for each that it came to, by its place in `due`.
     pub(crate) async fn execute(&self, due: &[&Action]) -> sqlx::Result<Vec<(usize, Tried)>> {
         let Caller { world, origins, .. } = &self.caller;
-        let (mut accounts, mut rooms) = (Vec::new(), vec![Vec::new(); world.policy.rooms.len()]);
+        let (mut accounts, mut profiles) = (Vec::new(), Vec::new());
+        let mut rooms = vec![Vec::new(); world.policy.rooms.len()];
         for (index, action) in due.iter().enumerate() {
             match action.change.room() {
                 Some(room) => rooms[room.index()].push(index),
+                None if action.change.class() == Class::Profiles => profiles.push(index),
                 None => accounts.push(index),
             }
         }
@@ -101,8 +107,11 @@ impl Executor<'_> {
         let rooms = rooms.iter().filter(|lane| !lane.is_empty());
         let room_lanes = rooms.map(|lane| self.lane(lane, 1, &attempt, &lanes));
         let account_lane = self.account_lane(&accounts, &attempt, &lanes);
-        let (of_accounts, of_rooms) = join(account_lane, join_all(room_lanes)).await;
+        // Names wait for no account that is made, and none that is made for a name.
+        let profile_lane = self.lane(&profiles, PROFILES_AT_ONCE, &attempt, &lanes);
+        let (of_accounts, of_profiles, of_rooms) = join3(account_lane, profile_lane, join_all(room_lanes)).await;
         let mut tried = of_accounts?;
+        tried.extend(of_profiles?);
         for lane in of_rooms {
             tried.extend(lane?);
         }

@@ -63,7 +63,7 @@ fn types(key: &ChangeKey) -> Vec<String> {
         Class::RoomState => {
             key.setting().map(|setting| setting.event().0).into_iter().chain(["m.room.redaction"]).collect()
         }
-        Class::Accounts | Class::ServerAdmins => vec![],
+        Class::Accounts | Class::ServerAdmins | Class::Profiles => vec![],
     };
     types.into_iter().map(str::to_owned).collect()
 }

@@ -24,9 +24,12 @@ impl Reconciler {
     #[instrument(name = "source.accounts", skip_all)]
     pub async fn read_accounts(&mut self) -> Result<()> {
         self.read_locks().await?;
+        let with_names = self.profiles.is_some();
         loop {
-            let rows = self.store.accounts_since(&self.accounts_read, BATCH).await.context("read the accounts")?;
+            let rows = self.store.accounts_since(&self.accounts_read, BATCH, with_names).await;
+            let rows = rows.context("read the accounts")?;
             for row in &rows {
+                self.world.set_pool_name(&row.user_id, row.display_name.as_deref());
                 self.world.set_account(&row.user_id, row.account(), row.closed(), row.folded);
             }
             let Some(last) = rows.last() else { break };

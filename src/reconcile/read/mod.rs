@@ -33,6 +33,7 @@ pub(crate) mod member_count;
 pub(crate) mod mirror;
 pub(crate) mod pasts;
 pub(crate) mod peopled_teams;
+pub(crate) mod profiles;
 pub(crate) mod rations;
 pub(crate) mod readings;
 pub(crate) mod retries;
@@ -67,7 +68,7 @@ const INBOX_BATCHES: usize = 10;
 
 impl Reconciler {
     /// Reads those of the sources that `what` names, always in this order: what operators decided (it says which rooms
-    /// there are), who should belong (the roster, the accounts), and last what was pushed, because it is the newest. The
+    /// there are), who should belong (the roster, the accounts), what they should be called, and last what was pushed, because it is the newest. The
     /// rooms themselves come after all of them, in [`Reconciler::read_mirror`]: a room is read as it is now, whatever was
     /// pushed of it before.
     pub(crate) async fn read_sources(&mut self, what: Woken) -> Result<()> {
@@ -80,6 +81,9 @@ impl Reconciler {
         }
         if what.contains(Woken::ACCOUNTS) {
             self.read_accounts().await?;
+        }
+        if what.contains(Woken::PROFILES) {
+            self.read_profiles().await?;
         }
         if what.contains(Woken::INBOX) {
             self.read_inbox().await?;

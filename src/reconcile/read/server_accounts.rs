@@ -54,6 +54,7 @@ pub(crate) async fn observe_accounts(
         let page = homeserver.list_users(start, PAGE).await?;
         for entry in &page.users {
             world.set_on_server(&entry.name, on_server(entry));
+            world.see_profile(&entry.name, entry.displayname.as_deref(), entry.avatar_url.as_deref());
             has_bot |= entry.name == homeserver.user_id();
         }
         listed += page.users.len() as u64;

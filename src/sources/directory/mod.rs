@@ -23,7 +23,7 @@ use self::pace::Pace;
 use crate::aws::{self, AwsFault};
 
 pub use self::error::DirectoryError;
-pub use self::user::PoolUser;
+pub use self::user::{PoolUser, shown_name};
 
 /// As many as Cognito gives at once.
 const PAGE: i32 = 60;

@@ -49,10 +49,14 @@ fn value<'a>(attributes: &'a [AttributeType], name: &str) -> Option<&'a str> {
     attributes.iter().find(|attribute| attribute.name() == name)?.value()
 }
 
-/// What users wrote about themselves, made fit to show: no control characters, none that turn the text around or hide, and
-/// nothing with an at sign, which would be an e-mail address or pass for an MXID.
 fn display_name(written: &str, email: &str) -> Option<String> {
-    if written.contains(is_at_sign) || written.trim().eq_ignore_ascii_case(email.trim()) {
+    shown_name(written).filter(|_| !written.trim().eq_ignore_ascii_case(email.trim()))
+}
+
+/// What people wrote about themselves, made fit to show: no control characters, none that turn the text around or hide, and
+/// nothing with an at sign, which would be an e-mail address or pass for an MXID.
+pub fn shown_name(written: &str) -> Option<String> {
+    if written.contains(is_at_sign) {
         return None;
     }
     let visible: String = written.chars().filter(|c| !c.is_control() && !is_invisible(*c)).collect();

@@ -22,7 +22,7 @@ use self::shared_inputs::{RoomInputs, SharedInputs};
 use self::splice::{replace, replace_users};
 use super::order::{Slot, sort};
 use super::power::{self, Levelled};
-use super::{accounts, admins, finish, membership, plan_members, plan_room, settings};
+use super::{accounts, admins, finish, membership, plan_members, plan_room, profiles, settings};
 use crate::plan::{Class, Kind, Plan};
 use crate::policy::RoomIx;
 use crate::recent::Recent;
@@ -144,13 +144,17 @@ impl Planner {
     fn evaluate_users(&mut self, world: &World, users: &UserSet, shared: &SharedInputs, whole: &Reevaluation) {
         let (mut slots, mut found): (Vec<Slot>, _) = (Vec::new(), Plan::default());
         if !whole.server && shared.server.listed {
-            slots.extend(kinds(&[Class::Accounts, Class::ServerAdmins]).map(|kind| (None, kind)));
+            slots.extend(kinds(&[Class::Accounts, Class::ServerAdmins, Class::Profiles]).map(|kind| (None, kind)));
             for user in users.iter() {
                 accounts::plan_account(world, user, shared.server.pool_frozen, &mut found);
                 self.evaluations += 1;
             }
             for user in users.iter().filter(|_| !world.admins.is_empty()) {
                 admins::plan_admin(world, user, shared.server.admins_frozen, &mut found);
+                self.evaluations += 1;
+            }
+            for user in users.iter().filter(|_| world.policy.profiles.is_some()) {
+                profiles::plan_profile(world, user, &mut found);
                 self.evaluations += 1;
             }
         }
@@ -175,6 +179,7 @@ impl Planner {
         let mut plan = Plan::default();
         accounts::plan_accounts(world, &mut plan);
         admins::plan_admins(world, &mut plan);
+        profiles::plan_profiles(world, &mut plan);
         let mut done = sort_from(world, &mut plan, [0; 3]);
         self.levelled = world
             .rooms()
@@ -193,8 +198,9 @@ impl Planner {
             let mut found = Plan::default();
             accounts::plan_accounts(world, &mut found);
             admins::plan_admins(world, &mut found);
+            profiles::plan_profiles(world, &mut found);
             self.evaluations += world.users.len() as u64;
-            self.put(world, (None, Kind::CreateAccount, Kind::RevokeServerAdmin), found);
+            self.put(world, (None, Kind::CreateAccount, Kind::SetAvatar), found);
         }
         for (room, whole) in whole.rooms(world) {
             let (mut members, mut state) = (Plan::default(), Plan::default());

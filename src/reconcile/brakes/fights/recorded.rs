@@ -25,6 +25,8 @@ pub(super) fn parts(world: &mut World, line: &RecentAction) -> Vec<RecordedPart>
     let whole = |subject| RecordedPart { key: ChangeKey { kind, room, subject }, lasts: false };
     match (kind, room) {
         (Kind::SetPowerLevels, Some(room)) => levels(world, room, before, after),
+        // The ledger does not say which name or picture it was.
+        (Kind::SetDisplayName | Kind::SetAvatar, _) => Vec::new(),
         (Kind::SetRoomState, Some(room)) => {
             let settings = &world.policy.rooms[room.index()].settings;
             let is_set = |setting: &Setting| setting.wanted(settings).is_some_and(|wanted| after == wanted);

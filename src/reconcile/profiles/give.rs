@@ -1,0 +1,224 @@
+//! Giving one name or picture: the account looked at once more, what is about to be given noted, given, and noted.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use provisioner_policy::{Fingerprint, ProfileField, UserIx, World};
+use tracing::warn;
+
+use crate::homeserver::{AccountCreation, CallError, Homeserver, Profile, UserEntry};
+use crate::reconcile::profiles::fetches::Fetched;
+use crate::store::{Gift, Store};
+
+/// What is given to one person in a slice.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gifts {
+    pub(crate) name: Option<String>,
+    pub(crate) picture: Option<PictureGift>,
+}
+
+/// A picture that is given.
+#[derive(Clone, Debug)]
+pub(crate) enum PictureGift {
+    /// Media of our own server, and where it was fetched from, with its SHA-256, if it was.
+    Media { mxc: String, fetched: Option<(String, Vec<u8>)> },
+    /// Fetched just now from this address, or why it could not be.
+    Fetched { source: String, fetched: Fetched },
+}
+
+/// What was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Given {
+    pub(crate) field: ProfileField,
+    pub(crate) value: Fingerprint,
+    /// Where a picture was fetched from.
+    pub(crate) source: Fingerprint,
+}
+
+/// What was noted before it was given.
+pub(crate) type NotedGift = (UserIx, ProfileField, Fingerprint);
+
+/// What came of giving.
+#[derive(Debug)]
+pub(crate) enum GiveOutcome {
+    Given(Vec<Given>),
+    /// Not given: the account is not what the plan was made from.
+    Moved(Box<UserEntry>),
+    /// Not given: the picture cannot be had. The text says why.
+    Refused(String),
+    /// Not given: it could not be noted, or the plan is of another time.
+    Left,
+    /// The account was there.
+    Existed,
+}
+
+/// Gives what a slice has for people.
+#[derive(Debug)]
+pub(crate) struct Giver<'a> {
+    pub(crate) homeserver: &'a Homeserver,
+    pub(crate) store: &'a Store,
+    pub(crate) world: &'a World,
+    pub(crate) gifts: HashMap<UserIx, Gifts>,
+    /// What was noted before it was given.
+    pub(crate) tried: Mutex<Vec<NotedGift>>,
+}
+
+/// A picture as it is given.
+struct Media {
+    mxc: String,
+    fetched: Option<(String, Vec<u8>)>,
+}
+
+impl Giver<'_> {
+    /// Makes an account with its name and picture. A profile that cannot be given leaves the account without: the next plan has it.
+    pub(crate) async fn create(&self, user: UserIx, in_pool: Option<&str>) -> Result<GiveOutcome, CallError> {
+        let mxid = self.world.users.mxid(user);
+        match self.homeserver.create_account(&mxid, &Profile::default()).await? {
+            AccountCreation::Created => {}
+            AccountCreation::Existed(_) => return Ok(GiveOutcome::Existed),
+        }
+        let gifts = self.gifts.get(&user).cloned().unwrap_or_default();
+        let name = gifts.name.as_deref().or(in_pool);
+        let media = match gifts.picture {
+            Some(PictureGift::Media { mxc, fetched }) => Some(Media { mxc, fetched }),
+            Some(PictureGift::Fetched { .. }) | None => None,
+        };
+        let profile = Profile {
+            display_name: name.map(str::to_owned),
+            avatar_url: media.as_ref().map(|media| media.mxc.clone()),
+        };
+        if profile == Profile::default() {
+            return Ok(GiveOutcome::Given(Vec::new()));
+        }
+        let noted = [(ProfileField::DisplayName, &profile.display_name), (ProfileField::Avatar, &profile.avatar_url)];
+        for (field, value) in noted.into_iter().filter_map(|(field, value)| Some((field, value.as_deref()?))) {
+            if !self.note_giving(user, &mxid, field, value).await {
+                return Ok(GiveOutcome::Given(Vec::new()));
+            }
+        }
+        if let Err(error) = self.homeserver.set_profile(&mxid, &profile).await {
+            warn!(user.id = mxid, "the account is made without its name and picture, which follow: {error}");
+            return Ok(GiveOutcome::Given(Vec::new()));
+        }
+        let mut given = Vec::new();
+        if let Some(name) = name {
+            given.push(self.note_given(&mxid, ProfileField::DisplayName, name, None).await);
+        }
+        if let Some(media) = media {
+            given.push(self.note_given(&mxid, ProfileField::Avatar, &media.mxc, media.fetched.as_ref()).await);
+        }
+        Ok(GiveOutcome::Given(given))
+    }
+
+    /// Gives a name, where the account has what the plan was made from.
+    pub(crate) async fn give_name(&self, user: UserIx, before: Fingerprint) -> Result<GiveOutcome, CallError> {
+        let Some(name) = self.gifts.get(&user).and_then(|gifts| gifts.name.as_deref()) else {
+            return Ok(GiveOutcome::Left);
+        };
+        let (mxid, field) = (self.world.users.mxid(user), ProfileField::DisplayName);
+        if let Some(moved) = self.moved(user, &mxid, field, before).await? {
+            return Ok(GiveOutcome::Moved(moved));
+        }
+        if !self.note_giving(user, &mxid, field, name).await {
+            return Ok(GiveOutcome::Left);
+        }
+        let profile = Profile { display_name: Some(name.to_owned()), avatar_url: None };
+        self.homeserver.set_profile(&mxid, &profile).await?;
+        Ok(GiveOutcome::Given(vec![self.note_given(&mxid, field, name, None).await]))
+    }
+
+    /// Gives a picture, uploaded where it is not yet.
+    pub(crate) async fn give_picture(&self, user: UserIx, before: Fingerprint) -> Result<GiveOutcome, CallError> {
+        let Some(picture) = self.gifts.get(&user).and_then(|gifts| gifts.picture.as_ref()) else {
+            return Ok(GiveOutcome::Left);
+        };
+        let (mxid, field) = (self.world.users.mxid(user), ProfileField::Avatar);
+        if let Some(moved) = self.moved(user, &mxid, field, before).await? {
+            return Ok(GiveOutcome::Moved(moved));
+        }
+        let media = match picture {
+            PictureGift::Media { mxc, fetched } => Media { mxc: mxc.clone(), fetched: fetched.clone() },
+            PictureGift::Fetched { source, fetched } => match &**fetched {
+                Ok(_) => match self.uploaded(source, fetched).await? {
+                    Some(media) => media,
+                    None => return Ok(GiveOutcome::Left),
+                },
+                Err(why) => return Ok(GiveOutcome::Refused(why.to_string())),
+            },
+        };
+        if !self.note_giving(user, &mxid, field, &media.mxc).await {
+            return Ok(GiveOutcome::Left);
+        }
+        let profile = Profile { display_name: None, avatar_url: Some(media.mxc.clone()) };
+        self.homeserver.set_profile(&mxid, &profile).await?;
+        Ok(GiveOutcome::Given(vec![self.note_given(&mxid, field, &media.mxc, media.fetched.as_ref()).await]))
+    }
+
+    /// The account, where it is not what the plan was made from: its owner was quicker, or somebody closed it.
+    async fn moved(
+        &self,
+        user: UserIx,
+        mxid: &str,
+        field: ProfileField,
+        before: Fingerprint,
+    ) -> Result<Option<Box<UserEntry>>, CallError> {
+        let entry = self.homeserver.user(mxid).await?.ok_or(CallError::UserUnknown)?;
+        let there = match field {
+            ProfileField::DisplayName => self.world.name_seen(user, entry.displayname.as_deref()),
+            ProfileField::Avatar => Fingerprint::of(entry.avatar_url.as_deref().unwrap_or_default()),
+        };
+        Ok((there != before || entry.deactivated || entry.locked).then(|| Box::new(entry)))
+    }
+
+    /// The picture as media, uploaded unless the same one was. Nothing where that cannot be noted.
+    async fn uploaded(&self, source: &str, fetched: &Fetched) -> Result<Option<Media>, CallError> {
+        let Ok(picture) = &**fetched else { return Ok(None) };
+        let of = |mxc| Media { mxc, fetched: Some((source.to_owned(), picture.sha256.to_vec())) };
+        match self.store.upload(&picture.sha256).await {
+            Ok(Some(mxc)) => return Ok(Some(of(mxc))),
+            Ok(None) => {}
+            Err(error) => return Ok(unnoted(&error)),
+        }
+        let name = format!("{}.{}", hex::encode(&picture.sha256[..8]), picture.format.extension());
+        let mxc = self.homeserver.upload(picture.bytes.clone(), picture.format.media_type(), &name).await?;
+        match self.store.note_upload(&picture.sha256, &mxc).await {
+            Ok(()) => Ok(Some(of(mxc))),
+            Err(error) => Ok(unnoted(&error)),
+        }
+    }
+
+    /// False where it could not be noted: then it is not given either.
+    async fn note_giving(&self, user: UserIx, mxid: &str, field: ProfileField, value: &str) -> bool {
+        match self.store.note_giving(mxid, field.as_str(), value).await {
+            Ok(()) => {
+                let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+                tried.push((user, field, Fingerprint::of(value)));
+                true
+            }
+            Err(error) => unnoted::<()>(&error).is_some(),
+        }
+    }
+
+    /// What was given, noted. Where it cannot be, what was noted before says as much.
+    async fn note_given(
+        &self,
+        mxid: &str,
+        field: ProfileField,
+        value: &str,
+        fetched: Option<&(String, Vec<u8>)>,
+    ) -> Given {
+        let (source, sha256) = (fetched.map(|(source, _)| &**source), fetched.map(|(_, sha256)| &**sha256));
+        let gift = Gift { user_id: mxid, field: field.as_str(), value, source, sha256 };
+        if let Err(error) = self.store.note_given(gift).await {
+            unnoted::<()>(&error);
+        }
+        let source = Fingerprint::of(source.unwrap_or_default());
+        Given { field, value: Fingerprint::of(value), source }
+    }
+}
+
+/// Whatever the database refuses is told of by the next statement that is not about names and pictures.
+fn unnoted<T>(error: &sqlx::Error) -> Option<T> {
+    warn!("what is given of names and pictures cannot be noted: {error}");
+    None
+}
