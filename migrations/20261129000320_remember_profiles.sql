@@ -14,7 +14,7 @@ CREATE TABLE provisioner.given_profiles (
 );
 
 -- A picture that was fetched for somebody is not fetched again for somebody else: after a pool move, for everybody.
-CREATE INDEX given_profiles_source ON provisioner.given_profiles (source) WHERE source IS NOT NULL;
+CREATE INDEX given_profiles_source ON provisioner.given_profiles (source);
 
 -- Each picture is uploaded once.
 CREATE TABLE provisioner.uploads (

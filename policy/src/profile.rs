@@ -38,6 +38,11 @@ impl Fingerprint {
         Self(number.max(Self::UNTOUCHED.0 + 1))
     }
 
+    /// As digits, for digests.
+    pub(crate) fn text(self) -> String {
+        format!("{:016x}", self.0)
+    }
+
     /// Whether there is none.
     pub fn is_nothing(self) -> bool {
         self == Self::NOTHING

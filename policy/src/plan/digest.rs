@@ -27,6 +27,9 @@ impl Change {
             Self::SetRoomState { setting, .. } => part(setting.key()),
             // An account that is opened again is not one that is made.
             Self::RestoreAccount { .. } => part(&before.to_string()),
+            // Which name or picture it is, of which the words say nothing.
+            Self::SetDisplayName { after, .. } => part(&after.text()),
+            Self::SetAvatar { after, .. } => part(&after.fingerprint().text()),
             _ => {}
         }
         part(&after.to_string());

@@ -7,7 +7,7 @@ use tracing::{info, instrument, warn};
 use crate::reconcile::profiles::ProfileGiver;
 use crate::reconcile::profiles::wanted::{Wanted, whose};
 use crate::reconcile::reconciler::Reconciler;
-use crate::sources::ProfilesError;
+use crate::sources::ProfileRow;
 
 impl Reconciler {
     /// Reads the query of `[profiles]`, where there is one. A failure leaves what it said before.
@@ -21,15 +21,18 @@ impl Reconciler {
         fetches.forget_ended();
         let Some(source) = source else { return Ok(()) };
         let (mut rows, mut unusable) = (Vec::new(), 0);
-        let world = &self.world;
-        let answer = source
-            .read(|row| match whose(&row, world) {
-                Ok(Some(user)) => rows.push((user, Wanted::of(&row, names).in_short(world, user))),
-                Ok(None) => {}
-                Err(()) => unusable += 1,
-            })
-            .await;
-        let before = std::mem::replace(trouble, answer.as_ref().err().map(ProfilesError::chain));
+        let (world, roster) = (&self.world, &self.trouble.roster);
+        let take = |row: ProfileRow| match whose(&row, world) {
+            Ok(Some(user)) => rows.push((user, Wanted::of(&row, names).in_short(world, user))),
+            Ok(None) => {}
+            Err(()) => unusable += 1,
+        };
+        let answer = match roster {
+            // The same database is not waited for once more.
+            Some(reason) => Err(format!("as the roster: {reason}")),
+            None => source.read(take).await.map_err(|error| error.chain()),
+        };
+        let before = std::mem::replace(trouble, answer.as_ref().err().cloned());
         match answer {
             Ok(()) => {
                 if before.is_some() {
@@ -37,10 +40,9 @@ impl Reconciler {
                 }
                 self.world.set_profiles(rows, unusable);
             }
-            Err(error) => {
-                let reason = error.chain();
+            Err(reason) => {
                 if before.as_deref() != Some(&*reason) {
-                    warn!("{reason}");
+                    warn!("profiles.query cannot be read: {reason}");
                 }
                 self.world.fail_profiles(reason);
             }
