@@ -38,8 +38,9 @@ async fn a_topic_begins_with_the_present_and_goes_on_where_it_was() {
     let (_, store) = empty("outbox_begins").await;
     write(&store, 1, LedgerOutcome::Done).await;
     assert_eq!(store.told(TOPIC).await.unwrap(), 1, "nothing of what was before");
-    for outcome in [LedgerOutcome::Started, LedgerOutcome::Done, LedgerOutcome::Observed, LedgerOutcome::Unknown] {
-        write(&store, 2, outcome).await;
+    let outcomes = [LedgerOutcome::Started, LedgerOutcome::Done, LedgerOutcome::Observed, LedgerOutcome::Unknown];
+    for (pass, outcome) in (2..).zip(outcomes) {
+        write(&store, pass, outcome).await;
     }
     let ids = async |told, settled, most| -> Vec<i64> {
         store.outbox(told, settled, most).await.unwrap().iter().map(|line| line.id).collect()

@@ -183,6 +183,7 @@ mod tests {
                 user: BEN.to_owned(),
                 because: "left by choice; `rejoin` brings them back".to_owned(),
             }],
+            profiles: None,
             notices: vec!["the roster cannot be read, nobody is removed because of it: the database of roster.url cannot be reached".to_owned()],
         }
     }
