@@ -7,7 +7,7 @@ pub(crate) struct Exception {
     pub(crate) because: &'static str,
 }
 
-pub(crate) const EXCEPTIONS: [Exception; 8] = [
+pub(crate) const EXCEPTIONS: [Exception; 9] = [
     Exception {
         query: "SELECT digest FROM provisioner.withheld",
         reads: "Seq Scan on withheld",
