@@ -8,8 +8,8 @@ use crate::homeserver::{AccountCreation, CallError, Homeserver, Profile, WriteOu
 use crate::reconcile::act::accounts_seen::AccountsSeen;
 use crate::reconcile::act::attempt::Tried;
 use crate::reconcile::act::state_writes;
-use crate::sanitize;
 use crate::reconcile::profiles::give::{GiveOutcome, Giver};
+use crate::sanitize;
 use crate::store::{AccountOrigin, Store};
 
 /// What calls are made with.
