@@ -25,7 +25,7 @@ fn of_size(size: usize) -> Vec<u8> {
 }
 
 async fn host() -> PictureHost {
-    PictureHost::start(&[HOST], |path| match path {
+    PictureHost::start(&[HOST], |path| match path.split('?').next().unwrap_or_default() {
         "/largest" => PictureAnswer::Body(of_size(LARGEST)),
         "/larger" => PictureAnswer::Body(of_size(LARGEST + 1)),
         "/endless" => PictureAnswer::Endless(PNG.to_vec()),

@@ -128,6 +128,8 @@ pub struct Facts {
     pub groups: HashMap<NameIx, HashSet<UserIx>>,
     /// Names and pictures.
     pub profiles: ProfileFacts,
+    /// How far the query for them can be believed.
+    pub profiles_source: SourceState,
 }
 
 impl Facts {

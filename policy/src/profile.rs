@@ -8,7 +8,6 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::column::Column;
-use crate::facts::SourceState;
 use crate::users::UserIx;
 
 /// How names and pictures are given.
@@ -113,8 +112,6 @@ pub struct ProfileFacts {
     /// Names and pictures that the query answers.
     pub(crate) names: Column<Fingerprint>,
     pub(crate) pictures: Column<Picture>,
-    /// How far the query can be believed.
-    pub source: SourceState,
     /// Rows of its last reading that mean nobody in particular.
     pub unusable: usize,
     pub(crate) given_names: Column<Fingerprint>,

@@ -363,7 +363,7 @@ impl World {
     /// Trouble with the source of names and pictures.
     fn profile_notices(&self) -> Vec<String> {
         let profiles = &self.facts.profiles;
-        let failing = match &profiles.source {
+        let failing = match &self.facts.profiles_source {
             SourceState::Failing(reason) => {
                 Some(format!("profiles.query cannot be read, and names and pictures stay as they are: {reason}"))
             }

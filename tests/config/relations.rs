@@ -104,10 +104,14 @@ fn guard_that_contradicts_itself() {
 #[test]
 fn profiles_that_nothing_names() {
     insta::assert_snapshot!(errors(&format!("{MINIMAL}\n[profiles]\npicture_hosts = [\"media.example.org\"]\n")), @r#"
-    2 errors in provisioner.toml:
+    1 error in provisioner.toml:
       1. provisioner.toml:17: [profiles] has no query, and without [cognito] there are no names of a pool either
          → add query = "SELECT id::text AS subject, name AS display_name, avatar_url FROM users", or leave [profiles] out
-      2. provisioner.toml:18: profiles.picture_hosts is given, and without profiles.query nothing names a picture
-         → add a query that answers avatar_url, or take picture_hosts out
     "#);
+    let cognito = "[cognito]\nregion = \"us-east-1\"\nuser_pool_id = \"us-east-1_abc\"";
+    insta::assert_snapshot!(errors(&format!("{MINIMAL}\n{cognito}\n[profiles]\npicture_hosts = [\"media.example.org\"]\n")), @"
+    1 error in provisioner.toml:
+      1. provisioner.toml:21: profiles.picture_hosts is given, and without profiles.query nothing names a picture
+         → add a query that answers avatar_url, or take picture_hosts out
+    ");
 }

@@ -547,5 +547,23 @@ fn picture_hosts() {
         "",
     ];
     insta::assert_snapshot!(each(make, &hosts), @r#"
+    provisioner.toml:19: profiles.picture_hosts[#1] = "https://media.example.org/a" is a URL, not a host
+         → write "media.example.org"
+    provisioner.toml:19: profiles.picture_hosts[#1] = "media.example.org:8443" is not a host's name alone, in small letters
+         → write "media.example.org"
+    provisioner.toml:19: profiles.picture_hosts[#1] = "Media.example.org" is not a host's name alone, in small letters
+         → write "media.example.org"
+    provisioner.toml:19: profiles.picture_hosts[#1] = "*.example.org" has a wildcard
+         → name each host: whoever has one below it could answer anything
+    provisioner.toml:19: profiles.picture_hosts[#1] = "127.0.0.1" is an address
+         → write the host's name, which its certificate is for
+    provisioner.toml:19: profiles.picture_hosts[#1] = "[::1]" is an address
+         → write the host's name, which its certificate is for
+    provisioner.toml:19: profiles.picture_hosts[#1] = "2130706433" is an address
+         → write the host's name, which its certificate is for
+    provisioner.toml:19: profiles.picture_hosts[#1] = "a b" is not the name of a host
+         → write the name alone, for example "media.example.org"
+    provisioner.toml:19: profiles.picture_hosts[#1] = "" is empty
+         → write the name alone, for example "media.example.org"
     "#);
 }

@@ -72,6 +72,7 @@ fn sample(name: &str) -> &'static str {
         "Jsonb" => "'{}'",
         "BoolArray" => "'{true,false}'",
         "JsonbArray" => "'{}'",
+        "Bytea" => "'\\xc4ca4238a0b923820dcc509a6f75849b'",
         "ByteaArray" => "'{}'",
         "Timestamptz" => "now()",
         other => panic!("give parameters of type {other} a sample value here"),

@@ -37,7 +37,7 @@ impl World {
         }
         self.dirty.something();
         self.state.facts.profiles.unusable = unusable + twice;
-        self.state.facts.profiles.source = SourceState::Good;
+        self.state.facts.profiles_source = SourceState::Good;
     }
 
     /// Takes what the query says of one user, looked up by itself.
@@ -52,7 +52,7 @@ impl World {
     /// Says that the query could not be read. What it answered before still stands.
     pub fn fail_profiles(&mut self, reason: impl Into<String>) {
         self.dirty.something();
-        self.state.facts.profiles.source = SourceState::Failing(reason.into());
+        self.state.facts.profiles_source = SourceState::Failing(reason.into());
     }
 
     /// Takes what Synapse says of a profile.
