@@ -43,6 +43,7 @@ pub async fn apply_once(
     let (mut journal, mut total, mut waited) = (None, PassReport::default(), false);
     loop {
         let slice = reconciler.slice(&mut journal, stop).await?;
+        let progressed = slice.report.ended() > 0;
         total.add(slice.report);
         progress(total.ended(), of);
         let mut sources = Woken::INBOX;
@@ -55,7 +56,8 @@ pub async fn apply_once(
                 }
                 (sources, waited) = (sources | Woken::ROSTER | Woken::ACCOUNTS, true);
             }
-            None if total.later > 0 && total.paused.is_none() && !stop.is_cancelled() => {
+            // What waits for a host that is left alone, or for a source, is waited for by the next one who asks.
+            None if total.later > 0 && (progressed || reconciler.is_fetching()) && !stop.is_cancelled() => {
                 tokio::select! {
                     () = stop.cancelled() => return Ok(total),
                     () = reconciler.profiles_due() => {}

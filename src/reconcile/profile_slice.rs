@@ -1,6 +1,6 @@
 //! Which names and pictures a slice gives: a few, in full, and of pictures those that are there. The others come later.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -111,8 +111,11 @@ impl Reconciler {
                 gifts.entry(user).or_default().picture = Some(picture);
                 true
             }
-            // The source says another by now: the next plan knows.
-            _ => false,
+            // The source says another by now, or said it then: it is looked up again.
+            _ => {
+                giver.wanted.remove(&user);
+                false
+            }
         }
     }
 
@@ -156,7 +159,10 @@ impl Reconciler {
                 wanted.remote().is_none_or(|remote| !giver.fetches.is_resting(remote.host(), now))
             })
         };
-        let missing: Vec<UserIx> = users().filter(|user| !giver.wanted.contains_key(user)).take(LOOKED_UP).collect();
+        // Somebody may have both a name and a picture due.
+        let mut seen = HashSet::new();
+        let missing = users().filter(|user| !giver.wanted.contains_key(user) && seen.insert(*user));
+        let missing: Vec<UserIx> = missing.take(LOOKED_UP).collect();
         if missing.is_empty() || users().filter(is_ready).take(AT_ONCE).count() == AT_ONCE {
             return Ok(());
         }
@@ -225,6 +231,11 @@ impl Reconciler {
         }
         let known = self.store.fetched_from(sources).await.context("look which pictures were fetched before")?;
         Ok(known.into_iter().map(|(source, mxc, sha256)| (source, (mxc, sha256))).collect())
+    }
+
+    /// Whether a picture is being fetched.
+    pub(crate) fn is_fetching(&self) -> bool {
+        self.profiles.as_ref().is_some_and(|giver| giver.fetches.any())
     }
 
     /// Waits until some of the names and pictures that were left for later may be given.

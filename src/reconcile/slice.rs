@@ -170,7 +170,14 @@ impl Reconciler {
     ) -> Result<(Vec<(usize, Tried)>, Vec<NotedGift>)> {
         let origins = self.origins(due).await?;
         let (homeserver, store, world) = (&self.homeserver, &self.store, &self.world);
-        let giver = gifts.map(|gifts| Giver { homeserver, store, world, gifts, tried: Mutex::default() });
+        let giver = gifts.map(|gifts| Giver {
+            homeserver,
+            store,
+            world,
+            gifts,
+            tried: Mutex::default(),
+            uploading: Default::default(),
+        });
         let executor = Executor {
             caller: Caller {
                 homeserver: &self.homeserver,

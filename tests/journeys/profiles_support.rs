@@ -2,8 +2,9 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use testbed::wait_until;
 
-use crate::support::{Settings, Stage};
+use crate::support::{SOON, Settings, Stage};
 
 pub(crate) const QUERY: &str = "SELECT id::text AS subject, display_name, avatar_url FROM profiles";
 
@@ -54,6 +55,12 @@ pub(crate) async fn seen_in(stage: &Stage, room: &str, sub: &str) -> (String, St
     let member = stage.admin.state(room, "m.room.member", &stage.mxid(sub)).await.unwrap().unwrap_or(Value::Null);
     let text = |key: &str| member[key].as_str().unwrap_or_default().to_owned();
     (text("displayname"), text("avatar_url"))
+}
+
+/// Waits until everybody in a room sees this name and picture: Synapse tells its rooms a moment after it answers.
+pub(crate) async fn until_seen(stage: &Stage, room: &str, sub: &str, wanted: &(String, String)) {
+    let what = format!("{sub} is seen as {wanted:?} in {room}");
+    wait_until(&what, SOON, async || seen_in(stage, room, sub).await == *wanted).await.unwrap();
 }
 
 pub(crate) fn pair(name: &str, picture: &str) -> (String, String) {

@@ -84,6 +84,11 @@ impl Fetches {
         self.ended.get(source).cloned()
     }
 
+    /// Whether any is under way.
+    pub(crate) fn any(&self) -> bool {
+        !self.under_way.is_empty()
+    }
+
     /// The picture was given, or could not be.
     pub(crate) fn forget(&mut self, source: &str) {
         self.ended.remove(source);

@@ -61,6 +61,8 @@ pub(crate) struct Giver<'a> {
     pub(crate) gifts: HashMap<UserIx, Gifts>,
     /// What was noted before it was given.
     pub(crate) tried: Mutex<Vec<NotedGift>>,
+    /// One at a time: the same picture may come from two addresses in one slice.
+    pub(crate) uploading: tokio::sync::Mutex<()>,
 }
 
 /// A picture as it is given.
@@ -174,6 +176,7 @@ impl Giver<'_> {
     async fn uploaded(&self, source: &str, fetched: &Fetched) -> Result<Option<Media>, CallError> {
         let Ok(picture) = &**fetched else { return Ok(None) };
         let of = |mxc| Media { mxc, fetched: Some((source.to_owned(), picture.sha256.to_vec())) };
+        let _one_at_a_time = self.uploading.lock().await;
         match self.store.upload(&picture.sha256).await {
             Ok(Some(mxc)) => return Ok(Some(of(mxc))),
             Ok(None) => {}
