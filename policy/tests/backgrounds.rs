@@ -1,6 +1,8 @@
 //! What is said of those who lose something: what they were and until when, how they came in; and that no decision and no id
 //! depends on it.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use provisioner_policy::*;
 
 const SERVER: &str = "phenom.test";

@@ -229,7 +229,7 @@ async fn a_restart_between_a_command_and_its_answer_runs_nothing_twice(version: 
         staff.answer(&read).await["body"].as_str().unwrap().starts_with("Paused since"),
         "what only reads is run again"
     );
-    let output = staff.stage.service.run_cli(&["history", "--json"]).await.unwrap().json().unwrap();
+    let output = staff.stage.service.run_cli(&["history", "--all", "--json"]).await.unwrap().json().unwrap();
     let pauses = output.as_array().unwrap().iter().filter(|line| line["kind"] == "pause").count();
     assert_eq!(pauses, 1);
     let ledger = staff.ledger().await;

@@ -232,7 +232,7 @@ impl StaffStage {
 
     /// The lines of the ledger about commands, newest first.
     pub(crate) async fn ledger(&self) -> Vec<Value> {
-        let output = self.stage.service.run_cli(&["history", "--limit", "1000", "--json"]).await.unwrap();
+        let output = self.stage.service.run_cli(&["history", "--all", "--limit", "1000", "--json"]).await.unwrap();
         let lines = output.json().unwrap();
         lines.as_array().unwrap().iter().filter(|line| line["kind"] == "command").cloned().collect()
     }
