@@ -2,6 +2,7 @@
 //! for a number of people at once, and never at Synapse. What a source says no longer is noted when a reading no longer has
 //! it: of what happened while no service was running, the ledger tells why somebody was joined.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -97,10 +98,11 @@ impl Backgrounds {
             let strangers: Vec<(RoomIx, UserIx)> =
                 known.iter().flat_map(|(user, background)| unexplained(world, *user, background)).collect();
             for (room, user) in strangers {
-                if !inviters.contains_key(&room) {
-                    inviters.insert(room, Inviters::of(store, world, room).await?);
-                }
-                let entrance = inviters[&room].entrance(&world.users.mxid(user));
+                let inviters = match inviters.entry(room) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(unknown) => unknown.insert(Inviters::of(store, world, room).await?),
+                };
+                let entrance = inviters.entrance(&world.users.mxid(user));
                 let background = known.entry(user).or_default();
                 background.entrances.extend(entrance.map(|entrance| (room, entrance)));
             }
