@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::backlog::Backlog;
 use super::describe::events;
 use super::error::TopicError;
-use super::status::{EventsStatus, Lag, Trouble, count_failure, count_published, tell_given_up};
+use super::status::{EventsStatus, Lag, Trouble, begin_counters, count_failure, count_published, tell_given_up};
 use super::topic::Topic;
 use crate::delays::{Delays, Doubling};
 use crate::store::{Lease, Store};
@@ -85,6 +85,7 @@ enum RoundError {
 impl Publisher {
     /// Publishes until the stop. What is being sent then is waited for.
     pub async fn run(self, stop: CancellationToken) {
+        begin_counters();
         let (lag, mut progress, mut pauses) = (Lag, Progress::default(), PAUSES.delays());
         while !stop.is_cancelled() {
             match self.round(&mut progress, &stop).await {

@@ -7,6 +7,7 @@ use tracing::{error, info, warn};
 
 use super::backlog::GivenUp;
 use super::cloud_event::Event;
+use super::event_type::EventType;
 
 const PUBLISHED: &str = "provisioner_events_published_total";
 const FAILED: &str = "provisioner_events_failed_total";
@@ -17,6 +18,20 @@ pub fn describe_metrics() {
     describe_counter!(PUBLISHED, "Events for others that SNS took, by type");
     describe_counter!(FAILED, "Attempts to publish that failed, and events that were given up, by reason");
     describe_gauge!(LAG, "Age of the oldest line of the ledger that others were not told of; 0 when there is none");
+}
+
+/// Why an attempt can fail, or an event be given up.
+const REASONS: [&str; 8] =
+    ["unreachable", "throttled", "no_topic", "credentials", "key", "refused", "database", "given_up"];
+
+/// Shows each count before anything is counted: Prometheus sees no rise to a first 1.
+pub(super) fn begin_counters() {
+    for kind in EventType::ALL {
+        counter!(PUBLISHED, "type" => kind.name()).increment(0);
+    }
+    for reason in REASONS {
+        counter!(FAILED, "reason" => reason).increment(0);
+    }
 }
 
 /// How publishing fares, as others may see it. Cheap to clone.
