@@ -3,6 +3,7 @@
 mod binary;
 mod commands;
 mod demo;
+mod pictures;
 
 use std::process::ExitCode;
 

@@ -5,6 +5,7 @@ mod dashboard;
 mod demo;
 mod install;
 mod load;
+mod pictures;
 mod postgres;
 mod version;
 
@@ -28,6 +29,7 @@ enum Command {
     Demo(demo::Demo),
     Install(install::Install),
     Load(load::Load),
+    Pictures(pictures::TakePictures),
     Postgres(postgres::WithPostgres),
 }
 
@@ -39,6 +41,7 @@ impl Arguments {
             Command::Demo(command) => command.run().await,
             Command::Install(command) => command.run().await,
             Command::Load(command) => command.run().await,
+            Command::Pictures(command) => command.run().await,
             Command::Postgres(command) => command.run().await,
         }
     }

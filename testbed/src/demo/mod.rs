@@ -4,17 +4,17 @@
 //! It uses the service only as an operator does: by its configuration file, its command line and its database.
 
 mod accident;
-mod cast;
-mod changes;
+pub(crate) mod cast;
+pub(crate) mod changes;
 mod check;
 mod cloud;
 mod config;
-mod house;
+pub(crate) mod house;
 mod live;
 mod play;
 mod printed;
-mod rooms;
-mod screen;
+pub(crate) mod rooms;
+pub(crate) mod screen;
 mod signup;
 mod snapshot;
 mod stay;
