@@ -23,7 +23,7 @@ const IN_DOCS: [(&str, u16); 12] = [
     ("help", 360),
 ];
 
-/// More than this for all that the documentation shows is too much.
+/// More than this for all pictures of the documentation is too much.
 const MOST_BYTES: u64 = 1_500_000;
 
 /// The two folders.
@@ -89,4 +89,24 @@ fn shrink(from: &Path, to: &Path) -> Result<()> {
     let status = command.status().context("run pngquant; is it installed?")?;
     ensure!(status.success(), "pngquant {} ended with {status}", from.display());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{IN_DOCS, MOST_BYTES};
+
+    #[test]
+    fn the_documentation_has_these_pictures_and_all_of_its_are_small() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/pictures");
+        let files = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+        let files = files.filter(|file| file.path().extension().is_some_and(|kind| kind == "png"));
+        let sizes: Vec<(String, u64)> =
+            files.map(|file| (file.file_name().into_string().unwrap(), file.metadata().unwrap().len())).collect();
+        let found: BTreeSet<_> = sizes.iter().map(|(name, _)| name.clone()).collect();
+        let wanted: BTreeSet<_> = IN_DOCS.iter().map(|(name, width)| format!("{name}-{width}.png")).collect();
+        assert!(wanted.is_subset(&found), "run `cargo pictures`: there are {found:?}");
+        assert!(sizes.iter().map(|(_, bytes)| bytes).sum::<u64>() <= MOST_BYTES, "{sizes:?}");
+    }
 }

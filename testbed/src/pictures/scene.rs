@@ -222,10 +222,13 @@ impl Scene<'_> {
         self.take(name, &answer, &[]).await
     }
 
-    /// Takes a post as its newest edit has it.
+    /// Takes a post as its newest edit has it, and what clients show of the edit that know none.
     async fn take_edited(&mut self, name: &str, post: &str) -> Result<()> {
         let edit = self.stage.newest_edit(post).await.with_context(|| name.to_owned())?;
-        self.take(name, &edit, &[]).await
+        self.take(&format!("{name}-fallback"), &edit, &[]).await?;
+        self.stage.chat("Thank you.").await?;
+        let again = self.stage.say_again(&edit).await.with_context(|| name.to_owned())?;
+        self.take(name, &again, &[]).await
     }
 
     async fn take(&mut self, name: &str, event: &str, reactions: &[&str]) -> Result<()> {

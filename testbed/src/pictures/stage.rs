@@ -5,6 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use reqwest::Method;
 use serde_json::{Value, json};
 use testbed::{Person, SynapseVersion, wait_until};
 
@@ -131,13 +132,25 @@ impl Stage {
         Ok(self.said().await?.iter().filter(|event| is_edit_of(event, post)).count())
     }
 
-    /// The newest edit of a post. The client that is photographed shows an edit as a message of its own.
+    /// The newest edit of a post.
     ///
     /// # Errors
     /// When Synapse fails, or there is none.
     pub(crate) async fn newest_edit(&self, post: &str) -> Result<String> {
         let said = self.said().await?;
         said.iter().find(|event| is_edit_of(event, post)).and_then(id).context("the post was not edited")
+    }
+
+    /// Says once more what a message says, in the bot's name, and gives the id of that. The client that is photographed knows no
+    /// edits: so it shows what an edit makes of a post.
+    ///
+    /// # Errors
+    /// When Synapse refuses, or there is no such message.
+    pub(crate) async fn say_again(&self, message: &str) -> Result<String> {
+        let content = self.content(message).await?;
+        let path = format!("/_matrix/client/v3/rooms/{}/send/m.room.message/again-{message}", self.staff());
+        let sent = self.house.bot.call(Method::PUT, &path, Some(content)).await?;
+        id(&sent).context("a message without an id")
     }
 
     /// What a message says; of an edit, what it makes of the message.
