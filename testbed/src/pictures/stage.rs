@@ -141,29 +141,25 @@ impl Stage {
         said.iter().find(|event| is_edit_of(event, post)).and_then(id).context("the post was not edited")
     }
 
-    /// Says once more what a message says, in the bot's name, and gives the id of that. The client that is photographed knows no
-    /// edits: so it shows what an edit makes of a post.
+    /// Says once more, in the bot's name, what an edit makes of a post, and gives the id of that. The client that is
+    /// photographed knows no edits.
     ///
     /// # Errors
-    /// When Synapse refuses, or there is no such message.
-    pub(crate) async fn say_again(&self, message: &str) -> Result<String> {
-        let content = self.content(message).await?;
-        let path = format!("/_matrix/client/v3/rooms/{}/send/m.room.message/again-{message}", self.staff());
+    /// When Synapse refuses, or there is no such edit.
+    pub(crate) async fn say_again(&self, edit: &str) -> Result<String> {
+        let content = self.content(edit).await?["m.new_content"].take();
+        let path = format!("/_matrix/client/v3/rooms/{}/send/m.room.message/again-{edit}", self.staff());
         let sent = self.house.bot.call(Method::PUT, &path, Some(content)).await?;
         id(&sent).context("a message without an id")
     }
 
-    /// What a message says; of an edit, what it makes of the message.
+    /// What a message says, as it was sent.
     ///
     /// # Errors
     /// When Synapse fails, or there is no such message.
     pub(crate) async fn content(&self, message: &str) -> Result<Value> {
         let event = self.said().await?.into_iter().find(|event| event["event_id"] == message);
-        let mut content = event.context("the message is not among the newest")?["content"].take();
-        Ok(match content["m.new_content"].take() {
-            Value::Null => content,
-            edited => edited,
-        })
+        Ok(event.context("the message is not among the newest")?["content"].take())
     }
 
     /// Waits for a membership.
