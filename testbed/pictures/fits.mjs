@@ -17,7 +17,7 @@ export function whatDoesNotFit(message) {
 
     for (const table of message.querySelectorAll("table")) {
         const columns = table.rows[0]?.cells.length ?? 0;
-        if (columns > 3) findings.push(`a table of ${columns} columns`);
+        findings.push(`a table of ${columns} columns, which Element X on a phone does not draw`);
     }
 
     const broken = new Set();
