@@ -117,7 +117,7 @@ impl Backlog {
     pub fn settle(&mut self, deliveries: Vec<Delivery>) -> Settled {
         let mut settled = Settled::default();
         let places = self.places();
-        let gets_through = deliveries.iter().any(|delivery| *delivery == Delivery::Taken);
+        let gets_through = deliveries.contains(&Delivery::Taken);
         // From the last one on, so that the places before stay what they are.
         for (place, delivery) in places.into_iter().zip(deliveries).rev() {
             let give_up = match delivery {

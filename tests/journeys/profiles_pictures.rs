@@ -48,9 +48,9 @@ async fn apply(stage: &Stage, host: &PictureHost) -> PassReport {
     let login = || Login { url: stage.hasura.url().to_owned(), ..Login::default() };
     let roster = config.roster.as_ref().unwrap();
     let source = ProfileSource::new(login(), QUERY, roster.max_rows).unwrap();
-    let names = PictureNames::new(&config.homeserver.server_name.to_string(), [HOST, HANGING].map(str::to_owned));
+    let names = PictureNames::new(config.homeserver.server_name.as_ref(), [HOST, HANGING].map(str::to_owned));
     let bot = &stage.slot.bot;
-    let homeserver = Homeserver::connect(&stage.proxy.url(), bot, &stage.slot.as_token, Timeouts::default()).await;
+    let homeserver = Homeserver::connect(stage.proxy.url(), bot, &stage.slot.as_token, Timeouts::default()).await;
     let mut reconciler = Reconciler::new(
         config.policy(bot),
         AccountsFrom::Named,

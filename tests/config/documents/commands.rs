@@ -119,5 +119,6 @@ fn fault(command: &str, may_lack: bool) -> Option<String> {
             | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
     );
     let shows = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    (!shows && !(may_lack && lacks)).then(|| error.to_string().lines().next().unwrap_or_default().to_owned())
+    let is_fine = shows || (may_lack && lacks);
+    (!is_fine).then(|| error.to_string().lines().next().unwrap_or_default().to_owned())
 }
