@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use provisioner_policy::short_id;
 
-use crate::commands::posts::held::shown;
+use crate::commands::posts::held::what_became_of;
 use crate::commands::room::desk::Desk;
 use crate::commands::room::dispatch::see;
 use crate::commands::room::handle::DeskTask;
@@ -63,7 +63,8 @@ impl Desk {
             post = None;
         }
         if let Some(post) = &post {
-            let reply = shown(post).and([strong("Approved"), text(" by "), code(by.sender), text("; working on it …")]);
+            let reply = Reply::line([strong("Approved"), text(" by "), code(by.sender), text("; working on it …")]);
+            let reply = what_became_of(post, reply);
             // What was approved waits for nobody to show it: minutes later it would be another approval.
             let _ = tokio::time::timeout(LONGEST_EDIT, self.edit_post(post, "deciding", &reply)).await;
         }
@@ -76,10 +77,8 @@ impl Desk {
                 Err(_) => "The pass did not end; see the history.".to_owned(),
             };
             let errors = report.iter().flat_map(|report| &report.errors).map(|error| vec![text(error)]);
-            let reply = shown(post)
-                .and([strong("Approved"), text(" by "), code(by.sender), text(format!(". {what}"))])
-                .and_list(errors);
-            self.edit_post(post, "decided", &reply).await;
+            let reply = Reply::line([strong("Approved"), text(" by "), code(by.sender), text(format!(". {what}"))]);
+            self.edit_post(post, "decided", &what_became_of(post, reply.and_list(errors))).await;
         }
         report
     }
@@ -140,13 +139,13 @@ impl Desk {
                     // `status`, the metric and the command line say so too.
                     let (id, by) = (&post.held_id, &task.sender);
                     self.store.dismiss_held_plan(id, by).await.context("dismiss the plan")?;
-                    let reply = shown(post).and([
+                    let reply = Reply::line([
                         strong("Dismissed"),
                         text(" by "),
                         code(&task.sender),
                         text(" until it changes. Nothing of it is done; ✅ still approves it."),
                     ]);
-                    self.edit_post(post, "dismissed", &reply).await;
+                    self.edit_post(post, "dismissed", &what_became_of(post, reply)).await;
                 }
                 self.end(task, name, None, "done", None).await
             }

@@ -110,21 +110,21 @@ impl Desk {
     /// Edits a post to say that it does not stand for what is held any more.
     pub(crate) async fn close_held(&self, post: &HeldPost, state: HeldPostState, words: &str) -> Result<()> {
         if self.store.change_held_post(post.id, &HeldPostState::UNDECIDED, state).await.context("mark the post")? {
-            self.edit_post(post, state.as_str(), &shown(post).and([strong(words)])).await;
+            self.edit_post(post, state.as_str(), &what_became_of(post, Reply::line([strong(words)]))).await;
         }
         Ok(())
     }
 
     /// Says on a post that the service stopped while its plan was carried out.
     pub(crate) async fn show_cut_short(&self, post: &HeldPost, by: Option<&str>) {
-        let reply = shown(post).and([
+        let reply = Reply::line([
             strong("Approved"),
             text(by.map(|by| format!(" by {by}")).unwrap_or_default()),
             text(", and the service stopped before it was done. For what was done see "),
             code(self.typed("history")),
             text("; what is still held gets a message of its own."),
         ]);
-        self.edit_post(post, "cut-short", &reply).await;
+        self.edit_post(post, "cut-short", &what_became_of(post, reply)).await;
     }
 
     /// Says whether Synapse took it.
@@ -150,8 +150,13 @@ fn content<'a>(description: &'a Description, shown: &'a Value, pages: &'a Value)
     HeldPostContent { held_id: &description.id, shown, pages, offers_approval: description.offers_approval }
 }
 
+/// What became of a post, and below it what it showed. Clients that know no edits show the first line alone.
+pub(super) fn what_became_of(post: &HeldPost, outcome: Reply) -> Reply {
+    outcome.and([text("It showed:")]).and_reply(shown(post))
+}
+
 /// What a post shows beside its outcome.
-pub(super) fn shown(post: &HeldPost) -> Reply {
+fn shown(post: &HeldPost) -> Reply {
     let Value::Object(_) = &post.shown else { return Reply::default() };
     serde_json::from_value(post.shown.clone()).unwrap_or_default()
 }
