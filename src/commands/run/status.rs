@@ -29,7 +29,11 @@ impl Desk {
         reply = reply.and([text(seen.modes_in_words())]);
         let room = |StatusOfRoom { room, wanted, present, drift, state }: &StatusOfRoom| {
             let state = if state.is_empty() { String::new() } else { format!(", {state}") };
-            vec![code(room), text(format!(": {present} of {wanted} are in it, {drift} to do{state}"))]
+            let people = match present > wanted {
+                true => format!("{present} are in it, {wanted} belong"),
+                false => format!("{present} of {wanted} are in it"),
+            };
+            vec![code(room), text(format!(": {people}, {drift} to do{state}"))]
         };
         let server = vec![text(format!("accounts and admins: {} to do", seen.server_drift))];
         let server = (seen.server_drift > 0).then_some(server);
