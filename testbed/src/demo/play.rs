@@ -46,7 +46,7 @@ pub(crate) async fn play(screen: &Screen, options: Options, stage: &mut Option<H
 
     screen.section("The plan");
     printed::plan(screen, house, 2).await?;
-    screen.say("Names stand in place of user ids here; `plan --json` is for programs.");
+    screen.say("`plan --json` is for programs.");
 
     screen.section("The service starts and carries it out");
     carry_out(screen, house).await?;
