@@ -21,13 +21,19 @@ crate::on_one_version!(
     a_query_with_other_columns_is_refused_at_the_start,
 );
 
-async fn name_and_picture_are_given_with_the_account_and_cost_no_event(version: SynapseVersion) {
+/// Ada is in staff, with a name and a picture in the roster's database, and the service has started. Her subject, and the picture.
+async fn with_ada(version: SynapseVersion) -> (Stage, String, String) {
     let mut stage = Stage::set(version, profiles("")).await;
     enforce(&mut stage).await;
     let (sub, picture) = (subject(), upload(&stage).await);
     say(&stage, &sub, "Ada", &picture).await;
     stage.hasura.add(&sub, "staff", "member").await.unwrap();
     stage.start().await;
+    (stage, sub, picture)
+}
+
+async fn name_and_picture_are_given_with_the_account_and_cost_no_event(version: SynapseVersion) {
+    let (stage, sub, picture) = with_ada(version).await;
     for room in [&stage.staff, &stage.red] {
         stage.until(room, &sub, "join", SOON).await;
         assert_eq!(stage.memberships(room, &sub).await, ["invite", "join"], "no event for a name or a picture");
@@ -181,12 +187,7 @@ async fn a_picture_host_on_loopback_is_refused_and_delays_nobody(version: Synaps
 }
 
 async fn names_and_pictures_cost_no_request_while_nothing_happens(version: SynapseVersion) {
-    let mut stage = Stage::set(version, profiles("")).await;
-    enforce(&mut stage).await;
-    let (sub, picture) = (subject(), upload(&stage).await);
-    say(&stage, &sub, "Ada", &picture).await;
-    stage.hasura.add(&sub, "staff", "member").await.unwrap();
-    stage.start().await;
+    let (stage, sub, _) = with_ada(version).await;
     stage.until(&stage.staff, &sub, "join", SOON).await;
     stage.quiet().await;
     stage.proxy.clear();
