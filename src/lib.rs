@@ -24,6 +24,7 @@ pub mod aws;
 pub mod config;
 pub mod postgres;
 
+mod causes;
 pub mod delays;
 pub mod nearest;
 pub mod sanitize;

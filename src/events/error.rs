@@ -7,6 +7,7 @@ use aws_sdk_sns::error::{BuildError, ProvideErrorMetadata, SdkError};
 use thiserror::Error;
 
 use crate::aws::{AwsFault, AwsFaultKind};
+use crate::causes::with_cause;
 
 /// Error codes for a topic that is not there.
 const NO_SUCH_TOPIC: [&str; 2] = ["NotFound", "NotFoundException"];
@@ -71,8 +72,7 @@ impl TopicError {
 
     /// The whole chain in one line.
     pub fn chain(&self) -> String {
-        let source = std::error::Error::source(self);
-        source.map_or_else(|| self.to_string(), |source| format!("{self}: {source}"))
+        with_cause(self)
     }
 
     pub(super) fn unusable(error: BuildError) -> Self {

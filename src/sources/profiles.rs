@@ -9,6 +9,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Column, Row};
 use thiserror::Error;
 
+use crate::causes::with_cause;
 use crate::postgres::{BoundedPool, BoundedTransaction, ConnectionSource, Login, Session};
 
 /// What the query must answer, in any order.
@@ -58,8 +59,7 @@ impl ProfilesError {
 
     /// The whole chain in one line.
     pub fn chain(&self) -> String {
-        let source = std::error::Error::source(self);
-        source.map_or_else(|| self.to_string(), |source| format!("{self}: {source}"))
+        with_cause(self)
     }
 }
 

@@ -7,6 +7,7 @@ use aws_sdk_sqs::error::{BuildError, ProvideErrorMetadata, SdkError};
 use thiserror::Error;
 
 use crate::aws::{AwsFault, AwsFaultKind};
+use crate::causes::with_cause;
 
 /// The error code of the protocol in use, and that of the protocol before it, which SQS still sends along.
 const NO_SUCH_QUEUE: [&str; 2] = ["QueueDoesNotExist", "NonExistentQueue"];
@@ -49,8 +50,7 @@ impl QueueError {
 
     /// The whole chain in one line.
     pub fn chain(&self) -> String {
-        let source = std::error::Error::source(self);
-        source.map_or_else(|| self.to_string(), |source| format!("{self}: {source}"))
+        with_cause(self)
     }
 
     pub(super) fn unusable(error: BuildError) -> Self {

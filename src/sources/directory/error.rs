@@ -5,6 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::aws::{AwsFault, AwsFaultKind};
+use crate::causes::with_cause;
 
 /// How long to wait after a throttle that says nothing about it.
 const RETRY_AFTER_THROTTLE: Duration = Duration::from_secs(2);
@@ -64,8 +65,7 @@ impl DirectoryError {
 
     /// The whole chain in one line.
     pub fn chain(&self) -> String {
-        let source = std::error::Error::source(self);
-        source.map_or_else(|| self.to_string(), |source| format!("{self}: {source}"))
+        with_cause(self)
     }
 }
 
