@@ -25,6 +25,7 @@ pub mod config;
 pub mod postgres;
 
 mod causes;
+pub mod complaints;
 pub mod delays;
 pub mod nearest;
 pub mod sanitize;

@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::Context;
+use crate::complaints::Complaints;
 use crate::intake::queue::{Consumer, DeadLettersUnseen, Expected, Queue, QueueSnapshot, QueueStatus};
 use crate::reconcile::{QueueHealth, StatusPublisher, Unseen};
 use crate::store::Store;
@@ -64,16 +65,17 @@ struct Counted {
     depth: Option<u64>,
     is_counted: bool,
     unseen: Option<Unseen>,
+    complaints: Complaints,
 }
 
 impl Counted {
     fn take(&mut self, answer: Result<Option<u64>, DeadLettersUnseen>) {
         match answer {
-            Ok(depth) => *self = Self { depth, is_counted: true, unseen: None },
+            Ok(depth) => *self = Self { depth, is_counted: true, ..Self::default() },
             // What was known last stands: an alert is not over because nobody answers.
             Err(error) => {
                 let (why, is_misconfigured) = (error.chain(), error.is_misconfigured());
-                if self.unseen.as_ref().is_none_or(|before| before.why != why) {
+                if self.complaints.is_new(&error.to_string()) {
                     warn!("the dead letters of the queue cannot be counted: {why}");
                 }
                 self.unseen = Some(Unseen { why, is_misconfigured });

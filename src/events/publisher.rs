@@ -125,7 +125,7 @@ impl Publisher {
             RoundError::Lease => return PAUSES.first,
         };
         count_failure(reason);
-        self.status.went_badly(Trouble { why: error.to_string(), is_misconfigured });
+        self.status.went_badly(reason, Trouble { why: error.to_string(), is_misconfigured });
         pauses.next_delay().max(at_least.unwrap_or_default())
     }
 

@@ -1,4 +1,4 @@
-//! What publishing says of itself: metrics, and a status for whoever tells people.
+//! What publishing says of itself: metrics, and a status for alerts and `status`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,6 +8,7 @@ use tracing::{error, info, warn};
 use super::backlog::GivenUp;
 use super::cloud_event::Event;
 use super::event_type::EventType;
+use crate::complaints::Complaints;
 
 const PUBLISHED: &str = "provisioner_events_published_total";
 const FAILED: &str = "provisioner_events_failed_total";
@@ -42,6 +43,7 @@ pub struct EventsStatus(Arc<Mutex<Told>>);
 struct Told {
     is_known: bool,
     trouble: Option<Trouble>,
+    complaints: Complaints,
 }
 
 /// Why nothing is published.
@@ -64,16 +66,17 @@ impl EventsStatus {
     pub(super) fn went_well(&self) {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         told.is_known = true;
-        if told.trouble.take().is_some() {
+        told.trouble = None;
+        if told.complaints.clear() {
             info!("events are published again");
         }
     }
 
-    /// Each trouble is logged once, however often it is met.
-    pub(super) fn went_badly(&self, trouble: Trouble) {
+    /// Each reason is logged once, however often it is met.
+    pub(super) fn went_badly(&self, reason: &'static str, trouble: Trouble) {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         told.is_known = true;
-        if told.trouble.as_ref().is_none_or(|before| before.why != trouble.why) {
+        if told.complaints.is_new(reason) {
             warn!("events are not published, and wait in the ledger: {}", trouble.why);
         }
         told.trouble = Some(trouble);

@@ -19,9 +19,10 @@ use super::health::Health;
 use super::in_flight::InFlight;
 use super::seam::Confirmations;
 use super::sqs::{Queue, Received};
-use super::status::{Complaints, QueueStatus};
+use super::status::QueueStatus;
 use super::timing::Timing;
 use super::worker::{GIVE_BACK, Worker};
+use crate::complaints::Complaints;
 use crate::delays::{Delays, Doubling};
 
 /// As many messages as SQS gives at once.
@@ -212,7 +213,7 @@ impl<C: Confirmations> Poller<C> {
     /// Logs the failure, once for each reason, and returns how long to wait.
     fn failed(&mut self, error: &QueueError) -> Duration {
         let reason = error.chain();
-        if self.complaints.is_new(&reason) {
+        if self.complaints.is_new(&error.to_string()) {
             warn!(reason, "cannot receive from the queue; it is tried again");
         }
         self.worker.status.update(|status| status.last_error = Some(reason));
@@ -243,10 +244,9 @@ async fn watch_attributes<C>(worker: &Worker<C>) {
                 worker.timing.attributes_interval
             }
             Err(error) => {
-                let reason = error.chain();
-                if complaints.is_new(&reason) {
+                if complaints.is_new(&error.to_string()) {
                     warn!(
-                        reason,
+                        reason = error.chain(),
                         "cannot find out whether the queue has a dead-letter queue; refused messages stay in it"
                     );
                 }

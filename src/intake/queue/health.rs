@@ -6,7 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::status::{Complaints, QueueStatus};
+use super::status::QueueStatus;
+use crate::complaints::Complaints;
 
 /// Shared by everybody who works on messages.
 pub(super) struct Health {

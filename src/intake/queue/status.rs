@@ -1,6 +1,5 @@
 //! What the consumer says about itself: metrics, and a status for `doctor` and readiness.
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -11,9 +10,6 @@ use super::seam::ConfirmOutcome;
 
 const MESSAGES: &str = "provisioner_queue_messages_total";
 const AGE: &str = "provisioner_queue_age_seconds";
-
-/// No more reasons than this are remembered; the others are not logged.
-const REASONS: usize = 32;
 
 /// What can become of a message.
 const OUTCOMES: [&str; 4] = ["recorded", "refused", "absent", "trouble"];
@@ -78,21 +74,5 @@ impl QueueStatus {
     fn lock(&self) -> MutexGuard<'_, QueueSnapshot> {
         // Every change under the lock sets whole fields, so a poisoned one is still whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Reasons logged since the last success, so that each is logged once.
-#[derive(Debug, Default)]
-pub(super) struct Complaints(HashSet<String>);
-
-impl Complaints {
-    /// Whether this reason is new.
-    pub(super) fn is_new(&mut self, reason: &str) -> bool {
-        self.0.len() < REASONS && self.0.insert(reason.to_owned())
-    }
-
-    /// Forgets the reasons, because it goes well. Returns whether there were any.
-    pub(super) fn clear(&mut self) -> bool {
-        !std::mem::take(&mut self.0).is_empty()
     }
 }
