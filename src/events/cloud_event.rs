@@ -22,7 +22,7 @@ pub struct Event {
     /// The same at each repetition, and no other event's.
     pub id: String,
     pub kind: EventType,
-    /// Whom or what it is about: events of one keep their order.
+    /// The user or thing it is about: events of one keep their order.
     pub about: String,
     /// The key of the room, for subscriptions to filter on.
     pub room: Option<String>,

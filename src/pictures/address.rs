@@ -10,7 +10,7 @@ const NOT_PUBLIC: [(Ipv4Addr, u32); 15] = [
     // Carrier-grade NAT, and the inside of some clouds.
     (Ipv4Addr::new(100, 64, 0, 0), 10),
     (Ipv4Addr::new(127, 0, 0, 0), 8),
-    // Link-local: 169.254.169.254 and 169.254.170.2 give credentials to whoever asks on AWS.
+    // Link-local: 169.254.169.254 and 169.254.170.2 give credentials to all who ask on AWS.
     (Ipv4Addr::new(169, 254, 0, 0), 16),
     (Ipv4Addr::new(172, 16, 0, 0), 12),
     (Ipv4Addr::new(192, 0, 0, 0), 24),

@@ -23,7 +23,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// A picture of a person is seldom larger than a tenth of it.
 const LARGEST: usize = 2 << 20;
 
-/// Why there is no picture. None of it holds the address: whoever has a signed one may fetch what it is of.
+/// Why there is no picture. None of it holds the address: with a signed one anybody may fetch what it is of.
 #[derive(Debug, Error)]
 pub enum FetchError {
     #[error(
@@ -175,7 +175,7 @@ fn failed(host: &str, error: reqwest::Error) -> FetchError {
     FetchError::Unreachable { host: host.to_owned(), why: causes.join(": ") }
 }
 
-/// The look-up of a connection, which asks nobody whom it may not.
+/// The look-up of a connection, which asks no name server that it may not.
 struct CheckedLookup {
     look_up: LookUp,
     may_ask: fn(IpAddr) -> bool,

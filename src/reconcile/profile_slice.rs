@@ -34,7 +34,7 @@ pub(crate) struct ChosenProfiles<'a> {
     pub(crate) due: Vec<&'a Action>,
     /// Names and pictures that come later.
     pub(crate) later: usize,
-    /// What is given to whom, where anything may be.
+    /// What is given to each user, where anything may be.
     pub(crate) gifts: Option<HashMap<UserIx, Gifts>>,
 }
 

@@ -1,7 +1,7 @@
 //! The outbox: the ledger as others are told of it, line by line, and how far each topic was told.
 //!
 //! Lines get their numbers before they are committed, so a number that is missing may still come. Who writes to the ledger
-//! holds a lock on the table from before it takes a number until its transaction has ended: whoever held it when a line was
+//! holds a lock on the table from before it takes a number until its transaction has ended: a writer that held it when a line was
 //! the newest has ended before the lines up to that one are taken for all there are. The lock is what every writer holds
 //! anyway; nobody waits for the outbox, and it waits for no transaction but those that write to the ledger.
 

@@ -238,7 +238,7 @@ async fn a_service_killed_again_and_again_tells_everything_in_order(version: Syn
         stage.until(&stage.red, sub, "join", SOON).await;
     }
     until_all_told(&world, &mut received).await;
-    // Whoever is there by now has been told of, whatever a kill cut off.
+    // Each member has been told of, whatever a kill cut off.
     for sub in &people {
         let mxid = stage.mxid(sub);
         for (kind, room) in

@@ -1,4 +1,4 @@
-//! The outbox: lines of the ledger in their order, none left out, whoever writes at the same time.
+//! The outbox: lines of the ledger in their order, none left out, with several writers at the same time.
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use super::{approval, notices};
 use crate::cli::page::{Page, Screen, Tone};
 use crate::display_names::DisplayNames;
 
-/// Reasons stand so far in below those whom they are about.
+/// Reasons stand so far in below the people they are about.
 const INDENT: usize = 6;
 
 /// What is shown of a plan and may name somebody.

@@ -13,7 +13,7 @@ use crate::pictures::{FetchError, FetchedPicture, PictureFetcher, RemotePicture}
 const AT_ONCE: usize = 4;
 const OF_ONE_HOST: usize = AT_ONCE / 2;
 
-/// A host that did not answer is left alone for so long, whoever's pictures it has.
+/// A host that did not answer is left alone for so long, for all users with pictures there.
 const REST: Duration = Duration::from_secs(30);
 
 /// What came of fetching a picture.

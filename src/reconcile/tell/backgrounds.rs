@@ -157,7 +157,7 @@ fn moment(at: DateTime<Utc>) -> Moment {
     Moment { seconds: at.timestamp(), words: at.format("%Y-%m-%d %H:%M UTC").to_string() }
 }
 
-/// Who let whom into a room, as far as what was pushed lately says so.
+/// Who invited which user into a room, as far as what was pushed lately says so.
 struct Inviters {
     /// The newest invitation of each user that was not ours.
     invited_by: HashMap<String, String>,

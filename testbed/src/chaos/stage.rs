@@ -1,4 +1,4 @@
-//! What chaos happens to: two replicas on one Synapse, a pool and its queue, three rooms, and people, some of whom never change.
+//! What chaos happens to: two replicas on one Synapse, a pool and its queue, three rooms, and people, some of them never changing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ const MOVERS: usize = 6;
 
 pub(super) const TEAMS: [&str; 2] = ["staff", "analysts"];
 
-/// The room of all whom the pool has confirmed.
+/// The room of all users that the pool has confirmed.
 pub(super) const EVERYONE: &str = "red-room";
 
 #[derive(Debug)]

@@ -131,7 +131,7 @@ impl Stage {
         self.listeners.to_vec()
     }
 
-    /// Starts both replicas, and waits until whoever may command is in the Staff room.
+    /// Starts both replicas, and waits until the operator is in the Staff room.
     pub(super) async fn start(&self) -> Result<()> {
         for replica in &self.replicas {
             replica.start_again()?;

@@ -35,7 +35,7 @@ const SCENES: [(f64, Scene); 17] = [
 #[derive(Debug, Clone, Copy)]
 enum Scene {
     Say(&'static str),
-    /// A message that nobody can read, and one about somebody whom the pool does not know.
+    /// A message that nobody can read, and one about somebody unknown to the pool.
     OddMessages,
     /// A level is raised and a room renamed by hand.
     ByHand,
