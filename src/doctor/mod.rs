@@ -14,6 +14,7 @@ mod federation;
 mod followed;
 mod listener;
 mod listing;
+mod misuse;
 mod open;
 mod pool;
 mod power;

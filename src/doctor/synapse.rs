@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 
 use super::clock::Ahead;
 use super::setup::Setup;
-use super::{Finding, FindingStatus, PATIENCE, answers, devices, listener, pushes, room, staff};
+use super::{Finding, FindingStatus, PATIENCE, answers, devices, listener, misuse, pushes, room, staff};
 use crate::homeserver::{Anonymous, CallError, Homeserver, Timeouts, UserEntry};
 
 /// The oldest version that this program was tried with, production's.
@@ -27,7 +27,7 @@ impl SynapseExamined {
     /// Reports the checks that depend on Synapse's answers as skipped, in the order in which they are told.
     fn without(mut self, what: &str) -> Self {
         let told: Vec<&str> = self.findings.iter().map(|finding| finding.check).collect();
-        let dependent = ["homeserver", "token", "server_admin", "devices", "listener", "room"];
+        let dependent = ["homeserver", "token", "server_admin", "devices", "guests", "previews", "listener", "room"];
         let skipped = dependent.into_iter().filter(|check| !told.contains(check));
         let skipped: Vec<Finding> = skipped.map(|check| Finding::skip(check, format!("needs {what}"))).collect();
         self.findings.extend(skipped);
@@ -53,12 +53,14 @@ pub(super) async fn examine(setup: &Setup) -> SynapseExamined {
     let asked = SystemTime::now();
     let version = async { (homeserver.server_version_and_clock().await, SystemTime::now()) };
     // All at once: where Synapse hangs, the doctor waits one time limit and not five.
-    let ((version, answered), delegated, whoami, account, devices, ping, rooms) = tokio::join!(
+    let ((version, answered), delegated, whoami, account, devices, guest, previews, ping, rooms) = tokio::join!(
         version,
         anonymous.delegated_login(),
         homeserver.whoami(),
         homeserver.user(homeserver.user_id()),
         homeserver.own_devices(),
+        homeserver.a_guest(),
+        homeserver.previews_own_machine(),
         homeserver.ping_appservice(&registration.id, "doctor"),
         homeserver.joined_rooms()
     );
@@ -88,10 +90,13 @@ pub(super) async fn examine(setup: &Setup) -> SynapseExamined {
     let admin = server_admin(account);
     let is_admin = admin.status == FindingStatus::Pass;
     findings.push(admin);
-    findings.push(match is_admin {
-        true => devices::examine(homeserver.user_id(), devices),
-        false => Finding::skip("devices", "needs the bot to be a server admin"),
-    });
+    if is_admin {
+        findings.push(devices::examine(homeserver.user_id(), devices));
+        findings.push(misuse::guests(guest));
+    } else {
+        findings.extend(["devices", "guests"].map(|check| Finding::skip(check, "needs the bot to be a server admin")));
+    }
+    findings.push(misuse::previews(previews));
     let listener = listener::examine(ping, registration, setup.config.appservice.listen).await;
     // Where nobody listens, nothing can be pushed.
     let now = now.filter(|_| listener.status == FindingStatus::Pass);

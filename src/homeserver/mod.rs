@@ -11,6 +11,7 @@ mod bootstrap;
 mod error;
 mod lenient;
 mod made;
+mod previews;
 mod profile;
 mod read;
 mod requests;

@@ -33,6 +33,8 @@ pub struct UserEntry {
     pub shadow_banned: bool,
     #[serde(default, deserialize_with = "flag")]
     pub suspended: bool,
+    #[serde(default, deserialize_with = "flag")]
+    pub is_guest: bool,
 }
 
 /// Part of the list of accounts.
@@ -104,6 +106,25 @@ impl Homeserver {
         Ok(devices.into_iter().map(|device| device.device_id).collect())
     }
 
+    /// A guest who may still act, where there is one: guests are sorted to the front, and one account is asked for.
+    #[instrument(name = "homeserver.a_guest", skip_all)]
+    pub async fn a_guest(&self) -> Result<Option<String>, CallError> {
+        let request = users::list::Request {
+            from: 0,
+            limit: 1,
+            guests: true,
+            deactivated: false,
+            locked: true,
+            admins: None,
+            order_by: "is_guest".to_owned(),
+            dir: "b".to_owned(),
+        };
+        let body = self.bulk_read("a_guest", self.client().send(request)).await?.body;
+        let (users, unreadable) = readable(body.users);
+        report_unreadable("a_guest", unreadable);
+        Ok(users.into_iter().find(|user| user.is_guest).map(|user| user.name))
+    }
+
     async fn user_page(
         &self,
         endpoint: &'static str,
@@ -119,6 +140,7 @@ impl Homeserver {
             locked: true,
             admins,
             order_by: "creation_ts".to_owned(),
+            dir: "f".to_owned(),
         };
         let body = self.bulk_read(endpoint, self.client().send(request)).await?.body;
         let (users, unreadable) = readable(body.users);

@@ -57,12 +57,14 @@ async fn a_sound_set_up_passes_and_nothing_is_changed_by_looking(version: Synaps
         "database",
         "deployment",
         "devices",
+        "guests",
         "homeserver",
         "listener",
         "passwords",
         "paused",
         "pool",
         "power",
+        "previews",
         "public_url",
         "pushes",
         "queue",
@@ -131,8 +133,8 @@ async fn each_broken_connection_fails_its_own_line_until_it_is_mended(version: S
         format!("{user}@{nowhere}/{name}")
     };
 
-    let of_synapse = ["token", "server_admin", "devices", "listener", "room"];
-    let without_synapse = ["homeserver", "token", "server_admin", "devices", "listener", "room"];
+    let of_synapse = ["token", "server_admin", "devices", "guests", "previews", "listener", "room"];
+    let without_synapse = ["homeserver", "token", "server_admin", "devices", "guests", "previews", "listener", "room"];
     let unreachable = [&of_synapse[..], &["sign_up", "passwords"]].concat();
     let with_copy = good.replace(&registration, copy.to_str().unwrap());
     let wrong_columns = "[roster]\nquery = \"SELECT 1 AS subject, 2 AS team\"";

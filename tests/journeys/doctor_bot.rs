@@ -28,7 +28,7 @@ async fn a_synapse_with_mas_is_not_supported_and_said_to_be_so(version: SynapseV
     let diagnosis = fails(&stage, "mas", &parts).await;
     assert_eq!(
         diagnosis.with("skip"),
-        ["deployment", "paused", "token", "server_admin", "devices", "listener", "room"]
+        ["deployment", "paused", "token", "server_admin", "devices", "guests", "previews", "listener", "room"]
     );
     stage.proxy.clear_faults();
     sound(&stage).await;

@@ -39,12 +39,28 @@ async fn accounts(stage: &Stage) -> Value {
     stage.admin.call(Method::GET, "/_synapse/admin/v2/users?guests=true&limit=1", None).await.unwrap()["total"].clone()
 }
 
-const OF_SERVER: [&str; 6] = ["sign_up", "passwords", "public_url", "admin_api", "shared_secret", "metrics"];
+/// Previews of URLs, but for these addresses.
+fn previews(forbidden: &[&str]) -> [(&'static str, Value); 2] {
+    [("/url_preview_enabled", json!(true)), ("/url_preview_ip_range_blacklist", json!(forbidden))]
+}
+
+/// Somebody who came without an account.
+async fn guest(stage: &Stage) -> String {
+    let url = format!("{}/_matrix/client/v3/register?kind=guest", stage.bed.synapse.url());
+    let answer = reqwest::Client::new().post(url).json(&json!({})).send().await.unwrap();
+    let answer: Value = answer.json().await.unwrap();
+    answer["user_id"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+}
+
+const OF_SERVER: [&str; 8] =
+    ["sign_up", "passwords", "public_url", "admin_api", "shared_secret", "metrics", "guests", "previews"];
 const OF_ROOMS: [&str; 5] = ["directory", "join_rule", "history_visibility", "guest_access", "alias"];
 
 async fn what_is_open_is_told_of_until_it_is_shut_and_nothing_else_is(version: SynapseVersion) {
     let bed = Arc::new(own(version).await.unwrap());
     bed.synapse.configure(&[("/password_config", json!({ "enabled": false }))]).await.unwrap();
+    // Previews on, and kept from where they have no business.
+    bed.synapse.configure(&previews(&["127.0.0.0/8", "10.0.0.0/8"])).await.unwrap();
     let public = Proxy::start(&bed.synapse.url()).await.unwrap();
     let mut stage = stage_on(bed).await;
     shut(&public);
@@ -66,6 +82,9 @@ async fn what_is_open_is_told_of_until_it_is_shut_and_nothing_else_is(version: S
         ("/room_list_publication_rules", json!([{ "action": "allow" }])),
     ];
     stage.bed.synapse.configure(&open).await.unwrap();
+    // Synapse wants a list, and takes one that forbids nothing of its own.
+    stage.bed.synapse.configure(&previews(&["192.0.2.0/24"])).await.unwrap();
+    let guest = guest(&stage).await;
     public.clear_faults();
     let alias = open_room(&stage).await;
     let before = accounts(&stage).await;
@@ -77,6 +96,8 @@ async fn what_is_open_is_told_of_until_it_is_shut_and_nothing_else_is(version: S
         ("admin_api", [public.url(), "/_synapse/admin"]),
         ("shared_secret", [public.url(), "take registration_shared_secret out"]),
         ("metrics", [public.url(), "type: metrics"]),
+        ("guests", [guest.as_str(), "allow_guest_access: false"]),
+        ("previews", ["its own machine", "url_preview_ip_range_blacklist"]),
         ("directory", ["analysts", "visibility"]),
         ("join_rule", ["analysts: its join rule is \\\"public\\\"", "join_rule = \\\"invite\\\""]),
         ("history_visibility", ["analysts", "history_visibility = \\\"shared\\\""]),
@@ -114,8 +135,16 @@ async fn what_is_open_is_told_of_until_it_is_shut_and_nothing_else_is(version: S
     // The server: the proxy first, then homeserver.yaml.
     shut(&public);
     assert_eq!(Diagnosis::of(&stage).await.with("fail"), ["sign_up"]);
-    let closed = [("/enable_registration", json!(false)), ("/password_config", json!({ "enabled": false }))];
+    let closed = [
+        ("/enable_registration", json!(false)),
+        ("/password_config", json!({ "enabled": false })),
+        ("/allow_guest_access", json!(false)),
+        ("/url_preview_enabled", json!(false)),
+    ];
     stage.bed.synapse.configure(&closed).await.unwrap();
+    assert_eq!(Diagnosis::of(&stage).await.with("warn"), ["guests", "listener"], "a guest stays one");
+    let path = format!("/_synapse/admin/v1/deactivate/{guest}");
+    stage.admin.call(Method::POST, &path, Some(json!({ "erase": false }))).await.unwrap();
     let diagnosis = sound(&stage).await;
     quiet(&diagnosis, &OF_SERVER);
     quiet(&diagnosis, &OF_ROOMS);

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use super::PathSegment;
 use crate::homeserver::lenient::millis;
@@ -17,6 +17,11 @@ endpoint!(ping: POST "/_matrix/client/v1/appservice/{appservice}/ping" {
     #[ruma_api(path)] appservice: PathSegment,
     transaction_id: String,
 } -> Pong);
+
+// Newer versions serve it at /_matrix/client/v1/media too; both serve this.
+endpoint!(preview: GET "/_matrix/media/v3/preview_url" {
+    #[ruma_api(query)] url: String,
+} -> IgnoredAny);
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Version {

@@ -17,6 +17,7 @@ endpoint!(list: GET "/_synapse/admin/v2/users" {
     #[ruma_api(query)] locked: bool,
     #[ruma_api(query)] #[serde(skip_serializing_if = "Option::is_none")] admins: Option<bool>,
     #[ruma_api(query)] order_by: String,
+    #[ruma_api(query)] dir: String,
 } -> UserListing);
 
 endpoint!(read: GET "/_synapse/admin/v2/users/{user}" {

@@ -23,8 +23,8 @@ impl Environment {
     /// Its directory's name, with the version, so that another version never meets a stale one.
     pub fn name(self) -> &'static str {
         match self {
-            Environment::Synapse1_105 => "synapse-1.105.1",
-            Environment::Synapse1_163 => "synapse-1.163.2",
+            Environment::Synapse1_105 => "synapse-1.105.1-previews",
+            Environment::Synapse1_163 => "synapse-1.163.2-previews",
             Environment::Moto => "moto",
             Environment::Ministack => "ministack-1.5.33",
             Environment::Deploy => "deploy-3",
@@ -36,9 +36,9 @@ impl Environment {
         match self {
             // Newer prometheus-client dropped what this Synapse imports.
             Environment::Synapse1_105 => {
-                &["matrix-synapse==1.105.1", "prometheus-client<0.24", "psycopg2-binary", "authlib"]
+                &["matrix-synapse[url-preview]==1.105.1", "prometheus-client<0.24", "psycopg2-binary", "authlib"]
             }
-            Environment::Synapse1_163 => &["matrix-synapse==1.163.2", "psycopg2-binary", "authlib"],
+            Environment::Synapse1_163 => &["matrix-synapse[url-preview]==1.163.2", "psycopg2-binary", "authlib"],
             Environment::Moto => &["moto[server,cognitoidp,sqs]==5.2.5"],
             Environment::Ministack => &["ministack==1.5.33"],
             Environment::Deploy => &[
