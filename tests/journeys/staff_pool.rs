@@ -168,6 +168,9 @@ async fn a_pool_that_does_not_answer_lets_nobody_command(version: SynapseVersion
     assert!(answer["body"].as_str().unwrap().contains("cannot be checked now"), "{answer:#}");
     assert_eq!(staff.stage.metric("provisioner_paused").await, 0.0);
     assert!(staff.ledger().await[0]["detail"].as_str().unwrap().contains("did not answer within"));
+    // Somebody who commands waits for an answer: each time there is one.
+    let answer = staff.ask(&staff.lead, "!provisioner status").await;
+    assert!(answer["body"].as_str().unwrap().contains("cannot be checked now"), "{answer:#}");
     silent.lift();
     let answer = staff.ask(&staff.lead, "!provisioner pause").await;
     assert!(answer["body"].as_str().unwrap().starts_with("Paused"), "{answer:#}");

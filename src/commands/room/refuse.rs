@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
+use crate::commands::room::admit::NotAdmitted;
 use crate::commands::room::desk::Desk;
 use crate::commands::room::handle::DeskTask;
 use crate::commands::text::reply::{Reply, text};
@@ -23,7 +24,12 @@ impl Desk {
             Ok(gate) => return Ok(Some(gate)),
             Err(denied) => denied,
         };
-        self.turn_away_hourly(task, name, "denied", &denied.words(), &denied.detail()).await?;
+        let (words, detail) = (denied.words(), denied.detail());
+        match denied {
+            // They may be somebody who commands: each time is told of, or they would wait for an answer.
+            NotAdmitted::Unsure(_) => self.turn_away(task, name, Some(Reply::line([text(words)])), &detail).await?,
+            _ => self.turn_away_hourly(task, name, "denied", &words, &detail).await?,
+        }
         Ok(None)
     }
 
