@@ -10,6 +10,7 @@ crate::on_one_version!(
     what_only_looks_like_a_command_is_none,
     a_sender_who_may_not_command_is_refused_once_and_nothing_is_done,
     who_may_is_decided_by_what_the_roster_says_now,
+    a_leader_that_cannot_read_the_room_says_so_each_time,
     what_was_said_long_ago_is_not_run,
     an_event_is_answered_once_however_often_it_comes,
     a_replica_that_stands_by_takes_what_is_said_and_the_leader_answers,
@@ -114,6 +115,26 @@ async fn who_may_is_decided_by_what_the_roster_says_now(version: SynapseVersion)
     let answer = staff.ask(&staff.member, "!provisioner plan").await;
     assert_eq!(answer["body"], "Nothing to do.");
     assert_eq!(staff.stage.metric("provisioner_paused").await, 0.0);
+}
+
+async fn a_leader_that_cannot_read_the_room_says_so_each_time(version: SynapseVersion) {
+    let staff = open(version, Settings::default()).await;
+    let room = staff.stage.staff.trim_start_matches('!').split(':').next().unwrap();
+    let unread = staff.stage.proxy.fault(Matching::any().method("GET").path(room), Effect::Page(502));
+    staff.stage.service.sigterm().await.unwrap();
+    staff.stage.service.start_again().unwrap();
+    staff.stage.until_logged("this replica reconciles").await;
+    for _ in 0..2 {
+        let answer = staff.ask(&staff.lead, "!provisioner status").await;
+        assert!(answer["body"].as_str().unwrap().contains("cannot be checked now"), "{answer:#}");
+    }
+    unread.lift();
+    wait_until("the room is read", SOON, async || {
+        let answer = staff.ask(&staff.lead, "!provisioner status").await;
+        answer["body"].as_str().unwrap().starts_with("Running")
+    })
+    .await
+    .unwrap();
 }
 
 async fn what_was_said_long_ago_is_not_run(version: SynapseVersion) {

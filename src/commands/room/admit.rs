@@ -2,7 +2,7 @@
 //! to the room, whose account the pool has now, and who is matched by `commands.allow` in freshly read sources. What costs
 //! nothing is checked first: anybody in the room can say something.
 
-use provisioner_policy::{Membership, Permission};
+use provisioner_policy::{Membership, Permission, RoomStatus};
 
 use crate::accounts::NoAccount;
 use crate::commands::room::desk::Desk;
@@ -53,6 +53,9 @@ impl NotAdmitted {
 impl Desk {
     /// Whether `sender` may give commands now. While the gate is kept, the service does not act on what was read to answer this.
     pub(crate) async fn admits(&self, sender: &str) -> Result<Result<ActionGate, NotAdmitted>, NotLeader> {
+        if sender.split_once(':').is_none_or(|(_, server)| server != self.staff.server_name) {
+            return Ok(Err(NotAdmitted::NotAllowed));
+        }
         let (user, staff) = (sender.to_owned(), self.staff.room_id.clone());
         let is_here = move |reconciler: &Reconciler| is_in_room(reconciler, &user, &staff);
         // As known is enough: a join before the message was pushed before it.
@@ -77,9 +80,16 @@ impl Desk {
 
 fn is_in_room(reconciler: &Reconciler, sender: &str, room_id: &str) -> Result<(), NotAdmitted> {
     let world = reconciler.world();
-    let user = world.users.get(sender).filter(|user| world.users.is_local(*user)).ok_or(NotAdmitted::NotAllowed)?;
     let room = world.room_by_id(room_id).ok_or(NotAdmitted::NotJoined)?;
-    if world.room(room).membership(user) == Membership::Join { Ok(()) } else { Err(NotAdmitted::NotJoined) }
+    let mirror = world.room(room);
+    // A room that nobody could read since the start says nothing of who is in it, nor of who there is.
+    let unseen = |otherwise| match &mirror.status {
+        RoomStatus::Ready => otherwise,
+        RoomStatus::Unread => NotAdmitted::Unsure("the Staff room was not read yet".to_owned()),
+        RoomStatus::Unreadable(why) => NotAdmitted::Unsure(why.clone()),
+    };
+    let user = world.users.get(sender).ok_or_else(|| unseen(NotAdmitted::NotAllowed))?;
+    if mirror.membership(user) == Membership::Join { Ok(()) } else { Err(unseen(NotAdmitted::NotJoined)) }
 }
 
 fn may_command(reconciler: &Reconciler, sender: &str) -> Result<(), NotAdmitted> {
