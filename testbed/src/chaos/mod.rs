@@ -55,7 +55,7 @@ impl Chaos {
         let seed = self.seed.unwrap_or_else(moves::seed);
         let (mut rng, mut stage) = (Rng::with_seed(seed), Stage::start(setup).await?);
         (setup.tell)("waiting until everybody is where they belong …");
-        let start = Verdict::of(&stage, &[], Instant::now()).await?;
+        let start = Verdict::of(&stage, &Trouble::default(), Instant::now()).await?;
         anyhow::ensure!(start.broken.is_empty(), "it does not begin well: {start}");
         (setup.tell)(&format!("seed {seed}: {} s of chaos …", self.lasts.as_secs()));
         let (mut trouble, mut happened, mut faults) = (Trouble::default(), BTreeMap::new(), 0);
@@ -76,7 +76,7 @@ impl Chaos {
             replica.service.wait_ready().await?;
         }
         (setup.tell)("waiting until all is well …");
-        let verdict = Verdict::of(&stage, &trouble.said, Instant::now()).await?;
+        let verdict = Verdict::of(&stage, &trouble, Instant::now()).await?;
         Ok(ChaosFound { seed, happened, faults, verdict })
     }
 }

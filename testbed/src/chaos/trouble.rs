@@ -1,6 +1,6 @@
 //! What is under way, how it begins and how it ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -23,6 +23,8 @@ pub(super) struct Trouble {
     by_hand: BTreeMap<Move, usize>,
     /// Commands that were said.
     pub(super) said: Vec<String>,
+    /// Users who were let into a room by hand, and whom neither a row nor the pool knows.
+    pub(super) strangers: BTreeSet<String>,
 }
 
 impl Trouble {
@@ -127,7 +129,11 @@ impl Trouble {
         match kind {
             // Not there, or there already: then nothing happens.
             Move::MemberKicked => drop(stage.hand.kick(room, member).await),
-            Move::StrangerEnters => drop(stage.hand.force_join(room, &stage.stranger().await?).await),
+            Move::StrangerEnters => {
+                let stranger = stage.stranger().await?;
+                drop(stage.hand.force_join(room, &stranger).await);
+                self.strangers.insert(stranger);
+            }
             _ => {
                 let levels = stage.hand.state(room, "m.room.power_levels", "").await?;
                 let mut levels = levels.context("the room has no power levels")?;

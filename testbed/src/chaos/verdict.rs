@@ -10,6 +10,7 @@ use sqlx::{Connection, PgConnection};
 
 use super::operator;
 use super::stage::{EVERYONE, Stage};
+use super::trouble::Trouble;
 
 /// So long is waited for what does not settle.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -20,8 +21,10 @@ const ALONE: Duration = Duration::from_secs(5);
 /// What was found.
 #[derive(Debug, Clone, Default)]
 pub struct Verdict {
-    /// From the end of the last fault until the rooms were as the sources say.
+    /// From the end of the last fault until the rooms were as the sources say, but for users whom nobody knows.
     pub settled: Option<Duration>,
+    /// And until those were out: the service asks the pool for them three times, within 45 s, before it believes that.
+    pub strangers_out: Option<Duration>,
     /// People removed by the service, each time.
     pub removals: usize,
     pub joins: usize,
@@ -33,15 +36,18 @@ pub struct Verdict {
 
 impl Verdict {
     /// Waits until all is as it should be, and looks at how it came to be.
-    pub(super) async fn of(stage: &Stage, said: &[String], since: Instant) -> Result<Verdict> {
+    pub(super) async fn of(stage: &Stage, trouble: &Trouble, since: Instant) -> Result<Verdict> {
         let mut synapse =
             PgConnection::connect(&stage.synapse.database_url()).await.context("connect to Synapse's database")?;
         let mut verdict = Verdict::default();
         let mut wrong = Vec::new();
         while since.elapsed() < PATIENCE {
             wrong = differences(stage, &mut synapse).await?;
-            if wrong.is_empty() {
+            if verdict.settled.is_none() && wrong.iter().all(|wrong| wrong.is_about(&trouble.strangers)) {
                 verdict.settled = Some(since.elapsed());
+            }
+            if wrong.is_empty() {
+                verdict.strangers_out = Some(since.elapsed());
                 break;
             }
             if since.elapsed() > ALONE {
@@ -49,12 +55,12 @@ impl Verdict {
             }
             tokio::time::sleep(LOOK).await;
         }
-        verdict.broken.extend(wrong);
+        verdict.broken.extend(wrong.into_iter().map(|wrong| wrong.what));
         verdict.look_at_removals(stage, &mut synapse).await?;
         let mut ours = PgConnection::connect(&stage.database).await.context("connect to the service's database")?;
         verdict.look_at_ledger(&mut ours).await?;
         verdict.look_at_messages(stage, &mut ours).await?;
-        verdict.look_at_answers(stage, said).await?;
+        verdict.look_at_answers(stage, &trouble.said).await?;
         verdict.look_at_plan(stage).await?;
         Ok(verdict)
     }
@@ -151,10 +157,14 @@ impl Verdict {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Verdict { settled, removals, joins, approved, broken } = self;
+        let Verdict { settled, strangers_out, removals, joins, approved, broken } = self;
         match settled {
-            Some(settled) => writeln!(formatter, "settled {:.1} s after the last fault", settled.as_secs_f64())?,
-            None => writeln!(formatter, "not settled within {} s after the last fault", PATIENCE.as_secs())?,
+            Some(settled) => write!(formatter, "settled {:.1} s after the last fault", settled.as_secs_f64())?,
+            None => write!(formatter, "not settled within {} s after the last fault", PATIENCE.as_secs())?,
+        }
+        match strangers_out {
+            Some(out) => writeln!(formatter, ", the last stranger out after {:.1} s", out.as_secs_f64())?,
+            None => writeln!(formatter, ", strangers still there")?,
         }
         writeln!(
             formatter,
@@ -169,8 +179,23 @@ fn team_of(stage: &Stage, room: &str) -> Result<&'static str> {
     stage.rooms.iter().find(|(_, id)| *id == room).map(|(team, _)| *team).context("a room that nobody made")
 }
 
-/// Where the rooms are not as the sources say.
-async fn differences(stage: &Stage, synapse: &mut PgConnection) -> Result<Vec<String>> {
+/// Where a room is not as the sources say.
+struct Difference {
+    user: String,
+    what: String,
+}
+
+impl Difference {
+    fn new(user: &str, what: String) -> Self {
+        Self { user: user.to_owned(), what }
+    }
+
+    fn is_about(&self, users: &BTreeSet<String>) -> bool {
+        users.contains(&self.user)
+    }
+}
+
+async fn differences(stage: &Stage, synapse: &mut PgConnection) -> Result<Vec<Difference>> {
     let mut wrong = Vec::new();
     for (team, room) in &stage.rooms {
         let sql = "SELECT user_id FROM local_current_membership WHERE room_id = $1 AND membership = 'join'";
@@ -179,8 +204,11 @@ async fn differences(stage: &Stage, synapse: &mut PgConnection) -> Result<Vec<St
         let not_theirs = [stage.bot.as_str(), stage.hand.mxid.as_str()];
         let there: BTreeSet<String> = there.into_iter().filter(|user| !not_theirs.contains(&user.as_str())).collect();
         let wanted = stage.members_of(team);
-        wrong.extend(wanted.difference(&there).map(|user| format!("{user} is missing in {team}")));
-        wrong.extend(there.difference(&wanted).map(|user| format!("{user} is in {team}, and no row says so")));
+        wrong.extend(
+            wanted.difference(&there).map(|user| Difference::new(user, format!("{user} is missing in {team}"))),
+        );
+        let more = there.difference(&wanted);
+        wrong.extend(more.map(|user| Difference::new(user, format!("{user} is in {team}, and no row says so"))));
         if *team == EVERYONE {
             continue;
         }
@@ -195,12 +223,12 @@ async fn differences(stage: &Stage, synapse: &mut PgConnection) -> Result<Vec<St
         for (user, level) in powerful {
             let wanted = if leads.contains(user) { 50 } else { 0 };
             if level.as_i64() != Some(wanted) {
-                wrong.push(format!("{user} has {level} in {team} and not {wanted}"));
+                wrong.push(Difference::new(user, format!("{user} has {level} in {team} and not {wanted}")));
             }
         }
         for lead in leads {
             if levels["users"][&lead].is_null() {
-                wrong.push(format!("{lead} leads {team} and has no power"));
+                wrong.push(Difference::new(&lead, format!("{lead} leads {team} and has no power")));
             }
         }
     }
