@@ -1,13 +1,14 @@
 //! Who is disabled in the pool leaves, and comes back when enabled; many at once are asked about first.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use phenom_provisioner::store::Store;
 use serde_json::json;
 use testbed::{Effect, Matching, Person, Pool, SynapseVersion, wait_until};
 
-use crate::pool_support::{pool, settings, staff, until_listed};
-use crate::support::{SOON, Settings, Stage};
+use crate::pool_support::{cognito, pool, settings, staff, until_listed};
+use crate::support::{SOON, Settings, Stage, subject};
 
 crate::on_both_versions!(
     a_disabled_user_leaves_every_room_and_comes_back_when_enabled,
@@ -21,6 +22,7 @@ crate::on_both_versions!(
     a_deactivated_account_comes_back_as_far_as_it_can,
     a_lock_of_ours_does_not_outlive_the_deactivation_that_follows_it,
     offboarding_many_at_once_is_held,
+    an_approval_does_not_wait_for_what_the_pool_says_of_others,
 );
 
 async fn a_disabled_user_leaves_every_room_and_comes_back_when_enabled(version: SynapseVersion) {
@@ -285,4 +287,54 @@ async fn offboarding_many_at_once_is_held(version: SynapseVersion) {
         assert_eq!(stage.membership(&stage.staff, sub).await, "join");
         assert_eq!(stage.membership(&stage.red, sub).await, "join");
     }
+}
+
+async fn an_approval_does_not_wait_for_what_the_pool_says_of_others(version: SynapseVersion) {
+    let pool = pool().await;
+    let guard = "free_removals = 2\nmax_removals = 5\nmax_fraction = 0.2".to_owned();
+    let sections = cognito(&pool, "6h", "remove");
+    let stage = Stage::set(version, Settings { guard, sections, ..Settings::default() }).await;
+    let people = staff(&stage, &pool, 6).await;
+    stage.start().await;
+    for sub in &people {
+        stage.until(&stage.staff, sub, "join", SOON).await;
+    }
+    // Somebody in a room who is unknown to the pool: between listings it is asked three times, within 45 s, before that is
+    // believed. The plan is not whole until then.
+    let unknown = subject();
+    stage.service.sigterm().await.unwrap();
+    stage.admin.put_user(&stage.mxid(&unknown), json!({})).await.unwrap();
+    stage.admin.force_join(&stage.analysts, &stage.mxid(&unknown)).await.unwrap();
+    stage.start().await;
+    stage.hasura.execute("DELETE FROM team_members").await.unwrap();
+    stage.hook().await;
+    let all = held(&stage, 6).await;
+    for sub in &people[..3] {
+        stage.hasura.add(sub, "staff", "member").await.unwrap();
+    }
+    stage.hook().await;
+    let three = held(&stage, 3).await;
+    assert_ne!(all, three);
+    // What `plan` shows can be approved, though what was held before was more.
+    let said = stage.service.run_cli(&["apply", "--approve", &three]).await.unwrap();
+    assert!(said.stdout.starts_with("3 done"), "{said:?}");
+    for (number, sub) in people.iter().enumerate() {
+        assert_eq!(stage.membership(&stage.staff, sub).await, if number < 3 { "join" } else { "leave" });
+    }
+    stage.until(&stage.analysts, &unknown, "leave", Duration::from_secs(90)).await;
+    stage.nothing_left().await;
+}
+
+/// Waits until so many removals are held, and returns the id that `plan` shows for them.
+async fn held(stage: &Stage, count: usize) -> String {
+    let mut id = None;
+    wait_until(&format!("{count} are held"), SOON, async || {
+        let (_, plan) = stage.plan().await;
+        let actions = plan["actions"].as_array().unwrap();
+        id = plan["held_id"].as_str().map(str::to_owned);
+        actions.iter().filter(|action| action["held"] == true).count() == count
+    })
+    .await
+    .unwrap();
+    id.unwrap()
 }

@@ -36,7 +36,7 @@ impl HeldPlans {
         is_known: bool,
     ) -> Result<()> {
         if self.compared_whole.replace(whole) != Some(whole) || !is_known || self.current.is_none() {
-            self.compare(store, world, plan, whole).await?;
+            self.compare(store, world, plan, whole, false).await?;
         }
         // A dismissed one waits for nobody. Who dismisses it is another process, so that is asked where something is held.
         let open = match self.current {
@@ -47,6 +47,13 @@ impl HeldPlans {
         Ok(())
     }
 
+    /// Stores what `plan` holds as it was shown, to be approved by its id: also where it is poorer than the truth. What of the
+    /// plan before is missing in it was shown all the same, and is held when it is planned again.
+    pub(crate) async fn keep_as_shown(&mut self, store: &Store, world: &World, plan: &Plan, whole: bool) -> Result<()> {
+        self.compared_whole = None;
+        self.compare(store, world, plan, whole, true).await
+    }
+
     /// The id of what is held, as far as it was seen: a plan that is poorer than the truth changes nothing of it.
     pub(crate) fn id(&self) -> Option<&str> {
         self.current.as_ref()?.as_ref().map(|current| &*current.id)
@@ -54,7 +61,7 @@ impl HeldPlans {
 
     /// While a source, a room or the listing of accounts cannot be read (not `whole`) the plan is poorer than the truth: what is
     /// missing in it counts as held still, and only what is new makes another held plan.
-    async fn compare(&mut self, store: &Store, world: &World, plan: &Plan, whole: bool) -> Result<()> {
+    async fn compare(&mut self, store: &Store, world: &World, plan: &Plan, whole: bool, as_shown: bool) -> Result<()> {
         let now = plan.held_part(world);
         let current = match &mut self.current {
             Some(current) => current,
@@ -63,7 +70,9 @@ impl HeldPlans {
         let is_same = now.as_ref().map(|part| &part.id) == current.as_ref().map(|current| &current.id);
         let is_new = |part: &HeldPart, current: &Current| part.parts.iter().any(|one| !current.parts.contains(one));
         let replaced = !is_same
-            && (whole || now.as_ref().is_some_and(|now| current.as_ref().is_none_or(|current| is_new(now, current))));
+            && (whole
+                || as_shown
+                || now.as_ref().is_some_and(|now| current.as_ref().is_none_or(|current| is_new(now, current))));
         match now {
             _ if !replaced => {}
             Some(mut part) => {

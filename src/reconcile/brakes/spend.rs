@@ -73,9 +73,9 @@ impl Reconciler {
             return Ok(Err(paused.to_string()));
         }
         if plan.held_id(&self.world).is_some_and(|held| held.starts_with(id)) {
-            // What was shown by a command may not be stored yet.
+            // What was shown by a command may not be stored.
             let whole = self.sees_all(plan);
-            self.held.keep(&self.store, &self.world, plan, whole, false).await?;
+            self.held.keep_as_shown(&self.store, &self.world, plan, whole).await?;
         }
         let (id, mut shown) = match meant(&self.store, id).await? {
             Meant::This(id, shown) => (id, shown),
