@@ -1,5 +1,7 @@
 //! The guard: its limits, what it has shown, and who counts.
 
+mod boundaries;
+mod cleared_leaves;
 mod limits;
 mod shown;
 mod strangers;
