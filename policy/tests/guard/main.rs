@@ -2,7 +2,9 @@
 
 mod boundaries;
 mod cleared_leaves;
+mod forgotten;
 mod limits;
+mod settling;
 mod shown;
 mod strangers;
 
