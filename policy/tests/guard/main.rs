@@ -2,6 +2,8 @@
 
 mod boundaries;
 mod cleared_leaves;
+mod digests;
+mod ended;
 mod forgotten;
 mod limits;
 mod settling;
