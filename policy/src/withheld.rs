@@ -135,19 +135,13 @@ impl Plan {
 }
 
 /// What would be taken if nothing were in its way, by digest: an obstacle or a fight ends nothing that was shown. `None` where
-/// levels are among it, of which the plan does not say which they are.
+/// levels are among it, of which the plan does not say which they are. What closes an account or takes a flag is blocked by a
+/// source alone, and then the plan is not whole.
 fn obstructed(world: &World, plan: &Plan) -> Option<HashSet<Digest>> {
     let blocked = plan.blocked.iter().filter(|one| one.kind.takes()).map(|one| {
-        let user = one.user;
-        let change = match (one.kind, one.room) {
-            (Kind::Remove, Some(room)) => {
-                Change::Remove { room, user, before: world.room(room).membership(user), ban: false }
-            }
-            (Kind::LockAccount, _) => Change::LockAccount { user },
-            (Kind::DeactivateAccount, _) => Change::DeactivateAccount { user },
-            (Kind::RevokeServerAdmin, _) => Change::RevokeServerAdmin { user },
-            _ => return None,
-        };
+        let (Kind::Remove, Some(room)) = (one.kind, one.room) else { return None };
+        let before = world.room(room).membership(one.user);
+        let change = Change::Remove { room, user: one.user, before, ban: false };
         Some(change.digest(world, Mode::Enforce))
     });
     let fought = plan.fought_over.iter().flat_map(|action| action.change.parts());
