@@ -34,7 +34,7 @@ impl World {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Policy, RosterRow, Selector, read_roster};
+    use crate::{Account, AccountsFrom, Policy, RosterRow, Selector, SourceState, read_roster};
 
     fn world() -> World {
         World::new(Policy {
@@ -81,5 +81,19 @@ mod tests {
         let (ada, root) = (world.intern("@ada:a"), world.intern("@root:a"));
         assert!(matches!(world.may_command(ada), Permission::Unsure(Freeze::Failing { .. })));
         assert_eq!(world.may_command(root), Permission::Granted, "a subject depends on no source");
+    }
+
+    #[test]
+    fn nobody_commands_by_a_name_that_two_subjects_have_or_with_an_account_that_is_gone() {
+        let mut world = world();
+        read(&mut world, &[("ada", "lead"), ("root", "member"), ("Root", "member")]);
+        let [ada, root] = ["@ada:a", "@root:a"].map(|mxid| world.intern(mxid));
+        assert_eq!(world.may_command(root), Permission::Denied, "which of the two it is nobody can say");
+        world.set_accounts_from(AccountsFrom::Pool);
+        world.set_pool(SourceState::Good);
+        for (said, permission) in [(Account::Active, Permission::Granted), (Account::Disabled, Permission::Denied)] {
+            world.set_account("@ada:a", said, None, false);
+            assert_eq!(world.may_command(ada), permission, "{said:?}");
+        }
     }
 }

@@ -88,3 +88,12 @@ fn the_setting_that_somebody_keeps_undoing_is_named_and_the_others_are_set() {
     assert_eq!(view.blocked[0].because, format!("topic: {}", fight().text()));
     assert_eq!(world.subject_of(&topic).as_deref(), Some("topic"));
 }
+
+#[test]
+fn a_fight_is_told_with_who_and_until_when() {
+    let told = fight().text();
+    let begins = "undone 5 times in 10 minutes by @admin:phenom.test; ";
+    assert!(told.starts_with(begins) && told.ends_with("it is tried again at 12:00:00 UTC"), "{told}");
+    let each_time = Fight { by: None, again_at: None, ..fight() }.text();
+    assert!(each_time.contains("by somebody") && each_time.ends_with("it is done again each time"), "{each_time}");
+}

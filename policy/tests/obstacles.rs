@@ -139,3 +139,12 @@ fn levels_that_change_are_looked_at_by_the_planner_that_remembers() {
         assert_eq!(remembered.due().count(), due, "level {level}");
     }
 }
+
+#[test]
+fn a_bot_with_just_the_level_that_it_takes_may_do_it() {
+    let levels = |bot: i64| json!({"users": {BOT: bot}, "invite": 50, "kick": 50});
+    for (bot, due) in [(50, &["join new", "remove plain"][..]), (49, &[])] {
+        let (world, _) = world("10", levels(bot), "invite", &[mxid("plain")]);
+        assert_eq!(planned(&world).0, due, "level {bot}");
+    }
+}

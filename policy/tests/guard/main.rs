@@ -3,6 +3,7 @@
 mod boundaries;
 mod cleared_leaves;
 mod digests;
+mod empty;
 mod ended;
 mod forgotten;
 mod limits;

@@ -1,0 +1,95 @@
+//! What a plan says of itself, and what the mirror says of it once it is done.
+
+use provisioner_policy::*;
+
+const SERVER: &str = "phenom.test";
+const PRESENT: OnServer = OnServer { present: true, deactivated: false, locked: false, admin: false };
+
+/// One room of a team: `new` is to join, `old` is to go.
+fn world() -> (World, RoomIx, [UserIx; 2]) {
+    let mut world = World::new(Policy {
+        server_name: SERVER.into(),
+        bot: "@bot:phenom.test".into(),
+        rooms: vec![RoomPolicy::new("staff", "!staff:phenom.test", vec![Selector::Team("staff".into())])],
+        ..Policy::default()
+    });
+    let room = world.rooms().next().expect("the one room");
+    let row = RosterRow { subject: Some("new".into()), team: Some("staff".into()), role: None };
+    world.set_roster(read_roster([row], SERVER, "@bot:phenom.test"));
+    world.set_room_status(room, RoomStatus::Ready);
+    let users = ["@new:phenom.test", "@old:phenom.test"].map(|mxid| world.intern(mxid));
+    users.iter().for_each(|user| world.set_there(*user, PRESENT));
+    world.set_member(room, users[1], Membership::Join, None);
+    world.set_accounts_listed(true);
+    (world, room, users)
+}
+
+#[test]
+fn a_plan_says_what_is_in_it_and_whether_it_takes_anything() {
+    let (mut world, room, [new, old]) = world();
+    let of = |kind, user| ChangeKey { kind, room: Some(room), subject: Subject::User(user) };
+    let said = |world: &World| {
+        let plan = plan(world, &Recent::default());
+        let has = [(Kind::Join, new), (Kind::Join, old), (Kind::Remove, new), (Kind::Remove, old)];
+        (plan.is_empty(), plan.takes(world), has.map(|(kind, user)| plan.has(world, &of(kind, user))))
+    };
+    assert_eq!(said(&world), (false, true, [true, false, false, true]));
+    world.take_effect(&Change::Remove { room, user: old, before: Membership::Join, ban: false });
+    assert_eq!(said(&world), (false, false, [true, false, false, false]));
+    world.take_effect(&Change::Join { room, user: new, before: Membership::None });
+    assert_eq!(said(&world), (true, false, [false; 4]));
+}
+
+#[test]
+fn a_plan_finds_one_among_many_of_a_kind() {
+    let (mut world, room, _) = world();
+    for number in 10..30 {
+        world.set_membership(room, &format!("@u{number}:{SERVER}"), Membership::Join, None);
+    }
+    let plan = plan(&world, &Recent::default());
+    let key = |user| ChangeKey { kind: Kind::Remove, room: Some(room), subject: Subject::User(user) };
+    let found = world.users.iter().filter(|user| plan.has(&world, &key(*user)));
+    assert_eq!(found.count(), 21);
+}
+
+#[test]
+fn what_is_done_to_an_account_is_in_the_mirror_at_once() {
+    let admin = OnServer { admin: true, ..PRESENT };
+    let locked = OnServer { locked: true, ..admin };
+    let deactivated = OnServer { deactivated: true, ..admin };
+    for (before, change, after) in [
+        (admin, (|user| Change::LockAccount { user }) as fn(UserIx) -> Change, locked),
+        (locked, |user| Change::RestoreAccount { user, before: Closed::Locked }, admin),
+        (admin, |user| Change::DeactivateAccount { user }, deactivated),
+        // Reactivation takes the flag.
+        (deactivated, |user| Change::RestoreAccount { user, before: Closed::Deactivated }, PRESENT),
+        (PRESENT, |user| Change::GrantServerAdmin { user }, admin),
+        (admin, |user| Change::RevokeServerAdmin { user }, PRESENT),
+        (OnServer::default(), |user| Change::CreateAccount { user }, PRESENT),
+    ] {
+        let (mut world, _, [user, _]) = world();
+        world.set_there(user, before);
+        let change = change(user);
+        world.take_effect(&change);
+        assert_eq!(world.mirror.accounts.get(user), after, "{change:?}");
+    }
+}
+
+#[test]
+fn only_what_locks_or_deactivates_closes_an_account() {
+    let (_, room, [user, _]) = world();
+    let changes = [
+        Change::LockAccount { user },
+        Change::DeactivateAccount { user },
+        Change::RevokeServerAdmin { user },
+        Change::Remove { room, user, before: Membership::Join, ban: false },
+    ];
+    assert_eq!(changes.map(|change| change.closes()), [Some(user), Some(user), None, None]);
+}
+
+#[test]
+fn a_reason_is_a_word_of_a_fixed_set() {
+    assert_eq!(Because::NotEntitled.code(), "not_entitled");
+    let drifted = Because::Drifted(Setting::ALL[0]).code();
+    assert_eq!(drifted, format!("drifted:{}", Setting::ALL[0].key()));
+}
