@@ -41,6 +41,15 @@ fn a_plan_says_what_is_in_it_and_whether_it_takes_anything() {
 }
 
 #[test]
+fn nobody_loses_by_what_gives() {
+    let (world, _, [_, old]) = world();
+    let plan = plan(&world, &Recent::default());
+    assert_eq!(plan.losing(&world).collect::<Vec<_>>(), [old]);
+    let counted: Vec<u32> = plan.actions.iter().map(|action| world.rightful(&action.change)).collect();
+    assert_eq!(counted, [0, 1], "a join and a removal");
+}
+
+#[test]
 fn a_plan_finds_one_among_many_of_a_kind() {
     let (mut world, room, _) = world();
     for number in 10..30 {

@@ -54,7 +54,7 @@ fn who_was_lowered_within_the_window_is_a_member_still() {
 }
 
 /// A room in which everybody has a level by the team, and nobody is removed.
-fn leads(people: usize) -> World {
+pub(crate) fn leads(people: usize) -> World {
     let team = || vec![Selector::Team("team0".into())];
     let room = RoomPolicy {
         unlisted: Unlisted::Keep,

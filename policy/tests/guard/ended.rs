@@ -3,6 +3,7 @@
 use provisioner_policy::*;
 use serde_json::json;
 
+use crate::boundaries::leads;
 use crate::{SERVER, due_removals, read, subject, world};
 
 /// Ten people of whom three lost their rows: what is held of them, and remembered.
@@ -132,4 +133,27 @@ fn what_is_only_observed_has_its_line_once_and_what_is_done_has_none() {
     assert_eq!(compared(&world, &mut recent, true), (0, 0));
     world.adjust(|policy| policy.modes.joins = Mode::Enforce);
     assert_eq!(compared(&world, &mut recent, true), (0, 2));
+}
+
+/// Somebody had more than their grant; before it was approved to take that, another hand took more of it.
+#[test]
+fn a_level_that_is_to_be_raised_is_not_the_one_that_was_to_be_lowered() {
+    let mut world = leads(4);
+    world.adjust(|policy| policy.guard = GuardLimits { free_removals: 0, max_fraction: 0.0, ..policy.guard });
+    read(&mut world, (0..4).map(|user| (0, user)));
+    let room = world.rooms().next().expect("the one room");
+    let set = |world: &mut World, level: i64| {
+        let mut content = world.room(room).state(POWER_LEVELS).expect("it has levels").content.clone();
+        content["users"][format!("@{}:{SERVER}", subject(0, 0))] = level.into();
+        world.set_state(
+            room,
+            POWER_LEVELS,
+            StateEntry { content, sender: "@x:phenom.test".into(), event_id: "$e".into() },
+        );
+    };
+    let mut recent = Recent::default();
+    set(&mut world, 60);
+    assert_eq!(compared(&world, &mut recent, true), (1, 0));
+    set(&mut world, 10);
+    assert_eq!(compared(&world, &mut recent, true), (0, 1));
 }
