@@ -102,3 +102,18 @@ fn a_reason_is_a_word_of_a_fixed_set() {
     let drifted = Because::Drifted(Setting::ALL[0]).code();
     assert_eq!(drifted, format!("drifted:{}", Setting::ALL[0].key()));
 }
+
+/// What hangs on the default waits with the default, and with nothing else.
+#[test]
+fn a_level_that_waits_takes_only_what_hangs_on_it_along() {
+    let (_, room, [one, other]) = world();
+    let edit = |of: LevelOf, before, after, lowers| PowerEdit { of, before: Some(before), after, lowers };
+    let default = edit(LevelOf::Everybody, 75, Some(0), false);
+    let (hangs, lowered) = (edit(one.into(), 75, Some(10), false), edit(other.into(), 60, None, true));
+    let without = |refused: PowerEdit| {
+        let change = Change::SetPowerLevels { room, edits: [default, hangs, lowered].into() };
+        let (kept, waits) = change.part(|key| *key != ChangeKey::of_level(room, refused.of, refused.after));
+        (kept.expect("something is kept").counted().count(), waits.len())
+    };
+    assert_eq!((without(lowered), without(default)), ((2, 1), (1, 2)));
+}

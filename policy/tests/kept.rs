@@ -173,3 +173,37 @@ fn who_a_group_names_is_not_somebody_that_nobody_knows() {
     let removed = plan.due().filter(|action| action.change.kind() == Kind::Remove).map(|action| action.because);
     assert_eq!(removed.collect::<Vec<_>>(), [Because::NotEntitled, Because::NobodyKnows]);
 }
+
+/// A flag that is given counts on an account that the same plan makes or opens, and only where that is enforced.
+#[test]
+fn a_flag_is_given_for_no_account_that_is_only_observed() {
+    let given = |accounts, ours, there| {
+        let mut policy = Policy { rooms: vec![], server_admins: vec![Selector::Team("staff".into())], ..policy() };
+        policy.modes.accounts = accounts;
+        let mut world = with_a_pool(world_of(policy, &["a"], &[]), &[]);
+        world.set_account(&mxid("a"), Account::Active, ours, false);
+        world.set_on_server(&mxid("a"), there);
+        of(&world, "a")
+    };
+    let (missing, ours) = (OnServer::default(), Some(Closed::Deactivated));
+    let deactivated = OnServer { deactivated: true, ..PRESENT };
+    let both = vec![Kind::CreateAccount, Kind::GrantServerAdmin];
+    assert_eq!(given(Mode::Enforce, None, missing), (both.clone(), vec![]));
+    assert_eq!(given(Mode::Observe, None, missing), (vec![], vec![Because::AccountMissing]));
+    assert_eq!(given(Mode::Enforce, ours, deactivated), (both, vec![]));
+    assert_eq!(given(Mode::Observe, ours, deactivated), (vec![], vec![Because::Deactivated]));
+    // Who has it keeps it when a lock is taken back.
+    let locked = OnServer { locked: true, admin: true, ..PRESENT };
+    assert_eq!(given(Mode::Enforce, Some(Closed::Locked), locked), (vec![Kind::CreateAccount], vec![]));
+}
+
+#[test]
+fn while_the_pool_cannot_be_read_a_flag_for_everyone_is_given_to_nobody() {
+    let mut policy = Policy { rooms: vec![], server_admins: vec![Selector::Everyone], ..policy() };
+    policy.modes.accounts = Mode::Observe;
+    let mut world = with_a_pool(world_of(policy, &[], &[]), &["a"]);
+    world.set_on_server(&mxid("a"), PRESENT);
+    assert_eq!(of(&world, "a"), (vec![Kind::GrantServerAdmin], vec![]));
+    world.set_pool(SourceState::Failing("throttled".into()));
+    assert_eq!(of(&world, "a"), (vec![], vec![Because::AdminSelectorUnreadable(0)]));
+}
