@@ -96,3 +96,6 @@ fn join(into: &mut Action, action: Action) {
         *edits = edits.iter().copied().chain(more).collect();
     }
 }
+
+#[cfg(test)]
+mod tests;
