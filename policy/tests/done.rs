@@ -62,6 +62,44 @@ fn a_plan_finds_one_among_many_of_a_kind() {
 }
 
 #[test]
+fn a_plan_finds_one_level_of_an_event() {
+    let (world, room, [user, _]) = world();
+    let edit = PowerEdit { of: user.into(), before: Some(0), after: Some(50), lowers: false };
+    let change = Change::SetPowerLevels { room, edits: [edit].into() };
+    let action = Action { change, mode: Mode::Enforce, held: None, because: Because::Grants };
+    let plan = Plan { actions: vec![action], ..Plan::default() };
+    let has = |level| plan.has(&world, &ChangeKey::of_level(room, user, Some(level)));
+    assert_eq!((has(50), has(51)), (true, false));
+}
+
+#[test]
+fn the_bot_needs_what_the_policy_may_ask_of_it() {
+    let (world, ..) = world();
+    let content = serde_json::json!({});
+    let levels = Levels::read(Some(&content), Creators::default()).expect("they are levels");
+    let acts = |unlisted, join_rule| {
+        let room = RoomPolicy { unlisted, ..world.policy.rooms[0].clone() };
+        let needs = needs(&room, &Modes::default(), &levels, join_rule);
+        needs.into_iter().map(|need| need.act).collect::<Vec<_>>()
+    };
+    assert_eq!(acts(Unlisted::Remove, Some("invite")), [Act::Join, Act::Remove]);
+    assert_eq!(acts(Unlisted::Keep, None), [Act::Join]);
+    assert_eq!(acts(Unlisted::Remove, Some("public")), [Act::Remove], "everybody may join");
+}
+
+#[test]
+fn a_value_of_the_roster_may_be_as_long_as_is_said_and_no_longer() {
+    let mut reader = RosterReader::new(SERVER, "@bot:phenom.test");
+    for length in [LONGEST, LONGEST + 1] {
+        let (subject, team) = (Some(format!("u{length}")), Some("t".repeat(length)));
+        reader.take(RosterRow { subject, team, role: Some("lead".into()) });
+    }
+    assert_eq!(reader.rows(), 2, "a row that cannot be used is one, too");
+    let people: Vec<String> = reader.finish().people.into_keys().collect();
+    assert_eq!(people, [format!("@u{LONGEST}:{SERVER}")]);
+}
+
+#[test]
 fn what_is_done_to_an_account_is_in_the_mirror_at_once() {
     let admin = OnServer { admin: true, ..PRESENT };
     let locked = OnServer { locked: true, ..admin };

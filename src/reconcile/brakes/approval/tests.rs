@@ -98,8 +98,8 @@ fn what_was_not_shown_or_is_held_no_longer_is_not_approved() {
     assert_eq!(approval.grant(&world, &plan, &HashSet::from([other]), BY), 0);
     assert_eq!(approval.not_due, 0, "nothing was approved, so nothing of it is left");
     let mut parts = shown(&world, &plan, Kind::Remove, &["@one:a", "@two:a"]);
-    parts.extend([other]);
-    assert_eq!((approval.grant(&world, &plan, &parts, BY), approval.not_due), (2, 1));
+    parts.extend([other, [8; 16], [9; 16]]);
+    assert_eq!((approval.grant(&world, &plan, &parts, BY), approval.not_due), (2, 3));
     assert_eq!(approval.grant(&world, &plan, &HashSet::from([other]), BY), 0);
 }
 
@@ -131,4 +131,17 @@ fn of_levels_what_is_approved_goes_in_one_event_with_what_gives() {
     assert_eq!(of(&world, &plan, false), [named(Kind::SetPowerLevels, &["lead", "one", "two"])]);
     let rest: Vec<_> = of(&world, &plan, true).into_iter().filter(|(kind, _)| *kind != Kind::Remove).collect();
     assert_eq!(rest, [named(Kind::SetPowerLevels, &["three"])]);
+}
+
+#[test]
+fn of_several_that_are_approved_each_goes() {
+    let (world, _) = world();
+    let mut plan = planned(&world);
+    let mut approval = Approval::default();
+    let parts = shown(&world, &plan, Kind::Remove, &["@one:a", "@two:a", "@three:a"]);
+    assert_eq!(approval.grant(&world, &plan, &parts, BY), 3);
+    approval.release(&world, &mut plan);
+    let removals = ["one", "three", "two"].map(|user| named(Kind::Remove, &[user]));
+    let raised = named(Kind::SetPowerLevels, &["lead"]);
+    assert_eq!(of(&world, &plan, false), [removals.to_vec(), vec![raised]].concat());
 }
