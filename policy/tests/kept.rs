@@ -207,3 +207,15 @@ fn while_the_pool_cannot_be_read_a_flag_for_everyone_is_given_to_nobody() {
     world.set_pool(SourceState::Failing("throttled".into()));
     assert_eq!(of(&world, "a"), (vec![], vec![Because::AdminSelectorUnreadable(0)]));
 }
+
+#[test]
+fn before_the_accounts_are_listed_only_who_is_known_to_have_one_is_joined() {
+    for (there, expected) in
+        [(OnServer::default(), (vec![], vec![Because::AccountsUnlisted; 2])), (PRESENT, (vec![Kind::Join; 2], vec![]))]
+    {
+        let mut world = world(&["a"], &[]);
+        world.set_accounts_listed(false);
+        world.set_on_server(&mxid("a"), there);
+        assert_eq!(of(&world, "a"), expected);
+    }
+}
