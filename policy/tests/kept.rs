@@ -219,3 +219,9 @@ fn before_the_accounts_are_listed_only_who_is_known_to_have_one_is_joined() {
         assert_eq!(of(&world, "a"), expected);
     }
 }
+
+#[test]
+fn a_subject_in_capitals_alone_is_named_once() {
+    let world = world(&["ADA"], &["ada"]);
+    assert_eq!(of(&world, "ada"), (vec![Kind::Join], vec![]), "they join the club");
+}
