@@ -7,7 +7,7 @@ use crate::{SERVER, read, subject, world};
 const LIMITS: GuardLimits = GuardLimits { window_seconds: 60, free_removals: 2, max_removals: 5, max_fraction: 0.25 };
 
 fn leave(world: &mut World, user: usize) {
-    let room = world.room_by_key("room0").unwrap();
+    let room = world.room_by_key("room0").expect("the policy has it");
     world.set_membership(room, &format!("@{}:{SERVER}", subject(0, user)), Membership::Left, Some("$left"));
 }
 
@@ -43,7 +43,7 @@ fn who_left_and_is_entitled_still_makes_the_share_of_the_others_no_smaller() {
 #[test]
 fn whose_leave_was_cleared_before_loses_nothing_by_another_answer() {
     let mut world = world(&[30], LIMITS);
-    let room = world.room_by_key("room0").unwrap();
+    let room = world.room_by_key("room0").expect("the policy has it");
     (0..11).for_each(|user| leave(&mut world, user));
     for user in 0..10 {
         let user = world.intern(&format!("@{}:{SERVER}", subject(0, user)));

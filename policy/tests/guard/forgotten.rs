@@ -11,7 +11,7 @@ fn strangers(world: &World) -> usize {
 /// A room of five, and a stranger in it.
 fn with_a_stranger() -> (World, RoomIx, UserIx) {
     let mut world = world(&[5], GuardLimits::default());
-    let room = world.room_by_key("room0").unwrap();
+    let room = world.room_by_key("room0").expect("the policy has it");
     read(&mut world, (0..5).map(|user| (0, user)));
     let user = world.intern(&format!("@{}:{SERVER}", subject(0, 77)));
     world.set_member(room, user, Membership::Join, None);
@@ -83,7 +83,7 @@ fn a_place_that_was_rightful_after_all_is_counted() {
 #[test]
 fn strangers_in_a_room_do_not_make_a_share_of_the_others_smaller() {
     let mut world = world(&[5], GuardLimits::default());
-    let room = world.room_by_key("room0").unwrap();
+    let room = world.room_by_key("room0").expect("the policy has it");
     read(&mut world, (3..5).map(|user| (0, user)));
     for stranger in 0..40 {
         let user = world.intern(&format!("@stranger{stranger}:elsewhere"));
