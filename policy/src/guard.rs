@@ -144,9 +144,10 @@ fn hold(world: &World, recent: &Recent, bucket: Bucket, planned: u32, total: u32
     let now = world.population(bucket) + gone;
     let of = recent.of.get(&bucket).map_or(now, |first| now.min(*first));
     if taken > limits.free_removals && f64::from(taken) > limits.max_fraction * f64::from(of) {
-        return Some(HoldReason::Fraction { class, taken, of });
+        return Some(HoldReason::Fraction { class, taken, earlier: before, of });
     }
-    (total > limits.max_removals).then_some(HoldReason::Total { class, taken: total })
+    let earlier = || recent.taken.iter().filter(|((its, _), _)| *its == class).map(|(_, taken)| taken).sum();
+    (total > limits.max_removals).then(|| HoldReason::Total { class, taken: total, earlier: earlier() })
 }
 
 /// The action with what is held of it. A change of levels is split: what lowers is held, what raises goes on.

@@ -59,7 +59,6 @@ impl Plan {
         let parts = self.held_digests(world);
         let id = id_of(&parts)?;
         let mut counts: BTreeMap<(Option<RoomIx>, Class), (u32, Option<u32>)> = BTreeMap::new();
-        let mut reasons: BTreeMap<Option<RoomIx>, BTreeSet<String>> = BTreeMap::new();
         for action in self.held() {
             let change = &action.change;
             let (count, of) = counts.entry((change.room(), change.class())).or_default();
@@ -67,8 +66,6 @@ impl Plan {
             if let Some(HoldReason::Fraction { of: members, .. }) = action.held {
                 *of = Some(members);
             }
-            let why = action.held.map(|hold| hold.text(world));
-            reasons.entry(change.room()).or_default().extend(why);
         }
         let key = |room: Option<RoomIx>| room.map(|room| room.key(world).to_owned());
         let counts = counts.into_iter().map(|((room, class), (count, of))| HeldCount {
@@ -77,13 +74,24 @@ impl Plan {
             count,
             of,
         });
-        let reasons = reasons.into_iter().flat_map(|(room, texts)| {
+        let reasons = self.held_reasons(world).into_iter().flat_map(|(room, texts)| {
             texts.into_iter().map(move |text| match key(room) {
                 Some(room) => format!("{room}: {text}"),
                 None => text,
             })
         });
         Some(HeldPart { id, parts, counts: counts.collect(), reasons: reasons.collect() })
+    }
+
+    /// Why the guard holds what it holds, room by room.
+    pub fn held_reasons(&self, world: &World) -> BTreeMap<Option<RoomIx>, BTreeSet<String>> {
+        let holds: BTreeMap<Option<RoomIx>, HashSet<HoldReason>> =
+            self.held().fold(BTreeMap::new(), |mut holds, action| {
+                holds.entry(action.change.room()).or_default().extend(action.held);
+                holds
+            });
+        let words = |holds: HashSet<HoldReason>| holds.into_iter().map(|hold| hold.text(world)).collect();
+        holds.into_iter().map(|(room, holds)| (room, words(holds))).collect()
     }
 
     /// The id of the part that the guard holds, by which it is approved; nothing where nothing is held.

@@ -16,6 +16,7 @@ mod follow;
 mod guard;
 mod held;
 mod held_words;
+mod hold_words;
 mod ids;
 mod level_number;
 mod level_of;

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::facts::{AccountsFrom, Closed, SourceState};
 use crate::mirror::RoomStatus;
-use crate::plan::{Action, Because, Blocked, Change, Class, HoldReason, Kind, Plan, PoolMove, PowerEdit};
+use crate::plan::{Action, Because, Blocked, Change, HoldReason, Kind, Plan, PoolMove, PowerEdit};
 use crate::policy::Mode;
 use crate::policy::RoomIx;
 use crate::profile::{ProfileCounts, ProfileField};
@@ -265,44 +265,6 @@ fn closed_words(world: &World, room: Option<RoomIx>, user: Option<UserIx>, what:
     match user {
         Some(user) => world.with_entrance(room, user, words),
         None => words,
-    }
-}
-
-impl HoldReason {
-    /// The guard's reason.
-    pub fn text(self, world: &World) -> String {
-        let limits = &world.policy.guard;
-        match self {
-            Self::Total { class, taken } => format!(
-                "{taken} {} within {} s would exceed guard.max_removals = {}",
-                class.taken(),
-                limits.window_seconds,
-                limits.max_removals
-            ),
-            Self::Fraction { class, taken, of } => {
-                let (of_what, whole) = match class {
-                    Class::ServerAdmins => ("admins", "them"),
-                    Class::Accounts | Class::Profiles => ("accounts", "them"),
-                    Class::Joins | Class::Removals | Class::PowerLevels | Class::RoomState => ("members", "the room"),
-                };
-                format!(
-                    "{taken} {} of {of} {of_what} would exceed guard.max_fraction = {} of {whole} (and guard.free_removals = {})",
-                    class.taken(),
-                    limits.max_fraction,
-                    limits.free_removals
-                )
-            }
-            Self::EmptyRoster => "the roster answered no row at all".to_owned(),
-            Self::EmptyTeam { team, renamed } => {
-                let renamed = renamed.map_or_else(
-                    || "was it renamed?".to_owned(),
-                    |now| format!("renamed to {:?}?", world.names.text(now)),
-                );
-                format!("team {:?} has nobody any more: {renamed}", world.names.text(team))
-            }
-            Self::EmptyGroup => "a Cognito group that a selector names has nobody in it".to_owned(),
-            Self::Shown => "it was held before and nobody has approved it".to_owned(),
-        }
     }
 }
 

@@ -268,6 +268,8 @@ fn revoking_many_at_once_is_held_and_granting_goes_on() {
     assert_eq!(plan.due().map(|one| one.change.kind()).collect::<Vec<_>>(), [Kind::GrantServerAdmin]);
     assert_eq!(plan.held().count(), 5);
     assert!(
-        plan.held().all(|one| one.held == Some(HoldReason::Fraction { class: Class::ServerAdmins, taken: 5, of: 6 }))
+        plan.held()
+            .all(|one| one.held
+                == Some(HoldReason::Fraction { class: Class::ServerAdmins, taken: 5, earlier: 0, of: 6 }))
     );
 }

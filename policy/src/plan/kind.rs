@@ -128,14 +128,15 @@ impl Class {
         self.into()
     }
 
-    /// What the guard counts of it, in words for many.
-    pub fn taken(self) -> &'static str {
-        match self {
-            Self::Accounts => "accounts closed",
-            Self::Removals => "removals",
-            Self::PowerLevels => "lowered power levels",
-            Self::ServerAdmins => "admins revoked",
-            Self::Joins | Self::RoomState | Self::Profiles => "changes",
-        }
+    /// What the guard counts of it, in words: so many.
+    pub fn taken(self, count: u32) -> String {
+        let (one, many) = match self {
+            Self::Accounts => ("account closed", "accounts closed"),
+            Self::Removals => ("removal", "removals"),
+            Self::PowerLevels => ("lowered power level", "lowered power levels"),
+            Self::ServerAdmins => ("admin revoked", "admins revoked"),
+            Self::Joins | Self::RoomState | Self::Profiles => ("change", "changes"),
+        };
+        format!("{count} {}", if count == 1 { one } else { many })
     }
 }

@@ -102,10 +102,12 @@ impl Because {
 /// Why the guard holds an action back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HoldReason {
-    /// More in all of its class than `max_removals`: this many within the window, this pass included.
-    Total { class: Class, taken: u32 },
+    /// More in all of its class than `max_removals`: this many within the window, this pass included. So many of them were done
+    /// before it.
+    Total { class: Class, taken: u32, earlier: u32 },
     /// More than the free ones and more than `max_fraction` of the room (of the admins, of the accounts): this many of this many.
-    Fraction { class: Class, taken: u32, of: u32 },
+    /// So many of them were done before this pass.
+    Fraction { class: Class, taken: u32, earlier: u32, of: u32 },
     /// The roster answered no row at all.
     EmptyRoster,
     /// A group that a selector names has nobody in it.
