@@ -42,17 +42,17 @@ async fn names_stand_beside_ids_wherever_a_person_reads(version: SynapseVersion)
     staff.start().await;
 
     // In the Staff room: a pill and a short id in HTML, the whole id in plain text.
-    let post = staff.posted("The guard holds 3").await;
-    let plain = |mxid: &str| format!("remove \"Ada <i>Lovelace\" ({mxid})");
+    let post = staff.posted("3 people would").await;
+    let plain = |mxid: &str| format!("- \"Ada <i>Lovelace\" ({mxid})");
     let pill = |mxid: &str, short: &str| {
         format!("<a href=\"https://matrix.to/#/{mxid}\">Ada &#60;i&#62;Lovelace</a> <code>@{short}…</code>")
     };
     let says_all = |content: &serde_json::Value| {
         let (body, html) = (content["body"].as_str().unwrap(), content["formatted_body"].as_str().unwrap());
         assert!(body.contains(&plain(&ada)) && body.contains(&plain(&twin)), "{body}");
-        assert!(body.contains(&format!("remove {liar}")), "a name that looks like an id is left out: {body}");
+        assert!(body.contains(&format!("- {liar}\n")), "a name that looks like an id is left out: {body}");
         assert!(html.contains(&pill(&ada, "ada1c0de")) && html.contains(&pill(&twin, "be91c0de")), "{html}");
-        assert!(html.contains(&format!(" <code>{liar}</code>")), "{html}");
+        assert!(html.contains(&format!("<li><code>{liar}</code></li>")), "{html}");
         assert_eq!(content["m.mentions"], json!({}), "nobody's phone rings");
     };
     let said = staff.said().await;

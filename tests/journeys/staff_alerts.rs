@@ -90,7 +90,7 @@ async fn a_hostile_name_is_inert_wherever_it_shows(version: SynapseVersion) {
     let outsider = staff.stage.member(&staff.stage.staff, &gone).await;
     staff.stage.admin.put_user(&outsider.mxid, json!({"displayname": hostile})).await.unwrap();
     staff.start().await;
-    let post = staff.posted("The guard holds 1").await;
+    let post = staff.posted("1 person would").await;
     staff.react(&staff.lead, &post, "❌").await;
     staff.until_says(&post, &["Dismissed by"]).await;
     let mxid = &outsider.mxid;

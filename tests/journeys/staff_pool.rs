@@ -112,7 +112,7 @@ async fn an_operator_who_is_disabled_in_the_pool_commands_nothing_although_no_li
         staff.stage.hasura.remove(sub, "analysts").await.unwrap();
     }
     staff.stage.hook().await;
-    let post = staff.posted("The guard holds 3").await;
+    let post = staff.posted("3 people would").await;
     // The pool was asked for both just now, and said that all is well.
     for person in [&staff.lead, &staff.member] {
         let answer = staff.ask(person, "!provisioner status").await;

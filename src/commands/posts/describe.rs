@@ -1,11 +1,11 @@
-//! What a post about a held plan says: how many of what and why, and everybody who loses something. First come those
-//! whose loss is noticed first: who holds power or the admin flag, or may command here.
+//! What a post about a held plan says: how many lose what, everybody who does and why, and then why it is held. First come
+//! those whose loss is noticed first: who holds power or the admin flag, or may command here.
 
-use provisioner_policy::{Action, Permission, Plan, UserIx, World, short_id};
+use provisioner_policy::{Action, Permission, Plan, UserIx, World};
 use serde::{Deserialize, Serialize};
 
-use crate::commands::run::{PlanLine, count_table, plan_entry, plan_lines, sentences};
-use crate::commands::text::reply::{Piece, Reply, code, strong, text};
+use crate::commands::run::{PlanLine, grouped, held_because, plan_lines, sentences};
+use crate::commands::text::reply::{Reply, text};
 
 /// Lines of the post itself, and of each message in its thread.
 const NAMED: usize = 12;
@@ -34,23 +34,16 @@ pub(crate) fn describe(world: &World, plan: &Plan) -> Option<Description> {
     let mut parts: Vec<Action> = parts.take(if offers_approval { MOST } else { NAMED }).collect();
     parts.sort_by_key(|part| !part.change.user().or(subject(part)).is_some_and(|user| is_noticed(world, user)));
     let (lines, _) = plan_lines(world, parts.iter(), MOST);
-    let (_, counted) = plan_lines(world, plan.held(), 0);
-    let counted = counted.into_iter().map(|((room, kind, _), count)| ((room, kind, ""), count)).collect();
-    let mut reasons: Vec<&str> = lines.iter().filter_map(|one| one.held_because.as_deref()).collect();
-    reasons.sort_unstable();
-    reasons.dedup();
-    let head = Reply::default()
-        .and_pieces(sentences(&plan.held_sentences(world)))
-        .and([strong(format!("The guard holds {held}")), text(" as plan "), code(short_id(&id)), text(":")])
-        .and_table(count_table(&counted))
-        .and_list(reasons.iter().map(|reason| vec![text(format!("held because {reason}"))]));
+    let head = Reply::default().and_pieces(sentences(&plan.held_sentences(world)));
+    let reasons = held_because(world, plan.held_reasons(world));
     let with = |named: usize| {
-        let first = head.clone().and_list(entries(&lines[..named]));
-        match held - named {
+        let first = head.clone().and_reply(grouped(&lines[..named], false));
+        let first = match held - named {
             0 => first,
             more if offers_approval => first.and([text(format!("{more} more are in the thread of this message."))]),
             more => first.and([text(format!("{more} more: too many to be judged here."))]),
-        }
+        };
+        reasons.iter().fold(first, |first, why| first.and([text(why)]))
     };
     // Nobody is left out for want of room: however long their names are.
     let named = (1..=lines.len().min(NAMED)).rev().find(|named| with(*named).is_whole()).unwrap_or_default();
@@ -60,7 +53,7 @@ pub(crate) fn describe(world: &World, plan: &Plan) -> Option<Description> {
 
 /// As many messages as it takes, each whole.
 fn pages(lines: &[PlanLine]) -> Vec<Reply> {
-    let page = Reply::default().and_list(entries(lines));
+    let page = grouped(lines, false);
     match lines.len() {
         0 => Vec::new(),
         count if count > 1 && (count > A_PAGE || !page.is_whole()) => {
@@ -69,10 +62,6 @@ fn pages(lines: &[PlanLine]) -> Vec<Reply> {
         }
         _ => vec![page],
     }
-}
-
-fn entries(lines: &[PlanLine]) -> impl Iterator<Item = Vec<Piece>> {
-    lines.iter().map(|line| plan_entry(line, true))
 }
 
 /// Whose level a part of a room's levels is about.
@@ -91,18 +80,18 @@ fn is_noticed(world: &World, user: UserIx) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use provisioner_policy::Kind;
+
     use super::*;
+    use crate::commands::run::Place;
 
     #[test]
     fn however_long_their_names_are_everybody_is_in_some_page() {
         let long = "x".repeat(290);
         let line = |number: usize| PlanLine {
-            room: long.clone(),
-            kind: "remove",
+            place: Place { room: long.clone(), kind: Kind::Remove, state: "held" },
             user: format!("@u{number}:{long}"),
-            state: "held",
-            because: long.clone(),
-            held_because: None,
+            because: format!("{number} {long}"),
         };
         let lines: Vec<PlanLine> = (0..120).map(line).collect();
         let pages = pages(&lines);

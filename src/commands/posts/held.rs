@@ -157,6 +157,10 @@ pub(super) fn what_became_of(post: &HeldPost, outcome: Reply) -> Reply {
 
 /// What a post shows beside its outcome.
 fn shown(post: &HeldPost) -> Reply {
-    let Value::Object(_) = &post.shown else { return Reply::default() };
-    serde_json::from_value(post.shown.clone()).unwrap_or_default()
+    let mut shown = post.shown.clone();
+    // Posts of an earlier release may have tables.
+    if let Some(blocks) = shown.get_mut("blocks").and_then(Value::as_array_mut) {
+        blocks.retain(|block| block.get("Table").is_none());
+    }
+    serde_json::from_value(shown).unwrap_or_default()
 }

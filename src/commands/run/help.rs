@@ -3,7 +3,7 @@
 use crate::commands::room::desk::Desk;
 use crate::commands::run::{COMMANDS, Effect, StaffCommand};
 use crate::commands::text::parse::{Argument, Misread};
-use crate::commands::text::reply::{Piece, Reply, Table, code, text};
+use crate::commands::text::reply::{Piece, Reply, code, text};
 
 const USERS: &str = "A user is a Matrix id, a subject, an e-mail address, a mention or a link to them.";
 
@@ -36,12 +36,9 @@ impl Desk {
     }
 
     fn help_of_all(&self) -> Reply {
-        let mut table = Table::new(["command", "does"]).plain_without([1]);
-        for command in COMMANDS {
-            table.row([code(self.typed(&command.usage())), text(command.help)]);
-        }
-        Reply::line([text("I keep rooms and accounts as the configuration says.")])
-            .and_table(table)
+        let entry = |command: &StaffCommand| vec![code(command.usage()), text(format!(": {}", command.help))];
+        Reply::line([text("Say "), code(&self.staff.prefix), text(" and one of these:")])
+            .and_list(COMMANDS.iter().map(entry))
             .and([text(USERS)])
             .and_pieces(self.rooms())
     }

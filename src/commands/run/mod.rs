@@ -8,6 +8,7 @@ mod doctor;
 mod explain;
 mod failure;
 mod follow;
+mod grouped;
 mod help;
 mod history;
 mod pass;
@@ -25,8 +26,11 @@ use crate::commands::text::parse::Argument;
 use crate::reconcile::ActionGate;
 
 pub(crate) use failure::{CommandFailure, CommandResult};
+#[cfg(test)]
+pub(crate) use grouped::Place;
+pub(crate) use grouped::{PlanLine, grouped, plan_lines};
 pub(crate) use pass::{counts, outcome};
-pub(crate) use plan::{PlanLine, count_table, plan_entry, plan_lines, sentences};
+pub(crate) use plan::{held_because, sentences};
 
 /// What a command does to the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

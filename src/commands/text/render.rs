@@ -3,7 +3,7 @@
 
 use askama::Template;
 
-use crate::commands::text::reply::{Block, Piece, Reply, Table, text};
+use crate::commands::text::reply::{Block, Piece, Reply, text};
 use crate::display_names::{DisplayNames, NamedUser, TextPart};
 
 /// Both forms together may be this long; an event may have 64 KiB in all.
@@ -30,13 +30,6 @@ enum Part<'a> {
 enum ShownBlock<'a> {
     Line(Vec<Part<'a>>),
     List(Vec<Vec<Part<'a>>>),
-    Table(ShownTable<'a>),
-}
-
-struct ShownTable<'a> {
-    header: &'a [String],
-    plain_without: &'a [usize],
-    rows: Vec<Vec<Vec<Part<'a>>>>,
 }
 
 #[derive(Template)]
@@ -109,10 +102,6 @@ impl<'a> ShownBlock<'a> {
         match block {
             Block::Line(pieces) => Self::Line(parts(pieces, names)),
             Block::List(entries) => Self::List(entries.iter().map(|entry| parts(entry, names)).collect()),
-            Block::Table(Table { header, plain_without, rows }) => {
-                let row = |cells: &'a Vec<Piece>| cells.iter().map(|cell| parts([cell], names)).collect();
-                Self::Table(ShownTable { header, plain_without, rows: rows.iter().map(row).collect() })
-            }
         }
     }
 
@@ -120,22 +109,7 @@ impl<'a> ShownBlock<'a> {
         match self {
             Self::Line(line) => vec![plain(line)],
             Self::List(entries) => entries.iter().map(|entry| format!("- {}", plain(entry))).collect(),
-            Self::Table(table) => table.rows.iter().map(|row| table.plain(row)).collect(),
         }
-    }
-}
-
-impl ShownTable<'_> {
-    /// `- staff: wanted 12, present 11`. Empty cells are left out.
-    fn plain(&self, row: &[Vec<Part<'_>>]) -> String {
-        let cells = row.iter().map(|cell| plain(cell)).enumerate().filter(|(_, cell)| !cell.is_empty());
-        let mut cells = cells.map(|(column, cell)| match self.header[column].as_str() {
-            name if column > 0 && !name.is_empty() && !self.plain_without.contains(&column) => format!("{name} {cell}"),
-            _ => cell,
-        });
-        let first = cells.next().unwrap_or_default();
-        let rest: Vec<String> = cells.collect();
-        if rest.is_empty() { format!("- {first}") } else { format!("- {first}: {}", rest.join(", ")) }
     }
 }
 
@@ -169,24 +143,14 @@ mod tests {
     use super::*;
     use crate::commands::text::reply::{code, strong};
 
-    fn table() -> Table {
-        let mut table = Table::new(["room", "wanted", "empty"]);
-        table.row([code("staff"), text("<12>"), text("")]);
-        table.row([code("red-room"), text(""), text("")]);
-        table
-    }
-
     #[test]
     fn both_forms_say_the_same() {
-        let reply = Reply::line([strong("2 joins"), text(" & more")]).and_table(table());
+        let reply = Reply::line([strong("2 joins"), text(" & more")]).and_list([vec![code("staff"), text(": <12>")]]);
         let Rendered { plain, html } = reply.and_list([vec![text("see "), code("plan all")]]).render();
-        assert_eq!(plain, "2 joins & more\n- staff: wanted <12>\n- red-room\n- see plan all");
+        assert_eq!(plain, "2 joins & more\n- staff: <12>\n- see plan all");
         assert_eq!(
             html,
-            "<p><strong>2 joins</strong> &#38; more</p>\
-             <table><thead><tr><th>room</th><th>wanted</th></tr></thead><tbody>\
-             <tr><td><code>staff</code></td><td>&#60;12&#62;</td></tr>\
-             <tr><td><code>red-room</code></td><td></td></tr></tbody></table>\
+            "<p><strong>2 joins</strong> &#38; more</p><ul><li><code>staff</code>: &#60;12&#62;</li></ul>\
              <ul><li>see <code>plan all</code></li></ul>"
         );
     }
@@ -205,15 +169,13 @@ mod tests {
         let typed = format!("explain {ada}");
         let reply =
             Reply::line([code(ada), text(format!(" asks {ada}: ")), code(&typed), strong(format!(" by {ada}"))]);
-        let mut table = Table::new(["change", "user"]);
-        table.row([text("remove"), code(ada)]);
-        let Rendered { plain, html } = reply.and_table(table).render_with(&names);
+        let Rendered { plain, html } = reply.and_list([vec![code(ada), text(": gone")]]).render_with(&names);
         let beside = format!("\"<b>Ada</b>\" ({ada})");
-        assert_eq!(plain, format!("{beside} asks {beside}: {typed} by {beside}\n- remove: user {beside}"));
+        assert_eq!(plain, format!("{beside} asks {beside}: {typed} by {beside}\n- {beside}: gone"));
         let pill =
             format!("<a href=\"https://matrix.to/#/{ada}\">&#60;b&#62;Ada&#60;/b&#62;</a> <code>@4be7a1c0…</code>");
         let line = format!("<p>{pill} asks {pill}: <code>{typed}</code><strong> by </strong>{pill}</p>");
-        assert!(html.starts_with(&line) && html.contains(&format!("<td>remove</td><td>{pill}</td>")), "{html}");
+        assert!(html.starts_with(&line) && html.contains(&format!("<li>{pill}: gone</li>")), "{html}");
     }
 
     #[test]
@@ -244,11 +206,8 @@ mod tests {
 
     #[test]
     fn what_no_event_could_hold_is_cut() {
-        let mut long = Table::new(["user", "because"]);
-        for _ in 0..10_000 {
-            long.row([code("@somebody:example.org"), text("because ".repeat(20))]);
-        }
-        let Rendered { plain, html } = Reply::line([text("all")]).and_table(long).render();
+        let entry = || vec![code("@somebody:example.org"), text("because ".repeat(20))];
+        let Rendered { plain, html } = Reply::line([text("all")]).and_list((0..10_000).map(|_| entry())).render();
         assert!(plain.len() + html.len() <= LARGEST && plain.ends_with("holds no more."), "{}", plain.len());
     }
 }

@@ -1,4 +1,5 @@
-//! An answer, described once: lines, lists and tables of plain pieces. `render.rs` makes both its forms of the same description.
+//! An answer, described once: lines and lists of plain pieces. There are no tables: clients on phones run the cells of a row
+//! together. `render.rs` makes both its forms of the same description.
 //! Every piece is sanitized as it comes in.
 
 use serde::{Deserialize, Serialize};
@@ -45,7 +46,6 @@ pub(crate) fn clause(text: &str) -> String {
 pub(super) enum Block {
     Line(Vec<Piece>),
     List(Vec<Vec<Piece>>),
-    Table(Table),
 }
 
 impl Block {
@@ -55,7 +55,6 @@ impl Block {
         match self {
             Self::Line(pieces) => of(pieces),
             Self::List(entries) => entries.iter().map(|entry| of(entry)).sum(),
-            Self::Table(table) => table.rows.iter().map(|row| of(row)).sum(),
         }
     }
 
@@ -71,60 +70,7 @@ impl Block {
         match self {
             Self::Line(pieces) => first_half(pieces),
             Self::List(entries) => first_half(entries),
-            Self::Table(table) => first_half(&mut table.rows),
         }
-    }
-}
-
-/// Rows under a header. In plain text each row is a line that names its cells.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Table {
-    pub(super) header: Vec<String>,
-    /// Columns whose cells say by themselves what they are.
-    pub(super) plain_without: Vec<usize>,
-    pub(super) rows: Vec<Vec<Piece>>,
-}
-
-impl Table {
-    /// An empty table. The first column names the row and needs no header in plain text. More than three columns fit no phone,
-    /// and do not compile.
-    pub(crate) fn new<const N: usize>(header: [&str; N]) -> Self {
-        const { assert!(N <= 3, "a phone shows three columns: make a list of it") };
-        Self { header: header.map(str::to_owned).to_vec(), plain_without: Vec::new(), rows: Vec::new() }
-    }
-
-    /// Leaves the headers of these columns out of plain text, because their cells say by themselves what they are.
-    pub(crate) fn plain_without<const N: usize>(mut self, columns: [usize; N]) -> Self {
-        self.plain_without = columns.to_vec();
-        self
-    }
-
-    /// Adds a row, with as many cells as the header has.
-    pub(crate) fn row<const N: usize>(&mut self, cells: [Piece; N]) {
-        self.rows.push(cells.to_vec());
-    }
-
-    /// How many rows there are.
-    pub(crate) fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// Takes out the columns that are empty in every row.
-    fn without_empty_columns(mut self) -> Self {
-        for column in (0..self.header.len()).rev() {
-            if self.rows.iter().all(|row| row[column].text().is_empty()) {
-                self.header.remove(column);
-                self.rows.iter_mut().for_each(|row| drop(row.remove(column)));
-                self.plain_without.retain(|one| *one != column);
-                self.plain_without.iter_mut().filter(|one| **one > column).for_each(|one| *one -= 1);
-            }
-        }
-        self
-    }
-
-    /// Whether there is no row.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
     }
 }
 
@@ -153,15 +99,6 @@ impl Reply {
     #[must_use]
     pub(crate) fn and_pieces(mut self, pieces: Vec<Piece>) -> Self {
         self.blocks.push(Block::Line(pieces));
-        self
-    }
-
-    /// Adds a table, where it has rows.
-    #[must_use]
-    pub(crate) fn and_table(mut self, table: Table) -> Self {
-        if !table.is_empty() {
-            self.blocks.push(Block::Table(table.without_empty_columns()));
-        }
         self
     }
 
@@ -199,7 +136,6 @@ impl Reply {
         let pieces = self.blocks.iter().flat_map(|block| match block {
             Block::Line(pieces) => pieces.iter().collect::<Vec<_>>(),
             Block::List(entries) => entries.iter().flatten().collect(),
-            Block::Table(table) => table.rows.iter().flatten().collect(),
         });
         pieces.map(Piece::text)
     }
