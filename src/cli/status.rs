@@ -34,14 +34,15 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
     let (plan, errors) = plan_once(&mut reconciler).await?;
     let mut status = operations::status(&reconciler, &plan);
     let held = store.held_plan().await.context("look at what is held")?;
-    status.notices.extend(held.filter(|held| status.held_id.as_ref() == Some(&held.id)).map(|held| held.to_string()));
+    let held = held.filter(|held| status.held_id.as_ref() == Some(&held.id)).map(|held| held.to_string());
     let paused = store.paused().await.context("look at the brake")?.map(|paused| paused.to_string());
-    let texts = paused.iter().chain(&status.trouble).chain(&status.notices).map(String::as_str);
+    let texts = paused.iter().chain(&held).chain(&status.trouble).chain(&status.notices).map(String::as_str);
     let names = people::names_in(&context, texts).await;
     if arguments.json {
+        status.notices.extend(held);
         people::print_json(&StatusAnswer { paused: paused.as_deref(), status: &status }, &names)?;
     } else {
-        print::page(&show::status(&status, paused.as_deref(), &names, Screen::of_answers()));
+        print::page(&show::status(&status, paused.as_deref(), held.as_deref(), &names, Screen::of_answers()));
     }
     for error in &errors {
         print::error(error);

@@ -1,23 +1,37 @@
-//! How things are: what waits for somebody, what is enforced, and how each room stands.
+//! How things are: what is wrong, what waits for somebody, what is enforced, and how each room stands.
 
 use super::{approval, notices};
 use crate::cli::page::{Page, Screen, Tone};
 use crate::display_names::DisplayNames;
 use crate::operations::{Status, StatusOfRoom};
 
-/// How things are.
-pub(in crate::cli) fn status(status: &Status, paused: Option<&str>, names: &DisplayNames, screen: Screen) -> String {
+/// How things are; `held` says since when something is.
+pub(in crate::cli) fn status(
+    status: &Status,
+    paused: Option<&str>,
+    held: Option<&str>,
+    names: &DisplayNames,
+    screen: Screen,
+) -> String {
     let mut page = Page::new(screen);
-    match paused {
-        Some(paused) => {
-            page.line(Tone::Warning, names.beside_ids(paused));
-            page.line(Tone::Plain, "To go on: phenom-provisioner resume");
-        }
-        None => page.line(Tone::Good, "Running."),
+    if let Some(paused) = paused {
+        page.line(Tone::Warning, names.beside_ids(paused));
     }
+    let running = if paused.is_some() { "" } else { "Running, but " };
+    match status.trouble.iter().len() + status.notices.len() {
+        0 if paused.is_none() => page.line(Tone::Good, "Running."),
+        0 => {}
+        1 => page.line(Tone::Bad, format_args!("{running}1 thing is wrong:")),
+        wrong => page.line(Tone::Bad, format_args!("{running}{wrong} things are wrong:")),
+    }
+    status.trouble.iter().for_each(|trouble| page.line(Tone::Bad, format_args!("error: {trouble}")));
+    notices(&mut page, &status.notices, names);
     match status.held {
         0 => page.line(Tone::Plain, "Nothing is held."),
-        held => page.line(Tone::Warning, format_args!("Held by the guard: {held}. See phenom-provisioner plan")),
+        count => page.line(Tone::Warning, format_args!("Held by the guard: {count}. See phenom-provisioner plan")),
+    }
+    if let Some(held) = held {
+        page.line(Tone::Plain, names.beside_ids(held));
     }
     approval(&mut page, status.held_id.as_deref());
     page.line(Tone::Plain, status.modes_in_words());
@@ -31,11 +45,6 @@ pub(in crate::cli) fn status(status: &Status, paused: Option<&str>, names: &Disp
         ["room", "wanted", "present", "drift", ""],
         of_rooms.chain((status.server_drift > 0).then_some(of_server)),
     );
-    if !status.notices.is_empty() || status.trouble.is_some() {
-        page.blank();
-    }
-    status.trouble.iter().for_each(|trouble| page.line(Tone::Bad, format_args!("error: {trouble}")));
-    notices(&mut page, &status.notices, names);
     page.into_text()
 }
 
@@ -62,13 +71,14 @@ mod tests {
 
     fn shown(width: Option<usize>) -> String {
         let names = DisplayNames::new("a.org", &[ADA], [(ADA.to_owned(), "Ada".to_owned())]);
-        anstream::adapter::strip_str(&status(&seen(), None, &names, Screen::of_width(width))).to_string()
+        anstream::adapter::strip_str(&status(&seen(), None, None, &names, Screen::of_width(width))).to_string()
     }
 
     #[test]
     fn a_status_at_80_columns() {
         insta::assert_snapshot!(shown(Some(80)), @r#"
-        Running.
+        Running, but 1 thing is wrong:
+        notice: @4be7a1c0-93d2-4000-8000-0123456789ab:a.org "Ada" set the name otherwise
         Held by the guard: 1. See phenom-provisioner plan
         If this is meant: phenom-provisioner apply --approve 3f9c01ab
         Enforced: joins. Only counted: removals.
@@ -77,8 +87,6 @@ mod tests {
          staff                     12      11       1
          the-room-of-all-analysts  12      11       1      not read
          (server)                                   2
-
-        notice: @4be7a1c0-93d2-4000-8000-0123456789ab:a.org "Ada" set the name otherwise
         "#);
     }
 

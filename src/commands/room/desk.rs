@@ -16,8 +16,9 @@ use crate::accounts::Confirmer;
 use crate::commands::room::groups::Groups;
 use crate::commands::room::rate_limits::RateLimits;
 use crate::commands::room::turn::{CommandTurn, TurnUnderWay};
+use crate::commands::run::command;
 use crate::commands::text::render::Rendered;
-use crate::commands::text::reply::Reply;
+use crate::commands::text::reply::{Piece, Reply, marked};
 use crate::display_names::NameLookup;
 use crate::doctor::ConfigLocation;
 use crate::homeserver::Homeserver;
@@ -141,6 +142,19 @@ impl Desk {
             false => self.names.names_in(texts).await,
         };
         reply.render_with(&names)
+    }
+
+    /// Words of the service's own: what stands in backticks is to be typed, and a command of this room gets its prefix.
+    pub(crate) fn words(&self, words: &str) -> Vec<Piece> {
+        marked(words, |typed| {
+            let is_ours = typed.split(' ').next().is_some_and(|name| command(name).is_some());
+            if is_ours { self.typed(typed) } else { typed.to_owned() }
+        })
+    }
+
+    /// Looks up who these are called, for an answer that asks nothing by itself. As bounded as any look-up.
+    pub(crate) async fn learn_names<'a>(&self, of: impl IntoIterator<Item = &'a str>) {
+        self.names.names_in(of).await;
     }
 
     /// What somebody types to give this command, prefix and all.

@@ -1,4 +1,4 @@
-//! `status`: modes, rooms, last pass, and what is held.
+//! `status`: what is wrong, what is held, modes, rooms and the last pass.
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
@@ -7,25 +7,35 @@ use provisioner_policy::{Plan, short_id};
 use super::{CommandResult, counts};
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
-use crate::operations::{self, StatusOfRoom};
-use crate::reconcile::{Freshness, QueueHealth, Reconciler};
-use crate::store::HeldPlan;
+use crate::operations::{self, Status, StatusOfRoom};
+use crate::reconcile::{Freshness, QueueHealth, Reconciler, StatusSnapshot};
+use crate::store::{HeldPlan, Paused};
 
 impl Desk {
-    /// The reply to `status`. It costs Synapse no request, however often somebody looks.
+    /// The reply to `status`, what is wrong first. It costs Synapse no request, but for the names of those who paused or
+    /// dismissed something.
     pub(crate) async fn status(&self) -> CommandResult {
         let look = |reconciler: &Reconciler, plan: &Plan| operations::status(reconciler, plan);
         let seen = self.reconciler.query_plan(Freshness::Now, look).await?;
         let paused = self.store.paused().await.context("look at the brake")?;
-        let mut reply = match paused {
-            Some(paused) => Reply::line([
-                strong("Paused"),
-                text(format!(" since {} by {}. ", when(paused.paused_at), paused.paused_by)),
-                code(self.typed("resume")),
-                text(" goes on."),
-            ]),
-            None => Reply::line([strong("Running.")]),
-        };
+        let kept = self.store.held_plan().await.context("look at the held plan")?;
+        let kept = kept.filter(|kept| Some(&kept.id) == seen.held_id.as_ref());
+        let snapshot = self.reconciler.snapshot();
+        let wrong = wrong(&seen, &snapshot);
+        let decided_by = kept.as_ref().and_then(|kept| kept.decided_by.as_deref());
+        self.learn_names(paused.iter().map(|paused| &*paused.paused_by).chain(decided_by)).await;
+        let resume = self.typed("resume");
+        let mut reply = lead(paused.as_ref(), &resume, wrong.len()).and_list(wrong.iter().map(|one| self.words(one)));
+        if let Some(id) = &seen.held_id {
+            reply = reply.and([
+                strong(format!("Held by the guard: {}. ", seen.held)),
+                text("See "),
+                code(self.typed("plan")),
+                text("; to carry it out: "),
+                code(self.typed(&format!("apply {}", short_id(id)))),
+                text(held_since(kept.as_ref())),
+            ]);
+        }
         reply = reply.and([text(seen.modes_in_words())]);
         let room = |StatusOfRoom { room, wanted, present, drift, state }: &StatusOfRoom| {
             let state = if state.is_empty() { String::new() } else { format!(", {state}") };
@@ -38,7 +48,6 @@ impl Desk {
         let server = vec![text(format!("accounts and admins: {} to do", seen.server_drift))];
         let server = (seen.server_drift > 0).then_some(server);
         reply = reply.and_list(seen.rooms.iter().map(room).chain(server));
-        let snapshot = self.reconciler.snapshot();
         if let Some((at, report)) = &snapshot.last_pass {
             reply = reply.and([text(format!("Last pass: {}{}", when(*at), counts(report)))]);
         }
@@ -48,46 +57,56 @@ impl Desk {
         if let Some(queue) = &snapshot.queue {
             reply = reply.and([text(queue_line(queue))]);
         }
-        let kept = self.store.held_plan().await.context("look at the held plan")?;
-        reply = match &seen.held_id {
-            Some(id) => reply.and([
-                strong(format!("Held by the guard: {}. ", seen.held)),
-                text("See "),
-                code(self.typed("plan")),
-                text("; to carry it out: "),
-                code(self.typed(&format!("apply {}", short_id(id)))),
-                text(held_since(kept.as_ref(), id)),
-            ]),
-            None => reply.and([text("Nothing is held.")]),
-        };
-        let notices = seen.trouble.iter().chain(&seen.notices).map(|notice| vec![text(notice)]);
-        Ok(reply.and_list(notices).asking_nothing())
+        if seen.held_id.is_none() {
+            reply = reply.and([text("Nothing is held.")]);
+        }
+        Ok(reply.asking_nothing())
     }
 }
 
-/// The state of the queue, as far as this replica knows: others have messages of their own in flight.
+/// The first line: whether anything is written, and how many things are wrong.
+fn lead(paused: Option<&Paused>, resume: &str, wrong: usize) -> Reply {
+    let things = if wrong == 1 { "1 thing is wrong:".to_owned() } else { format!("{wrong} things are wrong:") };
+    match (paused, wrong) {
+        (None, 0) => Reply::line([strong("Running.")]),
+        (None, _) => Reply::line([strong(format!("Running, but {things}"))]),
+        (Some(paused), _) => {
+            let reply = Reply::line([
+                strong("Paused"),
+                text(format!(" since {} by {}. ", when(paused.paused_at), paused.paused_by)),
+                code(resume),
+                text(" goes on."),
+            ]);
+            if wrong == 0 { reply } else { reply.and([strong(things)]) }
+        }
+    }
+}
+
+/// What is wrong, each thing once: what the notices of a plan tell of, and what else lasts that somebody must act on.
+fn wrong(seen: &Status, snapshot: &StatusSnapshot) -> Vec<String> {
+    let lasting = snapshot.all_conditions().unwrap_or_default().lasting;
+    let lasting = lasting.into_iter().filter(|condition| !condition.is_noticed()).map(|condition| condition.text);
+    // What is received and cannot be worked on; that nothing is received is a condition.
+    let queue = snapshot.queue.as_ref().filter(|queue| queue.not_received.is_none());
+    let queue = queue.and_then(|queue| queue.trouble.as_ref()).map(|trouble| format!("the queue: {trouble}"));
+    let failed = snapshot.last_pass.as_ref().map_or(0, |(_, report)| report.failed.len());
+    let failed =
+        (failed > 0).then(|| format!("{failed} failed in the last pass and will be tried again; see `history`"));
+    seen.trouble.iter().chain(&seen.notices).cloned().chain(lasting).chain(queue).chain(failed).collect()
+}
+
+/// What this replica has of the queue: others have messages of their own in flight.
 fn queue_line(queue: &QueueHealth) -> String {
-    let QueueHealth { oldest, in_flight, trouble, dead_letters, unseen, is_polled: _, not_received: _, is_counted: _ } =
-        queue;
-    let mut line = match in_flight {
+    let in_hand = match queue.in_flight {
         0 => "Queue: no message in hand here.".to_owned(),
-        _ => format!("Queue: {in_flight} in hand here, the oldest for {} s.", oldest.as_secs()),
+        in_flight => format!("Queue: {in_flight} in hand here, the oldest for {} s.", queue.oldest.as_secs()),
     };
-    if let Some(dead) = dead_letters {
-        line.push_str(&format!(" Dead letters: {dead}."));
-    }
-    if let Some(unseen) = unseen {
-        line.push_str(&format!(" Dead letters cannot be counted: {}.", unseen.why));
-    }
-    if let Some(trouble) = trouble {
-        line.push_str(&format!(" Trouble: {trouble}"));
-    }
-    line
+    queue.dead_letters.map_or(in_hand.clone(), |dead| format!("{in_hand} Dead letters: {dead}."))
 }
 
 /// Since when the plan is held, and who put it aside. The store is a pass behind at the most.
-fn held_since(kept: Option<&HeldPlan>, id: &str) -> String {
-    let Some(kept) = kept.filter(|kept| kept.id == id) else { return String::new() };
+fn held_since(kept: Option<&HeldPlan>) -> String {
+    let Some(kept) = kept else { return String::new() };
     match &kept.decided_by {
         Some(by) if !kept.is_open() => format!("; held since {}, dismissed by {by}", when(kept.created_at)),
         _ => format!("; held since {}", when(kept.created_at)),
@@ -96,4 +115,81 @@ fn held_since(kept: Option<&HeldPlan>, id: &str) -> String {
 
 fn when(at: DateTime<Utc>) -> String {
     format!("{} UTC", at.format("%Y-%m-%d %H:%M:%S"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::reconcile::{Condition, Conditions, PassReport};
+
+    fn snapshot(conditions: &[(&str, &str)]) -> StatusSnapshot {
+        let condition = |(key, text): &(&str, &str)| Condition {
+            key: (*key).to_owned(),
+            text: (*text).to_owned(),
+            patience: Duration::ZERO,
+        };
+        let lasting = conditions.iter().map(condition).collect();
+        let conditions = Some(Conditions { lasting, unknown: Vec::new() });
+        StatusSnapshot { conditions, ..StatusSnapshot::default() }
+    }
+
+    fn seen(notices: &[&str]) -> Status {
+        let notices = notices.iter().map(|notice| (*notice).to_owned()).collect();
+        Status { modes: vec![], rooms: vec![], server_drift: 0, held: 0, held_id: None, trouble: None, notices }
+    }
+
+    #[test]
+    fn each_thing_that_is_wrong_is_counted_once() {
+        assert_eq!(wrong(&seen(&[]), &StatusSnapshot::default()), Vec::<String>::new());
+        let told = [("room staff", "staff cannot be read"), ("power staff", "the bot has level 0 in staff")];
+        let mut snapshot = snapshot(&told);
+        snapshot.queue = Some(QueueHealth {
+            dead_letters: Some(2),
+            trouble: Some("no database".to_owned()),
+            ..QueueHealth::default()
+        });
+        let of = |snapshot: &StatusSnapshot| wrong(&seen(&["nothing is planned in room staff"]), snapshot);
+        let all = of(&snapshot);
+        let begins = [
+            "nothing is planned",
+            "the bot has level 0",
+            "2 messages lie in the dead-letter queue",
+            "the queue: no database",
+        ];
+        assert!(all.len() == 4 && all.iter().zip(begins).all(|(one, begin)| one.starts_with(begin)), "{all:#?}");
+        // A queue that cannot be read is one thing.
+        if let Some(queue) = &mut snapshot.queue {
+            (queue.not_received, queue.dead_letters) = (queue.trouble.clone(), None);
+        }
+        assert_eq!(of(&snapshot).len(), 3);
+    }
+
+    #[test]
+    fn what_failed_in_the_last_pass_is_wrong() {
+        let failed =
+            crate::reconcile::Failed { kind: "join".to_owned(), room: None, user: None, error: "no".to_owned() };
+        let report = PassReport { failed: vec![failed], ..PassReport::default() };
+        let snapshot = StatusSnapshot { last_pass: Some((Utc::now(), report)), ..StatusSnapshot::default() };
+        assert_eq!(wrong(&seen(&[]), &snapshot), ["1 failed in the last pass and will be tried again; see `history`"]);
+    }
+
+    #[test]
+    fn the_first_line_says_how_many_things_are_wrong() {
+        let said = |paused, wrong| lead(paused, "!p resume", wrong).render().plain;
+        assert_eq!(
+            [0, 1, 2].map(|wrong| said(None, wrong)),
+            ["Running.", "Running, but 1 thing is wrong:", "Running, but 2 things are wrong:"]
+        );
+        let paused = Paused {
+            paused_at: DateTime::<Utc>::from_timestamp(1_796_000_000, 0).unwrap(),
+            paused_by: "@a:a".to_owned(),
+        };
+        let first = "Paused since 2026-11-30 00:53:20 UTC by @a:a. !p resume goes on.";
+        assert_eq!(
+            [0, 2].map(|wrong| said(Some(&paused), wrong)),
+            [first.to_owned(), format!("{first}\n2 things are wrong:")]
+        );
+    }
 }

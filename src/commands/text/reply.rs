@@ -33,6 +33,16 @@ pub(crate) fn strong(text: impl AsRef<str>) -> Piece {
     Piece::Strong(clause(text.as_ref()))
 }
 
+/// Text of our own that marks what is to be typed by backticks: each such part is a piece of its own, made of `typed`. A
+/// backtick without another is left out.
+pub(crate) fn marked(words: &str, typed: impl Fn(&str) -> String) -> Vec<Piece> {
+    let words = clause(words);
+    let parts: Vec<&str> = words.split('`').collect();
+    let is_typed = |at: usize| at % 2 == 1 && at + 1 < parts.len();
+    let piece = |(at, part): (usize, &&str)| if is_typed(at) { code(typed(part)) } else { text(*part) };
+    parts.iter().enumerate().filter(|(_, part)| !part.is_empty()).map(piece).collect()
+}
+
 /// Text from outside, sanitized and not too long.
 pub(crate) fn clause(text: &str) -> String {
     match text.char_indices().nth(LONGEST) {
@@ -151,6 +161,15 @@ impl Piece {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_to_be_typed_is_a_piece_of_its_own_and_no_backtick_is_left() {
+        let pieces = |words: &str| marked(words, |typed| format!("!p {typed}"));
+        assert_eq!(pieces("see `plan`; or not"), [text("see "), code("!p plan"), text("; or not")]);
+        assert_eq!(pieces("`plan` says"), [code("!p plan"), text(" says")]);
+        assert_eq!(pieces("team `x says"), [text("team "), text("x says")]);
+        assert_eq!(pieces("nothing"), [text("nothing")]);
+    }
 
     #[test]
     fn a_long_text_from_outside_is_cut() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use provisioner_policy::{ChangeKey, RoomIx, RoomStatus, SourceState, UserIx, World};
 
 use crate::reconcile::reconciler::Reconciler;
+use crate::reconcile::tell::queue_health::QUEUE;
 use crate::reconcile::tell::{bad_rows, bot_power};
 
 /// A source that fails for less is left to itself.
@@ -23,6 +24,15 @@ pub struct Condition {
     pub text: String,
     /// How long it must last before anybody is told.
     pub patience: Duration,
+}
+
+impl Condition {
+    /// Whether the notices of a plan tell of it, too: a room that cannot be read or was replaced, a source that fails, bad rows.
+    pub fn is_noticed(&self) -> bool {
+        let of_the_world = ["room ", "tombstone "].iter().any(|begins| self.key.starts_with(begins));
+        let of_a_source = self.key.starts_with(SOURCE) && self.key != source_key(QUEUE);
+        of_the_world || of_a_source || self.key == bad_rows::FREEZING
+    }
 }
 
 /// Everything that lasts, and what nobody can say yet.
@@ -110,8 +120,11 @@ impl Reconciler {
     }
 }
 
+/// What the key of a source that fails begins with.
+pub(super) const SOURCE: &str = "source ";
+
 pub(crate) fn source_key(source: &str) -> String {
-    format!("source {source}")
+    format!("{SOURCE}{source}")
 }
 
 /// A source fails now and then; one that fails for long keeps people in rooms, or out of them.
@@ -206,6 +219,17 @@ mod tests {
 
     use super::*;
     use crate::reconcile::pushes::tests::world as small_world;
+
+    #[test]
+    fn what_the_notices_of_a_plan_tell_of_is_known() {
+        let is_noticed =
+            |key: &str| Condition { key: key.to_owned(), text: String::new(), patience: Duration::ZERO }.is_noticed();
+        let noticed = ["room staff", "tombstone staff", "source the roster", bad_rows::FREEZING];
+        assert!(noticed.into_iter().all(is_noticed));
+        let alone =
+            ["source the queue", "power staff", "fight join staff", "return staff @a:a", "dead letters", "events"];
+        assert!(!alone.into_iter().any(is_noticed));
+    }
 
     #[test]
     fn who_keeps_coming_back_is_told_of_with_what_becomes_of_them() {
