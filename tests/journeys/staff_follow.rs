@@ -45,7 +45,7 @@ async fn a_replaced_room_is_followed_from_the_staff_room_with_everyone(version: 
     for sub in people.iter().chain([&late]) {
         staff.stage.until(&new, sub, "join", SOON).await;
     }
-    staff.until_says(&alert, &["Over: ", "analysts was replaced"]).await;
+    staff.until_says(&alert, &["Over: analysts is enforced"]).await;
     assert_eq!(posts(&staff, "analysts was replaced").await.len(), 1);
     for sub in &people {
         assert_eq!(staff.stage.membership(&old, sub).await, "join", "nobody is removed from the dead room");
@@ -80,7 +80,7 @@ async fn the_staff_room_itself_is_followed_and_what_lasts_comes_along(version: S
     }
     // What is said there at once waits for the bot to have moved.
     let early = staff.lead.send_text(&new, "!provisioner plan").await.unwrap().to_string();
-    staff.until_says(&alert, &["Over: ", "staff was replaced"]).await;
+    staff.until_says(&alert, &["Over: staff is enforced"]).await;
     staff.until_says(&lasting, &["Told in the new room from now on: ", "analysts was replaced"]).await;
     let unheard = staff.say(&staff.lead, "!provisioner pause").await;
     staff.stage.staff.clone_from(&new);
@@ -89,7 +89,7 @@ async fn the_staff_room_itself_is_followed_and_what_lasts_comes_along(version: S
     staff.posted("analysts was replaced").await;
     assert_eq!(posts(&staff, "was replaced").await.len(), 1);
     let status = staff.ask(&staff.lead, "!provisioner status").await;
-    assert!(status["body"].as_str().unwrap().starts_with("Running."), "{status:#}");
+    assert!(status["body"].as_str().unwrap().starts_with("Running, but "), "{status:#}");
     assert!(
         matches!(staff.state(&unheard).await.as_deref(), None | Some("ignored")),
         "the old room is not listened to"

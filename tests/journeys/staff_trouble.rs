@@ -146,7 +146,7 @@ async fn a_bot_that_was_lowered_is_told_of_until_it_is_raised(version: SynapseVe
     let content = &said.iter().find(|event| event["event_id"] == alert).unwrap()["content"];
     insta::assert_snapshot!("lowered", staff.forms(content));
     staff.stage.admin.send_state(room, "m.room.power_levels", "", raised).await.unwrap();
-    staff.until_says(&alert, &["Over: ", "the bot has level 10 in analysts"]).await;
+    staff.until_says(&alert, &["Over: the bot has the level again that it needs in analysts"]).await;
     assert_eq!(about(&staff, "the bot has level").await.len(), 2, "one message and one edit");
 }
 

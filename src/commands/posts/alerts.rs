@@ -10,8 +10,9 @@ use sha2::{Digest, Sha256};
 use crate::commands::posts::message;
 use crate::commands::posts::send::OutgoingEvent;
 use crate::commands::room::desk::Desk;
+use crate::commands::room::encryption;
 use crate::commands::text::reply::{Reply, code, strong, text};
-use crate::reconcile::Condition;
+use crate::reconcile::{Condition, over};
 use crate::store::AlertRow;
 
 /// One change to the messages.
@@ -109,7 +110,7 @@ impl Desk {
                 }
                 AlertChange::Close { key } => {
                     let Some(row) = raised.iter().find(|row| row.key == key) else { continue };
-                    let reply = Reply::line([strong("Over: "), text(&row.text)]);
+                    let reply = Reply::line([strong("Over: "), text(over_words(row))]);
                     self.edit_alert(row, "over", &reply).await;
                     self.store.remove_alert(&key).await.context("forget an alert")?;
                 }
@@ -120,10 +121,7 @@ impl Desk {
 
     /// An alert as it is shown, its commands with the prefix as they are typed in the room.
     fn alert(&self, key: &str, words: &str) -> Reply {
-        let typed = ["follow ", "plan`"].into_iter().fold(words.to_owned(), |words, command| {
-            words.replace(&format!("`{command}"), &format!("`{}", self.typed(command)))
-        });
-        let reply = Reply::line([strong("⚠️ "), text(typed)]);
+        let reply = Reply::default().and_pieces([vec![strong("⚠️ ")], self.words(words)].concat());
         if key != format!("tombstone {}", self.staff.key) {
             return reply;
         }
@@ -140,7 +138,8 @@ impl Desk {
             if row.room_id == *here || !current.iter().any(|condition| condition.key == row.key) {
                 continue;
             }
-            let reply = Reply::line([strong("Told in the new room from now on: "), text(&row.text)]);
+            let lead = strong("Told in the new room from now on: ");
+            let reply = Reply::default().and_pieces([vec![lead], self.words(&row.text)].concat());
             self.edit_alert(row, "moved", &reply).await;
             self.store.move_alert(&row.key, here).await.context("move an alert to the new room")?;
             (row.room_id, row.event_id) = (here.clone(), None);
@@ -153,6 +152,15 @@ impl Desk {
             self.edit(&row.room_id, event_id, &transaction(row, event), reply).await;
         }
     }
+}
+
+/// What is so again. Of an alert by another release, whose key is not known, what it began with.
+fn over_words(row: &AlertRow) -> String {
+    let told = match row.key.as_str() {
+        encryption::KEY => Some("the Staff room is not encrypted".to_owned()),
+        key => over(key),
+    };
+    told.unwrap_or_else(|| row.text.split([':', ';']).next().unwrap_or_default().to_owned())
 }
 
 /// The transaction id of an event about an alert: the same for the same event, also after a restart of another release, so
@@ -193,6 +201,14 @@ mod tests {
             alert_changes(&[row("room staff", "the bot is out")], &[], &[], &[]),
             [AlertChange::Close { key: "room staff".to_owned() }]
         );
+    }
+
+    #[test]
+    fn an_alert_that_is_over_tells_nobody_what_to_do() {
+        let told = "the roster cannot be read: let this service reach it";
+        assert_eq!(over_words(&row("source the roster", told)), "the roster can be read again");
+        assert_eq!(over_words(&row(encryption::KEY, "this room")), "the Staff room is not encrypted");
+        assert_eq!(over_words(&row("of another release", told)), "the roster cannot be read");
     }
 
     #[test]

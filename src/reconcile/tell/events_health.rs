@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::reconcile::tell::conditions::{Condition, Conditions, SOURCE_PATIENCE};
 
 /// The key of that others are not told.
-const EVENTS: &str = "events";
+pub(super) const EVENTS: &str = "events";
 
 /// How publishing fares.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -18,4 +18,5 @@ pub(crate) mod conditions;
 pub(crate) mod counters;
 pub(crate) mod events_health;
 pub(crate) mod gauges;
+pub(crate) mod over;
 pub(crate) mod queue_health;

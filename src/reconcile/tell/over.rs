@@ -1,0 +1,66 @@
+//! What an alert says when it is over: what is so again. It is made of the condition's key alone, so that a restart changes
+//! nothing of it.
+
+use crate::reconcile::tell::bad_rows::FREEZING;
+use crate::reconcile::tell::conditions::SOURCE;
+use crate::reconcile::tell::events_health::EVENTS;
+use crate::reconcile::tell::queue_health::{DEAD_LETTERS, UNSEEN};
+
+/// What is so again when the condition with this key is over; nothing of a key that this release does not know.
+pub fn over(key: &str) -> Option<String> {
+    match key {
+        FREEZING => return Some("every roster row names somebody clearly again".to_owned()),
+        DEAD_LETTERS => return Some("the dead-letter queue is empty".to_owned()),
+        UNSEEN => return Some("the dead letters can be counted again".to_owned()),
+        EVENTS => return Some("other services are told again what is done: the topic can be reached".to_owned()),
+        _ => {}
+    }
+    if let Some(source) = key.strip_prefix(SOURCE) {
+        return Some(format!("{source} can be read again"));
+    }
+    let (what, subject) = key.split_once(' ')?;
+    match what {
+        "room" => Some(format!("{subject} can be read again, and is enforced")),
+        "tombstone" => Some(format!("{subject} is enforced, and its room has no tombstone any more")),
+        "power" => Some(format!("the bot has the level again that it needs in {subject}")),
+        "levels" => Some(format!("the power levels of {subject} can be read again")),
+        "folded" => Some(format!("{subject} is one person again for the sources")),
+        "return" => subject.split_once(' ').map(|(room, user)| format!("{user} does not come back to {room} any more")),
+        "invited" => subject.split_once(' ').map(|(room, user)| format!("nobody invites {user} to {room} any more")),
+        "fight" => subject.split_once(' ').map(|(kind, place)| {
+            let (kind, room) = (kind.replace('_', " "), place.strip_suffix(" each time").unwrap_or(place));
+            let place = if room.is_empty() { String::new() } else { format!(" in {room}") };
+            format!("nobody undoes {kind}{place} any more")
+        }),
+        "lost" => {
+            let room = subject.strip_prefix("update ")?.split(' ').next()?;
+            Some(format!("nothing more was lost of the power levels of {room}"))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_that_is_over_says_what_is_so_again() {
+        let said = |key: &str| over(key).unwrap();
+        assert_eq!(said("room staff"), "staff can be read again, and is enforced");
+        assert_eq!(said("tombstone staff"), "staff is enforced, and its room has no tombstone any more");
+        assert_eq!(said("power staff"), "the bot has the level again that it needs in staff");
+        assert_eq!(said("levels staff"), "the power levels of staff can be read again");
+        assert_eq!(said("source group \"a b\""), "group \"a b\" can be read again");
+        assert_eq!(said("folded @u:a"), "@u:a is one person again for the sources");
+        assert_eq!(said("return staff @u:a"), "@u:a does not come back to staff any more");
+        assert_eq!(said("invited staff @u:a"), "nobody invites @u:a to staff any more");
+        assert_eq!(said("fight set_power_levels staff each time"), "nobody undoes set power levels in staff any more");
+        assert_eq!(said("fight create_account "), "nobody undoes create account any more");
+        assert_eq!(said("lost update staff $e"), "nothing more was lost of the power levels of staff");
+        for key in [FREEZING, DEAD_LETTERS, UNSEEN, EVENTS] {
+            assert!(!said(key).contains(" cannot "), "{key}");
+        }
+        assert_eq!((over("of another release"), over("")), (None, None));
+    }
+}
