@@ -76,7 +76,7 @@ impl Desk {
                 Ok(report) => format!("{}{}", outcome(report), counts(report)),
                 Err(_) => "The pass did not end; see the history.".to_owned(),
             };
-            let errors = report.iter().flat_map(|report| &report.errors).map(|error| vec![text(error)]);
+            let errors = report.iter().flat_map(|report| &report.errors).map(|error| self.words(error));
             let reply = Reply::line([strong("Approved"), text(" by "), code(by.sender), text(format!(". {what}"))]);
             self.edit_post(post, "decided", &what_became_of(post, reply.and_list(errors))).await;
         }

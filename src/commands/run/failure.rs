@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::commands::text::reply::{Reply, clause, text};
+use crate::commands::text::reply::{Reply, clause, marked};
 use crate::reconcile::NotLeader;
 
 /// What came of a command.
@@ -25,7 +25,7 @@ pub(crate) enum CommandFailure {
 impl CommandFailure {
     /// A refusal whose reply and ledger line say the same.
     pub(crate) fn refused(words: impl AsRef<str>) -> Self {
-        let reply = Reply::line([text(words.as_ref())]);
+        let reply = Reply::default().and_pieces(marked(words.as_ref(), str::to_owned));
         Self::Refused { reply, detail: format!("refused: {}", clause(words.as_ref())) }
     }
 }

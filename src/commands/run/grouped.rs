@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use provisioner_policy::{Action, Kind, Mode, World};
 
-use crate::commands::text::reply::{Piece, Reply, code, strong, text};
+use crate::commands::text::reply::{Piece, Reply, code, marked, strong, text};
 
 /// One action in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +88,7 @@ pub(crate) fn grouped(lines: &[PlanLine], with_state: bool) -> Reply {
                 true => vec![code(&line.user)],
                 false => vec![code(&line.user), text(rest(line))],
             };
-            reply.and_pieces([heading(), vec![text(format!(": {reason}"))]].concat()).and_list(lines.iter().map(entry))
+            reply.and_pieces([heading(), reason_pieces(": ", reason)].concat()).and_list(lines.iter().map(entry))
         })
     };
     places.into_iter().fold(Reply::default(), of_place)
@@ -131,9 +131,13 @@ fn shareable(line: &PlanLine) -> &str {
 /// A change with its own reason.
 fn alone(line: &PlanLine) -> Vec<Piece> {
     match line.user.is_empty() {
-        true => vec![text(&line.because)],
-        false => vec![code(&line.user), text(format!(": {}", line.because))],
+        true => reason_pieces("", &line.because),
+        false => [vec![code(&line.user)], reason_pieces(": ", &line.because)].concat(),
     }
+}
+
+fn reason_pieces(before: &str, reason: &str) -> Vec<Piece> {
+    marked(&format!("{before}{reason}"), str::to_owned)
 }
 
 impl Place {

@@ -1,4 +1,5 @@
-//! `history [user]`: the newest lines of the ledger.
+//! `history [user]`: the newest lines of the ledger, without the ids of events, which nobody reads on a phone: the command line
+//! and its JSON have them.
 
 use super::{CommandResult, commands_that_read};
 use crate::commands::room::desk::Desk;
@@ -24,8 +25,15 @@ impl Desk {
             entry.extend(line.room_key.iter().flat_map(|room| [text(" in "), code(room)]));
             entry.extend(line.user_id.iter().flat_map(|user| [text(" of "), code(user)]));
             entry.push(text(format!(": {}", line.outcome.replace('_', " "))));
-            entry.push(text(format!(", because {}", line.cause)));
-            entry.extend(line.detail.iter().map(|detail| text(format!(" ({detail})"))));
+            let cause = without_events(&line.cause);
+            if !cause.is_empty() {
+                entry.push(text(", because "));
+                entry.extend(self.words(&cause));
+            }
+            let detail = line.detail.as_deref().map(without_events).filter(|detail| !detail.is_empty());
+            if let Some(detail) = detail {
+                entry.extend([vec![text(" (")], self.words(&detail), vec![text(")")]].concat());
+            }
             entry
         };
         let reply = Reply::line([text("Newest first, by UTC:")]).and_list(lines.iter().take(LINES).map(entry));
@@ -34,5 +42,62 @@ impl Desk {
         }
         let all = format!("phenom-provisioner history {}", if mxid.is_empty() { "--limit 1000" } else { mxid });
         Ok(reply.and([text("There is more: "), code(all)]))
+    }
+}
+
+/// A text of the ledger without the ids of events: "(…)" around one, "event …" as a whole, and else the id alone.
+fn without_events(text: &str) -> String {
+    let is_event = |word: &str| {
+        let word = word.trim_matches(|character: char| "(),.;:".contains(character));
+        word.len() > 1 && word.starts_with('$')
+    };
+    let words: Vec<&str> = text.split(' ').collect();
+    let kept = words.iter().enumerate().filter_map(|(at, word)| {
+        let names_next = *word == "event" && words.get(at + 1).is_some_and(|next| is_event(next));
+        match is_event(word) {
+            _ if names_next => None,
+            false => Some((*word).to_owned()),
+            // What follows the id in its sentence stays.
+            true => {
+                let id = word.trim_end_matches(|character: char| "),.;:".contains(character));
+                Some(word[id.len()..].replace(')', ""))
+            }
+        }
+    });
+    let mut text = String::new();
+    for word in kept {
+        let begins_with_a_mark = word.starts_with([',', '.', ';', ':']);
+        if !text.is_empty() && !word.is_empty() && !begins_with_a_mark {
+            text.push(' ');
+        }
+        text.push_str(&word);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_events_are_left_out_and_nothing_else() {
+        let shown = |text: &str| without_events(text);
+        assert_eq!(shown("apply by @ada:a.org in the Staff room ($aB-_3xY)"), "apply by @ada:a.org in the Staff room");
+        assert_eq!(
+            shown("@ada:a.org set the name otherwise ($aB3); selector"),
+            "@ada:a.org set the name otherwise; selector"
+        );
+        assert_eq!(shown("event $aB3 overwrote it"), "overwrote it");
+        assert_eq!(shown("event $aB3"), "");
+        let old = "left by choice ($143:a.org), and more";
+        assert_eq!(shown(old), "left by choice, and more");
+        for text in [
+            "costs 5 $ a month",
+            "was member of staff (joined by the service on 2026-03-14 09:00 UTC)",
+            "",
+            "an event of theirs",
+        ] {
+            assert_eq!(shown(text), text);
+        }
     }
 }

@@ -41,9 +41,10 @@ impl Desk {
         let mut reply = Reply::line([strong(outcome(report)), text(counts(report))]);
         let failed = report.failed.iter().take(SHOWN).map(|one| {
             let (room, user) = (one.room.as_deref().unwrap_or_default(), one.user.as_deref().unwrap_or_default());
-            vec![text(format!("{} ", one.kind)), code(room), text(" "), code(user), text(format!(": {}", one.error))]
+            let lead = vec![text(format!("{} ", one.kind)), code(room), text(" "), code(user), text(": ")];
+            [lead, self.words(&one.error)].concat()
         });
-        reply = reply.and_list(failed).and_list(report.errors.iter().map(|error| vec![text(error)]));
+        reply = reply.and_list(failed).and_list(report.errors.iter().map(|error| self.words(error)));
         if let Some(id) = &report.held_id {
             reply = reply.and([text("To do what is held: "), code(self.typed(&format!("apply {}", short_id(id))))]);
         }

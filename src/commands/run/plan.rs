@@ -113,7 +113,8 @@ impl Desk {
             if !room.is_empty() {
                 entry.extend([text(" in "), code(room)]);
             }
-            entry.extend([text(": "), text(because)]);
+            entry.push(text(": "));
+            entry.extend(self.words(because));
             entry
         }));
         if more > 0 {
@@ -121,6 +122,6 @@ impl Desk {
             reply = reply.and([text(blocked), code(self.typed("explain <user>")), text(" says why.")]);
         }
         let notices = shown.profiles.iter().chain(&shown.notices);
-        reply.and_list(notices.take(5).map(|notice| vec![text(notice)]))
+        reply.and_list(notices.take(5).map(|notice| self.words(notice)))
     }
 }
