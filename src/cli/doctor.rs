@@ -44,7 +44,7 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
         let report = DoctorReport { ok, findings: &findings };
         people::print_json(&report, &names)?;
     } else {
-        print::page(&show(&findings, &names, Screen::of_answers()));
+        print::page(&show(&doctor::together(findings.clone()), &names, Screen::of_answers()));
     }
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -28,6 +28,7 @@ mod selectors;
 mod setup;
 mod staff;
 mod synapse;
+mod together;
 
 use std::time::Duration;
 
@@ -35,6 +36,7 @@ use serde::Serialize;
 
 pub use self::followed::policy_in_force;
 pub use self::power::lacks_power;
+pub use self::together::together;
 pub use crate::config::ConfigLocation;
 
 /// How long one question may take. Areas ask side by side, at most three questions one after the other, so that the

@@ -91,7 +91,7 @@ fn unknown(room: &RoomPolicy) -> Finding {
     let RoomPolicy { key, id, .. } = room;
     Finding::fail(
         "room",
-        format!("{key}: Synapse knows no room {id}"),
+        format!("{key} ({id}): Synapse knows no such room"),
         "write the room's own id (in Element: room settings, Advanced, Internal room ID); if the room is lost, take the line \
          out and run `phenom-provisioner bootstrap --create-rooms`",
     )
@@ -100,8 +100,8 @@ fn unknown(room: &RoomPolicy) -> Finding {
 fn outside(room: &RoomPolicy, is_there: bool) -> Finding {
     let RoomPolicy { key, id, .. } = room;
     let text = match is_there {
-        true => format!("{key}: the bot is not in {id}"),
-        false => format!("{key}: the bot is not in {id}, or there is no such room"),
+        true => format!("{key} ({id}): the bot is not in it"),
+        false => format!("{key} ({id}): the bot is not in it, or there is no such room"),
     };
     Finding::fail(
         "room",

@@ -256,7 +256,7 @@ async fn the_bots_standing_is_mended_as_the_doctor_says(version: SynapseVersion)
         sound(&stage).await;
 
         stage.edit(|config| config.replace(&stage_id(&config, "staff"), "!nowhere:phenom.test"));
-        fails(&stage, "room", &["staff", "knows no room !nowhere:phenom.test", "own id"]).await;
+        fails(&stage, "room", &["staff (!nowhere:phenom.test)", "knows no such room", "own id"]).await;
         stage.change(|_| {});
         sound(&stage).await;
 
