@@ -6,10 +6,10 @@ use crate::entitlement::Entitlement;
 use crate::facts::Account;
 use crate::fight::Fight;
 use crate::mirror::{Membership, RoomStatus};
-use crate::obstacle::Obstacle;
+use crate::obstacle::{Obstacle, level_words};
 use crate::plan::{Because, Change, Kind, Plan};
 use crate::planner::{AdminVerdict, MembersInputs, MembershipVerdict, evaluate, evaluate_admin, why_not};
-use crate::policy::RoomIx;
+use crate::policy::{Mode, RoomIx};
 use crate::power::{Evaluated, PowerVerdict};
 use crate::users::UserIx;
 use crate::world::World;
@@ -40,7 +40,49 @@ pub struct RoomExplanation {
     pub desired: bool,
     pub observed: &'static str,
     pub power: PowerExplanation,
+    /// Begins with what will happen where something will, and is then followed by why.
     pub because: String,
+    /// Whether something will.
+    #[serde(skip)]
+    pub is_planned: bool,
+}
+
+impl RoomExplanation {
+    /// What will happen, or how it is, and then why.
+    pub fn in_words(&self) -> String {
+        let Self { room: _, desired, observed, power, because, is_planned } = self;
+        let state = match (desired, *observed) {
+            _ if *is_planned => None,
+            (true, "join") => Some("belongs and is there"),
+            (true, "invite") => Some("belongs and is invited"),
+            (true, "ban") => Some("belongs and is banned"),
+            (true, _) => Some("belongs and is not there"),
+            (false, "join") => Some("does not belong and is there"),
+            (false, "invite") => Some("does not belong and is invited"),
+            (false, "ban") => Some("is banned"),
+            (false, _) => Some("does not belong and is not there"),
+        };
+        let power = match (*observed, power.desired == power.observed) {
+            ("join", _) if *is_planned => None,
+            ("join", true) => Some(power_words(power.observed)),
+            ("join", false) => {
+                Some(format!("{} (should be {})", power_words(power.observed), level_words(power.desired)))
+            }
+            _ => None,
+        };
+        match state {
+            Some(state) => {
+                let power = power.map_or_else(String::new, |power| format!(", {power}"));
+                format!("{state}{power}: {because}")
+            }
+            None => because.clone(),
+        }
+    }
+}
+
+/// A level as what somebody has.
+fn power_words(level: i64) -> String {
+    if level == 0 { "no power".to_owned() } else { format!("power {}", level_words(level)) }
 }
 
 /// Power levels, and why.
@@ -53,6 +95,7 @@ pub struct PowerExplanation {
 
 /// What is said of what the guard holds.
 const HELD: &str = "held for approval, and nothing is taken until then (`plan` says why)";
+const REMOVAL_HELD: &str = "will be removed once somebody approves it, and not before (`plan` says why)";
 
 fn is_held(plan: &Plan, change: &Change) -> bool {
     plan.of(change.room(), change.kind()).iter().any(|action| action.is_held() && action.change.user() == change.user())
@@ -136,16 +179,46 @@ impl World {
     }
 
     fn explain_room(&self, room: RoomIx, user: UserIx, plan: &Plan) -> RoomExplanation {
+        let (outlook, why) = self.why(room, user, plan);
         RoomExplanation {
             room: room.key(self).to_owned(),
             desired: matches!(self.entitlement(room, user), Entitlement::By(_)),
             observed: self.room(room).membership(user).as_str(),
             power: self.explain_power(room, user, plan),
-            because: self.why(room, user, plan),
+            because: outlook.map_or_else(|| why.clone(), |outlook| format!("{outlook}: {why}")),
+            is_planned: outlook.is_some(),
         }
     }
 
-    fn why(&self, room: RoomIx, user: UserIx, plan: &Plan) -> String {
+    /// What will happen, where something will, and why it is as it is or will be.
+    fn why(&self, room: RoomIx, user: UserIx, plan: &Plan) -> (Option<&'static str>, String) {
+        let mode = |change: &Change| change.class().mode(&self.policy.modes);
+        let text = |because: Because| because.text(self, Some(room), Some(user));
+        if self.is_looked_at(room, user)
+            && let MembershipVerdict::Do(change, because) = evaluate(self, room, user, &MembersInputs::of(self, room))
+            && self.fight(&change).is_none()
+        {
+            let outlook = match (change.takes() > 0, mode(&change)) {
+                _ if is_held(plan, &change) => REMOVAL_HELD,
+                (true, Mode::Enforce) => "will be removed at the next pass",
+                (true, Mode::Observe) => "would be removed, and removals are only counted",
+                (false, Mode::Enforce) => "will be joined at the next pass",
+                (false, Mode::Observe) => "would be joined, and joins are only counted",
+            };
+            return (Some(outlook), text(because));
+        }
+        (None, self.standing_words(room, user))
+    }
+
+    /// Whether anything is decided about the user in the room.
+    fn is_looked_at(&self, room: RoomIx, user: UserIx) -> bool {
+        let mirror = self.room(room);
+        let is_replaced = mirror.named_successor().is_some() && mirror.is_upgraded() != Some(false);
+        mirror.status == RoomStatus::Ready && !is_replaced && !self.is_exempt(user)
+    }
+
+    /// Why nothing will happen.
+    fn standing_words(&self, room: RoomIx, user: UserIx) -> String {
         let mirror = self.room(room);
         match &mirror.status {
             RoomStatus::Ready => {}
@@ -160,14 +233,7 @@ impl World {
         }
         let text = |because: Because| because.text(self, Some(room), Some(user));
         match evaluate(self, room, user, &MembersInputs::of(self, room)) {
-            MembershipVerdict::Do(change, _) if self.fight(&change).is_some() => {
-                self.fight(&change).map(Fight::text).unwrap_or_default()
-            }
-            MembershipVerdict::Do(change, because) if is_held(plan, &change) => format!("{HELD}: {}", text(because)),
-            MembershipVerdict::Do(change, because) if change.takes() > 0 => {
-                format!("will be removed: {}", text(because))
-            }
-            MembershipVerdict::Do(_, because) => format!("will be joined: {}", text(because)),
+            MembershipVerdict::Do(change, because) => self.fight(&change).map_or_else(|| text(because), Fight::text),
             MembershipVerdict::Blocked(_, because) => text(because),
             MembershipVerdict::Nothing | MembershipVerdict::ClearedLeave(_) => match self.entitlement(room, user) {
                 Entitlement::By(selector) => self.with_entrance(Some(room), user, text(Because::Selector(selector))),

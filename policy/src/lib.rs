@@ -82,6 +82,7 @@ pub use profile::{
     SourceProfile,
 };
 pub use recent::{Arrivals, Recent};
+pub use removal_words::selector_words;
 pub use rewrite::Rewrite;
 pub use room_level::RoomLevel;
 pub use roster::{Belonging, RosterReader, RosterReading, RosterRow, read_roster};

@@ -23,8 +23,8 @@ impl World {
             (Some(lost), Some(row)) if !lost.contains("the row changed to") => format!("{lost}; {row}"),
             (Some(lost), _) => lost,
             (None, _) => {
-                let what = if room.is_some() { "the room is" } else { "server admins are" };
-                let asked = format!("{what} for {}", selector_words(selectors));
+                let what = if room.is_some() { "the room is for" } else { "server admins are" };
+                let asked = format!("{what} {}", selector_words(selectors));
                 match (row, room.and_then(|room| self.reason_then(room, user))) {
                     (Some(row), _) => format!("{row}, and {asked}"),
                     (None, Some(then)) => format!("was {then} when they were joined, and no row says so any more"),
@@ -89,13 +89,9 @@ impl World {
     }
 }
 
-/// The selectors as they stand in the file, the first few.
-fn selector_words(selectors: &[Selector]) -> String {
-    let word = |selector: &Selector| match selector {
-        Selector::Everyone => format!("{selector} with an active account"),
-        _ => selector.to_string(),
-    };
-    let mut words: Vec<String> = selectors.iter().take(MOST_SELECTORS).map(word).collect();
+/// The people that these selectors name, the first few.
+pub fn selector_words(selectors: &[Selector]) -> String {
+    let mut words: Vec<String> = selectors.iter().take(MOST_SELECTORS).map(Selector::in_words).collect();
     let more = selectors.len().saturating_sub(MOST_SELECTORS);
     words.extend((more > 0).then(|| format!("{more} more")));
     if words.is_empty() { "nobody".to_owned() } else { words.join(" or ") }

@@ -20,6 +20,19 @@ pub enum Selector {
     Subject(String),
 }
 
+impl Selector {
+    /// The people that it names, for those who do not read the configuration.
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Everyone => "everybody with an active account".to_owned(),
+            Self::Team(team) => format!("members of team {team}"),
+            Self::TeamRole { team, role } => format!("members of team {team} with role {role}"),
+            Self::Group(group) => format!("members of group {group} of the pool"),
+            Self::Subject(subject) => format!("the subject {subject}"),
+        }
+    }
+}
+
 impl fmt::Display for Selector {
     /// The selector as it stands in the configuration file, so that a reader can search for it there.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

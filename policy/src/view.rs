@@ -190,23 +190,23 @@ impl Because {
     pub fn text(self, world: &World, room: Option<RoomIx>, user: Option<UserIx>) -> String {
         match self {
             Self::Selector(position) => room.map_or_else(String::new, |room| {
-                let selector = &world.policy.rooms[room.index()].members[usize::from(position)];
+                let named = world.policy.rooms[room.index()].members[usize::from(position)].in_words();
                 match user.and_then(|user| world.roster_words(user)) {
-                    Some(row) => format!("{row}; selector {selector}"),
-                    None => format!("selector {selector}"),
+                    Some(row) => format!("{row}; the room is for {named}"),
+                    None => format!("the room is for {named}"),
                 }
             }),
             Self::AdminSelector(position) => {
-                let selector = format!("selector {} of [server_admins]", world.policy.server_admins[usize::from(position)]);
+                let named = world.policy.server_admins[usize::from(position)].in_words();
                 match user.and_then(|user| world.roster_words(user)) {
-                    Some(row) => format!("{row}; {selector}"),
-                    None => selector,
+                    Some(row) => format!("{row}; server admins are {named}"),
+                    None => format!("server admins are {named}"),
                 }
             }
             Self::AdminSelectorUnreadable(position) => {
                 let position = usize::from(position);
                 let why = world.unreadable_source(world.admins[position]).map_or_else(String::new, |why| why.to_string());
-                format!("selector {} of [server_admins] matches, but {why}", world.policy.server_admins[position])
+                format!("server admins are {}, they are one of these, and {why}", world.policy.server_admins[position].in_words())
             }
             Self::AdminsFrozen => match user.map_or_else(|| world.admins_freeze(), |user| world.freeze_of_admin(user)) {
                 Some(freeze) => format!("would no longer be a server admin, but {freeze}"),

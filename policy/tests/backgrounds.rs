@@ -55,7 +55,7 @@ fn lost(role: &str, seconds: i64) -> Loss {
 }
 
 fn by_us(world: &World, seconds: i64) -> Vec<(RoomIx, Entrance)> {
-    let because = "the roster says member of staff; selector { team = \"staff\" }".to_owned();
+    let because = "the roster says member of staff; the room is for members of team staff".to_owned();
     vec![(world.room_by_key("staff").unwrap(), Entrance::Service { at: moment(seconds), because })]
 }
 
@@ -95,7 +95,7 @@ fn a_reason_says_what_somebody_was_and_until_when() {
     );
 
     // A loss that the room never asked for is no reason, and one from before we joined them is none either.
-    let asked = "the roster says lead of nest, and the room is for { team = \"staff\", role = \"member\" }".to_owned();
+    let asked = "the roster says lead of nest, and the room is for members of team staff with role member".to_owned();
     world.set_background(ada, Some(Background { losses: vec![lost("guest", 600)], ..Background::default() }));
     assert_eq!(said(&world), (asked, farewell));
     let entrances = by_us(&world, 6000);

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use provisioner_policy::{Explanation, RoomExplanation};
+use provisioner_policy::Explanation;
 
 use super::page::{Page, Screen, Tone};
 use super::{people, print};
@@ -52,26 +52,20 @@ fn show(explanation: &Explanation, names: &DisplayNames, screen: Screen) -> Stri
     page.entry(Tone::Plain, "  account: ", INDENT, &names.beside_ids(account), &[]);
     let admin = if server_admin.observed { "is a server admin" } else { "is no server admin" };
     page.entry(Tone::Plain, &format!("  {admin}: "), INDENT, &names.beside_ids(&server_admin.because), &[]);
-    for RoomExplanation { room, desired, observed, power, because } in rooms {
-        let state = match *observed {
-            "join" => format!("is in {room} (power {})", power.observed),
-            "invite" => format!("is invited to {room}"),
-            "ban" => format!("is banned from {room}"),
-            _ => format!("is not in {room}"),
-        };
-        let tone = match (desired, *observed == "join") {
+    for of_room in rooms {
+        let tone = match (of_room.desired, of_room.observed == "join") {
             (true, true) => Tone::Good,
             (false, false) => Tone::Faint,
             _ => Tone::Warning,
         };
-        page.entry(tone, &format!("  {state}: "), INDENT, &names.beside_ids(because), &[]);
+        page.entry(tone, &format!("  {}: ", of_room.room), INDENT, &names.beside_ids(&of_room.in_words()), &[]);
     }
     page.into_text()
 }
 
 #[cfg(test)]
 mod tests {
-    use provisioner_policy::{AdminExplanation, PowerExplanation};
+    use provisioner_policy::{AdminExplanation, PowerExplanation, RoomExplanation};
 
     use super::*;
 
@@ -87,10 +81,11 @@ mod tests {
             room: room.to_owned(),
             desired,
             observed,
-            power: power(50),
+            power: power(if desired { 50 } else { 0 }),
             because: because.to_owned(),
+            is_planned: because.starts_with("will be"),
         };
-        let gone = "will be removed: was member of staff until 2026-11-29 12:49 UTC, when the row went (joined by the service on 2026-03-14 09:00 UTC)";
+        let gone = "will be removed at the next pass: was member of staff until 2026-11-29 12:49 UTC, when the row went (joined by the service on 2026-03-14 09:00 UTC)";
         let explanation = Explanation {
             user: ADA.to_owned(),
             subject: None,
@@ -98,12 +93,18 @@ mod tests {
             server_admin: AdminExplanation {
                 desired: false,
                 observed: false,
-                because: "no source names them, and server admins are for { group = \"nest-admin\" }".to_owned(),
+                because: "no source names them, and server admins are members of group nest-admin of the pool"
+                    .to_owned(),
             },
             rooms: vec![
-                room("red-room", true, "join", "selector \"everyone\" (joined by the service on 2026-03-14 09:00 UTC)"),
+                room(
+                    "red-room",
+                    true,
+                    "join",
+                    "the room is for everybody with an active account (joined by the service on 2026-03-14 09:00 UTC)",
+                ),
                 room("staff", false, "join", gone),
-                room("analysts", false, "none", "no source names them, and the room is for { team = \"analysts\" }"),
+                room("analysts", false, "none", "no source names them, and the room is for members of team analysts"),
             ],
         };
         let names = DisplayNames::new("thephenom.app", &[ADA], [(ADA.to_owned(), "Ada".to_owned())]);
@@ -115,15 +116,15 @@ mod tests {
         insta::assert_snapshot!(shown(Some(80)), @r#"
         @4be7a1c0-93d2-4000-8000-0123456789ab:thephenom.app "Ada"
           account: active
-          is no server admin: no source names them, and server admins are for { group =
-              "nest-admin" }
-          is in red-room (power 50): selector "everyone" (joined by the service on
-              2026-03-14 09:00 UTC)
-          is in staff (power 50): will be removed: was member of staff until 2026-11-29
+          is no server admin: no source names them, and server admins are members of
+              group nest-admin of the pool
+          red-room: belongs and is there, power 50: the room is for everybody with an
+              active account (joined by the service on 2026-03-14 09:00 UTC)
+          staff: will be removed at the next pass: was member of staff until 2026-11-29
               12:49 UTC, when the row went (joined by the service on 2026-03-14 09:00
               UTC)
-          is not in analysts: no source names them, and the room is for { team =
-              "analysts" }
+          analysts: does not belong and is not there: no source names them, and the
+              room is for members of team analysts
         "#);
     }
 
@@ -132,10 +133,10 @@ mod tests {
         insta::assert_snapshot!(shown(None), @r#"
         @4be7a1c0-93d2-4000-8000-0123456789ab:thephenom.app "Ada"
           account: active
-          is no server admin: no source names them, and server admins are for { group = "nest-admin" }
-          is in red-room (power 50): selector "everyone" (joined by the service on 2026-03-14 09:00 UTC)
-          is in staff (power 50): will be removed: was member of staff until 2026-11-29 12:49 UTC, when the row went (joined by the service on 2026-03-14 09:00 UTC)
-          is not in analysts: no source names them, and the room is for { team = "analysts" }
+          is no server admin: no source names them, and server admins are members of group nest-admin of the pool
+          red-room: belongs and is there, power 50: the room is for everybody with an active account (joined by the service on 2026-03-14 09:00 UTC)
+          staff: will be removed at the next pass: was member of staff until 2026-11-29 12:49 UTC, when the row went (joined by the service on 2026-03-14 09:00 UTC)
+          analysts: does not belong and is not there: no source names them, and the room is for members of team analysts
         "#);
     }
 }

@@ -42,7 +42,7 @@ fn rooms_that_each_lose_few_are_held_when_they_lose_many_together() {
     assert_eq!(due_removals(&world, &plan), [0, 0, 0]);
     let gone = world.users.get(&format!("@{}:{SERVER}", subject(0, 0))).unwrap();
     let because = &world.explain(gone, &plan).rooms[0].because;
-    assert!(because.starts_with("held for approval, and nothing is taken until then"), "{because}");
+    assert!(because.starts_with("will be removed once somebody approves it, and not before"), "{because}");
     let part = plan.held_part(&world).unwrap();
     assert_eq!(
         part.counts.iter().map(|one| (one.room.as_deref(), one.count)).collect::<Vec<_>>(),

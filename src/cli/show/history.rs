@@ -70,7 +70,13 @@ mod tests {
         let gone = "was member of staff until 2026-11-29 12:49 UTC, when the row went (joined by the service on 2026-03-14 09:00 UTC)";
         let lines = [
             line("remove", "done", Some(ADA), gone, None),
-            line("join", "failed", Some(ADA), "selector \"everyone\"", Some("Synapse answers 403 M_FORBIDDEN: no")),
+            line(
+                "join",
+                "failed",
+                Some(ADA),
+                "the room is for everybody with an active account",
+                Some("Synapse answers 403 M_FORBIDDEN: no"),
+            ),
             line("pause", "done", None, "command of ada on the command line", None),
         ];
         let names = DisplayNames::new("thephenom.app", &[ADA], [(ADA.to_owned(), "Ada".to_owned())]);
@@ -86,7 +92,7 @@ mod tests {
             the service on 2026-03-14 09:00 UTC)
         2026-11-30 00:53:20  join in staff: failed (pass 12)
             @4be7a1c0-93d2-4000-8000-0123456789ab:thephenom.app "Ada"
-            selector "everyone"
+            the room is for everybody with an active account
             failed: Synapse answers 403 M_FORBIDDEN: no
         2026-11-30 00:53:20  pause: done (pass 12)
             command of ada on the command line
@@ -97,7 +103,7 @@ mod tests {
     fn a_history_in_a_pipe() {
         insta::assert_snapshot!(shown(None), @r#"
         2026-11-30 00:53:20  remove in staff: done (pass 12)  @4be7a1c0-93d2-4000-8000-0123456789ab:thephenom.app "Ada"  was member of staff until 2026-11-29 12:49 UTC, when the row went (joined by the service on 2026-03-14 09:00 UTC)
-        2026-11-30 00:53:20  join in staff: failed (pass 12)  @4be7a1c0-93d2-4000-8000-0123456789ab:thephenom.app "Ada"  selector "everyone"  failed: Synapse answers 403 M_FORBIDDEN: no
+        2026-11-30 00:53:20  join in staff: failed (pass 12)  @4be7a1c0-93d2-4000-8000-0123456789ab:thephenom.app "Ada"  the room is for everybody with an active account  failed: Synapse answers 403 M_FORBIDDEN: no
         2026-11-30 00:53:20  pause: done (pass 12)  command of ada on the command line
         "#);
     }

@@ -173,7 +173,7 @@ mod tests {
             held_words: Some("2 people would be removed from staff. The sources say so for 1 of them since 2026-11-29 12:49 UTC. If nobody does anything, nothing of it happens.".to_owned()),
             actions: vec![
                 account,
-                action(Kind::Join, BEN, false, "the roster says member of staff; selector { team = \"staff\" }"),
+                action(Kind::Join, BEN, false, "the roster says member of staff; the room is for members of team staff"),
                 action(Kind::Remove, ADA, true, gone),
                 action(Kind::Remove, BEN, true, &stranger),
             ],
@@ -214,7 +214,7 @@ mod tests {
 
         staff: 1 join, 2 remove held
           join    @9d2f6a10-1c55-4000-8000-0123456789ab:thephenom.app
-              the roster says member of staff; selector { team = "staff" }
+              the roster says member of staff; the room is for members of team staff
           remove  @4be7a1c0-93d2-4000-8000-0123456789ab:thephenom.app "Ada"
               was member of staff until 2026-11-29 12:49 UTC, when the row went (joined
               by the service on 2026-03-14 09:00 UTC)
@@ -244,7 +244,7 @@ mod tests {
           create_account  @9d2f6a10-1c55-4000-8000-0123456789ab:thephenom.app  the account is confirmed, and Synapse has no such account
 
         staff: 1 join, 2 remove held
-          join    @9d2f6a10-1c55-4000-8000-0123456789ab:thephenom.app  the roster says member of staff; selector { team = "staff" }
+          join    @9d2f6a10-1c55-4000-8000-0123456789ab:thephenom.app  the roster says member of staff; the room is for members of team staff
           remove  @4be7a1c0-93d2-4000-8000-0123456789ab:thephenom.app "Ada"  was member of staff until 2026-11-29 12:49 UTC, when the row went (joined by the service on 2026-03-14 09:00 UTC)
           remove  @9d2f6a10-1c55-4000-8000-0123456789ab:thephenom.app  no source names this user, and they were never seen in any team (came by invitation of @4be7a1c0-93d2-4000-8000-0123456789ab:thephenom.app "Ada")
 
@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn long_lists_are_cut_on_a_terminal_and_the_command_that_shows_the_rest_is_named() {
         let mut view = view();
-        view.actions = vec![action(Kind::Join, BEN, false, "selector \"everyone\""); 25];
+        view.actions = vec![action(Kind::Join, BEN, false, "the room is for everybody with an active account"); 25];
         let shown = |width, all| plan(&view, &names(), Screen::of_width(width), all);
         assert!(shown(Some(80), false).contains("5 more: phenom-provisioner plan --all"));
         let count = |text: String| text.matches(BEN).count();

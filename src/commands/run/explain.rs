@@ -24,26 +24,15 @@ impl Desk {
 
     pub(crate) fn show_explanation(&self, explanation: Explanation) -> Reply {
         let Explanation { user, subject: _, account, server_admin, rooms } = explanation;
-        let room = |RoomExplanation { room, desired, observed, power, because }: RoomExplanation| {
-            let state = match (desired, observed) {
-                (true, "join") => "belongs and is in it",
-                (true, _) => "belongs and is not in it",
-                (false, "join") => "does not belong and is in it",
-                (false, "invite") => "does not belong and is invited",
-                (false, "ban") => "is banned",
-                (false, _) => "does not belong",
-            };
-            let power = match (observed, power.desired == power.observed) {
-                ("join", true) => format!(", power {}", power.observed),
-                ("join", false) => format!(", power {} (should be {})", power.observed, power.desired),
-                _ => String::new(),
-            };
-            vec![code(&room), text(format!(": {state}{power}: ")), text(because)]
+        let room = |of_room: RoomExplanation| {
+            let mut entry = vec![code(&of_room.room), text(": ")];
+            entry.extend(self.words(&of_room.in_words()));
+            entry
         };
         let admin = if server_admin.observed { "Is a server admin" } else { "Is no server admin" };
         Reply::line([code(&user), text(format!(" — account: {account}"))])
             .and_list(rooms.into_iter().map(room))
-            .and([text(format!("{admin}: {}", server_admin.because))])
+            .and_pieces(self.words(&format!("{admin}: {}", server_admin.because)))
     }
 }
 
@@ -53,7 +42,9 @@ pub(crate) fn nobody(mxid: &str) -> CommandFailure {
         reply: Reply::line([
             text("Nobody knows "),
             code(mxid),
-            text(": no row, no account and no room has this user."),
+            text(
+                ": no row, no account and no room has this user. A name is not enough: mention them (@…), or give their Matrix id.",
+            ),
         ]),
         detail: "refused: nobody knows this user".to_owned(),
     }

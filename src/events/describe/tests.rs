@@ -29,7 +29,7 @@ fn line(kind: &str, before: Value, after: Value) -> OutboxLine {
         room_key: Some("staff".to_owned()),
         before: Some(before),
         after: Some(after),
-        cause: format!("the roster says member of {SECRET}; selector {{ team = \"staff\" }}"),
+        cause: format!("the roster says member of {SECRET}; the room is for members of team staff"),
         because: Some("selector".to_owned()),
         actor: None,
     }
