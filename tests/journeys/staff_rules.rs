@@ -87,7 +87,7 @@ async fn a_sender_who_may_not_command_is_refused_once_and_nothing_is_done(versio
     let outside = subject();
     staff.stage.hasura.add(&outside, "staff", "lead").await.unwrap();
     for (sender, why) in [
-        (format!("@{}:elsewhere.org", staff.lead_sub), "commands.allow"),
+        (format!("@{}:elsewhere.org", staff.lead_sub), "Ask somebody in this room who may"),
         (staff.stage.mxid(&outside), "members of this room"),
     ] {
         staff.stage.admin.ban(&staff.stage.staff, &staff.stage.mxid(&outside)).await.unwrap();

@@ -2,7 +2,7 @@
 //! to the room, whose account the pool has now, and who is matched by `commands.allow` in freshly read sources. What costs
 //! nothing is checked first: anybody in the room can say something.
 
-use provisioner_policy::{Membership, Permission, RoomStatus};
+use provisioner_policy::{Membership, Permission, RoomStatus, Selector, selector_words};
 
 use crate::accounts::NoAccount;
 use crate::commands::room::desk::Desk;
@@ -22,18 +22,22 @@ pub(crate) enum NotAdmitted {
 }
 
 impl NotAdmitted {
-    /// For the sender.
-    pub(crate) fn words(&self) -> String {
+    /// For the sender; `allowed` are those who may.
+    pub(crate) fn words(&self, allowed: &[Selector]) -> String {
+        let ask = || {
+            format!(
+                "Ask somebody in this room who may: {} (commands.allow in the configuration).",
+                selector_words(allowed)
+            )
+        };
         match self {
-            Self::NotAllowed => {
-                "You may not give me commands: commands.allow in the configuration does not name you.".to_owned()
-            }
-            Self::NotJoined => "Only members of this room may give me commands.".to_owned(),
-            Self::NoAccount(why) => format!("You may not give me commands: {why}."),
+            Self::NotAllowed => format!("You may not give me commands. {}", ask()),
+            Self::NotJoined => "Only members of this room may give me commands: join it first.".to_owned(),
+            Self::NoAccount(why) => format!("You may not give me commands: {why}. {}", ask()),
             // The reason is only for people who may read the ledger.
             Self::Unsure(_) => {
-                "Whether you may give me commands cannot be checked now, because a source does not answer. \
-                                The command line works meanwhile."
+                "Whether you may give me commands cannot be checked now, because a source does not answer. Try \
+                                again later, or use the command line."
                     .to_owned()
             }
         }
@@ -98,5 +102,23 @@ fn may_command(reconciler: &Reconciler, sender: &str) -> Result<(), NotAdmitted>
         Permission::Granted => Ok(()),
         Permission::Denied => Err(NotAdmitted::NotAllowed),
         Permission::Unsure(freeze) => Err(NotAdmitted::Unsure(freeze.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_refused_is_told_whom_to_ask() {
+        let lead = Selector::TeamRole { team: "staff".to_owned(), role: "lead".to_owned() };
+        let allowed = [lead, Selector::Group("nest-admin".to_owned())];
+        assert_eq!(
+            NotAdmitted::NotAllowed.words(&allowed),
+            "You may not give me commands. Ask somebody in this room who may: members of team staff with role lead or members of \
+             group nest-admin of the pool (commands.allow in the configuration)."
+        );
+        let unsure = NotAdmitted::Unsure("a secret".to_owned()).words(&allowed);
+        assert!(!unsure.contains("a secret") && unsure.ends_with("or use the command line."), "{unsure}");
     }
 }

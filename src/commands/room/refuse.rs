@@ -24,7 +24,7 @@ impl Desk {
             Ok(gate) => return Ok(Some(gate)),
             Err(denied) => denied,
         };
-        let (words, detail) = (denied.words(), denied.detail());
+        let (words, detail) = (denied.words(&self.staff.policy.operators), denied.detail());
         match denied {
             // They may be somebody who commands: each time is told of, or they would wait for an answer.
             NotAdmitted::Unsure(_) => self.turn_away(task, name, Some(Reply::line([text(words)])), &detail).await?,

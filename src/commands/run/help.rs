@@ -71,7 +71,7 @@ impl Desk {
             Misread::Wrong(command, argument) => {
                 let wrong = match argument {
                     Argument::User | Argument::OptionalUser => {
-                        "That names nobody: give a Matrix id, a subject, an e-mail address or a mention. "
+                        "That names nobody. A name is not enough: mention them (@…), or give their Matrix id. "
                     }
                     Argument::Room => "That is no room. ",
                     Argument::HeldId => "That is no id of a held plan, which is eight letters a-f and digits. ",
@@ -79,6 +79,10 @@ impl Desk {
                     Argument::OptionalCommand => "That is no command. ",
                 };
                 self.usage(wrong, command)
+            }
+            Misread::TooMany(command) if command.takes_user() => {
+                let lead = "That is more than this command takes. A name is not enough: mention them (@…), or give their Matrix id. ";
+                self.usage(lead, command)
             }
             Misread::TooMany(command) => self.usage("That is more than this command takes. ", command),
             Misread::NoSuchRoom(_, near) => {

@@ -74,6 +74,11 @@ pub(crate) struct Call<'a> {
 }
 
 impl StaffCommand {
+    /// Whether it is about a user.
+    pub(crate) fn takes_user(&self) -> bool {
+        matches!(self.arguments.first(), Some(Argument::User | Argument::OptionalUser))
+    }
+
     /// Name and arguments, as they are typed.
     pub(crate) fn usage(&self) -> String {
         self.arguments.iter().fold(self.name.to_owned(), |usage, argument| format!("{usage} {}", argument.shown()))

@@ -121,8 +121,7 @@ fn read_arguments(
     mention: Option<&str>,
     grammar: Grammar<'_>,
 ) -> Result<StaffRequest, Misread> {
-    let takes_user = matches!(command.arguments.first(), Some(Argument::User | Argument::OptionalUser));
-    if let (true, Some(mention)) = (takes_user, mention)
+    if let (true, Some(mention)) = (command.takes_user(), mention)
         && words.first().is_some_and(|word| Who::is_bare_word(word))
     {
         // The client wrote a display name, of any number of words, where the mention stands.
