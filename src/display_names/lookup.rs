@@ -4,15 +4,17 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::Utc;
 use futures_util::StreamExt;
 use futures_util::stream;
 use moka::future::Cache;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
+use super::changed::FirstNames;
 use super::clean::clean;
 use super::ids;
-use super::shown::DisplayNames;
+use super::shown::{DisplayNames, ShownName};
 use crate::homeserver::Homeserver;
 
 /// So many names of one answer are looked up. Nobody reads more lines than that at once.
@@ -39,7 +41,8 @@ pub struct NameLookup {
     homeserver: Homeserver,
     server_name: String,
     /// By user id. `None` is a name that is not shown.
-    kept: Cache<String, Option<String>>,
+    kept: Cache<String, Option<ShownName>>,
+    first_names: FirstNames,
     rests_until: Mutex<Option<Instant>>,
 }
 
@@ -48,7 +51,7 @@ impl NameLookup {
     pub fn new(homeserver: Homeserver) -> Self {
         let server_name = homeserver.user_id().split_once(':').map_or("", |(_, server_name)| server_name).to_owned();
         let kept = Cache::builder().max_capacity(KEPT).time_to_live(LASTS).build();
-        Self { homeserver, server_name, kept, rests_until: Mutex::default() }
+        Self { homeserver, server_name, kept, first_names: FirstNames::default(), rests_until: Mutex::default() }
     }
 
     /// The names of the users in `texts`, the first of them. Those that Synapse does not tell in time are left out.
@@ -80,7 +83,7 @@ impl NameLookup {
     }
 
     /// What is kept of these, and those that nothing is kept of.
-    async fn kept_of(&self, shown: &[&str]) -> (Vec<(String, String)>, Vec<String>) {
+    async fn kept_of(&self, shown: &[&str]) -> (Vec<(String, ShownName)>, Vec<String>) {
         let (mut names, mut unknown) = (Vec::new(), Vec::new());
         for mxid in shown {
             match self.kept.get(*mxid).await {
@@ -92,7 +95,7 @@ impl NameLookup {
         (names, unknown)
     }
 
-    async fn ask(&self, unknown: impl Iterator<Item = String>) -> Vec<(String, String)> {
+    async fn ask(&self, unknown: impl Iterator<Item = String>) -> Vec<(String, ShownName)> {
         let deadline = Instant::now() + PATIENCE;
         let ask = |mxid: String| {
             let homeserver = self.homeserver.clone();
@@ -106,7 +109,12 @@ impl NameLookup {
         loop {
             match timeout_at(deadline, answers.next()).await {
                 Ok(Some((mxid, Ok(Some(name))))) => {
-                    let name = clean(&name, &mxid, self.homeserver.user_id());
+                    let name = match clean(&name, &mxid, self.homeserver.user_id()) {
+                        Some(name) => {
+                            Some(ShownName { was: self.first_names.note(&mxid, &name, Utc::now()).await, name })
+                        }
+                        None => None,
+                    };
                     self.kept.insert(mxid.clone(), name.clone()).await;
                     names.extend(name.map(|name| (mxid, name)));
                 }

@@ -3,10 +3,13 @@
 //!
 //! What somebody calls themselves decides nothing: it gets into no log, ledger or metric, and into no reason.
 
+mod changed;
 mod clean;
 mod ids;
 mod lookup;
 mod shown;
 
 pub use lookup::NameLookup;
+#[cfg(test)]
+pub(crate) use shown::ShownName;
 pub use shown::{DisplayNames, NamedUser, TextPart};

@@ -18,6 +18,21 @@ pub struct NamedUser {
     /// Told apart from every other one of the same answer.
     pub short_id: String,
     pub name: String,
+    /// What they were called before, and until when, where that is known.
+    pub was: Option<String>,
+}
+
+/// A name that may be shown, and what is to be said of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ShownName {
+    pub(crate) name: String,
+    pub(crate) was: Option<String>,
+}
+
+impl From<String> for ShownName {
+    fn from(name: String) -> Self {
+        Self { name, was: None }
+    }
 }
 
 /// A part of a text.
@@ -29,10 +44,14 @@ pub enum TextPart<'a> {
 
 impl DisplayNames {
     /// `shown` are the ids of the answer, `names` those that are known, made harmless already.
-    pub(crate) fn new(server_name: &str, shown: &[&str], names: impl IntoIterator<Item = (String, String)>) -> Self {
+    pub(crate) fn new(
+        server_name: &str,
+        shown: &[&str],
+        names: impl IntoIterator<Item = (String, impl Into<ShownName>)>,
+    ) -> Self {
         let named = names.into_iter().map(|(mxid, name)| {
-            let short_id = ids::short(&mxid, shown);
-            (mxid.clone(), NamedUser { mxid, short_id, name })
+            let (short_id, ShownName { name, was }) = (ids::short(&mxid, shown), name.into());
+            (mxid.clone(), NamedUser { mxid, short_id, name, was })
         });
         Self { server_name: server_name.to_owned(), by_id: named.collect() }
     }
@@ -86,21 +105,31 @@ impl DisplayNames {
 impl NamedUser {
     /// The name, isolated where it is written from right to left: what follows it would be drawn within it.
     pub fn isolated_name(&self) -> String {
-        match self.name.chars().any(is_right_to_left) {
-            true => format!("\u{2068}{}\u{2069}", self.name),
-            false => self.name.clone(),
-        }
+        isolated(&self.name)
     }
 
     /// The name in quotes with the whole id beside it, for a text without markup.
     pub fn plain(&self) -> String {
-        format!("\"{}\" ({})", self.isolated_name(), self.mxid)
+        format!("\"{}\" ({}{})", self.isolated_name(), self.mxid, self.was_words())
+    }
+
+    /// That they were called otherwise, after the id; mostly nothing.
+    pub fn was_words(&self) -> String {
+        self.was.as_ref().map_or_else(String::new, |was| format!(", {was}"))
     }
 
     /// The link that clients show as a pill.
     pub fn link(&self) -> String {
         // A slash would begin the id of an event.
         format!("https://matrix.to/#/{}", self.mxid.replace('/', "%2F"))
+    }
+}
+
+/// A name, isolated where it is written from right to left.
+pub(super) fn isolated(name: &str) -> String {
+    match name.chars().any(is_right_to_left) {
+        true => format!("\u{2068}{name}\u{2069}"),
+        false => name.to_owned(),
     }
 }
 

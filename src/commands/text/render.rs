@@ -142,6 +142,7 @@ fn plain(parts: &[Part<'_>]) -> String {
 mod tests {
     use super::*;
     use crate::commands::text::reply::{code, strong};
+    use crate::display_names::ShownName;
 
     #[test]
     fn both_forms_say_the_same() {
@@ -176,6 +177,19 @@ mod tests {
             format!("<a href=\"https://matrix.to/#/{ada}\">&#60;b&#62;Ada&#60;/b&#62;</a> <code>@4be7a1c0…</code>");
         let line = format!("<p>{pill} asks {pill}: <code>{typed}</code><strong> by </strong>{pill}</p>");
         assert!(html.starts_with(&line) && html.contains(&format!("<li>{pill}: gone</li>")), "{html}");
+    }
+
+    #[test]
+    fn a_name_that_changed_is_marked_in_both_forms() {
+        let ben = "@4be7a1c0-93d2-4000-8000-0123456789ab:a.org";
+        let was = "was \"<b>Ben</b>\" until 2026-11-29 14:03 UTC";
+        let name = ShownName { name: "Ada".to_owned(), was: Some(was.to_owned()) };
+        let names = DisplayNames::new("a.org", &[ben], [(ben.to_owned(), name)]);
+        let Rendered { plain, html } = Reply::line([code(ben)]).render_with(&names);
+        assert_eq!(plain, format!("\"Ada\" ({ben}, {was})"));
+        let said =
+            "</a> <code>@4be7a1c0…</code>, was &#34;&#60;b&#62;Ben&#60;/b&#62;&#34; until 2026-11-29 14:03 UTC</p>";
+        assert!(html.ends_with(said), "{html}");
     }
 
     #[test]
