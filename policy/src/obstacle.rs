@@ -63,7 +63,7 @@ impl Obstacle {
                 let or_less = if matches!(of, LevelOf::Room(_)) { ", or write less under levels" } else { "" };
                 format!(
                     "{name} would go from or to level {level}, and the bot's own is {bot} in this room: nobody sets or changes \
-                     a level above their own; raise the bot (`bootstrap`, or by hand to 100){or_less}"
+                     a level above their own; raise the bot (`phenom-provisioner bootstrap`, or by hand to 100){or_less}"
                 )
             }
             Self::AtTheBots { level, bot } => format!(
@@ -73,14 +73,14 @@ impl Obstacle {
             ),
             Self::GrantTooHigh { level, bot } => format!(
                 "a grant of level {level} is not below the bot's own level {bot} in this room, and could never be taken \
-                 away again: raise the bot (`bootstrap`, or by hand to 100), or grant less"
+                 away again: raise the bot (`phenom-provisioner bootstrap`, or by hand to 100), or grant less"
             ),
             Self::BotLacks { event_type, needed, bot } => format!(
-                "the bot has level {bot} in this room, and {event_type} takes {needed}: raise the bot (`bootstrap`, or by \
+                "the bot has level {bot} in this room, and {event_type} takes {needed}: raise the bot (`phenom-provisioner bootstrap`, or by \
                  hand to 100)"
             ),
             Self::MayNot { act, needed, bot } => format!(
-                "the bot has level {bot} in this room, and to {act} takes {needed}: raise the bot (`bootstrap`, or by hand to \
+                "the bot has level {bot} in this room, and to {act} takes {needed}: raise the bot (`phenom-provisioner bootstrap`, or by hand to \
                  100)"
             ),
             Self::Outranks { level, bot } => format!(
@@ -101,7 +101,7 @@ impl Obstacle {
             ),
             Self::LocksOut { from } => {
                 format!(
-                    "the change would leave the bot unable to {from}: raise the bot (`bootstrap`, or by hand to 100)"
+                    "the change would leave the bot unable to {from}: raise the bot (`phenom-provisioner bootstrap`, or by hand to 100)"
                 )
             }
             Self::RoomTooOld { setting, needs } => {

@@ -46,7 +46,7 @@ impl PoolMove {
         let Self { roster, arriving, going } = self;
         format!(
             "this looks like a pool move: {arriving} of the roster's {roster} people are new here, and {going} who are in the \
-             rooms are no longer named; joins go on, and whoever is to go waits for approval where the guard's limits say so"
+             rooms are no longer named; joins go on, and those who are to go wait for approval where the guard's limits say so"
         )
     }
 }

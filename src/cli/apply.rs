@@ -16,7 +16,7 @@ use crate::store::Store;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Carry out what the guard holds, by the id that `plan` shows: what was shown under it, as far as it is still held
+    /// Approve what the guard holds, by the id that `plan` shows: what was shown then, as far as it is still held
     #[arg(long, value_name = "ID")]
     approve: Option<String>,
     /// Print the report as JSON

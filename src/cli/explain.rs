@@ -17,7 +17,7 @@ const INDENT: usize = 6;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// An MXID, a subject or an e-mail address
+    /// Who: a Matrix id, a subject or an e-mail address
     user: String,
     /// Print the answer as JSON
     #[arg(long)]

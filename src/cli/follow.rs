@@ -11,9 +11,9 @@ use crate::operations::{self, FollowRequest, Moved};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// A room, by its key
+    /// The room, by its key in the configuration
     room: String,
-    /// Also into a room in which somebody who is not exempt stands at or above the bot
+    /// Do it though somebody who is not exempt has as much power as the bot in the new room
     #[arg(long)]
     force: bool,
 }

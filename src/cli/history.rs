@@ -15,7 +15,7 @@ use crate::store::{HistoryFilter, SchemaNeed};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Only this user: an MXID, a subject or an e-mail address
+    /// Only this user: a Matrix id, a subject or an e-mail address
     user: Option<String>,
     /// Only this room, by its key
     #[arg(long)]
@@ -23,7 +23,7 @@ pub(super) struct Arguments {
     /// How many lines
     #[arg(long, default_value_t = 50)]
     limit: u32,
-    /// Also commands of the Staff room that only read
+    /// Show commands of the Staff room that only read, too
     #[arg(long)]
     all: bool,
     /// Print the lines as JSON

@@ -38,7 +38,7 @@ use crate::config::{CONFIG_TEXT, ConfigErrors, ConfigLocation};
 use crate::reconcile::{Reconciler, plan_once};
 use crate::store::{SchemaNeed, Store};
 
-/// Provisioning and room policy for Matrix: an application service registered with Synapse
+/// Keeps accounts, rooms and power on Synapse as your sources say: an application service
 #[derive(Debug, Parser)]
 #[command(name = "phenom-provisioner", version = crate::version::BOTH.as_str(), max_term_width = 80)]
 struct Arguments {
@@ -53,31 +53,31 @@ struct Arguments {
 enum CliCommand {
     /// Run the service
     Run,
-    /// Say what is enforced, how each room stands, and what is held
+    /// Say what is wrong, what is held, and how each room stands
     Status(status::Arguments),
-    /// Compute and print the plan; changes nothing. Exits 0 with nothing to do, 2 with changes, 1 on errors
+    /// Print what would be done, and why; change nothing. Exits 0 with nothing to do, 2 with changes, 1 on errors
     Plan(plan::Arguments),
-    /// Do one pass, or ask the running service for one. Exits 0 when done, 3 when the guard holds a part, 1 on failures
+    /// Do what is due now, or approve what the guard holds. Exits 0 when done, 3 when the guard holds a part, 1 on failures
     Apply(apply::Arguments),
-    /// Say why a user is, or is not, in each room. Exits 1 when nobody knows the user
+    /// Say why somebody is, or is not, in each room. Exits 1 when nobody knows them
     Explain(explain::Arguments),
-    /// Show the ledger, newest first
+    /// Show what was done and why, newest first
     History(history::Arguments),
     /// Join somebody again who left a room by choice
     Rejoin(rejoin::Arguments),
-    /// Move the policy of a room that was replaced to its successor
+    /// Move a room's policy to the room that replaced it
     Follow(follow::Arguments),
-    /// Stop every write to the homeserver at once, across restarts
+    /// Stop every write to Synapse at once, across restarts
     Pause,
     /// Go on after `pause`
     Resume,
     /// List the whole user pool once, with progress
     Backfill,
-    /// Look at everything the service needs and name what is wrong, with its mend. Exits 1 when something fails
+    /// Check everything the service needs, and say how to mend what is wrong. Exits 1 when something fails
     Doctor(doctor::Arguments),
-    /// Register the bot, make it server admin and let it into the configured rooms
+    /// Register the bot, make it server admin and let it into the rooms; safe to repeat
     Bootstrap(bootstrap::Arguments),
-    /// Ask the running service beside this process whether it is alive. Exits 1 when it is not
+    /// Say whether the service beside this process is alive. Exits 1 when it is not
     Healthcheck,
     /// Print a registration.yaml with fresh random tokens, or write it into a file
     Registration(RegistrationArguments),

@@ -11,9 +11,9 @@ use crate::operations;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// An MXID, a subject or an e-mail address
+    /// Who: a Matrix id, a subject or an e-mail address
     user: String,
-    /// A room, by its key
+    /// The room, by its key in the configuration
     room: String,
 }
 

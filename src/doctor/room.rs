@@ -164,6 +164,6 @@ fn slow(room: &RoomPolicy, summary: &RoomSummary) -> Option<Finding> {
              and each join costs two events",
             room.key
         ),
-        "write join_rule = \"public\" under it: it stays unlisted, and whoever has an account and knows its id may join",
+        "write join_rule = \"public\" under it: it stays unlisted, and everybody with an account who knows its id may join",
     ))
 }

@@ -73,7 +73,8 @@ fn a_level_above_the_bots_is_not_sent_and_the_others_are() {
     assert_eq!(told.len(), 3, "{told:?}");
     assert!(told[0].starts_with("invite would go from or to level 100, and the bot's own is 90"), "{told:?}");
     assert!(
-        told[0].ends_with("raise the bot (`bootstrap`, or by hand to 100), or write less under levels"),
+        told[0]
+            .ends_with("raise the bot (`phenom-provisioner bootstrap`, or by hand to 100), or write less under levels"),
         "{told:?}"
     );
     assert!(told[1].starts_with("kick would go from or to level 95"), "{told:?}");

@@ -126,7 +126,7 @@ impl Desk {
             return reply;
         }
         reply.and([
-            text("An upgrade leaves a voice here only to whoever has a level of 50 or more. Otherwise, on the command line: "),
+            text("If nobody can write here any more (that takes level 50), on the command line: "),
             code(format!("phenom-provisioner follow {}", self.staff.key)),
         ])
     }

@@ -56,8 +56,8 @@ impl Reconciler {
                         conditions.push(Condition {
                             key: format!("tombstone {key}"),
                             text: format!(
-                                "{key} was replaced by {successor}{}, and nothing is enforced in it any more. `follow {key}` \
-                                 moves its policy to the new room; or put the new id into the configuration",
+                                "{key} was replaced by {successor}{}, and nothing is enforced there: say `follow {key}` if that was \
+                                 meant, or write the new id into the configuration",
                                 world.upgraded_by(room)
                             ),
                             patience: Duration::ZERO,
@@ -206,7 +206,7 @@ fn fighting(world: &World, is_told: impl Fn(&ChangeKey) -> bool) -> Vec<Conditio
         };
         Condition {
             key: format!("fight {kind} {room}{mark}"),
-            text: format!("{kind}{place}{about} {goes}: {why}{more}"),
+            text: format!("{}{place}{about} {goes}: {why}{more}", kind.replace('_', " ")),
             patience: Duration::ZERO,
         }
     };
@@ -260,7 +260,7 @@ mod tests {
         assert_eq!(fights[0].key, "fight set_power_levels staff each time");
         assert_eq!(
             fights[0].text,
-            "set_power_levels in staff of @friend:a is done again and again: undone 5 times in 10 minutes by @eve:a; ask them \
+            "set power levels in staff of @friend:a is done again and again: undone 5 times in 10 minutes by @eve:a; ask them \
              why, or take their power to do it; it is done again each time"
         );
     }

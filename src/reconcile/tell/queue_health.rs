@@ -79,8 +79,8 @@ impl QueueHealth {
         Some(Condition {
             key: DEAD_LETTERS.to_owned(),
             text: format!(
-                "{messages} in the dead-letter queue. The log says why each was refused or failed; when that is mended, move \
-                 them back to the queue (SQS: start a redrive), or delete them if they are not ours"
+                "{messages} in the dead-letter queue: look in the log why, mend that, and move them back to the queue (SQS: \
+                 start a redrive); delete them if they are not ours"
             ),
             patience: Duration::ZERO,
         })
@@ -115,8 +115,8 @@ mod tests {
     fn dead_letters_are_told_of_until_there_are_none() {
         let text = |dead_letters| QueueHealth { dead_letters, ..well() }.dead_letters().map(|condition| condition.text);
         assert_eq!((text(None), text(Some(0))), (None, None));
-        assert!(text(Some(1)).unwrap().starts_with("1 message lies in the dead-letter queue."));
-        assert!(text(Some(7)).unwrap().starts_with("7 messages lie in the dead-letter queue."));
+        assert!(text(Some(1)).unwrap().starts_with("1 message lies in the dead-letter queue:"));
+        assert!(text(Some(7)).unwrap().starts_with("7 messages lie in the dead-letter queue:"));
     }
 
     #[test]
