@@ -123,8 +123,8 @@ mod tests {
           staff: will be removed at the next pass: was member of staff until 2026-11-29
               12:49 UTC, when the row went (joined by the service on 2026-03-14 09:00
               UTC)
-          analysts: does not belong and is not there: no source names them, and the
-              room is for members of team analysts
+          analysts: does not belong and is not there: no source names them, and the room
+              is for members of team analysts
         "#);
     }
 

@@ -52,7 +52,7 @@ async fn who_is_kicked_again_and_again_is_joined_five_times_and_staff_is_told_wh
     assert!(stage.service.log().contains("\"level\":\"ERROR\""));
     stage.nothing_left().await;
     let explained = stage.service.run_cli(&["explain", &sub]).await.unwrap();
-    assert!(explained.stdout.contains("is not in staff: undone 5 times"), "{explained:?}");
+    assert!(explained.stdout.contains("staff: belongs and is not there: undone 5 times"), "{explained:?}");
 
     // Everything else goes on, and so does the restraint over a restart and when somebody asks for a pass.
     stage.hasura.add(&other, "staff", "member").await.unwrap();

@@ -83,7 +83,7 @@ async fn a_role_that_changed_is_told_of_before_anything_is_done(version: Synapse
     let staff = explained["rooms"].as_array().unwrap().iter().find(|room| room["room"] == "staff").unwrap();
     assert_eq!(
         plain(&stage, staff["because"].as_str().unwrap()),
-        format!("will be removed at the next pass: {expected}")
+        format!("would be removed, and removals are only counted: {expected}")
     );
 }
 

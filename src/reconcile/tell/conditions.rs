@@ -6,7 +6,6 @@ use std::time::Duration;
 use provisioner_policy::{ChangeKey, RoomIx, RoomStatus, SourceState, UserIx, World};
 
 use crate::reconcile::reconciler::Reconciler;
-use crate::reconcile::tell::queue_health::QUEUE;
 use crate::reconcile::tell::{bad_rows, bot_power};
 
 /// A source that fails for less is left to itself.
@@ -119,6 +118,9 @@ impl Reconciler {
         Conditions { lasting: conditions, unknown }
     }
 }
+
+/// What the queue is called.
+pub(super) const QUEUE: &str = "the queue";
 
 /// What the key of a source that fails begins with.
 pub(super) const SOURCE: &str = "source ";

@@ -3,16 +3,13 @@
 
 use std::time::Duration;
 
-use crate::reconcile::tell::conditions::{Condition, Conditions, SOURCE_PATIENCE, source_key};
+use crate::reconcile::tell::conditions::{Condition, Conditions, QUEUE, SOURCE_PATIENCE, source_key};
 
 /// The key of what the dead-letter queue holds.
 pub(super) const DEAD_LETTERS: &str = "dead letters";
 
 /// The key of that nobody can look there.
 pub(super) const UNSEEN: &str = "dead letters unseen";
-
-/// What the queue is called.
-pub(super) const QUEUE: &str = "the queue";
 
 /// How the queue of sign-ups fares.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
