@@ -57,8 +57,8 @@ impl HoldReason {
 fn window_words(seconds: u64) -> String {
     let (count, unit) = match seconds {
         HOUR => return "this hour".to_owned(),
-        _ if seconds % HOUR == 0 => (seconds / HOUR, "hour"),
-        _ if seconds % 60 == 0 => (seconds / 60, "minute"),
+        _ if seconds.is_multiple_of(HOUR) => (seconds / HOUR, "hour"),
+        _ if seconds.is_multiple_of(60) => (seconds / 60, "minute"),
         _ => (seconds, "second"),
     };
     if count == 1 { format!("in the last {unit}") } else { format!("in the last {count} {unit}s") }

@@ -62,7 +62,7 @@ async fn a_tombstone_to_nowhere_is_told_of_with_its_sender(version: SynapseVersi
 async fn a_long_plan_is_cut_and_says_how_to_see_the_rest(version: SynapseVersion) {
     let staff = open(version, Settings::default()).await;
     staff.ask(&staff.lead, "!provisioner pause").await;
-    for sub in subjects(40) {
+    for sub in subjects(70) {
         staff.stage.hasura.add(&sub, "analysts", "member").await.unwrap();
     }
     let answer = staff.ask(&staff.lead, "!provisioner plan").await;
