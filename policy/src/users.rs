@@ -1,5 +1,6 @@
 //! Users by number: every MXID is kept once, and everything else speaks of it by a four-byte index.
 
+use std::borrow::Cow;
 use std::hash::BuildHasher;
 use std::ops::Range;
 
@@ -23,7 +24,7 @@ impl UserIx {
 /// Every MXID ever seen, in the order of first sight.
 ///
 /// MXIDs of our own server are kept without sigil and server name; others are kept whole. A localpart never begins
-/// with `@` here, so the two cannot be mistaken for each other.
+/// with `@` here, so the two cannot be mistaken for each other; nor can what is no MXID be mistaken for a localpart.
 #[derive(Debug)]
 pub struct Users {
     suffix: String,
@@ -60,7 +61,7 @@ impl Users {
         if let Some(user) = self.get(mxid) {
             return user;
         }
-        let key = key_of(mxid, &self.suffix);
+        let key = &*key_of(mxid, &self.suffix);
         let number = u32::try_from(self.ends.len()).expect("a table of users holds fewer than 2^32");
         self.text.push_str(key);
         self.ends.push(u32::try_from(self.text.len()).expect("names of all users fit in 4 GiB"));
@@ -71,7 +72,7 @@ impl Users {
 
     /// The index of an MXID that was seen before.
     pub fn get(&self, mxid: &str) -> Option<UserIx> {
-        let key = key_of(mxid, &self.suffix);
+        let key = &*key_of(mxid, &self.suffix);
         let hash = self.hasher.hash_one(key);
         self.index.find(hash, |&number| slice(&self.text, &self.ends, number) == key).copied().map(UserIx)
     }
@@ -79,7 +80,11 @@ impl Users {
     /// The full MXID.
     pub fn mxid(&self, user: UserIx) -> String {
         let key = self.key(user);
-        if key.starts_with('@') { key.to_owned() } else { format!("@{key}{}", self.suffix) }
+        match key.strip_prefix(NO_MXID) {
+            Some(name) => name.to_owned(),
+            None if key.starts_with('@') => key.to_owned(),
+            None => format!("@{key}{}", self.suffix),
+        }
     }
 
     /// Whether the user is of our own server.
@@ -98,10 +103,16 @@ impl Users {
     }
 }
 
-fn key_of<'a>(mxid: &'a str, suffix: &str) -> &'a str {
-    match mxid.strip_prefix('@').and_then(|rest| rest.strip_suffix(suffix)) {
-        Some(localpart) if !localpart.is_empty() && !localpart.starts_with('@') => localpart,
-        _ => mxid,
+/// Stands before what is no MXID: a damaged answer, or an event of another server, may name anything.
+const NO_MXID: &str = "@\0";
+
+fn key_of<'a>(mxid: &'a str, suffix: &str) -> Cow<'a, str> {
+    match mxid.strip_prefix('@') {
+        Some(rest) if !rest.starts_with('\0') => Cow::Borrowed(match rest.strip_suffix(suffix) {
+            Some(localpart) if !localpart.is_empty() && !localpart.starts_with('@') => localpart,
+            _ => mxid,
+        }),
+        _ => Cow::Owned(format!("{NO_MXID}{mxid}")),
     }
 }
 
@@ -141,9 +152,15 @@ mod tests {
     #[test]
     fn strange_names_stay_what_they_are() {
         let mut users = Users::new("phenom.test");
-        for name in ["@:phenom.test", "@@a:phenom.test", "@", "@A B:phenom.test", "@a:b:phenom.test"] {
+        let known = users.intern("@a:phenom.test");
+        let odd = ["@:phenom.test", "@@a:phenom.test", "@", "@A B:phenom.test", "@a:b:phenom.test"];
+        for name in odd.into_iter().chain(["", "a", "a:phenom.test", "@\0", "@\0a", "\0a"]) {
             let user = users.intern(name);
             assert_eq!(users.mxid(user), name);
+            assert_eq!(users.get(name), Some(user));
+            assert_ne!(user, known, "{name:?} is not somebody else");
         }
+        let no_mxid = users.get("a").unwrap();
+        assert!(!users.is_local(no_mxid));
     }
 }
