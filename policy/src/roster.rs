@@ -68,6 +68,9 @@ impl RosterReader {
     pub fn take(&mut self, row: RosterRow) {
         self.reading.rows += 1;
         let Some(RosterRow { subject, team, role }) = self.short(row) else { return };
+        // Blank is how some queries write that there is none.
+        let said = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+        let (team, role) = (said(team), said(role));
         let Some(subject) = subject else {
             self.trouble.insert(RowTrouble::NoSubject { team });
             return;
@@ -203,6 +206,16 @@ mod tests {
         let hides = |team: &str| reading.trouble.iter().any(|trouble| trouble.hides_someone_of(team));
         assert!(hides("staff") && hides("analysts") && !hides("experiencers"));
         assert!(read(vec![row("a", "-", "lead")]).trouble[0].hides_someone_of("anything"));
+    }
+
+    #[test]
+    fn a_blank_team_or_role_is_none() {
+        for blank in ["", " ", "\t\u{a0}"] {
+            assert!(read(vec![row("a", blank, "lead")]).trouble[0].hides_someone_of("staff"), "{blank:?}");
+            assert!(read(vec![row("a b", blank, "lead")]).trouble[0].hides_someone_of("staff"), "{blank:?}");
+            let reading = read(vec![row("a", "staff", blank)]);
+            assert_eq!(reading.people["@a:phenom.test"], [Belonging { team: "staff".into(), role: None }]);
+        }
     }
 
     #[test]
