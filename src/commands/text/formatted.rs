@@ -1,64 +1,133 @@
 //! The text that an HTML message says in its sender's own words: quotes left out, mentions as MXIDs.
 //!
-//! Only as much HTML as clients write; whatever else there is, is skipped. Nothing of it is ever shown.
+//! Only as much HTML as clients write, well formed. What anything else means (comments, tables, elements that cross each other) a
+//! browser finds out by rules that would make this another browser: of such a message the plain text counts. Nothing of it is ever
+//! shown.
 
 use crate::commands::text::who;
 
 /// Elements whose content is not what the sender says.
-const QUOTES: [&str; 2] = ["mx-reply", "blockquote"];
+const REPLY: &str = "mx-reply";
+const QUOTES: [&str; 2] = [REPLY, "blockquote"];
 
-/// The text of `html`, where it links to a user; nothing where the plain text says as much.
+/// Elements without an end.
+const VOID: [&str; 2] = ["br", "hr"];
+
+/// Elements that stand on lines of their own, and those within a line.
+const LINES: [&str; 17] = [
+    "blockquote",
+    "br",
+    "details",
+    "div",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "summary",
+    "ul",
+];
+const WITHIN: [&str; 15] =
+    ["a", "b", "code", "del", "em", "font", "i", REPLY, "s", "span", "strike", "strong", "sub", "sup", "u"];
+
+/// Stands for a link to what is no user: it names nobody.
+const NOBODY: &str = "@";
+
+/// The text of `html`, where it links to a user; nothing where the plain text says as much, or where the HTML is not plain enough.
 pub(crate) fn with_mentions(html: &str) -> Option<String> {
     let (mut text, mut mentions) = (String::new(), false);
-    // How deep in quotes, and in the text of a link that has been replaced.
-    let (mut quoted, mut replaced) = (0_usize, false);
+    // Names of the elements that are open, and whether the text of an open link has been replaced.
+    let (mut open, mut replaced) = (Vec::<String>::new(), false);
+    let is_quoted = |open: &[String]| open.iter().any(|name| QUOTES.contains(&&**name));
     let mut rest = html;
     while let Some(at) = rest.find('<') {
-        let (before, tag) = rest.split_at(at);
-        if quoted == 0 && !replaced {
-            text.push_str(&unescaped(before));
+        let (before, from) = rest.split_at(at);
+        if !is_quoted(&open) && !replaced {
+            text.push_str(&unescaped(before)?);
         }
-        let Some(end) = tag.find('>') else {
-            rest = "";
-            break;
-        };
-        let inside = tag[1..end].trim().trim_end_matches('/');
-        rest = &tag[end + 1..];
-        let (closing, name) = match inside.strip_prefix('/') {
-            Some(name) => (true, name),
-            None => (false, inside.split(char::is_whitespace).next().unwrap_or_default()),
-        };
-        let name = name.trim().to_ascii_lowercase();
-        match (name.as_str(), closing) {
-            (quote, false) if QUOTES.contains(&quote) => quoted += 1,
-            (quote, true) if QUOTES.contains(&quote) => quoted = quoted.saturating_sub(1),
-            ("a", true) => replaced = false,
-            ("a", false) if quoted == 0 => {
-                if let Some(mxid) = href(inside).and_then(|link| who::linked(&link)) {
-                    text.push_str(&mxid);
+        let (Tag { name, is_end, href }, after) = Tag::read(from)?;
+        rest = after;
+        let (is_line, in_link) = (LINES.contains(&&*name), open.iter().any(|name| name == "a"));
+        if !is_line && !WITHIN.contains(&&*name) || in_link && (is_line || name == "a" && !is_end) {
+            return None;
+        }
+        if is_line && !is_quoted(&open) {
+            text.push('\n');
+        }
+        if is_end {
+            open.pop().filter(|last| *last == name)?;
+            replaced &= name != "a";
+        } else if !VOID.contains(&&*name) {
+            if name == REPLY && !open.is_empty() {
+                return None;
+            }
+            if name == "a" && !is_quoted(&open) {
+                let link = href.map_or(Some(String::new()), unescaped)?;
+                if who::linked(&link).is_some() {
+                    text.push_str(&who::linked_user(&link).unwrap_or_else(|| NOBODY.to_owned()));
                     (mentions, replaced) = (true, true);
                 }
             }
-            ("br" | "p" | "div" | "li", _) if quoted == 0 => text.push('\n'),
-            _ => {}
+            open.push(name);
         }
     }
-    if quoted == 0 && !replaced {
-        text.push_str(&unescaped(rest));
+    text.push_str(&unescaped(rest)?);
+    (mentions && open.is_empty()).then_some(text)
+}
+
+/// A tag, as far as it matters.
+struct Tag<'a> {
+    name: String,
+    is_end: bool,
+    /// As it stands there. Of several the first counts, as in browsers.
+    href: Option<&'a str>,
+}
+
+impl<'a> Tag<'a> {
+    /// Reads the tag that begins here, and returns it with what comes after it; nothing where it is none that clients write.
+    fn read(from: &'a str) -> Option<(Self, &'a str)> {
+        let rest = from.strip_prefix('<')?;
+        let (is_end, rest) = rest.strip_prefix('/').map_or((false, rest), |rest| (true, rest));
+        let (name, mut rest) = split(rest, |c| !c.is_ascii_alphanumeric() && c != '-')?;
+        let mut tag = Self { name: name.to_ascii_lowercase(), is_end, href: None };
+        loop {
+            let before = rest;
+            rest = rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '/');
+            if let Some(after) = rest.strip_prefix('>') {
+                return Some((tag, after));
+            }
+            if is_end || before == rest {
+                return None;
+            }
+            let (key, after) = split(rest, |c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | ':'))?;
+            rest = after;
+            if let Some(value) = rest.trim_ascii_start().strip_prefix('=') {
+                let value = value.trim_ascii_start();
+                let quote = value.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
+                let (value, after) = value[1..].split_once(quote)?;
+                rest = after;
+                if key.eq_ignore_ascii_case("href") && tag.href.is_none() {
+                    tag.href = Some(value);
+                }
+            }
+        }
     }
-    mentions.then_some(text)
 }
 
-/// The address of an `a` tag.
-fn href(tag: &str) -> Option<String> {
-    let lower = tag.to_ascii_lowercase();
-    let value = tag[lower.find("href")? + 4..].trim_start().strip_prefix('=')?.trim_start();
-    let quote = value.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
-    let value = &value[1..];
-    Some(unescaped(&value[..value.find(quote)?]))
+/// What stands before the first such character, and the rest from there; nothing where one of them is empty.
+fn split(text: &str, ends: impl Fn(char) -> bool) -> Option<(&str, &str)> {
+    let at = text.find(ends).filter(|at| *at > 0)?;
+    Some(text.split_at(at))
 }
 
-fn unescaped(text: &str) -> String {
+/// Text with the entities that clients write; nothing where there are others.
+fn unescaped(text: &str) -> Option<String> {
     const NAMED: [(&str, &str); 7] = [
         ("&lt;", "<"),
         ("&gt;", ">"),
@@ -66,10 +135,23 @@ fn unescaped(text: &str) -> String {
         ("&#39;", "'"),
         ("&#x27;", "'"),
         ("&nbsp;", " "),
-        // Last, so that nothing is unescaped twice.
         ("&amp;", "&"),
     ];
-    NAMED.iter().fold(text.to_owned(), |text, (entity, character)| text.replace(entity, character))
+    let (mut plain, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find('&') {
+        let (before, from) = rest.split_at(at);
+        plain.push_str(before);
+        let named = NAMED.iter().find_map(|(entity, character)| Some((*character, from.strip_prefix(*entity)?)));
+        let (character, after) = match named {
+            Some(known) => known,
+            None if from[1..].starts_with(|c: char| c.is_ascii_alphanumeric() || c == '#') => return None,
+            None => from.split_at(1),
+        };
+        plain.push_str(character);
+        rest = after;
+    }
+    plain.push_str(rest);
+    Some(plain)
 }
 
 #[cfg(test)]
@@ -103,5 +185,54 @@ mod tests {
         {
             assert_eq!(with_mentions(broken), None, "{broken}");
         }
+    }
+
+    #[test]
+    fn what_a_browser_does_not_show_is_not_said_and_what_is_not_linked_is_not_meant() {
+        let (eve, ada) = (r#"https://matrix.to/#/@eve:a.org"#, r#"<a href="https://matrix.to/#/@ada:a.org">Ada</a>"#);
+        let explain = |html: &str| with_mentions(&format!("!provisioner explain {html}"));
+        assert_eq!(
+            explain(&format!(r#"<a data-href="{eve}" HREF="https://matrix.to/#/@ada:a.org" href="{eve}">Ada</a>"#))
+                .unwrap(),
+            "!provisioner explain @ada:a.org"
+        );
+        assert_eq!(
+            with_mentions(&format!(r#"<b title="> !provisioner pause x">hello</b> {ada}"#)).unwrap(),
+            "hello @ada:a.org"
+        );
+        for odd in [
+            format!("<!-- > !provisioner pause -->{ada}"),
+            format!("<script>!provisioner pause</script>{ada}"),
+            format!("<table>{ada}</table>"),
+            format!("<mx-reply><blockquote></mx-reply>!provisioner pause</blockquote>{ada}"),
+            format!("<b>!provisioner pause {ada}"),
+            format!("&#33;provisioner pause {ada}"),
+            format!(r#"!prov<img src="x">isioner pause {ada}"#),
+            format!(r#"explain <a href="https://matrix.to/#/@eve&#58;a.org">Ben</a> {ada}"#),
+            format!(r#"<a href="{eve}"><p>!provisioner pause</a>{ada}</p>"#),
+        ] {
+            assert_eq!(with_mentions(&odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_link_to_what_is_no_user_names_nobody() {
+        for link in [
+            "@ada:a.org%20staff",
+            "@ada:a.org%0Astaff",
+            "@ad%E2%80%8Ba:a.org",
+            "@ada:a.org'",
+            "@%61d\u{2013}a:a.org",
+            "@Ada:a.org",
+        ] {
+            let html = format!(r#"!provisioner rejoin <a href="https://matrix.to/#/{link}">ada</a>"#);
+            assert_eq!(with_mentions(&html).unwrap(), "!provisioner rejoin @", "{link}");
+        }
+    }
+
+    #[test]
+    fn elements_of_their_own_lines_part_words() {
+        let ada = r#"<a href="https://matrix.to/#/@ada:a.org">Ada</a>"#;
+        assert_eq!(with_mentions(&format!("re<hr>join {ada}<h1>staff</h1>")).unwrap(), "re\njoin @ada:a.org\nstaff\n");
     }
 }

@@ -26,8 +26,8 @@ impl Who {
     /// Reads one word. Returns `None` where it names nobody.
     pub(crate) fn parse(word: &str, server_name: &str) -> Option<Self> {
         let word = word.trim_matches(['<', '>']);
-        if let Some(mxid) = linked(word) {
-            return parse_mxid(&mxid).map(Self::Mxid);
+        if linked(word).is_some() {
+            return linked_user(word).map(Self::Mxid);
         }
         let word = word.strip_prefix("mailto:").unwrap_or(word);
         match word.split_once('@') {
@@ -57,6 +57,11 @@ pub(crate) fn linked(link: &str) -> Option<String> {
     let target = target.split(['?', '/']).next().unwrap_or_default();
     let target = format!("{sigil}{}", percent_decoded(target));
     target.starts_with('@').then_some(target)
+}
+
+/// The same, where the link names a user as no other character of a message could.
+pub(crate) fn linked_user(link: &str) -> Option<String> {
+    parse_mxid(&linked(link)?)
 }
 
 fn percent_decoded(text: &str) -> String {
