@@ -7,3 +7,6 @@ pub(crate) mod render;
 pub(crate) mod reply;
 pub(crate) mod who;
 pub(crate) mod words;
+
+#[cfg(test)]
+mod tests;

@@ -50,3 +50,6 @@ pub(crate) struct Unsigned<'a> {
     #[serde(default)]
     pub(crate) replaces_state: Option<String>,
 }
+
+#[cfg(test)]
+mod tests;
