@@ -85,7 +85,13 @@ pub(crate) async fn read_room(homeserver: &Homeserver, id: &str, known: &KnownSt
     let mut state: Vec<_> = state?.into_iter().flatten().collect();
     let mut version = String::new();
     if let Some(created) = created? {
-        let content: Value = serde_json::from_str(created.content.get()).unwrap_or_default();
+        // Its version says whether any level binds its creators: guessed, it would be the first version.
+        let content = serde_json::from_str::<Value>(created.content.get()).ok().filter(Value::is_object);
+        let content = content.ok_or_else(|| CallError::Unexpected {
+            status: 200,
+            errcode: String::new(),
+            message: "a create event whose content cannot be read".to_owned(),
+        })?;
         room_version(&content).clone_into(&mut version);
         let event_id = created.event_id.unwrap_or_default();
         state.push((CREATE.to_owned(), StateEntry { content, sender: created.sender, event_id }));
@@ -136,6 +142,8 @@ pub(crate) fn apply_reading(
     room: RoomIx,
     mut reading: RoomReading,
 ) -> Option<(RoomReading, HashSet<String>)> {
+    // A word that is no membership says nothing of anybody: who has it counts as lacking.
+    reading.others.retain(|member| Membership::of_event(&member.membership, false).is_some());
     // Each name is looked up once: of a million members that is most of the work.
     let others: Vec<UserIx> = reading.others.iter().map(|member| world.intern(&member.user_id)).collect();
     let joined: Vec<UserIx> = reading.joined.iter().map(|member| world.intern(member)).collect();
