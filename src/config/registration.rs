@@ -21,6 +21,9 @@ const MAKE_ONE: &str = "run phenom-provisioner registration, put its output here
 /// Tokens shorter than this could be guessed. Those made by `registration` have 64 characters.
 const TOKEN_LENGTH: usize = 16;
 
+/// By YAML 1.1, which is what Synapse reads, this key merges another mapping into the one that it stands in.
+const MERGE: &str = "<<";
+
 /// A valid registration. `Debug` does not show the tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registration {
@@ -106,9 +109,25 @@ impl Registration {
                 )]);
             }
         };
+        if mapping.contains_key(MERGE) || mapping.values().any(merges) {
+            return Err(vec![problem(
+                line_of(text, MERGE),
+                MERGE,
+                "<< puts keys in that Synapse reads and this service does not",
+                "write the keys out, each where it belongs",
+            )]);
+        }
         let mut reader = RegistrationReader { text, mapping: &mapping, problems: Vec::new() };
         let registration = reader.registration(server_name);
         if reader.problems.is_empty() { Ok(registration) } else { Err(reader.problems) }
+    }
+}
+
+fn merges(value: &Value) -> bool {
+    match value {
+        Value::Mapping(mapping) => mapping.contains_key(MERGE) || mapping.values().any(merges),
+        Value::Sequence(items) => items.iter().any(merges),
+        _ => false,
     }
 }
 

@@ -63,6 +63,20 @@ fn unknown_keys_are_synapses_business() {
     assert!(load(&(valid(&Options::default()) + "de.sorunome.msc2409.push_ephemeral: true\nprotocols: []\n")).is_ok());
 }
 
+/// Synapse would push every message of every room, and nothing here would have said so.
+#[test]
+fn what_synapse_would_merge_is_refused() {
+    let wide = "  <<: {rooms: [{exclusive: false, regex: '.*'}]}\n";
+    let text = valid(&Options::default()).replace("  rooms: []\n", wide);
+    insta::assert_snapshot!(load(&text).unwrap_err(), @"
+    1 error in registration.yaml:
+      1. registration.yaml:15: << puts keys in that Synapse reads and this service does not
+         → write the keys out, each where it belongs
+    ");
+    let text = valid(&Options::default()) + "x: &x {de.sorunome.msc2409.push_ephemeral: true}\n<<: *x\n";
+    assert!(load(&text).is_err());
+}
+
 #[test]
 fn rate_limit_is_a_warning() {
     let registration = load(&valid(&Options::default()).replace("rate_limited: false\n", "")).unwrap();
