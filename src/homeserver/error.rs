@@ -147,6 +147,9 @@ pub(super) enum CallFailure {
     NotSent(Box<HttpError>),
 }
 
+/// Synapse's own messages have a line. More is not kept of one: it goes into the log and the ledger.
+const LONGEST_MESSAGE: usize = 500;
+
 /// An error answer as Synapse, or a proxy before it, wrote it.
 #[derive(Debug)]
 pub(super) struct ErrorAnswer {
@@ -195,6 +198,12 @@ impl CallFailure {
         }
     }
 
+    /// Whether Synapse says that there is none of what was asked for. Only its own word counts, with its own status: a proxy's
+    /// page, or an error in between, says nothing of what there is.
+    pub(super) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Answer(answer) if answer.status == 404 && answer.errcode == "M_NOT_FOUND")
+    }
+
     /// Whether there was an answer with this error code.
     pub(super) fn has_code(&self, errcode: &str) -> bool {
         matches!(self, Self::Answer(answer) if answer.errcode == errcode)
@@ -211,6 +220,7 @@ impl ErrorAnswer {
             }
             ErrorBody::NotJson { .. } => (String::new(), "not a Matrix answer (a proxy's page?)".to_owned()),
         };
+        let (errcode, message) = (cut(errcode), cut(message));
         let retry_after = match error.error_kind() {
             Some(ErrorKind::LimitExceeded(data)) => data.retry_after.and_then(|retry_after| match retry_after {
                 RetryAfter::Delay(delay) => Some(delay),
@@ -254,6 +264,14 @@ impl ErrorAnswer {
             _ => CallError::Unexpected { status, errcode, message },
         }
     }
+}
+
+fn cut(mut message: String) -> String {
+    if message.len() > LONGEST_MESSAGE {
+        message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));
+        message.push('…');
+    }
+    message
 }
 
 impl From<CallFailure> for CallError {

@@ -47,7 +47,21 @@ pub(crate) struct LenientEntry<T>(pub(super) Option<T>);
 impl<'de, T: DeserializeOwned> Deserialize<'de> for LenientEntry<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = <&RawValue>::deserialize(deserializer)?;
-        Ok(Self(serde_json::from_str(raw.get()).ok()))
+        Ok(Self(serde_json::from_str(raw.get()).ok().map(|OnlyObject(entry)| entry)))
+    }
+}
+
+/// What is an object, and no list of its values: serde takes either.
+#[derive(Debug)]
+pub(crate) struct OnlyObject<T>(pub(crate) T);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for OnlyObject<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        if !raw.get().starts_with('{') {
+            return Err(serde::de::Error::custom("no object"));
+        }
+        serde_json::from_str(raw.get()).map(Self).map_err(serde::de::Error::custom)
     }
 }
 
@@ -59,13 +73,15 @@ pub(crate) fn readable<T>(entries: Vec<LenientEntry<T>>) -> (Vec<T>, usize) {
     (read, unreadable)
 }
 
-/// A flag that Synapse writes as a boolean, a number or null, by version and database.
+/// A flag that Synapse writes as a boolean, a number or null, by version and database. Anything else is none: an account that is
+/// locked must not pass for open because its flag is damaged.
 pub(crate) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    Ok(match Value::deserialize(deserializer)? {
-        Value::Bool(flag) => flag,
-        Value::Number(number) => number.as_i64() != Some(0),
-        _ => false,
-    })
+    match Value::deserialize(deserializer)? {
+        Value::Bool(flag) => Ok(flag),
+        Value::Null => Ok(false),
+        Value::Number(number) if number.as_u64().is_some_and(|number| number < 2) => Ok(number.as_u64() == Some(1)),
+        _ => Err(serde::de::Error::custom("a flag that is neither true nor false")),
+    }
 }
 
 /// A text, or nothing where there is null or something else.

@@ -115,7 +115,7 @@ impl Homeserver {
         let (user, kind) = self.note();
         match self.call("account_data", self.client().send(users::account_data::Request { user, kind })).await {
             Ok(answer) => Ok(BTreeMap::deserialize(&answer.body["rooms"]).unwrap_or_default()),
-            Err(failure) if failure.has_code("M_NOT_FOUND") => Ok(BTreeMap::new()),
+            Err(failure) if failure.is_not_found() => Ok(BTreeMap::new()),
             Err(failure) => Err(failure.into()),
         }
     }

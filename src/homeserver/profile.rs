@@ -28,7 +28,7 @@ impl Homeserver {
         let sent = self.client().send(request).answered(LARGEST_NAME);
         match measure("display_name", ASIDE.min(self.inner.timeouts.call), sent).await {
             Ok(answer) => Ok(answer.body["displayname"].as_str().map(str::to_owned)),
-            Err(failure) if failure.has_code("M_NOT_FOUND") || failure.has_code("M_FORBIDDEN") => Ok(None),
+            Err(failure) if failure.is_not_found() || failure.has_code("M_FORBIDDEN") => Ok(None),
             Err(failure) => Err(failure.into()),
         }
     }

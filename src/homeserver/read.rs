@@ -171,8 +171,7 @@ impl Homeserver {
         let request = rooms::joined::Request { room: room_segment(room)? };
         let body = self.bulk_read("joined_members", self.client().send(request)).await?.body;
         if body.members.len() != body.total {
-            let message = format!("{} members listed where it counts {}", body.members.len(), body.total);
-            return Err(CallError::Unexpected { status: 200, errcode: String::new(), message });
+            return Err(unexpected(format!("{} members listed where it counts {}", body.members.len(), body.total)));
         }
         Ok(body.members)
     }
@@ -197,7 +196,7 @@ impl Homeserver {
             .into_iter()
             .map(|event| MemberEvent {
                 user_id: event.state_key,
-                membership: event.content.membership,
+                membership: event.content.0.membership,
                 sender: event.sender,
                 event_id: event.event_id,
             })
@@ -222,12 +221,9 @@ impl Homeserver {
         match self.call("state_event", self.client().send(request)).await {
             Ok(answer) => match serde_json::from_str(answer.event_or_content.get()) {
                 Ok(event) => Ok(Some(event)),
-                Err(error) => {
-                    let message = format!("a state event that cannot be read: {error}");
-                    Err(CallError::Unexpected { status: 200, errcode: String::new(), message })
-                }
+                Err(error) => Err(unexpected(format!("a state event that cannot be read: {error}"))),
             },
-            Err(failure) if failure.has_code("M_NOT_FOUND") => Ok(None),
+            Err(failure) if failure.is_not_found() => Ok(None),
             Err(failure) => Err(failure.into()),
         }
     }
@@ -241,6 +237,11 @@ impl Homeserver {
         let (events, unreadable) = readable(body.state);
         report_unreadable("state_of_any_room", unreadable);
         let wanted = events.into_iter().find(|event| event.kind == kind && event.state_key.is_empty());
+        if wanted.is_none() && unreadable > 0 {
+            return Err(unexpected(format!(
+                "{unreadable} state events that cannot be read, and {kind} may be one of them"
+            )));
+        }
         Ok(wanted.map(|event| StateEvent {
             content: event.content,
             sender: event.sender,
@@ -275,7 +276,7 @@ impl Homeserver {
         match self.call("state_content", self.client().send(request)).await {
             // Content that serde_json cannot hold (nested past its limit) is as good as no content.
             Ok(answer) => Ok(Some(serde_json::from_str(answer.event_or_content.get()).unwrap_or_default())),
-            Err(failure) if failure.has_code("M_NOT_FOUND") => Ok(None),
+            Err(failure) if failure.is_not_found() => Ok(None),
             Err(failure) => Err(failure.into()),
         }
     }
@@ -286,7 +287,7 @@ impl Homeserver {
         let request = rooms::by_alias::Request { alias: PathSegment(alias.to_owned()) };
         match self.call("room_by_alias", self.client().send(request)).await {
             Ok(answer) => Ok(Some(answer.body.room_id)),
-            Err(failure) if failure.has_code("M_NOT_FOUND") => Ok(None),
+            Err(failure) if failure.is_not_found() => Ok(None),
             Err(failure) => Err(failure.into()),
         }
     }
@@ -332,7 +333,7 @@ impl Homeserver {
                 let membership = text(&content["membership"]).unwrap_or_default();
                 Ok(Some(MembershipEvent { membership, sender, replaces: text(&unsigned["replaces_state"]) }))
             }
-            Err(failure) if failure.has_code("M_NOT_FOUND") => Ok(None),
+            Err(failure) if failure.is_not_found() => Ok(None),
             Err(failure) => Err(failure.into()),
         }
     }
@@ -346,7 +347,7 @@ impl Homeserver {
                 Some(key) => SeenEvent::State { kind: answer.body.kind, key },
                 None => SeenEvent::Message,
             }),
-            Err(failure) if failure.has_code("M_NOT_FOUND") => Ok(SeenEvent::Unseen),
+            Err(failure) if failure.is_not_found() => Ok(SeenEvent::Unseen),
             Err(failure) => Err(failure.into()),
         }
     }
@@ -397,6 +398,11 @@ impl Homeserver {
 /// Errors of a ping that reached the listener. Synapse 1.163 then wants to end the wait before its next delivery, and fails
 /// with these, as M_CONNECTION_FAILED, when that delivery is under way already.
 const RETRIES_ALREADY: [&str; 2] = ["AlreadyCalled:", "AlreadyCancelled:"];
+
+/// An answer of 200 that cannot be right.
+pub(super) fn unexpected(message: String) -> CallError {
+    CallError::Unexpected { status: 200, errcode: String::new(), message }
+}
 
 /// Logs and counts, once an answer, how many of its entries were skipped.
 pub(super) fn report_unreadable(endpoint: &'static str, unreadable: usize) {

@@ -11,6 +11,7 @@ use ruma::api::path_builder::{PathBuilder, SinglePath, VersionHistory};
 use ruma::api::{IncomingResponse, MatrixVersion, OutgoingRequest, SupportedVersions};
 use ruma::exports::bytes::{Bytes, BytesMut};
 use ruma::exports::http;
+use serde::de::Error;
 use url::Url;
 
 use super::error::ConnectError;
@@ -136,8 +137,18 @@ impl<R: MatrixRequest> Sending<'_, R> {
         }
         let answer = client.execute(request.try_into()?).await?;
         let answer = read(answer, limit).await?;
+        if answer.status().is_success() && !is_object(answer.body()) {
+            let error = serde_json::Error::custom("an answer that is no JSON object");
+            return Err(HttpError::Answer(Box::new(FromHttpResponseError::Deserialization(error.into()))));
+        }
         R::IncomingResponse::try_from_http_response(answer).map_err(|error| HttpError::Answer(Box::new(error)))
     }
+}
+
+/// Whether it begins as every answer of Synapse does. ruma takes nothing for `{}`, and that is state that was redacted, power levels
+/// by which nobody has power; and serde takes a list for the object whose values it has.
+fn is_object(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"{")
 }
 
 async fn read(mut answer: reqwest::Response, limit: usize) -> Result<http::Response<Bytes>, HttpError> {

@@ -6,7 +6,7 @@ use tracing::instrument;
 use super::{
     CallError, Homeserver,
     lenient::{flag, readable, text},
-    read::report_unreadable,
+    read::{report_unreadable, unexpected},
     requests::users,
     user_segment,
 };
@@ -87,12 +87,13 @@ impl Homeserver {
     }
 
     /// One account, or `None` where Synapse has none of that name.
-    #[instrument(name = "homeserver.user", skip_all, fields(user.id = %user))]
-    pub async fn user(&self, user: &str) -> Result<Option<UserEntry>, CallError> {
-        let request = users::read::Request { user: user_segment(user)? };
+    #[instrument(name = "homeserver.user", skip_all, fields(user.id = %name))]
+    pub async fn user(&self, name: &str) -> Result<Option<UserEntry>, CallError> {
+        let request = users::read::Request { user: user_segment(name)? };
         match self.call("user", self.client().send(request)).await {
-            Ok(answer) => Ok(Some(answer.body)),
-            Err(failure) if failure.has_code("M_NOT_FOUND") => Ok(None),
+            Ok(answer) if answer.body.name == *name => Ok(Some(answer.body)),
+            Ok(_) => Err(unexpected("the account of somebody else".to_owned())),
+            Err(failure) if failure.is_not_found() => Ok(None),
             Err(failure) => Err(failure.into()),
         }
     }

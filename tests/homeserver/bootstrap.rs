@@ -90,7 +90,7 @@ async fn the_shared_secret_leaves_no_admin_but_the_bot() {
         .await;
     Mock::given(method("GET"))
         .and(path_regex(format!("^/_synapse/admin/v2/users/{helper}$")))
-        .respond_with(ok(json!({ "name": "@helper:hs.test", "deactivated": false })))
+        .respond_with(open_account)
         .mount(&server)
         .await;
     Mock::given(method("POST"))
@@ -102,6 +102,11 @@ async fn the_shared_secret_leaves_no_admin_but_the_bot() {
         .await;
     let name = bot_at(&server).await.promote_with_shared_secret("shh").await.unwrap();
     assert!(name.starts_with("@provisioner-bootstrap-") && name.ends_with(":hs.test"), "{name}");
+}
+
+/// The account that is asked for.
+fn open_account(request: &wiremock::Request) -> ResponseTemplate {
+    ok(json!({ "name": request.url.path().rsplit('/').next(), "deactivated": false }))
 }
 
 /// Synapse makes the temporary admin; what becomes of its flag and of its account is as given, for the bot and for itself.
@@ -119,7 +124,10 @@ async fn with_helper(promotion: ResponseTemplate, demotion: ResponseTemplate, by
     mount("POST", "^/_synapse/admin/v1/register$", made, None).await;
     mount("PUT", "/users/@bot:hs.test/admin$", promotion, None).await;
     mount("PUT", "/users/@provisioner-bootstrap-.*/admin$", demotion, None).await;
-    mount("GET", "/users/@provisioner-bootstrap-", ok(json!({ "name": "@h:hs.test", "deactivated": false })), None)
+    Mock::given(method("GET"))
+        .and(path_regex("/users/@provisioner-bootstrap-"))
+        .respond_with(open_account)
+        .mount(&server)
         .await;
     mount("POST", "/deactivate/@provisioner-bootstrap-", by_bot, Some(TOKEN)).await;
     mount("POST", "/deactivate/@provisioner-bootstrap-", ok(json!({})), Some("helper-token")).await;

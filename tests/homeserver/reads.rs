@@ -70,7 +70,7 @@ async fn state_event_keeps_its_content_byte_for_byte() {
     Mock::given(method("GET"))
         .and(path(format!("/_matrix/client/v3/rooms/{ROOM_PATH}/state/m.room.power_levels/")))
         .and(query_param("format", "event"))
-        .respond_with(wiremock::ResponseTemplate::new(200).set_body_raw(body, "application/json"))
+        .respond_with(ResponseTemplate::new(200).set_body_raw(body, "application/json"))
         .expect(1)
         .mount(&server)
         .await;
@@ -174,6 +174,54 @@ async fn an_unknown_user_is_none() {
     let target = format!("/_synapse/admin/v2/users/{USER_PATH}");
     expect_once(&server, "GET", &target, refused(404, "M_NOT_FOUND", "User not found")).await;
     assert_eq!(bot_at(&server).await.user(USER).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn only_synapses_own_word_says_that_there_is_none() {
+    let page = ResponseTemplate::new(404).set_body_string("<html>404 Not Found</html>");
+    for answer in
+        [refused(500, "M_NOT_FOUND", "x"), refused(403, "M_NOT_FOUND", "x"), refused(404, "M_UNKNOWN", "x"), page]
+    {
+        let server = MockServer::start().await;
+        Mock::given(method("GET")).respond_with(answer).mount(&server).await;
+        let bot = bot_at(&server).await;
+        bot.membership(ROOM, USER).await.unwrap_err();
+        bot.state_content(ROOM, "m.room.power_levels", "").await.unwrap_err();
+        bot.user(USER).await.unwrap_err();
+    }
+}
+
+#[tokio::test]
+async fn an_answer_of_nothing_is_no_state() {
+    let server = MockServer::start().await;
+    Mock::given(method("GET")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+    let bot = bot_at(&server).await;
+    assert!(matches!(bot.state_content(ROOM, "m.room.power_levels", "").await, Err(CallError::Unreadable(_))));
+    assert!(matches!(bot.membership(ROOM, USER).await, Err(CallError::Unreadable(_))));
+}
+
+#[tokio::test]
+async fn a_damaged_account_is_none_that_is_open() {
+    for damage in [
+        json!({ "name": "@another:hs.test" }),
+        json!({ "name": USER, "locked": "true" }),
+        json!({ "name": USER, "deactivated": {} }),
+        json!({ "name": USER, "admin": 2 }),
+    ] {
+        let server = MockServer::start().await;
+        Mock::given(method("GET")).respond_with(ok(damage.clone())).mount(&server).await;
+        assert!(bot_at(&server).await.user(USER).await.is_err(), "{damage}");
+    }
+}
+
+#[tokio::test]
+async fn state_of_which_a_part_cannot_be_read_is_not_taken_for_none() {
+    for (state, is_none) in [(json!([]), true), (json!([{ "type": "m.room.create", "state_key": "" }]), false)] {
+        let server = MockServer::start().await;
+        Mock::given(method("GET")).respond_with(ok(json!({ "state": state }))).mount(&server).await;
+        let found = bot_at(&server).await.state_of_any_room(ROOM, "m.room.create").await;
+        assert_eq!(matches!(found, Ok(None)), is_none, "{found:?}");
+    }
 }
 
 #[tokio::test]

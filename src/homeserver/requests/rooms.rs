@@ -4,7 +4,10 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, value::RawValue};
 
 use super::PathSegment;
-use crate::homeserver::{NewestEvent, RoomSummary, lenient::LenientEntry};
+use crate::homeserver::{
+    NewestEvent, RoomSummary,
+    lenient::{LenientEntry, OnlyObject},
+};
 
 endpoint!(summary: GET "/_synapse/admin/v1/rooms/{room}" {
     #[ruma_api(path)] room: PathSegment,
@@ -111,7 +114,7 @@ pub(crate) struct MemberEntry {
     pub(crate) state_key: String,
     pub(crate) sender: String,
     pub(crate) event_id: String,
-    pub(crate) content: MembershipContent,
+    pub(crate) content: OnlyObject<MembershipContent>,
 }
 
 #[derive(Debug, Deserialize)]
