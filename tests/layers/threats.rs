@@ -1,4 +1,4 @@
-//! The threat model and the page of faults name tests: each of them is there.
+//! The threat model and the pages of faults and of reliability name tests: each of them is there.
 
 use regex::Regex;
 
@@ -35,9 +35,9 @@ fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 }
 
 #[test]
-fn every_test_that_threat_model_and_faults_name_is_there() {
+fn every_test_that_threat_model_faults_and_reliability_name_is_there() {
     let read = |page: &str| std::fs::read_to_string(root().join("docs").join(page)).unwrap();
-    let text = read("threat-model.md") + &read("faults.md");
+    let text = read("threat-model.md") + &read("faults.md") + &read("reliability.md");
     let named = Regex::new(r"`([a-z_]+)::([a-z0-9_]+)`").unwrap();
     let tests = tests();
     let is_there = |file: &str, name: &str| tests.iter().any(|(its, test)| its == file && test == name);
@@ -45,5 +45,8 @@ fn every_test_that_threat_model_and_faults_name_is_there() {
         named.captures_iter(&text).map(|found| (found[1].to_owned(), found[2].to_owned())).collect();
     assert!(all.len() > 30, "{}", all.len());
     let missing: Vec<_> = all.iter().filter(|(file, name)| !is_there(file, name)).collect();
-    assert!(missing.is_empty(), "docs/threat-model.md or docs/faults.md names tests that are not there: {missing:#?}");
+    assert!(
+        missing.is_empty(),
+        "docs/threat-model.md, faults.md or reliability.md names tests that are not there: {missing:#?}"
+    );
 }

@@ -1,0 +1,66 @@
+//! Messages of the queue: whoever may write there can say anything. The corpus is that of the fuzz target.
+
+use phenom_provisioner::intake::queue::{Expected, Trigger, envelope::read};
+use proptest::prelude::*;
+use serde_json::Value;
+
+use crate::hostile::walk;
+
+const POOL: &str = "us-east-1_knEL7cqS3";
+
+/// Whether there is, at any depth and in any wrapping, an event that confirms this user in the pool.
+fn says_so(value: &Value, subject: &str, trigger: &str) -> bool {
+    let is_it = value["triggerSource"] == trigger
+        && value["userPoolId"] == POOL
+        && value["request"]["userAttributes"]["sub"] == subject;
+    is_it
+        || match value {
+            Value::Array(items) => items.iter().any(|inner| says_so(inner, subject, trigger)),
+            Value::Object(fields) => fields.values().any(|inner| says_so(inner, subject, trigger)),
+            Value::String(text) => serde_json::from_str(text)
+                .is_ok_and(|inner: Value| inner.is_object() && says_so(&inner, subject, trigger)),
+            _ => false,
+        }
+}
+
+/// The environments that the outermost object names.
+fn environments(value: &Value) -> Vec<&Value> {
+    let attribute = &value["MessageAttributes"]["environment"]["Value"];
+    [&value["environment"], attribute].into_iter().filter(|found| !found.is_null()).collect()
+}
+
+#[test]
+fn a_message_confirms_only_a_user_that_an_event_in_it_names() {
+    let ours = Expected {
+        environment: "production".to_owned(),
+        user_pool_id: Some(POOL.to_owned()),
+        server_name: "phenom.test".to_owned(),
+        bot: "@provisioner:phenom.test".to_owned(),
+    };
+    walk("fuzz/corpus/envelope", |hostile| {
+        let confirmation = match read(hostile.bytes, None, &ours) {
+            Ok(confirmation) => confirmation,
+            Err(refusal) => {
+                let shown = format!("{refusal} {refusal:?}");
+                prop_assert!(shown.is_ascii() && !shown.contains('@') && shown.len() < 800, "{shown}");
+                return Ok(false);
+            }
+        };
+        let subject = &*confirmation.subject;
+        prop_assert!(!subject.is_empty() && !subject.contains(|c: char| c == '@' || c == ':' || c.is_whitespace()));
+        prop_assert_eq!(&*confirmation.user_pool_id, POOL);
+        let trigger = match confirmation.trigger {
+            Trigger::ConfirmSignUp => "PostConfirmation_ConfirmSignUp",
+            Trigger::ConfirmForgotPassword => "PostConfirmation_ConfirmForgotPassword",
+        };
+        // What is deeper than a `Value` may be is in a part that nothing looks at.
+        if let Ok(value) = serde_json::from_slice::<Value>(hostile.bytes) {
+            prop_assert!(says_so(&value, subject, trigger), "nothing in it confirms {subject}");
+            prop_assert!(
+                environments(&value).into_iter().all(|found| found == "production"),
+                "it is for another environment"
+            );
+        }
+        Ok(true)
+    });
+}
