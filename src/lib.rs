@@ -24,6 +24,10 @@ pub mod aws;
 pub mod config;
 pub mod postgres;
 
+#[cfg(test)]
+#[path = "../tests/doors/hostile.rs"]
+mod hostile;
+
 mod causes;
 pub mod complaints;
 pub mod delays;

@@ -14,12 +14,8 @@ use crate::commands::run::Effect;
 use crate::commands::text::incoming::{Decision, IncomingKind, parse_incoming};
 use crate::commands::text::parse::{Grammar, StaffRequest, parse};
 use crate::commands::text::who::Who;
+use crate::hostile::walk;
 use crate::sanitize;
-
-#[path = "../../../tests/doors/hostile.rs"]
-mod hostile;
-
-use hostile::walk;
 
 const PREFIX: &str = "!provisioner";
 const BOT: &str = "@bot:hs";

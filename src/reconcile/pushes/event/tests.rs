@@ -8,15 +8,11 @@ use provisioner_policy::{Membership, Mode, Modes, POWER_LEVELS, RoomStatus, Stat
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::hostile::walk;
 use crate::reconcile::pushes::apply;
 use crate::reconcile::pushes::classifier::PushClassifier;
 use crate::reconcile::pushes::departures::own_leave;
 use crate::reconcile::pushes::tests::{row, world_in};
-
-#[path = "../../../../tests/doors/hostile.rs"]
-mod hostile;
-
-use hostile::walk;
 
 /// As the door of transactions has it: given twice, it was refused there or its last one counts.
 #[derive(Deserialize)]
