@@ -3,9 +3,11 @@
 use crate::background::{Background, Belonged, Entrance, Loss};
 use crate::facts::AccountsFrom;
 use crate::mirror::Membership;
+use crate::names::NameIx;
 use crate::policy::RoomIx;
+use crate::selector::{Matcher, SelectorSource};
 use crate::users::UserIx;
-use crate::world::{Matcher, World, WorldState};
+use crate::world::{World, WorldState};
 
 impl World {
     /// Takes what is known of somebody's past, or forgets it. Nothing that is planned depends on it, so nobody becomes dirty.
@@ -36,15 +38,19 @@ impl WorldState {
     }
 
     fn asked_for(&self, selector: Matcher, what: &Belonged) -> bool {
-        let text = |name| self.names.text(name);
-        match (selector, what) {
-            (Matcher::Team(asked), Belonged::Team { team, .. }) => text(asked) == team,
-            (Matcher::TeamRole(asked, with), Belonged::Team { team, role }) => {
-                text(asked) == team && role.as_deref() == Some(text(with))
+        let text = |name: &NameIx| self.names.text(*name);
+        match (selector.source(), what) {
+            (SelectorSource::Roster(_), Belonged::Team { team, role }) => {
+                let (asked, with) = selector.team_and_role();
+                asked.is_none_or(|asked| text(asked) == team)
+                    && with.is_none_or(|with| role.as_deref() == Some(text(with)))
             }
-            (Matcher::Group(asked), Belonged::Group(group)) => text(asked) == group,
-            (Matcher::Everyone, Belonged::Team { .. }) => self.facts.accounts_from == AccountsFrom::Named,
-            _ => false,
+            (SelectorSource::Accounts, Belonged::Team { .. }) => self.facts.accounts_from == AccountsFrom::Named,
+            (SelectorSource::Group(asked), Belonged::Group(group)) => text(asked) == group,
+            (SelectorSource::Itself | SelectorSource::Group(_), Belonged::Team { .. })
+            | (SelectorSource::Itself | SelectorSource::Accounts | SelectorSource::Roster(_), Belonged::Group(_)) => {
+                false
+            }
         }
     }
 

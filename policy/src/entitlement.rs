@@ -7,8 +7,9 @@ use crate::ids::mxid_of_subject;
 use crate::mirror::Membership;
 use crate::names::NameIx;
 use crate::policy::{Policy, RoomIx, Unlisted};
+use crate::selector::{Matcher, SelectorSource};
 use crate::users::UserIx;
-use crate::world::{Matcher, WorldState};
+use crate::world::WorldState;
 
 /// Whether somebody belongs in a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,9 +49,22 @@ impl WorldState {
         match matcher {
             Matcher::Everyone => self.facts.is_active(user),
             Matcher::Team(team) => places().iter().any(|(its, _)| *its == team),
-            Matcher::TeamRole(team, role) => places().contains(&(team, Some(role))),
+            Matcher::TeamRole { team, role } => places().contains(&(team, Some(role))),
             Matcher::Group(group) => self.facts.groups.get(&group).is_some_and(|group| group.contains(&user)),
             Matcher::Subject(subject) => subject == user,
+        }
+    }
+
+    /// Everybody that a selector names, as far as a source names anybody.
+    pub(crate) fn selected(&self, selector: Matcher) -> Box<dyn Iterator<Item = UserIx> + '_> {
+        let facts = &self.facts;
+        match selector.source() {
+            SelectorSource::Accounts => Box::new(self.users.iter().filter(|user| facts.is_active(*user))),
+            SelectorSource::Roster(_) => {
+                Box::new(facts.teams.people().filter(move |user| self.matches(selector, *user)))
+            }
+            SelectorSource::Group(group) => Box::new(facts.groups.get(group).into_iter().flatten().copied()),
+            SelectorSource::Itself => Box::new(selector.subject().copied().into_iter()),
         }
     }
 
@@ -133,17 +147,17 @@ impl WorldState {
     }
 
     pub(crate) fn freeze_of(&self, selector: Matcher) -> Option<Freeze> {
-        match selector {
-            Matcher::Everyone => match self.facts.accounts_from {
+        match selector.source() {
+            SelectorSource::Accounts => match self.facts.accounts_from {
                 AccountsFrom::Pool => None,
                 AccountsFrom::Named => self.roster_freeze(None),
             },
-            Matcher::Team(team) | Matcher::TeamRole(team, _) => self.roster_freeze(Some(team)),
-            Matcher::Group(group) => match self.facts.group_states.get(&group) {
+            SelectorSource::Roster(team) => self.roster_freeze(team.copied()),
+            SelectorSource::Group(group) => match self.facts.group_states.get(group) {
                 Some(state) => frozen_by("the group's listing", state),
                 None => Some(Freeze::Unread("the group's listing")),
             },
-            Matcher::Subject(_) => None,
+            SelectorSource::Itself => None,
         }
     }
 
@@ -156,10 +170,10 @@ impl WorldState {
 
     /// Whether somebody loses something because the roster no longer names them.
     pub(crate) fn depend_on_roster(&self, selectors: &[Matcher]) -> bool {
-        selectors.iter().any(|selector| match selector {
-            Matcher::Team(_) | Matcher::TeamRole(..) => true,
-            Matcher::Everyone => self.facts.accounts_from == AccountsFrom::Named,
-            Matcher::Group(_) | Matcher::Subject(_) => false,
+        selectors.iter().any(|selector| match selector.source() {
+            SelectorSource::Roster(_) => true,
+            SelectorSource::Accounts => self.facts.accounts_from == AccountsFrom::Named,
+            SelectorSource::Group(_) | SelectorSource::Itself => false,
         })
     }
 

@@ -10,8 +10,9 @@ use crate::plan::kind::Bucket;
 use crate::plan::{Action, Change, Class, HoldReason, Plan, PowerEdit};
 use crate::policy::{Mode, RoomIx};
 use crate::recent::Recent;
+use crate::selector::{Matcher, SelectorSource};
 use crate::users::UserIx;
-use crate::world::{Matcher, World};
+use crate::world::World;
 
 impl World {
     /// Why what the roster says of a room's members looks wrong: an empty answer, for which the guard holds every removal.
@@ -29,23 +30,18 @@ impl World {
 
     /// A team that a selector names, that had people and has nobody while others have.
     fn emptied_team(&self, selectors: &[Matcher]) -> Option<HoldReason> {
-        selectors.iter().find_map(|selector| match selector {
-            Matcher::Team(team) | Matcher::TeamRole(team, _) => {
-                let renamed = *self.facts.emptied_teams.get(team)?;
-                Some(HoldReason::EmptyTeam { team: *team, renamed })
-            }
-            Matcher::Everyone | Matcher::Group(_) | Matcher::Subject(_) => None,
+        selectors.iter().find_map(|selector| {
+            let SelectorSource::Roster(Some(team)) = selector.source() else { return None };
+            let renamed = *self.facts.emptied_teams.get(team)?;
+            Some(HoldReason::EmptyTeam { team: *team, renamed })
         })
     }
 
     /// Whether a selector names a group that was read and has no members.
     fn has_empty_group(&self, selectors: &[Matcher]) -> bool {
-        selectors.iter().any(|selector| match selector {
-            Matcher::Group(group) => {
-                self.facts.group_states.get(group) == Some(&SourceState::Good)
-                    && self.facts.groups.get(group).is_none_or(HashSet::is_empty)
-            }
-            Matcher::Everyone | Matcher::Team(_) | Matcher::TeamRole(..) | Matcher::Subject(_) => false,
+        selectors.iter().filter_map(Matcher::group).any(|group| {
+            self.facts.group_states.get(group) == Some(&SourceState::Good)
+                && self.facts.groups.get(group).is_none_or(HashSet::is_empty)
         })
     }
 

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::background::{Belonged, Loss};
 use crate::plan::{Class, HoldReason, Plan};
 use crate::policy::RoomIx;
+use crate::selector::Matcher;
 use crate::users::UserIx;
-use crate::world::{Matcher, World};
+use crate::world::World;
 
 /// Fewer than this have little in common by chance alone.
 const FEW: usize = 3;

@@ -86,7 +86,7 @@ pub use removal_words::selector_words;
 pub use rewrite::Rewrite;
 pub use room_level::RoomLevel;
 pub use roster::{Belonging, RosterReader, RosterReading, RosterRow, read_roster};
-pub use selector::Selector;
+pub use selector::{Selector, SelectorSource};
 pub use setting::{RoomSettings, Setting};
 pub use strangers::Strangers;
 pub use team_memberships::{TeamMembership, TeamMemberships};

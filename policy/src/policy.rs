@@ -63,7 +63,20 @@ impl Policy {
     /// Every list of selectors, with where it stands.
     pub fn selector_lists(&self) -> impl Iterator<Item = (SelectorPlace, &[Selector])> {
         // Taken apart, so that a new list of selectors is not forgotten here.
-        let Self { rooms, server_admins, operators, .. } = self;
+        let Self {
+            rooms,
+            server_admins,
+            operators,
+            server_name: _,
+            bot: _,
+            exempt: _,
+            modes: _,
+            guard: _,
+            settle: _,
+            offboarding: _,
+            followed: _,
+            profiles: _,
+        } = self;
         let of_rooms = rooms.iter().enumerate().flat_map(|(room, policy)| {
             let grants = policy.power.iter().enumerate();
             let power = grants.map(move |(grant, one)| (SelectorPlace::Power { room, grant }, one.grant.as_slice()));
@@ -82,11 +95,7 @@ impl Policy {
 
 /// The groups that selectors name, each once.
 pub fn groups<'a>(selectors: impl IntoIterator<Item = &'a Selector>) -> BTreeSet<&'a str> {
-    let group = |selector: &'a Selector| match selector {
-        Selector::Group(group) => Some(group.as_str()),
-        _ => None,
-    };
-    selectors.into_iter().filter_map(group).collect()
+    selectors.into_iter().filter_map(Selector::group).map(String::as_str).collect()
 }
 
 /// One managed room.

@@ -7,8 +7,9 @@ use crate::mirror::Membership;
 use crate::obstacle::Obstacle;
 use crate::plan::PowerEdit;
 use crate::policy::RoomIx;
+use crate::selector::Matcher;
 use crate::users::UserIx;
-use crate::world::{Matcher, World};
+use crate::world::World;
 
 /// How many users' reasons one line tells.
 const MOST_NAMED: usize = 20;

@@ -4,9 +4,9 @@
 use crate::background::Belonged;
 use crate::facts::Account;
 use crate::policy::RoomIx;
-use crate::selector::Selector;
+use crate::selector::{Matcher, Selector, SelectorSource};
 use crate::users::UserIx;
-use crate::world::{Matcher, World};
+use crate::world::World;
 
 /// Selectors of a room that one reason names.
 const MOST_SELECTORS: usize = 3;
@@ -43,7 +43,7 @@ impl World {
         } else if let Some(then) = room.and_then(|room| self.reason_then(room, user)) {
             format!("was {then} when they were joined, and no row says so any more")
         } else if self.is_unheard_of(room, user) && self.users.is_local(user) {
-            let is_team = |matcher: &Matcher| matches!(matcher, Matcher::Team(_) | Matcher::TeamRole(..));
+            let is_team = |matcher: &Matcher| matches!(matcher.source(), SelectorSource::Roster(_));
             let of = if matchers.iter().any(is_team) { "in any team" } else { "among those who belong here" };
             format!("no source names this user, and they were never seen {of}")
         } else {

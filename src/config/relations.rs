@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
-use provisioner_policy::{Selector, SelectorPlace};
+use provisioner_policy::{SelectorPlace, SelectorSource};
 
 use super::{
     Config, RoomIds, RoomSection, admin, appservice, cognito, commands, database, document::child, guard, profiles,
@@ -47,18 +47,21 @@ fn check_selectors(config: &Config, report: &mut ProblemReport<'_>) {
         for (index, selector) in selectors.iter().enumerate() {
             let at = child(&list, index);
             let name = report.places.name(&at);
-            match selector {
-                Selector::Group(_) if !cognito => report.add(
+            match selector.source() {
+                SelectorSource::Group(_) if !cognito => report.add(
                     &at,
                     format!("{name} = {selector}: no source knows groups"),
                     "add [cognito] with region and user_pool_id, or select by team or subject",
                 ),
-                Selector::Team(_) | Selector::TeamRole { .. } if !roster => report.add(
+                SelectorSource::Roster(_) if !roster => report.add(
                     &at,
                     format!("{name} = {selector}: no source knows teams"),
                     "add [roster], or select by group or subject",
                 ),
-                _ => {}
+                SelectorSource::Accounts
+                | SelectorSource::Roster(_)
+                | SelectorSource::Group(_)
+                | SelectorSource::Itself => {}
             }
         }
     }

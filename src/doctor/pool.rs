@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use provisioner_policy::{Policy, Selector};
+use provisioner_policy::Policy;
 use tokio::time::{Instant, timeout_at};
 
 use super::selectors::words;
@@ -78,7 +78,7 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
 fn groups(policy: &Policy) -> BTreeMap<&str, Vec<String>> {
     let mut groups: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (place, selector) in policy.selectors() {
-        if let Selector::Group(group) = selector {
+        if let Some(group) = selector.group() {
             groups.entry(group).or_default().push(words(policy, place));
         }
     }

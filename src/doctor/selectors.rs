@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use provisioner_policy::{Policy, RosterReading, Selector, SelectorPlace};
+use provisioner_policy::{Policy, RosterReading, Selector, SelectorPlace, SelectorSource};
 
 use super::Finding;
 use crate::config::Config;
@@ -22,7 +22,7 @@ pub(super) fn examine(config: &Config, roster: Option<&RosterReading>) -> Vec<Fi
     let policy = config.policy_of_all_rooms("");
     let named: Vec<(String, &Selector)> = policy
         .selectors()
-        .filter(|(_, selector)| matches!(selector, Selector::Team(_) | Selector::TeamRole { .. }))
+        .filter(|(_, selector)| matches!(selector.source(), SelectorSource::Roster(_)))
         .map(|(place, selector)| (words(&policy, place), selector))
         .collect();
     if named.is_empty() || config.roster.is_none() {
@@ -64,14 +64,12 @@ fn teams(reading: &RosterReading) -> BTreeMap<&str, BTreeSet<&str>> {
 }
 
 fn unknown(place: &str, selector: &Selector, teams: &BTreeMap<&str, BTreeSet<&str>>) -> Option<Finding> {
-    let (team, role) = match selector {
-        Selector::Team(team) => (team, None),
-        Selector::TeamRole { team, role } => (team, Some(role)),
-        Selector::Everyone | Selector::Group(_) | Selector::Subject(_) => return None,
-    };
-    let Some(roles) = teams.get(team.as_str()) else {
+    let (team, role) = selector.team_and_role();
+    if let Some(team) = team.filter(|team| !teams.contains_key(team.as_str())) {
         return Some(missing(place, selector, "team", team, teams.keys().copied()));
-    };
+    }
+    let asked = teams.iter().filter(|(name, _)| team.is_none_or(|team| team == *name));
+    let roles: BTreeSet<&str> = asked.flat_map(|(_, roles)| roles).copied().collect();
     let role = role.filter(|role| !roles.contains(role.as_str()))?;
     Some(missing(place, selector, "role", role, roles.iter().copied()))
 }

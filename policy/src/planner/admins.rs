@@ -10,8 +10,9 @@ use crate::plan::{Because, Blocked, Change, Kind, Plan};
 use crate::planner::accounts::{is_missing, is_to_be_restored};
 use crate::planner::membership::why_not;
 use crate::policy::Mode;
+use crate::selector::Matcher;
 use crate::users::UserIx;
-use crate::world::{Matcher, World};
+use crate::world::World;
 
 /// What is planned for one user's flag.
 pub(crate) enum AdminVerdict {
@@ -39,20 +40,11 @@ pub(super) fn plan_admin(world: &World, user: UserIx, frozen: bool, plan: &mut P
     }
 }
 
-/// Users that have the flag or that a selector can match: not everybody on the server.
+/// Users that have the flag or that a selector matches: not everybody on the server.
 fn candidates(world: &World) -> HashSet<UserIx> {
     let mut users: HashSet<UserIx> =
         world.mirror.accounts.iter().filter(|(_, there)| there.admin).map(|(user, _)| user).collect();
-    for selector in &world.admins {
-        match selector {
-            Matcher::Subject(user) => {
-                users.insert(*user);
-            }
-            Matcher::Group(group) => users.extend(world.facts.groups.get(group).into_iter().flatten()),
-            Matcher::Team(_) | Matcher::TeamRole(..) => users.extend(world.facts.teams.people()),
-            Matcher::Everyone => users.extend(world.users.iter()),
-        }
-    }
+    users.extend(world.admins.iter().flat_map(|selector| world.selected(*selector)));
     users.extend(&world.facts.folded);
     users
 }

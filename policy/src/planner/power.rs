@@ -11,7 +11,7 @@ use crate::policy::RoomIx;
 use crate::power::PowerVerdict;
 use crate::rewrite::Rewrite;
 use crate::users::UserIx;
-use crate::world::{Matcher, World};
+use crate::world::World;
 
 /// The planned edit or obstacle of one user's level.
 #[derive(Clone, Debug)]
@@ -119,16 +119,8 @@ pub(super) fn candidates(world: &World, room: RoomIx, levels: &Levels<'_>) -> Ve
         return Vec::new();
     }
     let mut found: HashSet<UserIx> = levels.entries().filter_map(|(mxid, _)| world.users.get(mxid)).collect();
-    for selector in world.power[room.index()].iter().flat_map(|(_, selectors)| selectors) {
-        match selector {
-            Matcher::Everyone => found.extend(world.users.iter().filter(|user| world.facts.is_active(*user))),
-            Matcher::Team(_) | Matcher::TeamRole(..) => {
-                found.extend(world.facts.teams.people().filter(|user| world.matches(*selector, *user)));
-            }
-            Matcher::Group(group) => found.extend(world.facts.groups.get(group).into_iter().flatten()),
-            Matcher::Subject(user) => drop(found.insert(*user)),
-        }
-    }
+    let selectors = world.power[room.index()].iter().flat_map(|(_, selectors)| selectors);
+    found.extend(selectors.flat_map(|selector| world.selected(*selector)));
     let mut found: Vec<UserIx> = found.into_iter().collect();
     found.sort_by_key(|user| world.users.key(*user));
     found

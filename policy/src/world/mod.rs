@@ -20,22 +20,12 @@ use crate::background::{Background, Lost};
 use crate::facts::Facts;
 use crate::fight::Fight;
 use crate::mirror::{Mirror, RoomMirror};
-use crate::names::{NameIx, Names};
+use crate::names::Names;
 use crate::plan::key::ChangeKey;
 use crate::policy::{Policy, RoomIx, SelectorPlace};
-use crate::selector::Selector;
+use crate::selector::{Matcher, Selector};
 use crate::strangers::Strangers;
 use crate::users::{UserIx, Users};
-
-/// A selector whose names are numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Matcher {
-    Everyone,
-    Team(NameIx),
-    TeamRole(NameIx, NameIx),
-    Group(NameIx),
-    Subject(UserIx),
-}
 
 /// Everything the planner looks at, and what of it is dirty.
 #[derive(Debug)]
@@ -257,23 +247,13 @@ impl WorldState {
     /// Users that a `{ subject = … }` selector names.
     pub(crate) fn selected_subjects(&self) -> impl Iterator<Item = UserIx> + '_ {
         let selected = self.members.iter().flatten().chain(self.power.iter().flatten().flat_map(|(_, grant)| grant));
-        selected.chain(&self.admins).filter_map(|matcher| match matcher {
-            Matcher::Subject(user) => Some(*user),
-            Matcher::Everyone | Matcher::Team(_) | Matcher::TeamRole(..) | Matcher::Group(_) => None,
-        })
+        selected.chain(&self.admins).filter_map(|matcher| matcher.subject().copied())
     }
 }
 
 fn matcher(selector: &Selector, users: &mut Users, names: &mut Names, server_name: &str) -> Matcher {
-    match selector {
-        Selector::Everyone => Matcher::Everyone,
-        Selector::Team(team) => Matcher::Team(names.intern(team)),
-        Selector::TeamRole { team, role } => Matcher::TeamRole(names.intern(team), names.intern(role)),
-        Selector::Group(group) => Matcher::Group(names.intern(group)),
-        Selector::Subject(subject) => {
-            // Also a name that Synapse would not register, such as one of another application service: a user that the
-            // policy names must lose nothing for their name.
-            Matcher::Subject(users.intern(&format!("@{}:{server_name}", subject.to_ascii_lowercase())))
-        }
-    }
+    // Also a name that Synapse would not register, such as one of another application service: a user that the policy names
+    // must lose nothing for their name.
+    let person = |subject: &String| users.intern(&format!("@{}:{server_name}", subject.to_ascii_lowercase()));
+    selector.map(|name| names.intern(name), person)
 }

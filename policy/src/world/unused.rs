@@ -3,7 +3,8 @@
 use hashbrown::HashSet;
 
 use crate::names::NameIx;
-use crate::world::{Matcher, World, WorldState};
+use crate::selector::Matcher;
+use crate::world::{World, WorldState};
 
 /// As many more than the last look left are worth another one.
 const WORTH_A_LOOK: usize = 256;
@@ -30,15 +31,11 @@ impl WorldState {
         let Self { facts, members, power, admins, operators, .. } = self;
         let granted = power.iter().flatten().flat_map(|(_, grant)| grant);
         let selectors = members.iter().flatten().chain(granted).chain(admins).chain(operators);
-        let selected = selectors.flat_map(|selector| match *selector {
-            Matcher::Team(name) | Matcher::Group(name) => [Some(name), None],
-            Matcher::TeamRole(team, role) => [Some(team), Some(role)],
-            Matcher::Everyone | Matcher::Subject(_) => [None, None],
-        });
-        let emptied = facts.emptied_teams.iter().flat_map(|(team, now)| [Some(*team), *now]);
+        let selected = selectors.flat_map(Matcher::names).copied();
+        let emptied = facts.emptied_teams.iter().flat_map(|(team, now)| [Some(*team), *now]).flatten();
         let groups = facts.groups.keys().chain(facts.group_states.keys()).copied();
         let sources = facts.teams.names().chain(facts.hiding.teams()).chain(groups);
-        selected.chain(emptied).flatten().chain(sources).collect()
+        selected.chain(emptied).chain(sources).collect()
     }
 }
 

@@ -14,8 +14,8 @@ const EVERYONE: &str = "everyone";
 /// The keys of a table that is a selector, and what its values, in the order of the keys, make.
 type Form = (&'static [&'static str], fn(&[&str]) -> Selector);
 
-/// Every form of a table. Schema, checks, mends and parser read it here.
-const FORMS: [Form; 4] = [
+/// Every form of a table: all but [`EVERYONE`]. Schema, checks, mends and parser read it here.
+const FORMS: [Form; Selector::FORMS - 1] = [
     (&["team"], |values| Selector::Team(values[0].to_owned())),
     (&["team", "role"], |values| Selector::TeamRole { team: values[0].to_owned(), role: values[1].to_owned() }),
     (&["group"], |values| Selector::Group(values[0].to_owned())),

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use anyhow::{Context, Result};
-use provisioner_policy::{HoldReason, Plan, RosterReading, Selector, World};
+use provisioner_policy::{HoldReason, Plan, RosterReading, World};
 
 use crate::nearest::meant;
 use crate::reconcile::brakes::approval::Approval;
@@ -31,10 +31,7 @@ impl PeopledTeams {
             }
         };
         let present: HashSet<&str> = reading.people.values().flatten().map(|one| &*one.team).collect();
-        let named = world.policy.selectors().filter_map(|(_, selector)| match selector {
-            Selector::Team(team) | Selector::TeamRole { team, .. } => Some(team),
-            Selector::Everyone | Selector::Group(_) | Selector::Subject(_) => None,
-        });
+        let named = world.policy.selectors().filter_map(|(_, selector)| selector.team_and_role().0);
         for team in named.filter(|team| present.contains(team.as_str())) {
             if known.insert(team.clone()) {
                 self.unsaved.push(team.clone());
