@@ -72,8 +72,8 @@ pub use needs::{Act, Need, needs};
 pub use obstacle::{Obstacle, level_words};
 pub use operators::Permission;
 pub use plan::{
-    Action, Because, Blocked, Bucket, Change, ChangeKey, Class, ClearedLeave, Digest, HoldReason, Kind, Plan, PoolMove,
-    PowerEdit, Subject, Turn,
+    Action, ActsOn, Because, Blocked, Bucket, Change, ChangeKey, Class, ClearedLeave, Digest, HoldReason, Kind, Plan,
+    PoolMove, PowerEdit, Subject, Turn,
 };
 pub use planner::{Planner, plan};
 pub use policy::*;

@@ -135,15 +135,10 @@ impl Plan {
 }
 
 /// What would be taken if nothing were in its way, by digest: an obstacle or a fight ends nothing that was shown. `None` where
-/// levels are among it, of which the plan does not say which they are. What closes an account or takes a flag is blocked by a
-/// source alone, and then the plan is not whole.
+/// levels are among it, of which the plan does not say which they are.
 fn obstructed(world: &World, plan: &Plan) -> Option<HashSet<Digest>> {
-    let blocked = plan.blocked.iter().filter(|one| one.kind.takes()).map(|one| {
-        let (Kind::Remove, Some(room)) = (one.kind, one.room) else { return None };
-        let before = world.room(room).membership(one.user);
-        let change = Change::Remove { room, user: one.user, before, ban: false };
-        Some(change.digest(world, Mode::Enforce))
-    });
+    let blocked = plan.blocked.iter().filter(|one| one.kind.takes());
+    let blocked = blocked.map(|one| Some(Change::taking(one.kind, one.room, one.user)?.digest(world, Mode::Enforce)));
     let fought = plan.fought_over.iter().flat_map(|action| action.change.parts());
     let fought: Vec<Digest> = fought.map(|part| part.digest(world, Mode::Enforce)).collect();
     blocked.chain(fought.into_iter().map(Some)).collect()

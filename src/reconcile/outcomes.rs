@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use provisioner_policy::{Action, Change, Closed, Membership, OnServer, UserIx, World};
+use provisioner_policy::{Action, ActsOn, Change, Class, Membership, OnServer, UserIx, World};
 
 use crate::homeserver::CallError;
 use crate::reconcile::act::attempt::Tried;
@@ -105,7 +105,7 @@ impl Reconciler {
 
     /// Puts into the mirror what a write did. Of a state that was so already, the next reading says what it is.
     fn take_effect(&mut self, change: &Change) {
-        if matches!(change, Change::SetRoomState { .. } | Change::SetPowerLevels { .. }) {
+        if matches!(change.kind().acts_on(), ActsOn::Setting | ActsOn::Levels) {
             return;
         }
         self.world.take_effect(change);
@@ -117,10 +117,8 @@ impl Reconciler {
 
     /// What may be closed by now counts as closed by us, or nobody would open it again.
     fn count_as_ours(&mut self, change: &Change) {
-        match *change {
-            Change::LockAccount { user } => self.world.set_closed(user, Some(Closed::Locked)),
-            Change::DeactivateAccount { user } => self.world.set_closed(user, Some(Closed::Deactivated)),
-            _ => {}
+        if let Some((user, closed)) = change.closes() {
+            self.world.set_closed(user, Some(closed));
         }
     }
 
@@ -149,15 +147,15 @@ impl Reconciler {
 
     /// The push of a write says nothing new.
     fn expect_echo(&mut self, change: &Change, now: Instant) {
-        match *change {
-            Change::Join { room, user, before } => {
-                if before == Membership::Ban {
-                    self.pushes.own_members.removed(room, user, now);
-                }
-                self.pushes.own_members.joined(room, user, now);
-            }
-            Change::Remove { room, user, .. } => self.pushes.own_members.removed(room, user, now),
-            _ => {}
+        let (Some(room), Some(user)) = (change.room(), change.user()) else { return };
+        let echoes = &mut self.pushes.own_members;
+        if matches!(change, Change::Join { before: Membership::Ban, .. }) {
+            echoes.removed(room, user, now);
+        }
+        match change.class() {
+            Class::Joins => echoes.joined(room, user, now),
+            Class::Removals => echoes.removed(room, user, now),
+            Class::Accounts | Class::PowerLevels | Class::RoomState | Class::ServerAdmins | Class::Profiles => {}
         }
     }
 

@@ -92,7 +92,8 @@ impl Reconciler {
             self.note_tried(noted);
             self.forget_fetched(&fetched, &tried);
             report.waiting += due.len() - tried.len();
-            let closings: Vec<UserIx> = tried.iter().filter_map(|(index, _)| due[*index].change.closes()).collect();
+            let closings: Vec<UserIx> =
+                tried.iter().filter_map(|(index, _)| Some(due[*index].change.closes()?.0)).collect();
             self.apply_outcomes(&due, tried, &mut report);
             self.note_closings(closings.into_iter()).await?;
         } else {
@@ -137,15 +138,12 @@ impl Reconciler {
     }
 
     fn may_try(&self, plan: &Plan, change: &Change, now: Instant) -> bool {
-        let has_account = match *change {
+        let has_account = change.needs().is_none_or(|user| {
             // Who was asked to come back, or is entitled anew, is no account that Synapse parts just now.
-            Change::Join { room, user, .. } => {
-                let is_cleared = || self.world.room(room).voluntary_leave(user).is_some_and(|left| left.cleared);
-                self.has_account(plan, user, now) && (!self.account_checks.is_pending(user) || is_cleared())
-            }
-            Change::GrantServerAdmin { user } => self.has_account(plan, user, now),
-            _ => true,
-        };
+            let is_cleared = |room| self.world.room(room).voluntary_leave(user).is_some_and(|left| left.cleared);
+            let may_come = |room| !self.account_checks.is_pending(user) || is_cleared(room);
+            self.has_account(plan, user, now) && change.room().is_none_or(may_come)
+        });
         has_account
             && self.backoff.is_due(change, now)
             && change.counted().all(|key| self.fights.may(&key, now))

@@ -106,6 +106,18 @@ pub enum Change {
     },
 }
 
+/// What a change has to do with its user's account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AccountUse {
+    /// It makes the account usable: what needs it waits.
+    Opens,
+    Closes(Closed),
+    /// Nothing can come of it before the account is usable.
+    Needs,
+    /// It can be done whatever the account is.
+    Any,
+}
+
 impl Change {
     /// What it does.
     pub fn kind(&self) -> Kind {
@@ -159,11 +171,55 @@ impl Change {
         }
     }
 
-    /// Whose account it closes.
-    pub fn closes(&self) -> Option<UserIx> {
+    /// What it has to do with its user's account.
+    fn account_use(&self) -> AccountUse {
         match self {
-            Self::LockAccount { user } | Self::DeactivateAccount { user } => Some(*user),
-            _ => None,
+            Self::CreateAccount { .. } | Self::RestoreAccount { .. } => AccountUse::Opens,
+            Self::LockAccount { .. } => AccountUse::Closes(Closed::Locked),
+            Self::DeactivateAccount { .. } => AccountUse::Closes(Closed::Deactivated),
+            Self::GrantServerAdmin { .. } | Self::Join { .. } => AccountUse::Needs,
+            Self::RevokeServerAdmin { .. }
+            | Self::SetDisplayName { .. }
+            | Self::SetAvatar { .. }
+            | Self::SetRoomState { .. }
+            | Self::Remove { .. }
+            | Self::SetPowerLevels { .. } => AccountUse::Any,
+        }
+    }
+
+    /// Whose account it makes usable.
+    pub fn opens(&self) -> Option<UserIx> {
+        self.user().filter(|_| self.account_use() == AccountUse::Opens)
+    }
+
+    /// Whose account must be usable before anything can come of it.
+    pub fn needs(&self) -> Option<UserIx> {
+        self.user().filter(|_| self.account_use() == AccountUse::Needs)
+    }
+
+    /// Whose account it closes, and how.
+    pub fn closes(&self) -> Option<(UserIx, Closed)> {
+        match self.account_use() {
+            AccountUse::Closes(closed) => self.user().map(|user| (user, closed)),
+            AccountUse::Opens | AccountUse::Needs | AccountUse::Any => None,
+        }
+    }
+
+    /// The change of this kind that takes something from `user`, whatever they have now. None where it is levels, of which
+    /// kind and user do not tell.
+    pub(crate) fn taking(kind: Kind, room: Option<RoomIx>, user: UserIx) -> Option<Self> {
+        match kind {
+            Kind::Remove => room.map(|room| Self::Remove { room, user, before: Membership::Join, ban: false }),
+            Kind::LockAccount => Some(Self::LockAccount { user }),
+            Kind::DeactivateAccount => Some(Self::DeactivateAccount { user }),
+            Kind::RevokeServerAdmin => Some(Self::RevokeServerAdmin { user }),
+            Kind::SetPowerLevels
+            | Kind::CreateAccount
+            | Kind::GrantServerAdmin
+            | Kind::SetDisplayName
+            | Kind::SetAvatar
+            | Kind::SetRoomState
+            | Kind::Join => None,
         }
     }
 

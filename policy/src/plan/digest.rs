@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::Change;
+use super::{Change, Subject};
 use crate::policy::Mode;
 use crate::world::World;
 
@@ -23,14 +23,14 @@ impl Change {
         part(self.room_id(world));
         part(self.user().map_or("", |user| world.users.key(user)));
         let (before, after) = self.before_and_after(world);
-        match self {
-            Self::SetRoomState { setting, .. } => part(setting.key()),
+        match self.subject() {
+            Subject::Setting(setting) => part(setting.key()),
             // An account that is opened again is not one that is made.
-            Self::RestoreAccount { .. } => part(&before.to_string()),
+            Subject::ClosedAccount(..) => part(&before.to_string()),
             // Which name or picture it is, of which the words say nothing.
-            Self::SetDisplayName { after, .. } => part(&after.text()),
-            Self::SetAvatar { after, .. } => part(&after.fingerprint().text()),
-            _ => {}
+            Subject::Profile(_, what) => part(&what.text()),
+            // Nothing that the words do not say.
+            Subject::User(_) | Subject::Level(..) | Subject::Levels(_) => {}
         }
         part(&after.to_string());
         cut(hash)

@@ -41,6 +41,27 @@ impl ChangeKey {
         Self { kind: Kind::SetPowerLevels, room: Some(room), subject: Subject::Level(of.into(), after) }
     }
 
+    /// Changes that it undoes, levels excepted: undone so, nobody else has undone them.
+    pub fn undoes(&self) -> Vec<Self> {
+        let of = |kind, subject| Self { kind, room: self.room, subject };
+        match self.kind {
+            Kind::Remove => vec![of(Kind::Join, self.subject.clone())],
+            Kind::RevokeServerAdmin => vec![of(Kind::GrantServerAdmin, self.subject.clone())],
+            Kind::LockAccount | Kind::DeactivateAccount => {
+                let opened = |user, closed| of(Kind::CreateAccount, Subject::ClosedAccount(user, closed));
+                let ways = [Closed::Locked, Closed::Deactivated];
+                self.user().into_iter().flat_map(|user| ways.map(|closed| opened(user, closed))).collect()
+            }
+            Kind::CreateAccount
+            | Kind::GrantServerAdmin
+            | Kind::SetDisplayName
+            | Kind::SetAvatar
+            | Kind::SetRoomState
+            | Kind::Join
+            | Kind::SetPowerLevels => Vec::new(),
+        }
+    }
+
     /// The user it is about, where it is about one.
     pub fn user(&self) -> Option<UserIx> {
         match self.subject {
@@ -81,7 +102,7 @@ impl Change {
         ChangeKey { kind: self.kind(), room: self.room(), subject: self.subject() }
     }
 
-    fn subject(&self) -> Subject {
+    pub(super) fn subject(&self) -> Subject {
         match self {
             Self::CreateAccount { user }
             | Self::LockAccount { user }

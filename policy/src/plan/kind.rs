@@ -55,6 +55,19 @@ pub enum Class {
     Profiles,
 }
 
+/// What a change of a kind is about, as far as its line in the ledger tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActsOn {
+    /// A user: their account, their flag, or their place in a room.
+    User,
+    /// What a user is called or looks like: which it was, the ledger does not say.
+    Profile,
+    /// One setting of a room, which the line has no name for.
+    Setting,
+    /// Levels of a room, each by its name.
+    Levels,
+}
+
 /// What limits are counted for: a class, in a room or, where it has none, on the server.
 pub type Bucket = (Class, Option<RoomIx>);
 
@@ -97,12 +110,25 @@ impl Kind {
         }
     }
 
+    /// What it is about.
+    pub fn acts_on(self) -> ActsOn {
+        match self {
+            Self::CreateAccount
+            | Self::LockAccount
+            | Self::DeactivateAccount
+            | Self::GrantServerAdmin
+            | Self::RevokeServerAdmin
+            | Self::Join
+            | Self::Remove => ActsOn::User,
+            Self::SetDisplayName | Self::SetAvatar => ActsOn::Profile,
+            Self::SetRoomState => ActsOn::Setting,
+            Self::SetPowerLevels => ActsOn::Levels,
+        }
+    }
+
     /// Whether it is about a room, and not about an account.
     pub fn is_of_a_room(self) -> bool {
-        match self.class() {
-            Class::Joins | Class::Removals | Class::PowerLevels | Class::RoomState => true,
-            Class::Accounts | Class::ServerAdmins | Class::Profiles => false,
-        }
+        self.class().is_of_a_room()
     }
 }
 
@@ -120,6 +146,14 @@ impl Class {
             Self::RoomState => modes.room_state,
             Self::ServerAdmins => modes.server_admins,
             Self::Profiles => modes.profiles,
+        }
+    }
+
+    /// Whether it is about rooms, and not about accounts.
+    pub fn is_of_a_room(self) -> bool {
+        match self {
+            Self::Joins | Self::Removals | Self::PowerLevels | Self::RoomState => true,
+            Self::Accounts | Self::ServerAdmins | Self::Profiles => false,
         }
     }
 

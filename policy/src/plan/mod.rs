@@ -11,7 +11,7 @@ mod turn;
 pub use change::{Change, PowerEdit};
 pub use digest::Digest;
 pub use key::{ChangeKey, Subject};
-pub use kind::{Bucket, Class, Kind};
+pub use kind::{ActsOn, Bucket, Class, Kind};
 pub use turn::Turn;
 
 use strum::IntoStaticStr;

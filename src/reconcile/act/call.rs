@@ -26,11 +26,7 @@ pub(crate) struct Caller<'a> {
 impl Caller<'_> {
     /// What the store must know before the call: a kill in between must not make our own lock look like somebody else's.
     pub(crate) async fn before_call(&self, store: &Store, change: &Change) -> sqlx::Result<()> {
-        let (user, closed) = match change {
-            Change::LockAccount { user } => (*user, Closed::Locked),
-            Change::DeactivateAccount { user } => (*user, Closed::Deactivated),
-            _ => return Ok(()),
-        };
+        let Some((user, closed)) = change.closes() else { return Ok(()) };
         store.set_closed(&self.world.users.mxid(user), Some(closed)).await
     }
 

@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{join_all, join3};
 use futures_util::stream::{self, StreamExt};
-use provisioner_policy::{Action, Change, Class, UserIx};
+use provisioner_policy::{Action, Change, Class};
 use tokio_util::sync::CancellationToken;
 
 use crate::homeserver::CallError;
@@ -97,7 +97,7 @@ impl Executor<'_> {
             }
             Attempt { index, action: due[index], entry }
         };
-        let opened = || accounts.iter().filter_map(|index| opens_account(&due[*index].change));
+        let opened = || accounts.iter().filter_map(|index| due[*index].change.opens());
         let lanes = Lanes {
             until: Instant::now() + SLICE,
             silent: AtomicBool::new(false),
@@ -163,12 +163,12 @@ impl Executor<'_> {
     }
 
     async fn try_one(&self, action: &Action, lanes: &Lanes) -> Tried {
-        let account = match action.change {
+        let account = match (action.change.needs(), action.change.room()) {
             // The ledger says that an account was made before it says who joined with it: others are told in that order.
-            Change::Join { user, .. } => lanes.recorded.of(user).await,
+            (Some(user), Some(_)) => lanes.recorded.of(user).await,
             // In the lane of the account itself, which goes on before its end is written.
-            Change::GrantServerAdmin { user } => lanes.creations.of(user).await,
-            _ => Creation::There,
+            (Some(user), None) => lanes.creations.of(user).await,
+            (None, _) => Creation::There,
         };
         match account {
             Creation::There => {}
@@ -188,7 +188,7 @@ impl Executor<'_> {
             let Some(again) = call().await else { return Tried::Left };
             answer = again;
         }
-        if let Some(user) = opens_account(&action.change) {
+        if let Some(user) = action.change.opens() {
             lanes.creations.ended(user, answer.is_ok());
         }
         match answer {
@@ -216,14 +216,6 @@ impl Executor<'_> {
     }
 }
 
-/// Whose account the change makes usable: their joins, and the admin flag, wait for it.
-fn opens_account(change: &Change) -> Option<UserIx> {
-    match change {
-        Change::CreateAccount { user } | Change::RestoreAccount { user, .. } => Some(*user),
-        _ => None,
-    }
-}
-
 /// What the lanes of one slice share.
 struct Lanes {
     until: Instant,
@@ -238,7 +230,7 @@ impl Lanes {
     /// The ledger has how these ended.
     fn note_recorded(&self, ended: &[(Attempt<'_>, Tried)]) {
         for (attempt, tried) in ended {
-            if let Some(user) = opens_account(&attempt.action.change)
+            if let Some(user) = attempt.action.change.opens()
                 && !matches!(tried, Tried::Left)
             {
                 self.recorded.ended(user, !matches!(tried, Tried::Failed(_)));

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use provisioner_policy::{Change, ChangeKey, Closed, Fight, Kind, LevelOf, Plan, RoomIx, Subject, UserIx, World};
+use provisioner_policy::{Change, ChangeKey, Fight, Kind, LevelOf, Plan, RoomIx, Subject, UserIx, World};
 
 use crate::store::RecentAction;
 
@@ -97,18 +97,9 @@ impl Fights {
         let mut undone = Vec::new();
         let mut levels: HashMap<(Option<RoomIx>, LevelOf), Option<i64>> = HashMap::new();
         for key in keys {
-            let of = |kind, subject| ChangeKey { kind, room: key.room, subject };
-            match (key.kind, &key.subject) {
-                (Kind::Remove, Subject::User(user)) => undone.push(of(Kind::Join, Subject::User(*user))),
-                (Kind::RevokeServerAdmin, Subject::User(user)) => {
-                    undone.push(of(Kind::GrantServerAdmin, Subject::User(*user)));
-                }
-                (Kind::LockAccount | Kind::DeactivateAccount, Subject::User(user)) => {
-                    let closed = [Closed::Locked, Closed::Deactivated];
-                    undone.extend(closed.map(|closed| of(Kind::CreateAccount, Subject::ClosedAccount(*user, closed))));
-                }
-                (Kind::SetPowerLevels, Subject::Level(level, after)) => drop(levels.insert((key.room, *level), *after)),
-                _ => {}
+            undone.extend(key.undoes());
+            if let Subject::Level(level, after) = key.subject {
+                levels.insert((key.room, level), after);
             }
         }
         if !levels.is_empty() {

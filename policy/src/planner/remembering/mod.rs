@@ -144,7 +144,7 @@ impl Planner {
     fn evaluate_users(&mut self, world: &World, users: &UserSet, shared: &SharedInputs, whole: &Reevaluation) {
         let (mut slots, mut found): (Vec<Slot>, _) = (Vec::new(), Plan::default());
         if !whole.server && shared.server.listed {
-            slots.extend(kinds(&[Class::Accounts, Class::ServerAdmins, Class::Profiles]).map(|kind| (None, kind)));
+            slots.extend(kinds(is_of_server).map(|kind| (None, kind)));
             for user in users.iter() {
                 accounts::plan_account(world, user, shared.server.pool_frozen, &mut found);
                 self.evaluations += 1;
@@ -159,7 +159,7 @@ impl Planner {
             }
         }
         for (room, _) in whole.rooms(world).filter(|(_, whole)| !whole.members && !whole.idle) {
-            slots.extend(kinds(&[Class::Joins, Class::Removals]).map(|kind| (Some(room), kind)));
+            slots.extend(kinds(is_of_members).map(|kind| (Some(room), kind)));
             for user in users.iter() {
                 membership::plan_member(world, room, user, shared.members(room), &mut found);
                 self.evaluations += 1;
@@ -200,7 +200,7 @@ impl Planner {
             admins::plan_admins(world, &mut found);
             profiles::plan_profiles(world, &mut found);
             self.evaluations += world.users.len() as u64;
-            self.put(world, (None, Kind::CreateAccount, Kind::SetAvatar), found);
+            self.put(world, None, is_of_server, found);
         }
         for (room, whole) in whole.rooms(world) {
             let (mut members, mut state) = (Plan::default(), Plan::default());
@@ -209,13 +209,13 @@ impl Planner {
                     plan_members(world, room, shared.members(room), &mut members);
                     self.evaluations += world.users.len() as u64;
                 }
-                self.put(world, (Some(room), Kind::Join, Kind::Remove), members);
+                self.put(world, Some(room), is_of_members, members);
             }
             if whole.settings {
                 if !whole.idle {
                     settings::plan_settings(world, room, &mut state);
                 }
-                self.put(world, (Some(room), Kind::SetRoomState, Kind::SetRoomState), state);
+                self.put(world, Some(room), |class| class == Class::RoomState, state);
             }
             self.evaluate_power(world, room, whole, users);
         }
@@ -252,10 +252,14 @@ impl Planner {
         if !whole.idle {
             power::plan_levels(world, room, levelled, &mut found);
         }
-        self.put(world, (Some(room), Kind::SetPowerLevels, Kind::SetPowerLevels), found);
+        self.put(world, Some(room), |class| class == Class::PowerLevels, found);
     }
 
-    fn put(&mut self, world: &World, kinds: (Option<RoomIx>, Kind, Kind), found: Plan) {
+    /// Replaces all that is planned of these classes, whose kinds stand together in the order of a plan.
+    fn put(&mut self, world: &World, room: Option<RoomIx>, is_meant: fn(Class) -> bool, found: Plan) {
+        let (Some(first), Some(last)) = (kinds(is_meant).min(), kinds(is_meant).max()) else { return };
+        debug_assert_eq!(kinds(|_| true).filter(|kind| (first..=last).contains(kind)).count(), kinds(is_meant).count());
+        let kinds = (room, first, last);
         let plan = Arc::make_mut(&mut self.evaluated);
         replace(world, &mut plan.actions, kinds, found.actions);
         replace(world, &mut plan.blocked, kinds, found.blocked);
@@ -272,8 +276,18 @@ fn sort_from(world: &World, plan: &mut Plan, [actions, blocked, cleared_leaves]:
 }
 
 /// The kinds of these classes.
-fn kinds(classes: &[Class]) -> impl Iterator<Item = Kind> {
-    Kind::ALL.into_iter().filter(|kind| classes.contains(&kind.class()))
+fn kinds(is_meant: impl Fn(Class) -> bool) -> impl Iterator<Item = Kind> {
+    Kind::ALL.into_iter().filter(move |kind| is_meant(kind.class()))
+}
+
+/// Whether it is planned without a room, for everybody's account.
+fn is_of_server(class: Class) -> bool {
+    !class.is_of_a_room()
+}
+
+/// Whether it is planned with the members of a room.
+fn is_of_members(class: Class) -> bool {
+    matches!(class, Class::Joins | Class::Removals)
 }
 
 impl Reevaluation {

@@ -1,6 +1,6 @@
 //! What lines of the ledger count for.
 
-use provisioner_policy::{ChangeKey, Closed, Kind, PowerEdit, RoomIx, Setting, Subject, World};
+use provisioner_policy::{ActsOn, ChangeKey, Closed, Kind, PowerEdit, RoomIx, Setting, Subject, World};
 use serde_json::Value;
 
 use crate::store::RecentAction;
@@ -23,16 +23,17 @@ pub(super) fn parts(world: &mut World, line: &RecentAction) -> Vec<RecordedPart>
     }
     let room = room.flatten();
     let whole = |subject| RecordedPart { key: ChangeKey { kind, room, subject }, lasts: false };
-    match (kind, room) {
-        (Kind::SetPowerLevels, Some(room)) => levels(world, room, before, after),
+    match kind.acts_on() {
+        ActsOn::Levels => room.map(|room| levels(world, room, before, after)).unwrap_or_default(),
         // The ledger does not say which name or picture it was.
-        (Kind::SetDisplayName | Kind::SetAvatar, _) => Vec::new(),
-        (Kind::SetRoomState, Some(room)) => {
-            let settings = &world.policy.rooms[room.index()].settings;
-            let is_set = |setting: &Setting| setting.wanted(settings).is_some_and(|wanted| after == wanted);
+        ActsOn::Profile => Vec::new(),
+        ActsOn::Setting => {
+            let settings = room.map(|room| &world.policy.rooms[room.index()].settings);
+            let wanted = |setting: &Setting| setting.wanted(settings?);
+            let is_set = |setting: &Setting| wanted(setting).is_some_and(|wanted| after == wanted);
             Setting::ALL.into_iter().filter(is_set).map(Subject::Setting).map(whole).collect()
         }
-        _ => {
+        ActsOn::User => {
             let user = user_id.as_ref().map(|user| world.intern(user));
             let closed = match before.as_str() {
                 Some("locked") => Some(Closed::Locked),

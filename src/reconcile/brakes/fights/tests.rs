@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use provisioner_policy::{
-    Mode, Modes, OnServer, POWER_LEVELS, PowerEdit, PowerGrant, Recent, RoomStatus, Selector, Setting, StateEntry, plan,
+    Closed, Mode, Modes, OnServer, POWER_LEVELS, PowerEdit, PowerGrant, Recent, RoomStatus, Selector, Setting,
+    StateEntry, plan,
 };
 use serde_json::{Value, json};
 
