@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-/// Makes the settings out of one table: variant, key in the configuration, state event, key in its content, and the keys
-/// that say the same in other formats and go when the setting is written.
+/// Makes the settings out of one table: variant, key in the configuration, state event, key in its content, whether its value
+/// there is a word of Matrix or a text that somebody wrote, and the keys that say the same in other formats and go when the
+/// setting is written.
 macro_rules! settings {
-    ($($(#[$doc:meta])* $variant:ident: $key:ident => $event:literal, $content_key:literal, other formats $others:expr;)*) => {
+    ($($(#[$doc:meta])* $variant:ident: $key:ident => $event:literal, $content_key:literal is a $value:ident, other formats $others:expr;)*) => {
         /// A setting of a room that can be enforced.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Setting {
@@ -36,6 +37,17 @@ macro_rules! settings {
                 }
             }
 
+            /// Whether its value is a word of Matrix: what somebody wrote is told to nobody outside.
+            pub fn is_word(self) -> bool {
+                enum Value {
+                    Word,
+                    Text,
+                }
+                match self {
+                    $(Self::$variant => matches!(Value::$value, Value::Word),)*
+                }
+            }
+
             /// Keys of the content that would go on saying what the setting was before.
             pub fn other_formats(self) -> &'static [&'static str] {
                 match self {
@@ -54,11 +66,11 @@ macro_rules! settings {
 }
 
 settings! {
-    Name: name => "m.room.name", "name", other formats [];
-    Topic: topic => "m.room.topic", "topic", other formats ["m.topic"];
-    JoinRule: join_rule => "m.room.join_rules", "join_rule", other formats [];
-    HistoryVisibility: history_visibility => "m.room.history_visibility", "history_visibility", other formats [];
-    GuestAccess: guest_access => "m.room.guest_access", "guest_access", other formats [];
+    Name: name => "m.room.name", "name" is a Text, other formats [];
+    Topic: topic => "m.room.topic", "topic" is a Text, other formats ["m.topic"];
+    JoinRule: join_rule => "m.room.join_rules", "join_rule" is a Word, other formats [];
+    HistoryVisibility: history_visibility => "m.room.history_visibility", "history_visibility" is a Word, other formats [];
+    GuestAccess: guest_access => "m.room.guest_access", "guest_access" is a Word, other formats [];
 }
 
 impl Setting {

@@ -23,7 +23,7 @@ pub struct ModesSection {
     /// Power levels are given and taken.
     #[schemars(schema_with = "mode")]
     pub power_levels: Mode,
-    /// Names, topics, join rules, history visibility and guest access are set.
+    /// Settings of rooms are set.
     #[schemars(schema_with = "mode")]
     pub room_state: Mode,
     /// Server admins are made and unmade.

@@ -3,6 +3,7 @@
 //! In ids alone. What is left out on purpose: the words of `cause` and `detail`, which quote rows and answers of others; name
 //! and topic of a room; who called on the command line, which is a person's name. A kind that is not known here is not told.
 
+use provisioner_policy::{Kind, Setting};
 use serde_json::{Map, Value};
 
 use super::cloud_event::{Data, Event};
@@ -18,9 +19,6 @@ const COMMAND: &str = "command of ";
 /// Who is not in the Staff room.
 const COMMAND_LINE: &str = "command_line";
 
-/// Settings whose values are words of Matrix. The others are text that somebody wrote.
-const SETTINGS_OF_WORDS: [&str; 3] = ["join_rule", "history_visibility", "guest_access"];
-
 /// The events of a line, as `source` tells them; none where others have nothing of it.
 pub fn events(line: &OutboxLine, source: &str) -> Vec<Event> {
     let one = |kind, data| vec![Event::of(line, None, source, kind, &data)];
@@ -28,34 +26,41 @@ pub fn events(line: &OutboxLine, source: &str) -> Vec<Event> {
         Some(_) => one(kind, of_person(line)),
         None => Vec::new(),
     };
-    match line.kind.as_str() {
-        "create_account" => of_user(match line.before.as_ref().and_then(Value::as_str) {
-            Some("locked") => EventType::AccountUnlocked,
-            Some("deactivated") => EventType::AccountReactivated,
-            _ => EventType::AccountCreated,
-        }),
-        "lock_account" => of_user(EventType::AccountLocked),
-        "deactivate_account" => of_user(EventType::AccountDeactivated),
-        "join" => of_user(EventType::MemberJoined),
-        "remove" => of_user(EventType::MemberRemoved),
-        "leave" => {
-            let data = of_person(line);
-            one(EventType::MemberLeft, Data { cause: "person", actor: line.user_id.clone(), ..data })
-        }
-        "grant_server_admin" => of_user(EventType::ServerAdminGranted),
-        "revoke_server_admin" => of_user(EventType::ServerAdminRevoked),
-        "set_power_levels" => levels(line, source),
-        "set_room_state" => one(EventType::RoomSettingChanged, setting(line)),
-        "follow" => one(EventType::RoomFollowed, by_command(line, of_room(line))),
-        "hold" => one(EventType::PlanHeld, of_plan(line)),
-        "approve" => one(EventType::PlanApproved, by_command(line, of_plan(line))),
-        "dismiss" => one(EventType::PlanDismissed, by_command(line, of_plan(line))),
-        "expire" => one(EventType::PlanExpired, of_plan(line)),
-        "pause" => one(EventType::ServicePaused, by_command(line, said(line))),
-        "resume" => one(EventType::ServiceResumed, by_command(line, said(line))),
-        "open_alert" => one(EventType::AlertOpened, of_alert(line)),
-        "close_alert" => one(EventType::AlertClosed, of_alert(line)),
-        _ => Vec::new(),
+    match line.kind.parse::<Kind>() {
+        Ok(kind) => match kind {
+            Kind::CreateAccount => of_user(match line.before.as_ref().and_then(Value::as_str) {
+                Some("locked") => EventType::AccountUnlocked,
+                Some("deactivated") => EventType::AccountReactivated,
+                _ => EventType::AccountCreated,
+            }),
+            Kind::LockAccount => of_user(EventType::AccountLocked),
+            Kind::DeactivateAccount => of_user(EventType::AccountDeactivated),
+            Kind::GrantServerAdmin => of_user(EventType::ServerAdminGranted),
+            Kind::RevokeServerAdmin => of_user(EventType::ServerAdminRevoked),
+            Kind::Join => of_user(EventType::MemberJoined),
+            Kind::Remove => of_user(EventType::MemberRemoved),
+            Kind::SetPowerLevels => levels(line, source),
+            Kind::SetRoomState => one(EventType::RoomSettingChanged, setting(line)),
+            // What people are called is told to nobody.
+            Kind::SetDisplayName | Kind::SetAvatar => Vec::new(),
+        },
+        // What is no change of the plan's.
+        Err(_) => match line.kind.as_str() {
+            "leave" => {
+                let data = of_person(line);
+                one(EventType::MemberLeft, Data { cause: "person", actor: line.user_id.clone(), ..data })
+            }
+            "follow" => one(EventType::RoomFollowed, by_command(line, of_room(line))),
+            "hold" => one(EventType::PlanHeld, of_plan(line)),
+            "approve" => one(EventType::PlanApproved, by_command(line, of_plan(line))),
+            "dismiss" => one(EventType::PlanDismissed, by_command(line, of_plan(line))),
+            "expire" => one(EventType::PlanExpired, of_plan(line)),
+            "pause" => one(EventType::ServicePaused, by_command(line, said(line))),
+            "resume" => one(EventType::ServiceResumed, by_command(line, said(line))),
+            "open_alert" => one(EventType::AlertOpened, of_alert(line)),
+            "close_alert" => one(EventType::AlertClosed, of_alert(line)),
+            _ => Vec::new(),
+        },
     }
 }
 
@@ -135,7 +140,8 @@ fn setting(line: &OutboxLine) -> Data {
     let setting =
         line.because.as_deref().and_then(|because| because.split_once(':')).map(|(_, which)| which.to_owned());
     let data = Data { setting, ..of_room(line) };
-    if data.setting.as_deref().is_some_and(|which| SETTINGS_OF_WORDS.contains(&which)) {
+    let is_word = |which: &str| Setting::ALL.into_iter().any(|setting| setting.key() == which && setting.is_word());
+    if data.setting.as_deref().is_some_and(is_word) {
         return data;
     }
     // Somebody's text.

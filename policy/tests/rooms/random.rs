@@ -16,16 +16,8 @@ fn level(old: bool) -> impl Strategy<Value = Value> {
 }
 
 fn content(old: bool, creators: Vec<String>) -> impl Strategy<Value = Value> {
-    let acts = select(vec![
-        POWER_LEVELS,
-        "m.room.name",
-        "m.room.topic",
-        "m.room.join_rules",
-        "m.room.history_visibility",
-        "m.room.guest_access",
-        "m.room.encryption",
-        "org.example.x",
-    ]);
+    let settings = Setting::ALL.map(|setting| setting.event().0);
+    let acts = select([&settings[..], &[POWER_LEVELS, "m.room.encryption", "org.example.x"]].concat());
     let keys = select(vec!["users_default", "events_default", "state_default", "ban", "kick", "redact", "invite"]);
     let unknown = select(vec!["notifications", "org.example.unknown"]);
     let bot = prop_oneof![6 => Just(Some(100)), 2 => Just(Some(60)), 1 => Just(Some(50)), 1 => Just(None)];

@@ -87,3 +87,17 @@ impl Counters {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use provisioner_policy::{POWER_LEVELS, Setting};
+
+    use super::*;
+
+    #[test]
+    fn what_policy_looks_at_is_counted_by_its_name() {
+        for event_type in Setting::ALL.map(|setting| setting.event().0).into_iter().chain([POWER_LEVELS]) {
+            assert!(NAMED.contains(&event_type), "give {event_type} its place in NAMED");
+        }
+    }
+}
