@@ -168,7 +168,7 @@ impl QueryQueue {
         let (mut read, mut holds) = (false, Vec::new());
         while let Ok(query) = self.queries.try_recv() {
             if query.freshness == Freshness::Now && !read {
-                reconciler.read_sources(Woken::ROSTER | Woken::ACCOUNTS | Woken::INBOX).await?;
+                reconciler.read_sources(Woken::BELONGING | Woken::INBOX).await?;
                 read = true;
             }
             let plan = if query.plan { Some(reconciler.plan().await?) } else { None };

@@ -14,7 +14,7 @@ use crate::reconcile::wakes::Woken;
 
 /// Reads everything and plans. The inbox is left to the replica that reconciles. Returns what could not be read, too.
 pub async fn plan_once(reconciler: &mut Reconciler) -> Result<(Arc<Plan>, Vec<String>)> {
-    reconciler.read_sources(Woken::REQUESTS | Woken::ROSTER | Woken::ACCOUNTS | Woken::PROFILES).await?;
+    reconciler.read_sources(Woken::ALL.without(Woken::INBOX)).await?;
     reconciler.read_mirror(true, None).await?;
     let plan = reconciler.plan().await?;
     let report = gauges::report(reconciler.world(), &plan);
@@ -33,8 +33,7 @@ pub async fn apply_once(
     progress: impl Fn(usize, usize),
 ) -> Result<PassReport> {
     reconciler.store.close_interrupted().await.context("close interrupted attempts in the ledger")?;
-    let all = Woken::REQUESTS | Woken::ROSTER | Woken::ACCOUNTS | Woken::PROFILES | Woken::INBOX;
-    reconciler.read_sources(all).await?;
+    reconciler.read_sources(Woken::ALL).await?;
     reconciler.read_mirror(true, None).await?;
     if let Some((id, by)) = approve {
         reconciler.approve_held(id, by).await?;
@@ -54,7 +53,7 @@ pub async fn apply_once(
                     () = stop.cancelled() => return Ok(total),
                     () = tokio::time::sleep_until(at.into()) => {}
                 }
-                (sources, waited) = (sources | Woken::ROSTER | Woken::ACCOUNTS, true);
+                (sources, waited) = (sources | Woken::BELONGING, true);
             }
             // What waits for a host that is left alone, or for a source, is waited for by the next one who asks.
             None if total.later > 0 && (progressed || reconciler.is_fetching()) && !stop.is_cancelled() => {

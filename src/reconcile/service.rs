@@ -110,7 +110,7 @@ impl Service {
         let now = Instant::now();
         let mut clocks = Clocks { poll: now, resync: now, trim: now, look: now };
         let mut pass = Pass::default();
-        let mut woken = self.wakes.drain() | Woken::REQUESTS | Woken::ACCOUNTS | Woken::PROFILES;
+        let mut woken = self.wakes.drain() | Woken::ALL;
         while !stop.is_cancelled() {
             self.reconciler.lease_regained(stop).await;
             self.refresh(woken, &mut clocks, &mut pass).await?;
@@ -148,7 +148,7 @@ impl Service {
         }
         if self.reconciler.settle.next().is_some_and(|settled| settled <= now) {
             // It was planned for long enough; now the sources must say so again.
-            sources = sources | Woken::ROSTER | Woken::ACCOUNTS;
+            sources = sources | Woken::BELONGING;
         }
         if clocks.trim <= now {
             let more = self.reconciler.store.trim(INBOX_KEPT).await.context("remove what is done and old")?;

@@ -10,19 +10,60 @@ use tokio::sync::Notify;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Woken(u8);
 
-impl Woken {
+/// Makes the reasons to wake up out of one table: each alone, and as a set of one.
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $reason:ident = $set:ident;)+) => {
+        /// Something that may have changed. What is read of it is read in this order.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum WakeReason {
+            $($(#[$doc])* $reason,)+
+        }
+
+        impl WakeReason {
+            pub(crate) const ALL: [Self; [$(stringify!($set)),+].len()] = [$(Self::$reason),+];
+        }
+
+        impl Woken {
+            $($(#[$doc])* pub const $set: Self = Self::of(WakeReason::$reason);)+
+        }
+    };
+}
+
+reasons! {
+    /// Somebody asked for a pass, or operators decided something: it says which rooms there are.
+    Requests = REQUESTS;
     /// The roster.
-    pub const ROSTER: Self = Self(1);
-    /// The inbox.
-    pub const INBOX: Self = Self(2);
-    /// Somebody asked for a pass.
-    pub const REQUESTS: Self = Self(4);
+    Roster = ROSTER;
     /// The account store.
-    pub const ACCOUNTS: Self = Self(8);
-    /// Somebody queries the world.
-    pub const QUERIES: Self = Self(16);
+    Accounts = ACCOUNTS;
     /// Names and pictures.
-    pub const PROFILES: Self = Self(32);
+    Profiles = PROFILES;
+    /// The inbox: what was pushed is the newest.
+    Inbox = INBOX;
+    /// Somebody queries the world.
+    Queries = QUERIES;
+}
+
+impl Woken {
+    /// Everything.
+    pub const ALL: Self = Self(u8::MAX);
+
+    /// What says who should belong: before something is taken away, it is read again.
+    pub const BELONGING: Self = Self(Self::ROSTER.0 | Self::ACCOUNTS.0);
+
+    const fn of(reason: WakeReason) -> Self {
+        Self(1 << reason as u8)
+    }
+
+    /// What is in this set, in the order in which it is read.
+    pub(crate) fn reasons(self) -> impl Iterator<Item = WakeReason> {
+        WakeReason::ALL.into_iter().filter(move |reason| self.contains(Self::of(*reason)))
+    }
+
+    /// What is in this set and not in `other`.
+    pub fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
 
     /// Whether all of `other` is in this set.
     pub fn contains(self, other: Self) -> bool {

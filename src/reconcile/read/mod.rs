@@ -1,6 +1,6 @@
 //! Reading: sources, inbox and mirror brought up to date. It plans nothing and writes nothing to the homeserver.
 //!
-//! The order stands once, in [`Reconciler::read_sources`]. The races that are settled here:
+//! The order stands once, in [`WakeReason`]. The races that are settled here:
 //!
 //! - **Reading against push.** A room's reading takes a while and pushes go on. What is pushed meanwhile is kept until it
 //!   ends (`readings`). The database's clock is read before and after, so a push can be placed before, at, or after the
@@ -56,7 +56,7 @@ use crate::reconcile::pushes::lost_updates::LostUpdate;
 use crate::reconcile::reconciler::Reconciler;
 use crate::reconcile::remembered::remembered;
 use crate::reconcile::room_mirror::distrust;
-use crate::reconcile::wakes::Woken;
+use crate::reconcile::wakes::{WakeReason, Woken};
 use crate::sources::RosterError;
 use crate::store::OwnLeave;
 
@@ -67,27 +67,26 @@ const INBOX_BATCH: i64 = 1000;
 const INBOX_BATCHES: usize = 10;
 
 impl Reconciler {
-    /// Reads those of the sources that `what` names, always in this order: what operators decided (it says which rooms
-    /// there are), who should belong (the roster, the accounts), what they should be called, and last what was pushed, because it is the newest. The
-    /// rooms themselves come after all of them, in [`Reconciler::read_mirror`]: a room is read as it is now, whatever was
-    /// pushed of it before.
+    /// Reads those of the sources that `what` names, in the order of [`WakeReason`]: what operators decided, who should belong,
+    /// what they should be called, and last what was pushed. The rooms themselves come after all of them, in
+    /// [`Reconciler::read_mirror`]: a room is read as it is now, whatever was pushed of it before.
     pub(crate) async fn read_sources(&mut self, what: Woken) -> Result<()> {
-        if what.contains(Woken::REQUESTS) {
-            self.read_follows().await?;
-            self.cleared_leaves.read_again(&self.store, &mut self.world).await?;
-        }
-        if what.contains(Woken::ROSTER) {
-            self.read_roster().await?;
-        }
-        if what.contains(Woken::ACCOUNTS) {
-            self.read_accounts().await?;
-        }
-        if what.contains(Woken::PROFILES) {
-            self.read_profiles().await?;
-        }
-        if what.contains(Woken::INBOX) {
-            self.read_inbox().await?;
-            self.tell_unknown();
+        for reason in what.reasons() {
+            match reason {
+                WakeReason::Requests => {
+                    self.read_follows().await?;
+                    self.cleared_leaves.read_again(&self.store, &mut self.world).await?;
+                }
+                WakeReason::Roster => self.read_roster().await?,
+                WakeReason::Accounts => self.read_accounts().await?,
+                WakeReason::Profiles => self.read_profiles().await?,
+                WakeReason::Inbox => {
+                    self.read_inbox().await?;
+                    self.tell_unknown();
+                }
+                // Answered between two slices.
+                WakeReason::Queries => {}
+            }
         }
         Ok(())
     }
