@@ -3,7 +3,7 @@
 use hashbrown::{HashMap, HashSet};
 
 use crate::column::Column;
-use crate::names::NameIx;
+use crate::names::{NameIx, Names};
 use crate::profile::ProfileFacts;
 use crate::team_memberships::TeamMemberships;
 use crate::trouble::RowTrouble;
@@ -133,6 +133,37 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// How far each source can be believed that says who belongs somewhere, in the order of the words for them.
+    pub fn source_states(&self, names: &Names) -> Vec<(String, &SourceState)> {
+        // Taken apart, so that a new source is not forgotten here.
+        let Self {
+            roster,
+            pool,
+            group_states,
+            // What it says takes nothing from anybody.
+            profiles_source: _,
+            accounts_from: _,
+            accounts: _,
+            closed_by_us: _,
+            sessions_remain: _,
+            roster_rows: _,
+            roster_trouble: _,
+            roster_notices: _,
+            hiding: _,
+            folded: _,
+            folded_accounts: _,
+            teams: _,
+            emptied_teams: _,
+            groups: _,
+            profiles: _,
+        } = self;
+        let groups = group_states.iter().map(|(name, state)| (format!("group {:?}", names.text(*name)), state));
+        let mut states: Vec<_> = groups.collect();
+        states.extend([("the pool".to_owned(), pool), ("the roster".to_owned(), roster)]);
+        states.sort_by(|one, other| one.0.cmp(&other.0));
+        states
+    }
+
     /// Whether two subjects fold to this MXID, so that nothing is concluded of it.
     pub fn is_folded(&self, user: UserIx) -> bool {
         let within = |users: &HashSet<UserIx>| !users.is_empty() && users.contains(&user);

@@ -86,12 +86,7 @@ impl Reconciler {
             }
         }
         let facts = &world.facts;
-        let mut states = vec![("the roster".to_owned(), &facts.roster), ("the pool".to_owned(), &facts.pool)];
-        states.extend(
-            facts.group_states.iter().map(|(name, state)| (format!("group {:?}", world.names.text(*name)), state)),
-        );
-        states.sort_by(|one, other| one.0.cmp(&other.0));
-        for (source, state) in states {
+        for (source, state) in facts.source_states(&world.names) {
             match state {
                 SourceState::Failing(why) => conditions.push(failing(&source, why)),
                 SourceState::Unread => unknown.push(source_key(&source)),
