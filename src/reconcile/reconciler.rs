@@ -39,10 +39,10 @@ use crate::reconcile::tell::backgrounds::Backgrounds;
 use crate::sources::Roster;
 use crate::store::{AccountsRead, Lease, Store};
 
-/// Everything a pass needs.
 /// How often a lapsed lease is looked at: its heartbeat is answered or missed within seconds.
 const LEASE_POLL: Duration = Duration::from_millis(50);
 
+/// Everything a pass needs.
 #[derive(Debug)]
 pub struct Reconciler {
     pub(crate) world: World,
