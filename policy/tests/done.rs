@@ -131,7 +131,8 @@ fn only_what_locks_or_deactivates_closes_an_account() {
         Change::RevokeServerAdmin { user },
         Change::Remove { room, user, before: Membership::Join, ban: false },
     ];
-    assert_eq!(changes.map(|change| change.closes()), [Some(user), Some(user), None, None]);
+    let (locked, deactivated) = (Some((user, Closed::Locked)), Some((user, Closed::Deactivated)));
+    assert_eq!(changes.map(|change| change.closes()), [locked, deactivated, None, None]);
 }
 
 #[test]
