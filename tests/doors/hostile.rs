@@ -45,13 +45,18 @@ pub(crate) type Verdict = Result<bool, TestCaseError>;
 
 /// Sends the corpus in this folder of the repository through a door, as it is and damaged.
 pub(crate) fn walk(folder: &str, door: impl Fn(&Hostile<'_>) -> Verdict) {
+    walk_with(INPUTS, folder, door);
+}
+
+/// The same with so many inputs, where the environment says nothing.
+pub(crate) fn walk_with(inputs: u32, folder: &str, door: impl Fn(&Hostile<'_>) -> Verdict) {
     let corpus = corpus(folder);
     for (seed, bytes) in &corpus {
         door(&Hostile { seed, bytes }).unwrap_or_else(|error| panic!("{seed}: {error}"));
     }
     let mut config = Config { failure_persistence: None, ..Config::default() };
     if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = INPUTS;
+        config.cases = inputs;
     }
     if std::env::var_os("PROPTEST_RNG_SEED").is_none() {
         config.rng_seed = RngSeed::Fixed(SEED);

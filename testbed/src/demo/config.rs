@@ -62,6 +62,10 @@ accounts = "enforce"
 joins = "enforce"
 removals = "enforce"
 
+[commands]
+room = "staff"
+allow = [{{ team = "staff", role = "lead" }}]
+
 [guard]
 exempt = ["{exempt}"]
 "#,

@@ -17,6 +17,7 @@ pub(crate) mod rooms;
 pub(crate) mod screen;
 mod signup;
 mod snapshot;
+mod staff_room;
 mod stay;
 
 use std::process::ExitCode;

@@ -12,7 +12,7 @@ use super::house::House;
 use super::rooms::Room;
 use super::screen::Screen;
 use super::snapshot::Snapshot;
-use super::{Options, accident, changes, check, live, printed, signup, stay};
+use super::{Options, accident, changes, check, live, printed, signup, staff_room, stay};
 
 const BOUND: Duration = Duration::from_secs(60);
 const HISTORY: [&str; 2] = ["--limit", "12"];
@@ -71,9 +71,12 @@ pub(crate) async fn play(screen: &Screen, options: Options, stage: &mut Option<H
     screen.section("If somebody emptied the table");
     accident::play(screen, house).await?;
 
+    screen.section("If three people lose a room at once");
+    staff_room::play(screen, house).await?;
+
     screen.section("Planned again: nothing is left to do");
     printed::plan(screen, house, 0).await?;
-    right(&Snapshot::take(house).await?, house, live::should_be_in)?;
+    right(&Snapshot::take(house).await?, house, staff_room::should_be_in)?;
     end(screen, options, house).await
 }
 

@@ -30,7 +30,7 @@ pub(crate) async fn stay(screen: &Screen, house: &House) -> Result<()> {
 }
 
 fn tell_rows(screen: &Screen, house: &House) {
-    let (ben, dan) = (by_name("Ben"), by_name("Dan"));
+    let (ben, gil) = (by_name("Ben"), by_name("Gil"));
     screen.say(&screen.bold("Change rows, and see what happens"));
     screen.say(&format!("  psql {}\n", house.hasura.url()));
     screen.say("  -- Ben comes back to staff");
@@ -39,11 +39,11 @@ fn tell_rows(screen: &Screen, house: &House) {
         ben.sub
     ));
     screen.say(
-        "  -- Dan moves to experiencers, and is joined there. Removing him from Analysts too would be one removal too\n  -- many within an hour: the guard holds it, and `plan` says why",
+        "  -- Gil is no longer an analyst. One removal more within the hour is one too many: the guard holds it, and the bot\n  -- asks in Staff",
     );
     screen.say(&format!(
-        "  UPDATE team_members SET team_id = (SELECT id FROM teams WHERE name = 'experiencers') WHERE user_id = '{}';\n",
-        dan.sub
+        "  DELETE FROM team_members WHERE user_id = '{}' AND team_id = (SELECT id FROM teams WHERE name = 'analysts');\n",
+        gil.sub
     ));
 }
 
