@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use phenom_provisioner::cli;
 use phenom_provisioner::config::{CONFIG_TEXT, PREFIX, reference, schema};
+use provisioner_policy::Setting;
 use regex::Regex;
 use serde_json::Value;
 
@@ -96,6 +97,48 @@ fn every_variable_that_a_page_names_is_read() {
     }
     assert!(seen > 10, "only {seen} variables were found");
     assert!(wrong.is_empty(), "no such variable is read:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_form_of_a_selector_stands_in_the_page_of_policy_and_in_the_example() {
+    let schema = schema();
+    let forms = schema["properties"]["rooms"]["items"]["properties"]["members"]["items"]["oneOf"].as_array().unwrap();
+    let named = Regex::new(r#"(\w+) = ""#).unwrap();
+    let page = std::fs::read_to_string(repository("docs/policy.md")).unwrap();
+    let example = std::fs::read_to_string(repository("provisioner.example.toml")).unwrap();
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let line = example.lines().find_map(|line| line.strip_prefix("# Selectors, the same everywhere: "));
+    for (place, shown) in [
+        ("docs/policy.md, Who belongs", rows.map(str::to_owned).collect()),
+        ("provisioner.example.toml, Selectors", line.unwrap().split("}, ").map(str::to_owned).collect::<Vec<_>>()),
+    ] {
+        for form in forms {
+            let is_shown = |text: &str| match form["const"].as_str() {
+                Some(word) => text.contains(&format!("\"{word}\"")),
+                None => named.captures_iter(text).map(|found| found[1].to_owned()).eq(required(form)),
+            };
+            assert!(shown.iter().any(|text| is_shown(text)), "{place}: {form} is missing in {shown:#?}");
+        }
+    }
+}
+
+#[test]
+fn every_setting_of_a_room_stands_where_they_are_told() {
+    let keys = Setting::ALL.map(Setting::key);
+    let page = std::fs::read_to_string(repository("docs/policy.md")).unwrap();
+    let section = page.split("\n## Settings of a room\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let forgotten: Vec<_> = keys.iter().filter(|key| !section.contains(&format!("`{key}`"))).collect();
+    assert!(forgotten.is_empty(), "docs/policy.md, Settings of a room: {forgotten:?}");
+    let example = std::fs::read_to_string(repository("provisioner.example.toml")).unwrap();
+    let told = format!("each room setting is enforced only if given: {}\n", keys.join(", "));
+    assert!(example.contains(&told), "provisioner.example.toml has to say: {told}");
+    let event = std::fs::read(repository("docs/events/room.setting_changed.v1.json")).unwrap();
+    let event: Value = serde_json::from_slice(&event).unwrap();
+    assert_eq!(event["properties"]["setting"]["enum"], Value::from(keys.to_vec()), "docs/events, setting");
+}
+
+fn required(form: &Value) -> impl Iterator<Item = String> {
+    form["required"].as_array().into_iter().flatten().map(|key| key.as_str().unwrap().to_owned())
 }
 
 /// Tells of every key of the value that the schema does not know.
