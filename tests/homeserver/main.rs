@@ -5,6 +5,7 @@
 mod anonymous;
 mod bootstrap;
 mod bounds;
+mod every_call;
 mod made;
 mod meanings;
 mod reads;
