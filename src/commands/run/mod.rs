@@ -221,4 +221,17 @@ mod tests {
         usages.sort_unstable();
         assert_eq!(listed, usages, "docs/staff-room.md, What to say (left) and COMMANDS (right)");
     }
+
+    #[test]
+    fn every_command_is_given_in_a_journey() {
+        let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/journeys")).unwrap();
+        let files =
+            folder.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|its| its == "rs"));
+        let journeys: String = files.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+        let is_given =
+            |name: &str| [format!("\"{name}"), format!("!provisioner {name}")].iter().any(|one| journeys.contains(one));
+        let names = COMMANDS.iter().map(|command| command.name);
+        let forgotten: Vec<&str> = names.filter(|name| !is_given(name)).collect();
+        assert!(forgotten.is_empty(), "tests/journeys/staff.rs: ask for {forgotten:?} and keep the answer");
+    }
 }
