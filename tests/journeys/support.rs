@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
+use provisioner_policy::Kind;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use testbed::{
@@ -356,9 +357,10 @@ federate = true
                  WHEN 'set_display_name' THEN after = '\"given\"'
                  WHEN 'set_avatar' THEN after = '\"given\"'
                  WHEN 'deactivate_account' THEN before = '\"active\"' AND after = '\"deactivated\"'
-                 ELSE true
+                 ELSE kind <> ALL ($1)
              END IS NOT TRUE",
         )
+        .bind(Kind::ALL.map(Kind::as_str).to_vec())
         .fetch_all(&mut self.connect().await)
         .await
         .unwrap();
