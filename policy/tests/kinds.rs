@@ -36,7 +36,7 @@ fn world(offboarding: Offboarding) -> World {
         role: Some("member".into()),
     };
     world.set_roster(read_roster(["ada", "ben"].map(row), SERVER, &mxid("bot")));
-    let room = world.rooms().next().unwrap();
+    let room = world.rooms().next().expect("the one room");
     let mut mirror = RoomMirror::of_version("10".into());
     mirror.status = RoomStatus::Ready;
     world.set_room(room, mirror);
