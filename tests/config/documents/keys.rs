@@ -138,7 +138,7 @@ fn every_setting_of_a_room_stands_where_they_are_told() {
 }
 
 fn required(form: &Value) -> impl Iterator<Item = String> {
-    form["required"].as_array().into_iter().flatten().map(|key| key.as_str().unwrap().to_owned())
+    form["required"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned)
 }
 
 /// Tells of every key of the value that the schema does not know.
