@@ -140,7 +140,7 @@ async fn a_held_plan_survives_a_restart_and_expires_when_the_rows_come_back(vers
     let held = until_held(&stage, &["open"]).await;
     let stored = store(&stage).await.held_plan().await.unwrap().unwrap();
     assert_eq!(stored.counts, json!([{"class": "removals", "room": "staff", "count": 4, "of": 10}]));
-    assert!(stored.reasons[0].starts_with("staff: 4 removals of 10 members"), "{:?}", stored.reasons);
+    assert!(stored.reasons[0].starts_with("staff: 4 removals, of 10 members"), "{:?}", stored.reasons);
     assert_eq!(stage.metric("provisioner_held_plans").await, 1.0);
     // A pass in which nothing changed writes nothing.
     let (passes, numbered) = (stage.metric("provisioner_passes_total").await, pass_number(&stage).await);

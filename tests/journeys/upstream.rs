@@ -82,7 +82,7 @@ async fn thirty_percent_of_a_room_is_held_with_its_numbers(version: SynapseVersi
     stage.hasura.add(&newcomer, "staff", "lead").await.unwrap();
     let (status, report) = stage.apply().await;
     assert_eq!((status, &report["held"], &report["done"]), (3, &json!(4), &json!(3)), "{report:#}");
-    assert!(report["held_because"][0].as_str().unwrap().starts_with("staff: 4 removals of 15 members"), "{report:#}");
+    assert!(report["held_because"][0].as_str().unwrap().starts_with("staff: 4 removals, of 15 members"), "{report:#}");
     assert_eq!(held(&stage).await, [("staff".to_owned(), 4)]);
     all_in(&stage, &stage.staff, &staff).await;
     all_in(&stage, &stage.staff, &[newcomer]).await;
@@ -126,7 +126,7 @@ async fn one_row_deleted_again_and_again_stops_at_the_limit(version: SynapseVers
     assert_eq!(held(&stage).await, [("staff".to_owned(), 7)]);
     let (status, report) = stage.apply().await;
     assert_eq!(status, 3);
-    assert!(report["held_because"][0].as_str().unwrap().contains("12 removals of 32 members"), "{report:#}");
+    assert!(report["held_because"][0].as_str().unwrap().contains("12 removals, of 32 members"), "{report:#}");
     // A restart does not begin the window anew.
     stage.service.sigkill().await.unwrap();
     stage.start().await;
