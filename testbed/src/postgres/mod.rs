@@ -19,7 +19,7 @@ pub use pooler::{PoolMode, Pooler};
 use run_as::RunAs;
 
 const START_BOUND: Duration = Duration::from_secs(30);
-const STOP_BOUND: Duration = Duration::from_secs(20);
+const STOP_BOUND: Duration = Duration::from_secs(60);
 
 /// A running (or stopped) private Postgres. Dropping it removes it.
 #[derive(Debug)]
