@@ -109,7 +109,15 @@ impl Registration {
                 )]);
             }
         };
-        if mapping.contains_key(MERGE) || mapping.values().any(merges) {
+        if has_key(&mapping, &|key| matches!(key, Value::Mapping(_) | Value::Sequence(_))) {
+            return Err(vec![problem(
+                ValueOrigin::Absent,
+                "",
+                "a list or a mapping stands where a key belongs (\"? \"), which Synapse refuses",
+                "write each key as a word",
+            )]);
+        }
+        if has_key(&mapping, &|key| key == MERGE) {
             return Err(vec![problem(
                 line_of(text, MERGE),
                 MERGE,
@@ -123,10 +131,15 @@ impl Registration {
     }
 }
 
-fn merges(value: &Value) -> bool {
+/// Whether there is such a key, at any depth.
+fn has_key(fields: &Mapping, such: &impl Fn(&Value) -> bool) -> bool {
+    fields.iter().any(|(key, value)| such(key) || is_within(value, such))
+}
+
+fn is_within(value: &Value, such: &impl Fn(&Value) -> bool) -> bool {
     match value {
-        Value::Mapping(mapping) => mapping.contains_key(MERGE) || mapping.values().any(merges),
-        Value::Sequence(items) => items.iter().any(merges),
+        Value::Mapping(fields) => has_key(fields, such),
+        Value::Sequence(items) => items.iter().any(|item| is_within(item, such)),
         _ => false,
     }
 }

@@ -56,6 +56,22 @@ fn merges(value: &Value) -> bool {
     }
 }
 
+/// Whether a token was put where none belongs: as an address, say, and an address is shown.
+fn stands_elsewhere(text: &str, token: &str) -> bool {
+    fn has(value: &Value, token: &str) -> bool {
+        match value {
+            Value::String(text) => text.contains(token),
+            Value::Mapping(fields) => fields.iter().any(|(key, value)| has(key, token) || has(value, token)),
+            Value::Sequence(items) => items.iter().any(|item| has(item, token)),
+            Value::Tagged(tagged) => has(&tagged.value, token),
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        }
+    }
+    let Ok(Value::Mapping(mut fields)) = serde_yaml_ng::from_str::<Value>(text) else { return false };
+    ["as_token", "hs_token"].map(|key| fields.remove(key));
+    has(&Value::Mapping(fields), token)
+}
+
 #[test]
 fn a_registration_means_what_a_strict_parser_reads_or_is_refused_without_its_tokens() {
     const TOKENS: [&str; 2] = ["0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"];
@@ -66,7 +82,8 @@ fn a_registration_means_what_a_strict_parser_reads_or_is_refused_without_its_tok
             Ok(registration) => registration,
             Err(errors) => {
                 let shown = format!("{errors} {errors:?}");
-                prop_assert!(!TOKENS.iter().any(|token| shown.contains(token)), "{shown}");
+                let leaks = |token: &str| shown.contains(token) && !stands_elsewhere(&text, token);
+                prop_assert!(!TOKENS.into_iter().any(leaks), "{shown}");
                 return Ok(false);
             }
         };

@@ -126,7 +126,10 @@ async fn one_row_deleted_again_and_again_stops_at_the_limit(version: SynapseVers
     assert_eq!(held(&stage).await, [("staff".to_owned(), 7)]);
     let (status, report) = stage.apply().await;
     assert_eq!(status, 3);
-    assert!(report["held_because"][0].as_str().unwrap().contains("7 removals now and 5 earlier this hour, of 32 members"), "{report:#}");
+    assert!(
+        report["held_because"][0].as_str().unwrap().contains("7 removals now and 5 earlier this hour, of 32 members"),
+        "{report:#}"
+    );
     // A restart does not begin the window anew.
     stage.service.sigkill().await.unwrap();
     stage.start().await;

@@ -43,7 +43,7 @@ pub(crate) async fn play(screen: &Screen, house: &House) -> Result<()> {
 
     screen.say(&format!("\n{MODERATOR} taps ✅\n"));
     tap(house, &client, &post.id).await?;
-    let decided = until_said(house, &client, Some(&post.id), "Approved by").await?;
+    let decided = until_said(house, &client, Some(&post.id), "Done: ").await?;
     let first: Vec<&str> = decided.body.lines().take(1).collect();
     screen.quote(&first.join("\n"));
     for name in LEAVERS {
