@@ -68,7 +68,9 @@ fn stands_elsewhere(text: &str, token: &str) -> bool {
         }
     }
     let Ok(Value::Mapping(mut fields)) = serde_yaml_ng::from_str::<Value>(text) else { return false };
-    ["as_token", "hs_token"].map(|key| fields.remove(key));
+    for key in ["as_token", "hs_token"] {
+        fields.remove(key);
+    }
     has(&Value::Mapping(fields), token)
 }
 
