@@ -25,7 +25,6 @@ const MEMBER: &str = "Ben";
 
 /// One removal a room goes through by itself: with the second there is something held to show.
 const FREE_REMOVALS: &str = "[guard]\nfree_removals = 1\n";
-const COMMANDS: &str = "[commands]\nroom = \"staff\"\nallow = [{ team = \"staff\", role = \"lead\" }]\n\n";
 
 /// The running parts.
 #[derive(Debug)]
@@ -45,7 +44,7 @@ impl Stage {
         let mut house = House::set_up(screen, version).await?;
         let file = house.service.directory().join("provisioner.toml");
         let config = fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
-        house.service.set_config(&config.replace("[guard]\n", &format!("{COMMANDS}{FREE_REMOVALS}")))?;
+        house.service.set_config(&config.replace("[guard]\n", FREE_REMOVALS))?;
         house.command(&["backfill"], &[0]).await?;
         house.command(&["apply"], &[0]).await?;
         changes::prepare(&house).await?;
