@@ -106,7 +106,7 @@ fn collect(folder: &Path, pages: &mut Vec<PathBuf>) {
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = folder.join(&name);
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            if name != "target" && !name.starts_with('.') {
+            if !["target", "node_modules"].contains(&&*name) && !name.starts_with('.') {
                 collect(&path, pages);
             }
         } else if name.ends_with(".md") {
