@@ -192,57 +192,55 @@ impl World {
 
     /// What will happen, where something will, and why it is as it is or will be.
     fn why(&self, room: RoomIx, user: UserIx, plan: &Plan) -> (Option<&'static str>, String) {
-        let mode = |change: &Change| change.class().mode(&self.policy.modes);
-        let text = |because: Because| because.text(self, Some(room), Some(user));
-        if self.is_looked_at(room, user)
-            && let MembershipVerdict::Do(change, because) = evaluate(self, room, user, &MembersInputs::of(self, room))
-            && self.fight(&change).is_none()
-        {
-            let outlook = match (change.takes() > 0, mode(&change)) {
-                _ if is_held(plan, &change) => REMOVAL_HELD,
-                (true, Mode::Enforce) => "will be removed at the next pass",
-                (true, Mode::Observe) => "would be removed, and removals are only counted",
-                (false, Mode::Enforce) => "will be joined at the next pass",
-                (false, Mode::Observe) => "would be joined, and joins are only counted",
-            };
-            return (Some(outlook), text(because));
-        }
-        (None, self.standing_words(room, user))
-    }
-
-    /// Whether anything is decided about the user in the room.
-    fn is_looked_at(&self, room: RoomIx, user: UserIx) -> bool {
-        let mirror = self.room(room);
-        let is_replaced = mirror.named_successor().is_some() && mirror.is_upgraded() != Some(false);
-        mirror.status == RoomStatus::Ready && !is_replaced && !self.is_exempt(user)
-    }
-
-    /// Why nothing will happen.
-    fn standing_words(&self, room: RoomIx, user: UserIx) -> String {
-        let mirror = self.room(room);
-        match &mirror.status {
-            RoomStatus::Ready => {}
-            RoomStatus::Unread => return "the room has not been read".to_owned(),
-            RoomStatus::Unreadable(why) => return why.clone(),
-        }
-        if let Some(named) = mirror.named_successor().filter(|_| mirror.is_upgraded() != Some(false)) {
-            return format!("nothing is enforced: the room was replaced by {named}");
-        }
-        if self.is_exempt(user) {
-            return "never touched: the bot, or named by guard.exempt".to_owned();
+        if let Some(why) = self.not_looked_at(room, user) {
+            return (None, why);
         }
         let text = |because: Because| because.text(self, Some(room), Some(user));
         match evaluate(self, room, user, &MembersInputs::of(self, room)) {
-            MembershipVerdict::Do(change, because) => self.fight(&change).map_or_else(|| text(because), Fight::text),
-            MembershipVerdict::Blocked(_, because) => text(because),
-            MembershipVerdict::Nothing | MembershipVerdict::ClearedLeave(_) => match self.entitlement(room, user) {
-                Entitlement::By(selector) => self.with_entrance(Some(room), user, text(Because::Selector(selector))),
-                Entitlement::InDoubt => text(Because::Folded),
-                Entitlement::Not if mirror.membership(user) == Membership::Join => {
-                    format!("{}, and nobody is removed from this room", text(Because::NotEntitled))
-                }
-                Entitlement::Not => text(Because::NotEntitled),
+            MembershipVerdict::Do(change, because) => match self.fight(&change) {
+                Some(fight) => (None, fight.text()),
+                None => (Some(self.outlook(&change, plan)), text(because)),
             },
+            MembershipVerdict::Blocked(_, because) => (None, text(because)),
+            MembershipVerdict::Nothing | MembershipVerdict::ClearedLeave(_) => (None, self.standing_words(room, user)),
+        }
+    }
+
+    /// Why nothing is decided about the user in the room, where nothing is.
+    fn not_looked_at(&self, room: RoomIx, user: UserIx) -> Option<String> {
+        let mirror = self.room(room);
+        match &mirror.status {
+            RoomStatus::Ready => {}
+            RoomStatus::Unread => return Some("the room has not been read".to_owned()),
+            RoomStatus::Unreadable(why) => return Some(why.clone()),
+        }
+        if let Some(named) = mirror.named_successor().filter(|_| mirror.is_upgraded() != Some(false)) {
+            return Some(format!("nothing is enforced: the room was replaced by {named}"));
+        }
+        self.is_exempt(user).then(|| "never touched: the bot, or named by guard.exempt".to_owned())
+    }
+
+    /// What will come of a planned change.
+    fn outlook(&self, change: &Change, plan: &Plan) -> &'static str {
+        match (change.takes() > 0, change.class().mode(&self.policy.modes)) {
+            _ if is_held(plan, change) => REMOVAL_HELD,
+            (true, Mode::Enforce) => "will be removed at the next pass",
+            (true, Mode::Observe) => "would be removed, and removals are only counted",
+            (false, Mode::Enforce) => "will be joined at the next pass",
+            (false, Mode::Observe) => "would be joined, and joins are only counted",
+        }
+    }
+
+    /// Why the user's place is as it should be.
+    fn standing_words(&self, room: RoomIx, user: UserIx) -> String {
+        let text = |because: Because| because.text(self, Some(room), Some(user));
+        match self.entitlement(room, user) {
+            Entitlement::By(selector) => self.with_entrance(Some(room), user, text(Because::Selector(selector))),
+            Entitlement::InDoubt => text(Because::Folded),
+            Entitlement::Not if self.room(room).membership(user) == Membership::Join => {
+                format!("{}, and nobody is removed from this room", text(Because::NotEntitled))
+            }
+            Entitlement::Not => text(Because::NotEntitled),
         }
     }
 
