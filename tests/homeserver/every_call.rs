@@ -23,6 +23,7 @@ macro_rules! calls {
 
 calls! {
     bot,
+    a_guest(),
     ban(ROOM, USER, "no more"),
     create_account(USER, &Profile::default()),
     create_room(NewRoom::default()),
@@ -51,6 +52,7 @@ calls! {
     own_event(ROOM, "m.room.message", |_| true),
     own_profile(),
     ping_appservice("provisioner", "1"),
+    previews_own_machine(),
     promote_with_admin_token("another token"),
     promote_with_shared_secret("a secret"),
     reactivate(USER),
