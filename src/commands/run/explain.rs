@@ -4,6 +4,7 @@ use provisioner_policy::{Explanation, Plan, RoomExplanation};
 
 use super::{CommandFailure, CommandResult};
 use crate::commands::room::desk::Desk;
+use crate::commands::run::help::NOT_BY_NAME;
 use crate::commands::text::reply::{Reply, code, text};
 use crate::operations;
 use crate::reconcile::{Freshness, Reconciler};
@@ -42,9 +43,7 @@ pub(crate) fn nobody(mxid: &str) -> CommandFailure {
         reply: Reply::line([
             text("Nobody knows "),
             code(mxid),
-            text(
-                ": no row, no account and no room has this user. A name is not enough: mention them (@…), or give their Matrix id.",
-            ),
+            text(format!(": no row, no account and no room has this user. {NOT_BY_NAME}")),
         ]),
         detail: "refused: nobody knows this user".to_owned(),
     }

@@ -5,6 +5,9 @@ use crate::commands::run::{COMMANDS, Effect, StaffCommand};
 use crate::commands::text::parse::{Argument, Misread};
 use crate::commands::text::reply::{Piece, Reply, code, text};
 
+/// For somebody who was named as people are called.
+pub(crate) const NOT_BY_NAME: &str = "A name is not enough: mention them (@…), or give their Matrix id.";
+
 const USERS: &str = "A user is a Matrix id, a subject, an e-mail address, a mention or a link to them.";
 
 impl Desk {
@@ -71,7 +74,7 @@ impl Desk {
             Misread::Wrong(command, argument) => {
                 let wrong = match argument {
                     Argument::User | Argument::OptionalUser => {
-                        "That names nobody. A name is not enough: mention them (@…), or give their Matrix id. "
+                        return self.usage(&format!("That names nobody. {NOT_BY_NAME} "), command);
                     }
                     Argument::Room => "That is no room. ",
                     Argument::HeldId => "That is no id of a held plan, which is eight letters a-f and digits. ",
@@ -81,8 +84,7 @@ impl Desk {
                 self.usage(wrong, command)
             }
             Misread::TooMany(command) if command.takes_user() => {
-                let lead = "That is more than this command takes. A name is not enough: mention them (@…), or give their Matrix id. ";
-                self.usage(lead, command)
+                self.usage(&format!("That is more than this command takes. {NOT_BY_NAME} "), command)
             }
             Misread::TooMany(command) => self.usage("That is more than this command takes. ", command),
             Misread::NoSuchRoom(_, near) => {
