@@ -8,9 +8,11 @@ use tokio::sync::{Mutex, OnceCell};
 use crate::postgres::Postgres;
 use crate::synapse::{Synapse, SynapseOptions, SynapseVersion};
 
-/// How many tests share a Synapse. It asks each of its application services about each event: with a hundred and sixty of them
-/// that was two thirds of the time of its main thread.
-const PLACES: usize = 24;
+/// How many tests share a Synapse, and its application services: some tests take two. It asks each of them about each event. With
+/// a hundred and sixty that was two thirds of the time of its main thread, and with 32 still a fifth; a start costs as much as
+/// three tests' rooms and people.
+const PLACES: usize = 7;
+const SLOTS: usize = 12;
 
 static POSTGRES: OnceCell<Arc<Postgres>> = OnceCell::const_new();
 static OLD: Shared = Shared::const_new(None);
@@ -47,7 +49,8 @@ pub async fn shared(version: SynapseVersion) -> Arc<Bed> {
 
 async fn fresh(version: SynapseVersion) -> Arc<Bed> {
     let postgres = shared_postgres().await;
-    match Synapse::start(&postgres, SynapseOptions::new(version)).await {
+    let options = SynapseOptions { slots: SLOTS, ..SynapseOptions::new(version) };
+    match Synapse::start(&postgres, options).await {
         Ok(synapse) => Arc::new(Bed { postgres, synapse }),
         Err(error) => panic!("no shared Synapse {version}: {error:?}"),
     }

@@ -11,8 +11,8 @@ use crate::support::{SOON, Settings, Stage, subjects};
 
 crate::on_both_versions!(a_history_that_is_pushed_afterwards_changes_nothing);
 
-/// What is said between two changes.
-const TALK: i64 = 400;
+/// What is said between two changes: more than Synapse pushes at once.
+const TALK: i64 = 120;
 
 /// So many events Synapse has not offered to its application services yet.
 async fn behind(stage: &Stage) -> i64 {
