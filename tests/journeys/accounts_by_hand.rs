@@ -15,9 +15,12 @@ crate::on_both_versions!(
     who_left_by_choice_before_being_deactivated_stays_out_of_that_room,
     who_is_locked_by_hand_is_joined_to_nothing_and_is_when_somebody_asks_after_unlocking,
     a_suspended_person_is_blocked_and_not_invited,
+    an_account_that_somebody_else_unlocked_is_locked_again,
+);
+
+crate::on_one_version!(
     nobody_is_joined_while_their_account_cannot_be_made,
     nobody_is_joined_while_their_account_cannot_be_opened,
-    an_account_that_somebody_else_unlocked_is_locked_again,
     who_signed_up_since_the_listing_is_asked_about_before_they_are_removed,
 );
 

@@ -10,6 +10,9 @@ use crate::support::{SOON, Settings, Stage, subject};
 crate::on_both_versions!(
     the_flag_comes_and_goes_with_the_row,
     an_admin_made_by_hand_is_noticed_and_revoked_and_the_bot_and_exempt_ids_are_not,
+);
+
+crate::on_one_version!(
     a_roster_that_cannot_be_read_takes_no_flag_and_grants_only_by_other_selectors,
     revoking_many_is_held_while_granting_goes_on,
     an_empty_list_of_admins_is_not_believed,

@@ -15,12 +15,15 @@ use crate::support::{HOOK_SECRET, Stage, subject};
 
 crate::on_both_versions!(
     a_sound_set_up_passes_and_nothing_is_changed_by_looking,
-    each_broken_connection_fails_its_own_line_until_it_is_mended,
     the_bots_standing_is_mended_as_the_doctor_says,
     the_way_back_from_synapse_is_looked_at_from_end_to_end,
+    a_room_that_federates_is_told_of_unless_the_file_says_so,
+);
+
+crate::on_one_version!(
+    each_broken_connection_fails_its_own_line_until_it_is_mended,
     what_does_not_answer_is_told_soon_and_hides_nothing_else,
     secrets_that_lie_open_are_told_of,
-    a_room_that_federates_is_told_of_unless_the_file_says_so,
 );
 
 /// The mend of most of what is wrong with the bot.

@@ -15,8 +15,11 @@ crate::on_both_versions!(
     only_a_real_successor_is_followed,
     a_successor_of_somebody_who_stands_above_the_bot_is_followed_by_force_alone,
     a_successor_that_the_bot_made_is_followed,
-    doctor_and_bootstrap_look_at_the_room_that_is_followed,
     a_tombstone_to_nowhere_switches_nothing_off,
+);
+
+crate::on_one_version!(
+    doctor_and_bootstrap_look_at_the_room_that_is_followed,
     a_replica_that_stands_by_hears_the_new_room_too,
 );
 

@@ -8,16 +8,19 @@ use testbed::{Person, SynapseVersion};
 use crate::support::{SOON, Settings, Stage, subject};
 
 crate::on_both_versions!(
-    a_new_row_joins_within_two_seconds_of_the_webhook,
-    a_new_row_joins_within_one_poll_without_a_webhook,
-    a_new_row_joins_at_once_by_listen,
     a_deleted_row_removes_and_a_moved_one_moves,
     outsiders_and_unknown_mxids_are_removed_and_exempt_ids_are_not,
     a_banned_user_is_never_joined,
     a_leave_by_choice_is_respected_until_the_row_goes_and_comes_back,
-    a_leave_by_choice_while_the_service_was_down_is_respected,
     who_left_by_choice_is_joined_again_when_somebody_asks,
     a_kick_by_hand_is_repaired,
+);
+
+crate::on_one_version!(
+    a_new_row_joins_within_two_seconds_of_the_webhook,
+    a_new_row_joins_within_one_poll_without_a_webhook,
+    a_new_row_joins_at_once_by_listen,
+    a_leave_by_choice_while_the_service_was_down_is_respected,
     observing_writes_nothing_at_all,
 );
 

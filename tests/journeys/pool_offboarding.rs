@@ -12,15 +12,18 @@ use crate::support::{SOON, Settings, Stage, subject};
 
 crate::on_both_versions!(
     a_disabled_user_leaves_every_room_and_comes_back_when_enabled,
-    a_disabled_user_leaves_while_the_roster_is_down_and_nobody_else_does,
     a_locked_account_ends_its_sessions_and_is_opened_again,
     a_lock_counts_although_the_sessions_could_not_be_ended,
+    a_deactivated_account_comes_back_as_far_as_it_can,
+    a_lock_of_ours_does_not_outlive_the_deactivation_that_follows_it,
+);
+
+crate::on_one_version!(
+    a_disabled_user_leaves_while_the_roster_is_down_and_nobody_else_does,
     a_kill_between_the_lock_and_the_end_of_the_sessions_leaves_none,
     a_lock_that_ended_in_doubt_is_finished_after_a_restart,
     a_lock_whose_answer_was_lost_ends_the_sessions_too,
     a_lock_that_was_refused_is_not_taken_for_ours,
-    a_deactivated_account_comes_back_as_far_as_it_can,
-    a_lock_of_ours_does_not_outlive_the_deactivation_that_follows_it,
     offboarding_many_at_once_is_held,
     an_approval_does_not_wait_for_what_the_pool_says_of_others,
 );

@@ -4,18 +4,21 @@
 use serde_json::{Value, json};
 use testbed::{Effect, Matching, NewRoom, SynapseVersion, wait_until};
 
-use crate::on_both_versions;
 use crate::support::{SOON, Settings, Stage, subject, subjects};
+use crate::{on_both_versions, on_one_version};
 
 on_both_versions!(
     the_highest_grant_wins_and_a_lead_who_stops_being_one_goes_back_to_the_default,
     power_made_by_hand_is_taken_back_and_what_is_exempt_or_out_of_reach_is_not,
     what_eight_others_lose_to_our_write_is_told,
     a_write_that_somebody_overwrote_is_made_again,
+    what_the_bot_may_not_do_is_said_with_its_mend,
+);
+
+on_one_version!(
     a_mass_lowering_is_held_and_raises_go_on,
     observed_levels_are_counted_and_never_written,
     nobody_is_lowered_while_the_roster_cannot_be_read,
-    what_the_bot_may_not_do_is_said_with_its_mend,
 );
 
 const LEVELS: &str = "m.room.power_levels";

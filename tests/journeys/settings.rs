@@ -4,15 +4,16 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use testbed::{Admin, NewRoom, SynapseVersion, wait_until};
 
-use crate::on_both_versions;
 use crate::support::{SOON, Settings, Stage, subject};
+use crate::{on_both_versions, on_one_version};
 
 on_both_versions!(
     drift_is_repaired_and_who_drifted_is_in_the_ledger,
     a_redacted_setting_is_set_again,
-    observed_settings_are_counted_and_never_written,
     a_setting_that_the_bot_may_not_send_is_said_with_its_mend,
 );
+
+on_one_version!(observed_settings_are_counted_and_never_written);
 
 pub(crate) const LINES: &str = r#"name = "The Staff Room"
 topic = "Work"
