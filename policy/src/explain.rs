@@ -82,7 +82,7 @@ impl RoomExplanation {
 
 /// A level as what somebody has.
 fn power_words(level: i64) -> String {
-    if level == 0 { "no power".to_owned() } else { format!("power {}", level_words(level)) }
+    if level == 0 { "as an ordinary member".to_owned() } else { format!("power {}", level_words(level)) }
 }
 
 /// Power levels, and why.
@@ -134,7 +134,7 @@ impl World {
         let observed = self.mirror.accounts.get(user).admin;
         let left_alone = |because: &str| AdminExplanation { desired: observed, observed, because: because.to_owned() };
         if self.admins.is_empty() {
-            return left_alone("[server_admins] is not configured: the flag is left alone");
+            return left_alone("that flag is not managed here ([server_admins] is not configured)");
         }
         if self.is_exempt(user) {
             return left_alone("never touched: the bot, or named by guard.exempt");

@@ -1,5 +1,5 @@
-//! The sentence with which a held plan begins: how many lose what, since when the sources say so, what looks odd, and what
-//! happens if nobody does anything.
+//! The sentences with which a held plan begins: how many lose what, since when the sources say so, and what looks odd. Where
+//! nobody is asked beside them, they end with what happens if nobody does anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,14 +34,17 @@ impl Plan {
         let odd = self.odd(world, &everybody, &losses);
         let odd = (!odd.is_empty()).then(|| format!("Look twice: {}.", odd.join("; ")));
         let what = Some(format!("{}.", list(&what)));
-        let nothing = Some("If nobody does anything, nothing of it happens.".to_owned());
-        [what, since(&losses, everybody.len()), odd, nothing].into_iter().flatten().collect()
+        [what, since(&losses, everybody.len()), odd].into_iter().flatten().collect()
     }
 
-    /// The same as one text.
+    /// The same as one text, and what happens without an answer.
     pub(crate) fn held_words(&self, world: &World) -> Option<String> {
-        let sentences = self.held_sentences(world);
-        (!sentences.is_empty()).then(|| sentences.join(" "))
+        let mut sentences = self.held_sentences(world);
+        if sentences.is_empty() {
+            return None;
+        }
+        sentences.push("If nobody does anything, nothing of it happens.".to_owned());
+        Some(sentences.join(" "))
     }
 
     fn odd(&self, world: &World, everybody: &BTreeSet<UserIx>, losses: &[&Loss]) -> Vec<String> {
@@ -67,7 +70,7 @@ impl Plan {
         let times = || losses.iter().map(|loss| loss.until.seconds);
         let apart = times().max().zip(times().min()).map_or(0, |(last, first)| last - first);
         if apart <= AT_ONCE {
-            odd.push("all within a minute".to_owned());
+            odd.push("all of it within the same minute".to_owned());
         }
         odd
     }

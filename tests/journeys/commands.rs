@@ -178,7 +178,10 @@ async fn explain_says_why_or_why_not(version: SynapseVersion) {
     assert_eq!(nobody.status, Some(1), "{nobody:?}");
     assert!(nobody.stderr.contains("nobody knows"), "{nobody:?}");
     let text = stage.service.run_cli(&["explain", &member]).await.unwrap().stdout;
-    assert!(text.contains("staff: belongs and is there, no power: the roster says lead of staff"), "{text}");
+    assert!(
+        text.contains("staff: belongs and is there, as an ordinary member: the roster says lead of staff"),
+        "{text}"
+    );
     assert_eq!(stage.writes(), before, "explaining changes nothing");
 }
 

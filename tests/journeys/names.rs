@@ -59,7 +59,7 @@ async fn names_stand_beside_ids_wherever_a_person_reads(version: SynapseVersion)
     says_all(&said.iter().find(|event| event["event_id"] == post).unwrap()["content"]);
     says_all(&staff.ask(&staff.lead, "!provisioner plan").await);
     staff.react(&staff.lead, &post, "❌").await;
-    let dismissed = format!("Dismissed by \"Lea\" ({}) until it changes", staff.lead.mxid);
+    let dismissed = format!("\"Lea\" ({}) said no.", staff.lead.mxid);
     staff.until_says(&post, &[&dismissed, &plain(&ada), &plain(&twin)]).await;
     let explained = staff.ask(&staff.lead, &format!("!provisioner explain {ada}")).await;
     insta::assert_snapshot!("explain_somebody_with_a_name", staff.forms(&explained));

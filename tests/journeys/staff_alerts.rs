@@ -92,7 +92,7 @@ async fn a_hostile_name_is_inert_wherever_it_shows(version: SynapseVersion) {
     staff.start().await;
     let post = staff.posted("1 person would").await;
     staff.react(&staff.lead, &post, "❌").await;
-    staff.until_says(&post, &["Dismissed by"]).await;
+    staff.until_says(&post, &["said no"]).await;
     let mxid = &outsider.mxid;
     for command in [
         "help",

@@ -110,7 +110,7 @@ async fn a_dismissed_plan_is_quiet_until_it_changes(version: SynapseVersion) {
     let post = staff.posted("3 people would").await;
     assert_eq!(staff.stage.metric("provisioner_held_plans").await, 1.0);
     let tap = staff.react(&staff.lead, &post, "❌").await;
-    staff.until_says(&post, &["Dismissed by", &staff.lead.mxid]).await;
+    staff.until_says(&post, &["said no", &staff.lead.mxid]).await;
     assert_eq!(staff.ended(&tap).await, "answered");
     wait_until("nobody is waited for", SOON, async || staff.stage.metric("provisioner_held_plans").await == 0.0)
         .await
@@ -236,7 +236,7 @@ async fn a_plan_that_keeps_changing_is_one_message_and_one_tap_carries_out_what_
         go(&staff, std::slice::from_ref(sub)).await;
         tokio::time::sleep(A_WHILE).await;
     }
-    staff.until_says(&post, &["5 people would", "exactly as shown"]).await;
+    staff.until_says(&post, &["5 people would", "exactly as listed"]).await;
     assert_eq!(posts().await, 1);
     // Who taps right after an edit may have seen the message from before.
     go(&staff, &people[5..]).await;
@@ -255,7 +255,7 @@ async fn a_message_names_everybody_and_those_with_power_first(version: SynapseVe
     // What was dismissed is followed by a message of its own, and not edited.
     let post = staff.posted("3 people would").await;
     staff.react(&staff.lead, &post, "❌").await;
-    staff.until_says(&post, &["Dismissed by"]).await;
+    staff.until_says(&post, &["said no"]).await;
     let throwaways = subjects(14);
     for sub in &throwaways {
         staff.stage.hasura.add(sub, "analysts", "member").await.unwrap();

@@ -140,11 +140,18 @@ impl Desk {
                     let (id, by) = (&post.held_id, &task.sender);
                     self.store.dismiss_held_plan(id, by).await.context("dismiss the plan")?;
                     let reply = Reply::line([
-                        strong("Dismissed"),
-                        text(" by "),
+                        strong("Not done:"),
+                        text(" "),
                         code(&task.sender),
-                        text(" until it changes. Nothing of it is done; ✅ still approves it."),
+                        text(" said no. Nobody is asked again until this list changes."),
                     ]);
+                    let reply = match post.offers_approval {
+                        true => {
+                            let command = self.typed(&format!("apply {}", short_id(&post.held_id)));
+                            reply.and_reply(see("To do it after all, react with ✅, or: ", command))
+                        }
+                        false => reply,
+                    };
                     self.edit_post(post, "dismissed", &what_became_of(post, reply)).await;
                 }
                 self.end(task, name, None, "done", None).await

@@ -85,26 +85,27 @@ impl Desk {
         Ok(())
     }
 
-    /// What is held, and what can be done about it.
+    /// What is held: how many lose what, what each answer does, and then who and why. Nobody scrolls past those who lose
+    /// something to learn what a tap does.
     fn offer(&self, post: &HeldPost) -> Reply {
         let id = short_id(&post.held_id);
+        let (what, who_and_why) = shown(post).split_first();
+        let no = [strong("❌ no:"), text(" nothing of it is done, and nobody is asked again until this list changes.")];
+        let silence = [strong("No answer:"), text(" nothing of it is done.")];
         if !post.offers_approval {
-            return shown(post)
+            return what
+                .and_list([no.to_vec(), silence.to_vec()])
+                .and_reply(who_and_why)
                 .and([text(
                     "Too many for a message. Look at all of it, and do it if it is meant, on the command line:",
                 )])
                 .and([code("phenom-provisioner plan")])
-                .and([code(format!("phenom-provisioner apply --approve {id}"))])
-                .and([strong("❌"), text(" leave it: nothing is done, and nobody is asked again until it changes.")]);
+                .and([code(format!("phenom-provisioner apply --approve {id}"))]);
         }
-        shown(post)
-            .and([
-                strong("✅"),
-                text(" do it, exactly as shown. "),
-                strong("❌"),
-                text(" leave it: nothing is done, and nobody is asked again until it changes."),
-            ])
-            .and_reply(see("Or: ", self.typed(&format!("apply {id}"))))
+        let yes = [strong("✅ yes:"), text(" it is done at once, exactly as listed here.")];
+        what.and_list([yes.to_vec(), no.to_vec(), silence.to_vec()])
+            .and_reply(who_and_why)
+            .and_reply(see("Instead of ✅: ", self.typed(&format!("apply {id}"))))
     }
 
     /// Edits a post to say that it does not stand for what is held any more.
@@ -152,7 +153,7 @@ fn content<'a>(description: &'a Description, shown: &'a Value, pages: &'a Value)
 
 /// What became of a post, and below it what it showed. Clients that know no edits show the first line alone.
 pub(super) fn what_became_of(post: &HeldPost, outcome: Reply) -> Reply {
-    outcome.and([text("It showed:")]).and_reply(shown(post))
+    outcome.and([text("What was asked:")]).and_reply(shown(post))
 }
 
 /// What a post shows beside its outcome.

@@ -24,7 +24,9 @@ impl Desk {
     }
 
     pub(crate) fn show_explanation(&self, explanation: Explanation) -> Reply {
-        let Explanation { user, subject: _, account, server_admin, rooms } = explanation;
+        let Explanation { user, subject: _, account, server_admin, mut rooms } = explanation;
+        // Nobody scrolls to what is going to change.
+        rooms.sort_by_key(|of_room| !of_room.is_planned);
         let room = |of_room: RoomExplanation| {
             let mut entry = vec![code(&of_room.room), text(": ")];
             entry.extend(self.words(&of_room.in_words()));

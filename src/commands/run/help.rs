@@ -42,8 +42,9 @@ impl Desk {
         let entry = |command: &StaffCommand| vec![code(command.usage()), text(format!(": {}", command.help))];
         Reply::line([text("Say "), code(&self.staff.prefix), text(" and one of these:")])
             .and_list(COMMANDS.iter().map(entry))
-            .and([text(USERS)])
+            .and([text("<…> is to be filled in, […] may be left out. "), text(USERS)])
             .and_pieces(self.rooms())
+            .and([text("A message that asks about something held is answered by a tap: ✅ does it, ❌ leaves it.")])
     }
 
     fn rooms(&self) -> Vec<Piece> {

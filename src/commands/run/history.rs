@@ -10,6 +10,9 @@ use crate::store::{HistoryFilter, HistoryLine};
 /// Lines of an answer.
 const LINES: usize = 15;
 
+/// The kind of a line that tells of a command.
+const COMMAND: &str = "command";
+
 impl Desk {
     /// Of one MXID, or of all where it is empty.
     pub(crate) async fn history(&self, mxid: &str) -> CommandResult {
@@ -21,14 +24,18 @@ impl Desk {
             return Ok(Reply::line([text("The ledger has no such line.")]));
         }
         let entry = |line: &HistoryLine| {
-            let mut entry = vec![text(line.at.format("%Y-%m-%d %H:%M:%S: ").to_string()), strong(&line.kind)];
+            let cause = without_events(&line.cause);
+            // The cause of a command is the command: "rejoin by @ada:a.org in the Staff room".
+            let command = cause.split_once(' ').filter(|_| line.kind == COMMAND);
+            let what = command.map_or(&*line.kind, |(name, _)| name);
+            let mut entry = vec![text(line.at.format("%Y-%m-%d %H:%M:%S: ").to_string()), strong(what)];
             entry.extend(line.room_key.iter().flat_map(|room| [text(" in "), code(room)]));
             entry.extend(line.user_id.iter().flat_map(|user| [text(" of "), code(user)]));
             entry.push(text(format!(": {}", line.outcome.replace('_', " "))));
-            let cause = without_events(&line.cause);
-            if !cause.is_empty() {
-                entry.push(text(", because "));
-                entry.extend(self.words(&cause));
+            let (lead, why) = command.map_or((", because ", &*cause), |(_, by)| (", ", by));
+            if !why.is_empty() {
+                entry.push(text(lead));
+                entry.extend(self.words(why));
             }
             let detail = line.detail.as_deref().map(without_events).filter(|detail| !detail.is_empty());
             if let Some(detail) = detail {

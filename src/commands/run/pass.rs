@@ -46,7 +46,10 @@ impl Desk {
         });
         reply = reply.and_list(failed).and_list(report.errors.iter().map(|error| self.words(error)));
         if let Some(id) = &report.held_id {
-            reply = reply.and([text("To do what is held: "), code(self.typed(&format!("apply {}", short_id(id))))]);
+            reply = reply.and([
+                text("Nothing of what is held happens until somebody says: "),
+                code(self.typed(&format!("apply {}", short_id(id)))),
+            ]);
         }
         if report.paused.is_some() {
             reply = reply

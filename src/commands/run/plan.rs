@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::Context;
 use provisioner_policy::{BlockedView, Kind, Plan, RoomIx, World, short_id};
 
 use super::CommandResult;
@@ -80,20 +81,37 @@ impl Desk {
             PlanSummary { entries, counts, stuck, blocked, held_id, held_words, held_reasons, profiles, notices }
         };
         let shown = self.reconciler.query_plan(Freshness::Now, query).await?;
-        Ok(self.show_plan(&shown, limit, all))
+        let is_paused = self.store.paused().await.context("look at the brake")?.is_some();
+        Ok(self.show_plan(&shown, is_paused, limit, all))
     }
 
-    fn show_plan(&self, shown: &PlanSummary, limit: usize, all: bool) -> Reply {
+    /// Whether somebody has to do something before they are made.
+    fn when_made(&self, counts: &Counts, is_paused: bool) -> Vec<Piece> {
+        let due = counts.keys().filter(|place| place.state.is_empty()).count();
+        let all = due == counts.len();
+        match (due, is_paused) {
+            (0, _) => Vec::new(),
+            (_, true) => vec![text(" None is made while the service is paused: "), code(self.typed("resume"))],
+            _ if all => vec![text(" The next pass makes them; nobody has to approve.")],
+            _ => vec![text(" The next pass makes those that are neither held nor only counted.")],
+        }
+    }
+
+    fn show_plan(&self, shown: &PlanSummary, is_paused: bool, limit: usize, all: bool) -> Reply {
         let total: usize = shown.counts.values().sum();
-        let mut reply = match total {
-            0 => Reply::line([strong("Nothing to do.")]),
-            1 => Reply::line([strong("1 change is planned.")]),
-            _ => Reply::line([strong(format!("{total} changes are planned."))]),
+        let lead = match total {
+            0 => "Nothing to do.".to_owned(),
+            1 => "1 change is planned.".to_owned(),
+            _ => format!("{total} changes are planned."),
         };
+        let mut lead = vec![strong(lead)];
+        lead.extend(self.when_made(&shown.counts, is_paused));
+        let mut reply = Reply::default().and_pieces(lead);
         if let Some(id) = &shown.held_id {
-            reply = reply
-                .and_pieces(sentences(&shown.held_words))
-                .and([text("To do what is held: "), code(self.typed(&format!("apply {}", short_id(id))))]);
+            reply = reply.and_pieces(sentences(&shown.held_words)).and([
+                text("Nothing of it happens until somebody says: "),
+                code(self.typed(&format!("apply {}", short_id(id)))),
+            ]);
         }
         // One entry says no more than the heading below.
         let counts = shown.counts.len();

@@ -25,7 +25,8 @@ impl Desk {
         let decided_by = kept.as_ref().and_then(|kept| kept.decided_by.as_deref());
         self.learn_names(paused.iter().map(|paused| &*paused.paused_by).chain(decided_by)).await;
         let resume = self.typed("resume");
-        let mut reply = lead(paused.as_ref(), &resume, wrong.len()).and_list(wrong.iter().map(|one| self.words(one)));
+        let mut reply = lead(paused.as_ref(), &resume, wrong.len(), seen.held_id.is_some())
+            .and_list(wrong.iter().map(|one| self.words(one)));
         if let Some(id) = &seen.held_id {
             reply = reply.and([
                 strong(format!("Held by the guard: {}. ", seen.held)),
@@ -57,7 +58,7 @@ impl Desk {
         if let Some(queue) = &snapshot.queue {
             reply = reply.and([text(queue_line(queue))]);
         }
-        if seen.held_id.is_none() {
+        if seen.held_id.is_none() && (paused.is_some() || !wrong.is_empty()) {
             reply = reply.and([text("Nothing is held.")]);
         }
         Ok(reply.asking_nothing())
@@ -65,10 +66,11 @@ impl Desk {
 }
 
 /// The first line: whether anything is written, and how many things are wrong.
-fn lead(paused: Option<&Paused>, resume: &str, wrong: usize) -> Reply {
+fn lead(paused: Option<&Paused>, resume: &str, wrong: usize, holds: bool) -> Reply {
     let things = if wrong == 1 { "1 thing is wrong:".to_owned() } else { format!("{wrong} things are wrong:") };
     match (paused, wrong) {
-        (None, 0) => Reply::line([strong("Running.")]),
+        (None, 0) if holds => Reply::line([strong("Running.")]),
+        (None, 0) => Reply::line([strong("Running."), text(" Nothing is wrong, and nothing is held.")]),
         (None, _) => Reply::line([strong(format!("Running, but {things}"))]),
         (Some(paused), _) => {
             let reply = Reply::line([
@@ -177,7 +179,7 @@ mod tests {
 
     #[test]
     fn the_first_line_says_how_many_things_are_wrong() {
-        let said = |paused, wrong| lead(paused, "!p resume", wrong).render().plain;
+        let said = |paused, wrong| lead(paused, "!p resume", wrong, true).render().plain;
         assert_eq!(
             [0, 1, 2].map(|wrong| said(None, wrong)),
             ["Running.", "Running, but 1 thing is wrong:", "Running, but 2 things are wrong:"]

@@ -129,6 +129,12 @@ impl Reply {
         self
     }
 
+    /// The first part of it, and what follows.
+    pub(crate) fn split_first(mut self) -> (Self, Self) {
+        let rest = self.blocks.split_off(self.blocks.len().min(1));
+        (self, Self { blocks: rest, ..Self::default() })
+    }
+
     /// Whether it may cost Synapse no request, not even for a name.
     pub(crate) fn asks_nothing(&self) -> bool {
         self.asks_nothing

@@ -77,7 +77,7 @@ impl Reconciler {
                 // While Synapse does not answer at all, every room is unreadable, and none of them is the trouble.
                 RoomStatus::Unreadable(why) if self.homeserver_trouble().is_none() => conditions.push(Condition {
                     key: format!("room {key}"),
-                    text: format!("{key} cannot be read, and nothing is planned in it: {why}"),
+                    text: format!("room {key} cannot be read, so nobody is added or removed there: {why}"),
                     patience: ROOM_PATIENCE,
                 }),
                 RoomStatus::Unread | RoomStatus::Unreadable(_) => {
