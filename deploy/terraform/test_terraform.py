@@ -460,10 +460,11 @@ class ModuleTest(unittest.TestCase):
         self.assertIs(condition(self.production), True)
         self.assertIs(condition(evaluated("production", crossed)), False)
 
-    def test_the_examples_observe_everything(self):
+    def test_the_examples_observe_everything_and_say_so_of_each(self):
+        every = tomllib.loads((ROOT / "provisioner.example.toml").read_text())["modes"]
         for example in EXAMPLES:
-            modes = tomllib.loads((example / "provisioner.toml").read_text()).get("modes", {})
-            self.assertEqual(set(modes.values()) - {"observe"}, set(), example.name)
+            modes = tomllib.loads((example / "provisioner.toml").read_text())["modes"]
+            self.assertEqual(modes, dict.fromkeys(every, "observe"), example.name)
 
     # Papers
 
