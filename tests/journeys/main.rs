@@ -58,6 +58,7 @@ mod profiles_pictures;
 mod profiles_support;
 mod promises;
 mod published;
+mod published_fifo;
 mod published_support;
 mod queue;
 mod reasons;

@@ -19,9 +19,14 @@ pub(crate) struct World {
 }
 
 pub(crate) async fn world(stage: Stage) -> World {
+    world_named(stage, "chat-events", "subscriber").await
+}
+
+/// The same where names that end in `.fifo` make FIFO of both.
+pub(crate) async fn world_named(stage: Stage, topic: &str, queue: &str) -> World {
     let sqs = shared_sqs().await;
-    let topic = sqs.create_topic("chat-events").await.unwrap();
-    let queue = sqs.create_queue("subscriber", QUEUE).await.unwrap();
+    let topic = sqs.create_topic(topic).await.unwrap();
+    let queue = sqs.create_queue(queue, QUEUE).await.unwrap();
     topic.subscribe(&queue, None).await.unwrap();
     let sns = Proxy::start(&topic.endpoint).await.unwrap();
     let mut world = World { topic, queue, sns, stage };
@@ -42,7 +47,7 @@ impl Received {
     /// Each event once, by its id; a repetition is the same event.
     pub(crate) fn distinct(&self) -> BTreeMap<String, Value> {
         let mut events = BTreeMap::new();
-        for Notice { event, attributes } in &self.0 {
+        for Notice { event, attributes, .. } in &self.0 {
             let id = event["id"].as_str().unwrap().to_owned();
             assert_eq!(attributes["type"], event["type"], "{event}");
             assert_eq!(attributes["outcome"], event["data"]["outcome"], "{event}");

@@ -144,6 +144,7 @@ impl Queue {
         loop {
             let wanted = json!({
                 "QueueUrl": url, "MaxNumberOfMessages": BATCH, "WaitTimeSeconds": 0, "MessageAttributeNames": ["All"],
+                "AttributeNames": ["All"],
             });
             let answer = self.call("ReceiveMessage", &wanted).await?;
             let messages = answer["Messages"].as_array().map(Vec::as_slice).unwrap_or_default();

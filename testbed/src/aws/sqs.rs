@@ -19,6 +19,9 @@ const START_BOUND: Duration = Duration::from_secs(60);
 const STOP_BOUND: Duration = Duration::from_secs(10);
 const ACCOUNT: &str = "000000000000";
 
+/// The names of what keeps the order of a group end so.
+const FIFO: &str = ".fifo";
+
 /// What ministack would do besides, and what the machine's own environment might ask of it.
 const QUIET: [(&str, &str); 12] = [
     ("SERVICES", "sqs,sns"),
@@ -36,6 +39,19 @@ const QUIET: [(&str, &str); 12] = [
     ("IOT_MTLS_ENABLED", "0"),
     ("SFTP_ENABLED", "0"),
 ];
+
+/// A name that nothing else has, and what it must end in.
+struct Fresh {
+    stem: String,
+    fifo: &'static str,
+}
+
+impl Fresh {
+    fn of(name: &str) -> Fresh {
+        let (stem, fifo) = name.strip_suffix(FIFO).map_or((name, ""), |stem| (stem, FIFO));
+        Fresh { stem: format!("{stem}-{}", random::word()), fifo }
+    }
+}
 
 /// A running SQS. Its queues are in memory. Dropping it ends it.
 #[derive(Debug)]
@@ -72,18 +88,19 @@ impl Sqs {
     }
 
     /// Makes a fresh queue; a random word is added to `name`, so that tests never meet. With a dead-letter queue where
-    /// the options ask for one.
+    /// the options ask for one. A FIFO queue where the name ends in `.fifo`.
     ///
     /// # Errors
     /// When ministack refuses; the message carries the end of its log.
     pub async fn create_queue(&self, name: &str, options: QueueOptions) -> Result<Queue> {
         let making = async {
             let client = Client::new();
-            let name = format!("{name}-{}", random::word());
+            let Fresh { stem, fifo } = Fresh::of(name);
+            let name = format!("{stem}{fifo}");
             let mut attributes = json!({ "VisibilityTimeout": options.visibility_timeout.as_secs().to_string() });
             let mut dead_letter_url = None;
             if let Some(max_receive_count) = options.dead_letter {
-                let dead = format!("{name}-dead");
+                let dead = format!("{stem}-dead{fifo}");
                 dead_letter_url = Some(self.create(&client, &dead, &json!({})).await?);
                 let policy = json!({
                     "deadLetterTargetArn": format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{dead}"),
@@ -99,12 +116,13 @@ impl Sqs {
         })
     }
 
-    /// Makes a fresh topic of SNS; a random word is added to `name`.
+    /// Makes a fresh topic of SNS; a random word is added to `name`. A FIFO topic where it ends in `.fifo`.
     ///
     /// # Errors
     /// When ministack refuses; the message carries the end of its log.
     pub async fn create_topic(&self, name: &str) -> Result<Topic> {
-        let made = Topic::create(&self.url(), name).await;
+        let Fresh { stem, fifo } = Fresh::of(name);
+        let made = Topic::create(&self.url(), &format!("{stem}{fifo}"), !fifo.is_empty()).await;
         made.with_context(|| format!("create topic {name}; end of ministack's log:\n{}", self.log_tail()))
     }
 
@@ -122,7 +140,10 @@ impl Sqs {
     }
 
     async fn create(&self, client: &Client, name: &str, attributes: &Value) -> Result<String> {
-        let body = json!({ "QueueName": name, "Attributes": attributes });
+        let mut body = json!({ "QueueName": name, "Attributes": attributes });
+        if name.ends_with(FIFO) {
+            body["Attributes"]["FifoQueue"] = json!("true");
+        }
         let answer = call(client, &self.url(), call::SQS, "CreateQueue", &body).await?;
         text(&answer["QueueUrl"]).with_context(|| format!("create queue {name}"))
     }

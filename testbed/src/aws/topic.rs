@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use super::REGION;
 use super::queue::Queue;
-use crate::process::random;
 
 const BOUND: Duration = Duration::from_secs(20);
 const VERSION: &str = "2010-03-31";
@@ -28,12 +27,18 @@ pub struct Topic {
 pub struct Notice {
     pub event: Value,
     pub attributes: Value,
+    /// In a FIFO queue, in which group its order is kept.
+    pub group: Option<String>,
 }
 
 impl Topic {
-    pub(super) async fn create(endpoint: &str, name: &str) -> Result<Topic> {
+    pub(super) async fn create(endpoint: &str, name: &str, is_fifo: bool) -> Result<Topic> {
         let mut topic = Topic { arn: String::new(), endpoint: endpoint.to_owned(), client: Client::new() };
-        let answer = topic.call("CreateTopic", &[("Name", &format!("{name}-{}", random::word()))]).await?;
+        let mut parameters = vec![("Name", name)];
+        if is_fifo {
+            parameters.extend([("Attributes.entry.1.key", "FifoTopic"), ("Attributes.entry.1.value", "true")]);
+        }
+        let answer = topic.call("CreateTopic", &parameters).await?;
         topic.arn = element(&answer, "TopicArn").context("no ARN in the answer")?.to_owned();
         Ok(topic)
     }
@@ -105,7 +110,8 @@ impl Queue {
             for (name, value) in message["MessageAttributes"].as_object().into_iter().flatten() {
                 attributes[name] = value["StringValue"].clone();
             }
-            Ok(Notice { event, attributes })
+            let group = message["Attributes"]["MessageGroupId"].as_str().map(str::to_owned);
+            Ok(Notice { event, attributes, group })
         };
         self.take_messages().await?.into_iter().map(notice).collect()
     }

@@ -22,19 +22,21 @@ pub(super) async fn handle(state: Arc<State>, request: Request<Incoming>) -> Res
     }
     let (parts, body) = request.into_parts();
     let body = body.collect().await.context("read the request")?.to_bytes();
+    let said = record::body(&parts.headers, &body);
     let recorded = Recorded {
         method: parts.method.to_string(),
         path: record::decode(parts.uri.path()),
-        action: parts.headers.get("x-amz-target").and_then(|target| record::action(target.to_str().ok()?)),
+        action: record::action(&parts.headers, &said),
         query: parts.uri.query().map(ToOwned::to_owned),
-        body: serde_json::from_slice(&body).unwrap_or(Value::Null),
+        body: said,
         status: None,
         at: Instant::now(),
         took: None,
     };
     let at = recorded.at;
-    let fault = claim(&state, &recorded);
+    // Before the fault counts it: who sees the hit finds the request.
     state.requests.lock().unwrap_or_else(PoisonError::into_inner).push(recorded.clone());
+    let fault = claim(&state, &recorded);
     let response = act(&state, fault, &parts, body).await?;
     if state.down.load(Ordering::SeqCst) {
         bail!("went down meanwhile");

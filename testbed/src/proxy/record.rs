@@ -2,7 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use hyper::HeaderMap;
+use hyper::header::CONTENT_TYPE;
+use reqwest::Url;
+use serde_json::{Value, json};
+
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// One request that came through.
 #[derive(Debug, Clone)]
@@ -13,7 +18,7 @@ pub struct Recorded {
     pub query: Option<String>,
     /// The operation, where the request is one of AWS.
     pub action: Option<String>,
-    /// The request's JSON body; null if it had none.
+    /// The request's JSON body, or the fields of its form; null if it had neither.
     pub body: Value,
     /// What the client was told; nothing while unanswered, or when the connection was dropped.
     pub status: Option<u16>,
@@ -28,9 +33,23 @@ impl Recorded {
     }
 }
 
-/// The operation in `AmazonSQS.GetQueueUrl`.
-pub(super) fn action(target: &str) -> Option<String> {
-    target.rsplit_once('.').map(|(_, action)| action.to_owned())
+/// The operation in `AmazonSQS.GetQueueUrl`, or in a form, where AWS's protocol is the older one.
+pub(super) fn action(headers: &HeaderMap, body: &Value) -> Option<String> {
+    match headers.get("x-amz-target") {
+        Some(target) => target.to_str().ok()?.rsplit_once('.').map(|(_, action)| action.to_owned()),
+        None => body["Action"].as_str().map(str::to_owned),
+    }
+}
+
+/// What a request says in its body.
+pub(super) fn body(headers: &HeaderMap, bytes: &[u8]) -> Value {
+    let is_form = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(FORM.as_bytes()));
+    if !is_form {
+        return serde_json::from_slice(bytes).unwrap_or(Value::Null);
+    }
+    // The form of a body is that of a query.
+    let url = Url::parse(&format!("form:?{}", String::from_utf8_lossy(bytes)));
+    url.map_or(Value::Null, |url| url.query_pairs().map(|(name, value)| (name.into_owned(), json!(value))).collect())
 }
 
 /// Percent-decodes a path; what is no UTF-8 is shown with replacement characters.
