@@ -55,6 +55,7 @@ mod postgres_support;
 mod power;
 mod profiles;
 mod profiles_pictures;
+mod profiles_pool;
 mod profiles_support;
 mod promises;
 mod published;

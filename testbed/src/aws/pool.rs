@@ -87,6 +87,15 @@ impl Pool {
         self.admin("AdminSetUserPassword", sub, json!({ "Password": PASSWORD, "Permanent": true })).await
     }
 
+    /// An administrator gives them another name to show.
+    ///
+    /// # Errors
+    /// When there is no such user.
+    pub async fn rename(&self, sub: &str, name: &str) -> Result<()> {
+        let attributes = json!([{ "Name": "name", "Value": name }]);
+        self.admin("AdminUpdateUserAttributes", sub, json!({ "UserAttributes": attributes })).await
+    }
+
     /// # Errors
     /// When there is no such user.
     pub async fn disable(&self, sub: &str) -> Result<()> {
