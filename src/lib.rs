@@ -25,7 +25,7 @@ pub mod config;
 pub mod postgres;
 
 #[cfg(test)]
-#[path = "../tests/doors/hostile.rs"]
+#[path = "../tests/doors/hostile/mod.rs"]
 mod hostile;
 
 mod causes;

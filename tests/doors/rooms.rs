@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use provisioner_policy::*;
 use serde_json::Value;
 
-use crate::hostile::walk_with;
+use crate::hostile::walk::walk_with;
 use crate::synapse::{Answer, Synapse};
 
 /// Each is a whole reading, six requests: ten thousand take minutes, and are for a run by hand.
