@@ -11,9 +11,9 @@ use proptest::prelude::*;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::hostile::{Hostile, Verdict, walk};
-use crate::naive::{Fields, string};
-use crate::synapse::{Answer, Synapse};
+use super::hostile::{Hostile, Verdict};
+use super::naive::{Fields, string};
+use super::synapse::{Answer, Synapse};
 
 const BOT: &str = "@bot:phenom.test";
 const ROOM: &str = "!staff:phenom.test";
@@ -32,13 +32,14 @@ fn flag(fields: &Fields<'_>, key: &str) -> Option<bool> {
     }
 }
 
-struct Door {
+/// The service, and what answers it.
+struct Asker {
     synapse: Synapse,
     bot: Homeserver,
     runtime: tokio::runtime::Runtime,
 }
 
-impl Door {
+impl Asker {
     fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let synapse = Synapse::start();
@@ -69,7 +70,7 @@ impl Door {
             "whoami" => self.whoami(fields.as_ref()),
             "events" => self.create_event(fields.as_ref()),
             "event" => self.event(fields.as_ref()),
-            other => panic!("no question is called {other}"),
+            other => Err(TestCaseError::reject(format!("no question is called {other}"))),
         }
     }
 
@@ -242,8 +243,12 @@ impl Door {
     }
 }
 
+pub(crate) fn door() -> impl Fn(&Hostile<'_>) -> Verdict {
+    let asker = Asker::new();
+    move |hostile| asker.question(hostile)
+}
+
 #[test]
 fn a_damaged_answer_is_an_error_and_never_says_that_there_is_nobody() {
-    let door = Door::new();
-    walk("tests/doors/corpus/answers", |hostile| door.question(hostile));
+    super::walk("answers");
 }

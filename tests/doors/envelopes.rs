@@ -1,10 +1,10 @@
-//! Messages of the queue: whoever may write there can say anything. The corpus is that of the fuzz target.
+//! Messages of the queue: whoever may write there can say anything. `tests/queue/envelope.rs` has what each file of the corpus means.
 
-use phenom_provisioner::intake::queue::{Expected, Trigger, envelope::read};
+use phenom_provisioner::intake::queue::{Expected, ReadResult, Trigger, envelope::read};
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::hostile::walk;
+use super::hostile::{Hostile, Verdict};
 
 const POOL: &str = "us-east-1_knEL7cqS3";
 
@@ -29,23 +29,30 @@ fn environments(value: &Value) -> Vec<&Value> {
     [&value["environment"], attribute].into_iter().filter(|found| !found.is_null()).collect()
 }
 
-#[test]
-fn a_message_confirms_only_a_user_that_an_event_in_it_names() {
+/// What is shown of a reading: an id, or words about it, and never an address.
+fn shown(reading: &ReadResult) -> String {
+    match reading {
+        Ok(confirmation) => format!("{} {}", confirmation.subject, confirmation.user_pool_id),
+        Err(refusal) => format!("{refusal} {refusal:?}"),
+    }
+}
+
+pub(crate) fn door() -> impl Fn(&Hostile<'_>) -> Verdict {
     let ours = Expected {
         environment: "production".to_owned(),
         user_pool_id: Some(POOL.to_owned()),
         server_name: "phenom.test".to_owned(),
         bot: "@provisioner:phenom.test".to_owned(),
     };
-    walk("fuzz/corpus/envelope", |hostile| {
-        let confirmation = match read(hostile.bytes, None, &ours) {
-            Ok(confirmation) => confirmation,
-            Err(refusal) => {
-                let shown = format!("{refusal} {refusal:?}");
-                prop_assert!(shown.is_ascii() && !shown.contains('@') && shown.len() < 800, "{shown}");
-                return Ok(false);
-            }
-        };
+    let of_any_pool = Expected { user_pool_id: None, ..ours.clone() };
+    move |hostile| {
+        let (reading, lenient) = (read(hostile.bytes, None, &ours), read(hostile.bytes, None, &of_any_pool));
+        for reading in [&reading, &lenient] {
+            let shown = shown(reading);
+            prop_assert!(shown.is_ascii() && !shown.contains('@') && shown.len() < 800, "{shown}");
+        }
+        let Ok(confirmation) = &reading else { return Ok(false) };
+        prop_assert_eq!(&reading, &lenient, "a pool only ever refuses");
         let subject = &*confirmation.subject;
         prop_assert!(!subject.is_empty() && !subject.contains(|c: char| c == '@' || c == ':' || c.is_whitespace()));
         prop_assert_eq!(&*confirmation.user_pool_id, POOL);
@@ -62,5 +69,10 @@ fn a_message_confirms_only_a_user_that_an_event_in_it_names() {
             );
         }
         Ok(true)
-    });
+    }
+}
+
+#[test]
+fn a_message_confirms_only_a_user_that_an_event_in_it_names() {
+    super::walk("envelopes");
 }

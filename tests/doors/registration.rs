@@ -8,7 +8,7 @@ use ruma::server_name;
 use serde::Deserialize;
 use serde_yaml_ng::Value;
 
-use crate::hostile::walk;
+use super::hostile::{Hostile, Verdict};
 
 /// The registration by a parser that converts nothing and forgives nothing.
 #[derive(Debug, Deserialize)]
@@ -74,10 +74,9 @@ fn stands_elsewhere(text: &str, token: &str) -> bool {
     has(&Value::Mapping(fields), token)
 }
 
-#[test]
-fn a_registration_means_what_a_strict_parser_reads_or_is_refused_without_its_tokens() {
+pub(crate) fn door() -> impl Fn(&Hostile<'_>) -> Verdict {
     const TOKENS: [&str; 2] = ["0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"];
-    walk("tests/doors/corpus/registration", |hostile| {
+    move |hostile| {
         let text = hostile.text();
         let read = Registration::parse(&text, Path::new("registration.yaml"), server_name!("example.org"));
         let registration = match read {
@@ -109,5 +108,10 @@ fn a_registration_means_what_a_strict_parser_reads_or_is_refused_without_its_tok
         let value = serde_yaml_ng::from_str(&text).map_err(|error| TestCaseError::fail(error.to_string()))?;
         prop_assert!(!merges(&value), "it has more in it than what was read");
         Ok(true)
-    });
+    }
+}
+
+#[test]
+fn a_registration_means_what_a_strict_parser_reads_or_is_refused_without_its_tokens() {
+    super::walk("registration");
 }

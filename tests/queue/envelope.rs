@@ -1,4 +1,4 @@
-//! The parser: every seed of the fuzz target, every wrapping of a valid event, and anything at all.
+//! The parser: every file of the corpus, every wrapping of a valid event, and anything at all.
 
 use std::path::Path;
 
@@ -25,8 +25,8 @@ fn meaning(reading: ReadResult) -> String {
 }
 
 #[test]
-fn every_seed_of_the_fuzz_target_means_what_it_should() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/envelope");
+fn every_file_of_the_corpus_means_what_it_should() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/doors/corpus/envelopes");
     let mut seeds: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     seeds.sort();
     let lines: Vec<String> = seeds

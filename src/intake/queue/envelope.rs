@@ -3,8 +3,6 @@
 //! A confirmation can come bare, or in an envelope of SNS, EventBridge or a Lambda destination, or in several of them. They
 //! are told apart by their keys. Only what is asked for is read, and the rest is skipped to any depth. No reason, and no
 //! confirmation, ever holds anything about a user but the `sub`: everything shown was checked to be an id.
-//!
-//! The fuzz target compiles this file by itself, so it uses nothing else of this crate.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
