@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::hostile::{Hostile, Verdict};
+use super::naive::is_json;
 
 const POOL: &str = "us-east-1_knEL7cqS3";
 
@@ -17,8 +18,11 @@ fn says_so(value: &Value, subject: &str, trigger: &str) -> bool {
         || match value {
             Value::Array(items) => items.iter().any(|inner| says_so(inner, subject, trigger)),
             Value::Object(fields) => fields.values().any(|inner| says_so(inner, subject, trigger)),
-            Value::String(text) => serde_json::from_str(text)
-                .is_ok_and(|inner: Value| inner.is_object() && says_so(&inner, subject, trigger)),
+            Value::String(text) => match serde_json::from_str::<Value>(text) {
+                Ok(inner) => inner.is_object() && says_so(&inner, subject, trigger),
+                // What cannot be held as a value, too deep or with a number past all size, may say it.
+                Err(_) => is_json(text),
+            },
             _ => false,
         }
 }
