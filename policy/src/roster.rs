@@ -68,9 +68,6 @@ impl RosterReader {
     pub fn take(&mut self, row: RosterRow) {
         self.reading.rows += 1;
         let Some(RosterRow { subject, team, role }) = self.short(row) else { return };
-        // Blank is how some queries write that there is none.
-        let said = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
-        let (team, role) = (said(team), said(role));
         let Some(subject) = subject else {
             self.trouble.insert(RowTrouble::NoSubject { team });
             return;
@@ -103,7 +100,7 @@ impl RosterReader {
         people.entry(mxid).or_insert_with(|| Vec::with_capacity(1)).push(belonging);
     }
 
-    /// The row without a role that is too long; nothing, where it does not say who or what team.
+    /// The row without a role that is too long, or blank parts; nothing, where it does not say who or what team.
     fn short(&mut self, row: RosterRow) -> Option<RosterRow> {
         let is_long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() > LONGEST);
         let RosterRow { subject, team, role } = row;
@@ -111,6 +108,9 @@ impl RosterReader {
             self.trouble.insert(RowTrouble::TooLong { column: "team", team: None });
             return None;
         }
+        // Blank is how some queries write that there is none: a row that is too long for its subject may then be of any team.
+        let said = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+        let team = said(team);
         if is_long(&subject) {
             self.trouble.insert(RowTrouble::TooLong { column: "subject", team });
             return None;
@@ -119,7 +119,7 @@ impl RosterReader {
             self.trouble.insert(RowTrouble::TooLong { column: "role", team: team.clone() });
             return Some(RosterRow { subject, team, role: None });
         }
-        Some(RosterRow { subject, team, role })
+        Some(RosterRow { subject, team, role: said(role) })
     }
 
     /// What all rows together say.

@@ -100,6 +100,16 @@ fn a_value_of_the_roster_may_be_as_long_as_is_said_and_no_longer() {
 }
 
 #[test]
+fn a_subject_that_is_too_long_may_be_of_any_team_where_its_row_names_none() {
+    for blank in [None, Some(" ".to_owned())] {
+        let row = RosterRow { subject: Some("x".repeat(LONGEST + 1)), team: blank, role: Some("lead".into()) };
+        let reading = read_roster([row], SERVER, "@bot:phenom.test");
+        assert!(reading.trouble.iter().all(|one| one.hides_someone_of("staff")), "{:?}", reading.trouble);
+        assert_eq!(reading.trouble.len(), 1);
+    }
+}
+
+#[test]
 fn what_is_done_to_an_account_is_in_the_mirror_at_once() {
     let admin = OnServer { admin: true, ..PRESENT };
     let locked = OnServer { locked: true, ..admin };
