@@ -6,8 +6,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
+use textwrap::{Options, WordSeparator, WordSplitter};
 
 const WIDTH: u16 = 100;
+
+/// A message is as wide as a terminal is at the least, with the mark at its side.
+const MESSAGE_WIDTH: usize = 80 - 2;
 
 /// Standard output, with the time since the demo began.
 #[derive(Debug)]
@@ -43,6 +47,11 @@ impl Screen {
         for line in text.trim_end().lines() {
             self.say(&format!("{} {line}", self.dim("│")));
         }
+    }
+
+    /// What the bot said, as a client on a terminal shows it.
+    pub(crate) fn message(&self, body: &str) {
+        self.quote(&wrapped(body));
     }
 
     pub(crate) fn shell(&self, command: &str) {
@@ -128,4 +137,32 @@ impl Screen {
 /// A cell that stands out on a terminal.
 pub(crate) fn coloured(text: &str, colour: Color) -> Cell {
     Cell::new(text).fg(colour)
+}
+
+/// The same in lines that fit. An entry of a list goes on behind its dash.
+fn wrapped(body: &str) -> String {
+    let line = |line: &str| {
+        let options = Options::new(MESSAGE_WIDTH)
+            .subsequent_indent(if line.starts_with("- ") { "  " } else { "" })
+            .break_words(false)
+            .word_separator(WordSeparator::AsciiSpace)
+            .word_splitter(WordSplitter::NoHyphenation);
+        textwrap::fill(line, options)
+    };
+    body.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_fits_into_a_terminal() {
+        let entry = format!("- \"Dan\" (@dan:demo.test){}", " and more words".repeat(6));
+        let shown = wrapped(&format!("3 people would be removed.\n\n{entry}"));
+        assert!(shown.lines().all(|line| line.len() <= MESSAGE_WIDTH), "{shown}");
+        let lines: Vec<&str> = shown.lines().collect();
+        assert_eq!((lines[0], lines[1], lines.len()), ("3 people would be removed.", "", 4));
+        assert!(lines[2].starts_with("- \"Dan\"") && lines[3].starts_with("  "), "{shown}");
+    }
 }

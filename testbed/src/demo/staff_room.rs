@@ -37,7 +37,7 @@ pub(crate) async fn play(screen: &Screen, house: &House) -> Result<()> {
     let asked = format!("{} people would be removed", LEAVERS.len());
     let post = until_said(house, &client, None, &asked).await?;
     screen.say(&format!("Staff, as {MODERATOR}'s client shows it (without colours):\n"));
-    screen.quote(&post.body);
+    screen.message(&post.body);
     play::right(&Snapshot::take(house).await?, house, live::should_be_in)?;
     screen.good("nobody was removed so far");
 
@@ -45,7 +45,7 @@ pub(crate) async fn play(screen: &Screen, house: &House) -> Result<()> {
     tap(house, &client, &post.id).await?;
     let decided = until_said(house, &client, Some(&post.id), "Done: ").await?;
     let first: Vec<&str> = decided.body.lines().take(1).collect();
-    screen.quote(&first.join("\n"));
+    screen.message(&first.join("\n"));
     for name in LEAVERS {
         let actor = by_name(name);
         live::arrival(house, &actor.label(), &house.mxid(actor), Room::Analysts, "leave").await?;
