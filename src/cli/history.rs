@@ -48,7 +48,7 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
     let names = people::names_in(&context, lines.iter().flat_map(show::texts_of_line)).await;
     if arguments.json {
         // It is a list: each line has the names of its own.
-        let named = |line| WithNames { answer: line, names: names.by_id_in(show::texts_of_line(line)) };
+        let named = |line| WithNames::new(line, &names.users_in(show::texts_of_line(line)));
         print::json(&lines.iter().map(named).collect::<Vec<_>>())?;
     } else {
         print::page(&show::history(&lines, &names, Screen::of_answers()));

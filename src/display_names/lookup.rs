@@ -1,21 +1,21 @@
 //! Looks names up at Synapse: few at once, not for long, and not at all for a while after Synapse was slow.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::Utc;
 use futures_util::StreamExt;
 use futures_util::stream;
 use moka::future::Cache;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
-use super::changed::FirstNames;
 use super::clean::clean;
+use super::former::{FirstNames, NameReader};
 use super::ids;
-use super::shown::{DisplayNames, ShownName};
+use super::rest::Rest;
+use super::shown::DisplayNames;
 use crate::homeserver::Homeserver;
+use crate::store::Store;
 
 /// So many names of one answer are looked up. Nobody reads more lines than that at once.
 const MOST: usize = 100;
@@ -25,9 +25,6 @@ const AT_ONCE: usize = 8;
 
 /// An answer waits no longer for its names.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// After Synapse was slow or failed, nobody waits again for so long.
-const REST: Duration = Duration::from_secs(30);
 
 /// So many names are kept, of some hundred bytes each.
 const KEPT: u64 = 5000;
@@ -41,34 +38,35 @@ pub struct NameLookup {
     homeserver: Homeserver,
     server_name: String,
     /// By user id. `None` is a name that is not shown.
-    kept: Cache<String, Option<ShownName>>,
+    kept: Cache<String, Option<String>>,
     first_names: FirstNames,
-    rests_until: Mutex<Option<Instant>>,
+    rest: Rest,
 }
 
 impl NameLookup {
     /// Nothing is sent yet.
-    pub fn new(homeserver: Homeserver) -> Self {
+    pub fn new(homeserver: Homeserver, store: Store, reader: NameReader) -> Self {
         let server_name = homeserver.user_id().split_once(':').map_or("", |(_, server_name)| server_name).to_owned();
         let kept = Cache::builder().max_capacity(KEPT).time_to_live(LASTS).build();
-        Self { homeserver, server_name, kept, first_names: FirstNames::default(), rests_until: Mutex::default() }
+        let first_names = FirstNames::new(store, reader);
+        Self { homeserver, server_name, kept, first_names, rest: Rest::default() }
     }
 
     /// The names of the users in `texts`, the first of them. Those that Synapse does not tell in time are left out.
     pub async fn names_in<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> DisplayNames {
         let shown = self.shown_in(texts);
         let (mut names, unknown) = self.kept_of(&shown).await;
-        if !unknown.is_empty() && !self.rests() {
+        if !unknown.is_empty() && !self.rest.goes_on() {
             names.extend(self.ask(unknown.into_iter().take(MOST)).await);
         }
-        DisplayNames::new(&self.server_name, &shown, names)
+        DisplayNames::new(&self.server_name, &shown, self.first_names.mark(names).await)
     }
 
-    /// The same without a request: those that are kept.
+    /// The same without a request to Synapse: those that are kept.
     pub async fn kept_names_in<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> DisplayNames {
         let shown = self.shown_in(texts);
         let (names, _) = self.kept_of(&shown).await;
-        DisplayNames::new(&self.server_name, &shown, names)
+        DisplayNames::new(&self.server_name, &shown, self.first_names.mark(names).await)
     }
 
     /// The ids that texts show, each once. The bot is known without a name.
@@ -83,7 +81,7 @@ impl NameLookup {
     }
 
     /// What is kept of these, and those that nothing is kept of.
-    async fn kept_of(&self, shown: &[&str]) -> (Vec<(String, ShownName)>, Vec<String>) {
+    async fn kept_of(&self, shown: &[&str]) -> (Vec<(String, String)>, Vec<String>) {
         let (mut names, mut unknown) = (Vec::new(), Vec::new());
         for mxid in shown {
             match self.kept.get(*mxid).await {
@@ -95,7 +93,7 @@ impl NameLookup {
         (names, unknown)
     }
 
-    async fn ask(&self, unknown: impl Iterator<Item = String>) -> Vec<(String, ShownName)> {
+    async fn ask(&self, unknown: impl Iterator<Item = String>) -> Vec<(String, String)> {
         let deadline = Instant::now() + PATIENCE;
         let ask = |mxid: String| {
             let homeserver = self.homeserver.clone();
@@ -109,12 +107,7 @@ impl NameLookup {
         loop {
             match timeout_at(deadline, answers.next()).await {
                 Ok(Some((mxid, Ok(Some(name))))) => {
-                    let name = match clean(&name, &mxid, self.homeserver.user_id()) {
-                        Some(name) => {
-                            Some(ShownName { was: self.first_names.note(&mxid, &name, Utc::now()).await, name })
-                        }
-                        None => None,
-                    };
+                    let name = clean(&name, &mxid, self.homeserver.user_id());
                     self.kept.insert(mxid.clone(), name.clone()).await;
                     names.extend(name.map(|name| (mxid, name)));
                 }
@@ -131,12 +124,7 @@ impl NameLookup {
                 }
             }
         }
-        *self.rests_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + REST);
+        self.rest.begin();
         names
-    }
-
-    fn rests(&self) -> bool {
-        let until = *self.rests_until.lock().unwrap_or_else(PoisonError::into_inner);
-        until.is_some_and(|until| Instant::now() < until)
     }
 }

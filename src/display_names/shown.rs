@@ -1,6 +1,10 @@
 //! The names of the users in one answer, and how they stand beside the ids.
 
 use std::collections::BTreeMap;
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use super::ids;
 
@@ -18,15 +22,28 @@ pub struct NamedUser {
     /// Told apart from every other one of the same answer.
     pub short_id: String,
     pub name: String,
-    /// What they were called before, and until when, where that is known.
-    pub was: Option<String>,
+    /// What they were called when they were first shown, where it was another name.
+    pub was: Option<FormerName>,
 }
 
 /// A name that may be shown, and what is to be said of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ShownName {
     pub(crate) name: String,
-    pub(crate) was: Option<String>,
+    pub(crate) was: Option<FormerName>,
+}
+
+/// What somebody was called when they were first shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FormerName {
+    pub name: String,
+    pub until: DateTime<Utc>,
+}
+
+impl fmt::Display for FormerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "was \"{}\" until {}", isolated(&self.name), self.until.format("%Y-%m-%d %H:%M UTC"))
+    }
 }
 
 impl From<String> for ShownName {
@@ -82,23 +99,25 @@ impl DisplayNames {
     pub fn beside_ids(&self, line: &str) -> String {
         let part = |part| match part {
             TextPart::Text(text) => text.to_owned(),
-            TextPart::User(NamedUser { mxid, name, .. }) => format!("{mxid} \"{name}\""),
+            TextPart::User(NamedUser { mxid, name, was, .. }) => {
+                let was = was.as_ref().map_or_else(String::new, |was| format!(" ({was})"));
+                format!("{mxid} \"{name}\"{was}")
+            }
         };
         self.parts(line).into_iter().map(part).collect()
     }
 
-    /// The names of the users in these texts, by their ids.
-    pub fn by_id_in<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> BTreeMap<&str, &str> {
+    /// The users in these texts whose names are known, each once.
+    pub fn users_in<'a>(&'a self, texts: impl IntoIterator<Item = &'a str>) -> Vec<&'a NamedUser> {
         let users = texts.into_iter().flat_map(|text| {
-            let places = ids::places(text, &self.server_name).into_iter();
-            places.filter_map(|place| self.user(&text[place])).collect::<Vec<_>>()
+            ids::places(text, &self.server_name).into_iter().filter_map(|place| self.user(&text[place]))
         });
-        users.map(|user| (&*user.mxid, &*user.name)).collect()
+        users.map(|user| (&*user.mxid, user)).collect::<BTreeMap<_, _>>().into_values().collect()
     }
 
-    /// All of them by their ids.
-    pub fn by_id(&self) -> BTreeMap<&str, &str> {
-        self.by_id.values().map(|user| (&*user.mxid, &*user.name)).collect()
+    /// All of them.
+    pub fn users(&self) -> Vec<&NamedUser> {
+        self.by_id.values().collect()
     }
 }
 
@@ -126,7 +145,7 @@ impl NamedUser {
 }
 
 /// A name, isolated where it is written from right to left.
-pub(super) fn isolated(name: &str) -> String {
+fn isolated(name: &str) -> String {
     match name.chars().any(is_right_to_left) {
         true => format!("\u{2068}{name}\u{2069}"),
         false => name.to_owned(),
@@ -169,16 +188,29 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_changed_is_marked_on_a_line() {
+        let was = FormerName { name: "Ben".to_owned(), until: DateTime::from_timestamp(1_796_000_100, 0).unwrap() };
+        let name = ShownName { name: "Ada".to_owned(), was: Some(was) };
+        let names = DisplayNames::new("a.org", &[ADA], [(ADA.to_owned(), name)]);
+        let shown = format!("held by {ADA} \"Ada\" (was \"Ben\" until 2026-11-30 00:55 UTC): 3");
+        assert_eq!(names.beside_ids(&format!("held by {ADA}: 3")), shown);
+    }
+
+    #[test]
     fn names_are_by_id_where_a_program_reads() {
         let names = names(&[(ADA, "Ada"), (NEAR, "Ben")]);
-        assert_eq!(names.by_id_in(["x", &format!("asked by {NEAR}.")]), BTreeMap::from([(NEAR, "Ben")]));
-        assert_eq!(names.by_id().len(), 2);
+        let text = format!("asked by {NEAR}. {NEAR}");
+        let found: Vec<_> = names.users_in(["x", &text]).into_iter().map(|user| (&*user.mxid, &*user.name)).collect();
+        assert_eq!((found, names.users().len()), (vec![(NEAR, "Ben")], 2));
     }
 
     #[test]
     fn a_name_from_right_to_left_turns_nothing_around() {
         let names = names(&[(ADA, "שלום"), ("@a/b:a.org", "Ben")]);
         assert_eq!(names.user(ADA).unwrap().plain(), format!("\"\u{2068}שלום\u{2069}\" ({ADA})"));
+        let was =
+            FormerName { name: "שלום".to_owned(), until: DateTime::from_timestamp(1_796_000_100, 0).unwrap() };
+        assert_eq!(was.to_string(), "was \"\u{2068}שלום\u{2069}\" until 2026-11-30 00:55 UTC");
         let ben = names.user("@a/b:a.org").unwrap();
         assert_eq!(
             (ben.plain(), ben.link()),

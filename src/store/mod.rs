@@ -26,6 +26,7 @@ mod peopled_teams;
 mod profiles;
 mod refused_commands;
 mod requests;
+mod shown_names;
 mod stamp;
 mod strangers;
 mod trim;
@@ -57,6 +58,7 @@ pub use pause::Paused;
 pub use profiles::{Gift, GivenRow};
 pub use refused_commands::RefusedCommand;
 pub use requests::{Asked, PassRequest};
+pub use shown_names::FormerNameRow;
 pub use stamp::{Stamp, StampError};
 pub use strangers::StrangerRow;
 
@@ -112,6 +114,12 @@ impl Store {
         }
         store.stamp(ours).await?;
         Ok(store)
+    }
+
+    /// The same without a look at what is there, for what an answer can do without: nothing is changed, and nothing is asked
+    /// before it is used.
+    pub fn unopened(source: ConnectionSource) -> Self {
+        Self { pool: BoundedPool::new(source, 1) }
     }
 
     async fn connect(source: ConnectionSource) -> Result<Self> {

@@ -12,6 +12,9 @@ use super::Store;
 /// Rows of a table that go at once: the reconciler waits for them.
 const BATCH: u16 = 5000;
 
+/// Names that nobody was shown, and changes of names that everybody has seen.
+const KEPT_NAMES: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// People ask what became of a held plan, or why a message or a subject was refused. SQS keeps a message for 14 days at most.
 const KEPT_FOR_PEOPLE: Duration = Duration::from_secs(90 * 24 * 3600);
 
@@ -26,6 +29,7 @@ impl Store {
             self.trim_refused_accounts(KEPT_FOR_PEOPLE).await?,
             self.trim_held_plans(KEPT_FOR_PEOPLE).await?,
             self.trim_held_posts(KEPT_FOR_PEOPLE).await?,
+            self.trim_shown_names(KEPT_NAMES).await?,
         ];
         Ok(removed.into_iter().any(|rows| rows >= u64::from(BATCH)))
     }
@@ -125,6 +129,20 @@ impl Store {
                  WHERE state IN ('decided', 'superseded', 'gone') AND changed_at < now() - make_interval(secs => $1)
                    AND id < (SELECT max(id) FROM provisioner.held_posts)
                  ORDER BY changed_at LIMIT $2
+             ))",
+            older_than.as_secs_f64(),
+            i64::from(BATCH),
+        ))
+        .await
+    }
+
+    /// Names that were first shown. A user who is shown again is noted anew, by what they are called then.
+    async fn trim_shown_names(&self, older_than: Duration) -> sqlx::Result<u64> {
+        self.remove(sqlx::query!(
+            "DELETE FROM provisioner.shown_names WHERE user_id = ANY (ARRAY(
+                 SELECT user_id FROM provisioner.shown_names
+                 WHERE LEAST(shown_at, until) < now() - make_interval(secs => $1)
+                 ORDER BY LEAST(shown_at, until) LIMIT $2
              ))",
             older_than.as_secs_f64(),
             i64::from(BATCH),

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
+use sqlx::Connection;
 use testbed::{Effect, Matching, SynapseVersion};
 
 use crate::staff_support::{StaffStage, closed, open};
@@ -10,6 +12,8 @@ use crate::support::{Settings, subject, subjects};
 
 crate::on_one_version!(
     names_stand_beside_ids_wherever_a_person_reads,
+    a_name_that_changed_is_marked_after_a_restart_and_on_the_command_line,
+    a_database_that_does_not_tell_former_names_keeps_nobody_waiting,
     a_synapse_that_tells_no_names_keeps_nobody_waiting,
     a_status_costs_no_request_but_for_the_name_of_who_paused,
     a_long_plan_costs_at_most_the_names_that_it_shows,
@@ -88,12 +92,102 @@ async fn names_stand_beside_ids_wherever_a_person_reads(version: SynapseVersion)
     let history = cli(&["history", &ada, "--json"]).await.json().unwrap();
     assert_eq!((&history[0]["user"], &history[0]["names"][&ada]), (&json!(ada), &json!("Ada <i>Lovelace")));
 
-    // Nothing keeps them.
+    // Log and ledger have ids alone.
+    assert!(!log_and_ledger(&staff).await.contains("Lovelace"));
+}
+
+async fn log_and_ledger(staff: &StaffStage) -> String {
     let ledger: String = sqlx::query_scalar("SELECT string_agg(ledger::text, ' ') FROM provisioner.ledger")
         .fetch_one(&mut staff.stage.connect().await)
         .await
         .unwrap();
-    assert!(!staff.stage.service.log().contains("Lovelace") && !ledger.contains("Lovelace"));
+    staff.stage.service.log() + ledger.as_str()
+}
+
+/// What was first shown, with all that is noted of it.
+async fn first_names(staff: &StaffStage) -> Vec<(String, String, Option<DateTime<Utc>>, DateTime<Utc>)> {
+    sqlx::query_as("SELECT user_id, name, until, shown_at FROM provisioner.shown_names ORDER BY user_id")
+        .fetch_all(&mut staff.stage.connect().await)
+        .await
+        .unwrap()
+}
+
+/// Somebody called Benedict was shown, and takes the name of the lead.
+async fn with_an_imitator(version: SynapseVersion) -> StaffStage {
+    let staff = open(version, Settings::default()).await;
+    call(&staff, &staff.lead.mxid, "Lea").await;
+    call(&staff, &staff.member.mxid, "Bene<b>dict").await;
+    let explained = explain(&staff).await;
+    assert!(explained.starts_with(&format!("\"Bene<b>dict\" ({}) — ", staff.member.mxid)), "{explained}");
+    call(&staff, &staff.member.mxid, "Lea").await;
+    staff
+}
+
+/// What the Staff room is told of the member.
+async fn explain(staff: &StaffStage) -> String {
+    let answer = staff.ask(&staff.lead, &format!("!provisioner explain {}", staff.member_sub)).await;
+    answer["body"].as_str().unwrap().to_owned()
+}
+
+async fn a_name_that_changed_is_marked_after_a_restart_and_on_the_command_line(version: SynapseVersion) {
+    let staff = with_an_imitator(version).await;
+    let (service, member) = (&staff.stage.service, &staff.member.mxid);
+    let cli = async |args: &[&str]| service.run_cli(args).await.unwrap();
+    // A command knows it before the service does, and writes nothing.
+    let before = first_names(&staff).await;
+    let printed = cli(&["explain", &staff.member_sub]).await.stdout;
+    assert!(printed.starts_with(&format!("{member} \"Lea\" (was \"Bene<b>dict\" until 20")), "{printed}");
+    assert_eq!(first_names(&staff).await, before);
+
+    service.sigterm().await.unwrap();
+    staff.stage.start().await;
+    let explained = explain(&staff).await;
+    let noted = first_names(&staff).await;
+    let until = noted.iter().find_map(|(user_id, _, until, _)| until.filter(|_| user_id == member)).unwrap();
+    let was = format!("was \"Bene<b>dict\" until {}", until.format("%Y-%m-%d %H:%M UTC"));
+    assert!(explained.starts_with(&format!("\"Lea\" ({member}, {was}) — ")), "{explained}");
+    // The next leader says the same of it, and so does every command.
+    service.sigkill().await.unwrap();
+    staff.stage.start().await;
+    assert_eq!(explain(&staff).await, explained);
+    assert_eq!(first_names(&staff).await, noted, "nothing is new");
+    staff.ask(&staff.lead, "!provisioner pause").await;
+    staff.stage.hasura.remove(&staff.member_sub, "staff").await.unwrap();
+    let before = first_names(&staff).await;
+    let on_the_line = format!("{member} \"Lea\" ({was})");
+    for args in [&["explain", &staff.member_sub][..], &["plan"], &["history", &staff.member_sub, "--all"]] {
+        let printed = cli(args).await.stdout;
+        assert!(printed.contains(&on_the_line), "{args:?}: {printed}");
+    }
+    let json = cli(&["plan", "--json"]).await.json().unwrap();
+    assert_eq!((&json["names"][member], &json["former_names"][member]["name"]), (&json!("Lea"), &json!("Bene<b>dict")));
+    assert_eq!(json["former_names"].as_object().unwrap().len(), 1, "{json:#}");
+    assert_eq!(first_names(&staff).await, before);
+    assert!(!log_and_ledger(&staff).await.contains("Bene<b>"));
+}
+
+async fn a_database_that_does_not_tell_former_names_keeps_nobody_waiting(version: SynapseVersion) {
+    const LONG: Duration = Duration::from_secs(60);
+    let staff = with_an_imitator(version).await;
+    staff.stage.service.sigterm().await.unwrap();
+    staff.stage.start().await;
+    let mut other = staff.stage.connect().await;
+    let mut locked = other.begin().await.unwrap();
+    sqlx::query("LOCK TABLE provisioner.shown_names IN ACCESS EXCLUSIVE MODE").execute(&mut *locked).await.unwrap();
+    let began = Instant::now();
+    let unmarked = format!("\"Lea\" ({}) — ", staff.member.mxid);
+    let explained = explain(&staff).await;
+    assert!(explained.starts_with(&unmarked), "{explained}");
+    let printed = staff.stage.service.run_cli(&["explain", &staff.member_sub]).await.unwrap();
+    assert!(printed.stdout.starts_with(&format!("{} \"Lea\"\n", staff.member.mxid)), "{printed:?}");
+    assert!(began.elapsed() < LONG, "{:?}", began.elapsed());
+    // Nor does one that has no such table: the command is newer than the service.
+    sqlx::query("DROP TABLE provisioner.shown_names").execute(&mut *locked).await.unwrap();
+    locked.commit().await.unwrap();
+    let explained = explain(&staff).await;
+    assert!(explained.starts_with(&unmarked), "{explained}");
+    let printed = staff.stage.service.run_cli(&["explain", &staff.member_sub]).await.unwrap();
+    assert_eq!((printed.status, printed.stdout.contains("was \"")), (Some(0), false), "{printed:?}");
 }
 
 async fn a_synapse_that_tells_no_names_keeps_nobody_waiting(version: SynapseVersion) {

@@ -96,8 +96,9 @@ const HOUSE: [Layer; 25] = [
     },
     Layer {
         name: "display_names",
-        may_import: &["homeserver", "sanitize"],
-        rule: "what somebody calls themselves is shown and nothing else: nobody who decides or keeps can import it",
+        may_import: &["homeserver", "store", "sanitize"],
+        rule: "what somebody calls themselves is shown, and kept to be compared with what is shown later: nobody who decides can \
+               import it",
     },
     Layer {
         name: "events",

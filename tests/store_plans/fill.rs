@@ -71,7 +71,7 @@ pub(crate) async fn run(connection: &mut PgConnection, sql: &str) {
     connection.execute(AssertSqlSafe(sql)).await.unwrap_or_else(|error| panic!("{error}:\n{sql}"));
 }
 
-const OTHERS: [&str; 17] = [
+const OTHERS: [&str; 18] = [
     "SELECT setval('provisioner.pass', 20000)",
     "INSERT INTO provisioner.inbox (event_id, room_id, type, event, received_at, handled_at)
      SELECT '$' || lpad(n::text, 43, '0'), '!room-' || n % 4, CASE WHEN n % 20 = 0 THEN 'm.room.power_levels' ELSE 'm.room.member' END,
@@ -113,5 +113,9 @@ const OTHERS: [&str; 17] = [
      FROM generate_series(1, 400000) AS n",
     "INSERT INTO provisioner.uploads (sha256, mxc)
      SELECT decode(md5(n::text), 'hex'), 'mxc://example.org/' || n FROM generate_series(1, 200000) AS n",
+    "INSERT INTO provisioner.shown_names (user_id, name, until, shown_at)
+     SELECT '@' || md5(n::text)::uuid || ':example.org', 'Person ' || n, CASE WHEN n % 50 = 0 THEN now() END,
+            now() - n * interval '1 minute'
+     FROM generate_series(1, 100000) AS n",
     "INSERT INTO provisioner.alerts (key, text) VALUES ('queue', 'the queue does not answer')",
 ];

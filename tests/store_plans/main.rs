@@ -15,6 +15,7 @@ mod plan;
 mod plans;
 mod rows;
 mod seen;
+mod shown_names;
 mod statements;
 mod taken;
 mod trim;

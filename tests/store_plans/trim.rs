@@ -9,7 +9,7 @@ use crate::fill::{empty, run};
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Old ones that are done, old ones that are open, and young ones.
-const ROWS: [&str; 8] = [
+const ROWS: [&str; 9] = [
     "INSERT INTO provisioner.inbox (event_id, room_id, type, event, received_at, handled_at)
      SELECT '$' || n, '!room', 'm.room.member', '{}', now() - CASE WHEN n <= 12010 THEN interval '8 days' ELSE '6 days' END,
             CASE WHEN n % 1201 <> 0 THEN now() END
@@ -32,6 +32,9 @@ const ROWS: [&str; 8] = [
     "INSERT INTO provisioner.held_posts (held_id, shown, state, changed_at)
      SELECT state, '{}', state, now() - interval '91 days'
      FROM UNNEST(ARRAY['open', 'dismissed', 'deciding', 'decided', 'superseded', 'gone']) AS state",
+    "INSERT INTO provisioner.shown_names (user_id, name, until, shown_at)
+     VALUES ('same', 'Ada', NULL, now() - interval '364 days'), ('unseen', 'Ada', NULL, now() - interval '366 days'),
+            ('changed', 'Ada', now() - interval '364 days', now()), ('known', 'Ada', now() - interval '366 days', now())",
     "INSERT INTO provisioner.ledger (at, pass, seq, kind, cause, mode, outcome)
      VALUES (now() - interval '10 years', 1, 0, 'join', 'long ago', 'enforce', 'done')",
 ];
@@ -63,6 +66,8 @@ async fn what_is_done_and_old_goes_in_batches_and_nothing_else_does() {
     assert_eq!(column(&mut connection, "SELECT state FROM provisioner.held_plans").await, ["dismissed"]);
     let posts = column(&mut connection, "SELECT state FROM provisioner.held_posts ORDER BY id").await;
     assert_eq!(posts, ["open", "dismissed", "deciding", "gone"], "the newest says what was shown last");
+    let names = column(&mut connection, "SELECT user_id FROM provisioner.shown_names ORDER BY user_id").await;
+    assert_eq!(names, ["changed", "same"], "who was not shown for a year, and what changed a year ago");
     assert_eq!(column(&mut connection, "SELECT cause FROM provisioner.ledger").await, ["long ago"]);
 }
 

@@ -19,7 +19,7 @@ use crate::commands::room::turn::{CommandTurn, TurnUnderWay};
 use crate::commands::run::command;
 use crate::commands::text::render::Rendered;
 use crate::commands::text::reply::{Piece, Reply, marked};
-use crate::display_names::NameLookup;
+use crate::display_names::{NameLookup, NameReader};
 use crate::doctor::ConfigLocation;
 use crate::homeserver::Homeserver;
 use crate::reconcile::ReconcilerHandle;
@@ -67,7 +67,7 @@ impl Desk {
     pub fn new(staff: StaffRoom, accounts: Confirmer, homeserver: Homeserver, reconciler: ReconcilerHandle) -> Self {
         let groups = Groups::of(&staff.policy.operators);
         let (store, limits) = (accounts.store.clone(), Mutex::default());
-        let names = NameLookup::new(homeserver.clone());
+        let names = NameLookup::new(homeserver.clone(), store.clone(), NameReader::Leader);
         Self { staff, store, accounts, homeserver, reconciler, limits, groups, names }
     }
 

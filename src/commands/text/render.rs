@@ -140,9 +140,11 @@ fn plain(parts: &[Part<'_>]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
+
     use super::*;
     use crate::commands::text::reply::{code, strong};
-    use crate::display_names::ShownName;
+    use crate::display_names::{FormerName, ShownName};
 
     #[test]
     fn both_forms_say_the_same() {
@@ -182,13 +184,14 @@ mod tests {
     #[test]
     fn a_name_that_changed_is_marked_in_both_forms() {
         let ben = "@4be7a1c0-93d2-4000-8000-0123456789ab:a.org";
-        let was = "was \"<b>Ben</b>\" until 2026-11-29 14:03 UTC";
-        let name = ShownName { name: "Ada".to_owned(), was: Some(was.to_owned()) };
+        let until = DateTime::from_timestamp(1_796_000_100, 0).unwrap();
+        let was = FormerName { name: "<b>Ben</b>".to_owned(), until };
+        let name = ShownName { name: "Ada".to_owned(), was: Some(was) };
         let names = DisplayNames::new("a.org", &[ben], [(ben.to_owned(), name)]);
         let Rendered { plain, html } = Reply::line([code(ben)]).render_with(&names);
-        assert_eq!(plain, format!("\"Ada\" ({ben}, {was})"));
+        assert_eq!(plain, format!("\"Ada\" ({ben}, was \"<b>Ben</b>\" until 2026-11-30 00:55 UTC)"));
         let said =
-            "</a> <code>@4be7a1c0…</code>, was &#34;&#60;b&#62;Ben&#60;/b&#62;&#34; until 2026-11-29 14:03 UTC</p>";
+            "</a> <code>@4be7a1c0…</code>, was &#34;&#60;b&#62;Ben&#60;/b&#62;&#34; until 2026-11-30 00:55 UTC</p>";
         assert!(html.ends_with(said), "{html}");
     }
 

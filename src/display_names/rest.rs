@@ -1,0 +1,42 @@
+//! What was slow or failed is left alone for a while: nobody waits for it again at once.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// For so long.
+const REST: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Default)]
+pub(super) struct Rest(Mutex<Option<Instant>>);
+
+impl Rest {
+    pub(super) fn begin(&self) {
+        *self.until() = Some(Instant::now() + REST);
+    }
+
+    pub(super) fn goes_on(&self) -> bool {
+        self.until().is_some_and(|until| Instant::now() < until)
+    }
+
+    fn until(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rest_ends() {
+        let rest = Rest::default();
+        assert!(!rest.goes_on());
+        rest.begin();
+        tokio::time::advance(REST - Duration::from_secs(1)).await;
+        assert!(rest.goes_on());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(!rest.goes_on());
+    }
+}
