@@ -178,7 +178,7 @@ async fn a_throttle_is_waited_out_and_said_when_it_lasts() {
     let error = directory.page(None).await.unwrap_err();
     assert_eq!(error.retry_after(), Some(Duration::from_secs(60)));
     assert!(!error.is_misconfigured());
-    insta::assert_snapshot!(error.chain(), @"the user pool asks for fewer requests; ask again in 60 s, and find out who else lists the pool if this lasts: TooManyRequestsException: of …");
+    insta::assert_snapshot!(error.chain(), @"the user pool asks for fewer requests: TooManyRequestsException: of …; ask again in 60 s, and find out who else lists the pool if this lasts");
 }
 
 #[tokio::test]
@@ -200,7 +200,7 @@ async fn refused_credentials_a_server_in_trouble_and_no_server_are_told_apart() 
     Mock::given(header("x-amz-target", LIST_USERS)).respond_with(refusal("AccessDeniedException")).mount(&server).await;
     let denied = directory.page(None).await.unwrap_err();
     assert!(matches!(denied, DirectoryError::Credentials(_)) && denied.is_misconfigured());
-    insta::assert_snapshot!(denied.chain(), @"there are no AWS credentials, or they may not read the user pool; give the role of the service cognito-idp:ListUsers and cognito-idp:ListUsersInGroup on it: AccessDeniedException: of …");
+    insta::assert_snapshot!(denied.chain(), @"there are no AWS credentials, or they may not read the user pool: AccessDeniedException: of …; give the role of the service cognito-idp:ListUsers and cognito-idp:ListUsersInGroup on it");
     server.reset().await;
     let broken = ResponseTemplate::new(500).set_body_json(json!({"__type": "InternalErrorException"}));
     Mock::given(header("x-amz-target", LIST_USERS)).respond_with(broken).expect(3).mount(&server).await;

@@ -10,6 +10,7 @@ use tracing::{debug, warn};
 
 use super::confirm::{Confirmed, Confirmer};
 use super::turns::Turns;
+use crate::causes::told;
 use crate::store::{AccountSource, SeenIn};
 
 /// The pool must deny a subject this often in a row before that is believed: its listings run late.
@@ -31,11 +32,11 @@ pub(super) async fn look_up(accounts: &Confirmer, mut unknown: watch::Receiver<V
                     if turns.denied(subject, Instant::now()) >= ASKED_ENOUGH
                         && let Err(error) = accounts.refuse(subject, AccountSource::Roster).await
                     {
-                        warn!("what the pool says of somebody cannot be recorded: {error:#}");
+                        warn!("what the pool says of somebody cannot be recorded: {}", told(error.as_ref()));
                     }
                 }
                 Err(error) => {
-                    warn!("somebody whom the roster names cannot be looked up in the pool: {error:#}");
+                    warn!("somebody whom the roster names cannot be looked up in the pool: {}", told(error.as_ref()));
                     turns.rests(subject, Instant::now());
                 }
             }

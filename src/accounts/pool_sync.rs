@@ -12,6 +12,7 @@ use super::confirm::Confirmer;
 use super::groups::keep_groups;
 use super::listing::{ListingError, list_pool};
 use super::lookups::look_up;
+use crate::causes::told;
 use crate::sources::Directory;
 
 /// Groups are small and say who is an administrator: they are read at least so often.
@@ -40,7 +41,7 @@ impl PoolSync {
             // A new lead goes on with what the one before it has.
             match rest(accounts, *listing_interval).await {
                 Ok(rest) => tokio::time::sleep(rest).await,
-                Err(error) => warn!("when the pool was listed last cannot be told: {error:#}"),
+                Err(error) => warn!("when the pool was listed last cannot be told: {}", told(error.as_ref())),
             }
             loop {
                 let next = list(accounts, directory, *listing_interval, &stop).await;
@@ -50,7 +51,7 @@ impl PoolSync {
         let reading_groups = async {
             loop {
                 if let Err(error) = keep_groups(&accounts.store, directory, &accounts.server, groups).await {
-                    warn!("the groups of the pool cannot be kept: {error:#}");
+                    warn!("the groups of the pool cannot be kept: {}", told(error.as_ref()));
                 }
                 tokio::time::sleep(GROUPS_INTERVAL.min(*listing_interval)).await;
             }
@@ -98,7 +99,7 @@ async fn list(accounts: &Confirmer, directory: &Directory, interval: Duration, s
         Err(ListingError::Stopped) => interval,
         Err(error) => {
             let error = anyhow::Error::from(error);
-            warn!("the pool was not listed to its end, nobody counts as missing for it: {error:#}");
+            warn!("the pool was not listed to its end, nobody counts as missing for it: {}", told(error.as_ref()));
             AGAIN.min(interval)
         }
     }

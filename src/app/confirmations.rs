@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::accounts::{Confirmed, Confirmer};
+use crate::causes::told;
 use crate::intake::queue::{ConfirmOutcome, Confirmation, Confirmations, MessageRef};
 use crate::store::{AccountSource, SeenIn};
 
@@ -17,7 +18,7 @@ impl Confirmations for Confirmer {
             Ok(Ok(Confirmed::Recorded)) => ConfirmOutcome::Recorded,
             Ok(Ok(Confirmed::Absent)) => ConfirmOutcome::Absent,
             Ok(Ok(Confirmed::Impossible(reason))) => ConfirmOutcome::Refused(reason),
-            Ok(Err(error)) => ConfirmOutcome::Trouble(format!("{error:#}")),
+            Ok(Err(error)) => ConfirmOutcome::Trouble(told(error.as_ref())),
             Err(elapsed) => ConfirmOutcome::Trouble(elapsed.to_string()),
         }
     }

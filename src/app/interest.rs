@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::Context;
+use crate::causes::told;
 use crate::intake::appservice::SharedInterest;
 use crate::store::Store;
 
@@ -39,7 +40,7 @@ async fn read(context: &Context, store: &Store, interest: &SharedInterest) -> bo
         }
         // The reconciler says so too, and louder.
         Err(error) => {
-            warn!("which rooms are followed cannot be read: {error:#}");
+            warn!("which rooms are followed cannot be read: {}", told(error.as_ref()));
             false
         }
     }

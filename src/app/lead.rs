@@ -10,6 +10,7 @@ use tracing::{info, warn};
 
 use super::{CONDITIONS, Context, DATABASE, events, pause, queue};
 use crate::accounts::{Confirmer, PoolSync};
+use crate::causes::told;
 use crate::commands::Desk;
 use crate::intake::admin::Readiness;
 use crate::intake::queue::QueueStatus;
@@ -67,8 +68,8 @@ pub(super) async fn lead(
                     () = must_end(leadership.lost(), stop) => Err(anyhow!("what was under way did not end in time")),
                 };
                 if let Err(error) = ended {
-                    warn!("reconciling stopped and begins anew: {error:#}");
-                    readiness.set(DATABASE, Err(format!("{error:#}")));
+                    warn!("reconciling stopped and begins anew: {}", told(error.as_ref()));
+                    readiness.set(DATABASE, Err(told(error.as_ref())));
                 }
             }
             Ok(None) => {
@@ -79,7 +80,7 @@ pub(super) async fn lead(
                 // A replica that stands by reads no source, and is ready without.
                 CONDITIONS.into_iter().for_each(|(name, _)| readiness.clear(name));
             }
-            Err(error) => readiness.set(DATABASE, Err(format!("{error:#}"))),
+            Err(error) => readiness.set(DATABASE, Err(told(error.as_ref()))),
         }
         pause(stop).await;
     }
@@ -245,7 +246,7 @@ fn account_check(accounts: Confirmer) -> AccountCheck {
         async move {
             match accounts.has_account_now(&user_id).await {
                 Ok(answer) => answer.map_err(|why| why.to_string()),
-                Err(error) => Err(format!("{error:#}")),
+                Err(error) => Err(told(error.as_ref())),
             }
         }
     })

@@ -25,6 +25,7 @@ use tracing::{info, warn};
 pub use self::context::Context;
 pub use self::inbox::Inbox;
 use self::lead::Signals;
+use crate::causes::told;
 use crate::commands;
 pub use crate::commands::commands_that_read;
 use crate::homeserver::{self, Homeserver};
@@ -171,7 +172,7 @@ fn interest(context: &Context, policy: &Policy) -> Result<Interest> {
 async fn ping(homeserver: Homeserver, id: String) {
     match homeserver.ping_appservice(&id, "start").await {
         Ok(round_trip) => info!(milliseconds = round_trip.as_millis(), "Synapse reaches this service"),
-        Err(error) => warn!("Synapse was asked to call this service: {error}"),
+        Err(error) => warn!("whether Synapse reaches this service is not known: {}", told(&error)),
     }
 }
 

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::{Context, DATABASE, pause};
+use crate::causes::told;
 use crate::intake::admin::Readiness;
 use crate::sources::Roster;
 use crate::store::{SchemaError, SharedSessions, StampError, Store};
@@ -90,7 +91,7 @@ pub(super) async fn open_store(
                 return Err(error);
             }
             Err(error) => {
-                let reason = format!("{error:#}");
+                let reason = told(error.as_ref());
                 if reason != said {
                     warn!("waiting for the database: {reason}");
                     said.clone_from(&reason);

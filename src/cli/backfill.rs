@@ -27,7 +27,7 @@ pub(super) async fn run(location: &ConfigLocation) -> Result<ExitCode> {
     super::logs::for_command();
     let context = Context::load(location)?;
     let directory =
-        context.directory().await.context("backfill lists the user pool, and [cognito] is not configured")?;
+        context.directory().await.context("there is no user pool to list; add [cognito] to the configuration")?;
     let store = context.open_store().await?;
     let mut shown = ListingProgress::new();
     let lock = match store.try_list().await.context("ask for the right to list the pool")? {

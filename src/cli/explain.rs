@@ -27,11 +27,12 @@ pub(super) struct Arguments {
 pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Result<ExitCode> {
     let (context, store) = super::open_to_read(location).await?;
     let mxid = super::mxid(&arguments.user, &context, &store).await?;
-    let mut reconciler = super::read_all(&context, &store).await?;
+    let (mut reconciler, is_whole) = super::read_all(&context, &store).await?;
     let plan = reconciler.plan().await?;
     reconciler.learn_of(&mxid).await?;
     let Some(explanation) = operations::explain(reconciler.world(), &plan, &mxid) else {
-        bail!("nobody knows {mxid}: no row, no account and no room has this user");
+        let read = if is_whole { "" } else { ", as far as could be read" };
+        bail!("nobody knows {mxid}{read}: no row, no account and no room has this user");
     };
     let because = explanation.rooms.iter().map(|room| &*room.because);
     let texts =

@@ -15,9 +15,12 @@ pub(super) fn for_service() {
     start(DEFAULT);
 }
 
-/// Starts logging for a command whose output is its answer: only what goes wrong.
+/// Starts logging for a command whose output is its answer: only what goes wrong, and what could not be read not a second time.
 pub(super) fn for_command() {
-    start("warn,matrix_sdk=error,matrix_sdk::http_client=off");
+    start(
+        "warn,matrix_sdk=error,matrix_sdk::http_client=off,phenom_provisioner::reconcile::read=error,\
+         phenom_provisioner::reconcile::read::server_accounts=warn",
+    );
 }
 
 fn start(default: &str) {

@@ -34,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::caller::caller;
 use crate::app::Context;
+use crate::causes::told;
 use crate::config::{CONFIG_TEXT, ConfigErrors, ConfigLocation};
 use crate::reconcile::{Reconciler, plan_once};
 use crate::store::{SchemaNeed, Store};
@@ -134,8 +135,8 @@ pub fn main() -> ExitCode {
     };
     run_command(arguments).unwrap_or_else(|error| {
         match error.downcast_ref::<ConfigErrors>() {
-            Some(errors) => print::config_errors(format_args!("error: {errors}")),
-            None => print::error(&error),
+            Some(errors) => print::config_errors(errors),
+            None => print::error(told(error.as_ref())),
         }
         ExitCode::FAILURE
     })
@@ -200,23 +201,21 @@ async fn mxid(user: &str, context: &Context, store: &Store) -> Result<String> {
     match user.strip_prefix('@') {
         Some(_) => Ok(user.to_owned()),
         None if user.contains('@') => {
-            let named = context.accounts(store).await.named_by_email(user).await.context("find the user")?;
+            let named = context.accounts(store).await.named_by_email(user).await?;
             named.warning().into_iter().for_each(print::note);
             Ok(named.mxid)
         }
         None => mxid_of_subject(user, &context.policy.server_name, "")
-            .with_context(|| format!("{user:?} is neither an MXID nor a subject nor an e-mail address")),
+            .with_context(|| format!("{user:?} is no user; give a Matrix id, a subject or an e-mail address")),
     }
 }
 
-/// A reconciler that has read everything; what could not be read is printed.
-async fn read_all(context: &Context, store: &Store) -> Result<Reconciler> {
+/// A reconciler that has read everything, and whether it has: what could not be read is printed.
+async fn read_all(context: &Context, store: &Store) -> Result<(Reconciler, bool)> {
     let mut reconciler = context.reconciler(store).await?;
     let (_, errors) = plan_once(&mut reconciler).await?;
-    for error in &errors {
-        print::error(error);
-    }
-    Ok(reconciler)
+    errors.iter().for_each(print::error);
+    Ok((reconciler, errors.is_empty()))
 }
 
 /// Stops a command that works in steps, on Ctrl-C.
@@ -230,6 +229,6 @@ async fn stop_at_ctrl_c(stop: CancellationToken) {
 fn room<'a>(policy: &'a Policy, key: &str) -> Result<&'a RoomPolicy> {
     policy.rooms.iter().find(|room| room.key == key).with_context(|| {
         let keys: Vec<&str> = policy.rooms.iter().map(|room| room.key.as_str()).collect();
-        format!("there is no room {key:?}; the configured ones are {}", keys.join(", "))
+        format!("there is no room {key:?} in the configuration; it has {}", keys.join(", "))
     })
 }

@@ -32,11 +32,9 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
     if arguments.json {
         people::print_json(&view, &names)?;
     } else {
-        print::page(&show::plan(&view, &names, Screen::of_answers(), arguments.all));
+        print::page(&show::plan(&view, &names, Screen::of_answers(), arguments.all, errors.is_empty()));
     }
-    for error in &errors {
-        print::error(error);
-    }
+    print::errors(&errors, view.notices.iter());
     Ok(match (errors.is_empty(), plan.is_empty()) {
         (false, _) => ExitCode::FAILURE,
         (true, true) => ExitCode::SUCCESS,

@@ -4,7 +4,7 @@
 //! A reader who has seen enough (`plan | head`) changes nothing of what a command does and of its exit code.
 
 use std::fmt::Display;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -62,10 +62,17 @@ pub(super) fn note(line: impl Display) {
 
 /// What went wrong, on one line.
 pub(super) fn error(error: impl Display) {
-    note(format_args!("error: {error:#}"));
+    note(format_args!("error: {error}"));
 }
 
-/// What is wrong with the configuration, a line for each error and its mend.
+/// What went wrong while an answer was made. On a terminal, what the answer has said already is not said again.
+pub(super) fn errors<'a>(errors: &[String], notices: impl Iterator<Item = &'a String> + Clone) {
+    let is_said =
+        |error: &String| io::stdout().is_terminal() && notices.clone().any(|notice| notice.contains(error.as_str()));
+    errors.iter().filter(|one| !is_said(one)).for_each(error);
+}
+
+/// What is wrong with the configuration, each with its mend.
 pub(super) fn config_errors(errors: impl Display) {
     beside(&sanitize::lines(&errors.to_string()));
 }

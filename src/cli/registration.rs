@@ -1,8 +1,12 @@
 //! `registration`: a registration.yaml for this configuration, with fresh tokens.
 
-use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, path::Path, process::ExitCode};
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rand::Rng;
 
 use super::print;
@@ -38,10 +42,12 @@ pub(super) fn run(location: &ConfigLocation, options: &Options, output: Option<&
 /// A file that is there already may be the one that Synapse has: its tokens are not to be lost.
 fn write(file: &Path, registration: &str) -> Result<()> {
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
-    let mut made = made.with_context(|| {
-        format!("make {}; a file that is there already is not replaced: move it away, or name another", file.display())
-    })?;
-    made.write_all(registration.as_bytes()).with_context(|| format!("write {}", file.display()))
+    let file = file.display();
+    if made.as_ref().is_err_and(|error| error.kind() == ErrorKind::AlreadyExists) {
+        bail!("{file} is there already and is not replaced; move it away, or name another file");
+    }
+    let written = made.and_then(|mut made| made.write_all(registration.as_bytes()));
+    written.with_context(|| format!("{file} cannot be written; name a file in a folder that is there"))
 }
 
 /// Options of the command line are checked by the same rules as a file.

@@ -21,7 +21,7 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
     let (context, store) = super::open(location).await?;
     let user = super::mxid(&arguments.user, &context, &store).await?;
     let key = &super::room(&context.policy, &arguments.room)?.key;
-    let mut reconciler = super::read_all(&context, &store).await?;
+    let (mut reconciler, _) = super::read_all(&context, &store).await?;
     // It asks what was before, of those who were invited or removed by others since.
     reconciler.plan().await?;
     let leave = match operations::rejoinable(reconciler.world(), &user, key) {

@@ -44,8 +44,6 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
     } else {
         print::page(&show::status(&status, paused.as_deref(), held.as_deref(), &names, Screen::of_answers()));
     }
-    for error in &errors {
-        print::error(error);
-    }
+    print::errors(&errors, status.notices.iter().chain(&status.trouble));
     Ok(if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -63,8 +63,8 @@ impl ConfigLocation {
                 Err(error) => (
                     format!("the file cannot be read: {error}"),
                     format!(
-                        "give the path of the configuration file; provisioner.example.toml is one to start from. \
-                         {CONFIG_TEXT} can hold the whole text instead"
+                        "name the configuration file by --config; provisioner.example.toml is one to start from. {CONFIG_TEXT} \
+                         can hold the whole text instead"
                     ),
                 ),
             },

@@ -29,6 +29,17 @@ pub struct Problem {
     pub mend: String,
 }
 
+impl Problem {
+    /// Where it is to be mended, in a file of this name.
+    fn place(&self, file: &str) -> String {
+        match &self.origin {
+            ValueOrigin::File { line, .. } => format!("{file}:{line}"),
+            ValueOrigin::Absent => file.to_owned(),
+            ValueOrigin::Variable(variable) => variable.clone(),
+        }
+    }
+}
+
 /// What a grammar says about a value it refuses. `text` continues the sentence `key = "value" …`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ValueFault {
@@ -42,7 +53,7 @@ impl ValueFault {
     }
 }
 
-/// Every problem of one file and the environment over it. `Display` is a numbered list for people.
+/// Every problem of one file and the environment over it. `Display` is for people: one problem, or a numbered list.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigErrors {
     file: PathBuf,
@@ -65,19 +76,14 @@ impl ConfigErrors {
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let file = self.file.display();
-        match self.problems.len() {
-            1 => write!(f, "1 error in {file}:")?,
-            count => write!(f, "{count} errors in {file}:")?,
+        if let [problem] = &self.problems[..] {
+            return write!(f, "error in {}: {}\n  → {}", problem.place(&file.to_string()), problem.text, problem.mend);
         }
+        write!(f, "{} errors in {file}:", self.problems.len())?;
         let name = self.file.file_name().map_or_else(|| file.to_string(), |name| name.to_string_lossy().into_owned());
         for (index, problem) in self.problems.iter().enumerate() {
-            write!(f, "\n{:>3}. ", index + 1)?;
-            match &problem.origin {
-                ValueOrigin::File { line, .. } => write!(f, "{name}:{line}: ")?,
-                ValueOrigin::Absent => write!(f, "{name}: ")?,
-                ValueOrigin::Variable(variable) => write!(f, "{variable}: ")?,
-            }
-            write!(f, "{}\n     → {}", problem.text, problem.mend)?;
+            let place = problem.place(&name);
+            write!(f, "\n{:>3}. {place}: {}\n     → {}", index + 1, problem.text, problem.mend)?;
         }
         Ok(())
     }

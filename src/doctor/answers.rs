@@ -1,7 +1,5 @@
 //! What Synapse's unhappy answers mean for a set-up: what is wrong, and the mend.
 
-use std::error::Error;
-
 use super::Finding;
 use crate::homeserver::CallError;
 
@@ -17,10 +15,9 @@ pub(super) fn failed(check: &'static str, error: &CallError) -> Finding {
 
 fn explained(error: &CallError) -> (String, String) {
     let (text, mend) = match error {
-        CallError::Unreachable(source) => (
-            format!("Synapse cannot be reached: {}", innermost(source.as_ref())),
-            "start Synapse, or mend homeserver.url".to_owned(),
-        ),
+        CallError::Unreachable(source) => {
+            (format!("Synapse cannot be reached: {source}"), "start Synapse, or mend homeserver.url".to_owned())
+        }
         CallError::TimedOut { after } => (
             format!("Synapse did not answer within {after:?}"),
             "look at Synapse's load and log, or mend homeserver.url".to_owned(),
@@ -53,13 +50,4 @@ fn explained(error: &CallError) -> (String, String) {
         other => (other.to_string(), "look at Synapse's log".to_owned()),
     };
     (text, mend)
-}
-
-/// The cause at the bottom: those above it repeat each other, and name the address with the token's owner.
-fn innermost(error: &dyn Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }

@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 
 use super::clock::Ahead;
 use super::{Finding, PATIENCE, listing};
+use crate::causes;
 use crate::config::{Config, Secret};
 use crate::postgres::{self, Login, SharedSessions};
 
@@ -30,7 +31,7 @@ pub(super) async fn examine(config: &Config) -> DatabaseExamined {
             Ok(Ok(())) => {}
             Ok(Err(error)) => examined.findings.push(Finding::fail(
                 "database",
-                format!("the schema \"provisioner\" cannot be read: {}", plain(&error)),
+                format!("the schema \"provisioner\" cannot be read: {}", causes::of_postgres(&error)),
                 "let the role of database.url own the database, or the schema: ALTER SCHEMA provisioner OWNER TO …",
             )),
             Err(_) => examined.findings.push(unreachable(&format!("no answer within {PATIENCE:?}"))),
@@ -67,17 +68,9 @@ pub(super) fn login(url: &Secret, password: Option<&Secret>) -> Login {
 
 /// Connects, or says why that is not possible.
 pub(super) async fn connect(login: &Login) -> Result<PgConnection, String> {
-    let options = login.options().map_err(|error| plain(&error))?.application_name("phenom-provisioner doctor");
-    postgres::connect(&options, PATIENCE).await.map_err(|error| plain(&error))
-}
-
-/// What Postgres or the network says, without where in Postgres' source it is said.
-pub(super) fn plain(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Database(error) => error.message().to_owned(),
-        sqlx::Error::Io(error) => error.to_string(),
-        error => error.to_string(),
-    }
+    let options =
+        login.options().map_err(|error| causes::of_postgres(&error))?.application_name("phenom-provisioner doctor");
+    postgres::connect(&options, PATIENCE).await.map_err(|error| causes::of_postgres(&error))
 }
 
 async fn look(

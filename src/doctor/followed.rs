@@ -6,6 +6,7 @@ use std::time::Duration;
 use provisioner_policy::{Followed, Policy, RoomPolicy};
 
 use super::{Finding, database};
+use crate::causes;
 use crate::config::Config;
 
 /// A database that does not answer soon keeps nobody from looking at the file's rooms.
@@ -29,12 +30,12 @@ pub async fn policy_in_force(config: &Config, of_the_file: &Policy) -> (Policy, 
 async fn read(config: &Config) -> Result<Vec<Followed>, String> {
     let mut connection = database::connect(&database::ours(config)).await?;
     let asked = sqlx::query_scalar("SELECT to_regclass('provisioner.follows') IS NOT NULL").fetch_one(&mut connection);
-    let is_there: bool = asked.await.map_err(|error| database::plain(&error))?;
+    let is_there: bool = asked.await.map_err(|error| causes::of_postgres(&error))?;
     if !is_there {
         return Ok(Vec::new());
     }
     let rows = sqlx::query!("SELECT configured_id, followed_id, followed_at, followed_by FROM provisioner.follows");
-    let rows = rows.fetch_all(&mut connection).await.map_err(|error| database::plain(&error))?;
+    let rows = rows.fetch_all(&mut connection).await.map_err(|error| causes::of_postgres(&error))?;
     let followed = rows.into_iter().map(|row| Followed {
         configured: row.configured_id,
         id: row.followed_id,

@@ -2,6 +2,7 @@
 
 use super::setup::Setup;
 use super::{Finding, PATIENCE, database};
+use crate::causes;
 use crate::config::{ProfilesSection, RosterSection};
 use crate::sources::{ProfileSource, ProfilesError};
 
@@ -41,11 +42,11 @@ fn failed(error: &ProfilesError) -> Finding {
             "write roster.url, or without [roster] database.url, like postgres://user:password@host/database",
         ),
         ProfilesError::Unreachable(source) => (
-            format!("the database of profiles.query cannot be reached: {}", database::plain(source)),
+            format!("the database of profiles.query cannot be reached: {}", causes::of_postgres(source)),
             "start that Postgres, or mend roster.url (host, port, user, name) and its password",
         ),
         ProfilesError::Refused(source) => (
-            format!("profiles.query is refused by Postgres: {}", database::plain(source)),
+            format!("profiles.query is refused by Postgres: {}", causes::of_postgres(source)),
             "mend profiles.query, or grant SELECT on its tables to the role of roster.url",
         ),
         ProfilesError::Columns { found } => (

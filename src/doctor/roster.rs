@@ -5,6 +5,7 @@ use sqlx::{PgConnection, Row};
 
 use super::setup::Setup;
 use super::{Finding, PATIENCE, database};
+use crate::causes;
 use crate::config::RosterSection;
 use crate::postgres::{self, Login};
 use crate::sources::{Roster, RosterError};
@@ -41,7 +42,7 @@ pub(super) async fn examine(setup: &Setup) -> RosterExamined {
 
 /// Why nothing is ever heard on the notify channel.
 async fn notifications(mut one: PgConnection, login: &Login) -> Result<Option<Finding>, String> {
-    let plain = |error: sqlx::Error| database::plain(&error);
+    let plain = |error: sqlx::Error| causes::of_postgres(&error);
     let row = sqlx::raw_sql("SELECT pg_is_in_recovery()").fetch_one(&mut one).await.map_err(plain)?;
     let text = if row.try_get(0).map_err(plain)? {
         "roster.notify_channel is set, and a standby cannot notify: changes are found by polling alone"
@@ -105,22 +106,22 @@ fn failed(error: &RosterError) -> Finding {
             format!("roster.url is not a Postgres URL: {source}"),
             "write it like postgres://user:password@host/database",
         ),
-        RosterError::Unreachable(source) => return unreachable(&database::plain(source)),
+        RosterError::Unreachable(source) => return unreachable(&causes::of_postgres(source)),
         RosterError::Login(source) => (
-            format!("the database of roster.url refuses the user or the password: {}", database::plain(source)),
+            format!("the database of roster.url refuses the user or the password: {}", causes::of_postgres(source)),
             "mend them in roster.url or roster.password, or in their files",
         ),
         RosterError::NoDatabase(source) => (
-            format!("roster.url names a database that is not there: {}", database::plain(source)),
+            format!("roster.url names a database that is not there: {}", causes::of_postgres(source)),
             "mend the name at the end of roster.url, or make the database",
         ),
         RosterError::Interrupted(source) => (
-            format!("the reading of the roster was cut short: {}", database::plain(source)),
+            format!("the reading of the roster was cut short: {}", causes::of_postgres(source)),
             "look again; if it lasts, a reading may take 30 seconds, and a standby must not cancel it \
              (max_standby_streaming_delay)",
         ),
         RosterError::Refused(source) => (
-            format!("roster.query is refused by Postgres: {}", database::plain(source)),
+            format!("roster.query is refused by Postgres: {}", causes::of_postgres(source)),
             "mend roster.query, or grant SELECT on its tables to the role of roster.url",
         ),
         RosterError::Columns { found } => (

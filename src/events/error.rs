@@ -7,7 +7,7 @@ use aws_sdk_sns::error::{BuildError, ProvideErrorMetadata, SdkError};
 use thiserror::Error;
 
 use crate::aws::{AwsFault, AwsFaultKind};
-use crate::causes::with_cause;
+use crate::causes::told;
 
 /// Error codes for a topic that is not there.
 const NO_SUCH_TOPIC: [&str; 2] = ["NotFound", "NotFoundException"];
@@ -36,7 +36,7 @@ pub enum TopicError {
          kms:Decrypt on that key, let the key's own policy allow it, and see that the key is enabled"
     )]
     Key(#[source] AwsFault),
-    #[error("the topic refuses the request; see the code in the cause")]
+    #[error("the topic refuses the request")]
     Other(#[source] AwsFault),
     #[error("the topic does not take a part of what is sent; it says {0}")]
     NotTaken(String),
@@ -72,7 +72,7 @@ impl TopicError {
 
     /// The whole chain in one line.
     pub fn chain(&self) -> String {
-        with_cause(self)
+        told(self)
     }
 
     pub(super) fn unusable(error: BuildError) -> Self {

@@ -15,7 +15,7 @@ use super::{
 pub enum PromoteError {
     #[error("Synapse does not accept the admin token; give the access token of a server admin who is logged in")]
     AdminTokenRejected,
-    #[error("the admin token belongs to someone who is not a server admin")]
+    #[error("the admin token belongs to somebody who is not a server admin; give that of a server admin")]
     NotAnAdmin,
     #[error("the bot has no account yet; register the sender first")]
     BotNotRegistered,

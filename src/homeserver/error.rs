@@ -22,35 +22,41 @@ pub enum WriteOutcome {
 /// Why the client for Synapse could not be made. Nothing has been sent.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    #[error("{user_id:?} is not a Matrix user ID; check sender_localpart and [homeserver] server_name")]
+    #[error(
+        "{user_id:?} is not a Matrix user ID; check sender_localpart of the registration, and homeserver.server_name"
+    )]
     BadUserId { user_id: String, source: IdParseError },
     #[error("the HTTP client for Synapse cannot be built")]
     Http(#[source] reqwest::Error),
-    #[error("{url:?} is no address of Synapse; check [homeserver] url")]
+    #[error("homeserver.url = {url:?} is no address of Synapse; write it like http://localhost:8008")]
     BadUrl { url: String },
 }
 
 /// Why a call did not do what was asked, in plain words with the mend.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    #[error("Synapse cannot be reached; check that it runs and that [homeserver] url is right")]
+    #[error("Synapse cannot be reached; start it, or mend homeserver.url")]
     Unreachable(#[source] Box<HttpError>),
     #[error("Synapse did not answer within {after:?}; it may have done what was asked all the same")]
     TimedOut { after: Duration },
     #[error("Synapse limits our requests{}; set rate_limited: false in the registration and restart Synapse", retry_text(*retry_after))]
     RateLimited { retry_after: Option<Duration> },
-    #[error("Synapse does not accept the as_token; give it the same registration file as the service and restart it")]
+    #[error(
+        "Synapse does not accept the as_token; give Synapse and this service the same registration, and restart Synapse"
+    )]
     TokenRejected,
     #[error(
-        "this Synapse knows the bot as {theirs}, and by the configuration it is {ours}: homeserver.url or \
-         homeserver.server_name is that of another deployment"
+        "this Synapse knows the bot as {theirs}, and by the configuration it is {ours}; mend homeserver.url or \
+         homeserver.server_name: one is that of another deployment"
     )]
     AnotherHomeserver { ours: String, theirs: String },
     #[error("the bot's account is locked or deactivated on Synapse ({message}); unlock or reactivate it")]
     BotDisabled { message: String },
     #[error("the bot is not a server admin; run `phenom-provisioner bootstrap`")]
     NotServerAdmin,
-    #[error("Synapse does not serve this path here; [homeserver] url must reach its client and admin APIs")]
+    #[error(
+        "what answers at homeserver.url does not serve this; let homeserver.url lead to Synapse itself, client and admin API"
+    )]
     NotServedHere,
     #[error("the user is banned from the room; unban them first if they belong there")]
     Banned,
@@ -74,9 +80,9 @@ pub enum CallError {
         "no local user who is still in the room has the power to admit the bot ({message}); someone in the room must invite it"
     )]
     NoLocalAdmin { message: String },
-    #[error("Synapse cannot reach this service ({message}); check the url in the registration and [appservice] listen")]
+    #[error("Synapse cannot reach this service ({message}); mend url in the registration, or appservice.listen")]
     ListenerUnreachable { message: String },
-    #[error("the shared secret is not Synapse's registration_shared_secret")]
+    #[error("Synapse does not accept the shared secret; give the registration_shared_secret of its homeserver.yaml")]
     SharedSecretRejected,
     #[error("the account is locked, and its sessions could not be ended: {why}")]
     SessionsRemain { why: Box<CallError> },

@@ -19,14 +19,25 @@ use super::error::ConnectError;
 /// Why a request has no answer that can be used.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
-    #[error(transparent)]
-    Transport(#[from] reqwest::Error),
+    /// By what is at its bottom: what stands above that repeats it, and names the address with the token's owner.
+    #[error("{}", innermost(.0))]
+    Transport(reqwest::Error),
     #[error(transparent)]
     Answer(Box<FromHttpResponseError<MatrixError>>),
     #[error(transparent)]
     Request(Box<IntoHttpError>),
     #[error("more than {limit} bytes")]
     TooLarge { limit: usize },
+}
+
+impl From<reqwest::Error> for HttpError {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Transport(error)
+    }
+}
+
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    error.source().map_or_else(|| error.to_string(), innermost)
 }
 
 /// Sends requests to one address with one token.

@@ -77,7 +77,7 @@ pub enum FollowError {
     Circle(String),
     #[error("not followed: {0}")]
     Paused(Paused),
-    #[error("the homeserver was asked about the successor")]
+    #[error("Synapse cannot be asked about the successor")]
     Call(#[from] CallError),
     #[error("the move could not be recorded")]
     Store(#[from] sqlx::Error),

@@ -9,7 +9,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Column, Row};
 use thiserror::Error;
 
-use crate::causes::with_cause;
+use crate::causes::told;
 use crate::postgres::{BoundedPool, BoundedTransaction, ConnectionSource, Login, Session};
 
 /// What the query must answer, in any order.
@@ -31,7 +31,9 @@ const CONNECTIONS: u32 = 2;
 /// Why names and pictures cannot be read.
 #[derive(Debug, Error)]
 pub enum ProfilesError {
-    #[error("roster.url, or without it database.url, is not a Postgres URL")]
+    #[error(
+        "roster.url, or without it database.url, is not a Postgres URL; write it like postgres://user:password@host/database"
+    )]
     Url(#[source] sqlx::Error),
     #[error("the database of profiles.query (that of roster.url) cannot be reached, or does not answer in time")]
     Unreachable(#[source] sqlx::Error),
@@ -59,7 +61,7 @@ impl ProfilesError {
 
     /// The whole chain in one line.
     pub fn chain(&self) -> String {
-        with_cause(self)
+        told(self)
     }
 }
 

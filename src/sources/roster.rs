@@ -10,7 +10,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Column, Row};
 use thiserror::Error;
 
-use crate::causes::with_cause;
+use crate::causes::told;
 use crate::postgres::{BoundedPool, BoundedTransaction, ConnectionSource, Login, Session};
 
 /// What the query must answer, in any order.
@@ -25,7 +25,7 @@ const CONNECTIONS: u32 = 2;
 /// Why the roster cannot be read.
 #[derive(Debug, Error)]
 pub enum RosterError {
-    #[error("roster.url is not a Postgres URL; it has the form postgres://user:password@host/database")]
+    #[error("roster.url is not a Postgres URL; write it like postgres://user:password@host/database")]
     Url(#[source] sqlx::Error),
     #[error(
         "the database of roster.url cannot be reached; the last good reading stands and nobody is removed because of it"
@@ -71,7 +71,7 @@ impl RosterError {
 
     /// The whole chain in one line.
     pub fn chain(&self) -> String {
-        with_cause(self)
+        told(self)
     }
 }
 

@@ -40,12 +40,12 @@ pub enum SchemaNeed {
 #[derive(Debug, Error)]
 pub enum SchemaError {
     #[error(
-        "the database was migrated by a later version, which older ones cannot work with: it needs a version that knows \
-         migration {needed}, and this one knows {known}; run that version or a later one"
+        "this version is too old for the database: it knows migrations up to {known}, and {needed} is needed; run the version \
+         that ran last, or a later one"
     )]
     TooOld { needed: i64, known: i64 },
     #[error(
-        "the database is at migration {at}, and this program reads one at {known}: start the service of this version first, \
+        "the database is not migrated to this version: it is at {at}, and {known} is needed; start the service of this version, \
          which migrates it, or use the version that runs"
     )]
     Behind { at: i64, known: i64 },
@@ -65,7 +65,7 @@ pub(super) async fn to_newest(pool: &BoundedPool) -> Result<()> {
             return Ok(());
         }
     }
-    run(&pool.unbounded()).await.context("bring the schema \"provisioner\" up to date")?;
+    run(&pool.unbounded()).await.context("the schema \"provisioner\" cannot be migrated")?;
     refuse_too_old(schema(pool).await?.and_then(|schema| schema.oldest_version))
 }
 
@@ -122,5 +122,7 @@ async fn run(pool: &PgPool) -> Result<()> {
     let migrated = tokio::time::timeout(LONGEST, MIGRATIONS.run(&mut *connection)).await;
     // Its session is not as those of the pool are.
     drop(connection.detach());
-    migrated.context("it took longer than half an hour")?.map_err(Into::into)
+    migrated
+        .context("the migration takes longer than half an hour; look what holds its locks in pg_locks")?
+        .map_err(Into::into)
 }

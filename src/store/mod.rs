@@ -94,7 +94,7 @@ impl Store {
     /// Where its connections come from.
     pub fn source(login: Login) -> Result<ConnectionSource> {
         ConnectionSource::new(login, Session::ReadWrite)
-            .context("read database.url; it has the form postgres://user:password@host/database")
+            .context("database.url is not a Postgres URL; write it like postgres://user:password@host/database")
     }
 
     /// Connects and brings the schema up to date.
@@ -125,7 +125,7 @@ impl Store {
     async fn connect(source: ConnectionSource) -> Result<Self> {
         let pool = BoundedPool::new(source, MAX_CONNECTIONS);
         let shared = pool.shares_sessions().await;
-        if shared.context("connect to the database of database.url; start it, or mend the URL")? {
+        if shared.context("the database of database.url cannot be reached; start it, or mend database.url")? {
             return Err(SharedSessions.into());
         }
         Ok(Self { pool })

@@ -63,9 +63,8 @@ fn unknown_variables_name_the_nearest() {
 fn value_that_is_not_utf_8() {
     let variables = [("PHENOM_PROVISIONER__HOMESERVER__URL", "http://\u{fffd}")];
     insta::assert_snapshot!(errors_with(MINIMAL, &variables), @"
-    1 error in provisioner.toml:
-      1. PHENOM_PROVISIONER__HOMESERVER__URL: the value is not UTF-8
-         → set it to UTF-8 text
+    error in PHENOM_PROVISIONER__HOMESERVER__URL: the value is not UTF-8
+      → set it to UTF-8 text
     ");
 }
 

@@ -69,9 +69,8 @@ fn what_synapse_would_merge_is_refused() {
     let wide = "  <<: {rooms: [{exclusive: false, regex: '.*'}]}\n";
     let text = valid(&Options::default()).replace("  rooms: []\n", wide);
     insta::assert_snapshot!(load(&text).unwrap_err(), @"
-    1 error in registration.yaml:
-      1. registration.yaml:15: << puts keys in that Synapse reads and this service does not
-         → write the keys out, each where it belongs
+    error in registration.yaml:15: << puts keys in that Synapse reads and this service does not
+      → write the keys out, each where it belongs
     ");
     let text = valid(&Options::default()) + "x: &x {de.sorunome.msc2409.push_ephemeral: true}\n<<: *x\n";
     assert!(load(&text).is_err());
@@ -148,23 +147,20 @@ namespaces:
 fn tokens_that_are_the_same() {
     let text = valid(&Options::default()).replace("fedcba9876543210", "0123456789abcdef");
     insta::assert_snapshot!(load(&text).unwrap_err(), @"
-    1 error in registration.yaml:
-      1. registration.yaml:7: as_token and hs_token are the same
-         → run phenom-provisioner registration, put its output here, and give the same to Synapse
+    error in registration.yaml:7: as_token and hs_token are the same
+      → run phenom-provisioner registration, put its output here, and give the same to Synapse
     ");
 }
 
 #[test]
 fn file_that_is_no_registration() {
     insta::assert_snapshot!(load("id: [").unwrap_err(), @"
-    1 error in registration.yaml:
-      1. registration.yaml:2: this is not YAML: did not find expected node content at line 2 column 1, while parsing a flow node
-         → correct the line, or run phenom-provisioner registration, put its output here, and give the same to Synapse
+    error in registration.yaml:2: this is not YAML: did not find expected node content at line 2 column 1, while parsing a flow node
+      → correct the line, or run phenom-provisioner registration, put its output here, and give the same to Synapse
     ");
     insta::assert_snapshot!(load("hello").unwrap_err(), @"
-    1 error in registration.yaml:
-      1. registration.yaml: this is not a registration
-         → run phenom-provisioner registration, put its output here, and give the same to Synapse
+    error in registration.yaml: this is not a registration
+      → run phenom-provisioner registration, put its output here, and give the same to Synapse
     ");
     insta::assert_snapshot!(load("{}").unwrap_err(), @"
     6 errors in registration.yaml:
@@ -183,9 +179,8 @@ fn file_that_is_no_registration() {
     ");
     let missing = Registration::load(std::path::Path::new("no/registration.yaml"), server_name!("example.org"));
     insta::assert_snapshot!(missing.unwrap_err(), @"
-    1 error in no/registration.yaml:
-      1. registration.yaml: the file cannot be read: No such file or directory (os error 2)
-         → run phenom-provisioner registration, put its output here, and give the same to Synapse
+    error in no/registration.yaml: the file cannot be read: No such file or directory (os error 2)
+      → run phenom-provisioner registration, put its output here, and give the same to Synapse
     ");
 }
 

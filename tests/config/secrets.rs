@@ -62,9 +62,8 @@ fn file_that_cannot_be_read() {
     "#);
     let folder = Folder::with(&minimal_but("url = \"postgres://localhost/provisioner\"", "url_file = 7"));
     insta::assert_snapshot!(folder.load(&[]).unwrap_err(), @r#"
-    1 error in provisioner.toml:
-      1. provisioner.toml:8: database.url_file is not a path
-         → write url_file = "/run/secrets/…"
+    error in provisioner.toml:8: database.url_file is not a path
+      → write url_file = "/run/secrets/…"
     "#);
 }
 
@@ -90,17 +89,15 @@ fn secret_at_the_wrong_key_is_not_shown() {
 #[test]
 fn content_that_is_refused_is_not_shown() {
     insta::assert_snapshot!(with_file("mysql://bot:hunter2@localhost/x").load(&[]).unwrap_err(), @"
-    1 error in provisioner.toml:
-      1. provisioner.toml:8: database.url (from the file that database.url_file names) is a mysql URL, not a Postgres one
-         → write it like postgres://user:password@host:5432/database
+    error in provisioner.toml:8: database.url (from the file that database.url_file names) is a mysql URL, not a Postgres one
+      → write it like postgres://user:password@host:5432/database
     ");
 }
 
 #[test]
 fn missing_secret_names_both_ways() {
     insta::assert_snapshot!(Folder::with(&minimal_but("url = \"postgres://localhost/provisioner\"", "")).load(&[]).unwrap_err(), @r#"
-    1 error in provisioner.toml:
-      1. provisioner.toml:7: database.url is missing
-         → add url = "postgres://localhost/database", or url_file, the path of a file that holds it
+    error in provisioner.toml:7: database.url is missing
+      → add url = "postgres://localhost/database", or url_file, the path of a file that holds it
     "#);
 }

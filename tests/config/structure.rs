@@ -11,9 +11,8 @@ fn missing_file() {
         phenom_provisioner::config::RoomIds::Required,
     );
     insta::assert_snapshot!(errors.unwrap_err(), @"
-    1 error in no/such/provisioner.toml:
-      1. provisioner.toml: the file cannot be read: No such file or directory (os error 2)
-         → give the path of the configuration file; provisioner.example.toml is one to start from. PHENOM_PROVISIONER_CONFIG_TOML can hold the whole text instead
+    error in no/such/provisioner.toml: the file cannot be read: No such file or directory (os error 2)
+      → name the configuration file by --config; provisioner.example.toml is one to start from. PHENOM_PROVISIONER_CONFIG_TOML can hold the whole text instead
     ");
 }
 
@@ -36,18 +35,16 @@ fn empty_file() {
 fn syntax_error_does_not_show_the_line() {
     let text = minimal_but("\"postgres://localhost/provisioner\"", "\"postgres://bot:hunter2@localhost/x");
     insta::assert_snapshot!(errors(&text), @r#"
-    1 error in provisioner.toml:
-      1. provisioner.toml:8: this is not TOML: invalid basic string, expected `"`
-         → strings need quotes, a section starts with [name] on a line of its own, and each key stands once
+    error in provisioner.toml:8: this is not TOML: invalid basic string, expected `"`
+      → strings need quotes, a section starts with [name] on a line of its own, and each key stands once
     "#);
 }
 
 #[test]
 fn key_given_twice() {
     insta::assert_snapshot!(errors(&minimal_but("[homeserver]", "environment = \"x\"\n[homeserver]")), @"
-    1 error in provisioner.toml:
-      1. provisioner.toml:3: this is not TOML: duplicate key
-         → strings need quotes, a section starts with [name] on a line of its own, and each key stands once
+    error in provisioner.toml:3: this is not TOML: duplicate key
+      → strings need quotes, a section starts with [name] on a line of its own, and each key stands once
     ");
 }
 
@@ -70,18 +67,16 @@ fn unknown_keys_name_the_nearest() {
 #[test]
 fn key_with_control_characters_is_escaped() {
     insta::assert_snapshot!(errors(&minimal_but("[homeserver]", "[homeserver]\n\"a\\u001b[2J\\nb\" = 1")), @r#"
-    1 error in provisioner.toml:
-      1. provisioner.toml:4: homeserver.a\u{1b}[2J\nb is not a key
-         → did you mean public_url? homeserver has public_url, server_name and url
+    error in provisioner.toml:4: homeserver.a\u{1b}[2J\nb is not a key
+      → did you mean public_url? homeserver has public_url, server_name and url
     "#);
 }
 
 #[test]
 fn misspelt_section_is_not_missing_as_well() {
     insta::assert_snapshot!(errors(&minimal_but("[homeserver]", "[homserver]")), @"
-    1 error in provisioner.toml:
-      1. provisioner.toml:3: homserver is not a section or key
-         → did you mean homeserver? the file has admin, appservice, cognito, commands, database, environment, events, guard, homeserver, mirror, modes, profiles, queue, rooms, roster and server_admins
+    error in provisioner.toml:3: homserver is not a section or key
+      → did you mean homeserver? the file has admin, appservice, cognito, commands, database, environment, events, guard, homeserver, mirror, modes, profiles, queue, rooms, roster and server_admins
     ");
 }
 
@@ -130,9 +125,8 @@ fn wrong_types() {
 #[test]
 fn one_room_as_a_plain_section() {
     insta::assert_snapshot!(errors(&minimal_but("[[rooms]]", "[rooms]")), @r#"
-    1 error in provisioner.toml:
-      1. provisioner.toml:12: rooms = { id = "!abc:example.org", key = "staff", members = [{ team = "staff" }] } is not a list
-         → write a list: [[…]] as the header of each, or [{ … }, { … }]
+    error in provisioner.toml:12: rooms = { id = "!abc:example.org", key = "staff", members = [{ team = "staff" }] } is not a list
+      → write a list: [[…]] as the header of each, or [{ … }, { … }]
     "#);
 }
 
@@ -141,9 +135,8 @@ fn section_given_as_a_value_does_not_show_secrets() {
     let text = minimal_but("[database]\nurl = \"postgres://localhost/provisioner\"\n", "");
     let text = format!("database = \"postgres://bot:hunter2@localhost/x\"\n{text}");
     insta::assert_snapshot!(errors(&text), @"
-    1 error in provisioner.toml:
-      1. provisioner.toml:1: database (not shown) is not a section
-         → write a section of its own: its name in brackets on a line, its keys below
+    error in provisioner.toml:1: database (not shown) is not a section
+      → write a section of its own: its name in brackets on a line, its keys below
     ");
 }
 

@@ -51,19 +51,16 @@ fn whole_text_is_read_with_variables_over_it() {
 #[test]
 fn mistakes_are_named_by_the_variable_and_the_line() {
     insta::assert_snapshot!(load(&[(CONFIG_TEXT, &minimal_but("server_name", "servername"))]).unwrap_err(), @"
-    1 error in PHENOM_PROVISIONER_CONFIG_TOML:
-      1. PHENOM_PROVISIONER_CONFIG_TOML:5: homeserver.servername is not a key
-         → did you mean server_name? homeserver has public_url, server_name and url
+    error in PHENOM_PROVISIONER_CONFIG_TOML:5: homeserver.servername is not a key
+      → did you mean server_name? homeserver has public_url, server_name and url
     ");
     insta::assert_snapshot!(load(&[(CONFIG_TEXT, " \n")]).unwrap_err(), @"
-    1 error in PHENOM_PROVISIONER_CONFIG_TOML:
-      1. PHENOM_PROVISIONER_CONFIG_TOML: the variable is empty
-         → set it to the whole text of the configuration, as provisioner.example.toml has it, or unset it
+    error in PHENOM_PROVISIONER_CONFIG_TOML: the variable is empty
+      → set it to the whole text of the configuration, as provisioner.example.toml has it, or unset it
     ");
     insta::assert_snapshot!(load(&[(CONFIG_TEXT, "\u{fffd}")]).unwrap_err(), @"
-    1 error in PHENOM_PROVISIONER_CONFIG_TOML:
-      1. PHENOM_PROVISIONER_CONFIG_TOML: the value is not UTF-8
-         → set it to UTF-8 text
+    error in PHENOM_PROVISIONER_CONFIG_TOML: the value is not UTF-8
+      → set it to UTF-8 text
     ");
 }
 
@@ -75,15 +72,22 @@ fn a_text_and_a_file_are_never_both_read() {
     let refused = run(&["config", "check"], &both);
     assert_eq!(refused.status.code(), Some(1));
     insta::assert_snapshot!(text(&refused.stderr).replace(&file, "provisioner.toml"), @"
-    error: 1 error in PHENOM_PROVISIONER_CONFIG_TOML:
-      1. PHENOM_PROVISIONER_CONFIG_TOML: it holds a configuration, and provisioner.toml is named as its file as well
-         → keep one: unset PHENOM_PROVISIONER_CONFIG_TOML, or leave out --config and PHENOM_PROVISIONER_CONFIG
+    error in PHENOM_PROVISIONER_CONFIG_TOML: it holds a configuration, and provisioner.toml is named as its file as well
+      → keep one: unset PHENOM_PROVISIONER_CONFIG_TOML, or leave out --config and PHENOM_PROVISIONER_CONFIG
     ");
     both.remove(0);
     let refused = run(&["--config", &file, "config", "check"], &both);
     assert!(refused.status.code() == Some(1) && text(&refused.stderr).contains("keep one"));
     // The schema is the same whatever the configuration is.
     assert!(run(&["--config", &file, "config", "schema"], &both).status.success());
+}
+
+#[test]
+fn a_database_that_is_down_is_told_of_once_and_then_what_to_do() {
+    let down = MINIMAL.replace("postgres://localhost/", "postgres://somebody@127.0.0.1:1/");
+    let refused = run(&["plan"], &[(CONFIG_TEXT, &down), (REGISTRATION_TEXT, REGISTRATION)]);
+    assert_eq!(refused.status.code(), Some(1));
+    insta::assert_snapshot!(text(&refused.stderr), @"error: the database of database.url cannot be reached: Connection refused (os error 111); start it, or mend database.url");
 }
 
 #[test]
@@ -105,14 +109,12 @@ fn check_says_what_was_read() {
 fn a_registration_stands_in_a_file_or_in_a_text() {
     let configured = format!("{MINIMAL}\n[appservice]\nregistration = \"registration.yaml\"\n");
     insta::assert_snapshot!(load(&[(CONFIG_TEXT, &configured), (REGISTRATION_TEXT, REGISTRATION)]).unwrap_err(), @"
-    1 error in PHENOM_PROVISIONER_CONFIG_TOML:
-      1. PHENOM_PROVISIONER__APPSERVICE__REGISTRATION_TEXT: appservice.registration_text is given, and so is appservice.registration (line 18)
-         → keep one of registration and registration_text
+    error in PHENOM_PROVISIONER__APPSERVICE__REGISTRATION_TEXT: appservice.registration_text is given, and so is appservice.registration (line 18)
+      → keep one of registration and registration_text
     ");
     insta::assert_snapshot!(load(&[(CONFIG_TEXT, MINIMAL), (REGISTRATION_TEXT, "")]).unwrap_err(), @"
-    1 error in PHENOM_PROVISIONER_CONFIG_TOML:
-      1. PHENOM_PROVISIONER__APPSERVICE__REGISTRATION_TEXT: appservice.registration_text (not shown) is empty
-         → give it a value, or leave the key out if it is optional
+    error in PHENOM_PROVISIONER__APPSERVICE__REGISTRATION_TEXT: appservice.registration_text (not shown) is empty
+      → give it a value, or leave the key out if it is optional
     ");
     // There is no third way: the path of a file with it is `registration`.
     let third = format!("{REGISTRATION_TEXT}_FILE");
@@ -137,14 +139,12 @@ fn mistakes_in_the_text_of_a_registration_show_lines_and_no_content() {
     ");
     // What becomes of it where somebody loses the lines' ends.
     insta::assert_snapshot!(said(&REGISTRATION.replace('\n', " ")), @"
-    1 error in appservice.registration_text:
-      1. appservice.registration_text:1: this is not YAML: mapping values are not allowed in this context at line 1 column 20
-         → correct the line, or run phenom-provisioner registration, put its output here, and give the same to Synapse
+    error in appservice.registration_text:1: this is not YAML: mapping values are not allowed in this context at line 1 column 20
+      → correct the line, or run phenom-provisioner registration, put its output here, and give the same to Synapse
     ");
     insta::assert_snapshot!(said(&REGISTRATION.replace('\n', "\\n")), @"
-    1 error in appservice.registration_text:
-      1. appservice.registration_text:1: this is not YAML: mapping values are not allowed in this context at line 1 column 21
-         → correct the line, or run phenom-provisioner registration, put its output here, and give the same to Synapse
+    error in appservice.registration_text:1: this is not YAML: mapping values are not allowed in this context at line 1 column 21
+      → correct the line, or run phenom-provisioner registration, put its output here, and give the same to Synapse
     ");
     // A quote that is never closed, or only far below, takes the tokens along.
     for quote in ["'", "\""] {
@@ -164,29 +164,25 @@ fn a_password_stands_once() {
     let url = "url = \"postgres://localhost/provisioner\"";
     let in_url = minimal_but(url, "url = \"postgres://us:hunter2@db/ours\"\npassword = \"hunter3\"");
     insta::assert_snapshot!(load(&[(CONFIG_TEXT, &in_url)]).unwrap_err(), @"
-    1 error in PHENOM_PROVISIONER_CONFIG_TOML:
-      1. PHENOM_PROVISIONER_CONFIG_TOML:9: database.password is given, and so is a password in database.url (line 8)
-         → take it out of the URL: postgres://user@host:5432/database
+    error in PHENOM_PROVISIONER_CONFIG_TOML:9: database.password is given, and so is a password in database.url (line 8)
+      → take it out of the URL: postgres://user@host:5432/database
     ");
     let in_query = minimal_but(url, "url = \"postgres://us@db/ours?password=hunter2\"");
     let variable = ("PHENOM_PROVISIONER__DATABASE__PASSWORD", "hunter3");
     insta::assert_snapshot!(load(&[(CONFIG_TEXT, &in_query), variable]).unwrap_err(), @"
-    1 error in PHENOM_PROVISIONER_CONFIG_TOML:
-      1. PHENOM_PROVISIONER__DATABASE__PASSWORD: database.password is given, and so is a password in database.url (line 8)
-         → take it out of the URL: postgres://user@host:5432/database
+    error in PHENOM_PROVISIONER__DATABASE__PASSWORD: database.password is given, and so is a password in database.url (line 8)
+      → take it out of the URL: postgres://user@host:5432/database
     ");
     let without_url = ("PHENOM_PROVISIONER__ROSTER__PASSWORD", "hunter3");
     insta::assert_snapshot!(load(&[(CONFIG_TEXT, MINIMAL), without_url]).unwrap_err(), @"
-    1 error in PHENOM_PROVISIONER_CONFIG_TOML:
-      1. PHENOM_PROVISIONER__ROSTER__PASSWORD: roster.password is given, and roster.url is not: the roster is then read as the user of database.url
-         → give roster.url with the user that this password is of, or leave roster.password out
+    error in PHENOM_PROVISIONER__ROSTER__PASSWORD: roster.password is given, and roster.url is not: the roster is then read as the user of database.url
+      → give roster.url with the user that this password is of, or leave roster.password out
     ");
     let both =
         [(CONFIG_TEXT, MINIMAL), variable, ("PHENOM_PROVISIONER__DATABASE__PASSWORD_FILE", "/run/secrets/database")];
     insta::assert_snapshot!(load(&both).unwrap_err(), @"
-    1 error in PHENOM_PROVISIONER_CONFIG_TOML:
-      1. PHENOM_PROVISIONER__DATABASE__PASSWORD_FILE: database.password_file is given, and so is password (PHENOM_PROVISIONER__DATABASE__PASSWORD)
-         → keep one of password and password_file
+    error in PHENOM_PROVISIONER__DATABASE__PASSWORD_FILE: database.password_file is given, and so is password (PHENOM_PROVISIONER__DATABASE__PASSWORD)
+      → keep one of password and password_file
     ");
 }
 
@@ -208,8 +204,7 @@ fn healthcheck_needs_no_secret_and_says_where_it_asked() {
     insta::assert_snapshot!(text(&run(&["healthcheck"], &[(CONFIG_TEXT, &nowhere)]).stderr), @"error: admin.listen is [::]:0, any free port, so nobody can know where to ask: give it a port");
     let misspelt = format!("{MINIMAL}\n[admin]\nlisten = \"localhost\"\n");
     insta::assert_snapshot!(text(&run(&["healthcheck"], &[(CONFIG_TEXT, &misspelt)]).stderr), @r#"
-    error: 1 error in PHENOM_PROVISIONER_CONFIG_TOML:
-      1. PHENOM_PROVISIONER_CONFIG_TOML:18: admin.listen = "localhost" is not an address to listen on
-         → write an IP address and a port, for example "127.0.0.1:9090"
+    error in PHENOM_PROVISIONER_CONFIG_TOML:18: admin.listen = "localhost" is not an address to listen on
+      → write an IP address and a port, for example "127.0.0.1:9090"
     "#);
 }

@@ -36,6 +36,7 @@ const HOUSE: [Layer; 25] = [
             "homeserver",
             "store",
             "config",
+            "causes",
             "sanitize",
             "version",
         ],
@@ -56,6 +57,7 @@ const HOUSE: [Layer; 25] = [
             "homeserver",
             "store",
             "config",
+            "causes",
             "complaints",
             "version",
         ],
@@ -71,6 +73,7 @@ const HOUSE: [Layer; 25] = [
             "reconcile",
             "homeserver",
             "store",
+            "causes",
             "delays",
             "nearest",
             "sanitize",
@@ -86,12 +89,12 @@ const HOUSE: [Layer; 25] = [
     },
     Layer {
         name: "accounts",
-        may_import: &["sources", "store", "delays"],
+        may_import: &["sources", "store", "causes", "delays"],
         rule: "who has an account is read upstream and kept; it neither plans nor touches Synapse",
     },
     Layer {
         name: "doctor",
-        may_import: &["events", "intake", "sources", "homeserver", "postgres", "config", "nearest"],
+        may_import: &["events", "intake", "sources", "homeserver", "postgres", "config", "causes", "nearest"],
         rule: "the doctor asks for itself, with the clients alone, and without the parts that may be what is broken",
     },
     Layer {
@@ -112,7 +115,17 @@ const HOUSE: [Layer; 25] = [
     },
     Layer {
         name: "reconcile",
-        may_import: &["pictures", "sources", "homeserver", "store", "delays", "nearest", "sanitize", "hostile"],
+        may_import: &[
+            "pictures",
+            "sources",
+            "homeserver",
+            "store",
+            "causes",
+            "delays",
+            "nearest",
+            "sanitize",
+            "hostile",
+        ],
         rule: "the one path that acts gets its policy from app and its input from below, never from a request",
     },
     Layer {

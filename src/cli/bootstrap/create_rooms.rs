@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::print;
 use crate::app::Context;
+use crate::causes::told;
 use crate::config::RoomSection;
 use crate::homeserver::{CallError, Homeserver, MadeRoom, NewRoom, RoomVersions};
 
@@ -42,7 +43,7 @@ pub(super) async fn create(homeserver: &Homeserver, context: &Context, version: 
             Ok(id) => lines.push_str(&format!("\n[[rooms]]\nkey = \"{}\"\nid = \"{id}\"\n", room.key)),
             Err(error) => {
                 complete = false;
-                print::error(format_args!("{}: {error:#}", room.key));
+                print::error(format_args!("{}: {}", room.key, told(error.as_ref())));
             }
         }
     }

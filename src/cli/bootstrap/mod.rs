@@ -12,6 +12,7 @@ use provisioner_policy::RoomPolicy;
 
 use super::print;
 use crate::app::Context;
+use crate::causes::told;
 use crate::config::{ConfigLocation, RoomIds};
 use crate::doctor;
 use crate::homeserver::{CallError, Homeserver, WriteOutcome};
@@ -61,7 +62,7 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
                 Ok(WriteOutcome::AlreadySo) => print::line(format_args!("{}: {bot} is in {}", room.key, room.id)),
                 Err(error) => {
                     failed = true;
-                    print::error(format_args!("{}: {error:#}", room.key));
+                    print::error(format_args!("{}: {}", room.key, told(error.as_ref())));
                 }
             },
             Err(error) => {
@@ -123,6 +124,8 @@ fn if_lost(error: &CallError) -> &'static str {
 }
 
 fn secret(file: &Path) -> Result<String> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
+    let text = std::fs::read_to_string(file).with_context(|| {
+        format!("{} cannot be read; name the file that holds the token or the secret", file.display())
+    })?;
     Ok(text.trim().to_owned())
 }

@@ -18,11 +18,12 @@ pub(in crate::cli) fn texts_of_plan(view: &PlanView) -> impl Iterator<Item = &st
     actions.chain(blocked).chain(&view.notices).map(String::as_str)
 }
 
-/// A plan for people; `all` leaves nothing out.
-pub(in crate::cli) fn plan(view: &PlanView, names: &DisplayNames, screen: Screen, all: bool) -> String {
+/// A plan for people; `all` leaves nothing out. Where not everything `is_read`, there may be more to do.
+pub(in crate::cli) fn plan(view: &PlanView, names: &DisplayNames, screen: Screen, all: bool, is_read: bool) -> String {
     let mut page = Page::new(screen);
     match view.actions.len() {
-        0 => page.line(Tone::Heading, "Nothing to do."),
+        0 if is_read => page.line(Tone::Heading, "Nothing to do."),
+        0 => page.line(Tone::Bad, "Nothing to do, as far as could be read."),
         1 => page.line(Tone::Heading, format_args!("1 change is planned (plan {}).", view.plan_id)),
         count => page.line(Tone::Heading, format_args!("{count} changes are planned (plan {}).", view.plan_id)),
     }
@@ -193,7 +194,7 @@ mod tests {
     }
 
     fn shown(width: Option<usize>) -> String {
-        anstream::adapter::strip_str(&plan(&view(), &names(), Screen::of_width(width), false)).to_string()
+        anstream::adapter::strip_str(&plan(&view(), &names(), Screen::of_width(width), false, true)).to_string()
     }
 
     #[test]
@@ -259,7 +260,7 @@ mod tests {
     fn long_lists_are_cut_on_a_terminal_and_the_command_that_shows_the_rest_is_named() {
         let mut view = view();
         view.actions = vec![action(Kind::Join, BEN, false, "the room is for everybody with an active account"); 25];
-        let shown = |width, all| plan(&view, &names(), Screen::of_width(width), all);
+        let shown = |width, all| plan(&view, &names(), Screen::of_width(width), all, true);
         assert!(shown(Some(80), false).contains("5 more: phenom-provisioner plan --all"));
         let count = |text: String| text.matches(BEN).count();
         assert_eq!(

@@ -71,7 +71,8 @@ pub(in crate::cli) fn report(report: &PassReport, names: &DisplayNames, screen: 
         page.line(Tone::Warning, format_args!("held: {}", names.beside_ids(why)));
     }
     approval(&mut page, held_id.as_deref());
-    for error in errors {
+    // What a notice says more of is said there.
+    for error in errors.iter().filter(|error| !known.iter().any(|notice| notice.contains(error.as_str()))) {
         page.line(Tone::Bad, format_args!("error: {}", names.beside_ids(error)));
     }
     notices(&mut page, known, names);

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use provisioner_policy::short_id;
 use tracing::warn;
 
+use crate::causes::told;
 use crate::commands::posts::alerts::AlertTimers;
 use crate::commands::room::desk::Desk;
 use crate::commands::room::encryption::{self, Encryption};
@@ -104,7 +105,7 @@ impl Desk {
             if let Some(held) = &snapshot.held {
                 match self.keep_held(held, &mut settling).await {
                     Ok(again) => wake = again.unwrap_or(LOOK),
-                    Err(error) => warn!("the message about the held plan is not up to date: {error:#}"),
+                    Err(error) => warn!("the message about the held plan is not up to date: {}", told(error.as_ref())),
                 }
             }
             if let Some(Conditions { mut lasting, mut unknown }) = snapshot.all_conditions() {
@@ -113,7 +114,7 @@ impl Desk {
                 unknown.extend(encryption.is_unknown().then(|| encryption::KEY.to_owned()));
                 match self.keep_alerts(&lasting, &unknown, &mut since).await {
                     Ok(again) => wake = wake.min(again.unwrap_or(LOOK)),
-                    Err(error) => warn!("the alerts in the Staff room are not up to date: {error:#}"),
+                    Err(error) => warn!("the alerts in the Staff room are not up to date: {}", told(error.as_ref())),
                 }
             }
             tokio::select! {
@@ -140,7 +141,7 @@ impl Desk {
             anyhow::Ok(())
         };
         if let Err(error) = cut_short.await {
-            warn!("the messages about held plans cannot be looked at: {error:#}");
+            warn!("the messages about held plans cannot be looked at: {}", told(error.as_ref()));
         }
     }
 

@@ -5,6 +5,7 @@
 use provisioner_policy::{Membership, Permission, RoomStatus, Selector, selector_words};
 
 use crate::accounts::NoAccount;
+use crate::causes::told;
 use crate::commands::room::desk::Desk;
 use crate::reconcile::{ActionGate, Freshness, NotLeader, Reconciler};
 
@@ -70,7 +71,7 @@ impl Desk {
         match groups.and(account) {
             Ok(Ok(())) => {}
             Ok(Err(why)) => return Ok(Err(NotAdmitted::NoAccount(why))),
-            Err(error) => return Ok(Err(NotAdmitted::Unsure(format!("{error:#}")))),
+            Err(error) => return Ok(Err(NotAdmitted::Unsure(told(error.as_ref())))),
         }
         let sender = sender.to_owned();
         let look = move |reconciler: &Reconciler| {

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use crate::accounts::Confirmer;
+use crate::causes::told;
 use crate::commands::room::groups::Groups;
 use crate::commands::room::rate_limits::RateLimits;
 use crate::commands::room::turn::{CommandTurn, TurnUnderWay};
@@ -122,7 +123,7 @@ impl Desk {
     async fn handle_one(self: Arc<Self>, row: CommandRow, turn: Arc<CommandTurn>) -> (String, Arc<CommandTurn>) {
         let event_id = row.event_id.clone();
         if let Err(error) = self.handle(row, &turn).await {
-            info!(event.id = event_id, "a command waits: {error:#}");
+            info!(event.id = event_id, "a command waits: {}", told(error.as_ref()));
             tokio::time::sleep(RETRY).await;
         }
         (event_id, turn)

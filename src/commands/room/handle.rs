@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use tracing::{info, warn};
 
+use crate::causes::told;
 use crate::commands::posts::message::{self, ReplyTarget};
 use crate::commands::posts::send::OutgoingEvent;
 use crate::commands::room::desk::Desk;
@@ -202,9 +203,9 @@ impl Desk {
             }
             Err(CommandFailure::NotLeader(closed)) => Err(closed.into()),
             Err(CommandFailure::Broken(error)) => {
-                warn!(command = name, event.id = task.event_id, "a command failed: {error:#}");
+                warn!(command = name, event.id = task.event_id, "a command failed: {}", told(error.as_ref()));
                 let reply = Reply::line([text(format!("That failed: could not {error}. The log says more."))]);
-                self.end(task, name, Some(reply), "failed", Some(&format!("{error:#}"))).await
+                self.end(task, name, Some(reply), "failed", Some(&told(error.as_ref()))).await
             }
         }
     }

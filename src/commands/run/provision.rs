@@ -7,6 +7,7 @@ use tracing::warn;
 
 use super::{CommandFailure, CommandResult, counts, explain, outcome};
 use crate::accounts::Confirmed;
+use crate::causes::told;
 use crate::commands::room::desk::Desk;
 use crate::commands::room::turn::Requester;
 use crate::commands::text::reply::{Reply, code, strong, text};
@@ -51,7 +52,7 @@ impl Desk {
             Ok(Ok(Confirmed::Recorded)) => PoolAnswer::Named,
             Ok(Ok(Confirmed::Absent | Confirmed::Impossible(_))) => PoolAnswer::Absent,
             Ok(Err(error)) => {
-                warn!("somebody cannot be looked up in the pool: {error:#}");
+                warn!("somebody cannot be looked up in the pool: {}", told(error.as_ref()));
                 PoolAnswer::Trouble
             }
             Err(_) => PoolAnswer::Trouble,

@@ -53,7 +53,7 @@ async fn what_sns_refuses_is_told_with_its_mend() {
         (400, "Throttling", "throttled", "fewer requests", false),
         (429, "ThrottledException", "throttled", "fewer requests", false),
         (500, "InternalError", "unreachable", "reach SNS of its region", false),
-        (400, "InvalidParameter", "refused", "see the code in the cause", false),
+        (400, "InvalidParameter", "refused", "the topic refuses the request", false),
     ] {
         let error = refused(status, code).await;
         assert_eq!((error.word(), error.is_misconfigured()), (word, is_misconfigured), "{code}");

@@ -7,7 +7,7 @@ use aws_sdk_sqs::error::{BuildError, ProvideErrorMetadata, SdkError};
 use thiserror::Error;
 
 use crate::aws::{AwsFault, AwsFaultKind};
-use crate::causes::with_cause;
+use crate::causes::told;
 
 /// The error code of the protocol in use, and that of the protocol before it, which SQS still sends along.
 const NO_SUCH_QUEUE: [&str; 2] = ["QueueDoesNotExist", "NonExistentQueue"];
@@ -36,7 +36,7 @@ pub enum QueueError {
          key's own policy allow it, and see that the key is enabled"
     )]
     Key(#[source] AwsFault),
-    #[error("the queue refuses the request; see the code in the cause")]
+    #[error("the queue refuses the request")]
     Other(#[source] AwsFault),
     #[error("a request to the queue cannot be made")]
     Unusable(#[source] std::sync::Arc<BuildError>),
@@ -50,7 +50,7 @@ impl QueueError {
 
     /// The whole chain in one line.
     pub fn chain(&self) -> String {
-        with_cause(self)
+        told(self)
     }
 
     pub(super) fn unusable(error: BuildError) -> Self {

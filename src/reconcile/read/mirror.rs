@@ -11,6 +11,7 @@ use provisioner_policy::{RoomIx, RoomStatus};
 use tokio::time::{Instant as Clock, timeout_at};
 use tracing::{info, instrument, warn};
 
+use crate::causes::told;
 use crate::homeserver::{CallError, within};
 use crate::reconcile::brakes::fight_report;
 use crate::reconcile::pushes;
@@ -96,7 +97,7 @@ impl Reconciler {
         if trouble.is_none() && accounts {
             match observe_accounts(&self.homeserver, &mut self.world, self.accounts_listing).await {
                 Ok(listing) => self.accounts_listing = listing,
-                Err(error) => trouble = Some(error.to_string()),
+                Err(error) => trouble = Some(told(&error)),
             }
         }
         self.tell_unknown();
@@ -197,7 +198,7 @@ impl Reconciler {
         match within(IS_THERE, self.homeserver.whoami()).await {
             Ok(theirs) if theirs == *ours => None,
             Ok(theirs) => Some(CallError::AnotherHomeserver { ours: ours.clone(), theirs }.to_string()),
-            Err(error) => Some(error.to_string()),
+            Err(error) => Some(told(&error)),
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::aws::{AwsFault, AwsFaultKind};
-use crate::causes::with_cause;
+use crate::causes::told;
 
 /// How long to wait after a throttle that says nothing about it.
 const RETRY_AFTER_THROTTLE: Duration = Duration::from_secs(2);
@@ -44,7 +44,7 @@ pub enum DirectoryError {
          cognito-idp:ListUsersInGroup on it"
     )]
     Credentials(#[source] AwsFault),
-    #[error("the user pool refuses the request; see the code in the cause")]
+    #[error("the user pool refuses the request")]
     Other(#[source] AwsFault),
 }
 
@@ -65,7 +65,7 @@ impl DirectoryError {
 
     /// The whole chain in one line.
     pub fn chain(&self) -> String {
-        with_cause(self)
+        told(self)
     }
 }
 
