@@ -1,6 +1,6 @@
 """Tests of the forwarder against an emulated SQS and, for what it calls next, a small Lambda of their own.
 
-`cargo test -p testbed --test forwarder` starts the SQS and runs them.
+`cargo test --workspace --locked --test parts forwarder` starts the SQS and runs them.
 
 They need boto3, QUEUE_URL (a queue nobody else uses) and AWS_ENDPOINT_URL_SQS.
 """

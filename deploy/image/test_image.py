@@ -1,6 +1,6 @@
 """Tests of the Dockerfile without a Docker engine: a linter, and what it must have in common with the rest of the repository.
 
-`cargo test -p testbed --test deploy` installs the linter (hadolint) and runs them.
+`cargo test --workspace --locked --test parts deploy` installs the linter (hadolint) and runs them.
 """
 
 import re

@@ -1,6 +1,6 @@
 """Tests of rules and dashboard: every name in them exists, the rules do what they say, and each panel has an answer.
 
-`cargo test -p testbed --test deploy` installs what they need and runs them; PROMTOOL and PROMETHEUS say where those are.
+`cargo test --workspace --locked --test parts deploy` installs what they need and runs them; PROMTOOL and PROMETHEUS say where those are.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 """Tests of the Terraform module with HashiCorp's own parser and an evaluator: no provider, no network, no state.
 
-`cargo test -p testbed --test deploy` installs both and runs them. What only AWS or a provider's schema knows is not
+`cargo test --workspace --locked --test parts deploy` installs both and runs them. What only AWS or a provider's schema knows is not
 tested here: `terraform validate` says that.
 """
 

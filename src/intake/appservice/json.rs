@@ -1,7 +1,7 @@
 //! A place in JSON text, and how to get past a value without building it.
 //!
 //! Nearly all that Synapse sends is skipped, so skipping is what intake costs: serde_json takes a fourth to a half more CPU
-//! for it (`cargo bench --bench intake`). What is JSON here is exactly what is JSON there: `tests/listener_properties.rs`
+//! for it (`cargo bench --bench intake`). What is JSON here is exactly what is JSON there: `tests/listener/properties.rs`
 //! compares them.
 //!
 //! `inline(always)` stands where the place in the text would otherwise go through memory at every byte: without it a
