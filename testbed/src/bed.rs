@@ -11,8 +11,8 @@ use crate::synapse::{Synapse, SynapseOptions, SynapseVersion};
 /// How many tests share a Synapse, and its application services: some tests take two. It asks each of them about each event. With
 /// a hundred and sixty that was two thirds of the time of its main thread, and with 32 still a fifth; a start costs as much as
 /// three tests' rooms and people.
-const PLACES: usize = 7;
-const SLOTS: usize = 12;
+const PLACES: usize = 12;
+const SLOTS: usize = 16;
 
 static POSTGRES: OnceCell<Arc<Postgres>> = OnceCell::const_new();
 static OLD: Shared = Shared::const_new(None);

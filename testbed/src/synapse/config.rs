@@ -69,7 +69,8 @@ fn homeserver(synapse: &Synapse) -> Value {
         }],
         "database": { "name": "psycopg2", "args": {
             "host": "127.0.0.1", "port": synapse.postgres.port(), "user": "postgres", "dbname": synapse.database,
-            "cp_min": 3, "cp_max": 10,
+            // Each connection learns the tables by itself: ten of them cost more than they carry.
+            "cp_min": 1, "cp_max": 3,
         }},
         "jwt_config": {
             "enabled": true, "algorithm": "HS256", "secret": synapse.jwt_secret, "subject_claim": "sub",
