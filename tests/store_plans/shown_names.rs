@@ -57,7 +57,8 @@ async fn a_command_reads_what_the_leader_noted_and_writes_nothing() {
     let noted = versions(&mut connection).await;
     wire.statements();
     let people = owned(["@b", "@c", "@unknown"]);
-    let former = store.former_names(&people, &owned(["Ada", "Dan", "Ada"])).await.unwrap();
+    let mut former = store.former_names(&people, &owned(["Ada", "Dan", "Ada"])).await.unwrap();
+    former.sort_by(|one, other| one.user_id.cmp(&other.user_id));
     assert_eq!(wire.statements(), 1);
     assert_eq!((former.len(), &former[0].name, former[0].until), (2, &"Ben".to_owned(), until));
     assert!(former[1].name == "Cyd" && former[1].until > until, "until now: {former:?}");
