@@ -118,6 +118,14 @@ async fn a_dismissed_plan_is_quiet_until_it_changes(version: SynapseVersion) {
     let status = staff.ask(&staff.lead, "!provisioner status").await;
     let status = status["body"].as_str().unwrap().to_owned();
     assert!(status.contains(&format!("dismissed by {}", staff.lead.mxid)), "{status}");
+    // Below a no it may mean "well said".
+    let tick = staff.react(&staff.lead, &post, "✅").await;
+    assert_eq!(staff.ended(&tick).await, "answered");
+    let answer = staff.answer(&post).await;
+    assert!(
+        answer["body"].as_str().unwrap().contains("somebody said no to that. To do it after all: !provisioner apply")
+    );
+    assert_eq!(memberships(&staff, &people[..3]).await, ["join"; 3]);
     staff.stage.hook().await;
     staff.ask(&staff.lead, "!provisioner sync").await;
     tokio::time::sleep(A_WHILE).await;

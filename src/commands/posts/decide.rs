@@ -113,6 +113,12 @@ impl Desk {
                 .refuse(task, name, Some(reply), &format!("refused: that plan is {}", post.state.as_str()))
                 .await;
         }
+        // After a no, a tick may be meant as "well said".
+        if decision == Decision::Approve && post.state == HeldPostState::Dismissed {
+            let command = self.typed(&format!("apply {}", short_id(&post.held_id)));
+            let reply = see("Nothing was done: somebody said no to that. To do it after all: ", command);
+            return self.refuse(task, name, Some(reply), "refused: somebody said no to that plan").await;
+        }
         if decision == Decision::Approve && !post.offers_approval {
             let reply = Reply::line([
                 strong("Not done: "),
@@ -148,7 +154,7 @@ impl Desk {
                     let reply = match post.offers_approval {
                         true => {
                             let command = self.typed(&format!("apply {}", short_id(&post.held_id)));
-                            reply.and_reply(see("To do it after all, react with ✅, or: ", command))
+                            reply.and_reply(see("To do it after all: ", command))
                         }
                         false => reply,
                     };
