@@ -4,6 +4,8 @@
 use proptest::prelude::*;
 use provisioner_policy::*;
 
+use crate::plan_once_carried_out;
+
 const SERVER: &str = "phenom.test";
 const BOT: &str = "@bot:phenom.test";
 const EXEMPT: &str = "@u0:phenom.test";
@@ -65,11 +67,6 @@ fn guarded_world(given: &Given, guard: GuardLimits) -> World {
     world
 }
 
-/// Does to the world what the homeserver would do.
-fn carry_out(world: &mut World, plan: &Plan) {
-    plan.due().for_each(|action| world.take_effect(&action.change));
-}
-
 fn selector() -> impl Strategy<Value = Selector> {
     prop_oneof![
         Just(Selector::Group(GROUP.into())),
@@ -127,10 +124,7 @@ proptest! {
 
     #[test]
     fn a_plan_carried_out_leaves_nothing_due(given in given()) {
-        let mut world = world(&given);
-        let first = plan(&world, &Recent::default());
-        carry_out(&mut world, &first);
-        let second = plan(&world, &Recent::default());
+        let second = plan_once_carried_out(&mut world(&given));
         prop_assert_eq!(second.due().collect::<Vec<_>>(), Vec::<&Action>::new());
     }
 

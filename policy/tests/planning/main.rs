@@ -17,3 +17,15 @@ mod planner;
 mod profiles;
 mod promises;
 mod returns;
+
+use provisioner_policy::*;
+
+/// Does to the world what the homeserver would do, and plans again.
+fn plan_once_carried_out(world: &mut World) -> Plan {
+    let first = plan(world, &Recent::default());
+    first.due().for_each(|action| world.take_effect(&action.change));
+    for pardon in &first.cleared_leaves {
+        world.clear_leave(pardon.room, pardon.user, &pardon.event_id);
+    }
+    plan(world, &Recent::default())
+}

@@ -4,6 +4,8 @@
 use proptest::prelude::*;
 use provisioner_policy::*;
 
+use crate::plan_once_carried_out;
+
 const SERVER: &str = "phenom.test";
 const BOT: &str = "@bot:phenom.test";
 const EXEMPT: &str = "@u0:phenom.test";
@@ -74,14 +76,6 @@ fn guarded_world(given: &Given, guard: GuardLimits) -> World {
     world
 }
 
-/// Does to the world what the homeserver would do.
-fn carry_out(world: &mut World, plan: &Plan) {
-    plan.due().for_each(|action| world.take_effect(&action.change));
-    for pardon in &plan.cleared_leaves {
-        world.clear_leave(pardon.room, pardon.user, &pardon.event_id);
-    }
-}
-
 fn membership() -> impl Strategy<Value = Membership> {
     prop_oneof![
         1 => Just(Membership::Invite),
@@ -130,10 +124,7 @@ proptest! {
 
     #[test]
     fn a_plan_carried_out_leaves_nothing_due(given in given()) {
-        let mut world = world(&given);
-        let first = plan(&world, &Recent::default());
-        carry_out(&mut world, &first);
-        let second = plan(&world, &Recent::default());
+        let second = plan_once_carried_out(&mut world(&given));
         prop_assert_eq!(second.due().collect::<Vec<_>>(), Vec::<&Action>::new());
         prop_assert_eq!(second.cleared_leaves, vec![]);
     }
