@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::page::Screen;
+use super::show::not_noticed;
 use crate::sanitize;
 
 /// A line of the answer.
@@ -66,10 +67,11 @@ pub(super) fn error(error: impl Display) {
 }
 
 /// What went wrong while an answer was made. On a terminal, what the answer has said already is not said again.
-pub(super) fn errors<'a>(errors: &[String], notices: impl Iterator<Item = &'a String> + Clone) {
-    let is_said =
-        |error: &String| io::stdout().is_terminal() && notices.clone().any(|notice| notice.contains(error.as_str()));
-    errors.iter().filter(|one| !is_said(one)).for_each(error);
+pub(super) fn errors<'a>(errors: &'a [String], notices: impl Iterator<Item = &'a String> + Clone) {
+    match io::stdout().is_terminal() {
+        true => not_noticed(errors, notices).for_each(error),
+        false => errors.iter().for_each(error),
+    }
 }
 
 /// What is wrong with the configuration, each with its mend.

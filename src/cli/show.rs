@@ -22,6 +22,14 @@ fn approval(page: &mut Page, held_id: Option<&str>) {
     }
 }
 
+/// Errors that no notice says already, with more.
+pub(super) fn not_noticed<'a>(
+    errors: &'a [String],
+    notices: impl Iterator<Item = &'a String> + Clone,
+) -> impl Iterator<Item = &'a String> {
+    errors.iter().filter(move |error| !notices.clone().any(|notice| notice.contains(error.as_str())))
+}
+
 fn notices(page: &mut Page, notices: &[String], names: &DisplayNames) {
     for notice in notices {
         page.line(Tone::Warning, format_args!("notice: {}", names.beside_ids(notice)));

@@ -1,6 +1,6 @@
 //! What came of a pass: what failed and what waits for somebody first, and how much of what there was.
 
-use super::{approval, notices};
+use super::{approval, not_noticed, notices};
 use crate::cli::page::{Page, Screen, Tone};
 use crate::display_names::DisplayNames;
 use crate::reconcile::PassReport;
@@ -71,8 +71,7 @@ pub(in crate::cli) fn report(report: &PassReport, names: &DisplayNames, screen: 
         page.line(Tone::Warning, format_args!("held: {}", names.beside_ids(why)));
     }
     approval(&mut page, held_id.as_deref());
-    // What a notice says more of is said there.
-    for error in errors.iter().filter(|error| !known.iter().any(|notice| notice.contains(error.as_str()))) {
+    for error in not_noticed(errors, known.iter()) {
         page.line(Tone::Bad, format_args!("error: {}", names.beside_ids(error)));
     }
     notices(&mut page, known, names);
