@@ -38,20 +38,21 @@ impl FirstNames {
 
     /// Says of these names, made harmless and each with its user, what came before them. One statement for all of them.
     pub(super) async fn mark(&self, names: Vec<(String, String)>) -> Vec<(String, ShownName)> {
-        let mut former = if names.is_empty() || self.rest.goes_on() { HashMap::new() } else { self.ask(&names).await };
+        let (user_ids, names): (Vec<String>, Vec<String>) = names.into_iter().unzip();
+        let is_asked = !names.is_empty() && !self.rest.goes_on();
+        let mut former = if is_asked { self.ask(&user_ids, &names).await } else { HashMap::new() };
         let marked = |(mxid, name)| {
             let was = former.remove(&mxid);
             (mxid, ShownName { name, was })
         };
-        names.into_iter().map(marked).collect()
+        user_ids.into_iter().zip(names).map(marked).collect()
     }
 
-    async fn ask(&self, names: &[(String, String)]) -> HashMap<String, FormerName> {
-        let (user_ids, names): (Vec<String>, Vec<String>) = names.iter().cloned().unzip();
+    async fn ask(&self, user_ids: &[String], names: &[String]) -> HashMap<String, FormerName> {
         let asked = async {
             match self.reader {
-                NameReader::Leader => self.store.note_shown_names(&user_ids, &names).await,
-                NameReader::Command => self.store.former_names(&user_ids, &names).await,
+                NameReader::Leader => self.store.note_shown_names(user_ids, names).await,
+                NameReader::Command => self.store.former_names(user_ids, names).await,
             }
         };
         let left_out = match timeout(PATIENCE, asked).await {

@@ -55,11 +55,13 @@ impl NameLookup {
     /// The names of the users in `texts`, the first of them. Those that Synapse does not tell in time are left out.
     pub async fn names_in<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> DisplayNames {
         let shown = self.shown_in(texts);
-        let (mut names, unknown) = self.kept_of(&shown).await;
-        if !unknown.is_empty() && !self.rest.goes_on() {
-            names.extend(self.ask(unknown.into_iter().take(MOST)).await);
-        }
+        let names = self.known_of(&shown).await;
         DisplayNames::new(&self.server_name, &shown, self.first_names.mark(names).await)
+    }
+
+    /// Looks the same ones up, to be kept: nobody is shown them yet.
+    pub async fn learn<'a>(&self, texts: impl IntoIterator<Item = &'a str>) {
+        self.known_of(&self.shown_in(texts)).await;
     }
 
     /// The same without a request to Synapse: those that are kept.
@@ -78,6 +80,15 @@ impl NameLookup {
             shown.extend(ids.filter(|mxid| seen.insert(*mxid)));
         }
         shown
+    }
+
+    /// What is kept of these, and what Synapse tells in time of the others.
+    async fn known_of(&self, shown: &[&str]) -> Vec<(String, String)> {
+        let (mut names, unknown) = self.kept_of(shown).await;
+        if !unknown.is_empty() && !self.rest.goes_on() {
+            names.extend(self.ask(unknown.into_iter().take(MOST)).await);
+        }
+        names
     }
 
     /// What is kept of these, and those that nothing is kept of.

@@ -115,8 +115,8 @@ impl Desk {
         }
         // After a no, a tick may be meant as "well said".
         if decision == Decision::Approve && post.state == HeldPostState::Dismissed {
-            let command = self.typed(&format!("apply {}", short_id(&post.held_id)));
-            let reply = see("Nothing was done: somebody said no to that. To do it after all: ", command);
+            let lead = "Nothing was done: somebody said no to that. To do it after all: ";
+            let reply = see(lead, self.typed_apply(&post.held_id));
             return self.refuse(task, name, Some(reply), "refused: somebody said no to that plan").await;
         }
         if decision == Decision::Approve && !post.offers_approval {
@@ -152,10 +152,7 @@ impl Desk {
                         text(" said no. Nobody is asked again until this list changes."),
                     ]);
                     let reply = match post.offers_approval {
-                        true => {
-                            let command = self.typed(&format!("apply {}", short_id(&post.held_id)));
-                            reply.and_reply(see("To do it after all: ", command))
-                        }
+                        true => reply.and_reply(see("To do it after all: ", self.typed_apply(&post.held_id))),
                         false => reply,
                     };
                     self.edit_post(post, "dismissed", &what_became_of(post, reply)).await;
@@ -176,9 +173,9 @@ impl Desk {
         let newest = newest.filter(HeldPost::is_undecided);
         Ok(match newest {
             Some(newest) => {
-                let id = short_id(&newest.held_id);
+                let (id, command) = (short_id(&newest.held_id), self.typed_apply(&newest.held_id));
                 Reply::line([text(lead), text(" Look at the newer message about plan "), code(id)])
-                    .and_reply(see("To carry that one out, react to it, or: ", self.typed(&format!("apply {id}"))))
+                    .and_reply(see("To carry that one out, react to it, or: ", command))
             }
             None => Reply::line([text(lead), text(" Nothing is held now: "), code(self.typed("plan"))]),
         })

@@ -105,7 +105,7 @@ impl Desk {
         let yes = [strong("✅ yes:"), text(" it is done at once, exactly as listed here.")];
         what.and_list([yes.to_vec(), no.to_vec(), silence.to_vec()])
             .and_reply(who_and_why)
-            .and_reply(see("Instead of ✅: ", self.typed(&format!("apply {id}"))))
+            .and_reply(see("Instead of ✅: ", self.typed_apply(&post.held_id)))
     }
 
     /// Edits a post to say that it does not stand for what is held any more.

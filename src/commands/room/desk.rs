@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join3;
-use provisioner_policy::Policy;
+use provisioner_policy::{Policy, short_id};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
@@ -155,12 +155,17 @@ impl Desk {
 
     /// Looks up who these are called, for an answer that asks nothing by itself. As bounded as any look-up.
     pub(crate) async fn learn_names<'a>(&self, of: impl IntoIterator<Item = &'a str>) {
-        self.names.names_in(of).await;
+        self.names.learn(of).await;
     }
 
     /// What somebody types to give this command, prefix and all.
     pub(crate) fn typed(&self, command: &str) -> String {
         format!("{} {command}", self.staff.prefix)
+    }
+
+    /// What somebody types to approve the held plan with this id.
+    pub(crate) fn typed_apply(&self, held_id: &str) -> String {
+        self.typed(&format!("apply {}", short_id(held_id)))
     }
 }
 

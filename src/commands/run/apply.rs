@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use anyhow::Context;
-use provisioner_policy::{Digest, Plan, short_id};
+use provisioner_policy::{Digest, Plan};
 
 use super::{CommandFailure, CommandResult};
 use crate::commands::posts::Approved;
@@ -61,7 +61,7 @@ impl Desk {
                 text("nothing of that is held now. Look at "),
                 code(self.typed("plan")),
                 text(", and say "),
-                code(self.typed(&format!("apply {}", short_id(&held)))),
+                code(self.typed_apply(&held)),
                 text(" if that is what you mean."),
             ]),
             None => Reply::line([strong("Not done: "), text("nothing is held now. See "), code(self.typed("plan"))]),

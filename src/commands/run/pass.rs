@@ -1,7 +1,5 @@
 //! Asking for a pass, as `apply` on the command line does, and waiting for its report. `sync` is no more than that.
 
-use provisioner_policy::short_id;
-
 use super::{CommandFailure, CommandResult};
 use crate::commands::room::desk::Desk;
 use crate::commands::room::turn::Requester;
@@ -46,10 +44,8 @@ impl Desk {
         });
         reply = reply.and_list(failed).and_list(report.errors.iter().map(|error| self.words(error)));
         if let Some(id) = &report.held_id {
-            reply = reply.and([
-                text("Nothing of what is held happens until somebody says: "),
-                code(self.typed(&format!("apply {}", short_id(id)))),
-            ]);
+            reply =
+                reply.and([text("Nothing of what is held happens until somebody says: "), code(self.typed_apply(id))]);
         }
         if report.paused.is_some() {
             reply = reply

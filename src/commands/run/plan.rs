@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
-use provisioner_policy::{BlockedView, Kind, Plan, RoomIx, World, short_id};
+use provisioner_policy::{BlockedView, Kind, Plan, RoomIx, World};
 
 use super::CommandResult;
 use super::grouped::{Counts, PlanLine, count_list, grouped, plan_lines};
@@ -108,10 +108,9 @@ impl Desk {
         lead.extend(self.when_made(&shown.counts, is_paused));
         let mut reply = Reply::default().and_pieces(lead);
         if let Some(id) = &shown.held_id {
-            reply = reply.and_pieces(sentences(&shown.held_words)).and([
-                text("Nothing of it happens until somebody says: "),
-                code(self.typed(&format!("apply {}", short_id(id)))),
-            ]);
+            reply = reply
+                .and_pieces(sentences(&shown.held_words))
+                .and([text("Nothing of it happens until somebody says: "), code(self.typed_apply(id))]);
         }
         // One entry says no more than the heading below.
         let counts = shown.counts.len();

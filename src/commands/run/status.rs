@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use provisioner_policy::{Plan, short_id};
+use provisioner_policy::Plan;
 
 use super::{CommandResult, counts};
 use crate::commands::room::desk::Desk;
@@ -33,7 +33,7 @@ impl Desk {
                 text("See "),
                 code(self.typed("plan")),
                 text("; to carry it out: "),
-                code(self.typed(&format!("apply {}", short_id(id)))),
+                code(self.typed_apply(id)),
                 text(held_since(kept.as_ref())),
             ]);
         }
