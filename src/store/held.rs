@@ -42,6 +42,11 @@ impl HeldPlan {
     pub fn is_open(&self) -> bool {
         self.state == HeldPlanState::Open
     }
+
+    /// Whether somebody said no to it, whatever became of it since: what is held next leaves their name here.
+    pub fn is_refused(&self) -> bool {
+        self.decided_by.is_some() && self.state != HeldPlanState::Approved
+    }
 }
 
 impl fmt::Display for HeldPlan {

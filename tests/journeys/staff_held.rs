@@ -119,7 +119,7 @@ async fn a_dismissed_plan_is_quiet_until_it_changes(version: SynapseVersion) {
     let status = status["body"].as_str().unwrap().to_owned();
     assert!(status.contains(&format!("dismissed by {}", staff.lead.mxid)), "{status}");
     // Below a no it may mean "well said".
-    let tick = staff.react(&staff.lead, &post, "✅").await;
+    let tick = staff.send_reaction_anew(&staff.lead, &post, "✅").await;
     assert_eq!(staff.ended(&tick).await, "answered");
     let answer = staff.answer(&post).await;
     assert!(
@@ -135,6 +135,12 @@ async fn a_dismissed_plan_is_quiet_until_it_changes(version: SynapseVersion) {
     go(&staff, &people[3..4]).await;
     let newer = staff.posted("4 people would").await;
     staff.until_says(&post, &["It has changed"]).await;
+    // The no stays one: what was asked there is approved by no tick.
+    let tick = staff.react(&staff.lead, &post, "✅").await;
+    assert_eq!(staff.ended(&tick).await, "answered");
+    let answers = staff.answers(&post).await;
+    assert!(answers[1]["content"]["body"].as_str().unwrap().contains("somebody said no to that"), "{answers:#?}");
+    assert_eq!(memberships(&staff, &people[..4]).await, ["join"; 4]);
     // They come back: nothing is held.
     for sub in &people[..4] {
         staff.stage.hasura.add(sub, "analysts", "member").await.unwrap();

@@ -113,12 +113,6 @@ impl Desk {
                 .refuse(task, name, Some(reply), &format!("refused: that plan is {}", post.state.as_str()))
                 .await;
         }
-        // After a no, a tick may be meant as "well said".
-        if decision == Decision::Approve && post.state == HeldPostState::Dismissed {
-            let lead = "Nothing was done: somebody said no to that. To do it after all: ";
-            let reply = see(lead, self.typed_apply(&post.held_id));
-            return self.refuse(task, name, Some(reply), "refused: somebody said no to that plan").await;
-        }
         if decision == Decision::Approve && !post.offers_approval {
             let reply = Reply::line([
                 strong("Not done: "),
@@ -127,6 +121,11 @@ impl Desk {
                 ),
             ]);
             return self.refuse(task, name, Some(reply), "refused: too much to be judged from a message").await;
+        }
+        if decision == Decision::Approve && self.is_refused(post).await? {
+            let lead = "Nothing was done: somebody said no to that. To do it after all: ";
+            let reply = see(lead, self.typed_apply(&post.held_id));
+            return self.refuse(task, name, Some(reply), "refused: somebody said no to that plan").await;
         }
         if !self.begin(task, name, &format!("{name} {}", short_id(&post.held_id)), None, None).await? {
             return Ok(());
@@ -160,6 +159,16 @@ impl Desk {
                 self.end(task, name, None, "done", None).await
             }
         }
+    }
+
+    /// Whether somebody said no to what a post shows: a tick below that may be meant as "well said". The plan is asked as well as
+    /// the post: a no is written to the post first, and a post that is superseded later keeps nothing of it.
+    async fn is_refused(&self, post: &HeldPost) -> Result<bool> {
+        if post.state == HeldPostState::Dismissed {
+            return Ok(true);
+        }
+        let plan = self.store.held_plan_called(&post.held_id).await.context("look who decided about the plan")?;
+        Ok(plan.is_some_and(|plan| plan.is_refused()))
     }
 
     /// The reply to a reaction to a post that cannot be decided any more.
