@@ -56,7 +56,7 @@ pub async fn apply_once(
                 (sources, waited) = (sources | Woken::BELONGING, true);
             }
             // What waits for a host that is left alone, or for a source, is waited for by the next one who asks.
-            None if total.later > 0 && (progressed || reconciler.is_fetching()) && !stop.is_cancelled() => {
+            None if total.later > 0 && (progressed || reconciler.gives_soon()) && !stop.is_cancelled() => {
                 tokio::select! {
                     () = stop.cancelled() => return Ok(total),
                     () = reconciler.profiles_due() => {}

@@ -69,7 +69,8 @@ impl Reconciler {
             due.into_iter().partition(|action| action.change.class() == Class::Profiles);
         let GiftsOfNew { mut gifts, later } = self.gifts_of_new(giver, &due, now).await?;
         let (total, mut chosen) = (profiles.len(), 0);
-        if total > 0 && giver.pace.may(now) {
+        giver.pace.kept_back = total > 0 && !giver.pace.may(now);
+        if total > 0 && !giver.pace.kept_back {
             self.look_up(giver, &profiles, now).await?;
             let known = self.fetched_before(giver, &profiles).await?;
             for action in profiles {
@@ -233,9 +234,10 @@ impl Reconciler {
         Ok(known.into_iter().map(|(source, mxc, sha256)| (source, (mxc, sha256))).collect())
     }
 
-    /// Whether a picture is being fetched.
-    pub(crate) fn is_fetching(&self) -> bool {
-        self.profiles.as_ref().is_some_and(|giver| giver.fetches.any())
+    /// Whether names and pictures that were left for later may be given soon: a picture is being fetched, or they wait for the pause
+    /// after the last ones.
+    pub(crate) fn gives_soon(&self) -> bool {
+        self.profiles.as_ref().is_some_and(|giver| giver.fetches.any() || giver.pace.kept_back)
     }
 
     /// Waits until some of the names and pictures that were left for later may be given.

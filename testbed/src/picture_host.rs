@@ -19,6 +19,8 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 pub enum PictureAnswer {
     /// 200 with this body.
     Body(Vec<u8>),
+    /// The same after a while.
+    Late(Duration, Vec<u8>),
     /// This status, with these lines of a header.
     Status(u16, String),
     /// 200, this body, and then a kilobyte again and again.
@@ -118,6 +120,11 @@ async fn answer(
     let begun = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
     match given {
         PictureAnswer::Body(body) => {
+            stream.write_all(begun.as_bytes()).await?;
+            stream.write_all(&body).await?;
+        }
+        PictureAnswer::Late(after, body) => {
+            tokio::time::sleep(after).await;
             stream.write_all(begun.as_bytes()).await?;
             stream.write_all(&body).await?;
         }

@@ -13,6 +13,8 @@ pub(crate) struct Pace {
     next: Option<Instant>,
     /// Whether any are left for later.
     pub(crate) is_waiting: bool,
+    /// Whether the pause alone kept those of the last slice back.
+    pub(crate) kept_back: bool,
 }
 
 impl Pace {
