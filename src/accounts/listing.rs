@@ -23,7 +23,7 @@ const PAUSES: Doubling = Doubling { first: Duration::from_secs(2), longest: Dura
 
 /// How far a listing is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
+pub struct ListedSoFar {
     pub pages: u64,
     pub users: u64,
     /// Users in the last whole listing, where there was one: about as many as there will be.
@@ -66,7 +66,7 @@ pub async fn list_pool(
     directory: &Directory,
     server: &Server,
     stop: &CancellationToken,
-    mut progress: impl FnMut(Progress),
+    mut progress: impl FnMut(ListedSoFar),
 ) -> Result<Listed, ListingError> {
     let expected = store.last_whole_listing().await.context("look at the last whole listing")?;
     let expected = expected.and_then(|listing| u64::try_from(listing.users).ok());
@@ -116,7 +116,7 @@ pub async fn list_pool(
         listing.users += users;
         listing.next_token = page.next;
         let (pages, users) = (u64::try_from(listing.pages).unwrap_or(0), u64::try_from(listing.users).unwrap_or(0));
-        progress(Progress { pages, users, expected });
+        progress(ListedSoFar { pages, users, expected });
         if listing.next_token.is_none() {
             refuse_if_empty(store, &listing).await?;
             let (missed, deleted) = store.complete_listing(listing.id).await.context("end the listing")?;

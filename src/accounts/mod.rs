@@ -15,7 +15,7 @@ use provisioner_policy::{SubjectError, mxid_of_subject};
 
 pub use self::confirm::{Confirmed, Confirmer};
 pub use self::groups::{keep_groups, read_groups};
-pub use self::listing::{Listed, ListingError, Progress, list_pool};
+pub use self::listing::{Listed, ListedSoFar, ListingError, list_pool};
 pub use self::operators::NoAccount;
 pub use self::people::{EmailError, NamedByEmail};
 pub use self::pool_sync::PoolSync;

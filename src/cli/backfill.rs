@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
 use super::print;
-use crate::accounts::{ListingError, Progress, keep_groups, list_pool};
+use crate::accounts::{ListedSoFar, ListingError, keep_groups, list_pool};
 use crate::app::Context;
 use crate::config::ConfigLocation;
 use crate::store::{Listing, ListingLock, Store};
@@ -98,7 +98,7 @@ async fn follow(store: &Store, shown: &mut ListingProgress) -> Result<ListingEnd
             }
             Some(Listing { completed_at: None, pages, users, .. }) => {
                 let (pages, users) = (u64::try_from(pages).unwrap_or(0), u64::try_from(users).unwrap_or(0));
-                shown.show(Progress { pages, users, expected });
+                shown.show(ListedSoFar { pages, users, expected });
             }
             // It has not begun yet, or the next look finds it whole.
             Some(_) | None => {}
@@ -134,7 +134,7 @@ impl ListingProgress {
         Self { bar, lines: !terminal, first: None, said: None }
     }
 
-    fn show(&mut self, progress: Progress) {
+    fn show(&mut self, progress: ListedSoFar) {
         let now = Instant::now();
         let (since, users_then) = *self.first.get_or_insert((now, progress.users));
         let words = words(progress, now - since, progress.users - users_then.min(progress.users));
@@ -152,8 +152,8 @@ impl ListingProgress {
 }
 
 /// How far it is, how fast, and how long it will take.
-fn words(progress: Progress, elapsed: Duration, listed: u64) -> String {
-    let Progress { pages, users, expected } = progress;
+fn words(progress: ListedSoFar, elapsed: Duration, listed: u64) -> String {
+    let ListedSoFar { pages, users, expected } = progress;
     let seconds = elapsed.as_secs_f64();
     let rate = if seconds > 0.0 { listed as f64 / seconds } else { 0.0 };
     let left = match expected {
@@ -172,10 +172,10 @@ mod tests {
 
     #[test]
     fn the_line_says_how_far_how_fast_and_how_long() {
-        let progress = Progress { pages: 10, users: 600, expected: Some(1200) };
+        let progress = ListedSoFar { pages: 10, users: 600, expected: Some(1200) };
         let line = words(progress, Duration::from_secs(2), 600);
         assert_eq!(line, "page 10, 600 users, 300 users/s, about 2s left");
-        let first = words(Progress { expected: None, ..progress }, Duration::from_secs(2), 600);
+        let first = words(ListedSoFar { expected: None, ..progress }, Duration::from_secs(2), 600);
         assert_eq!(first, "page 10, 600 users, 300 users/s, time left unknown (the first listing)");
     }
 }

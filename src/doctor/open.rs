@@ -17,7 +17,7 @@ const KEPT_ELSEWHERE: [&str; 3] = ["org.matrix.login.jwt", "m.login.sso", "m.log
 
 /// Where somebody stands who looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum AskedFrom {
     Inside,
     Outside,
 }
@@ -25,7 +25,7 @@ enum Place {
 /// Looks from both places, side by side.
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     let (inside, outside) = tokio::join!(
-        everywhere(&config.homeserver.url, Place::Inside),
+        everywhere(&config.homeserver.url, AskedFrom::Inside),
         outside(config.homeserver.public_url.as_deref())
     );
     // What is true at both places is said once, as it is seen from outside.
@@ -34,12 +34,12 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
 }
 
 /// What is Synapse's own, whichever way leads there.
-async fn everywhere(url: &str, place: Place) -> Vec<Finding> {
+async fn everywhere(url: &str, from: AskedFrom) -> Vec<Finding> {
     let Ok(anonymous) = Anonymous::at(url, PATIENCE) else { return unseen() };
     let (registers, flows) = tokio::join!(anonymous.takes_registrations(), anonymous.login_flows());
     match (registers, flows) {
         (Ok(registers), Ok(Some(flows))) => {
-            registers.map(|open| registration(open, place)).into_iter().chain([passwords(&flows, place)]).collect()
+            registers.map(|open| registration(open, from)).into_iter().chain([passwords(&flows, from)]).collect()
         }
         _ => unseen(),
     }
@@ -67,7 +67,7 @@ async fn outside(url: Option<&str>) -> Vec<Finding> {
         let secret = admin && anonymous.takes_shared_secret().await.map_err(why)?;
         Ok((admin, metrics, secret))
     };
-    let (looked, mut found) = tokio::join!(looked, everywhere(url, Place::Outside));
+    let (looked, mut found) = tokio::join!(looked, everywhere(url, AskedFrom::Outside));
     match looked {
         Ok((admin, metrics, secret)) => {
             found.extend(reached(url, admin, metrics, secret));
@@ -115,7 +115,7 @@ fn reached(url: &str, admin: bool, metrics: bool, secret: bool) -> Vec<Finding> 
     }
 }
 
-fn registration(open: bool, place: Place) -> Finding {
+fn registration(open: bool, from: AskedFrom) -> Finding {
     if !open {
         return Finding::pass(REGISTRATION, "nobody can register an account by themselves");
     }
@@ -123,13 +123,13 @@ fn registration(open: bool, place: Place) -> Finding {
         "anybody may register an account (enable_registration): people come in that no source of this service names";
     let mend =
         "write enable_registration: false in homeserver.yaml, and restart Synapse; accounts come from the sources";
-    match place {
-        Place::Inside => Finding::warn(REGISTRATION, text, mend),
-        Place::Outside => Finding::fail(REGISTRATION, text, mend),
+    match from {
+        AskedFrom::Inside => Finding::warn(REGISTRATION, text, mend),
+        AskedFrom::Outside => Finding::fail(REGISTRATION, text, mend),
     }
 }
 
-fn passwords(flows: &[String], place: Place) -> Finding {
+fn passwords(flows: &[String], from: AskedFrom) -> Finding {
     let has = |kind: &str| flows.iter().any(|flow| flow == kind);
     if !has("m.login.password") {
         return Finding::pass(PASSWORDS, "nobody logs in by a password of Synapse's");
@@ -141,9 +141,9 @@ fn passwords(flows: &[String], place: Place) -> Finding {
         "people log in by {other}, and by a password of Synapse's as well: an account that has one gets in past the accounts \
          kept elsewhere, also when they are closed"
     );
-    match place {
-        Place::Inside => Finding::pass(PASSWORDS, text),
-        Place::Outside => Finding::warn(
+    match from {
+        AskedFrom::Inside => Finding::pass(PASSWORDS, text),
+        AskedFrom::Outside => Finding::warn(
             PASSWORDS,
             text,
             "write password_config: {enabled: false} in homeserver.yaml, and restart Synapse",
@@ -156,23 +156,23 @@ mod tests {
     use super::super::FindingStatus;
     use super::*;
 
-    fn status(flows: &[&str], place: Place) -> FindingStatus {
-        passwords(&flows.iter().map(|flow| (*flow).to_owned()).collect::<Vec<_>>(), place).status
+    fn status(flows: &[&str], from: AskedFrom) -> FindingStatus {
+        passwords(&flows.iter().map(|flow| (*flow).to_owned()).collect::<Vec<_>>(), from).status
     }
 
     #[test]
     fn a_password_is_warned_of_beside_another_way_in_and_from_outside_alone() {
         let jwt = ["org.matrix.login.jwt", "m.login.password", "m.login.application_service"];
-        assert_eq!(status(&jwt, Place::Outside), FindingStatus::Warn);
-        assert_eq!(status(&jwt, Place::Inside), FindingStatus::Pass);
-        assert_eq!(status(&["m.login.password"], Place::Outside), FindingStatus::Pass, "it is how they log in");
-        assert_eq!(status(&jwt[..1], Place::Outside), FindingStatus::Pass);
+        assert_eq!(status(&jwt, AskedFrom::Outside), FindingStatus::Warn);
+        assert_eq!(status(&jwt, AskedFrom::Inside), FindingStatus::Pass);
+        assert_eq!(status(&["m.login.password"], AskedFrom::Outside), FindingStatus::Pass, "it is how they log in");
+        assert_eq!(status(&jwt[..1], AskedFrom::Outside), FindingStatus::Pass);
     }
 
     #[test]
     fn what_is_open_fails_from_outside_and_is_warned_of_inside() {
-        assert_eq!(registration(true, Place::Outside).status, FindingStatus::Fail);
-        assert_eq!(registration(true, Place::Inside).status, FindingStatus::Warn);
-        assert_eq!(registration(false, Place::Outside).status, FindingStatus::Pass);
+        assert_eq!(registration(true, AskedFrom::Outside).status, FindingStatus::Fail);
+        assert_eq!(registration(true, AskedFrom::Inside).status, FindingStatus::Warn);
+        assert_eq!(registration(false, AskedFrom::Outside).status, FindingStatus::Pass);
     }
 }

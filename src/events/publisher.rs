@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::backlog::Backlog;
 use super::describe::events;
 use super::error::TopicError;
-use super::status::{EventsStatus, Lag, Trouble, begin_counters, count_failure, count_published, tell_given_up};
+use super::status::{EventsStatus, Lag, PublishTrouble, begin_counters, count_failure, count_published, tell_given_up};
 use super::topic::Topic;
 use crate::delays::{Delays, Doubling};
 use crate::store::{Lease, Store};
@@ -125,7 +125,7 @@ impl Publisher {
             RoundError::Lease => return PAUSES.first,
         };
         count_failure(reason);
-        self.status.went_badly(reason, Trouble { why: error.to_string(), is_misconfigured });
+        self.status.went_badly(reason, PublishTrouble { why: error.to_string(), is_misconfigured });
         pauses.next_delay().max(at_least.unwrap_or_default())
     }
 

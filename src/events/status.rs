@@ -42,13 +42,13 @@ pub struct EventsStatus(Arc<Mutex<Told>>);
 #[derive(Clone, Debug, Default)]
 struct Told {
     is_known: bool,
-    trouble: Option<Trouble>,
+    trouble: Option<PublishTrouble>,
     complaints: Complaints,
 }
 
 /// Why nothing is published.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
+pub struct PublishTrouble {
     /// With the mend.
     pub why: String,
     /// It does not pass by itself.
@@ -57,7 +57,7 @@ pub struct Trouble {
 
 impl EventsStatus {
     /// Whether anything was tried since the start, and why it does not go on.
-    pub fn get(&self) -> (bool, Option<Trouble>) {
+    pub fn get(&self) -> (bool, Option<PublishTrouble>) {
         let told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         (told.is_known, told.trouble.clone())
     }
@@ -73,7 +73,7 @@ impl EventsStatus {
     }
 
     /// Each reason is logged once, however often it is met.
-    pub(super) fn went_badly(&self, reason: &'static str, trouble: Trouble) {
+    pub(super) fn went_badly(&self, reason: &'static str, trouble: PublishTrouble) {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         told.is_known = true;
         if told.complaints.is_new(reason) {

@@ -83,13 +83,13 @@ mod tests {
     use provisioner_policy::Kind;
 
     use super::*;
-    use crate::commands::run::Place;
+    use crate::commands::run::GroupKey;
 
     #[test]
     fn however_long_their_names_are_everybody_is_in_some_page() {
         let long = "x".repeat(290);
         let line = |number: usize| PlanLine {
-            place: Place { room: long.clone(), kind: Kind::Remove, state: "held" },
+            key: GroupKey { room: long.clone(), kind: Kind::Remove, state: "held" },
             user: format!("@u{number}:{long}"),
             because: format!("{number} {long}"),
         };

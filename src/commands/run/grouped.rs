@@ -10,14 +10,14 @@ use crate::commands::text::reply::{Piece, Reply, code, marked, strong, text};
 /// One action in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PlanLine {
-    pub(crate) place: Place,
+    pub(crate) key: GroupKey,
     pub(crate) user: String,
     pub(crate) because: String,
 }
 
 /// What is counted together.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct GroupKey {
     pub(crate) room: String,
     pub(crate) kind: Kind,
     /// What keeps it from being done; mostly nothing.
@@ -25,7 +25,7 @@ pub(crate) struct Place {
 }
 
 /// How many actions of each room, kind and state there are.
-pub(crate) type Counts = BTreeMap<Place, usize>;
+pub(crate) type Counts = BTreeMap<GroupKey, usize>;
 
 /// At most so many of `actions` in words, and how many there are of each room, kind and state.
 pub(crate) fn plan_lines<'a>(
@@ -41,11 +41,11 @@ pub(crate) fn plan_lines<'a>(
             (Mode::Enforce, Some(_)) => "held",
             (Mode::Enforce, None) => "",
         };
-        let place = Place { room, kind: action.change.kind(), state };
-        *counts.entry(place.clone()).or_default() += 1;
+        let key = GroupKey { room, kind: action.change.kind(), state };
+        *counts.entry(key.clone()).or_default() += 1;
         if lines.len() < limit {
             let view = action.view(world);
-            lines.push(PlanLine { place, user: view.user.unwrap_or_default(), because: view.because });
+            lines.push(PlanLine { key, user: view.user.unwrap_or_default(), because: view.because });
         }
     }
     (lines, counts)
@@ -53,28 +53,28 @@ pub(crate) fn plan_lines<'a>(
 
 /// How many of what, an entry each.
 pub(crate) fn count_list(counts: &Counts) -> impl Iterator<Item = Vec<Piece>> {
-    counts.iter().map(|(place, count)| {
-        let mut entry = place.pieces();
+    counts.iter().map(|(key, count)| {
+        let mut entry = key.pieces();
         entry.push(text(format!(": {count}")));
-        entry.extend(place.state_piece());
+        entry.extend(key.state_piece());
         entry
     })
 }
 
-/// Changes place by place, in the order in which each comes first. Those with a reason of their own come before those who share
+/// Changes group by group, in the order in which each comes first. Those with a reason of their own come before those who share
 /// one. States are said where the list is not of one state alone, which says it by itself.
 pub(crate) fn grouped(lines: &[PlanLine], with_state: bool) -> Reply {
-    let mut places: Vec<(&Place, Vec<&PlanLine>)> = Vec::new();
+    let mut groups: Vec<(&GroupKey, Vec<&PlanLine>)> = Vec::new();
     for line in lines {
-        match places.iter_mut().find(|(place, _)| **place == line.place) {
+        match groups.iter_mut().find(|(key, _)| **key == line.key) {
             Some((_, known)) => known.push(line),
-            None => places.push((&line.place, vec![line])),
+            None => groups.push((&line.key, vec![line])),
         }
     }
-    let of_place = |reply: Reply, (place, lines): (&Place, Vec<&PlanLine>)| {
+    let of_group = |reply: Reply, (key, lines): (&GroupKey, Vec<&PlanLine>)| {
         let heading = || {
-            let state = if with_state { place.state_piece() } else { None };
-            place.pieces().into_iter().chain(state).collect::<Vec<_>>()
+            let state = if with_state { key.state_piece() } else { None };
+            key.pieces().into_iter().chain(state).collect::<Vec<_>>()
         };
         let (shared, own) = by_reason(lines);
         let reply = match own.is_empty() {
@@ -91,7 +91,7 @@ pub(crate) fn grouped(lines: &[PlanLine], with_state: bool) -> Reply {
             reply.and_pieces([heading(), reason_pieces(": ", reason)].concat()).and_list(lines.iter().map(entry))
         })
     };
-    places.into_iter().fold(Reply::default(), of_place)
+    groups.into_iter().fold(Reply::default(), of_group)
 }
 
 /// Lines by a reason that several of them share, and those that share none.
@@ -140,7 +140,7 @@ fn reason_pieces(before: &str, reason: &str) -> Vec<Piece> {
     marked(&format!("{before}{reason}"), str::to_owned)
 }
 
-impl Place {
+impl GroupKey {
     /// What is done, and where.
     fn pieces(&self) -> Vec<Piece> {
         let what = strong(words(self.kind));
@@ -174,8 +174,8 @@ mod tests {
     use super::*;
 
     fn line(kind: Kind, room: &str, user: &str, because: &str) -> PlanLine {
-        let place = Place { room: room.to_owned(), kind, state: "held" };
-        PlanLine { place, user: user.to_owned(), because: because.to_owned() }
+        let key = GroupKey { room: room.to_owned(), kind, state: "held" };
+        PlanLine { key, user: user.to_owned(), because: because.to_owned() }
     }
 
     fn plain(lines: &[PlanLine]) -> String {
@@ -217,11 +217,11 @@ mod tests {
 
     #[test]
     fn counts_are_a_list_and_say_what_keeps_it_from_being_done() {
-        let place = |room: &str, kind, state| Place { room: room.to_owned(), kind, state };
+        let key = |room: &str, kind, state| GroupKey { room: room.to_owned(), kind, state };
         let counts: Counts = [
-            (place("", Kind::CreateAccount, ""), 1),
-            (place("staff", Kind::Join, "only counted"), 2),
-            (place("staff", Kind::Remove, "held"), 3),
+            (key("", Kind::CreateAccount, ""), 1),
+            (key("staff", Kind::Join, "only counted"), 2),
+            (key("staff", Kind::Remove, "held"), 3),
         ]
         .into();
         let reply = Reply::default().and_list(count_list(&counts)).render();

@@ -27,7 +27,7 @@ use crate::reconcile::ActionGate;
 
 pub(crate) use failure::{CommandFailure, CommandResult};
 #[cfg(test)]
-pub(crate) use grouped::Place;
+pub(crate) use grouped::GroupKey;
 pub(crate) use grouped::{PlanLine, grouped, plan_lines};
 pub(crate) use pass::{counts, outcome};
 pub(crate) use plan::{held_because, sentences};

@@ -11,7 +11,7 @@ use crate::store::{InboxRow, OwnLeave};
 const LONGEST_AGE: i64 = 7 * 24 * 3600 * 1000;
 
 #[derive(Deserialize)]
-struct Content {
+struct MemberContent {
     membership: String,
 }
 
@@ -21,7 +21,7 @@ pub(crate) fn own_leave(world: &World, row: &InboxRow) -> Option<OwnLeave> {
     let room = world.room_by_id(&row.room_id).filter(|_| row.event_type == "m.room.member")?;
     let event: PushedEvent<'_> = serde_json::from_str(&row.event).ok()?;
     let user_id = event.state_key.clone().filter(|user| *user == event.sender && *user != world.policy.bot)?;
-    let membership = |content: &str| serde_json::from_str(content).ok().map(|Content { membership }| membership);
+    let membership = |content: &str| serde_json::from_str(content).ok().map(|MemberContent { membership }| membership);
     if membership(event.content.get())? != "leave" || event.unsigned.age.is_some_and(|age| age > LONGEST_AGE) {
         return None;
     }
