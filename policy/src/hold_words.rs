@@ -42,8 +42,8 @@ impl HoldReason {
             Self::EmptyRoster => "the roster answered no row at all".to_owned(),
             Self::EmptyTeam { team, renamed } => {
                 let renamed = renamed.map_or_else(
-                    || "was it renamed?".to_owned(),
-                    |now| format!("renamed to {:?}?", world.names.text(now)),
+                    || "perhaps it was renamed".to_owned(),
+                    |now| format!("perhaps it is called {:?} now", world.names.text(now)),
                 );
                 format!("team {:?} has nobody any more: {renamed}", world.names.text(team))
             }

@@ -78,7 +78,7 @@ async fn an_approval_of_something_else_costs_a_renamed_team_nothing(version: Syn
     for sub in &analysts[1..] {
         assert_eq!(stage.membership(&stage.analysts, sub).await, "leave");
     }
-    held(&stage, &people, "renamed to").await;
+    held(&stage, &people, "perhaps it is called").await;
 }
 
 async fn a_team_that_is_renamed_costs_nobody_anything_until_somebody_approves(version: SynapseVersion) {
@@ -90,15 +90,15 @@ async fn a_team_that_is_renamed_costs_nobody_anything_until_somebody_approves(ve
     stage.until_level(&people[0], 50).await;
 
     // Seen while it runs, and by one that starts later.
-    let said = "team \"staff\" has nobody any more: renamed to \"Staff\"?";
+    let said = "team \"staff\" has nobody any more: perhaps it is called \"Staff\" now";
     rename(&stage, "staff", "Staff").await;
     stage.hook().await;
-    stage.until_logged("renamed to").await;
+    stage.until_logged("perhaps it is called").await;
     held(&stage, &people, said).await;
     stage.service.sigterm().await.unwrap();
     held(&stage, &people, said).await;
     rename(&stage, "Staff", "staff ").await;
-    held(&stage, &people, "renamed to \"staff \"?").await;
+    held(&stage, &people, "perhaps it is called \"staff \" now").await;
     rename(&stage, "staff ", "staff").await;
     assert_eq!(stage.apply().await.0, 0);
     stage.nothing_left().await;
@@ -106,7 +106,7 @@ async fn a_team_that_is_renamed_costs_nobody_anything_until_somebody_approves(ve
     // It is meant: approved, it is done, and the team may have nobody from then on.
     stage.start().await;
     rename(&stage, "staff", "Crew").await;
-    let report = held(&stage, &people, "was it renamed?").await;
+    let report = held(&stage, &people, "perhaps it was renamed").await;
     let id = report["held_id"].as_str().unwrap();
     let output = stage.service.run_cli(&["apply", "--approve", id, "--json"]).await.unwrap();
     assert_eq!(output.status, Some(0), "{output:?}");
