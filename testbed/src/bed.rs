@@ -5,8 +5,10 @@ use std::sync::Arc;
 use anyhow::Result;
 use tokio::sync::{Mutex, OnceCell};
 
+use crate::foundation::Foundation;
 use crate::postgres::Postgres;
-use crate::synapse::{Synapse, SynapseOptions, SynapseVersion};
+use crate::stand::{Prepared, Stand};
+use crate::synapse::{Slot, Synapse, SynapseOptions, SynapseVersion};
 
 /// How many tests share a Synapse, and its application services: some tests take two. It asks each of them about each event. With
 /// a hundred and sixty that was two thirds of the time of its main thread, and with 32 still a fifth; a start costs as much as
@@ -15,17 +17,46 @@ const PLACES: usize = 12;
 const SLOTS: usize = 16;
 
 static POSTGRES: OnceCell<Arc<Postgres>> = OnceCell::const_new();
-static OLD: Shared = Shared::const_new(None);
-static NEW: Shared = Shared::const_new(None);
+static OLD: Mutex<Shared> = Mutex::const_new(Shared::new());
+static NEW: Mutex<Shared> = Mutex::const_new(Shared::new());
 
-/// The bed that is given out now, and how many have it already.
-type Shared = Mutex<Option<(Arc<Bed>, usize)>>;
+/// The beds of one version.
+struct Shared {
+    /// The one that is given out now, and how many have it already.
+    given: Option<(Arc<Bed>, usize)>,
+    /// From the second bed on: who runs a few tests does not wait for it.
+    foundation: Option<Foundation>,
+}
+
+impl Shared {
+    const fn new() -> Shared {
+        Shared { given: None, foundation: None }
+    }
+}
 
 /// Where a test lives. Holds nothing that is bound to a runtime.
 #[derive(Debug)]
 pub struct Bed {
     pub postgres: Arc<Postgres>,
     pub synapse: Synapse,
+    prepared: Vec<Prepared>,
+}
+
+impl Bed {
+    pub(crate) fn new(postgres: Arc<Postgres>, synapse: Synapse) -> Bed {
+        Bed { postgres, synapse, prepared: Vec::new() }
+    }
+
+    /// The stand of a slot: one that was made in advance, or made now, where rooms of a version are asked for or none was.
+    ///
+    /// # Errors
+    /// When Synapse refuses.
+    pub async fn stand(&self, slot: &Slot, room_version: Option<&str>) -> Result<Stand> {
+        match self.prepared.get(slot.number) {
+            Some(prepared) if room_version.is_none() => Ok(Stand::again(&self.synapse, slot, prepared)),
+            _ => Stand::make(&self.synapse, slot, room_version).await,
+        }
+    }
 }
 
 /// A bed that some tests of this process share. Take a slot of it, make your own rooms and databases, and never stop
@@ -38,22 +69,30 @@ pub async fn shared(version: SynapseVersion) -> Arc<Bed> {
         SynapseVersion::V1_105 => &OLD,
         SynapseVersion::V1_163 => &NEW,
     };
-    let mut given = beds.lock().await;
-    let (bed, guests) = match given.take() {
+    let mut beds = beds.lock().await;
+    let (bed, guests) = match beds.given.take() {
         Some((bed, guests)) if guests < PLACES => (bed, guests + 1),
-        _ => (fresh(version).await, 1),
+        earlier => match fresh(version, &mut beds.foundation, earlier.is_none()).await {
+            Ok(bed) => (Arc::new(bed), 1),
+            Err(error) => panic!("no shared Synapse {version}: {error:?}"),
+        },
     };
-    *given = Some((Arc::clone(&bed), guests));
+    beds.given = Some((Arc::clone(&bed), guests));
     bed
 }
 
-async fn fresh(version: SynapseVersion) -> Arc<Bed> {
+async fn fresh(version: SynapseVersion, foundation: &mut Option<Foundation>, is_first: bool) -> Result<Bed> {
     let postgres = shared_postgres().await;
     let options = SynapseOptions { slots: SLOTS, ..SynapseOptions::new(version) };
-    match Synapse::start(&postgres, options).await {
-        Ok(synapse) => Arc::new(Bed { postgres, synapse }),
-        Err(error) => panic!("no shared Synapse {version}: {error:?}"),
+    if !is_first && foundation.is_none() {
+        *foundation = Some(Foundation::lay(&postgres, options.clone()).await?);
     }
+    let (origin, prepared) = match foundation {
+        Some(Foundation { origin, stands }) => (Some(origin.clone()), stands.clone()),
+        None => (None, Vec::new()),
+    };
+    let synapse = Synapse::start(&postgres, SynapseOptions { origin, ..options }).await?;
+    Ok(Bed { postgres, synapse, prepared })
 }
 
 /// The Postgres all tests of this process share.
@@ -74,5 +113,5 @@ pub async fn shared_postgres() -> Arc<Postgres> {
 pub async fn own(version: SynapseVersion) -> Result<Bed> {
     let postgres = Arc::new(Postgres::start().await?);
     let synapse = Synapse::start(&postgres, SynapseOptions { slots: 2, ..SynapseOptions::new(version) }).await?;
-    Ok(Bed { postgres, synapse })
+    Ok(Bed::new(postgres, synapse))
 }

@@ -9,8 +9,8 @@ use provisioner_policy::Kind;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use testbed::{
-    Admin, Bed, Hasura, NewRoom, Output, Person, Proxy, Service, ServiceSpec, Slot, SynapseVersion, free_port, shared,
-    wait_until,
+    Admin, Bed, Hasura, NewRoom, Output, Person, Proxy, Service, ServiceSpec, Slot, Stand, SynapseVersion, free_port,
+    shared, wait_until,
 };
 
 /// Longer than anything takes that is going to happen at all, on a busy machine.
@@ -96,14 +96,8 @@ impl Stage {
         let spec = ServiceSpec { binary, config: String::new(), env: vec![], admin: admin_listen.clone() };
         let service = Service::install(spec).unwrap();
         service.keep_the_door(&slot.listen()).unwrap();
-        let admin = Admin::register(&bed.synapse).await.unwrap();
-        let bot = admin.enlist(&slot).await.unwrap();
-        let room_version = settings.room_version.map(str::to_owned);
-        let room = async || {
-            let new = NewRoom { version: room_version.clone(), ..NewRoom::default() };
-            admin.create_room_with(&bot, new).await.unwrap()
-        };
-        let (red, staff, analysts) = (room().await, room().await, room().await);
+        let Stand { admin, bot, rooms } = bed.stand(&slot, settings.room_version).await.unwrap();
+        let [red, staff, analysts] = rooms;
         let hasura = Hasura::create(&bed.postgres).await.unwrap();
         let proxy = Proxy::start(&bed.synapse.url()).await.unwrap();
         let name = format!("provisioner_{}", subject().replace('-', "_"));

@@ -80,6 +80,6 @@ impl Federation {
             tokio::try_join!(Synapse::start(&postgres, options(0, PLACES)?), Synapse::start(&postgres, options(1, 0)?))
                 .context("start two Synapses")?;
         let hostile = Hostile::new(&other, synapse.server_name(), &authority.certificate());
-        Ok(Federation { bed: Arc::new(Bed { postgres, synapse }), other, hostile, _files: files })
+        Ok(Federation { bed: Arc::new(Bed::new(postgres, synapse)), other, hostile, _files: files })
     }
 }

@@ -42,6 +42,11 @@ impl Admin {
         Ok(admin)
     }
 
+    /// One that was made before.
+    pub(crate) fn of(synapse: &Synapse, mxid: &str, token: &str) -> Admin {
+        Admin { client: Client::new(), url: synapse.url(), mxid: mxid.to_owned(), token: token.to_owned() }
+    }
+
     /// The same homeserver as another user: a bot by its `as_token`, a person by theirs.
     pub fn with_token(&self, mxid: &str, token: &str) -> Admin {
         Admin { mxid: mxid.to_owned(), token: token.to_owned(), ..self.clone() }

@@ -69,9 +69,17 @@ impl Postgres {
     /// # Errors
     /// When Postgres is down or the name is taken.
     pub async fn create_database(&self, name: &str) -> Result<String> {
+        self.copy_database(name, "template0").await
+    }
+
+    /// The same as a copy of another, which nobody may be connected to.
+    ///
+    /// # Errors
+    /// As above, and when somebody is.
+    pub(crate) async fn copy_database(&self, name: &str, from: &str) -> Result<String> {
+        let [name_quoted, from] = [name, from].map(|name| name.replace('"', "\"\""));
         let sql = format!(
-            "CREATE DATABASE \"{}\" ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
-            name.replace('"', "\"\"")
+            "CREATE DATABASE \"{name_quoted}\" ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE \"{from}\""
         );
         let mut connection = self.connect("postgres").await?;
         connection.execute(AssertSqlSafe(sql)).await.with_context(|| format!("create database {name}"))?;

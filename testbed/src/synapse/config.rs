@@ -18,7 +18,8 @@ pub(super) fn signing_key_path(synapse: &Synapse) -> PathBuf {
 
 pub(super) fn write(synapse: &Synapse) -> Result<()> {
     let directory = synapse.part.directory();
-    std::fs::write(signing_key_path(synapse), signing_key()).context("write the signing key")?;
+    let key = synapse.options.origin.as_ref().map_or_else(signing_key, |origin| origin.signing_key.clone());
+    std::fs::write(signing_key_path(synapse), key).context("write the signing key")?;
     let log = serde_json::to_string_pretty(&log_config()).context("print the log configuration")?;
     std::fs::write(directory.join("log.yaml"), log).context("write the log configuration")?;
     let mut settings = homeserver(synapse);

@@ -44,11 +44,20 @@ pub struct SynapseOptions {
     pub slots: usize,
     /// Left out, it speaks to no other server.
     pub federation: Option<FederationOptions>,
+    /// What its database is a copy of. Left out, it is empty.
+    pub origin: Option<Origin>,
+}
+
+/// A database that a Synapse has left, and the key that signed what is in it.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    database: String,
+    signing_key: String,
 }
 
 impl SynapseOptions {
     pub fn new(version: SynapseVersion) -> SynapseOptions {
-        SynapseOptions { version, server_name: "phenom.test".to_owned(), slots: 32, federation: None }
+        SynapseOptions { version, server_name: "phenom.test".to_owned(), slots: 32, federation: None, origin: None }
     }
 }
 
@@ -79,7 +88,10 @@ impl Synapse {
             .map(|number| Slot::write(number, &options.server_name, part.directory()))
             .collect::<Result<Vec<_>>>()?;
         let database = format!("synapse_{}", random::word());
-        postgres.create_database(&database).await?;
+        match &options.origin {
+            Some(origin) => postgres.copy_database(&database, &origin.database).await?,
+            None => postgres.create_database(&database).await?,
+        };
         let synapse = Synapse {
             part,
             python: environment.join("bin/python"),
@@ -203,6 +215,13 @@ impl Synapse {
         database.execute(NO_SERVICES).await.context("forget the application services")?;
         database.close().await.context("close the connection")?;
         self.launch().await
+    }
+
+    /// Ends it, and leaves its database for others to begin with.
+    pub(crate) async fn into_origin(self) -> Result<Origin> {
+        self.stop_sigterm().await?;
+        let signing_key = std::fs::read_to_string(self.signing_key()).context("read the signing key")?;
+        Ok(Origin { database: self.database.clone(), signing_key })
     }
 
     pub fn log_tail(&self) -> String {
