@@ -11,8 +11,8 @@ use crate::stand::{Prepared, Stand};
 use crate::synapse::{Slot, Synapse, SynapseOptions, SynapseVersion};
 
 /// How many tests share a Synapse, and its application services: some tests take two. It asks each of them about each event. With
-/// a hundred and sixty that was two thirds of the time of its main thread, and with 32 still a fifth; a start costs as much as
-/// three tests' rooms and people.
+/// a hundred and sixty that was two thirds of the time of its main thread, and with 32 still a fifth; a start takes three
+/// seconds of a core.
 const PLACES: usize = 12;
 const SLOTS: usize = 16;
 

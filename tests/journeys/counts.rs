@@ -1,15 +1,18 @@
 //! What the main job costs: homeserver requests and database writes, counted at the proxy and in Postgres.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use serde_json::json;
 use sqlx::Connection;
-use testbed::{Person, Signal, SynapseVersion, wait_until};
+use testbed::{Effect, Matching, Person, Signal, SynapseVersion, wait_until};
 
-use crate::support::{SOON, Settings, Stage, subject};
+use crate::support::{SOON, Settings, Stage, subject, subjects};
 
 crate::on_one_version!(
     a_start_asks_six_questions_a_room_and_one_a_setting,
     n_joins_cost_n_requests_and_a_few_a_room,
+    an_account_is_looked_at_once_for_all_rooms_and_while_others_are_joined,
     a_second_pass_plans_nothing_and_sends_nothing,
     nothing_is_asked_while_nothing_happens,
     chat_is_dropped_without_a_database_write,
@@ -74,6 +77,33 @@ async fn n_joins_cost_n_requests_and_a_few_a_room(version: SynapseVersion) {
             .unwrap();
     assert_eq!(usize::try_from(lines).unwrap(), 2 * 3 * PEOPLE);
     assert!(writes <= lines / 4, "{lines} lines in {writes} writes");
+    stage.nothing_left().await;
+}
+
+async fn an_account_is_looked_at_once_for_all_rooms_and_while_others_are_joined(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings::default()).await;
+    let people = subjects(3);
+    for sub in &people {
+        stage.admin.put_user(&stage.mxid(sub), json!({})).await.unwrap();
+    }
+    stage.start().await;
+    let looks = |sub: &str| {
+        let path = format!("/_synapse/admin/v2/users/{}", stage.mxid(sub));
+        stage.proxy.count(|request| request.is("GET", &path))
+    };
+    let joins = stage.proxy.fault(Matching::any().method("POST").path("/_synapse/admin/v1/join/"), Effect::Hold);
+    for sub in &people {
+        stage.hasura.add(sub, "staff", "member").await.unwrap();
+    }
+    stage.hook().await;
+    let looked = async || people.iter().filter(|sub| looks(sub) > 0).count() >= 2;
+    // Before the call that is held is given up, after half a minute.
+    wait_until("somebody is looked at while another is joined", Duration::from_secs(20), looked).await.unwrap();
+    joins.lift();
+    for (sub, room) in people.iter().flat_map(|sub| [(sub, &stage.staff), (sub, &stage.red)]) {
+        stage.until(room, sub, "join", SOON).await;
+    }
+    assert_eq!(people.iter().map(|sub| looks(sub)).collect::<Vec<_>>(), [1; 3]);
     stage.nothing_left().await;
 }
 

@@ -2,7 +2,7 @@
 //! invites a suspended person before it refuses to join them; and what is done to an account by hand is pushed to nobody.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use provisioner_policy::UserIx;
@@ -14,12 +14,25 @@ const FRESH: Duration = Duration::from_secs(60);
 
 /// When accounts were last seen open, by a request of their own.
 #[derive(Debug, Default)]
-pub(crate) struct AccountsSeen(Mutex<HashMap<UserIx, Instant>>);
+pub(crate) struct AccountsSeen(Mutex<HashMap<UserIx, Seen>>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    open: Option<Instant>,
+    /// Held by who asks: the lanes of several rooms come to the same person at the same time.
+    asking: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Seen {
+    fn is_fresh(&self) -> bool {
+        self.open.is_some_and(|open| open.elapsed() < FRESH)
+    }
+}
 
 impl AccountsSeen {
     /// The account was made or opened just now.
     pub(crate) fn note(&self, user: UserIx) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(user, Instant::now());
+        self.seen(user, |seen| seen.open = Some(Instant::now()));
     }
 
     /// What is wrong with an account that is to be joined to something; `None` where nothing is.
@@ -29,8 +42,9 @@ impl AccountsSeen {
         user: UserIx,
         mxid: &str,
     ) -> Result<Option<UserEntry>, CallError> {
-        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&user).copied();
-        if seen.is_some_and(|seen| seen.elapsed() < FRESH) {
+        let asking = self.seen(user, |seen| Arc::clone(&seen.asking));
+        let _one = asking.lock().await;
+        if self.seen(user, |seen| seen.is_fresh()) {
             return Ok(None);
         }
         let entry = homeserver.user(mxid).await?.ok_or(CallError::UserUnknown)?;
@@ -41,8 +55,12 @@ impl AccountsSeen {
         Ok(None)
     }
 
-    /// Forgets what is too old to count.
+    /// Forgets what is too old to count. Nobody asks meanwhile.
     pub(crate) fn forget_old(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, seen| seen.elapsed() < FRESH);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, seen| seen.is_fresh());
+    }
+
+    fn seen<T>(&self, user: UserIx, with: impl FnOnce(&mut Seen) -> T) -> T {
+        with(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(user).or_default())
     }
 }

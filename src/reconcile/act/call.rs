@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use provisioner_policy::{Change, Closed, Membership, RoomIx, UserIx, World};
 
-use crate::homeserver::{AccountCreation, CallError, Homeserver, Profile, WriteOutcome};
+use crate::homeserver::{AccountCreation, CallError, Homeserver, Profile, UserEntry, WriteOutcome};
 use crate::reconcile::act::accounts_seen::AccountsSeen;
 use crate::reconcile::act::attempt::Tried;
 use crate::reconcile::act::state_writes;
@@ -28,6 +28,11 @@ impl Caller<'_> {
     pub(crate) async fn before_call(&self, store: &Store, change: &Change) -> sqlx::Result<()> {
         let Some((user, closed)) = change.closes() else { return Ok(()) };
         store.set_closed(&self.world.users.mxid(user), Some(closed)).await
+    }
+
+    /// What is wrong with an account whose owner is to be joined; `None` where nothing is.
+    pub(crate) async fn look_at(&self, user: UserIx) -> Result<Option<UserEntry>, CallError> {
+        self.accounts_seen.closed(self.homeserver, user, &self.world.users.mxid(user)).await
     }
 
     /// Makes the call for `change`.
@@ -92,7 +97,7 @@ impl Caller<'_> {
                 };
             }
             &Change::Join { room, user, before } => {
-                if let Some(entry) = self.accounts_seen.closed(self.homeserver, user, &mxid(user)).await? {
+                if let Some(entry) = self.look_at(user).await? {
                     return Ok(Tried::AccountClosed(Box::new(entry)));
                 }
                 // Planned for a ban of our own only.

@@ -70,6 +70,11 @@ impl Creations {
         }
     }
 
+    /// Whether the account of `user` is one of those, whatever became of it.
+    pub(crate) fn has(&self, user: UserIx) -> bool {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).made.contains_key(&user)
+    }
+
     fn change(&self, with: impl FnOnce(&mut CreationStates)) {
         with(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
         self.changed.notify_waiters();

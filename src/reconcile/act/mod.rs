@@ -11,7 +11,8 @@
 //!   interrupted and plans from what Synapse says (`journal`).
 //! - **A removal behind a fill.** What takes access away goes first in its lane ([`Turn`](provisioner_policy::Turn)).
 //! - **A join before its account.** It waits for the account made in the same slice, and for no other (`creations`).
-//! - **Closed by hand since the listing.** The account is looked at right before its owner is joined (`accounts_seen`).
+//! - **Closed by hand since the listing.** The account is looked at right before its owner is joined, while the join before it in
+//!   the lane goes on (`accounts_seen`).
 //! - **Changed between plan and write.** State is read again right before it is written; what is not what the plan was made
 //!   from is left to the next plan (`state_writes`).
 //! - **Our own lock seen as somebody else's.** The store notes it before the call (`call`).
@@ -27,7 +28,7 @@ pub(crate) mod state_writes;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use futures_util::future::{join_all, join3};
+use futures_util::future::{join, join_all, join3};
 use futures_util::stream::{self, StreamExt};
 use provisioner_policy::{Action, Change, Class};
 use tokio_util::sync::CancellationToken;
@@ -99,6 +100,7 @@ impl Executor<'_> {
         };
         let opened = || accounts.iter().filter_map(|index| due[*index].change.opens());
         let lanes = Lanes {
+            due,
             until: Instant::now() + SLICE,
             silent: AtomicBool::new(false),
             creations: Creations::awaiting(opened()),
@@ -122,7 +124,7 @@ impl Executor<'_> {
         &self,
         lane: &[usize],
         attempt: &impl Fn(usize) -> Attempt<'a>,
-        lanes: &Lanes,
+        lanes: &Lanes<'_>,
     ) -> sqlx::Result<Vec<(usize, Tried)>> {
         // Whatever ends this lane, those who wait for its accounts are told.
         let (_closed, _recorded) = (lanes.creations.close_at_the_end(), lanes.recorded.close_at_the_end());
@@ -135,10 +137,10 @@ impl Executor<'_> {
         lane: &[usize],
         at_once: usize,
         attempt: &impl Fn(usize) -> Attempt<'a>,
-        lanes: &Lanes,
+        lanes: &Lanes<'_>,
     ) -> sqlx::Result<Vec<(usize, Tried)>> {
         let (mut tried, mut ended) = (Vec::new(), Vec::new());
-        for chunk in lane.chunks(CHUNK) {
+        for (number, chunk) in lane.chunks(CHUNK).enumerate() {
             if !self.may_start(lanes) || Instant::now() >= lanes.until {
                 break;
             }
@@ -147,9 +149,14 @@ impl Executor<'_> {
             self.note(&ended, &chunk).await?;
             lanes.note_recorded(&ended);
             tried.extend(ended.drain(..).map(|(attempt, tried): (Attempt<'_>, Tried)| (attempt.index, tried)));
-            let outcomes: Vec<Tried> = stream::iter(&chunk)
-                .map(|attempt| async {
-                    if self.may_start(lanes) { self.try_one(attempt.action, lanes).await } else { Tried::Left }
+            let next = lane[number * CHUNK..].iter().skip(1).map(|index| Some(lanes.due[*index])).chain([None]);
+            let outcomes: Vec<Tried> = stream::iter(chunk.iter().zip(next))
+                .map(|(attempt, next)| async move {
+                    if !self.may_start(lanes) {
+                        return Tried::Left;
+                    }
+                    // Synapse has time for a question while it joins somebody.
+                    join(self.try_one(attempt.action, lanes), self.look_ahead(next, lanes)).await.0
                 })
                 .buffered(at_once)
                 .collect()
@@ -162,7 +169,17 @@ impl Executor<'_> {
         Ok(tried)
     }
 
-    async fn try_one(&self, action: &Action, lanes: &Lanes) -> Tried {
+    /// Looks at the account of who is joined next, so that their join does not wait for it. What is wrong with it, or with the
+    /// answer, their own turn sees.
+    async fn look_ahead(&self, next: Option<&Action>, lanes: &Lanes<'_>) {
+        if let Some(Action { change: Change::Join { user, .. }, .. }) = next
+            && !lanes.creations.has(*user)
+        {
+            self.caller.look_at(*user).await.ok();
+        }
+    }
+
+    async fn try_one(&self, action: &Action, lanes: &Lanes<'_>) -> Tried {
         let account = match (action.change.needs(), action.change.room()) {
             // The ledger says that an account was made before it says who joined with it: others are told in that order.
             (Some(user), Some(_)) => lanes.recorded.of(user).await,
@@ -203,7 +220,7 @@ impl Executor<'_> {
     }
 
     /// Whether another action may be started. A chunk that was started is finished, unless there is a reason to stop at once.
-    fn may_start(&self, lanes: &Lanes) -> bool {
+    fn may_start(&self, lanes: &Lanes<'_>) -> bool {
         self.lease.holds() && !self.stop.is_cancelled() && !lanes.silent.load(Ordering::Acquire)
     }
 
@@ -217,7 +234,8 @@ impl Executor<'_> {
 }
 
 /// What the lanes of one slice share.
-struct Lanes {
+struct Lanes<'a> {
+    due: &'a [&'a Action],
     until: Instant,
     /// Synapse did not answer a call.
     silent: AtomicBool,
@@ -226,7 +244,7 @@ struct Lanes {
     recorded: Creations,
 }
 
-impl Lanes {
+impl Lanes<'_> {
     /// The ledger has how these ended.
     fn note_recorded(&self, ended: &[(Attempt<'_>, Tried)]) {
         for (attempt, tried) in ended {
