@@ -13,6 +13,7 @@ crate::on_one_version!(
     a_start_asks_six_questions_a_room_and_one_a_setting,
     n_joins_cost_n_requests_and_a_few_a_room,
     an_account_is_looked_at_once_for_all_rooms_and_while_others_are_joined,
+    a_look_ahead_that_hangs_keeps_nobody,
     a_second_pass_plans_nothing_and_sends_nothing,
     nothing_is_asked_while_nothing_happens,
     chat_is_dropped_without_a_database_write,
@@ -80,31 +81,57 @@ async fn n_joins_cost_n_requests_and_a_few_a_room(version: SynapseVersion) {
     stage.nothing_left().await;
 }
 
-async fn an_account_is_looked_at_once_for_all_rooms_and_while_others_are_joined(version: SynapseVersion) {
+/// A service that knows the accounts of these people, and nobody of them in a room.
+async fn with_accounts(version: SynapseVersion, people: &[String]) -> Stage {
     let stage = Stage::set(version, Settings::default()).await;
-    let people = subjects(3);
-    for sub in &people {
+    for sub in people {
         stage.admin.put_user(&stage.mxid(sub), json!({})).await.unwrap();
     }
     stage.start().await;
+    stage
+}
+
+/// They become staff, all at once.
+async fn enter_staff(stage: &Stage, people: &[String]) {
+    for sub in people {
+        stage.hasura.add(sub, "staff", "member").await.unwrap();
+    }
+    stage.hook().await;
+}
+
+async fn until_joined(stage: &Stage, people: &[String]) {
+    for (sub, room) in people.iter().flat_map(|sub| [(sub, &stage.staff), (sub, &stage.red)]) {
+        stage.until(room, sub, "join", SOON).await;
+    }
+    stage.nothing_left().await;
+}
+
+async fn an_account_is_looked_at_once_for_all_rooms_and_while_others_are_joined(version: SynapseVersion) {
+    let people = subjects(3);
+    let stage = with_accounts(version, &people).await;
     let looks = |sub: &str| {
         let path = format!("/_synapse/admin/v2/users/{}", stage.mxid(sub));
         stage.proxy.count(|request| request.is("GET", &path))
     };
     let joins = stage.proxy.fault(Matching::any().method("POST").path("/_synapse/admin/v1/join/"), Effect::Hold);
-    for sub in &people {
-        stage.hasura.add(sub, "staff", "member").await.unwrap();
-    }
-    stage.hook().await;
+    enter_staff(&stage, &people).await;
     let looked = async || people.iter().filter(|sub| looks(sub) > 0).count() >= 2;
     // Before the call that is held is given up, after half a minute.
     wait_until("somebody is looked at while another is joined", Duration::from_secs(20), looked).await.unwrap();
     joins.lift();
-    for (sub, room) in people.iter().flat_map(|sub| [(sub, &stage.staff), (sub, &stage.red)]) {
-        stage.until(room, sub, "join", SOON).await;
-    }
+    until_joined(&stage, &people).await;
     assert_eq!(people.iter().map(|sub| looks(sub)).collect::<Vec<_>>(), [1; 3]);
-    stage.nothing_left().await;
+}
+
+async fn a_look_ahead_that_hangs_keeps_nobody(version: SynapseVersion) {
+    let people = subjects(2);
+    let stage = with_accounts(version, &people).await;
+    let looks = stage.proxy.fault(Matching::any().method("GET").path("/v2/users/@").skip(1), Effect::Hold);
+    enter_staff(&stage, &people).await;
+    // Once beside the join before, and once more when that has ended: it waits for no call that is given up after half a minute.
+    wait_until("the second is looked at again", Duration::from_secs(20), async || looks.hits() >= 2).await.unwrap();
+    looks.lift();
+    until_joined(&stage, &people).await;
 }
 
 async fn a_second_pass_plans_nothing_and_sends_nothing(version: SynapseVersion) {

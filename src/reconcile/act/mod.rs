@@ -25,10 +25,11 @@ pub(crate) mod creations;
 pub(crate) mod journal;
 pub(crate) mod state_writes;
 
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use futures_util::future::{join, join_all, join3};
+use futures_util::future::{join_all, join3};
 use futures_util::stream::{self, StreamExt};
 use provisioner_policy::{Action, Change, Class};
 use tokio_util::sync::CancellationToken;
@@ -149,14 +150,17 @@ impl Executor<'_> {
             self.note(&ended, &chunk).await?;
             lanes.note_recorded(&ended);
             tried.extend(ended.drain(..).map(|(attempt, tried): (Attempt<'_>, Tried)| (attempt.index, tried)));
-            let next = lane[number * CHUNK..].iter().skip(1).map(|index| Some(lanes.due[*index])).chain([None]);
+            let next = lane.iter().skip(number * CHUNK + 1).map(|index| Some(lanes.due[*index])).chain([None]);
             let outcomes: Vec<Tried> = stream::iter(chunk.iter().zip(next))
                 .map(|(attempt, next)| async move {
                     if !self.may_start(lanes) {
                         return Tried::Left;
                     }
-                    // Synapse has time for a question while it joins somebody.
-                    join(self.try_one(attempt.action, lanes), self.look_ahead(next, lanes)).await.0
+                    // Synapse has time for a question while it joins somebody. What it has not answered by then is asked again.
+                    tokio::select! {
+                        tried = self.try_one(attempt.action, lanes) => tried,
+                        never = self.look_ahead(next, lanes) => match never {},
+                    }
                 })
                 .buffered(at_once)
                 .collect()
@@ -170,13 +174,14 @@ impl Executor<'_> {
     }
 
     /// Looks at the account of who is joined next, so that their join does not wait for it. What is wrong with it, or with the
-    /// answer, their own turn sees.
-    async fn look_ahead(&self, next: Option<&Action>, lanes: &Lanes<'_>) {
+    /// answer, their own turn sees. Never ends by itself.
+    async fn look_ahead(&self, next: Option<&Action>, lanes: &Lanes<'_>) -> Infallible {
         if let Some(Action { change: Change::Join { user, .. }, .. }) = next
             && !lanes.creations.has(*user)
         {
             self.caller.look_at(*user).await.ok();
         }
+        std::future::pending().await
     }
 
     async fn try_one(&self, action: &Action, lanes: &Lanes<'_>) -> Tried {
