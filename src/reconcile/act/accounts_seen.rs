@@ -14,16 +14,16 @@ const FRESH: Duration = Duration::from_secs(60);
 
 /// When accounts were last seen open, by a request of their own.
 #[derive(Debug, Default)]
-pub(crate) struct AccountsSeen(Mutex<HashMap<UserIx, Seen>>);
+pub(crate) struct AccountsSeen(Mutex<HashMap<UserIx, LastLook>>);
 
 #[derive(Debug, Default)]
-struct Seen {
+struct LastLook {
     open: Option<Instant>,
     /// Held by who asks: the lanes of several rooms come to the same person at the same time.
     asking: Arc<tokio::sync::Mutex<()>>,
 }
 
-impl Seen {
+impl LastLook {
     fn is_fresh(&self) -> bool {
         self.open.is_some_and(|open| open.elapsed() < FRESH)
     }
@@ -32,7 +32,7 @@ impl Seen {
 impl AccountsSeen {
     /// The account was made or opened just now.
     pub(crate) fn note(&self, user: UserIx) {
-        self.seen(user, |seen| seen.open = Some(Instant::now()));
+        self.with_last(user, |last| last.open = Some(Instant::now()));
     }
 
     /// What is wrong with an account that is to be joined to something; `None` where nothing is.
@@ -42,9 +42,9 @@ impl AccountsSeen {
         user: UserIx,
         mxid: &str,
     ) -> Result<Option<UserEntry>, CallError> {
-        let asking = self.seen(user, |seen| Arc::clone(&seen.asking));
+        let asking = self.with_last(user, |last| Arc::clone(&last.asking));
         let _one = asking.lock().await;
-        if self.seen(user, |seen| seen.is_fresh()) {
+        if self.with_last(user, |last| last.is_fresh()) {
             return Ok(None);
         }
         let entry = homeserver.user(mxid).await?.ok_or(CallError::UserUnknown)?;
@@ -57,10 +57,10 @@ impl AccountsSeen {
 
     /// Forgets what is too old to count. Nobody asks meanwhile.
     pub(crate) fn forget_old(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, seen| seen.is_fresh());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, last| last.is_fresh());
     }
 
-    fn seen<T>(&self, user: UserIx, with: impl FnOnce(&mut Seen) -> T) -> T {
+    fn with_last<T>(&self, user: UserIx, with: impl FnOnce(&mut LastLook) -> T) -> T {
         with(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(user).or_default())
     }
 }
