@@ -22,7 +22,7 @@ const TOLD_BOUND: Duration = Duration::from_secs(60);
 const TOLD: &str = "SELECT (SELECT max(stream_ordering) FROM events) = stream_ordering
     AND NOT EXISTS (SELECT FROM application_services_txns) FROM appservice_stream_position";
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Foundation {
     pub(crate) origin: Origin,
     /// One for each slot.

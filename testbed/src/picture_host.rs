@@ -118,13 +118,11 @@ async fn answer(
     let given = answers(&path);
     requests.lock().unwrap_or_else(PoisonError::into_inner).push(path);
     let begun = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
+    if let PictureAnswer::Late(after, _) = given {
+        tokio::time::sleep(after).await;
+    }
     match given {
-        PictureAnswer::Body(body) => {
-            stream.write_all(begun.as_bytes()).await?;
-            stream.write_all(&body).await?;
-        }
-        PictureAnswer::Late(after, body) => {
-            tokio::time::sleep(after).await;
+        PictureAnswer::Body(body) | PictureAnswer::Late(_, body) => {
             stream.write_all(begun.as_bytes()).await?;
             stream.write_all(&body).await?;
         }
