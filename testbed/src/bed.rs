@@ -1,13 +1,13 @@
 //! A Postgres with a Synapse on it: one shared by some tests of a process, or one's own.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use anyhow::Result;
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::foundation::Foundation;
 use crate::postgres::Postgres;
-use crate::stand::{Prepared, Stand};
+use crate::stand::{Prepared, Site};
 use crate::synapse::{Slot, Synapse, SynapseOptions, SynapseVersion};
 
 /// How many tests share a Synapse, and its application services: some tests take two. It asks each of them about each event. With
@@ -39,23 +39,20 @@ impl Shared {
 pub struct Bed {
     pub postgres: Arc<Postgres>,
     pub synapse: Synapse,
-    prepared: Vec<Prepared>,
+    /// Slots with what was made for them in advance. Others, which [`Synapse::slot`] gives, have nothing.
+    prepared: std::sync::Mutex<Vec<(Slot, Prepared)>>,
 }
 
 impl Bed {
     pub(crate) fn new(postgres: Arc<Postgres>, synapse: Synapse) -> Bed {
-        Bed { postgres, synapse, prepared: Vec::new() }
+        Bed { postgres, synapse, prepared: std::sync::Mutex::default() }
     }
 
-    /// The stand of a slot: one that was made in advance, or made now, where rooms of a version are asked for or none was.
-    ///
-    /// # Errors
-    /// When Synapse refuses.
-    pub async fn stand(&self, slot: &Slot, room_version: Option<&str>) -> Result<Stand> {
-        match self.prepared.get(slot.number) {
-            Some(prepared) if room_version.is_none() => Ok(Stand::again(&self.synapse, slot, prepared)),
-            _ => Stand::make(&self.synapse, slot, room_version).await,
-        }
+    /// Room for a stand of one's own.
+    pub fn site(&self) -> Site {
+        let prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let (slot, prepared) = prepared.map_or_else(|| (self.synapse.slot(), None), |(slot, made)| (slot, Some(made)));
+        Site { slot, prepared }
     }
 }
 
@@ -85,14 +82,15 @@ async fn fresh(version: SynapseVersion, foundation: &mut Option<Foundation>, is_
     let postgres = shared_postgres().await;
     let options = SynapseOptions { slots: SLOTS, ..SynapseOptions::new(version) };
     if !is_first && foundation.is_none() {
-        *foundation = Some(Foundation::lay(&postgres, options.clone()).await?);
+        *foundation = Some(Foundation::lay(&postgres, options.clone(), PLACES).await?);
     }
     let (origin, prepared) = match foundation {
-        Some(Foundation { origin, stands }) => (Some(origin.clone()), stands.clone()),
-        None => (None, Vec::new()),
+        Some(Foundation { origin, stands }) => (Some(origin.clone()), &**stands),
+        None => (None, [].as_slice()),
     };
     let synapse = Synapse::start(&postgres, SynapseOptions { origin, ..options }).await?;
-    Ok(Bed { postgres, synapse, prepared })
+    let prepared = prepared.iter().map(|made| (synapse.slot(), made.clone())).collect();
+    Ok(Bed { prepared: std::sync::Mutex::new(prepared), ..Bed::new(postgres, synapse) })
 }
 
 /// The Postgres all tests of this process share.

@@ -25,16 +25,15 @@ const TOLD: &str = "SELECT (SELECT max(stream_ordering) FROM events) = stream_or
 #[derive(Debug)]
 pub(crate) struct Foundation {
     pub(crate) origin: Origin,
-    /// One for each slot.
+    /// Those of the first slots, in order.
     pub(crate) stands: Vec<Prepared>,
 }
 
 impl Foundation {
-    /// Starts a Synapse, makes a stand for each of its slots, and ends it once all of that was pushed: nothing of it comes later.
-    pub(crate) async fn lay(postgres: &Arc<Postgres>, options: SynapseOptions) -> Result<Foundation> {
-        let slots = options.slots;
+    /// Starts a Synapse, makes so many stands, and ends it once all of that was pushed: nothing of it comes later.
+    pub(crate) async fn lay(postgres: &Arc<Postgres>, options: SynapseOptions, count: usize) -> Result<Foundation> {
         let synapse = Synapse::start(postgres, options).await?;
-        let slots: Vec<_> = (0..slots).map(|_| synapse.slot()).collect();
+        let slots: Vec<_> = (0..count).map(|_| synapse.slot()).collect();
         let doors = slots.iter().map(|slot| Doorkeeper::at(&slot.listen())).collect::<Result<Vec<_>>>()?;
         let stands = slots.iter().map(|slot| Stand::make(&synapse, slot, None));
         let stands: Vec<Result<Stand>> = stream::iter(stands).buffered(AT_ONCE).collect().await;

@@ -37,6 +37,6 @@ pub use postgres::{PoolMode, Pooler, Postgres};
 pub use process::ports::free_port;
 pub use proxy::{Effect, Fault, Matching, Proxy, Recorded, Relay};
 pub use service::{Output, Service, ServiceSpec};
-pub use stand::Stand;
+pub use stand::{Site, Stand};
 pub use synapse::{FederationOptions, Origin, Slot, Synapse, SynapseOptions, SynapseVersion, Tls};
 pub use wait::wait_until;

@@ -14,6 +14,26 @@ pub struct Stand {
     pub rooms: [String; 3],
 }
 
+/// Where a stand will be: a slot, and what was made for it in advance, if anything.
+#[derive(Debug)]
+pub struct Site {
+    pub slot: Slot,
+    pub(crate) prepared: Option<Prepared>,
+}
+
+impl Site {
+    /// The stand that was made in advance, or one that is made now, where rooms of a version are asked for or none was.
+    ///
+    /// # Errors
+    /// When Synapse refuses.
+    pub async fn stand(&self, synapse: &Synapse, room_version: Option<&str>) -> Result<Stand> {
+        match &self.prepared {
+            Some(prepared) if room_version.is_none() => Ok(Stand::again(synapse, &self.slot, prepared)),
+            _ => Stand::make(synapse, &self.slot, room_version).await,
+        }
+    }
+}
+
 /// A stand that was made before, in a database that this Synapse's is a copy of.
 #[derive(Debug, Clone)]
 pub(crate) struct Prepared {
@@ -35,8 +55,7 @@ impl Stand {
         Ok(Stand { admin, bot, rooms })
     }
 
-    /// The one that was made with this slot's number.
-    pub(crate) fn again(synapse: &Synapse, slot: &Slot, prepared: &Prepared) -> Stand {
+    fn again(synapse: &Synapse, slot: &Slot, prepared: &Prepared) -> Stand {
         let admin = Admin::of(synapse, &prepared.admin, &prepared.token);
         let bot = admin.with_token(&slot.bot, &slot.as_token);
         Stand { admin, bot, rooms: prepared.rooms.clone() }

@@ -90,13 +90,13 @@ impl Stage {
 
     /// The same as [`Stage::set`] on a bed of one's own.
     pub(crate) async fn set_on(bed: Arc<Bed>, settings: Settings) -> Stage {
-        let slot = bed.synapse.slot();
+        let site = bed.site();
         let binary = env!("CARGO_BIN_EXE_phenom-provisioner").into();
         let admin_listen = format!("127.0.0.1:{}", free_port().unwrap());
         let spec = ServiceSpec { binary, config: String::new(), env: vec![], admin: admin_listen.clone() };
         let service = Service::install(spec).unwrap();
-        service.keep_the_door(&slot.listen()).unwrap();
-        let Stand { admin, bot, rooms } = bed.stand(&slot, settings.room_version).await.unwrap();
+        service.keep_the_door(&site.slot.listen()).unwrap();
+        let Stand { admin, bot, rooms } = site.stand(&bed.synapse, settings.room_version).await.unwrap();
         let [red, staff, analysts] = rooms;
         let hasura = Hasura::create(&bed.postgres).await.unwrap();
         let proxy = Proxy::start(&bed.synapse.url()).await.unwrap();
@@ -104,7 +104,7 @@ impl Stage {
         let database = bed.postgres.create_database(&name).await.unwrap();
         let mut stage = Stage {
             bed,
-            slot,
+            slot: site.slot,
             admin,
             bot,
             hasura,
