@@ -1,13 +1,15 @@
 //! The stored held plan: made when the guard first holds something, replaced when that changes, expired when nothing is
 //! held. It is written only when it changes.
 
-use std::collections::HashSet;
-
 use anyhow::{Context, Result};
-use provisioner_policy::{Digest, HeldCount, HeldPart, Plan, World};
+use provisioner_policy::{Plan, World};
 use tracing::{info, warn};
 
 use crate::store::Store;
+
+mod next;
+
+use next::{Current, Next, Sight, next};
 
 /// Which held plan is stored as the one held now.
 #[derive(Debug, Default)]
@@ -16,13 +18,6 @@ pub(crate) struct HeldPlans {
     current: Option<Option<Current>>,
     /// How the last plan was compared, where one was.
     compared_whole: Option<bool>,
-}
-
-#[derive(Debug)]
-struct Current {
-    id: String,
-    parts: HashSet<Digest>,
-    counts: Vec<HeldCount>,
 }
 
 impl HeldPlans {
@@ -36,7 +31,7 @@ impl HeldPlans {
         is_known: bool,
     ) -> Result<()> {
         if self.compared_whole.replace(whole) != Some(whole) || !is_known || self.current.is_none() {
-            self.compare(store, world, plan, whole, false).await?;
+            self.compare(store, world, plan, Sight { whole, as_shown: false }).await?;
         }
         // A dismissed one waits for nobody. Who dismisses it is another process, so that is asked where something is held.
         let open = match self.current {
@@ -47,11 +42,10 @@ impl HeldPlans {
         Ok(())
     }
 
-    /// Stores what `plan` holds as it was shown, to be approved by its id: also where it is poorer than the truth. What of the
-    /// plan before is missing in it was shown all the same, and is held when it is planned again.
+    /// Stores what `plan` holds as it was shown, to be approved by its id.
     pub(crate) async fn keep_as_shown(&mut self, store: &Store, world: &World, plan: &Plan, whole: bool) -> Result<()> {
         self.compared_whole = None;
-        self.compare(store, world, plan, whole, true).await
+        self.compare(store, world, plan, Sight { whole, as_shown: true }).await
     }
 
     /// The id of what is held, as far as it was seen: a plan that is poorer than the truth changes nothing of it.
@@ -59,30 +53,14 @@ impl HeldPlans {
         self.current.as_ref()?.as_ref().map(|current| &*current.id)
     }
 
-    /// While a source, a room or the listing of accounts cannot be read (not `whole`) the plan is poorer than the truth: what is
-    /// missing in it counts as held still, and only what is new makes another held plan.
-    async fn compare(&mut self, store: &Store, world: &World, plan: &Plan, whole: bool, as_shown: bool) -> Result<()> {
-        let now = plan.held_part(world);
+    async fn compare(&mut self, store: &Store, world: &World, plan: &Plan, sight: Sight) -> Result<()> {
         let current = match &mut self.current {
             Some(current) => current,
             unread => unread.insert(stored(store).await?),
         };
-        let is_same = now.as_ref().map(|part| &part.id) == current.as_ref().map(|current| &current.id);
-        let is_new = |part: &HeldPart, current: &Current| part.parts.iter().any(|one| !current.parts.contains(one));
-        let replaced = !is_same
-            && (whole
-                || as_shown
-                || now.as_ref().is_some_and(|now| current.as_ref().is_none_or(|current| is_new(now, current))));
-        match now {
-            _ if !replaced => {}
-            Some(mut part) => {
-                if !whole {
-                    // Of how many something was held at first is not forgotten with a room that cannot be read.
-                    let unseen = current.iter().flat_map(|current| &current.counts);
-                    part.counts.extend(
-                        unseen.filter(|one| one.room.as_deref().is_some_and(|key| is_idle(world, plan, key))).cloned(),
-                    );
-                }
+        match next(current.as_ref(), plan.held_part(world), sight, |key| is_idle(world, plan, key)) {
+            Next::Stays => {}
+            Next::Replaced(part) => {
                 let counts = serde_json::to_value(&part.counts).context("write the counts of what is held")?;
                 store
                     .open_held_plan(&part.id, &part.parts, &counts, &part.reasons)
@@ -91,7 +69,7 @@ impl HeldPlans {
                 warn!(held.id = part.id, "the guard holds a part of the plan: {}", part.reasons.join("; "));
                 *current = Some(Current { id: part.id, parts: part.parts.into_iter().collect(), counts: part.counts });
             }
-            None => {
+            Next::Over => {
                 store.expire_held_plan().await.context("expire the held plan")?;
                 info!(held.id = current.take().map(|current| current.id), "nothing is held any more");
             }

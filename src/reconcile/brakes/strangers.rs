@@ -8,14 +8,24 @@ use provisioner_policy::{Bucket, Class, Mode, UserIx, World};
 
 use crate::store::{Store, StrangerRow};
 
+/// Somebody, and where they are a stranger.
+type Noted = (Bucket, UserIx);
+
 /// Which places the database has.
 #[derive(Debug, Default)]
 pub(crate) struct StoredStrangers {
     /// Not read yet where `None`.
-    stored: Option<HashSet<(Bucket, UserIx)>>,
+    stored: Option<HashSet<Noted>>,
     revision: u64,
     /// Since when this process judges. Of what happened before it is not known who was entitled to it then.
     since: Option<DateTime<Utc>>,
+}
+
+/// How the database differs from what is known.
+struct Changed {
+    now: HashSet<Noted>,
+    new: Vec<StrangerRow>,
+    over: Vec<StrangerRow>,
 }
 
 impl StoredStrangers {
@@ -25,24 +35,25 @@ impl StoredStrangers {
         if self.stored.is_some() {
             return Ok(());
         }
-        self.since = Some(store.now().await.context("read the database's clock")?);
+        let since = store.now().await.context("read the database's clock")?;
+        let rows = store.strangers().await.context("read who is a stranger")?;
+        self.take_over(&rows, since, world);
+        Ok(())
+    }
+
+    fn take_over(&mut self, rows: &[StrangerRow], since: DateTime<Utc>, world: &mut World) {
+        self.since = Some(since);
         let stored = self.stored.insert(HashSet::new());
-        for row in store.strangers().await.context("read who is a stranger")? {
-            let Ok(class) = row.class.parse::<Class>() else { continue };
-            let room = (!row.room_id.is_empty()).then(|| world.room_by_id(&row.room_id));
-            // A room that is not managed now may be again.
-            if room == Some(None) {
-                continue;
-            }
-            let place = ((class, room.flatten()), world.intern(&row.user_id));
-            stored.insert(place);
-            if class.mode(&world.policy.modes) == Mode::Enforce {
-                world.remember_stranger(place.0, place.1);
+        for row in rows {
+            let Some(bucket) = bucket(row, world) else { continue };
+            let user = world.intern(&row.user_id);
+            stored.insert((bucket, user));
+            if bucket.0.mode(&world.policy.modes) == Mode::Enforce {
+                world.remember_stranger(bucket, user);
             }
         }
         // Whatever was read differs from what is known, if only by what observes now.
         self.revision = u64::MAX;
-        Ok(())
     }
 
     /// Whether something happened since this process judges.
@@ -52,25 +63,44 @@ impl StoredStrangers {
 
     /// Writes what changed since the last time.
     pub(crate) async fn keep(&mut self, store: &Store, world: &World) -> Result<()> {
-        let Some(stored) = self.stored.as_mut().filter(|_| self.revision != world.strangers.revision) else {
-            return Ok(());
-        };
-        let now: HashSet<(Bucket, UserIx)> = world.strangers.iter().collect();
-        let row = |((class, room), user): &(Bucket, UserIx)| StrangerRow {
-            class: class.key().to_owned(),
-            room_id: room.map_or_else(String::new, |room| world.policy.rooms[room.index()].id.clone()),
-            user_id: world.users.mxid(*user),
-        };
-        let (new, over): (Vec<_>, Vec<_>) =
-            (now.difference(stored).map(row).collect(), stored.difference(&now).map(row).collect());
+        let Some(Changed { now, new, over }) = self.changed(world) else { return Ok(()) };
         if !new.is_empty() {
             store.note_strangers(&new).await.context("note strangers")?;
         }
         if !over.is_empty() {
             store.forget_strangers(&over).await.context("forget strangers")?;
         }
-        *stored = now;
+        self.stored = Some(now);
         self.revision = world.strangers.revision;
         Ok(())
     }
+
+    /// What the database does not know yet, once it was read.
+    fn changed(&self, world: &World) -> Option<Changed> {
+        let stored = self.stored.as_ref().filter(|_| self.revision != world.strangers.revision)?;
+        let now: HashSet<Noted> = world.strangers.iter().collect();
+        let new = now.difference(stored).map(|place| row(place, world)).collect();
+        let over = stored.difference(&now).map(|place| row(place, world)).collect();
+        Some(Changed { now, new, over })
+    }
 }
+
+/// Where it is, unless it is of a class that there is no more, or of a room that is not managed now and may be again.
+fn bucket(row: &StrangerRow, world: &World) -> Option<Bucket> {
+    let class = row.class.parse::<Class>().ok()?;
+    if row.room_id.is_empty() {
+        return Some((class, None));
+    }
+    world.room_by_id(&row.room_id).map(|room| (class, Some(room)))
+}
+
+fn row(((class, room), user): &Noted, world: &World) -> StrangerRow {
+    StrangerRow {
+        class: class.key().to_owned(),
+        room_id: room.map_or_else(String::new, |room| world.policy.rooms[room.index()].id.clone()),
+        user_id: world.users.mxid(*user),
+    }
+}
+
+#[cfg(test)]
+mod tests;
