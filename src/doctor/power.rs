@@ -14,7 +14,7 @@ const NAMED: usize = 10;
 
 /// Whether the bot, which is in the room, lacks power for anything that the room's policy may ask for, in any mode.
 pub async fn lacks_power(homeserver: &Homeserver, room: &RoomPolicy) -> Result<bool, CallError> {
-    let Some(create) = homeserver.state_event(&room.id, "m.room.create", "").await? else {
+    let Some(create) = homeserver.state_event(&room.id, "m.room.create").await? else {
         return Err(CallError::RoomUnknown);
     };
     let content = async |kind: &str| homeserver.state_content(&room.id, kind, "").await;

@@ -47,7 +47,7 @@ async fn look(bot: &Bot<'_>, policy: &Policy, room: &RoomPolicy) -> Result<Vec<F
     // State that may be redacted is asked for by its content alone, see `Homeserver::state_event`.
     let content = async |kind: &str| homeserver.state_content(&room.id, kind, "").await;
     let (create, levels, join_rules, tombstone, history_visibility, guest_access, alias) = tokio::try_join!(
-        homeserver.state_event(&room.id, "m.room.create", ""),
+        homeserver.state_event(&room.id, "m.room.create"),
         content("m.room.power_levels"),
         content("m.room.join_rules"),
         content("m.room.tombstone"),

@@ -10,7 +10,7 @@ use tracing::instrument;
 
 use super::{
     CallError, ConnectError,
-    error::CallFailure,
+    answer::CallFailure,
     sending::{self, HttpError},
 };
 

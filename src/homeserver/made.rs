@@ -12,6 +12,7 @@ use tracing::instrument;
 
 use super::{
     CallError, Homeserver, NewRoom,
+    answer::found,
     requests::{PathSegment, server, users},
 };
 
@@ -89,7 +90,7 @@ impl Homeserver {
     }
 
     async fn made_room(&self, room_id: String, environment: &str) -> Result<Option<MadeRoom>, CallError> {
-        let Some(create) = self.state_event(&room_id, "m.room.create", "").await? else { return Ok(None) };
+        let Some(create) = self.state_event(&room_id, "m.room.create").await? else { return Ok(None) };
         let content: Value = serde_json::from_str(create.content.get()).unwrap_or_default();
         let Ok(Mark { environment: its, key }) = Mark::deserialize(&content[MARK]) else { return Ok(None) };
         // Anybody can write the mark into a room of their own and invite the bot.
@@ -113,11 +114,9 @@ impl Homeserver {
     #[instrument(name = "homeserver.rooms_being_made", skip_all)]
     pub async fn rooms_being_made(&self) -> Result<BTreeMap<String, u64>, CallError> {
         let (user, kind) = self.note();
-        match self.call("account_data", self.client().send(users::account_data::Request { user, kind })).await {
-            Ok(answer) => Ok(BTreeMap::deserialize(&answer.body["rooms"]).unwrap_or_default()),
-            Err(failure) if failure.is_not_found() => Ok(BTreeMap::new()),
-            Err(failure) => Err(failure.into()),
-        }
+        let request = users::account_data::Request { user, kind };
+        let answer = found(self.call("account_data", self.client().send(request)).await)?;
+        Ok(answer.map(|answer| BTreeMap::deserialize(&answer.body["rooms"]).unwrap_or_default()).unwrap_or_default())
     }
 
     /// Notes which rooms are being made, on the bot's own account: it is there even if this process ends the next moment.

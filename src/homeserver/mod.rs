@@ -1,14 +1,17 @@
-//! What we ask of Synapse: one method a question (`read`, `users`; `anonymous` without a token) or a write (`write`, `accounts`,
+//! What we ask of Synapse: one method a question (`read`, `events`, `users`, `server`; `anonymous`
+//! without a token) or a write (`write`, `accounts`,
 //! `bootstrap`, `made`).
 //!
 //! Every call is bounded in time, counted, and answered in terms a caller can act on ([`CallError`], [`WriteOutcome`]). Nothing
 //! here retries, remembers or decides: the next pass plans again. The wire formats live in `requests`, the meaning of
-//! Synapse's refusals in `error`.
+//! Synapse's refusals in `answer` and `error`.
 
 mod accounts;
 mod anonymous;
+mod answer;
 mod bootstrap;
 mod error;
+mod events;
 mod lenient;
 mod made;
 mod previews;
@@ -16,6 +19,7 @@ mod profile;
 mod read;
 mod requests;
 mod sending;
+mod server;
 mod users;
 mod write;
 
@@ -32,14 +36,15 @@ pub use self::{
     anonymous::Anonymous,
     bootstrap::PromoteError,
     error::{CallError, ConnectError, WriteOutcome},
+    events::{NewestEvent, SeenEvent},
     made::{MadeRoom, RoomVersions},
     profile::Profile,
-    read::{MemberEvent, NewestEvent, RoomOrigin, RoomSummary, SeenEvent, StateEvent},
+    read::{MemberEvent, RoomOrigin, RoomSummary, StateEvent},
     users::{ServerAdminList, UserEntry, UserPage},
     write::NewRoom,
 };
 use self::{
-    error::CallFailure,
+    answer::CallFailure,
     requests::PathSegment,
     sending::{HttpError, MatrixRequest, Sender, Sending},
 };

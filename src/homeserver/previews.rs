@@ -2,7 +2,7 @@
 
 use tracing::instrument;
 
-use super::error::CallFailure;
+use super::answer::CallFailure;
 use super::requests::server;
 use super::{CallError, Homeserver};
 

@@ -1,12 +1,8 @@
-//! What is: rooms, their members and state, and Synapse itself. Nothing here changes anything.
+//! What is: rooms, their members and their state. Nothing here changes anything.
 
-use std::time::{Duration, Instant};
-
-use chrono::{DateTime, Utc};
 use ruma::{
     api::client::{
-        account::whoami, membership::joined_rooms, state::get_state_event_for_key,
-        state::get_state_event_for_key::v3::StateEventFormat,
+        membership::joined_rooms, state::get_state_event_for_key, state::get_state_event_for_key::v3::StateEventFormat,
     },
     events::StateEventType,
 };
@@ -16,49 +12,26 @@ use tracing::{instrument, warn};
 
 use super::{
     CallError, Homeserver,
-    error::CallFailure,
+    answer::found,
     lenient::{count, flag, readable, text},
-    requests::{PathSegment, rooms, server},
+    requests::{PathSegment, rooms},
     room_in_path, room_segment,
 };
 
 /// A room as Synapse's admin API sums it up.
 ///
-/// The counts come from Synapse's statistics, which follow the room by moments and not at all with `stats: {enabled:
-/// false}`. On 1.105.1 `tombstoned` and `replacement_room` are absent.
+/// Its count comes from Synapse's statistics, which follow the room by moments and not at all with `stats: {enabled: false}`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct RoomSummary {
     pub room_id: String,
-    #[serde(default, deserialize_with = "text")]
-    pub name: Option<String>,
-    #[serde(default, deserialize_with = "text")]
-    pub topic: Option<String>,
     #[serde(default, deserialize_with = "count")]
     pub joined_members: Option<u64>,
-    #[serde(default, deserialize_with = "count")]
-    pub joined_local_members: Option<u64>,
-    /// All current state events, memberships of every kind among them.
-    #[serde(default, deserialize_with = "count")]
-    pub state_events: Option<u64>,
-    /// The room version.
-    #[serde(default, deserialize_with = "text")]
-    pub version: Option<String>,
-    #[serde(default, deserialize_with = "text")]
-    pub creator: Option<String>,
     #[serde(default, deserialize_with = "text")]
     pub join_rules: Option<String>,
     #[serde(default, deserialize_with = "text")]
-    pub guest_access: Option<String>,
-    #[serde(default, deserialize_with = "text")]
     pub history_visibility: Option<String>,
-    #[serde(default, deserialize_with = "text")]
-    pub encryption: Option<String>,
     #[serde(default, deserialize_with = "flag")]
     pub public: bool,
-    #[serde(default, deserialize_with = "flag")]
-    pub tombstoned: bool,
-    #[serde(default, deserialize_with = "text")]
-    pub replacement_room: Option<String>,
 }
 
 /// The membership of someone who is not joined.
@@ -70,28 +43,6 @@ pub struct MemberEvent {
     /// The sender: the user themselves for a voluntary leave, and for the leaves of a deactivated account.
     pub sender: String,
     pub event_id: String,
-}
-
-/// One membership of the past.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MembershipEvent {
-    /// `invite`, `join`, `leave`, `ban` or `knock`.
-    pub membership: String,
-    pub sender: String,
-    /// The event before it, if it was not the first.
-    pub replaces: Option<String>,
-}
-
-/// What an event is, as far as the bot may see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SeenEvent {
-    Message,
-    State {
-        kind: String,
-        key: String,
-    },
-    /// There is none, or it is from before the bot could see the room.
-    Unseen,
 }
 
 /// A state event with its content as Synapse wrote it, unknown keys and all.
@@ -116,48 +67,7 @@ pub struct RoomOrigin {
     pub create: Value,
 }
 
-/// An event with its sender, and the sender of its redaction.
-#[derive(Clone, Debug, Deserialize)]
-pub struct NewestEvent {
-    pub event_id: String,
-    pub sender: String,
-    pub content: Value,
-    /// Milliseconds since the Unix epoch, by the sender's server; 0 where it is not told.
-    #[serde(default)]
-    pub origin_server_ts: i64,
-    #[serde(default)]
-    unsigned: Value,
-}
-
-impl NewestEvent {
-    /// Who redacted it, if somebody did.
-    pub fn redacted_by(&self) -> Option<&str> {
-        self.unsigned["redacted_because"]["sender"].as_str()
-    }
-}
-
 impl Homeserver {
-    /// Whose token this is. Synapse answers it even before the sender is registered, so it proves the token only.
-    #[instrument(name = "homeserver.whoami", skip_all)]
-    pub async fn whoami(&self) -> Result<String, CallError> {
-        let answer = self.call("whoami", self.client().send(whoami::v3::Request::new())).await?;
-        Ok(answer.user_id.into())
-    }
-
-    /// Synapse's version, for example `1.105.1`.
-    #[instrument(name = "homeserver.server_version", skip_all)]
-    pub async fn server_version(&self) -> Result<String, CallError> {
-        let answer = self.call("server_version", self.client().send(server::version::Request {})).await?;
-        Ok(answer.body.server_version)
-    }
-
-    /// The same, and what its clock said, in whole seconds; a proxy on the way may have put in its own.
-    #[instrument(name = "homeserver.server_version_and_clock", skip_all)]
-    pub async fn server_version_and_clock(&self) -> Result<(String, Option<DateTime<Utc>>), CallError> {
-        let answer = self.call("server_version", self.client().send(server::version::Request {})).await?;
-        Ok((answer.body.server_version, answer.date))
-    }
-
     /// The cheap look at a room, though Synapse reads its member list for it. Needs no bot in the room.
     #[instrument(name = "homeserver.room_summary", skip_all, fields(room.id = %room))]
     pub async fn room_summary(&self, room: &str) -> Result<RoomSummary, CallError> {
@@ -211,21 +121,12 @@ impl Homeserver {
     /// To a bot that has left, Synapse returns the state of that moment, with 200: make sure that the bot is among
     /// [`Self::joined_members`].
     #[instrument(name = "homeserver.state_event", skip_all, fields(room.id = %room, event.kind = %kind))]
-    pub async fn state_event(&self, room: &str, kind: &str, key: &str) -> Result<Option<StateEvent>, CallError> {
-        let mut request = get_state_event_for_key::v3::Request::new(
-            room_in_path(room)?,
-            StateEventType::from(kind),
-            key.replace('%', "%25"),
-        );
+    pub async fn state_event(&self, room: &str, kind: &str) -> Result<Option<StateEvent>, CallError> {
+        let mut request = state_request(room, kind, "")?;
         request.format = StateEventFormat::Event;
-        match self.call("state_event", self.client().send(request)).await {
-            Ok(answer) => match serde_json::from_str(answer.event_or_content.get()) {
-                Ok(event) => Ok(Some(event)),
-                Err(error) => Err(unexpected(format!("a state event that cannot be read: {error}"))),
-            },
-            Err(failure) if failure.is_not_found() => Ok(None),
-            Err(failure) => Err(failure.into()),
-        }
+        let Some(answer) = found(self.call("state_event", self.client().send(request)).await)? else { return Ok(None) };
+        let event = serde_json::from_str(answer.event_or_content.get());
+        event.map(Some).map_err(|error| unexpected(format!("a state event that cannot be read: {error}")))
     }
 
     /// One piece of state of a room that the bot need not be in, or `None`. A Synapse before 1.163 answers with the whole
@@ -268,88 +169,18 @@ impl Homeserver {
     /// For state that may be redacted, this is the only way that 1.105.1 answers: asked for the whole event, it never does.
     #[instrument(name = "homeserver.state_content", skip_all, fields(room.id = %room, event.kind = %kind))]
     pub async fn state_content(&self, room: &str, kind: &str, key: &str) -> Result<Option<Value>, CallError> {
-        let request = get_state_event_for_key::v3::Request::new(
-            room_in_path(room)?,
-            StateEventType::from(kind),
-            key.replace('%', "%25"),
-        );
-        match self.call("state_content", self.client().send(request)).await {
-            // Content that serde_json cannot hold (nested past its limit) is as good as no content.
-            Ok(answer) => Ok(Some(serde_json::from_str(answer.event_or_content.get()).unwrap_or_default())),
-            Err(failure) if failure.is_not_found() => Ok(None),
-            Err(failure) => Err(failure.into()),
-        }
+        let request = state_request(room, kind, key)?;
+        let answer = found(self.call("state_content", self.client().send(request)).await)?;
+        // Content that serde_json cannot hold (nested past its limit) is as good as no content.
+        Ok(answer.map(|answer| serde_json::from_str(answer.event_or_content.get()).unwrap_or_default()))
     }
 
     /// The room that an alias of this server leads to, or `None` where it leads nowhere.
     #[instrument(name = "homeserver.room_by_alias", skip_all)]
     pub async fn room_by_alias(&self, alias: &str) -> Result<Option<String>, CallError> {
         let request = rooms::by_alias::Request { alias: PathSegment(alias.to_owned()) };
-        match self.call("room_by_alias", self.client().send(request)).await {
-            Ok(answer) => Ok(Some(answer.body.room_id)),
-            Err(failure) if failure.is_not_found() => Ok(None),
-            Err(failure) => Err(failure.into()),
-        }
-    }
-
-    /// The newest event of a type in a room. Cheap where it is new: Synapse searches the room backwards, and is given two
-    /// seconds.
-    #[instrument(name = "homeserver.newest_event", skip_all, fields(room.id = %room, event.kind = %kind))]
-    pub async fn newest_event(&self, room: &str, kind: &str) -> Result<Option<NewestEvent>, CallError> {
-        let filter = serde_json::json!({ "types": [kind] }).to_string();
-        let request = rooms::messages::Request { room: room_segment(room)?, dir: "b".to_owned(), limit: 1, filter };
-        Ok(self.aside("newest_event", self.client().send(request)).await?.body.chunk.into_iter().next())
-    }
-
-    /// The bot's own event of a type whose content `is_it` accepts, among its newest hundred in the room.
-    #[instrument(name = "homeserver.own_event", skip_all, fields(room.id = %room, event.kind = %kind))]
-    pub async fn own_event(
-        &self,
-        room: &str,
-        kind: &str,
-        is_it: impl Fn(&Value) -> bool,
-    ) -> Result<Option<String>, CallError> {
-        let filter = serde_json::json!({ "types": [kind], "senders": [self.user_id()] }).to_string();
-        let request = rooms::messages::Request { room: room_segment(room)?, dir: "b".to_owned(), limit: 100, filter };
-        let events = self.call("own_event", self.client().send(request)).await?.body.chunk;
-        Ok(events.into_iter().find(|event| is_it(&event.content)).map(|event| event.event_id))
-    }
-
-    /// The content of any event of a room that the bot may see.
-    #[instrument(name = "homeserver.event_content", skip_all, fields(room.id = %room, event.id = %event))]
-    pub async fn event_content(&self, room: &str, event: &str) -> Result<Value, CallError> {
-        let request = rooms::event::Request { room: room_segment(room)?, event: PathSegment(event.to_owned()) };
-        Ok(self.call("event", self.client().send(request)).await?.body.content)
-    }
-
-    /// A membership event, or `None` where the bot cannot see one of this id.
-    #[instrument(name = "homeserver.membership_event", skip_all, fields(room.id = %room, event.id = %event))]
-    pub async fn membership_event(&self, room: &str, event: &str) -> Result<Option<MembershipEvent>, CallError> {
-        let request = rooms::event::Request { room: room_segment(room)?, event: PathSegment(event.to_owned()) };
-        match self.call("event", self.client().send(request)).await {
-            Ok(answer) => {
-                let text = |value: &Value| value.as_str().map(str::to_owned);
-                let rooms::EventAnswer { content, sender, unsigned, .. } = answer.body;
-                let membership = text(&content["membership"]).unwrap_or_default();
-                Ok(Some(MembershipEvent { membership, sender, replaces: text(&unsigned["replaces_state"]) }))
-            }
-            Err(failure) if failure.is_not_found() => Ok(None),
-            Err(failure) => Err(failure.into()),
-        }
-    }
-
-    /// What an event is: state, and of which kind, or a message.
-    #[instrument(name = "homeserver.seen_event", skip_all, fields(room.id = %room, event.id = %event))]
-    pub async fn seen_event(&self, room: &str, event: &str) -> Result<SeenEvent, CallError> {
-        let request = rooms::event::Request { room: room_segment(room)?, event: PathSegment(event.to_owned()) };
-        match self.call("event", self.client().send(request)).await {
-            Ok(answer) => Ok(match answer.body.state_key {
-                Some(key) => SeenEvent::State { kind: answer.body.kind, key },
-                None => SeenEvent::Message,
-            }),
-            Err(failure) if failure.is_not_found() => Ok(SeenEvent::Unseen),
-            Err(failure) => Err(failure.into()),
-        }
+        let answer = found(self.call("room_by_alias", self.client().send(request)).await)?;
+        Ok(answer.map(|answer| answer.body.room_id))
     }
 
     /// The word for somebody's membership of a room, or `None` where they have none.
@@ -364,40 +195,12 @@ impl Homeserver {
         let answer = self.call("joined_rooms", self.client().send(joined_rooms::v3::Request::new())).await?;
         Ok(answer.joined_rooms.into_iter().map(Into::into).collect())
     }
-
-    /// Asks Synapse to call this service's listener and returns how long that took. On 1.163 it also ends the wait before
-    /// the next delivery of transactions.
-    #[instrument(name = "homeserver.ping_appservice", skip_all)]
-    pub async fn ping_appservice(&self, appservice_id: &str, transaction_id: &str) -> Result<Duration, CallError> {
-        let request = server::ping::Request {
-            appservice: PathSegment(appservice_id.to_owned()),
-            transaction_id: transaction_id.to_owned(),
-        };
-        let asked = Instant::now();
-        match self.call("ping_appservice", self.client().send(request)).await {
-            Ok(answer) => Ok(answer.body.duration),
-            Err(CallFailure::Answer(answer))
-                if RETRIES_ALREADY.iter().any(|error| answer.message.starts_with(error)) =>
-            {
-                Ok(asked.elapsed())
-            }
-            // These two are about the way back to us, not about Synapse.
-            Err(CallFailure::Answer(answer))
-                if matches!(
-                    answer.errcode.as_str(),
-                    "M_CONNECTION_FAILED" | "M_CONNECTION_TIMEOUT" | "M_BAD_STATUS" | "M_URL_NOT_SET"
-                ) =>
-            {
-                Err(CallError::ListenerUnreachable { message: answer.message })
-            }
-            Err(failure) => Err(failure.into()),
-        }
-    }
 }
 
-/// Errors of a ping that reached the listener. Synapse 1.163 then wants to end the wait before its next delivery, and fails
-/// with these, as M_CONNECTION_FAILED, when that delivery is under way already.
-const RETRIES_ALREADY: [&str; 2] = ["AlreadyCalled:", "AlreadyCancelled:"];
+fn state_request(room: &str, kind: &str, key: &str) -> Result<get_state_event_for_key::v3::Request, CallError> {
+    let (room, kind) = (room_in_path(room)?, StateEventType::from(kind));
+    Ok(get_state_event_for_key::v3::Request::new(room, kind, key.replace('%', "%25")))
+}
 
 /// An answer of 200 that cannot be right.
 pub(super) fn unexpected(message: String) -> CallError {

@@ -5,6 +5,7 @@ use tracing::instrument;
 
 use super::{
     CallError, Homeserver,
+    answer::found,
     lenient::{flag, readable, text},
     read::{report_unreadable, unexpected},
     requests::users,
@@ -29,8 +30,6 @@ pub struct UserEntry {
     pub deactivated: bool,
     #[serde(default, deserialize_with = "flag")]
     pub locked: bool,
-    #[serde(default, deserialize_with = "flag")]
-    pub shadow_banned: bool,
     #[serde(default, deserialize_with = "flag")]
     pub suspended: bool,
     #[serde(default, deserialize_with = "flag")]
@@ -90,11 +89,9 @@ impl Homeserver {
     #[instrument(name = "homeserver.user", skip_all, fields(user.id = %name))]
     pub async fn user(&self, name: &str) -> Result<Option<UserEntry>, CallError> {
         let request = users::read::Request { user: user_segment(name)? };
-        match self.call("user", self.client().send(request)).await {
-            Ok(answer) if answer.body.name == *name => Ok(Some(answer.body)),
-            Ok(_) => Err(unexpected("the account of somebody else".to_owned())),
-            Err(failure) if failure.is_not_found() => Ok(None),
-            Err(failure) => Err(failure.into()),
+        match found(self.call("user", self.client().send(request)).await)? {
+            Some(answer) if answer.body.name != *name => Err(unexpected("the account of somebody else".to_owned())),
+            answer => Ok(answer.map(|answer| answer.body)),
         }
     }
 

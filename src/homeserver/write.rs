@@ -86,17 +86,11 @@ impl Homeserver {
 
     /// Sets one piece of state and returns its event ID. The same content again returns the same event and writes nothing.
     #[instrument(name = "homeserver.set_state", skip_all, fields(room.id = %room, event.kind = %kind))]
-    pub async fn set_state(
-        &self,
-        room: &str,
-        kind: &str,
-        key: &str,
-        content: Box<RawValue>,
-    ) -> Result<String, CallError> {
+    pub async fn set_state(&self, room: &str, kind: &str, content: Box<RawValue>) -> Result<String, CallError> {
         let request = send_state_event::v3::Request::new_raw(
             room_in_path(room)?,
             StateEventType::from(kind),
-            key.replace('%', "%25"),
+            String::new(),
             Raw::from_json(content),
         );
         let answer = self.call("set_state", self.client().send(request)).await?;

@@ -113,7 +113,7 @@ async fn an_unknown_token_is_sent_again_next_time() {
     let target = format!("/_matrix/client/v3/rooms/{ROOM_PATH}/state/m.room.name/");
     expect_once(&server, "PUT", &target, ok(json!({ "event_id": "$e" }))).await;
     let bot = bot_at(&server).await;
-    let set = || bot.set_state(ROOM, "m.room.name", "", to_raw_value(&json!({ "name": "n" })).unwrap());
+    let set = || bot.set_state(ROOM, "m.room.name", to_raw_value(&json!({ "name": "n" })).unwrap());
     assert!(matches!(set().await, Err(CallError::TokenRejected)));
     assert_eq!(set().await.unwrap(), "$e");
     assert_eq!(server.received_requests().await.unwrap().len(), 2);

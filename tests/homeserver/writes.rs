@@ -80,7 +80,7 @@ async fn state_goes_out_as_it_was_given() {
     expect_once(&server, "PUT", &target, ok(json!({ "event_id": "$e" }))).await;
     let content = json!({ "users": { "@x:hs.test": 50 }, "org.example.unknown": [1, null] });
     let bot = bot_at(&server).await;
-    let event_id = bot.set_state(ROOM, "m.room.power_levels", "", to_raw_value(&content).unwrap()).await.unwrap();
+    let event_id = bot.set_state(ROOM, "m.room.power_levels", to_raw_value(&content).unwrap()).await.unwrap();
     assert_eq!(event_id, "$e");
     assert_eq!(only_body(&server).await, content);
 }

@@ -78,7 +78,7 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
 }
 
 async fn promote(homeserver: &Homeserver, bot: &str, arguments: &Arguments) -> Result<()> {
-    match homeserver.server_version().await {
+    match homeserver.server_version_and_clock().await {
         // Synapse answers any admin call this way to a user who is no admin.
         Ok(_) if homeserver.list_users(0, 1).await.is_ok() => {
             print::line(format_args!("{bot} is a server admin"));

@@ -79,7 +79,7 @@ pub(crate) async fn read_room(homeserver: &Homeserver, id: &str, known: &KnownSt
     let types: Vec<String> = read_types(&known.settings).map(str::to_owned).collect();
     let reads = types.into_iter().map(|event_type| read_state(homeserver, id, known, event_type));
     let (created, state) = tokio::join!(
-        homeserver.state_event(id, CREATE, ""),
+        homeserver.state_event(id, CREATE),
         stream::iter(reads).buffered(STATES_AT_ONCE).try_collect::<Vec<_>>(),
     );
     let mut state: Vec<_> = state?.into_iter().flatten().collect();
