@@ -252,23 +252,18 @@ impl Store {
             Closed::Locked => "locked",
             Closed::Deactivated => "deactivated",
         });
-        sqlx::query!("UPDATE provisioner.accounts SET closed = $2 WHERE user_id = $1", user_id, closed)
-            .execute(&self.pool)
-            .await
-            .map(drop)
+        self.run(sqlx::query!("UPDATE provisioner.accounts SET closed = $2 WHERE user_id = $1", user_id, closed)).await
     }
 
     /// Records a message of the queue that can never succeed.
     pub async fn refuse_message(&self, message_id: &str, reason: &str) -> sqlx::Result<()> {
-        sqlx::query!(
+        self.run(sqlx::query!(
             "INSERT INTO provisioner.refused_messages (message_id, reason) VALUES ($1, $2)
              ON CONFLICT (message_id) DO UPDATE SET times = refused_messages.times + 1, reason = excluded.reason",
             message_id,
             reason,
-        )
-        .execute(&self.pool)
+        ))
         .await
-        .map(drop)
     }
 }
 

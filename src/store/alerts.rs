@@ -52,30 +52,27 @@ impl Store {
 
     /// Notes that an alert is to be sent again, to another room.
     pub async fn move_alert(&self, key: &str, room_id: &str) -> sqlx::Result<()> {
-        sqlx::query!("UPDATE provisioner.alerts SET room_id = $2, event_id = NULL WHERE key = $1", key, room_id)
-            .execute(&self.pool)
-            .await
-            .map(drop)
+        self.run(sqlx::query!(
+            "UPDATE provisioner.alerts SET room_id = $2, event_id = NULL WHERE key = $1",
+            key,
+            room_id
+        ))
+        .await
     }
 
     /// Notes that an alert was sent.
     pub async fn note_alert_sent(&self, key: &str, event_id: &str) -> sqlx::Result<()> {
-        sqlx::query!("UPDATE provisioner.alerts SET event_id = $2 WHERE key = $1", key, event_id)
-            .execute(&self.pool)
-            .await
-            .map(drop)
+        self.run(sqlx::query!("UPDATE provisioner.alerts SET event_id = $2 WHERE key = $1", key, event_id)).await
     }
 
     /// Forgets an alert that is over. The ledger says so, too.
     pub async fn remove_alert(&self, key: &str) -> sqlx::Result<()> {
-        sqlx::query!(
+        self.run(sqlx::query!(
             "WITH closed AS (DELETE FROM provisioner.alerts WHERE key = $1 RETURNING key)
              INSERT INTO provisioner.ledger (pass, seq, kind, cause, mode, outcome)
              SELECT nextval('provisioner.pass'), 0, 'close_alert', key, 'enforce', 'done' FROM closed",
             key,
-        )
-        .execute(&self.pool)
+        ))
         .await
-        .map(drop)
     }
 }

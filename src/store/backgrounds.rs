@@ -47,7 +47,7 @@ impl Store {
     /// Notes what was lost just now.
     pub async fn note_losses(&self, rows: &[LossRow]) -> sqlx::Result<()> {
         let column = |of: fn(&LossRow) -> &String| rows.iter().map(|row| of(row).clone()).collect::<Vec<_>>();
-        sqlx::query!(
+        self.run(sqlx::query!(
             "INSERT INTO provisioner.losses (user_id, source, name, role)
              SELECT DISTINCT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[])
              ON CONFLICT (user_id, source, name, role) DO UPDATE SET until = now()",
@@ -55,10 +55,8 @@ impl Store {
             &column(|row| &row.source),
             &column(|row| &row.name),
             &column(|row| &row.role),
-        )
-        .execute(&self.pool)
+        ))
         .await
-        .map(drop)
     }
 
     /// What these users lost, the newest first. That some were too many to be noted is a row of the empty user.

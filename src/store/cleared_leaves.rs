@@ -20,17 +20,15 @@ impl Store {
 
     /// Clears a leave, in place of an older one of the same user and room.
     pub async fn clear_leave(&self, cleared: &ClearedLeaveRow) -> sqlx::Result<()> {
-        sqlx::query!(
+        self.run(sqlx::query!(
             "INSERT INTO provisioner.pardons (room_id, user_id, event_id) VALUES ($1, $2, $3)
              ON CONFLICT (room_id, user_id) DO UPDATE SET event_id = excluded.event_id, pardoned_at = now()
              WHERE pardons.event_id <> excluded.event_id",
             cleared.room_id,
             cleared.user_id,
             cleared.event_id,
-        )
-        .execute(&self.pool)
+        ))
         .await
-        .map(drop)
     }
 
     /// Clears a leave because somebody asked for it, writes it to the ledger and wakes the reconciling replica.

@@ -73,13 +73,11 @@ impl Store {
 
     /// Notes that a message is not for us.
     pub async fn ignore_command(&self, event_id: &str) -> sqlx::Result<()> {
-        sqlx::query!(
+        self.run(sqlx::query!(
             "UPDATE provisioner.commands SET state = 'ignored', event = NULL WHERE event_id = $1 AND state = 'heard'",
             event_id,
-        )
-        .execute(&self.pool)
+        ))
         .await
-        .map(drop)
     }
 
     /// Claims a command, and writes `started` to the ledger. False where it was claimed before.
@@ -113,7 +111,7 @@ impl Store {
         detail: Option<&str>,
         answer: Option<&Value>,
     ) -> sqlx::Result<()> {
-        sqlx::query!(
+        self.run(sqlx::query!(
             "WITH ended AS (
                  UPDATE provisioner.commands
                  SET state = CASE WHEN $4::jsonb IS NULL THEN 'answered' ELSE 'ended' END, event = NULL, answer = $4
@@ -127,23 +125,19 @@ impl Store {
             outcome,
             detail,
             answer,
-        )
-        .execute(&self.pool)
+        ))
         .await
-        .map(drop)
     }
 
     /// Notes that the answer was sent, or that it cannot be.
     pub async fn note_answered(&self, event_id: &str, reply_event_id: Option<&str>) -> sqlx::Result<()> {
-        sqlx::query!(
+        self.run(sqlx::query!(
             "UPDATE provisioner.commands
              SET state = 'answered', answer = NULL, answered_at = now(), reply_event_id = $2
              WHERE event_id = $1 AND state = 'ended'",
             event_id,
             reply_event_id,
-        )
-        .execute(&self.pool)
+        ))
         .await
-        .map(drop)
     }
 }

@@ -73,7 +73,7 @@ impl Store {
 
     /// Forgets groups that nobody asks for any more.
     pub async fn keep_groups(&self, names: &[String]) -> sqlx::Result<()> {
-        sqlx::query!("DELETE FROM provisioner.groups WHERE name <> ALL($1)", names).execute(&self.pool).await.map(drop)
+        self.run(sqlx::query!("DELETE FROM provisioner.groups WHERE name <> ALL($1)", names)).await
     }
 
     /// Notes that a group could not be read.

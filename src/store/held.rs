@@ -111,7 +111,7 @@ impl Store {
 
     /// Nothing is held any more.
     pub async fn expire_held_plan(&self) -> sqlx::Result<()> {
-        sqlx::query!(
+        self.run(sqlx::query!(
             "WITH expired AS (
                  UPDATE provisioner.held_plans SET state = 'expired', decided_at = now()
                  WHERE state IN ('open', 'dismissed')
@@ -120,10 +120,7 @@ impl Store {
              INSERT INTO provisioner.ledger (pass, seq, kind, cause, mode, outcome)
              SELECT nextval('provisioner.pass'), 0, 'expire', 'nothing is held any more: held plan ' || id, 'enforce', 'done'
              FROM expired",
-        )
-        .execute(&self.pool)
-        .await
-        .map(drop)
+        )).await
     }
 
     /// Something is held that was not: what was held before is superseded. The ledger says so, too.

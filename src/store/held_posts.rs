@@ -148,30 +148,22 @@ impl Store {
 
     /// Notes that a post was sent.
     pub async fn note_held_post_sent(&self, id: i64, event_id: &str) -> sqlx::Result<()> {
-        sqlx::query!("UPDATE provisioner.held_posts SET event_id = $2 WHERE id = $1", id, event_id)
-            .execute(&self.pool)
-            .await
-            .map(drop)
+        self.run(sqlx::query!("UPDATE provisioner.held_posts SET event_id = $2 WHERE id = $1", id, event_id)).await
     }
 
     /// Notes that a post shows what this edit says.
     pub async fn note_held_post_edited(&self, id: i64, edits: i64) -> sqlx::Result<()> {
-        sqlx::query!(
+        self.run(sqlx::query!(
             "UPDATE provisioner.held_posts SET edit_sent = true, edited_at = now() WHERE id = $1 AND edits = $2",
             id,
             edits,
-        )
-        .execute(&self.pool)
+        ))
         .await
-        .map(drop)
     }
 
     /// Notes that the reactions to a post were sent.
     pub async fn note_held_post_reactions(&self, id: i64) -> sqlx::Result<()> {
-        sqlx::query!("UPDATE provisioner.held_posts SET reactions_sent = true WHERE id = $1", id)
-            .execute(&self.pool)
-            .await
-            .map(drop)
+        self.run(sqlx::query!("UPDATE provisioner.held_posts SET reactions_sent = true WHERE id = $1", id)).await
     }
 
     /// Moves a post from one of these states to another. False where it was in none of them: it was decided meanwhile.

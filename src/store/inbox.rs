@@ -94,7 +94,7 @@ impl Store {
     pub async fn mark_inbox_handled(&self, ids: &[i64], kept: &[String], left: &[OwnLeave]) -> sqlx::Result<()> {
         let column = |of: fn(&OwnLeave) -> &String| -> Vec<String> { left.iter().map(|one| of(one).clone()).collect() };
         let was_joined: Vec<bool> = left.iter().map(|one| one.was_joined).collect();
-        sqlx::query!(
+        self.run(sqlx::query!(
             "WITH departed AS (
                  INSERT INTO provisioner.ledger (pass, seq, kind, user_id, room_id, room_key, before, after, cause, mode, outcome)
                  SELECT nextval('provisioner.pass'), 0, 'leave', gone.user_id, gone.room_id, gone.room_key,
@@ -123,9 +123,6 @@ impl Store {
             &column(|one| &one.room_id),
             &column(|one| &one.room_key),
             &was_joined,
-        )
-        .execute(&self.pool)
-        .await
-        .map(drop)
+        )).await
     }
 }

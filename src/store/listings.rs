@@ -143,10 +143,7 @@ impl Store {
 
     /// Gives a listing up, so that the next one starts from the beginning.
     pub async fn abandon_listing(&self, id: i64) -> sqlx::Result<()> {
-        sqlx::query!("UPDATE provisioner.listings SET abandoned_at = now() WHERE id = $1", id)
-            .execute(&self.pool)
-            .await
-            .map(drop)
+        self.run(sqlx::query!("UPDATE provisioner.listings SET abandoned_at = now() WHERE id = $1", id)).await
     }
 
     /// Ends a whole listing. Accounts known before it that it did not name are missed, and are deleted when the miss before was

@@ -36,6 +36,9 @@ use std::fmt;
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
+use sqlx::Postgres;
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
 
 pub use accounts::{AccountOrigin, AccountRow, AccountSource, AccountsRead, SeenAccount, SeenIn};
 pub use alerts::AlertRow;
@@ -133,7 +136,12 @@ impl Store {
 
     /// Whether the database answers.
     pub async fn ping(&self) -> sqlx::Result<()> {
-        sqlx::query("SELECT 1").execute(&self.pool).await.map(drop)
+        self.run(sqlx::query("SELECT 1")).await
+    }
+
+    /// Runs a statement that answers nothing.
+    async fn run(&self, statement: Query<'_, Postgres, PgArguments>) -> sqlx::Result<()> {
+        statement.execute(&self.pool).await.map(drop)
     }
 
     /// The database's clock, which every replica shares.

@@ -48,14 +48,12 @@ impl Store {
 
     /// Notes that a topic was told up to this line. Never less than before: who no longer leads may say so late.
     pub async fn note_told(&self, topic_arn: &str, line: i64) -> sqlx::Result<()> {
-        sqlx::query!(
+        self.run(sqlx::query!(
             "UPDATE provisioner.event_topics SET line = $2 WHERE topic_arn = $1 AND line < $2",
             topic_arn,
             line,
-        )
-        .execute(&self.pool)
+        ))
         .await
-        .map(drop)
     }
 
     /// The transactions that may have taken a number and not committed its line yet.

@@ -10,20 +10,15 @@ impl Store {
 
     /// Somebody is in these teams.
     pub async fn add_peopled_teams(&self, teams: &[String]) -> sqlx::Result<()> {
-        sqlx::query!(
+        self.run(sqlx::query!(
             "INSERT INTO provisioner.peopled_teams (team) SELECT * FROM UNNEST($1::text[]) ON CONFLICT DO NOTHING",
             teams,
-        )
-        .execute(&self.pool)
+        ))
         .await
-        .map(drop)
     }
 
     /// These teams may have nobody.
     pub async fn forget_peopled_teams(&self, teams: &[String]) -> sqlx::Result<()> {
-        sqlx::query!("DELETE FROM provisioner.peopled_teams WHERE team = ANY($1)", teams)
-            .execute(&self.pool)
-            .await
-            .map(drop)
+        self.run(sqlx::query!("DELETE FROM provisioner.peopled_teams WHERE team = ANY($1)", teams)).await
     }
 }

@@ -35,22 +35,20 @@ impl Store {
 
     /// Notes what is about to be given: a kill in between must not make it look like its owner's choice.
     pub async fn note_giving(&self, user_id: &str, field: &'static str, tried: &str) -> sqlx::Result<()> {
-        sqlx::query!(
+        self.run(sqlx::query!(
             "INSERT INTO provisioner.given_profiles (user_id, field, tried) VALUES ($1, $2, $3)
              ON CONFLICT (user_id, field) DO UPDATE SET tried = excluded.tried",
             user_id,
             field,
             tried,
-        )
-        .execute(&self.pool)
+        ))
         .await
-        .map(drop)
     }
 
     /// Notes what was given.
     pub async fn note_given(&self, gift: Gift<'_>) -> sqlx::Result<()> {
         let Gift { user_id, field, value, source, sha256 } = gift;
-        sqlx::query!(
+        self.run(sqlx::query!(
             "INSERT INTO provisioner.given_profiles (user_id, field, value, source, sha256) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (user_id, field) DO UPDATE SET
                  value = excluded.value, source = excluded.source, sha256 = excluded.sha256, tried = NULL, given_at = now()",
@@ -59,10 +57,7 @@ impl Store {
             value,
             source,
             sha256,
-        )
-        .execute(&self.pool)
-        .await
-        .map(drop)
+        )).await
     }
 
     /// Pictures that were fetched from these addresses, as they were uploaded: each address with its `mxc` and its SHA-256.
@@ -88,13 +83,10 @@ impl Store {
 
     /// Notes that a picture was uploaded.
     pub async fn note_upload(&self, sha256: &[u8], mxc: &str) -> sqlx::Result<()> {
-        sqlx::query!(
+        self.run(sqlx::query!(
             "INSERT INTO provisioner.uploads (sha256, mxc) VALUES ($1, $2) ON CONFLICT (sha256) DO UPDATE SET mxc = excluded.mxc",
             sha256,
             mxc,
-        )
-        .execute(&self.pool)
-        .await
-        .map(drop)
+        )).await
     }
 }

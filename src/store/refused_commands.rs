@@ -50,7 +50,7 @@ impl Store {
 
     /// Writes to the ledger how many commands followed the first refused one of a sender, an hour after it.
     pub async fn tell_refused_commands(&self) -> sqlx::Result<()> {
-        sqlx::query!(
+        self.run(sqlx::query!(
             "WITH over AS (
                  DELETE FROM provisioner.refused_commands WHERE since < now() - interval '1 hour'
                  RETURNING sender, since, times
@@ -59,9 +59,6 @@ impl Store {
              SELECT nextval('provisioner.pass'), 0, 'command', 'commands by ' || sender || ' in the Staff room', 'enforce',
                     'failed', 'refused: ' || times - 1 || ' more since ' || to_char(since AT TIME ZONE 'UTC', 'HH24:MI:SS') || ' UTC'
              FROM over WHERE times > 1",
-        )
-        .execute(&self.pool)
-        .await
-        .map(drop)
+        )).await
     }
 }

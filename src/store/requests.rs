@@ -61,33 +61,27 @@ impl Store {
 
     /// Stores how far the pass is, for the processes that wait.
     pub async fn set_pass_progress(&self, ids: &[i64], progress: &Value) -> sqlx::Result<()> {
-        sqlx::query!("UPDATE provisioner.pass_requests SET progress = $2 WHERE id = ANY($1)", ids, progress)
-            .execute(&self.pool)
+        self.run(sqlx::query!("UPDATE provisioner.pass_requests SET progress = $2 WHERE id = ANY($1)", ids, progress))
             .await
-            .map(drop)
     }
 
     /// Stores the report, which ends the requests.
     pub async fn finish_pass_requests(&self, ids: &[i64], report: &Value) -> sqlx::Result<()> {
-        sqlx::query!(
+        self.run(sqlx::query!(
             "UPDATE provisioner.pass_requests SET report = $2, finished_at = now() WHERE id = ANY($1)",
             ids,
             report,
-        )
-        .execute(&self.pool)
+        ))
         .await
-        .map(drop)
     }
 
     /// Takes back a request that nobody waits for any more.
     pub async fn withdraw_pass_request(&self, id: i64) -> sqlx::Result<()> {
-        sqlx::query!(
+        self.run(sqlx::query!(
             "UPDATE provisioner.pass_requests SET finished_at = now() WHERE id = $1 AND finished_at IS NULL",
             id,
-        )
-        .execute(&self.pool)
+        ))
         .await
-        .map(drop)
     }
 
     /// The state of a request.

@@ -23,16 +23,14 @@ impl Store {
     /// Notes places.
     pub async fn note_strangers(&self, rows: &[StrangerRow]) -> sqlx::Result<()> {
         let [classes, rooms, users] = columns(rows);
-        sqlx::query!(
+        self.run(sqlx::query!(
             "INSERT INTO provisioner.strangers (class, room_id, user_id)
              SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[]) ON CONFLICT DO NOTHING",
             &classes,
             &rooms,
             &users,
-        )
-        .execute(&self.pool)
+        ))
         .await
-        .map(drop)
     }
 
     /// Whether somebody's place in a room was given by us, or was rightful just now: the last that the ledger says of them there is
@@ -57,16 +55,13 @@ impl Store {
     /// Forgets places.
     pub async fn forget_strangers(&self, rows: &[StrangerRow]) -> sqlx::Result<()> {
         let [classes, rooms, users] = columns(rows);
-        sqlx::query!(
+        self.run(sqlx::query!(
             "DELETE FROM provisioner.strangers USING UNNEST($1::text[], $2::text[], $3::text[]) AS gone (class, room, person)
              WHERE strangers.class = gone.class AND room_id = gone.room AND user_id = gone.person",
             &classes,
             &rooms,
             &users,
-        )
-        .execute(&self.pool)
-        .await
-        .map(drop)
+        )).await
     }
 }
 

@@ -32,10 +32,7 @@ impl Store {
 
     /// Forgets changes that are no longer withheld: should they come back, they are written again.
     pub async fn forget_withheld(&self, digests: &[Digest]) -> sqlx::Result<()> {
-        sqlx::query!("DELETE FROM provisioner.withheld WHERE digest = ANY($1)", &columns(digests))
-            .execute(&self.pool)
-            .await
-            .map(drop)
+        self.run(sqlx::query!("DELETE FROM provisioner.withheld WHERE digest = ANY($1)", &columns(digests))).await
     }
 }
 
