@@ -1,6 +1,7 @@
 //! Facts: what the sources say should be. Only holding them; what follows from them is the planner's.
 
 use hashbrown::{HashMap, HashSet};
+use strum::{EnumString, IntoStaticStr};
 
 use crate::column::Column;
 use crate::names::{NameIx, Names};
@@ -41,8 +42,9 @@ impl Account {
     }
 }
 
-/// How an account was taken out of use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// How an account was taken out of use. The ledger and the store spell it as its name, in lower case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Closed {
     Locked,
     Deactivated,

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::facts::{AccountsFrom, Closed, SourceState};
+use crate::facts::{AccountsFrom, SourceState};
 use crate::mirror::RoomStatus;
 use crate::plan::{Action, Because, Blocked, Change, HoldReason, Kind, Plan, PoolMove, PowerEdit};
 use crate::policy::Mode;
@@ -118,8 +118,7 @@ impl Change {
     pub fn before_and_after(&self, world: &World) -> (Value, Value) {
         match self {
             Self::CreateAccount { .. } => (Value::Null, json!("active")),
-            Self::RestoreAccount { before: Closed::Locked, .. } => (json!("locked"), json!("active")),
-            Self::RestoreAccount { before: Closed::Deactivated, .. } => (json!("deactivated"), json!("active")),
+            Self::RestoreAccount { before, .. } => (json!(<&str>::from(before)), json!("active")),
             Self::LockAccount { .. } => (json!("active"), json!("locked")),
             Self::DeactivateAccount { .. } => (json!("active"), json!("deactivated")),
             Self::GrantServerAdmin { .. } => (json!(false), json!(true)),

@@ -3,7 +3,7 @@
 //! In ids alone. What is left out on purpose: the words of `cause` and `detail`, which quote rows and answers of others; name
 //! and topic of a room; who called on the command line, which is a person's name. A kind that is not known here is not told.
 
-use provisioner_policy::{Kind, Setting};
+use provisioner_policy::{Closed, Kind, Setting};
 use serde_json::{Map, Value};
 
 use super::cloud_event::{Data, Event};
@@ -28,11 +28,14 @@ pub fn events(line: &OutboxLine, source: &str) -> Vec<Event> {
     };
     match line.kind.parse::<Kind>() {
         Ok(kind) => match kind {
-            Kind::CreateAccount => of_user(match line.before.as_ref().and_then(Value::as_str) {
-                Some("locked") => EventType::AccountUnlocked,
-                Some("deactivated") => EventType::AccountReactivated,
-                _ => EventType::AccountCreated,
-            }),
+            Kind::CreateAccount => {
+                let before = line.before.as_ref().and_then(Value::as_str);
+                of_user(match before.and_then(|word| word.parse().ok()) {
+                    Some(Closed::Locked) => EventType::AccountUnlocked,
+                    Some(Closed::Deactivated) => EventType::AccountReactivated,
+                    None => EventType::AccountCreated,
+                })
+            }
             Kind::LockAccount => of_user(EventType::AccountLocked),
             Kind::DeactivateAccount => of_user(EventType::AccountDeactivated),
             Kind::GrantServerAdmin => of_user(EventType::ServerAdminGranted),

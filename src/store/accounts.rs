@@ -5,25 +5,15 @@ use provisioner_policy::{Account, Closed};
 use super::{ACCOUNTS_CHANNEL, Store};
 use crate::postgres::BoundedConnection;
 
-/// Where the store learnt of an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AccountSource {
-    Queue,
-    Pool,
-    /// The roster named it, and the pool confirmed it when asked.
-    Roster,
-    /// Somebody named it in the Staff room, and the pool confirmed it when asked.
-    Command,
-}
-
-impl AccountSource {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Queue => "queue",
-            Self::Pool => "pool",
-            Self::Roster => "roster",
-            Self::Command => "command",
-        }
+text_enum! {
+    /// Where the store learnt of an account.
+    pub enum AccountSource {
+        Queue = "queue",
+        Pool = "pool",
+        /// The roster named it, and the pool confirmed it when asked.
+        Roster = "roster",
+        /// Somebody named it in the Staff room, and the pool confirmed it when asked.
+        Command = "command",
     }
 }
 
@@ -93,11 +83,7 @@ impl AccountRow {
 
     /// What this service did to it.
     pub fn closed(&self) -> Option<Closed> {
-        match self.closed.as_deref() {
-            Some("locked") => Some(Closed::Locked),
-            Some("deactivated") => Some(Closed::Deactivated),
-            _ => None,
-        }
+        self.closed.as_deref()?.parse().ok()
     }
 }
 
@@ -248,10 +234,7 @@ impl Store {
 
     /// Notes what this service is about to do to an account, or that it took it back.
     pub async fn set_closed(&self, user_id: &str, closed: Option<Closed>) -> sqlx::Result<()> {
-        let closed = closed.map(|closed| match closed {
-            Closed::Locked => "locked",
-            Closed::Deactivated => "deactivated",
-        });
+        let closed: Option<&str> = closed.map(Into::into);
         self.run(sqlx::query!("UPDATE provisioner.accounts SET closed = $2 WHERE user_id = $1", user_id, closed)).await
     }
 

@@ -9,37 +9,21 @@ use super::Store;
 /// Number of a pass.
 pub type PassId = i64;
 
-/// How an attempt ended, or that it was withheld.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum LedgerOutcome {
-    Started,
-    Done,
-    AlreadySo,
-    Failed,
-    /// Synapse gave no answer that says how it ended: it may have been done, or a part of it.
-    Unknown,
-    /// Written as started, and not tried after all.
-    Left,
-    /// The service stopped between the call and its answer.
-    Interrupted,
-    Held,
-    Observed,
-}
-
-impl LedgerOutcome {
-    /// As the table and the metrics spell it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Started => "started",
-            Self::Done => "done",
-            Self::AlreadySo => "already_so",
-            Self::Failed => "failed",
-            Self::Unknown => "unknown",
-            Self::Left => "left",
-            Self::Interrupted => "interrupted",
-            Self::Held => "held",
-            Self::Observed => "observed",
-        }
+text_enum! {
+    /// How an attempt ended, or that it was withheld.
+    pub enum LedgerOutcome {
+        Started = "started",
+        Done = "done",
+        AlreadySo = "already_so",
+        Failed = "failed",
+        /// Synapse gave no answer that says how it ended: it may have been done, or a part of it.
+        Unknown = "unknown",
+        /// Written as started, and not tried after all.
+        Left = "left",
+        /// The service stopped between the call and its answer.
+        Interrupted = "interrupted",
+        Held = "held",
+        Observed = "observed",
     }
 }
 

@@ -35,11 +35,7 @@ pub(super) fn parts(world: &mut World, line: &RecentAction) -> Vec<RecordedPart>
         }
         ActsOn::User => {
             let user = user_id.as_ref().map(|user| world.intern(user));
-            let closed = match before.as_str() {
-                Some("locked") => Some(Closed::Locked),
-                Some("deactivated") => Some(Closed::Deactivated),
-                _ => None,
-            };
+            let closed = before.as_str().and_then(|word| word.parse::<Closed>().ok());
             let subject = |user| match closed.filter(|_| kind == Kind::CreateAccount) {
                 Some(closed) => Subject::ClosedAccount(user, closed),
                 None => Subject::User(user),
