@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use percent_encoding::percent_decode_str;
 use provisioner_policy::mxid_of_subject;
 use ruma::UserId;
 
@@ -55,25 +56,13 @@ pub(crate) fn linked(link: &str) -> Option<String> {
         .find_map(|start| Some((link.strip_prefix(start)?, "")))
         .or_else(|| Some((link.strip_prefix("matrix:u/")?, "@")))?;
     let target = target.split(['?', '/']).next().unwrap_or_default();
-    let target = format!("{sigil}{}", percent_decoded(target));
+    let target = format!("{sigil}{}", percent_decode_str(target).decode_utf8_lossy());
     target.starts_with('@').then_some(target)
 }
 
 /// The same, where the link names a user as no other character of a message could.
 pub(crate) fn linked_user(link: &str) -> Option<String> {
     parse_mxid(&linked(link)?)
-}
-
-fn percent_decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let (mut decoded, mut at) = (Vec::with_capacity(bytes.len()), 0);
-    while at < bytes.len() {
-        let escaped = (bytes[at] == b'%').then(|| bytes.get(at + 1..at + 3)).flatten();
-        let byte = escaped.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
-        decoded.push(byte.unwrap_or(bytes[at]));
-        at += if byte.is_some() { 3 } else { 1 };
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
 }
 
 /// An MXID that follows the grammar strictly: no reply shows any other character of what somebody typed.
