@@ -28,14 +28,11 @@ impl Document {
     pub(super) fn parse(text: &str) -> Result<Self, Problem> {
         let parsed = toml_edit::Document::parse(text).map_err(|error| {
             let offset = error.span().map_or(0, |span| span.start);
-            Problem {
-                origin: origin(text, offset),
-                key: String::new(),
-                text: format!("this is not TOML: {}", error.message().replace('\n', ", ")),
-                mend:
-                    "strings need quotes, a section starts with [name] on a line of its own, and each key stands once"
-                        .to_owned(),
-            }
+            Problem::new(
+                origin(text, offset),
+                format!("this is not TOML: {}", error.message().replace('\n', ", ")),
+                "strings need quotes, a section starts with [name] on a line of its own, and each key stands once",
+            )
         })?;
         let mut reader = TomlReader { text, origins: BTreeMap::new() };
         let value = reader.table(parsed.as_table(), "");
@@ -70,19 +67,15 @@ impl Document {
     }
 }
 
+/// A place, and everything around it, from the inside out.
+pub(super) fn upwards(pointer: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(pointer), |at| at.rfind('/').map(|end| &at[..end]))
+}
+
 impl SourceMap {
     /// Where the value at `pointer` came from, or the nearest thing around it.
     pub(super) fn origin(&self, pointer: &str) -> ValueOrigin {
-        let mut at = pointer;
-        loop {
-            if let Some(origin) = self.origins.get(at) {
-                return origin.clone();
-            }
-            match at.rfind('/') {
-                Some(end) => at = &at[..end],
-                None => return ValueOrigin::Absent,
-            }
-        }
+        upwards(pointer).find_map(|at| self.origins.get(at)).cloned().unwrap_or(ValueOrigin::Absent)
     }
 
     /// The line of the file at `pointer` itself.

@@ -33,7 +33,7 @@ pub(super) fn apply(
         match result {
             Ok((path, value)) => document.set(&path, value, ValueOrigin::Variable(name)),
             Err((text, mend)) => {
-                problems.push(Problem { origin: ValueOrigin::Variable(name), key: String::new(), text, mend });
+                problems.push(Problem::new(ValueOrigin::Variable(name), text, mend));
             }
         }
     }

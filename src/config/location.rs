@@ -28,12 +28,11 @@ impl ConfigLocation {
             (None, true) => Ok(Self::Variable),
             (Some(file), true) => Err(ConfigErrors::new(
                 Path::new(CONFIG_TEXT),
-                vec![Problem {
-                    origin: ValueOrigin::Absent,
-                    key: String::new(),
-                    text: format!("it holds a configuration, and {} is named as its file as well", file.display()),
-                    mend: format!("keep one: unset {CONFIG_TEXT}, or leave out --config and PHENOM_PROVISIONER_CONFIG"),
-                }],
+                vec![Problem::new(
+                    ValueOrigin::Absent,
+                    format!("it holds a configuration, and {} is named as its file as well", file.display()),
+                    format!("keep one: unset {CONFIG_TEXT}, or leave out --config and PHENOM_PROVISIONER_CONFIG"),
+                )],
             )),
             (file, false) => Ok(Self::File(file.unwrap_or_else(|| DEFAULT_FILE.into()))),
         }
@@ -80,10 +79,7 @@ impl ConfigLocation {
                 ),
             },
         };
-        Err(ConfigErrors::new(
-            self.name(),
-            vec![Problem { origin: ValueOrigin::Absent, key: String::new(), text, mend }],
-        ))
+        Err(ConfigErrors::new(self.name(), vec![Problem::new(ValueOrigin::Absent, text, mend)]))
     }
 }
 

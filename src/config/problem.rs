@@ -21,8 +21,6 @@ pub enum ValueOrigin {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     pub origin: ValueOrigin,
-    /// The key in dotted form, for example `rooms[staff].id`. Empty when the whole file is meant.
-    pub key: String,
     /// What is wrong, a sentence that reads alone.
     pub text: String,
     /// What to do about it.
@@ -30,8 +28,12 @@ pub struct Problem {
 }
 
 impl Problem {
+    pub(super) fn new(origin: ValueOrigin, text: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { origin, text: text.into(), mend: mend.into() }
+    }
+
     /// Where it is to be mended, in a file of this name.
-    fn place(&self, file: &str) -> String {
+    pub fn place(&self, file: &str) -> String {
         match &self.origin {
             ValueOrigin::File { line, .. } => format!("{file}:{line}"),
             ValueOrigin::Absent => file.to_owned(),

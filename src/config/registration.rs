@@ -67,7 +67,7 @@ impl Registration {
     /// Reads and checks the registration at `path` for a homeserver of the given name.
     pub fn load(path: &Path, server_name: &ServerName) -> Result<Self, ConfigErrors> {
         let read = std::fs::read_to_string(path).map_err(|error| {
-            vec![problem(ValueOrigin::Absent, "", format!("the file cannot be read: {error}"), MAKE_ONE)]
+            vec![Problem::new(ValueOrigin::Absent, format!("the file cannot be read: {error}"), MAKE_ONE)]
         });
         read.and_then(|text| Self::read(&text, server_name)).map_err(|problems| ConfigErrors::new(path, problems))
     }
@@ -92,7 +92,7 @@ impl Registration {
     fn read(text: &str, server_name: &ServerName) -> Result<Self, Vec<Problem>> {
         let mapping = match serde_yaml_ng::from_str::<Value>(text) {
             Ok(Value::Mapping(mapping)) => mapping,
-            Ok(_) => return Err(vec![problem(ValueOrigin::Absent, "", "this is not a registration", MAKE_ONE)]),
+            Ok(_) => return Err(vec![Problem::new(ValueOrigin::Absent, "this is not a registration", MAKE_ONE)]),
             Err(error) => {
                 // Of a key that stands twice the parser shows the key, which may be no key.
                 let text = error.to_string();
@@ -101,26 +101,23 @@ impl Registration {
                     offset: place.index(),
                     line: place.line(),
                 });
-                return Err(vec![problem(
+                return Err(vec![Problem::new(
                     origin,
-                    "",
                     format!("this is not YAML: {text}"),
                     format!("correct the line, or {MAKE_ONE}"),
                 )]);
             }
         };
         if has_key(&mapping, &|key| matches!(key, Value::Mapping(_) | Value::Sequence(_))) {
-            return Err(vec![problem(
+            return Err(vec![Problem::new(
                 ValueOrigin::Absent,
-                "",
                 "a list or a mapping stands where a key belongs (\"? \"), which Synapse refuses",
                 "write each key as a word",
             )]);
         }
         if has_key(&mapping, &|key| key == MERGE) {
-            return Err(vec![problem(
+            return Err(vec![Problem::new(
                 line_of(text, MERGE),
-                MERGE,
                 "<< puts keys in that Synapse reads and this service does not",
                 "write the keys out, each where it belongs",
             )]);
@@ -144,10 +141,6 @@ fn is_within(value: &Value, such: &impl Fn(&Value) -> bool) -> bool {
     }
 }
 
-fn problem(origin: ValueOrigin, key: &str, text: impl Into<String>, mend: impl Into<String>) -> Problem {
-    Problem { origin, key: key.to_owned(), text: text.into(), mend: mend.into() }
-}
-
 struct RegistrationReader<'a> {
     text: &'a str,
     mapping: &'a Mapping,
@@ -158,13 +151,14 @@ impl RegistrationReader<'_> {
     fn registration(&mut self, server_name: &ServerName) -> Registration {
         let id = self.string("id", "any name, for example phenom-provisioner");
         let url = self.url();
+        let before = self.problems.len();
         let (as_token, hs_token) = (self.token("as_token"), self.token("hs_token"));
-        if self.problems.iter().all(|problem| !problem.key.ends_with("_token")) && as_token == hs_token {
+        if self.problems.len() == before && as_token == hs_token {
             self.refuse("hs_token", "as_token and hs_token are the same", MAKE_ONE);
         }
         let sender_localpart = self.sender(server_name);
         let namespaces = namespaces::read(self.mapping.get("namespaces"), server_name, &mut |place, text, mend| {
-            self.problems.push(problem(line_of(self.text, place), "namespaces", text, mend));
+            self.problems.push(Problem::new(line_of(self.text, place), text, mend));
         });
         let rate_limited = match self.mapping.get("rate_limited") {
             None | Some(Value::Null) => true,
@@ -178,7 +172,7 @@ impl RegistrationReader<'_> {
     }
 
     fn refuse(&mut self, key: &str, text: impl Into<String>, mend: impl Into<String>) {
-        self.problems.push(problem(line_of(self.text, key), key, text, mend));
+        self.problems.push(Problem::new(line_of(self.text, key), text, mend));
     }
 
     /// A required string; empty after a problem.

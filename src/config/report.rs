@@ -9,7 +9,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::{
-    document::SourceMap,
+    document::{SourceMap, upwards},
     problem::{Problem, ValueFault},
 };
 
@@ -30,24 +30,14 @@ impl<'a> ProblemReport<'a> {
 
     /// Whether neither `pointer` nor anything around it has a problem: what was repaired must not be judged again.
     pub(super) fn sound(&self, pointer: &str) -> bool {
-        let mut at = pointer;
-        loop {
-            if self.unsound.contains(at) {
-                return false;
-            }
-            match at.rfind('/') {
-                Some(end) => at = &at[..end],
-                None => return true,
-            }
-        }
+        !upwards(pointer).any(|at| self.unsound.contains(at))
     }
 
     /// Reports a problem in its own words, unless the place has one already.
     pub(super) fn add(&mut self, pointer: &str, text: impl Into<String>, mend: impl Into<String>) {
         if self.sound(pointer) {
             let origin = self.places.origin(self.named_by.get(pointer).map_or(pointer, String::as_str));
-            let key = self.places.name(pointer);
-            self.problems.push(Problem { origin, key, text: text.into(), mend: mend.into() });
+            self.problems.push(Problem::new(origin, text, mend));
             self.unsound.insert(pointer.to_owned());
         }
     }

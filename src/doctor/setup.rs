@@ -5,7 +5,7 @@ use std::path::Path;
 use provisioner_policy::{Mode, Policy};
 
 use super::Finding;
-use crate::config::{self, Config, ConfigErrors, ConfigLocation, Registration, RoomIds, ValueOrigin};
+use crate::config::{self, Config, ConfigErrors, ConfigLocation, Registration, RoomIds};
 
 /// What the other checks work with.
 pub(super) struct Setup {
@@ -77,12 +77,7 @@ fn sound(registration: &Registration, bot: &str) -> Finding {
 fn problems(check: &'static str, file: &Path, errors: &ConfigErrors) -> Vec<Finding> {
     let file = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
     let finding = |problem: &config::Problem| {
-        let place = match &problem.origin {
-            ValueOrigin::File { line, .. } => format!("{file}:{line}"),
-            ValueOrigin::Absent => file.to_string(),
-            ValueOrigin::Variable(variable) => variable.clone(),
-        };
-        Finding::fail(check, format!("{place}: {}", problem.text), problem.mend.clone())
+        Finding::fail(check, format!("{}: {}", problem.place(&file), problem.text), problem.mend.clone())
     };
     errors.problems().iter().map(finding).collect()
 }
