@@ -164,7 +164,7 @@ impl World {
         let upstream = match self.facts.account(user) {
             Account::Disabled => "disabled",
             Account::Deleted => "deleted",
-            Account::Refused => "refused",
+            Account::Refused => "unknown to the pool",
             Account::Active | Account::Unknown if self.facts.is_active(user) => "active",
             Account::Active | Account::Unknown => "named by no source",
         };

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::background::{Belonged, Loss};
+use crate::how_many::how_many;
 use crate::plan::{Class, HoldReason, Plan};
 use crate::policy::RoomIx;
 use crate::selector::Matcher;
@@ -60,8 +61,7 @@ impl Plan {
         odd.extend(held.iter().map(|why| (*why).to_owned()));
         let rows = world.facts.roster_rows;
         if held.is_empty() && everybody.len() >= FEW && rows > 0 && rows < everybody.len() {
-            let rows = if rows == 1 { "one row".to_owned() } else { format!("{rows} rows") };
-            odd.push(format!("the roster has only {rows} left"));
+            odd.push(format!("the roster has only {} left", how_many(rows, "row", "rows")));
         }
         if losses.len() < FEW {
             return odd;
@@ -115,7 +115,8 @@ fn since(losses: &[&Loss], of: usize) -> Option<String> {
 
 /// How many would lose what.
 fn lost(world: &World, room: Option<RoomIx>, class: Class, count: usize) -> String {
-    let (people, s) = if count == 1 { ("1 person".to_owned(), "") } else { (format!("{count} people"), "s") };
+    let people = how_many(count, "person", "people");
+    let s = if count == 1 { "" } else { "s" };
     match (class, room.map(|room| room.key(world))) {
         (Class::PowerLevels, Some(room)) => format!("{people} would lose their power in {room}"),
         (_, Some(room)) => format!("{people} would be removed from {room}"),

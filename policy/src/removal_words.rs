@@ -84,7 +84,7 @@ impl World {
             None if self.is_unheard_of(Some(room), user) => {
                 "this room is for its members by list, and you are not on it; ask its administrators".to_owned()
             }
-            None => "no longer among those whom this room is for".to_owned(),
+            None => "you are no longer among the people of this room".to_owned(),
         }
     }
 }

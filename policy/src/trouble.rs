@@ -108,26 +108,25 @@ impl RowTrouble {
     fn words_for_more(&self, count: usize) -> String {
         match self {
             Self::NoSubject { .. } => format!(
-                "and {count} more teams have a roster row without a subject: nobody is removed from rooms of those teams until \
-                 it has one"
+                "and {count} more: teams with a roster row without a subject; nobody is removed from their rooms until it has one"
             ),
             Self::NoTeam { .. } => format!(
-                "and {count} more subjects have a roster row without a team: nobody is removed for the roster's sake until it \
+                "and {count} more: subjects with a roster row without a team; nobody is removed for the roster's sake until it \
                  has one"
             ),
             Self::BadSubject { .. } => format!(
-                "and {count} more roster rows name a subject that cannot be an MXID: nobody is removed from rooms of their \
-                 teams, or of any where they have none, until those rows are mended"
+                "and {count} more: roster rows with a subject that cannot be an MXID; nobody is removed from rooms of their teams, or \
+                 of any where they have none, until those rows are mended"
             ),
             Self::TooLong { .. } => format!(
-                "and {count} more teams have a roster row with a value of more than {LONGEST} bytes: nobody is removed from \
-                 rooms of those teams until it is mended"
+                "and {count} more: teams with a roster row with a value of more than {LONGEST} bytes; nobody is removed from their \
+                 rooms until it is mended"
             ),
             Self::NoRole { .. } => {
-                format!("and {count} more roster rows have no role: counted for their teams, for no role")
+                format!("and {count} more: roster rows without a role; counted for their teams, for no role")
             }
             Self::Folded { .. } => format!(
-                "and {count} more MXIDs have two or more subjects that fold to them: all are refused, nothing is done to them \
+                "and {count} more: MXIDs with two or more subjects that fold to them; all are refused, nothing is done to them \
                  until one subject of each is left"
             ),
         }
@@ -164,7 +163,7 @@ mod tests {
         assert_eq!(words.len(), 1 + TOLD + 1 + 1);
         assert_eq!(words[0], trouble[0].to_string());
         assert_eq!(words[TOLD], trouble[TOLD].to_string());
-        assert_eq!(words[TOLD + 1], "and 99980 more roster rows have no role: counted for their teams, for no role");
+        assert_eq!(words[TOLD + 1], "and 99980 more: roster rows without a role; counted for their teams, for no role");
         assert_eq!(words[TOLD + 2], trouble[100_001].to_string());
     }
 
@@ -179,7 +178,7 @@ mod tests {
         let row = |team| RosterRow { team: Some(team), ..RosterRow::default() };
         world.set_roster(read_roster(teams().map(row), "phenom.test", "@bot:phenom.test"));
         let notices = world.notices();
-        assert!(notices.iter().any(|notice| notice.starts_with("and 80 more teams")), "{notices:?}");
+        assert!(notices.iter().any(|notice| notice.starts_with("and 80 more: teams")), "{notices:?}");
         for (room, team) in world.rooms().zip(teams()) {
             let why = world.freeze(room).map(|why| why.to_string()).unwrap_or_default();
             assert!(why.contains(&format!("of team {team:?} has no subject")), "{why}");

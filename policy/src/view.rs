@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::facts::{AccountsFrom, SourceState};
+use crate::how_many::how_many;
 use crate::mirror::RoomStatus;
 use crate::plan::{Action, Because, Blocked, Change, HoldReason, Kind, Plan, PoolMove, PowerEdit};
 use crate::policy::Mode;
@@ -332,9 +333,9 @@ impl World {
         };
         let unusable = (profiles.unusable > 0).then(|| {
             format!(
-                "{} rows of profiles.query name nobody in particular and are left out: a subject that cannot be a Matrix id, or one \
-                 that is there twice with different values",
-                profiles.unusable
+                "{} nobody in particular and left out: a subject that cannot be a Matrix id, or one that is there twice with \
+                 different values",
+                how_many(profiles.unusable, "row of profiles.query names", "rows of profiles.query name")
             )
         });
         failing.into_iter().chain(unusable).collect()
@@ -345,7 +346,8 @@ impl World {
         let world = self;
         let mut notices: Vec<String> = world.facts.roster_notices.clone();
         if world.rooms().any(|room| world.roster_suspicion(room) == Some(HoldReason::EmptyRoster)) {
-            notices.push("the roster answered no row at all: nobody is removed because of it".to_owned());
+            notices.push("the roster answered no row at all: nobody is removed because of it; look at roster.query and at the tables behind it"
+                    .to_owned());
         }
         if let SourceState::Failing(reason) = &world.facts.roster {
             notices.push(format!("the roster cannot be read, nobody is removed because of it: {reason}"));

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use chrono::{TimeDelta, Utc};
+use provisioner_policy::how_many;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, instrument, warn};
@@ -81,7 +82,8 @@ pub async fn list_pool(
             Ok(page) if page.unreadable == 0 => page,
             Ok(page) => {
                 // These users may be any: no other user may count as missing.
-                let trouble = format!("{} users on a page of the pool's listing cannot be read", page.unreadable);
+                let users = how_many(page.unreadable, "user", "users");
+                let trouble = format!("{users} on a page of the pool's listing cannot be read");
                 stumble(store, &listing, &trouble, pauses.next_delay(), stop).await?;
                 continue;
             }

@@ -36,7 +36,7 @@ pub(super) async fn look_up(accounts: &Confirmer, mut unknown: watch::Receiver<V
                     }
                 }
                 Err(error) => {
-                    warn!("somebody whom the roster names cannot be looked up in the pool: {}", told(error.as_ref()));
+                    warn!("a user of the roster cannot be looked up in the pool: {}", told(error.as_ref()));
                     turns.rests(subject, Instant::now());
                 }
             }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use provisioner_policy::how_many;
 use tokio_util::sync::CancellationToken;
 
 use super::print;
@@ -37,7 +38,7 @@ pub(super) async fn run(location: &ConfigLocation) -> Result<ExitCode> {
             match follow(&store, &mut shown).await? {
                 ListingEnd::Listed { users } => {
                     shown.end();
-                    print::line(format_args!("The pool is listed: {users} users."));
+                    print::line(format_args!("The pool is listed: {}.", how_many(users, "user", "users")));
                     return Ok(ExitCode::SUCCESS);
                 }
                 ListingEnd::Left(lock) => {
@@ -56,8 +57,11 @@ pub(super) async fn run(location: &ConfigLocation) -> Result<ExitCode> {
     match listed {
         Ok(listed) => {
             print::line(format_args!(
-                "The pool is listed: {} users, {} new or changed, {} known ones missing, {} of them gone for good.",
-                listed.users, listed.changed, listed.missed, listed.deleted
+                "The pool is listed: {}, of which {} new or changed; missing of those known before: {}, gone for good: {}.",
+                how_many(listed.users, "user", "users"),
+                listed.changed,
+                listed.missed,
+                listed.deleted
             ));
             print::line(
                 "A running service acts on it at once; without one, `phenom-provisioner plan` shows what follows.",

@@ -81,23 +81,10 @@ enum CliCommand {
     /// Say whether the service beside this process is alive. Exits 1 when it is not
     Healthcheck,
     /// Print a registration.yaml with fresh random tokens, or write it into a file
-    Registration(RegistrationArguments),
+    Registration(registration::Arguments),
     /// Check the configuration, or print its JSON schema
     #[command(subcommand)]
     Config(ConfigCommand),
-}
-
-#[derive(Debug, Args)]
-struct RegistrationArguments {
-    /// Where Synapse reaches this service; derived from appservice.listen when left out
-    #[arg(long)]
-    url: Option<String>,
-    /// The bot's name
-    #[arg(long)]
-    sender_localpart: Option<String>,
-    /// Write it into this file, for its owner alone; refused where the file is there already
-    #[arg(long, value_name = "FILE")]
-    output: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -163,9 +150,7 @@ fn run_command(Arguments { config: file, command }: Arguments) -> Result<ExitCod
         CliCommand::Doctor(arguments) => start(doctor::run(&location, arguments)),
         CliCommand::Bootstrap(arguments) => start(bootstrap::run(&location, arguments)),
         CliCommand::Healthcheck => start(healthcheck::run(&location)),
-        CliCommand::Registration(RegistrationArguments { url, sender_localpart, output }) => {
-            registration::run(&location, &registration::Options { url, sender_localpart }, output.as_deref())
-        }
+        CliCommand::Registration(arguments) => registration::run(&location, arguments),
         CliCommand::Config(ConfigCommand::Check) => Ok(config::check(&location)),
         CliCommand::Config(ConfigCommand::Schema(SchemaArguments { markdown })) => Ok(config::schema(markdown)),
     }

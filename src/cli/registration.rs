@@ -3,30 +3,42 @@
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use clap::Args;
 use rand::Rng;
 
 use super::print;
 use crate::config::{self, Config, ConfigErrors, ConfigLocation, Registration, RoomIds, Secret};
 
-/// Options of the command line.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    options: Options,
+    /// Write it into this file, for its owner alone; refused where the file is there already
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// What may be chosen of a registration.
+#[derive(Clone, Debug, Default, Args)]
 pub struct Options {
-    /// Where Synapse reaches this service; derived from `appservice.listen` when left out.
+    /// Where Synapse reaches this service; derived from appservice.listen when left out
+    #[arg(long)]
     pub url: Option<String>,
-    /// The bot's name; `phenom-provisioner-bot` when left out.
+    /// The bot's name
+    #[arg(long)]
     pub sender_localpart: Option<String>,
 }
 
-/// Prints a registration for the configuration, or writes it into the file `output`.
-pub(super) fn run(location: &ConfigLocation, options: &Options, output: Option<&Path>) -> Result<ExitCode> {
-    let registration = make(location, options)?;
+/// Prints a registration for the configuration, or writes it into a file.
+pub(super) fn run(location: &ConfigLocation, Arguments { options, output }: Arguments) -> Result<ExitCode> {
+    let registration = make(location, &options)?;
     match output {
         Some(file) => {
-            write(file, &registration)?;
+            write(&file, &registration)?;
             print::line(format_args!("{} holds two secrets, and is for its owner alone", file.display()));
             print::line("next: give it to Synapse (app_service_config_files), and restart Synapse");
             print::line(

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
+use provisioner_policy::how_many;
 use sqlx::PgConnection;
 
 use super::clock::Ahead;
@@ -151,11 +152,15 @@ async fn schema(connection: &mut PgConnection) -> sqlx::Result<(Finding, bool)> 
             format!("the database was migrated by a later version, which this one cannot work with ({oldest_version})");
         Finding::fail(CHECK, text, "run that version or a later one")
     } else if !known.is_subset(&applied) {
-        let text = format!("reachable; {} migrations are still to come", known.difference(&applied).count());
+        let missing = known.difference(&applied).count();
+        let text = format!("reachable; {} still to come", how_many(missing, "migration is", "migrations are"));
         Finding::warn(CHECK, text, "restart the service with this version: it migrates at the start")
     } else {
         let later = if applied.difference(&known).next().is_some() { ", some by a later version" } else { "" };
-        Finding::pass(CHECK, format!("reachable, and migrated ({} migrations{later})", applied.len()))
+        Finding::pass(
+            CHECK,
+            format!("reachable, and migrated ({}{later})", how_many(applied.len(), "migration", "migrations")),
+        )
     };
     Ok((finding, true))
 }

@@ -1,6 +1,8 @@
 //! What speaks for the bot besides the registration: devices of its own, left over from a time before this service or made
 //! since.
 
+use provisioner_policy::how_many;
+
 use super::{Finding, answers};
 use crate::homeserver::CallError;
 
@@ -29,7 +31,7 @@ pub(super) fn examine(bot: &str, devices: Result<Vec<String>, CallError>) -> Fin
         format!(
             "the bot has {} of its own besides the registration ({named}): anybody with the token of one is a server admin, and the \
              ledger takes what they do for this service's",
-            if devices.len() == 1 { "1 device".to_owned() } else { format!("{} devices", devices.len()) }
+            how_many(devices.len(), "device", "devices")
         ),
         format!(
             "once nothing uses them (docs/cut-over.md, step 9): POST /_matrix/client/v3/logout/all with the old token, or as a \

@@ -1,16 +1,14 @@
 //! The topic of events: whether it is there and may be looked at, who subscribes, and with which key it is encrypted. Nothing
 //! is published.
 
-use std::time::Duration;
+use provisioner_policy::how_many;
 
-use super::{Finding, PATIENCE};
+use super::Finding;
+use super::aws::{self, BOUND};
 use crate::config::{Config, EventsSection};
 use crate::events::{Topic, TopicError, TopicState};
 
 const CHECK: &str = "events";
-
-/// It includes finding credentials, which asks other machines where the environment has none.
-const BOUND: Duration = Duration::from_secs(2 * PATIENCE.as_secs());
 
 /// Asks the topic about itself. Nothing is said of it where none is configured.
 pub(super) async fn examine(config: &Config) -> Option<Finding> {
@@ -31,10 +29,8 @@ fn sound(TopicState { subscriptions, own_key }: &TopicState) -> Finding {
             "subscribe a queue to it as docs/events/README.md says, or take [events] out of the configuration",
         );
     }
-    let text = match subscriptions {
-        1 => "the topic answers; 1 subscription is confirmed".to_owned(),
-        count => format!("the topic answers; {count} subscriptions are confirmed"),
-    };
+    let confirmed = how_many(*subscriptions, "subscription is confirmed", "subscriptions are confirmed");
+    let text = format!("the topic answers; {confirmed}");
     match own_key {
         None => Finding::pass(CHECK, text),
         Some(key) => Finding::warn(
@@ -46,13 +42,8 @@ fn sound(TopicState { subscriptions, own_key }: &TopicState) -> Finding {
     }
 }
 
-fn way_to(configured: &EventsSection) -> &'static str {
-    if configured.endpoint_url.is_some() {
-        "start what is at events.endpoint_url, or mend or remove that key: it is for emulators"
-    } else {
-        "let this machine reach SNS of that region by HTTPS (DNS, firewall, proxy, VPC endpoint), and whoever hands out its \
-         AWS credentials"
-    }
+fn way_to(configured: &EventsSection) -> String {
+    aws::way_to("SNS", "events", configured.endpoint_url.as_deref())
 }
 
 fn failed(error: &TopicError, configured: &EventsSection) -> Finding {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use provisioner_policy::{Followed, Policy, RoomPolicy};
 
-use super::{Finding, database};
+use super::{Finding, database, tables};
 use crate::causes;
 use crate::config::Config;
 
@@ -29,9 +29,8 @@ pub async fn policy_in_force(config: &Config, of_the_file: &Policy) -> (Policy, 
 
 async fn read(config: &Config) -> Result<Vec<Followed>, String> {
     let mut connection = database::connect(&database::ours(config)).await?;
-    let asked = sqlx::query_scalar("SELECT to_regclass('provisioner.follows') IS NOT NULL").fetch_one(&mut connection);
-    let is_there: bool = asked.await.map_err(|error| causes::of_postgres(&error))?;
-    if !is_there {
+    let is_there = tables::has(&mut connection, "follows").await;
+    if !is_there.map_err(|error| causes::of_postgres(&error))? {
         return Ok(Vec::new());
     }
     let rows = sqlx::query!("SELECT configured_id, followed_id, followed_at, followed_by FROM provisioner.follows");

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use provisioner_policy::how_many;
 use sqlx::PgConnection;
 
-use super::Finding;
+use super::{Finding, tables};
 use crate::config::{CognitoSection, Config};
 
 const CHECK: &str = "listing";
@@ -28,8 +29,7 @@ struct KnownListing {
 /// Looks into the database, which is migrated; nothing without a pool.
 pub(super) async fn examine(connection: &mut PgConnection, config: &Config) -> sqlx::Result<Option<Finding>> {
     let Some(cognito) = &config.cognito else { return Ok(None) };
-    let there = "SELECT to_regclass('provisioner.listings') IS NOT NULL";
-    if !sqlx::query_scalar::<_, bool>(there).fetch_one(&mut *connection).await? {
+    if !tables::has(connection, "listings").await? {
         return Ok(None);
     }
     let known = sqlx::query_as::<_, KnownListing>(
@@ -58,7 +58,8 @@ fn judge(known: &KnownListing, cognito: &CognitoSection) -> Finding {
             "`phenom-provisioner run` lists it at the start, and `phenom-provisioner backfill` at once, with progress",
         );
     };
-    let text = format!("the pool was last listed whole {} ago, {} users", ago(age), known.users.unwrap_or_default());
+    let users = how_many(known.users.unwrap_or_default(), "user", "users");
+    let text = format!("the pool was last listed whole {} ago, {users}", ago(age));
     if age > (cognito.listing_interval * LATE).max(SOON) {
         let text = format!("{text}, and should be every {}{stumbles}", ago(cognito.listing_interval));
         let mend = "is `phenom-provisioner run` running? If it is, its log says what the listing waits for";

@@ -5,6 +5,7 @@
 
 mod access;
 mod answers;
+mod aws;
 mod clock;
 mod database;
 mod devices;
@@ -28,10 +29,12 @@ mod selectors;
 mod setup;
 mod staff;
 mod synapse;
+mod tables;
 mod together;
 
 use std::time::Duration;
 
+use provisioner_policy::how_many;
 use serde::Serialize;
 
 pub use self::followed::policy_in_force;
@@ -89,21 +92,14 @@ pub fn summary(findings: &[Finding]) -> (String, String) {
     let of = |status| findings.iter().filter(move |finding| finding.status == status);
     let [pass, warn, fail, skip] = [FindingStatus::Pass, FindingStatus::Warn, FindingStatus::Fail, FindingStatus::Skip]
         .map(|status| of(status).count());
-    let skipped = match skip {
-        0 => String::new(),
-        1 => ", 1 could not be looked at".to_owned(),
-        _ => format!(", {skip} could not be looked at"),
-    };
+    let skipped = if skip == 0 { String::new() } else { format!(", {skip} could not be looked at") };
     let first = of(FindingStatus::Fail).chain(of(FindingStatus::Warn)).next();
     let Some(first) = first else {
         return ("All is well.".to_owned(), format!("{pass} of {} checks pass{skipped}.", findings.len()));
     };
-    let count = |count: usize, verb: &str| match count {
-        0 => None,
-        1 => Some(format!("1 check {verb}s")),
-        _ => Some(format!("{count} checks {verb}")),
-    };
-    let parts: Vec<String> = [count(fail, "fail"), count(warn, "warn")].into_iter().flatten().collect();
+    let parts = [(fail, "check fails", "checks fail"), (warn, "check warns", "checks warn")];
+    let parts = parts.into_iter().filter(|(count, ..)| *count > 0);
+    let parts: Vec<String> = parts.map(|(count, one, many)| how_many(count, one, many)).collect();
     let lead = format!("{}: begin with {}.", parts.join(", "), first.check);
     (lead, format!("{pass} pass{skipped}."))
 }

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use provisioner_policy::Policy;
 use tokio::time::{Instant, timeout_at};
 
+use super::aws::{self, BOUND};
 use super::selectors::words;
 use super::{Finding, PATIENCE};
 use crate::config::{CognitoSection, Config};
@@ -14,9 +15,6 @@ use crate::sources::{Directory, DirectoryError, PoolPage};
 
 const CHECK: &str = "pool";
 const GROUPS: &str = "groups";
-
-/// It includes finding credentials, which asks other machines where the environment has none.
-const BOUND: Duration = Duration::from_secs(2 * PATIENCE.as_secs());
 
 /// For the groups too, which are asked for at the pool's pace.
 const BOUND_WITH_GROUPS: Duration = Duration::from_secs(3 * PATIENCE.as_secs());
@@ -99,13 +97,8 @@ fn silent(check: &'static str, what: &str, cognito: &CognitoSection, bound: Dura
     Finding::fail(check, format!("{what}: no answer within {bound:?}"), way_to(cognito))
 }
 
-fn way_to(cognito: &CognitoSection) -> &'static str {
-    if cognito.endpoint_url.is_some() {
-        "start what is at cognito.endpoint_url, or mend or remove that key: it is for emulators"
-    } else {
-        "let this machine reach Cognito of that region by HTTPS (DNS, firewall, proxy, VPC endpoint), and whoever hands out \
-         its AWS credentials"
-    }
+fn way_to(cognito: &CognitoSection) -> String {
+    aws::way_to("Cognito", "cognito", cognito.endpoint_url.as_deref())
 }
 
 fn failed(check: &'static str, error: &DirectoryError, cognito: &CognitoSection) -> Finding {

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
+use provisioner_policy::how_many;
 use sqlx::PgConnection;
 
 use super::setup::Setup;
-use super::{Finding, PATIENCE, database};
+use super::{Finding, PATIENCE, database, tables};
 use crate::homeserver::{Homeserver, NewestEvent};
 
 const CHECK: &str = "pushes";
@@ -44,9 +45,7 @@ pub(super) async fn examine(
     let newest = join_all(newest).await;
     let asked = async {
         let mut connection = database::connect(&database::ours(&setup.config)).await.ok()?;
-        let there = sqlx::query_scalar("SELECT to_regclass('provisioner.inbox') IS NOT NULL");
-        let is_there: bool = there.fetch_one(&mut connection).await.ok()?;
-        if !is_there {
+        if !tables::has(&mut connection, "inbox").await.ok()? {
             return None;
         }
         let (mut late, mut pushed) = (Vec::new(), 0);
@@ -89,7 +88,8 @@ fn is_late(age: Duration, known: Known) -> bool {
 /// `late` has the rooms and when it happened there; `pushed` counts those whose newest membership is here.
 fn judge(late: &[(&str, DateTime<Utc>)], pushed: usize) -> Vec<Finding> {
     if late.is_empty() {
-        let pass = Finding::pass(CHECK, format!("Synapse has pushed what happened last in {pushed} rooms"));
+        let rooms = how_many(pushed, "room", "rooms");
+        let pass = Finding::pass(CHECK, format!("Synapse has pushed what happened last in {rooms}"));
         return if pushed == 0 { Vec::new() } else { vec![pass] };
     }
     let rooms = late.iter().map(|(key, sent)| format!("{key} (at {})", sent.format("%Y-%m-%d %H:%M:%S UTC")));

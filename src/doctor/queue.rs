@@ -1,9 +1,10 @@
 //! The queue: whether it is there and may be read, how much waits in it, with which key it is encrypted, and whether its dead
 //! letters have a place, come there in time and are looked at.
 
-use std::time::Duration;
+use provisioner_policy::how_many;
 
-use super::{Finding, PATIENCE};
+use super::Finding;
+use super::aws::{self, BOUND};
 use crate::config::{Config, QueueSection};
 use crate::intake::queue::{DeadLettersUnseen, FEWEST_RECEIVES, Queue, QueueError, Redrive, account_in, region_in};
 
@@ -13,10 +14,6 @@ const DEAD_LETTERS: &str = "dead_letters";
 
 /// More than a burst of sign-ups leaves waiting.
 const MANY: u64 = 1000;
-
-/// It includes finding credentials, which asks other machines where the environment has none. Dead letters are asked for
-/// side by side with the rest.
-const BOUND: Duration = Duration::from_secs(2 * PATIENCE.as_secs());
 
 /// Asks the queue about itself. No message is received.
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
@@ -93,7 +90,10 @@ fn waiting(depth: u64) -> Finding {
              there is nothing to do",
         );
     }
-    Finding::pass(CHECK, format!("the queue answers; about {depth} messages wait in it"))
+    Finding::pass(
+        CHECK,
+        format!("the queue answers; about {} in it", how_many(depth, "message waits", "messages wait")),
+    )
 }
 
 fn dead_letters(depth: Option<u64>) -> Finding {
@@ -106,7 +106,7 @@ fn dead_letters(depth: Option<u64>) -> Finding {
         Some(0) => Finding::pass(DEAD_LETTERS, "the dead-letter queue is empty"),
         Some(depth) => Finding::warn(
             DEAD_LETTERS,
-            format!("about {depth} messages lie in the dead-letter queue"),
+            format!("about {} in the dead-letter queue", how_many(depth, "message lies", "messages lie")),
             "SELECT * FROM provisioner.refused_messages says why those were refused that the service refused; purge them, or \
              once the cause is mended, redrive them to the queue (repeats do no harm)",
         ),
@@ -139,13 +139,8 @@ fn silent(check: &'static str, configured: &QueueSection) -> Finding {
     Finding::fail(check, format!("SQS does not answer within {BOUND:?}"), way_to(configured))
 }
 
-fn way_to(configured: &QueueSection) -> &'static str {
-    if configured.endpoint_url.is_some() {
-        "start what is at queue.endpoint_url, or mend or remove that key: it is for emulators"
-    } else {
-        "let this machine reach SQS of that region by HTTPS (DNS, firewall, proxy, VPC endpoint), and whoever hands out its \
-         AWS credentials"
-    }
+fn way_to(configured: &QueueSection) -> String {
+    aws::way_to("SQS", "queue", configured.endpoint_url.as_deref())
 }
 
 fn failed(error: &QueueError, configured: &QueueSection, elsewhere: Option<(String, &str)>) -> Finding {

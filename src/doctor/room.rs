@@ -1,7 +1,7 @@
 //! One room: whether it is there and the bot in it, whether it was replaced, who gets in past its policy, and whether Synapse
 //! makes it slow.
 
-use provisioner_policy::{Mode, Policy, RoomPolicy, no_upgrade};
+use provisioner_policy::{Mode, Policy, RoomPolicy, Selector, how_many, no_upgrade};
 use serde_json::Value;
 
 use super::access::{self, RoomAccess};
@@ -62,7 +62,8 @@ async fn look(bot: &Bot<'_>, policy: &Policy, room: &RoomPolicy) -> Result<Vec<F
         return Ok(vec![replaced(room, successor)]);
     }
     let members = summary.as_ref().and_then(|summary| summary.joined_members);
-    let members = members.map(|members| format!(" with {members} members")).unwrap_or_default();
+    let members =
+        members.map(|members| format!(" with {}", how_many(members, "member", "members"))).unwrap_or_default();
     let mut findings = vec![Finding::pass("room", format!("{key}: the bot is in {}{members}", room.id))];
     let join_rule = join_rule(join_rules.as_ref());
     if let Some(create) = create {
@@ -164,6 +165,11 @@ fn slow(room: &RoomPolicy, summary: &RoomSummary) -> Option<Finding> {
              and each join costs two events",
             room.key
         ),
-        "write join_rule = \"public\" under it: it stays unlisted, and everybody with an account who knows its id may join",
+        if room.members.contains(&Selector::Everyone) {
+            "write join_rule = \"public\" under it: it stays unlisted, and everybody with an account who knows its id may join"
+        } else {
+            "leave the room as it is, and give Synapse a worker for the user directory (update_user_directory_from_worker), or \
+             write user_directory: {enabled: false} into its homeserver.yaml"
+        },
     ))
 }

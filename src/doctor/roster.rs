@@ -1,6 +1,6 @@
 //! The roster: whether the query can be asked, answers the right columns, and has rows that mean somebody.
 
-use provisioner_policy::RosterReading;
+use provisioner_policy::{RosterReading, how_many};
 use sqlx::{PgConnection, Row};
 
 use super::setup::Setup;
@@ -81,12 +81,23 @@ fn described(reading: &RosterReading) -> Vec<Finding> {
             "roster.query answers no row: nobody is joined, and removals are held by the guard",
             "put somebody into a team, or mend roster.query and roster.url",
         ),
-        rows => Finding::pass("roster", format!("roster.query answers {rows} rows of {} people", people.len())),
+        rows => Finding::pass(
+            "roster",
+            format!(
+                "roster.query answers {} of {}",
+                how_many(*rows, "row", "rows"),
+                how_many(people.len(), "person", "people")
+            ),
+        ),
     }];
     let named = trouble.iter().take(NAMED);
     findings.extend(named.map(|row| Finding::warn("roster", row.to_string(), "mend that row")));
     if trouble.len() > NAMED {
-        let text = format!("{} further rows of the roster have trouble", trouble.len() - NAMED);
+        let text = how_many(
+            trouble.len() - NAMED,
+            "further row of the roster has trouble",
+            "further rows of the roster have trouble",
+        );
         findings.push(Finding::warn("roster", text, "mend those named, and look again"));
     }
     findings

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use provisioner_policy::{Mode, Policy};
+use provisioner_policy::{Mode, Policy, how_many};
 
 use super::Finding;
 use crate::config::{self, Config, ConfigErrors, ConfigLocation, Registration, RoomIds};
@@ -51,10 +51,10 @@ fn summary(location: &ConfigLocation, config: &Config) -> String {
     let enforced: Vec<&str> =
         classes.into_iter().filter(|(_, mode)| *mode == Mode::Enforce).map(|(name, _)| name).collect();
     format!(
-        "{location}: environment {:?} of {}, {} rooms, enforced: {}",
+        "{location}: environment {:?} of {}, {}, enforced: {}",
         config.environment,
         config.homeserver.server_name,
-        config.rooms.len(),
+        how_many(config.rooms.len(), "room", "rooms"),
         if enforced.is_empty() { "nothing".to_owned() } else { enforced.join(", ") }
     )
 }

@@ -36,7 +36,7 @@ pub enum TopicError {
          kms:Decrypt on that key, let the key's own policy allow it, and see that the key is enabled"
     )]
     Key(#[source] AwsFault),
-    #[error("the topic refuses the request")]
+    #[error("the topic refuses the request; mend events.topic_arn or events.endpoint_url, as its error code says")]
     Other(#[source] AwsFault),
     #[error("the topic does not take a part of what is sent; it says {0}")]
     NotTaken(String),

@@ -36,7 +36,7 @@ pub async fn apply_once(
     reconciler.read_sources(Woken::ALL).await?;
     reconciler.read_mirror(true, None).await?;
     if let Some((id, by)) = approve {
-        reconciler.approve_held(id, by).await?;
+        reconciler.approve_shown(id, None, by).await?;
     }
     let of = reconciler.plan().await?.due().count();
     let (mut journal, mut total, mut waited) = (None, PassReport::default(), false);

@@ -553,7 +553,7 @@ fn picture_hosts() {
     provisioner.toml:19: profiles.picture_hosts[#1] = "Media.example.org" is not a host's name alone, in small letters
       → write "media.example.org"
     provisioner.toml:19: profiles.picture_hosts[#1] = "*.example.org" has a wildcard
-      → name each host: whoever has one below it could answer anything
+      → name each host: the owner of one below it could answer anything
     provisioner.toml:19: profiles.picture_hosts[#1] = "127.0.0.1" is an address
       → write the host's name, which its certificate is for
     provisioner.toml:19: profiles.picture_hosts[#1] = "[::1]" is an address

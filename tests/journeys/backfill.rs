@@ -67,7 +67,10 @@ async fn twenty_thousand_users_are_listed_with_progress_and_constant_memory() {
     child.stdout.take().unwrap().read_to_string(&mut stdout).await.unwrap();
     child.stderr.take().unwrap().read_to_string(&mut stderr).await.unwrap();
     assert!(child.wait().await.unwrap().success(), "{stdout}{stderr}");
-    assert!(stdout.contains("20000 users, 20000 new or changed, 0 known ones missing"), "{stdout}");
+    assert!(
+        stdout.contains("20000 users, of which 20000 new or changed; missing of those known before: 0"),
+        "{stdout}"
+    );
     let lines = stderr.lines().filter(|line| line.contains("users/s")).count();
     assert!(lines >= 5, "progress is said now and then: {stderr}");
     assert!(early > 0 && late > 0, "memory was seen early and late");

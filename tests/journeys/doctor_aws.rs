@@ -80,7 +80,7 @@ async fn the_queue_and_its_dead_letters_are_mended_as_the_doctor_says(version: S
     let mut dead = queue.clone();
     dead.url = queue.dead_letter_url.clone().unwrap();
     dead.send(&["of somebody@example.org"]).await.unwrap();
-    let parts = ["about 1 messages lie", "provisioner.refused_messages", "purge", "redrive"];
+    let parts = ["about 1 message lies", "provisioner.refused_messages", "purge", "redrive"];
     let diagnosis = warns(&stage, "dead_letters", &parts).await;
     assert!(!format!("{:?}", diagnosis.0).contains("example.org"), "{:#?}", diagnosis.0);
     dead.purge().await.unwrap();
@@ -147,7 +147,7 @@ async fn the_pool_and_its_groups_are_mended_as_the_doctor_says(version: SynapseV
     passes(&stage, &["pool", "listing"]).await;
     let long_ago = "UPDATE provisioner.listings SET completed_at = now() - interval '3 days'";
     sqlx::query(long_ago).execute(&mut stage.connect().await).await.unwrap();
-    warns(&stage, "listing", &["3 days ago, 1 users", "every 6 h", "run` running"]).await;
+    warns(&stage, "listing", &["3 days ago, 1 user", "every 6 h", "run` running"]).await;
     stage.start().await;
     wait_until("the pool is listed again", SOON, async || {
         let recent = "SELECT count(*) FROM provisioner.listings WHERE completed_at > now() - interval '1 day'";

@@ -46,18 +46,18 @@ async fn a_deleted_user_is_gone_after_two_whole_listings_and_not_after_one(versi
         output.stdout
     };
     let said = backfill().await;
-    assert!(said.contains("3 users, 3 new or changed, 0 known ones missing"), "{said}");
+    assert!(said.contains("3 users, of which 3 new or changed; missing of those known before: 0"), "{said}");
     assert_eq!(stage.apply().await.0, 0);
     pool.delete(&people[0]).await.unwrap();
     let said = backfill().await;
-    assert!(said.contains("1 known ones missing, 0 of them gone for good"), "{said}");
+    assert!(said.contains("missing of those known before: 1, gone for good: 0"), "{said}");
     stage.nothing_left().await;
     let said = backfill().await;
-    assert!(said.contains("1 known ones missing, 0 of them gone for good"), "so soon it says nothing new: {said}");
+    assert!(said.contains("missing of those known before: 1, gone for good: 0"), "so soon it says nothing new: {said}");
     stage.nothing_left().await;
     a_while_passes(&stage).await;
     let said = backfill().await;
-    assert!(said.contains("1 known ones missing, 1 of them gone for good"), "{said}");
+    assert!(said.contains("missing of those known before: 1, gone for good: 1"), "{said}");
     assert_eq!(stage.apply().await.0, 0);
     assert_eq!(stage.membership(&stage.staff, &people[0]).await, "leave");
     assert_eq!(stage.membership(&stage.red, &people[0]).await, "leave");
@@ -218,7 +218,7 @@ async fn a_backfill_takes_over_where_whoever_listed_is_gone(version: SynapseVers
     let stage = Stage::set(version, Settings { sections, ..Settings::default() }).await;
     let people = staff(&stage, &pool, 2).await;
     let output = stage.service.run_cli(&["backfill"]).await.unwrap();
-    assert!(output.stdout.contains("2 users, 2 new or changed"), "{output:?}");
+    assert!(output.stdout.contains("2 users, of which 2 new or changed"), "{output:?}");
     pool.delete(&people[0]).await.unwrap();
 
     // Somebody has the right, and has not begun: the listing before is no answer. Then they are gone.
@@ -232,7 +232,7 @@ async fn a_backfill_takes_over_where_whoever_listed_is_gone(version: SynapseVers
     let (output, ()) = tokio::join!(stage.service.run_cli(&["backfill"]), let_go);
     let output = output.unwrap();
     assert!(output.status == Some(0) && output.stderr.contains("it goes on here"), "{output:?}");
-    assert!(output.stdout.contains("1 users, 0 new or changed, 1 known ones missing"), "{output:?}");
+    assert!(output.stdout.contains("1 user, of which 0 new or changed; missing of those known before: 1"), "{output:?}");
 }
 
 async fn whom_the_pool_did_not_know_is_asked_for_again_without_any_listing(version: SynapseVersion) {

@@ -284,7 +284,7 @@ async fn a_message_names_everybody_and_those_with_power_first(version: SynapseVe
     staff.ask(&staff.lead, "!provisioner sync").await;
     go(&staff, &throwaways).await;
     let post = staff.posted("17 people would").await;
-    staff.until_says(&post, &[important, "5 more are in the thread"]).await;
+    staff.until_says(&post, &[important, "5 more in the thread"]).await;
     let first = staff.now_says(&post).await;
     let paged = async || {
         let thread = staff.said().await;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
 
+use crate::how_many::how_many;
 use crate::policy::{Mode, Modes, RoomIx};
 
 /// What an action does, as the contract names it.
@@ -171,6 +172,6 @@ impl Class {
             Self::ServerAdmins => ("admin revoked", "admins revoked"),
             Self::Joins | Self::RoomState | Self::Profiles => ("change", "changes"),
         };
-        format!("{count} {}", if count == 1 { one } else { many })
+        how_many(count, one, many)
     }
 }

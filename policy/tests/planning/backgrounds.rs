@@ -71,7 +71,7 @@ fn said(world: &World) -> (String, String) {
 fn a_reason_says_what_somebody_was_and_until_when() {
     let mut world = world(&[ADA], GuardLimits { max_removals: 100, max_fraction: 1.0, ..GuardLimits::default() });
     let ada = world.users.get(ADA).unwrap();
-    let farewell = "no longer among those whom this room is for".to_owned();
+    let farewell = "you are no longer among the people of this room".to_owned();
     assert_eq!(said(&world), ("no source names this user".to_owned(), farewell.clone()), "nothing was looked up");
 
     let entrances = by_us(&world, 60);
@@ -209,8 +209,5 @@ fn a_held_plan_begins_with_what_matters_and_keeps_its_id_whatever_is_said() {
     // Half of what there was is not everybody.
     world.set_roster(reading(&[("zoe", "staff", "member")]));
     let words = plan(&world, &Recent::default()).held_sentences(&world).join(" ");
-    assert!(
-        words.contains("Look twice: the roster has only one row left; all of it within the same minute."),
-        "{words}"
-    );
+    assert!(words.contains("Look twice: the roster has only 1 row left; all of it within the same minute."), "{words}");
 }

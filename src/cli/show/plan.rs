@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use provisioner_policy::{ActionView, BlockedView, Kind, Mode, PlanView};
+use provisioner_policy::{ActionView, BlockedView, Kind, Mode, PlanView, how_many};
 
 use super::{approval, notices};
 use crate::cli::page::{Page, Screen, Tone};
@@ -24,8 +24,10 @@ pub(in crate::cli) fn plan(view: &PlanView, names: &DisplayNames, screen: Screen
     match view.actions.len() {
         0 if is_read => page.line(Tone::Heading, "Nothing to do."),
         0 => page.line(Tone::Bad, "Nothing to do, as far as could be read."),
-        1 => page.line(Tone::Heading, format_args!("1 change is planned (plan {}).", view.plan_id)),
-        count => page.line(Tone::Heading, format_args!("{count} changes are planned (plan {}).", view.plan_id)),
+        count => {
+            let planned = how_many(count, "change is planned", "changes are planned");
+            page.line(Tone::Heading, format_args!("{planned} (plan {}).", view.plan_id));
+        }
     }
     held(&mut page, view);
     for (room, actions) in by_room(&view.actions, |action| action.room.as_deref()) {

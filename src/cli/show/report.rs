@@ -59,7 +59,7 @@ pub(in crate::cli) fn report(report: &PassReport, names: &DisplayNames, screen: 
     if *later > 0 {
         page.line(
             Tone::Plain,
-            format_args!("{later} names and pictures come later: a few at once, each costs an event a room."),
+            format_args!("Names and pictures that come later: {later}. A few at once, as each costs an event a room."),
         );
     }
     for one in failed {

@@ -1,5 +1,7 @@
 //! How things are: what is wrong, what waits for somebody, what is enforced, and how each room stands.
 
+use provisioner_policy::how_many;
+
 use super::{approval, notices};
 use crate::cli::page::{Page, Screen, Tone};
 use crate::display_names::DisplayNames;
@@ -17,12 +19,10 @@ pub(in crate::cli) fn status(
     if let Some(paused) = paused {
         page.line(Tone::Warning, names.beside_ids(paused));
     }
-    let running = if paused.is_some() { "" } else { "Running, but " };
     match status.trouble.iter().len() + status.notices.len() {
-        0 if paused.is_none() => page.line(Tone::Good, "Running."),
-        0 => {}
-        1 => page.line(Tone::Bad, format_args!("{running}1 thing is wrong:")),
-        wrong => page.line(Tone::Bad, format_args!("{running}{wrong} things are wrong:")),
+        // Made by this process: another one may reconcile, or none.
+        0 => page.line(Tone::Good, "Nothing is wrong. Whether the service runs, phenom-provisioner doctor says."),
+        wrong => page.line(Tone::Bad, how_many(wrong, "thing is wrong:", "things are wrong:")),
     }
     status.trouble.iter().for_each(|trouble| page.line(Tone::Bad, format_args!("error: {trouble}")));
     notices(&mut page, &status.notices, names);
@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn a_status_at_80_columns() {
         insta::assert_snapshot!(shown(Some(80)), @r#"
-        Running, but 1 thing is wrong:
+        1 thing is wrong:
         notice: @4be7a1c0-93d2-4000-8000-0123456789ab:a.org "Ada" set the name otherwise
         Held by the guard: 1. See phenom-provisioner plan
         If this is meant: phenom-provisioner apply --approve 3f9c01ab

@@ -40,7 +40,7 @@ pub(crate) fn describe(world: &World, plan: &Plan) -> Option<Description> {
         let first = head.clone().and_reply(grouped(&lines[..named], false));
         let first = match held - named {
             0 => first,
-            more if offers_approval => first.and([text(format!("{more} more are in the thread of this message."))]),
+            more if offers_approval => first.and([text(format!("{more} more in the thread of this message."))]),
             more => first.and([text(format!("{more} more: too many to be judged here."))]),
         };
         reasons.iter().fold(first, |first, why| first.and([text(why)]))

@@ -43,21 +43,11 @@ impl DeskTask {
     }
 }
 
-/// An answer on its way out.
-struct Delivery<'a> {
-    room_id: &'a str,
-    event_id: &'a str,
-    content: &'a Value,
-    /// The process before a restart may have sent it.
-    perhaps_sent: bool,
-}
-
 impl Desk {
     /// Brings one row to its end. An error leaves it for another try.
     pub(crate) async fn handle(&self, row: CommandRow, turn: &Arc<CommandTurn>) -> Result<()> {
         if let (Some(content), CommandState::Ended) = (&row.answer, row.state) {
-            let (room_id, event_id) = (&row.room_id, &row.event_id);
-            return self.deliver(Delivery { room_id, event_id, content, perhaps_sent: true }).await;
+            return self.deliver(&row.room_id, &row.event_id, content, true).await;
         }
         if row.room_id != self.staff.room_id && row.state == CommandState::Heard {
             return self.said_elsewhere(&row).await;
@@ -168,11 +158,11 @@ impl Desk {
     pub(crate) async fn deliver_end(&self, task: &DeskTask, answer: Option<&Value>) -> Result<()> {
         let Some(content) = answer else { return Ok(()) };
         let DeskTask { room_id, event_id, .. } = task;
-        self.deliver(Delivery { room_id, event_id, content, perhaps_sent: false }).await
+        self.deliver(room_id, event_id, content, false).await
     }
 
-    async fn deliver(&self, answer: Delivery<'_>) -> Result<()> {
-        let Delivery { room_id, event_id, content, perhaps_sent } = answer;
+    /// Sends an answer, which the process before a restart may have sent.
+    async fn deliver(&self, room_id: &str, event_id: &str, content: &Value, perhaps_sent: bool) -> Result<()> {
         let transaction_id = &format!("answer-{event_id}");
         let sent = self
             .send_answer(OutgoingEvent { room_id, kind: "m.room.message", transaction_id, content, perhaps_sent })

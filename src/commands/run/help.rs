@@ -65,7 +65,7 @@ impl Desk {
             }
             Misread::Missing(command, argument) => {
                 let missing = match argument {
-                    Argument::User | Argument::OptionalUser => "Whom? ",
+                    Argument::User | Argument::OptionalUser => "Which user? ",
                     Argument::Room => "Which room? ",
                     Argument::HeldId => "Which plan? The message that shows it has its id. ",
                     Argument::OptionalAll | Argument::OptionalCommand => "What? ",

@@ -109,7 +109,7 @@ pub(crate) static COMMANDS: &[StaffCommand] = &[
     StaffCommand {
         name: "status",
         arguments: &[],
-        help: "modes, rooms, last pass, and what is held",
+        help: "what is wrong, what is held, each room, and the last pass",
         example: "status",
         effect: Effect::Reads,
         run: |call| Box::pin(call.desk.status()),

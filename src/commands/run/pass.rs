@@ -78,7 +78,7 @@ pub(crate) fn counts(report: &PassReport) -> String {
         (report.held, "held"),
         (report.waiting, "waiting"),
         (report.settling, "settling"),
-        (report.observed, "observed only"),
+        (report.observed, "only counted"),
         (report.blocked, "blocked"),
     ];
     let counts: Vec<String> =

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
-use provisioner_policy::{BlockedView, Kind, Plan, RoomIx, World};
+use provisioner_policy::{BlockedView, Kind, Plan, RoomIx, World, how_many};
 
 use super::CommandResult;
 use super::grouped::{Counts, PlanLine, count_list, grouped, plan_lines};
@@ -101,8 +101,7 @@ impl Desk {
         let total: usize = shown.counts.values().sum();
         let lead = match total {
             0 => "Nothing to do.".to_owned(),
-            1 => "1 change is planned.".to_owned(),
-            _ => format!("{total} changes are planned."),
+            _ => how_many(total, "change is planned.", "changes are planned."),
         };
         let mut lead = vec![strong(lead)];
         lead.extend(self.when_made(&shown.counts, is_paused));
@@ -135,7 +134,7 @@ impl Desk {
             entry
         }));
         if more > 0 {
-            let blocked = format!("{more} more should be so and cannot be made so; ");
+            let blocked = format!("{more} more cannot be done; ");
             reply = reply.and([text(blocked), code(self.typed("explain <user>")), text(" says why.")]);
         }
         let notices = shown.profiles.iter().chain(&shown.notices);

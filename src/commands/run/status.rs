@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use provisioner_policy::Plan;
+use provisioner_policy::{Plan, how_many};
 
 use super::{CommandResult, counts};
 use crate::commands::room::desk::Desk;
@@ -41,8 +41,8 @@ impl Desk {
         let room = |StatusOfRoom { room, wanted, present, drift, state }: &StatusOfRoom| {
             let state = if state.is_empty() { String::new() } else { format!(", {state}") };
             let people = match present > wanted {
-                true => format!("{present} are in it, {wanted} belong"),
-                false => format!("{present} of {wanted} are in it"),
+                true => format!("{present} in it, {wanted} belong"),
+                false => format!("{present} of {wanted} in it"),
             };
             vec![code(room), text(format!(": {people}, {drift} to do{state}"))]
         };
@@ -67,7 +67,7 @@ impl Desk {
 
 /// The first line: whether anything is written, and how many things are wrong.
 fn lead(paused: Option<&Paused>, resume: &str, wrong: usize, holds: bool) -> Reply {
-    let things = if wrong == 1 { "1 thing is wrong:".to_owned() } else { format!("{wrong} things are wrong:") };
+    let things = how_many(wrong, "thing is wrong:", "things are wrong:");
     match (paused, wrong) {
         (None, 0) if holds => Reply::line([strong("Running.")]),
         (None, 0) => Reply::line([strong("Running."), text(" Nothing is wrong, and nothing is held.")]),

@@ -13,7 +13,7 @@ pub(super) fn host(text: &str, _: &GrammarContext) -> Result<(), ValueFault> {
     if text.contains('*') {
         return Err(ValueFault::new(
             "has a wildcard",
-            "name each host: whoever has one below it could answer anything",
+            "name each host: the owner of one below it could answer anything",
         ));
     }
     let (bare, is_url) = match text.split_once("://") {

@@ -36,7 +36,7 @@ pub enum QueueError {
          key's own policy allow it, and see that the key is enabled"
     )]
     Key(#[source] AwsFault),
-    #[error("the queue refuses the request")]
+    #[error("the queue refuses the request; mend queue.url or queue.endpoint_url, as its error code says")]
     Other(#[source] AwsFault),
     #[error("a request to the queue cannot be made")]
     Unusable(#[source] std::sync::Arc<BuildError>),

@@ -50,13 +50,9 @@ impl Reconciler {
         Ok(if granted { Ok(()) } else { Err(String::new()) })
     }
 
-    /// Approves what the held plan called `id` showed, for the pass that follows. `id` may be cut short.
-    pub async fn approve_held(&mut self, id: &str, by: &str) -> Result<()> {
-        self.approve_shown(id, None, by).await
-    }
-
-    /// `within` is the whole id of another held plan that must have shown the same.
-    async fn approve_shown(&mut self, id: &str, within: Option<&str>, by: &str) -> Result<()> {
+    /// Approves what the held plan called `id` showed, for the pass that follows. `id` may be cut short; `within` is the whole id
+    /// of another held plan that must have shown the same.
+    pub(crate) async fn approve_shown(&mut self, id: &str, within: Option<&str>, by: &str) -> Result<()> {
         let plan = self.plan().await?;
         if let Err(why) = self.grant(&plan, id, within, by).await? {
             self.refuse(id, &why);

@@ -52,7 +52,8 @@ impl LostUpdate {
     pub(crate) fn alert(&self, world: &World) -> Option<(String, String)> {
         let room = self.room.key(world);
         let key = format!("lost update {room} {}", self.event_id);
-        let text = format!("power levels of {room}: {} (`history` has the values)", self.text());
+        let text =
+            format!("power levels of {room}: {} (`phenom-provisioner history --json` has the values)", self.text());
         (self.since.elapsed() < SHOWN).then_some((key, text))
     }
 
@@ -131,6 +132,9 @@ mod tests {
         );
         let (key, text) = lost.alert(&world).unwrap();
         assert_eq!(key, "lost update staff $ours");
-        assert_eq!(text, format!("power levels of staff: {cause} (`history` has the values)"));
+        assert_eq!(
+            text,
+            format!("power levels of staff: {cause} (`phenom-provisioner history --json` has the values)")
+        );
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use provisioner_policy::{Column, Membership, RoomIx, RoomMirror, RoomStatus, StateEntry, UserIx, World, room_version};
+use provisioner_policy::{
+    Column, Membership, RoomIx, RoomMirror, RoomStatus, StateEntry, UserIx, World, how_many, room_version,
+};
 use serde_json::Value;
 use tracing::{debug, warn};
 
@@ -154,9 +156,9 @@ pub(crate) fn apply_reading(
     }
     if !missing.is_empty() {
         let why = format!(
-            "Synapse's answer lacks {} people who have a membership there, and memberships do not vanish: it is not \
-             believed, and asked for again (if it is right all the same, restart this service)",
-            missing.len()
+            "Synapse's answer lacks {} a membership there, and memberships do not vanish: it is not believed, and asked for \
+             again (if it is right all the same, restart this service)",
+            how_many(missing.len(), "person who has", "people who have")
         );
         set_unreadable(world, room, why);
         return None;

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use provisioner_policy::how_many;
+
 use crate::reconcile::tell::conditions::{Condition, Conditions, QUEUE, SOURCE_PATIENCE, source_key};
 
 /// The key of what the dead-letter queue holds.
@@ -72,7 +74,7 @@ impl QueueHealth {
     /// Dead letters are sign-ups that nobody will work on by themselves.
     fn dead_letters(&self) -> Option<Condition> {
         let count = self.dead_letters.filter(|count| *count > 0)?;
-        let messages = if count == 1 { "1 message lies".to_owned() } else { format!("{count} messages lie") };
+        let messages = how_many(count, "message lies", "messages lie");
         Some(Condition {
             key: DEAD_LETTERS.to_owned(),
             text: format!(

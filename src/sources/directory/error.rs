@@ -44,7 +44,9 @@ pub enum DirectoryError {
          cognito-idp:ListUsersInGroup on it"
     )]
     Credentials(#[source] AwsFault),
-    #[error("the user pool refuses the request")]
+    #[error(
+        "the user pool refuses the request; mend cognito.user_pool_id or cognito.endpoint_url, as its error code says"
+    )]
     Other(#[source] AwsFault),
 }
 
