@@ -56,7 +56,7 @@ impl World {
     }
 
     /// The empty answer behind this bucket, if there is one: everything it takes away is held.
-    fn empty_answer(&self, (class, room): Bucket) -> Option<HoldReason> {
+    pub(crate) fn empty_answer(&self, (class, room): Bucket) -> Option<HoldReason> {
         let of = |selectors: &[Matcher]| {
             let suspicion = self.suspicion(selectors);
             suspicion.or_else(|| self.has_empty_group(selectors).then_some(HoldReason::EmptyGroup))
@@ -87,7 +87,8 @@ impl World {
 }
 
 /// Marks what needs approval. Of strangers' places nothing is counted and nothing held, so that however many come, what is due
-/// among the others stays the same; only an empty answer, by which everybody may seem a stranger, holds them too.
+/// among the others stays the same; only an empty answer, by which everybody may seem a stranger, holds them too. Held, and not
+/// counted either, is a place that was got while nobody could say who is entitled to it.
 pub(crate) fn guard(world: &World, recent: &Recent, plan: &mut Plan) {
     let taking = || plan.actions.iter().map(|action| &action.change).filter(|change| change.takes() > 0);
     let buckets: HashSet<Bucket> = taking().map(bucket).collect();
@@ -118,7 +119,11 @@ pub(crate) fn guard(world: &World, recent: &Recent, plan: &mut Plan) {
     let held = |mode: Mode, part: &Change, user: UserIx| {
         let over = || over.get(&bucket(part)).copied().filter(|_| world.is_rightful(part, user));
         let shown = || mode == Mode::Enforce && recent.withheld.holds(world, part);
-        held_as_empty(bucket(part), user).or_else(over).or_else(|| shown().then_some(HoldReason::Shown))
+        let in_doubt = || world.is_doubtful(part, user) && !world.is_closed_by_pool(user);
+        held_as_empty(bucket(part), user)
+            .or_else(over)
+            .or_else(|| in_doubt().then_some(HoldReason::InDoubt))
+            .or_else(|| shown().then_some(HoldReason::Shown))
     };
     plan.actions = std::mem::take(&mut plan.actions)
         .into_iter()

@@ -48,6 +48,10 @@ impl HoldReason {
                 format!("team {:?} has nobody any more: {renamed}", world.names.text(team))
             }
             Self::EmptyGroup => "a Cognito group that a selector names has nobody in it".to_owned(),
+            Self::InDoubt => {
+                "came or was raised by another hand while a source could not be believed, so nobody can say whether it was rightful"
+                    .to_owned()
+            }
             Self::Shown => "it was held before and nobody has approved it".to_owned(),
         }
     }

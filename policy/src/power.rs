@@ -65,15 +65,24 @@ impl World {
         matching.max_by_key(|granted| granted.level)
     }
 
-    /// Why this person's level in the room may not be lowered for now.
-    pub fn power_freeze(&self, room: RoomIx, user: UserIx) -> Option<Freeze> {
+    /// Why nothing can be concluded from it that no grant of the room names this person.
+    pub(crate) fn freeze_of_grants(&self, room: RoomIx, user: UserIx) -> Option<Freeze> {
         if self.is_closed_by_pool(user) {
             return self.pool_freeze();
         }
         let selectors: Vec<Matcher> =
             self.power[room.index()].iter().flat_map(|(_, selectors)| selectors).copied().collect();
+        self.freeze_of_any(&selectors)
+    }
+
+    /// Why this person's level in the room may not be lowered for now.
+    pub fn power_freeze(&self, room: RoomIx, user: UserIx) -> Option<Freeze> {
+        let freeze = self.freeze_of_grants(room, user);
+        if self.is_closed_by_pool(user) {
+            return freeze;
+        }
         let unconfirmed = || self.is_unconfirmed(user).then_some(Freeze::Unread("the pool's word on this account"));
-        self.freeze_of_any(&selectors).or_else(unconfirmed).or_else(|| {
+        freeze.or_else(unconfirmed).or_else(|| {
             // A grant matches, and only the place is missing: that it is lost must be as certain.
             self.matching_grant(room, user)?;
             let suspicion = || self.roster_suspicion(room).map(|hold| Freeze::Row(hold.text(self)));

@@ -14,9 +14,25 @@ impl World {
     /// everything that is there when it is enforced for the first time counts as rightful.
     pub fn note_stranger(&mut self, bucket: Bucket, user: UserIx) {
         let (class, _) = bucket;
-        if class.mode(&self.policy.modes) == Mode::Enforce && !self.is_exempt(user) && !self.is_entitled(bucket, user) {
-            self.remember_stranger(bucket, user);
+        if class.mode(&self.policy.modes) == Mode::Observe || self.is_exempt(user) || self.is_entitled(bucket, user) {
+            return;
         }
+        if self.can_say_who_is_entitled(bucket, user) {
+            self.strangers_mut().note(bucket, user);
+        } else {
+            self.strangers_mut().note_doubtful(bucket, user);
+        }
+    }
+
+    /// Whether the sources can be believed when they name somebody no more: where they cannot, a row that is missing says nothing.
+    fn can_say_who_is_entitled(&self, bucket: Bucket, user: UserIx) -> bool {
+        let freeze = match bucket {
+            (Class::Removals, Some(room)) => self.freeze_of_member(room, user),
+            (Class::PowerLevels, Some(room)) => self.freeze_of_grants(room, user),
+            (Class::ServerAdmins, None) => self.freeze_of_admin(user),
+            _ => None,
+        };
+        freeze.is_none() && self.empty_answer(bucket).is_none()
     }
 
     /// Takes over what an earlier process noted.
@@ -35,7 +51,7 @@ impl World {
             Some(room) => self.room(room).status == RoomStatus::Ready,
             None => self.mirror.accounts_listed,
         };
-        let known = self.strangers.iter().filter(|((_, room), _)| is_known(*room));
+        let known = self.strangers.all().filter(|((_, room), _)| is_known(*room));
         let over: Vec<(Bucket, UserIx)> = known
             .filter(|(bucket, user)| self.is_entitled(*bucket, *user) || self.is_without(*bucket, *user))
             .collect();
@@ -83,7 +99,14 @@ impl WorldState {
 
     /// Whether the place that a change takes from `user` was rightful at any time.
     pub(crate) fn is_rightful(&self, change: &Change, user: UserIx) -> bool {
-        !self.is_strangers(change.kind(), change.room(), user) && !self.is_raised_again(change, user)
+        !self.is_strangers(change.kind(), change.room(), user)
+            && !self.is_doubtful(change, user)
+            && !self.is_raised_again(change, user)
+    }
+
+    /// Whether nobody can say if the place that a change takes from `user` was rightful.
+    pub(crate) fn is_doubtful(&self, change: &Change, user: UserIx) -> bool {
+        self.strangers.is_doubtful((change.class(), change.room()), user)
     }
 
     /// Whether a change lowers a user that we lowered to the same level lately. We did not raise them since, so another hand

@@ -1,5 +1,7 @@
 //! Strangers: places that somebody got by another hand than ours while nothing entitled them to it.
 
+use chrono::{DateTime, Utc};
+
 use super::Store;
 
 /// One place.
@@ -34,19 +36,20 @@ impl Store {
     }
 
     /// Whether somebody's place in a room was given by us, or was rightful just now: the last that the ledger says of them there is
-    /// that we joined them, within ten minutes, or that their removal is held, within a week.
-    pub async fn was_rightful(&self, user_id: &str, room_id: &str) -> sqlx::Result<bool> {
+    /// that we joined them, since `ours_since`, or that their removal is held, within a week.
+    pub async fn was_rightful(&self, user_id: &str, room_id: &str, ours_since: DateTime<Utc>) -> sqlx::Result<bool> {
         sqlx::query_scalar!(
             r#"SELECT COALESCE((
                  SELECT kind = 'join' OR outcome = 'held' FROM provisioner.ledger
                  WHERE user_id = $1 AND room_id = $2 AND (
-                     kind = 'join' AND outcome IN ('started', 'done') AND at > now() - interval '10 minutes'
+                     kind = 'join' AND outcome IN ('started', 'done') AND at > $3
                      OR kind = 'remove' AND outcome IN ('started', 'done', 'held') AND at > now() - interval '7 days'
                    )
                  ORDER BY id DESC LIMIT 1
                ), false) AS "was!""#,
             user_id,
             room_id,
+            ours_since,
         )
         .fetch_one(&self.pool)
         .await

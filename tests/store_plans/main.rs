@@ -13,6 +13,7 @@ mod outbox;
 mod owner;
 mod plan;
 mod plans;
+mod rightful;
 mod rows;
 mod seen;
 mod shown_names;

@@ -114,6 +114,8 @@ pub enum HoldReason {
     EmptyGroup,
     /// A team that a selector names had people and has nobody any more, while others have: renamed, perhaps to this.
     EmptyTeam { team: NameIx, renamed: Option<NameIx> },
+    /// They got it while a source could not be believed: whether they were entitled to it, nobody can say.
+    InDoubt,
     /// It was held before, and nobody has approved it: neither the window nor a smaller plan lets it go.
     Shown,
 }

@@ -149,6 +149,12 @@ impl World {
         fresh.set_state(event_type, event);
     }
 
+    /// Who came into a room, as its readings tell. Users that we join are in the mirror at once, unless the answer to our call was
+    /// lost: whose hand it was, the ledger tells.
+    pub fn take_found(&mut self) -> Vec<(RoomIx, UserIx)> {
+        std::mem::take(&mut self.found)
+    }
+
     /// Takes a room that was read whole. Only users with another membership than before become dirty.
     pub fn set_room(&mut self, room: RoomIx, mut fresh: RoomMirror) {
         fresh.inherit_chosen(self.room(room));
@@ -163,9 +169,9 @@ impl World {
             let membership = self.room(room).membership(user);
             self.note_parting(user, before.membership(user), membership);
             self.mark_dirty(user);
-            // Came in since, and no push has told of it yet. Users that we join ourselves are in the mirror at once.
+            // Came in since, and no push has told of it yet.
             if was_kept && membership == Membership::Join && before.membership(user) != Membership::Join {
-                self.note_stranger((Class::Removals, Some(room)), user);
+                self.found.push((room, user));
             }
         }
         if is_like {

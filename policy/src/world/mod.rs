@@ -34,6 +34,8 @@ pub struct World {
     dirty: DirtyLog,
     /// Users of our own server who left a room by their own event, since this was last taken.
     parted: Vec<UserIx>,
+    /// Who was found in a room that was read again and was not there before, since this was last taken.
+    found: Vec<(RoomIx, UserIx)>,
     /// What the sources say no longer, since this was last taken.
     lost: Lost,
     /// Names and sets of teams that the last look for unused ones left.
@@ -120,7 +122,7 @@ impl World {
             exempt,
             bot,
         };
-        Self { state, dirty, parted: Vec::new(), lost: Lost::default(), kept: 0 }
+        Self { state, dirty, parted: Vec::new(), found: Vec::new(), lost: Lost::default(), kept: 0 }
     }
 
     /// The number of an MXID, which is remembered if it is new.

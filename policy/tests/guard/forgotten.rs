@@ -37,6 +37,7 @@ fn a_stranger_who_left_is_judged_anew_when_they_come_again() {
 fn an_admin_without_the_flag_is_judged_anew_when_they_have_it_again() {
     let mut world = admins(vec![Selector::Team("team0".into())]);
     let user = world.intern(&format!("@{}:{SERVER}", subject(7, 0)));
+    read(&mut world, [(0, 0)].into_iter());
     world.set_accounts_listed(true);
     world.set_account_seen(user, ADMIN);
     world.set_accounts_listed(false);

@@ -36,10 +36,10 @@ fn a_stranger_who_becomes_entitled_is_none_any_more() {
     let mut world = world(&[5], GuardLimits { free_removals: 0, max_fraction: 0.1, ..GuardLimits::default() });
     let room = world.room_by_key("room0").unwrap();
     let user = world.intern(&format!("@{}:{SERVER}", subject(0, 77)));
-    world.set_member(room, user, Membership::Join, None);
-    world.note_stranger((Class::Removals, Some(room)), user);
     let rows = || (0..5).map(|user| (0, user));
     read(&mut world, rows());
+    world.set_member(room, user, Membership::Join, None);
+    world.note_stranger((Class::Removals, Some(room)), user);
     world.forget_settled_strangers();
     assert_eq!(due_removals(&world, &plan(&world, &Recent::default())), [1]);
     read(&mut world, rows().chain([(0, 77)]));
@@ -63,6 +63,9 @@ fn who_came_while_the_room_could_not_be_read_has_a_rightful_place() {
         fresh.status = RoomStatus::Ready;
         world.set_room_status(room, between);
         world.set_room(room, fresh);
+        for (room, user) in world.take_found() {
+            world.note_stranger((Class::Removals, Some(room)), user);
+        }
         let plan = plan(&world, &Recent::default());
         let taken: u32 = plan.due().map(|action| world.rightful(&action.change)).sum();
         assert_eq!((plan.actions.len(), taken), (1, rightful));
@@ -156,6 +159,7 @@ fn an_admin_who_was_seen_by_themselves_is_a_stranger_too() {
     });
     let admin = OnServer { present: true, admin: true, ..OnServer::default() };
     let [from_before, puppet] = [0, 1].map(|user| format!("@{}:{SERVER}", subject(7, user)));
+    read(&mut world, [(0, 0)].into_iter());
     world.set_on_server(&from_before, admin);
     world.set_on_server(&puppet, OnServer { present: true, ..OnServer::default() });
     world.set_accounts_listed(true);
@@ -175,4 +179,40 @@ fn an_empty_answer_holds_strangers_too() {
     world.set_member(room, user, Membership::Join, None);
     world.note_stranger((Class::Removals, Some(room)), user);
     assert_eq!(plan(&world, &Recent::default()).held().count(), 6, "nothing says that this one is a stranger");
+}
+
+/// Somebody who had left comes back by themselves while the roster answers nothing, and their row is lost with it.
+#[test]
+fn nobody_is_a_stranger_to_what_nobody_can_say_who_is_entitled_to() {
+    let silent: [fn(&mut World); 2] = [
+        |world| read(world, std::iter::empty()),
+        |world| {
+            let row = |subject, team| RosterRow { subject, team, role: None };
+            let nameless = row(None, Some("team0".to_owned()));
+            let rows = (0..4).map(|user| row(Some(subject(0, user)), Some("team0".into()))).chain([nameless]);
+            world.set_roster(read_roster(rows.collect::<Vec<_>>(), SERVER, "@bot:phenom.test"));
+        },
+    ];
+    for silence in silent {
+        let mut world = world(&[10], GuardLimits::default());
+        let room = world.room_by_key("room0").unwrap();
+        let back = world.intern(&format!("@{}:{SERVER}", subject(0, 9)));
+        read(&mut world, (0..10).map(|user| (0, user)));
+        world.set_member(room, back, Membership::Left, None);
+        silence(&mut world);
+        world.set_member(room, back, Membership::Join, None);
+        world.note_stranger((Class::Removals, Some(room)), back);
+        // All rows but theirs come back, and then half of those.
+        for (rows, held) in [(9, 1), (5, 5)] {
+            read(&mut world, (0..rows).map(|user| (0, user)));
+            world.forget_settled_strangers();
+            let plan = plan(&world, &Recent::default());
+            assert_eq!((due_removals(&world, &plan), plan.held().count()), (vec![0], held));
+        }
+        // With their own row it was rightful, and is counted when it goes.
+        read(&mut world, (0..10).map(|user| (0, user)));
+        world.forget_settled_strangers();
+        read(&mut world, (0..9).map(|user| (0, user)));
+        assert_eq!(due_removals(&world, &plan(&world, &Recent::default())), [1]);
+    }
 }

@@ -38,7 +38,6 @@ fn world() -> World {
     let (server_name, bot) = ("a".to_owned(), "@bot:a".to_owned());
     let mut world =
         World::new(Policy { server_name, bot, rooms, modes, guard, server_admins: vec![lead()], ..Policy::default() });
-    world.set_accounts_listed(true);
     for room in world.rooms() {
         world.set_room_status(room, RoomStatus::Ready);
         let content = json!({"users": {"@bot:a": 100, "@one:a": 50}});
@@ -48,6 +47,7 @@ fn world() -> World {
             world.set_on_server(mxid, OnServer { present: true, admin: mxid == "@one:a", ..OnServer::default() });
         }
     }
+    world.set_accounts_listed(true);
     // The team has nobody any more: their rows name another.
     let row = |subject: &str, team: &str| RosterRow {
         subject: Some(subject.to_owned()),

@@ -9,6 +9,9 @@ use serde_json::Value;
 use crate::reconcile::pushes::event::PushedEvent;
 use crate::store::InboxRow;
 
+/// From when we note that we join somebody until Synapse has done it, at most.
+const LONGEST_JOIN: TimeDelta = TimeDelta::minutes(10);
+
 /// A year: longer than Synapse keeps pushes back, and short enough for arithmetic.
 const LONGEST_AGE: i64 = 366 * 24 * 3600 * 1000;
 
@@ -23,6 +26,8 @@ pub(crate) struct Place {
     pub(crate) bucket: Bucket,
     pub(crate) user: UserIx,
     pub(crate) at: DateTime<Utc>,
+    /// A join of ours since then is the one that gave it.
+    pub(crate) ours_since: DateTime<Utc>,
 }
 
 /// The places that this event gave. Whatever the mirror knows already: an event may come late, after a reading.
@@ -45,7 +50,12 @@ pub(crate) fn places(world: &mut World, room: RoomIx, row: &InboxRow, event: &Pu
     let sender = world.intern(&event.sender);
     let age = event.unsigned.age.filter(|_| world.users.is_local(sender)).unwrap_or_default();
     let at = row.received_at - TimeDelta::milliseconds(age.clamp(0, LONGEST_AGE));
-    let place = |mxid: &String| Place { bucket: (class, Some(room)), user: world.intern(mxid), at };
+    let place = |mxid: &String| Place {
+        bucket: (class, Some(room)),
+        user: world.intern(mxid),
+        at,
+        ours_since: at - LONGEST_JOIN,
+    };
     users.iter().map(place).collect()
 }
 
