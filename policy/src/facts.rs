@@ -166,6 +166,11 @@ impl Facts {
         states
     }
 
+    /// The users to whom two or more subjects fold.
+    pub(crate) fn all_folded(&self) -> impl Iterator<Item = UserIx> + '_ {
+        self.folded.iter().chain(&self.folded_accounts).copied()
+    }
+
     /// Whether two subjects fold to this MXID, so that nothing is concluded of it.
     pub fn is_folded(&self, user: UserIx) -> bool {
         let within = |users: &HashSet<UserIx>| !users.is_empty() && users.contains(&user);

@@ -6,7 +6,7 @@ use crate::world::World;
 impl World {
     /// Users with power about which nothing is concluded, in words that follow "they are", in the order of their names.
     pub fn folded_with_power(&self) -> Vec<(UserIx, String)> {
-        let folded = self.facts.folded.iter().chain(&self.facts.folded_accounts).copied();
+        let folded = self.facts.all_folded();
         let mut found: Vec<UserIx> = folded.filter(|user| !self.is_exempt(*user)).collect();
         found.sort_by_key(|user| self.users.key(*user));
         found.dedup();

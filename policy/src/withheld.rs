@@ -4,17 +4,31 @@
 //! it, or until a plan that could speak of it does not name it. Neither a window that passed nor a smaller plan, a room that
 //! cannot be read, a dismissal or a restart lets it go.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 
 use crate::obstacle::Obstacle;
-use crate::plan::{Action, Because, Change, ChangeKey, Digest, Kind, Plan};
+use crate::plan::{Action, Because, Change, ChangeKey, Digest, Kind, Plan, PowerEdit};
 use crate::policy::{Mode, RoomIx};
 use crate::users::UserIx;
 use crate::world::World;
 
 type Key = (ChangeKey, Mode);
+
+/// What is remembered of a change: its parts, each by what tells it from others. **What lowers somebody's level is the same whatever
+/// is written instead**: it takes from them what was shown, however the default of the room changes meanwhile.
+fn remembered(change: &Change) -> impl Iterator<Item = (Cow<'_, Change>, ChangeKey)> {
+    change.parts().zip(change.counted()).map(|(part, key)| match part.as_ref() {
+        Change::SetPowerLevels { room, edits } if edits[0].lowers => {
+            let lowered = PowerEdit { after: None, ..edits[0] };
+            let key = ChangeKey::of_level(*room, lowered.of, None);
+            (Cow::Owned(Change::SetPowerLevels { room: *room, edits: Box::new([lowered]) }), key)
+        }
+        _ => (part, key),
+    })
+}
 
 /// Withheld parts that have their line already. There may be as many as people, so they are handed on and compared without
 /// being looked through.
@@ -48,8 +62,13 @@ impl Withheld {
 
     /// Whether a part of a change was shown as held, and nobody has approved it.
     pub(crate) fn holds(&self, world: &World, part: &Change) -> bool {
-        part.counted().all(|key| self.written.contains_key(&(key, Mode::Enforce)))
-            || !self.inherited.is_empty() && self.inherited.contains(&part.digest(world, Mode::Enforce))
+        let digest = |part: &Change| part.digest(world, Mode::Enforce);
+        remembered(part).all(|(part, key)| {
+            self.written.contains_key(&(key, Mode::Enforce))
+                || !self.inherited.is_empty() && self.inherited.contains(&digest(&part))
+        })
+            // An older version wrote a lowered level with what was to be written instead.
+            || !self.inherited.is_empty() && self.inherited.contains(&digest(part))
     }
 
     /// Compares what is withheld now with what has its line. While a source cannot be read (not `whole`) the plan is poorer
@@ -59,7 +78,7 @@ impl Withheld {
         let (mut known, mut begun) = (0, Vec::new());
         for action in plan.actions.iter().filter(|action| is_remembered(action)) {
             let mut digests = Vec::new();
-            for (part, key) in action.change.parts().zip(action.change.counted()) {
+            for (part, key) in remembered(&action.change) {
                 let key = (key, action.mode);
                 if self.written.contains_key(&key) {
                     known += 1;
@@ -95,7 +114,7 @@ impl Withheld {
             });
         }
         if whole && !self.inherited.is_empty() && plan.is_whole(world) {
-            let in_the_way = obstructed(world, plan);
+            let in_the_way = unsaid(world, plan);
             Arc::make_mut(&mut self.inherited).retain(|digest| {
                 let stays = in_the_way.as_ref().is_none_or(|digests| digests.contains(digest));
                 if !stays {
@@ -134,37 +153,50 @@ impl Plan {
     }
 }
 
-/// What would be taken if nothing were in its way, by digest: an obstacle or a fight ends nothing that was shown. `None` where
-/// levels are among it, of which the plan does not say which they are.
-fn obstructed(world: &World, plan: &Plan) -> Option<HashSet<Digest>> {
+/// What would be taken if nothing were in its way, and what might be, by digest: an obstacle or a fight ends nothing that was shown,
+/// nor do two subjects that fold to one user. `None` where levels are among what is in the way: the plan does not say which.
+fn unsaid(world: &World, plan: &Plan) -> Option<HashSet<Digest>> {
     let blocked = plan.blocked.iter().filter(|one| one.kind.takes());
     let blocked = blocked.map(|one| Some(Change::taking(one.kind, one.room, one.user)?.digest(world, Mode::Enforce)));
     let fought = plan.fought_over.iter().flat_map(|action| action.change.parts());
     let fought: Vec<Digest> = fought.map(|part| part.digest(world, Mode::Enforce)).collect();
-    blocked.chain(fought.into_iter().map(Some)).collect()
+    blocked.chain(fought.into_iter().chain(of_folded(world)).map(Some)).collect()
+}
+
+/// Whatever might be taken from those of whom nothing is planned while two subjects fold to them.
+fn of_folded(world: &World) -> Vec<Digest> {
+    let everywhere = |user: UserIx| {
+        let lowered = PowerEdit { of: user.into(), before: None, after: None, lowers: true };
+        let in_room = move |room: RoomIx| {
+            let levels = Change::SetPowerLevels { room, edits: Box::new([lowered]) };
+            Change::taking(Kind::Remove, Some(room), user).into_iter().chain([levels])
+        };
+        let of_server = Kind::ALL.into_iter().filter(|kind| !kind.is_of_a_room());
+        let of_server = of_server.filter_map(move |kind| Change::taking(kind, None, user));
+        world.rooms().flat_map(in_room).chain(of_server)
+    };
+    world.facts.all_folded().flat_map(everywhere).map(|change| change.digest(world, Mode::Enforce)).collect()
 }
 
 /// What a plan speaks of, and what it could not.
-struct PlanCoverage {
+struct PlanCoverage<'a> {
+    world: &'a World,
     planned: HashSet<Key>,
     blocked: HashSet<(Kind, Option<RoomIx>, Option<UserIx>)>,
     idle: HashSet<RoomIx>,
-    accounts_listed: bool,
-    bot: UserIx,
 }
 
-impl PlanCoverage {
-    fn of(world: &World, plan: &Plan) -> Self {
+impl<'a> PlanCoverage<'a> {
+    fn of(world: &'a World, plan: &Plan) -> Self {
         let planned = plan.actions.iter().filter(|action| is_remembered(action));
         let blocked = plan.blocked.iter().map(|one| (one.kind, one.room, Some(one.user)));
         let undone = plan.fought_over.iter().flat_map(|one| one.change.counted());
         let undone = undone.map(|key| (key.kind, key.room, key.user()));
         Self {
-            planned: planned.flat_map(|action| action.change.counted().map(|key| (key, action.mode))).collect(),
+            world,
+            planned: planned.flat_map(|action| remembered(&action.change).map(|(_, key)| (key, action.mode))).collect(),
             blocked: blocked.chain(undone).collect(),
             idle: plan.idle_rooms.iter().copied().collect(),
-            accounts_listed: world.mirror.accounts_listed,
-            bot: world.bot(),
         }
     }
 
@@ -174,7 +206,9 @@ impl PlanCoverage {
         self.planned.contains(key)
             || self.blocked.contains(&(kind, room, user))
             // What is in the way of all levels of a room is told of the bot.
-            || self.blocked.contains(&(kind, room, Some(self.bot)))
-            || room.map_or(!self.accounts_listed, |room| self.idle.contains(&room))
+            || self.blocked.contains(&(kind, room, Some(self.world.bot())))
+            || room.map_or(!self.world.mirror.accounts_listed, |room| self.idle.contains(&room))
+            // Nothing is planned of somebody while two subjects fold to them.
+            || user.is_some_and(|user| self.world.facts.is_folded(user))
     }
 }

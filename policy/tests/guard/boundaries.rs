@@ -4,7 +4,8 @@ use provisioner_policy::*;
 
 use crate::{SERVER, due_removals, read, subject, world};
 
-const LIMITS: GuardLimits = GuardLimits { window_seconds: 60, free_removals: 2, max_removals: 5, max_fraction: 0.25 };
+pub(crate) const LIMITS: GuardLimits =
+    GuardLimits { window_seconds: 60, free_removals: 2, max_removals: 5, max_fraction: 0.25 };
 
 /// Removals that are due after so many of so many lost their rows.
 fn due_of(lost: usize, people: usize, limits: GuardLimits, recent: &Recent) -> u32 {

@@ -3,6 +3,7 @@
 use provisioner_policy::*;
 use sha2::{Digest as _, Sha256};
 
+use crate::boundaries::{LIMITS, leads};
 use crate::{SERVER, due_removals, read, subject, world};
 
 /// Plans as the service makes them one after another: what is shown as held is remembered.
@@ -159,4 +160,35 @@ fn what_was_there_before_is_a_part_of_what_is_approved() {
     let joined = plan(&world, &Recent::default()).held_id(&world);
     world.set_membership(room, &user, Membership::Invite, None);
     assert_ne!(plan(&world, &Recent::default()).held_id(&world), joined);
+}
+
+/// Somebody who may send levels raises the default of the room: the lowering is another event then, and takes as much.
+#[test]
+fn a_lowering_that_was_shown_stays_held_when_it_is_written_otherwise() {
+    let mut world = leads(20);
+    let room = world.rooms().next().unwrap();
+    let bucket = (Class::PowerLevels, Some(room));
+    let mut recent = Recent { taken: [(bucket, LIMITS.max_removals)].into_iter().collect(), ..Recent::default() };
+    read(&mut world, (2..20).map(|user| (0, user)));
+    let first = plan(&world, &recent);
+    let begun = recent.withheld.compare(&world, &first, true).begun;
+    let digests: Vec<Digest> = begun.into_iter().flat_map(|one| one.digests).collect();
+    assert_eq!((first.held().count(), digests.len()), (1, 2));
+    recent.taken.clear();
+    assert_eq!(shown(&world, &mut recent).held().count(), 1, "the window has passed");
+
+    let mut content = world.room(room).state(POWER_LEVELS).unwrap().content.clone();
+    content["users_default"] = 10.into();
+    let raised = StateEntry { content, sender: "@manager:phenom.test".into(), event_id: "$f".into() };
+    world.set_state(room, POWER_LEVELS, raised);
+    for mut recent in [recent, Recent { withheld: Withheld::inherit(digests), ..Recent::default() }] {
+        for _ in 0..2 {
+            let plan = plan(&world, &recent);
+            let ended = recent.withheld.compare(&world, &plan, true).ended;
+            let lowered = |action: &&Action| u32::min(action.change.takes(), 2);
+            let (held, due) =
+                (plan.held().map(|one| lowered(&one)).sum::<u32>(), plan.due().map(|one| lowered(&one)).sum::<u32>());
+            assert_eq!((held, due, ended.len()), (2, 0, 0));
+        }
+    }
 }
