@@ -86,6 +86,15 @@ impl World {
     }
 }
 
+impl Plan {
+    /// Whether anything of it, or anything that is in its way, takes something for which a team without people is the reason.
+    pub fn takes_for_emptied_teams(&self, world: &World) -> bool {
+        let taken = self.actions.iter().map(|action| &action.change).filter(|change| change.takes() > 0).map(bucket);
+        let blocked = self.blocked.iter().filter(|one| one.kind.takes()).map(|one| (one.kind.class(), one.room));
+        taken.chain(blocked).any(|bucket| matches!(world.empty_answer(bucket), Some(HoldReason::EmptyTeam { .. })))
+    }
+}
+
 /// Marks what needs approval. Of strangers' places nothing is counted and nothing held, so that however many come, what is due
 /// among the others stays the same; only an empty answer, by which everybody may seem a stranger, holds them too. Held, and not
 /// counted either, is a place that was got while nobody could say who is entitled to it.

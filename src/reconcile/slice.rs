@@ -101,6 +101,11 @@ impl Reconciler {
         }
         fight_report::tell_lasting(&mut self.fights, &self.store, &mut self.world).await?;
         self.returns.name_inviters(&self.store, &self.world).await?;
+        if self.peopled_teams.has_approved() {
+            let left = self.plan().await?;
+            let sees_all = self.sees_all(&left);
+            self.peopled_teams.forget_approved(&self.store, &mut self.world, &left, sees_all).await?;
+        }
         self.forget_reopened().await?;
         self.cleared_leaves.record(&self.store, &mut self.world, &plan).await?;
         let may_go_on = !stop.is_cancelled() && self.trouble.homeserver.is_none();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use testbed::{SynapseVersion, wait_until};
+use testbed::{Effect, Matching, SynapseVersion, wait_until};
 
 use crate::power::GRANTS;
 use crate::support::{SOON, Settings, Stage, subject, subjects};
@@ -11,6 +11,7 @@ use crate::support::{SOON, Settings, Stage, subject, subjects};
 crate::on_one_version!(
     a_team_that_is_renamed_costs_nobody_anything_until_somebody_approves,
     an_approval_of_something_else_costs_a_renamed_team_nothing,
+    an_approval_covers_nothing_of_a_renamed_team_that_could_not_be_seen,
 );
 
 /// The guard's own limits would let two of two go.
@@ -44,11 +45,17 @@ async fn held(stage: &Stage, people: &[String], because: &str) -> Value {
 
 /// A stage in which a team of two gives places, a level and the flag.
 async fn set(version: SynapseVersion) -> Stage {
+    set_where(version, "[{ team = \"analysts\" }]").await
+}
+
+/// The same, with these members of the room of the analysts.
+async fn set_where(version: SynapseVersion, analysts: &str) -> Stage {
     let bed = Arc::new(testbed::own(version).await.unwrap());
     let mut stage = Stage::set_on(bed, Settings { guard: guard(), ..Settings::default() }).await;
     stage.edit(|config| {
         let members = "members = [{ team = \"staff\" }]\n";
         let config = config.replace(members, &format!("{members}{GRANTS}\n"));
+        let config = config.replace("[{ team = \"analysts\" }]", analysts);
         let config = config.replace("[modes]\n", "[modes]\nserver_admins = \"enforce\"\npower_levels = \"enforce\"\n");
         format!("{config}\n[server_admins]\ngrant = [{{ team = \"staff\" }}]\n")
     });
@@ -79,6 +86,43 @@ async fn an_approval_of_something_else_costs_a_renamed_team_nothing(version: Syn
         assert_eq!(stage.membership(&stage.analysts, sub).await, "leave");
     }
     held(&stage, &people, "perhaps it is called").await;
+}
+
+/// One of the team's two rooms cannot be read when somebody approves what is seen of the other.
+async fn an_approval_covers_nothing_of_a_renamed_team_that_could_not_be_seen(version: SynapseVersion) {
+    let stage = set_where(version, "[{ team = \"analysts\" }, { team = \"staff\" }]").await;
+    let people = stage.start_with_staff(2).await;
+    stage.hasura.set_role(&people[0], "staff", "lead").await.unwrap();
+    stage.hasura.add(&subject(), "analysts", "member").await.unwrap();
+    assert_eq!(stage.apply().await.0, 0);
+    stage.until_level(&people[0], 50).await;
+    stage.service.sigterm().await.unwrap();
+
+    let members = Matching::any().method("GET").path(&format!("/admin/v1/rooms/{}/members", stage.analysts));
+    let unread = stage.proxy.fault(members, Effect::Answer(504, json!({})));
+    stage.service.start_again().unwrap();
+    rename(&stage, "staff", "Crew").await;
+    stage.until_logged("perhaps it was renamed").await;
+    let plan = stage.service.run_cli(&["plan", "--json"]).await.unwrap();
+    assert_eq!(plan.status, Some(1), "a room cannot be read: {plan:?}");
+    let plan = plan.json().unwrap();
+    let id = plan["held_id"].as_str().unwrap_or_else(|| panic!("{plan:#}"));
+    let output = stage.service.run_cli(&["apply", "--approve", id, "--json"]).await.unwrap();
+    assert!(output.json().unwrap()["done"].as_u64().unwrap() > 0, "{output:?}");
+    for sub in &people {
+        stage.until(&stage.staff, sub, "leave", SOON).await;
+    }
+    unread.lift();
+    wait_until("the room is read", SOON, async || stage.apply().await.1["held"] != json!(0)).await.unwrap();
+    let (status, report) = stage.apply().await;
+    assert_eq!((status, &report["held"]), (3, &json!(2)), "{report:#}");
+    for sub in &people {
+        assert_eq!(stage.membership(&stage.analysts, sub).await, "join");
+    }
+    let id = report["held_id"].as_str().unwrap();
+    let output = stage.service.run_cli(&["apply", "--approve", id, "--json"]).await.unwrap();
+    assert_eq!(output.status, Some(0), "{output:?}");
+    stage.nothing_left().await;
 }
 
 async fn a_team_that_is_renamed_costs_nobody_anything_until_somebody_approves(version: SynapseVersion) {

@@ -86,7 +86,7 @@ impl Reconciler {
             return Ok(Err(look_again(&self.world, plan)));
         }
         self.held.record_approval(&self.store, &id, by).await?;
-        self.peopled_teams.forget_approved(&self.store, &mut self.world, plan, &self.approval).await?;
+        self.peopled_teams.note_approved(&self.world, plan, &self.approval);
         Ok(Ok(()))
     }
 

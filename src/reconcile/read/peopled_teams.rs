@@ -19,6 +19,8 @@ pub(crate) struct PeopledTeams {
     unsaved: Vec<String>,
     /// Those that have nobody now, each with the name that it may have now.
     emptied: BTreeMap<String, Option<String>>,
+    /// Those of which all that was held for them was approved.
+    approved: BTreeSet<String>,
 }
 
 impl PeopledTeams {
@@ -59,25 +61,36 @@ impl PeopledTeams {
         Ok(())
     }
 
-    /// The teams of which all that `plan` holds for them was approved may have nobody.
+    /// Notes the teams of which all that `plan` holds for them was approved.
+    pub(crate) fn note_approved(&mut self, world: &World, plan: &Plan, approval: &Approval) {
+        let mut approved: BTreeMap<&str, bool> = BTreeMap::new();
+        for action in plan.held() {
+            if let Some(HoldReason::EmptyTeam { team, .. }) = action.held {
+                let all = approved.entry(world.names.text(team)).or_insert(true);
+                *all &= action.change.counted().all(|key| approval.approves(&key));
+            }
+        }
+        self.approved.extend(approved.into_iter().filter(|(_, all)| *all).map(|(team, _)| team.to_owned()));
+    }
+
+    /// Whether a team of which all was approved is to be forgotten yet.
+    pub(crate) fn has_approved(&self) -> bool {
+        !self.approved.is_empty()
+    }
+
+    /// A team of which all was approved may have nobody, once that is done: by a plan that sees everything and has nothing more of
+    /// it to take. Until then what could not be seen when somebody approved is held, as all of it was.
     pub(crate) async fn forget_approved(
         &mut self,
         store: &Store,
         world: &mut World,
         plan: &Plan,
-        approval: &Approval,
+        sees_all: bool,
     ) -> Result<()> {
-        let mut approved: BTreeMap<String, bool> = BTreeMap::new();
-        for action in plan.held() {
-            if let Some(HoldReason::EmptyTeam { team, .. }) = action.held {
-                let all = approved.entry(world.names.text(team).to_owned()).or_insert(true);
-                *all &= action.change.counted().all(|key| approval.approves(&key));
-            }
-        }
-        let teams: Vec<String> = approved.into_iter().filter(|(_, all)| *all).map(|(team, _)| team).collect();
-        if teams.is_empty() {
+        if !sees_all || plan.takes_for_emptied_teams(world) {
             return Ok(());
         }
+        let teams: Vec<String> = std::mem::take(&mut self.approved).into_iter().collect();
         store.forget_peopled_teams(&teams).await.context("forget that teams had people")?;
         for team in &teams {
             self.emptied.remove(team);
