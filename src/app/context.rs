@@ -168,6 +168,9 @@ impl Context {
         if let Some(giver) = self.profile_giver()? {
             reconciler.give_profiles_by(giver);
         }
+        if let Some(cognito) = &self.config.cognito {
+            reconciler.believe_listings_for(cognito.listing_lasts());
+        }
         Ok(reconciler)
     }
 

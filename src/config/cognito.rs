@@ -32,6 +32,19 @@ pub struct CognitoSection {
     pub offboarding: Offboarding,
 }
 
+/// A listing is late once so many intervals have gone by: one may be under way, and one may have failed.
+const LATE: u32 = 2;
+
+/// However short the interval, a listing is not late sooner than this.
+const SOON: Duration = Duration::from_secs(10 * 60);
+
+impl CognitoSection {
+    /// How old the last whole listing may be.
+    pub fn listing_lasts(&self) -> Duration {
+        (self.listing_interval * LATE).max(SOON)
+    }
+}
+
 fn six_hours() -> Duration {
     Duration::from_secs(6 * 60 * 60)
 }

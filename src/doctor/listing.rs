@@ -10,12 +10,6 @@ use crate::config::{CognitoSection, Config};
 
 const CHECK: &str = "listing";
 
-/// A listing is late once so many intervals have gone by: one may be under way, and one may have failed.
-const LATE: u32 = 2;
-
-/// However short the interval, a listing is not late sooner than this.
-const SOON: Duration = Duration::from_secs(10 * 60);
-
 /// What the database knows of listings.
 #[derive(sqlx::FromRow)]
 struct KnownListing {
@@ -60,7 +54,7 @@ fn judge(known: &KnownListing, cognito: &CognitoSection) -> Finding {
     };
     let users = how_many(known.users.unwrap_or_default(), "user", "users");
     let text = format!("the pool was last listed whole {} ago, {users}", ago(age));
-    if age > (cognito.listing_interval * LATE).max(SOON) {
+    if age > cognito.listing_lasts() {
         let text = format!("{text}, and should be every {}{stumbles}", ago(cognito.listing_interval));
         let mend = "is `phenom-provisioner run` running? If it is, its log says what the listing waits for";
         return Finding::warn(CHECK, text, mend);

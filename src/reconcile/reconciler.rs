@@ -82,8 +82,10 @@ pub struct Reconciler {
     pub(crate) accounts_read: AccountsRead,
     /// Whose lock did not come to its end before this process is known.
     pub(crate) locks_read: bool,
-    /// Groups that were not read since this time take nothing from anyone: what they said before may be over.
-    pub(crate) groups_since: Option<DateTime<Utc>>,
+    /// Since when this process leads. Groups that were not read since take nothing from anyone: what they said before may be over.
+    pub(crate) leads_since: Option<DateTime<Utc>>,
+    /// How long a whole listing of the pool is believed by a process that has not seen it.
+    pub(crate) listing_lasts: Duration,
     /// The revision of each group's members that the world has.
     pub(crate) groups_read: BTreeMap<String, i64>,
     /// Told which users the sources name and the account store does not know.
@@ -149,7 +151,8 @@ impl Reconciler {
             backgrounds: Backgrounds::default(),
             accounts_read: AccountsRead::default(),
             locks_read: false,
-            groups_since: None,
+            leads_since: None,
+            listing_lasts: Duration::MAX,
             groups_read: BTreeMap::new(),
             unknown: watch::Sender::default(),
             account_check: None,
@@ -172,6 +175,11 @@ impl Reconciler {
     /// Has names and pictures given.
     pub fn give_profiles_by(&mut self, giver: ProfileGiver) {
         self.profiles = Some(giver);
+    }
+
+    /// Says how old a listing of the pool may be that this process has not seen end.
+    pub fn believe_listings_for(&mut self, lasts: Duration) {
+        self.listing_lasts = lasts;
     }
 
     /// Waits until it is certain that this process leads, or until `stop`. One that was frozen asks first.

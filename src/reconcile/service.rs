@@ -106,7 +106,7 @@ impl Service {
         if interrupted > 0 {
             info!(interrupted, "attempts of an earlier run ended without an answer; their effect is read from Synapse");
         }
-        self.reconciler.groups_since = Some(self.reconciler.store.now().await.context("read the database's clock")?);
+        self.reconciler.leads_since = Some(self.reconciler.store.now().await.context("read the database's clock")?);
         let now = Instant::now();
         let mut clocks = Clocks { poll: now, resync: now, trim: now, look: now };
         let mut pass = Pass::default();

@@ -200,7 +200,13 @@ impl Store {
         sqlx::query_as!(
             AccountRow,
             "SELECT subject, user_id, state, folded, closed, revision, CASE WHEN $4 THEN display_name END AS display_name
-             FROM provisioner.accounts WHERE (revision, subject) > ($1, $2) ORDER BY revision, subject LIMIT $3",
+             FROM provisioner.accounts AS one
+             WHERE (revision, subject) > ($1, $2) AND (state = 'active' OR NOT EXISTS (
+                 SELECT FROM provisioner.accounts AS twin
+                 WHERE twin.user_id = one.user_id AND twin.subject <> one.subject
+                   AND (twin.state = 'active' OR twin.state = 'disabled' AND one.state <> 'disabled')
+             ))
+             ORDER BY revision, subject LIMIT $3",
             read.revision,
             read.subject,
             limit,

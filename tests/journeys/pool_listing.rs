@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use testbed::{Proxy, SynapseVersion, wait_until};
+use testbed::{Effect, Matching, Proxy, SynapseVersion, wait_until};
 
 use crate::pool_support::{a_while_passes, cognito, pool, settings, staff, until_listed, whole_listings};
 use crate::support::{SOON, Settings, Stage};
@@ -15,6 +15,7 @@ crate::on_one_version!(
     a_listing_that_is_killed_goes_on_and_who_is_deleted_between_pages_stays,
     a_page_that_fails_makes_no_listing_whole_and_takes_nothing,
     a_pool_that_lists_nobody_is_not_believed,
+    what_was_listed_long_ago_takes_nothing_from_anyone,
     a_new_lead_goes_on_with_the_listing_of_the_one_before_it,
     a_backfill_takes_over_where_whoever_listed_is_gone,
     whom_the_pool_did_not_know_is_asked_for_again_without_any_listing,
@@ -209,6 +210,41 @@ async fn a_new_lead_goes_on_with_the_listing_of_the_one_before_it(version: Synap
     assert_eq!(whole_listings(&stage).await, 3);
 }
 
+/// Our database was restored, or the pool was out of the configuration for weeks: who was disabled then may not be now.
+async fn what_was_listed_long_ago_takes_nothing_from_anyone(version: SynapseVersion) {
+    let mut pool = pool().await;
+    let proxy = Proxy::start(&pool.endpoint).await.unwrap();
+    pool.endpoint = proxy.url().to_owned();
+    let sections = cognito(&pool, "1h", "lock");
+    let stage = Stage::set(version, Settings { sections, ..Settings::default() }).await;
+    let people = staff(&stage, &pool, 2).await;
+    stage.start().await;
+    stage.until(&stage.staff, &people[0], "join", SOON).await;
+    wait_until("the pool is listed", SOON, async || whole_listings(&stage).await == 1).await.unwrap();
+    stage.service.sigterm().await.unwrap();
+    for then in [
+        "UPDATE provisioner.listings SET completed_at = completed_at - interval '3 weeks'",
+        "UPDATE provisioner.accounts SET state = 'disabled'",
+    ] {
+        sqlx::query(then).execute(&mut stage.connect().await).await.unwrap();
+    }
+
+    let silent = proxy.fault(Matching::any().action("ListUsers"), Effect::Hold);
+    stage.start().await;
+    wait_until("the pool is asked", SOON, async || silent.hits() > 0).await.unwrap();
+    let (_, plan) = stage.plan().await;
+    assert!(plan["notices"].to_string().contains("has not been listed lately"), "{plan:#}");
+    for sub in &people {
+        for room in [&stage.staff, &stage.red] {
+            assert_eq!(stage.membership(room, sub).await, "join");
+        }
+    }
+    silent.lift();
+    wait_until("the pool is listed again", SOON, async || whole_listings(&stage).await == 2).await.unwrap();
+    stage.nothing_left().await;
+    assert_eq!(stage.membership(&stage.staff, &people[0]).await, "join");
+}
+
 /// The right to list, as the process that lists keeps it: a lock on a connection.
 const RIGHT_TO_LIST: &str = "SELECT pg_advisory_lock(x'6c697374696e67'::bigint)";
 
@@ -232,7 +268,10 @@ async fn a_backfill_takes_over_where_whoever_listed_is_gone(version: SynapseVers
     let (output, ()) = tokio::join!(stage.service.run_cli(&["backfill"]), let_go);
     let output = output.unwrap();
     assert!(output.status == Some(0) && output.stderr.contains("it goes on here"), "{output:?}");
-    assert!(output.stdout.contains("1 user, of which 0 new or changed; missing of those known before: 1"), "{output:?}");
+    assert!(
+        output.stdout.contains("1 user, of which 0 new or changed; missing of those known before: 1"),
+        "{output:?}"
+    );
 }
 
 async fn whom_the_pool_did_not_know_is_asked_for_again_without_any_listing(version: SynapseVersion) {

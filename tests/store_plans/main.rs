@@ -5,6 +5,7 @@
 
 mod exceptions;
 mod fill;
+mod folded;
 mod groups;
 mod history;
 mod interrupted;

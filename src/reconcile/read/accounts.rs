@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use anyhow::{Context, Result};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use provisioner_policy::{AccountsFrom, Action, Change, SourceState, UserIx};
 use tracing::instrument;
 
@@ -57,8 +57,11 @@ impl Reconciler {
     async fn read_pool_state(&mut self) -> Result<()> {
         let last = self.store.last_listing().await.context("look at the last listing of the pool")?;
         let whole = self.store.last_whole_listing().await.context("look at the last whole listing of the pool")?;
-        self.world.set_pool(pool_state(last, whole.is_some()));
-        let since = match self.groups_since {
+        let oldest =
+            TimeDelta::from_std(self.listing_lasts).ok().and_then(|lasts| Utc::now().checked_sub_signed(lasts));
+        let oldest = oldest.map(|oldest| self.leads_since.map_or(oldest, |since| since.min(oldest)));
+        self.world.set_pool(pool_state(last, whole, oldest));
+        let since = match self.leads_since {
             Some(since) => since,
             None => self.store.now().await.context("read the database's clock")? - GROUPS_FRESH,
         };
@@ -123,11 +126,13 @@ impl Reconciler {
     }
 }
 
-/// A listing under way leaves what the last whole one said; one that stumbles does not.
-fn pool_state(last: Option<Listing>, ever_whole: bool) -> SourceState {
+/// A listing under way leaves what the last whole one said, unless that is older than `oldest`: a database may have been restored,
+/// and the pool may have been out of the configuration for weeks. One that stumbles does not.
+fn pool_state(last: Option<Listing>, whole: Option<Listing>, oldest: Option<DateTime<Utc>>) -> SourceState {
+    let is_fresh = |whole: Listing| whole.completed_at >= oldest;
     match last.and_then(|listing| listing.trouble) {
         Some(reason) => SourceState::Failing(reason),
-        None if ever_whole => SourceState::Good,
+        None if whole.is_some_and(is_fresh) => SourceState::Good,
         None => SourceState::Unread,
     }
 }
