@@ -41,6 +41,8 @@ pub struct HeldPost {
     pub age: f64,
     pub edited_ago: Option<f64>,
     pub changed_ago: f64,
+    /// Seconds since the edit before the last, where it was sent: since then it showed what `shown_before` says.
+    pub edited_before_ago: Option<f64>,
     /// Where it is posted.
     pub room_id: String,
     pub event_id: Option<String>,
@@ -78,6 +80,7 @@ macro_rules! held_posts {
                 + r#" id, held_id, shown_before, extract(epoch FROM now() - created_at)::float8 AS "age!",
                 extract(epoch FROM now() - edited_at)::float8 AS edited_ago,
                 extract(epoch FROM now() - changed_at)::float8 AS "changed_ago!",
+                extract(epoch FROM now() - edited_before)::float8 AS edited_before_ago,
                 edits, edit_sent, room_id, event_id, reactions_sent, shown,
                 pages, offers_approval, state AS "state: HeldPostState""#
                 + $after
@@ -132,7 +135,8 @@ impl Store {
         let HeldPostContent { held_id, shown, pages, offers_approval } = content;
         held_posts!(
             "UPDATE provisioner.held_posts
-             SET shown_before = CASE WHEN edit_sent THEN held_id ELSE shown_before END, edited_at = now(), edits = edits + 1,
+             SET shown_before = CASE WHEN edit_sent THEN held_id ELSE shown_before END,
+                 edited_before = CASE WHEN edit_sent THEN edited_at END, edited_at = now(), edits = edits + 1,
                  edit_sent = false, held_id = $2, shown = $3, pages = $4, offers_approval = $5
              WHERE id = $1 AND state = 'open' RETURNING",
             "",

@@ -1,6 +1,6 @@
 //! The Staff room: what the guard holds is posted, and decided by a reaction.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use testbed::{Effect, Matching, Person, SynapseVersion, wait_until};
@@ -18,6 +18,7 @@ crate::on_one_version!(
     a_message_names_everybody_and_those_with_power_first,
     an_approval_that_was_left_open_is_not_spent_later,
     a_tap_from_a_while_ago_carries_out_nothing,
+    a_tap_on_what_stood_there_before_two_edits_carries_out_nothing,
     an_edit_that_did_not_arrive_shows_nothing_that_can_be_approved,
     words_that_come_back_are_another_edit,
     a_held_plan_is_carried_out_by_its_id,
@@ -386,11 +387,8 @@ async fn a_kill_before_the_reactions_leaves_no_message_without_them(version: Syn
     staff.stage.nothing_left().await;
 }
 
-/// The service was away when somebody tapped, and Synapse brings it an hour later.
-async fn a_tap_from_a_while_ago_carries_out_nothing(version: SynapseVersion) {
-    const AGO_MS: i64 = 3_600_000;
-    let (staff, people) = held(version).await;
-    let post = staff.posted("3 people would").await;
+/// Synapse brings a tap long after it was made.
+async fn a_late_tap(staff: &StaffStage, post: &str, ago: Duration) -> Value {
     sqlx::query("UPDATE provisioner.stamp SET stamped_at = now() - interval '1 day'")
         .execute(&mut staff.stage.connect().await)
         .await
@@ -399,11 +397,34 @@ async fn a_tap_from_a_while_ago_carries_out_nothing(version: SynapseVersion) {
     let relation = json!({"m.relates_to": {"rel_type": "m.annotation", "event_id": post, "key": "✅"}});
     let event = json!({
         "type": "m.reaction", "room_id": staff.stage.staff, "event_id": said, "sender": staff.lead.mxid,
-        "content": relation, "unsigned": {"age": AGO_MS},
+        "content": relation, "unsigned": {"age": u64::try_from(ago.as_millis()).unwrap()},
     });
     staff.transact(&staff.stage.slot.listen(), vec![event]).await;
     assert_eq!(staff.ended(&said).await, "answered");
-    let answer = staff.answer(&post).await;
+    staff.answer(post).await
+}
+
+/// It was made before the first of two edits: of what it was about nobody has kept anything.
+async fn a_tap_on_what_stood_there_before_two_edits_carries_out_nothing(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("3 people would").await;
+    let tapped = Instant::now();
+    for (sub, shown) in people[3..5].iter().zip(["4 people would", "5 people would"]) {
+        go(&staff, std::slice::from_ref(sub)).await;
+        staff.until_says(&post, &[shown]).await;
+    }
+    let answer = a_late_tap(&staff, &post, tapped.elapsed()).await;
+    assert!(answer["body"].as_str().unwrap().contains("has changed twice meanwhile"), "{answer:#}");
+    assert_eq!(memberships(&staff, &people).await, ["join"; 6]);
+    staff.react(&staff.lead, &post, "✅").await;
+    staff.until_says(&post, &["Approved by"]).await;
+}
+
+/// The service was away when somebody tapped, and Synapse brings it an hour later.
+async fn a_tap_from_a_while_ago_carries_out_nothing(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("3 people would").await;
+    let answer = a_late_tap(&staff, &post, Duration::from_secs(3600)).await;
     assert!(answer["body"].as_str().unwrap().contains("is from a while ago"), "{answer:#}");
     assert_eq!(memberships(&staff, &people[..3]).await, ["join"; 3]);
     staff.react(&staff.lead, &post, "✅").await;

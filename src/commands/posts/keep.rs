@@ -227,6 +227,7 @@ mod tests {
             age: 100.0,
             edited_ago: None,
             changed_ago: 0.0,
+            edited_before_ago: None,
             edits: 0,
             edit_sent: true,
             room_id: "!here".to_owned(),
