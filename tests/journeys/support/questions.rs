@@ -46,10 +46,18 @@ impl Stage {
     /// Memberships that `sub` has had in `room`, in order.
     pub(crate) async fn memberships(&self, room: &str, sub: &str) -> Vec<String> {
         let user = self.mxid(sub);
-        let mut events = self.admin.messages(room, 1000).await.unwrap();
-        events.reverse();
-        let of_user = |event: &&Value| event["type"] == "m.room.member" && event["state_key"] == user;
-        events.iter().filter(of_user).map(|event| event["content"]["membership"].as_str().unwrap().to_owned()).collect()
+        let of_user = |event: &Value| event["type"] == "m.room.member" && event["state_key"] == user;
+        // Synapse lists an event only once those that it took before are written, in other rooms, too.
+        let mut events = Vec::new();
+        wait_until("what is so now is listed", SOON, async || {
+            let now = self.admin.state(room, "m.room.member", &user).await.unwrap();
+            events = self.admin.messages(room, 1000).await.unwrap();
+            events.retain(of_user);
+            events.first().map(|event| &event["content"]) == now.as_ref()
+        })
+        .await
+        .unwrap();
+        events.iter().rev().map(|event| event["content"]["membership"].as_str().unwrap().to_owned()).collect()
     }
 
     pub(crate) async fn membership(&self, room: &str, sub: &str) -> String {
