@@ -179,10 +179,12 @@ impl Postgres {
     }
 }
 
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 10] = [
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
     "fsync=off",
+    // What connects while it stops, and then says nothing, as through a silent network, keeps it from stopping for so long.
+    "authentication_timeout=10s",
     "synchronous_commit=off",
     "full_page_writes=off",
     // A Synapse with its pool, a few services with theirs, and the tests themselves.
