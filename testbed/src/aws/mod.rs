@@ -4,6 +4,7 @@
 //! testbed calls the Lambda in Cognito's place.
 
 mod call;
+mod emulated;
 mod import;
 mod moto;
 mod pool;
@@ -13,6 +14,7 @@ mod sqs;
 mod topic;
 mod trigger;
 
+pub use emulated::EmulatedAws;
 pub use import::NewUser;
 pub use moto::Moto;
 pub use pool::Pool;
@@ -24,6 +26,11 @@ pub use trigger::Trigger;
 
 /// Where everything here is said to be.
 pub const REGION: &str = "us-east-1";
+
+/// The same for a service that is read: its log has no colours.
+pub(crate) fn plain_environment() -> Vec<(String, String)> {
+    [aws_environment(), vec![("NO_COLOR".to_owned(), "1".to_owned())]].concat()
+}
 
 /// What any AWS SDK needs in its environment to talk to these emulators, and to nobody else.
 pub fn aws_environment() -> Vec<(String, String)> {

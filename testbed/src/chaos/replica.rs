@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 
-use crate::aws::{Pool, Queue, aws_environment};
+use crate::aws::{Pool, Queue, plain_environment};
 use crate::process::ports;
 use crate::proxy::{Effect, Matching, Proxy, Relay};
 use crate::service::{Service, ServiceSpec};
@@ -63,7 +63,7 @@ impl Replica {
             queue.url(),
             ways.rest,
         );
-        let env = [aws_environment(), vec![("NO_COLOR".to_owned(), "1".to_owned())]].concat();
+        let env = plain_environment();
         let service = Service::install(ServiceSpec { binary: binary.to_owned(), config, env, admin })?;
         Ok(Replica { service, listen, synapse, ours, roster, pool, queue })
     }

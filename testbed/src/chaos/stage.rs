@@ -72,8 +72,8 @@ impl Stage {
             port: postgres.port(),
             database: &database,
             roster: hasura.url(),
-            pool: &sign_ups.pool,
-            queue: &sign_ups.queue,
+            pool: &sign_ups.aws.pool,
+            queue: &sign_ups.aws.queue,
             registration: &slot.registration,
             rest: &rest(&rooms, &hand.mxid, &lead_sub),
         };

@@ -114,7 +114,7 @@ impl Verdict {
         let lost = stage.sign_ups.told.iter().filter(|sub| !rows.contains(sub));
         self.broken.extend(lost.map(|sub| format!("the message about {sub} has no row")));
         let left = async || {
-            let depth = stage.sign_ups.queue.depth().await?;
+            let depth = stage.sign_ups.aws.queue.depth().await?;
             Ok::<_, anyhow::Error>(depth.visible + depth.in_flight + depth.delayed)
         };
         let began = Instant::now();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::aws::{Moto, NewUser, Pool, Queue, QueueOptions, Sqs, Trigger, aws_environment};
+use crate::aws::{EmulatedAws, NewUser, QueueOptions, Trigger, plain_environment};
 use crate::chaos::front::Front;
 use crate::hasura::Hasura;
 use crate::load::Setup;
@@ -31,8 +31,7 @@ pub(super) struct Stage {
     pub(super) hasura: Hasura,
     /// Between the replicas and the table.
     pub(super) roster: Relay,
-    pub(super) pool: Pool,
-    pub(super) queue: Queue,
+    pub(super) aws: EmulatedAws,
     pub(super) trigger: Trigger,
     /// A server admin who belongs to no application service, in every room.
     pub(super) hand: Admin,
@@ -44,7 +43,6 @@ pub(super) struct Stage {
     pub(super) staff: Vec<String>,
     pub(super) synapse: Synapse,
     _postgres: [Arc<Postgres>; 2],
-    _cloud: (Moto, Sqs),
 }
 
 impl Stage {
@@ -66,11 +64,9 @@ impl Stage {
                 people.push((sub, team));
             }
         }
-        let (moto, sqs) = tokio::try_join!(Moto::start(), Sqs::start())?;
-        let queue = sqs.create_queue("confirmations", QueueOptions::default()).await?;
-        let trigger = Trigger::start(&queue, &[("ENVIRONMENT", ENVIRONMENT)]).await?;
-        let pool = Pool::create(&moto).await?;
-        pool.import(&people.iter().map(|(sub, _)| NewUser::with_sub(sub)).collect::<Vec<_>>()).await?;
+        let aws = EmulatedAws::start(QueueOptions::default()).await?;
+        let trigger = Trigger::start(&aws.queue, &[("ENVIRONMENT", ENVIRONMENT)]).await?;
+        aws.pool.import(&people.iter().map(|(sub, _)| NewUser::with_sub(sub)).collect::<Vec<_>>()).await?;
         let staff: Vec<String> = people.into_iter().filter(|(_, team)| *team == "staff").map(|(sub, _)| sub).collect();
         let (lead, staff) = staff.split_first().context("team staff has people")?;
         hasura.set_role(lead, "staff", "lead").await?;
@@ -81,17 +77,12 @@ impl Stage {
         let shared = format!(
             "environment = \"{ENVIRONMENT}\"\n[homeserver]\nurl = \"{}\"\nserver_name = \"{}\"\n[database]\nurl = \"{}\"\n\
              [roster]\nurl = \"{}\"\npoll_interval = \"10s\"\nnotify_channel = \"team_members_changed\"\n\
-             [cognito]\nregion = \"{}\"\nuser_pool_id = \"{}\"\nendpoint_url = \"{}\"\n\
-             [queue]\nurl = \"{}\"\nendpoint_url = \"{}\"\n{}",
+             {}{}",
             synapse.url(),
             synapse.server_name(),
             postgres.create_database(&random::word()).await?,
             roster.through(hasura.url(), postgres.port()),
-            pool.region,
-            pool.id,
-            pool.endpoint,
-            queue.url,
-            queue.endpoint,
+            aws.sections(),
             policy(&rooms, &hand.mxid),
         );
         let replica = |number: usize| {
@@ -100,21 +91,19 @@ impl Stage {
                 "{shared}[appservice]\nregistration = \"{}\"\nlisten = \"{listen}\"\nlinger = \"0s\"\n[admin]\nlisten = \"{admin}\"\n",
                 slot.registration.display()
             );
-            let env = [aws_environment(), vec![("NO_COLOR".to_owned(), "1".to_owned())]].concat();
+            let env = plain_environment();
             Service::install(ServiceSpec { binary: setup.binary.clone(), config, env, admin: admin.clone() })
         };
         let replicas = [replica(0)?, replica(1)?];
         let front = Front::start(&slot.listen(), listen).await?;
         let (lead, staff) = (Person::login(&synapse, lead).await?, staff.to_vec());
-        let (_postgres, _cloud) = ([of_synapse, postgres], (moto, sqs));
+        let _postgres = [of_synapse, postgres];
         Ok(Stage {
             replicas,
             listeners,
             front,
             hasura,
             roster,
-            pool,
-            queue,
             trigger,
             hand,
             lead,
@@ -122,7 +111,7 @@ impl Stage {
             staff,
             synapse,
             _postgres,
-            _cloud,
+            aws,
         })
     }
 

@@ -77,15 +77,15 @@ impl Story {
         stage.hand.send_text(&stage.rooms[beats % 3], &format!("beat-{beats}"), "good morning").await.ok();
         if beats.is_multiple_of(5) {
             let name = random::word();
-            let sub = stage.pool.sign_up(&format!("{name}@example.org"), &name).await?;
-            stage.pool.confirm_and_fire(&stage.trigger, &sub).await?;
+            let sub = stage.aws.pool.sign_up(&format!("{name}@example.org"), &name).await?;
+            stage.aws.pool.confirm_and_fire(&stage.trigger, &sub).await?;
         }
         if beats.is_multiple_of(9) {
             match self.visitor.take() {
                 Some(sub) => stage.hasura.remove(&sub, "staff").await?,
                 None => {
                     let name = random::word();
-                    let sub = stage.pool.admin_create(&format!("{name}@example.org"), &name).await?;
+                    let sub = stage.aws.pool.admin_create(&format!("{name}@example.org"), &name).await?;
                     stage.hasura.add(&sub, "staff", "member").await?;
                     self.visitor = Some(sub);
                 }
@@ -98,10 +98,10 @@ impl Story {
         match scene {
             Scene::Say(text) => drop(stage.lead.send_text(&stage.rooms[1], text).await?),
             Scene::OddMessages => {
-                let mut event = stage.pool.event(&stage.staff[0]).await?;
+                let mut event = stage.aws.pool.event(&stage.staff[0]).await?;
                 event["request"]["userAttributes"]["sub"] = json!(random::sub());
                 event["environment"] = json!("dashboard");
-                stage.queue.send(&["nobody can read this".to_owned(), event.to_string()]).await?;
+                stage.aws.queue.send(&["nobody can read this".to_owned(), event.to_string()]).await?;
             }
             Scene::ByHand => {
                 let (room, member) = (&stage.rooms[1], stage.synapse.mxid(&stage.staff[0]));

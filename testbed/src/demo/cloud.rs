@@ -1,7 +1,7 @@
 //! The AWS of the demo, emulated: a pool with the people in it, a queue, and the forwarder between them.
 
 use anyhow::Result;
-use testbed::{Moto, NewUser, Pool, Queue, QueueOptions, Sqs, Trigger};
+use testbed::{EmulatedAws, NewUser, QueueOptions, Trigger};
 
 use super::cast::{Actor, CAST, LATECOMER, by_name};
 
@@ -28,11 +28,8 @@ fn user(actor: &Actor) -> NewUser {
 /// The running parts.
 #[derive(Debug)]
 pub(crate) struct Cloud {
-    pub(crate) pool: Pool,
-    pub(crate) queue: Queue,
+    pub(crate) aws: EmulatedAws,
     pub(crate) trigger: Trigger,
-    _moto: Moto,
-    _sqs: Sqs,
 }
 
 impl Cloud {
@@ -41,14 +38,13 @@ impl Cloud {
     /// # Errors
     /// When a part does not start.
     pub(crate) async fn set_up() -> Result<Cloud> {
-        let (moto, sqs) = tokio::try_join!(Moto::start(), Sqs::start())?;
-        let queue = sqs.create_queue("confirmations", QueueOptions::default()).await?;
-        let trigger = Trigger::start(&queue, &[("ENVIRONMENT", ENVIRONMENT)]).await?;
-        let pool = Pool::create(&moto).await?;
+        let aws = EmulatedAws::start(QueueOptions::default()).await?;
+        let trigger = Trigger::start(&aws.queue, &[("ENVIRONMENT", ENVIRONMENT)]).await?;
+        let pool = &aws.pool;
         pool.import(&at_the_beginning().map(user).collect::<Vec<_>>()).await?;
         pool.create_group(ADMINS).await?;
         pool.add_to_group(by_name(ADMIN).sub, ADMINS).await?;
-        Ok(Cloud { pool, queue, trigger, _moto: moto, _sqs: sqs })
+        Ok(Cloud { aws, trigger })
     }
 
     /// An administrator makes the latecomer in the pool. No event says so: only a listing finds them.
@@ -56,6 +52,6 @@ impl Cloud {
     /// # Errors
     /// When the pool refuses.
     pub(crate) async fn add_the_latecomer(&self) -> Result<()> {
-        self.pool.import(&[user(by_name(LATECOMER))]).await
+        self.aws.pool.import(&[user(by_name(LATECOMER))]).await
     }
 }

@@ -48,15 +48,7 @@ url = "{roster}"
 poll_interval = "30s"
 notify_channel = "team_members_changed"
 
-[cognito]
-region = "{region}"
-user_pool_id = "{pool}"
-endpoint_url = "{cognito}"
-
-[queue]
-url = "{queue}"
-endpoint_url = "{sqs}"
-
+{aws}
 [modes]
 accounts = "enforce"
 joins = "enforce"
@@ -75,11 +67,7 @@ exempt = ["{exempt}"]
         listen = slot.listen(),
         database = postgres.url(DATABASE),
         environment = cloud::ENVIRONMENT,
-        region = cloud.pool.region,
-        pool = cloud.pool.id,
-        cognito = cloud.pool.endpoint,
-        queue = cloud.queue.url,
-        sqs = cloud.queue.endpoint,
+        aws = cloud.aws.sections(),
         exempt = synapse.mxid(EXEMPT),
     );
     for room in Room::ALL {

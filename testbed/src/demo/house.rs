@@ -137,11 +137,7 @@ impl House {
 }
 
 async fn install(version: SynapseVersion) -> Result<()> {
-    let environment = match version {
-        SynapseVersion::V1_105 => Environment::Synapse1_105,
-        SynapseVersion::V1_163 => Environment::Synapse1_163,
-    };
-    for environment in [environment, Environment::Moto, Environment::Ministack] {
+    for environment in [version.environment(), Environment::Moto, Environment::Ministack] {
         environment.ensure().await?;
     }
     Ok(())

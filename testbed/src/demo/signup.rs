@@ -22,7 +22,7 @@ const BOUND: Duration = Duration::from_secs(15);
 /// # Errors
 /// When they do not get there, or anything on the way is not as it should be.
 pub(crate) async fn play(screen: &Screen, house: &House) -> Result<()> {
-    let pool = &house.cloud.pool;
+    let pool = &house.cloud.aws.pool;
     let sub = pool.sign_up(EMAIL, NAME).await?;
     let mxid = house.synapse.mxid(&sub);
     ensure!(house.bot.user(&mxid).await?.is_none(), "{mxid} has an account before they are confirmed");
@@ -57,7 +57,7 @@ pub(crate) async fn play(screen: &Screen, house: &House) -> Result<()> {
     screen.say(&format!("\n  sub in the ID token of the pool   {sub}"));
     screen.say(&format!("  user id on Synapse               {mxid}\n"));
     screen.good(&format!("they agree; from the confirmation to the room it took {} ms", joined.as_millis()));
-    let queue = &house.cloud.queue;
+    let queue = &house.cloud.aws.queue;
     wait_until("the queue is empty", BOUND, async || queue.depth().await.is_ok_and(|depth| depth == Depth::default()))
         .await?;
     let dead = queue.dead_letter_depth().await?;

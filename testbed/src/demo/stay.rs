@@ -1,10 +1,10 @@
 //! `--stay`: everything keeps running, and the reader is told how to touch it.
 
 use anyhow::{Context, Result};
+use testbed::EmulatedAws;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::cast::{CAST, by_name};
-use super::cloud::Cloud;
 use super::house::House;
 use super::screen::Screen;
 
@@ -58,7 +58,7 @@ fn tell_service(screen: &Screen, house: &House) {
 }
 
 fn tell_cloud(screen: &Screen, house: &House) {
-    let Cloud { pool, queue, .. } = &house.cloud;
+    let EmulatedAws { pool, queue, .. } = &house.cloud.aws;
     screen.say(&screen.bold("Change the user pool, or look at the queue, with any client of AWS"));
     screen.say(&format!("  aws --endpoint-url {} cognito-idp list-users --user-pool-id {}", pool.endpoint, pool.id));
     screen.say(&format!(

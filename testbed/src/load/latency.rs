@@ -80,15 +80,15 @@ impl Latency {
         let room = stack.room(&stack.bot).await?;
         let (by_hand, by_hand_after) = (stack.room(&stack.hand).await?, stack.room(&stack.hand).await?);
         let managed = ManagedRoom { id: room.clone(), members: "\"everyone\"".to_owned() };
-        stack.start_service(&[managed], &cloud.sections()).await?;
+        stack.start_service(&[managed], &cloud.aws.sections()).await?;
         for _ in 0..self.runs {
             // Like the service's, this receive waits before the message is sent.
             let waiting = cloud.beside.clone();
             let received = tokio::spawn(async move { waiting.receive(LONG_POLL).await });
             let sub = random::sub();
-            cloud.pool.import(&[NewUser::with_sub(&sub)]).await?;
-            let message = [cloud.pool.event(&sub).await?.to_string()];
-            let sent = cloud.queue.send(&message);
+            cloud.aws.pool.import(&[NewUser::with_sub(&sub)]).await?;
+            let message = [cloud.aws.pool.event(&sub).await?.to_string()];
+            let sent = cloud.aws.queue.send(&message);
             found.confirmation.push(stack.timed(&room, &sub, LOOK, sent).await?);
 
             let sub = random::sub();
@@ -100,7 +100,7 @@ impl Latency {
                 cloud.beside.send(&message).await?;
                 received.await.context("receive the message")??;
                 // Asking costs the same for every user.
-                cloud.pool.call("ListUsers", cloud.question()).await?;
+                cloud.aws.pool.call("ListUsers", cloud.question()).await?;
                 create_and_join(stack, &by_hand_after, &sub).await
             };
             found.all_calls.push(stack.timed(&by_hand_after, &sub, LOOK, all_calls).await?);

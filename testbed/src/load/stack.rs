@@ -11,7 +11,7 @@ use sqlx::{Connection, PgConnection};
 
 use super::Setup;
 use super::truth::Truth;
-use crate::aws::aws_environment;
+use crate::aws::plain_environment;
 use crate::hasura::Hasura;
 use crate::people::{Admin, NewRoom};
 use crate::postgres::Postgres;
@@ -66,7 +66,7 @@ impl Stack {
         let hasura = Hasura::create(&postgres).await?;
         let database = postgres.create_database(&format!("provisioner_{}", random::word())).await?;
         let admin = format!("127.0.0.1:{}", ports::free_port()?);
-        let env = [aws_environment(), vec![("NO_COLOR".to_owned(), "1".to_owned())]].concat();
+        let env = plain_environment();
         let binary = setup.binary.clone();
         let service = Service::install(ServiceSpec { binary, config: String::new(), env, admin: admin.clone() })?;
         service.keep_the_door(&slot.listen())?;

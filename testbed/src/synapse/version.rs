@@ -39,7 +39,8 @@ impl SynapseVersion {
         }
     }
 
-    pub(super) fn environment(self) -> Environment {
+    /// What it is installed into.
+    pub fn environment(self) -> Environment {
         match self {
             SynapseVersion::V1_105 => Environment::Synapse1_105,
             SynapseVersion::V1_163 => Environment::Synapse1_163,
