@@ -93,9 +93,7 @@ async fn with_accounts(version: SynapseVersion, people: &[String]) -> Stage {
 
 /// They become staff, all at once.
 async fn enter_staff(stage: &Stage, people: &[String]) {
-    for sub in people {
-        stage.hasura.add(sub, "staff", "member").await.unwrap();
-    }
+    stage.hasura.add_many(people, "staff").await.unwrap();
     stage.hook().await;
 }
 
