@@ -137,8 +137,8 @@ impl RoomPolicy {
             id: id.into(),
             members,
             unlisted: if keeps { Unlisted::Keep } else { Unlisted::Remove },
-            on_leave: OnLeave::Respect,
-            on_return: OnReturn::Ban,
+            on_leave: OnLeave::default(),
+            on_return: OnReturn::default(),
             power: Vec::new(),
             levels: Vec::new(),
             settings: RoomSettings::default(),
@@ -176,18 +176,20 @@ pub enum Unlisted {
 }
 
 /// A member who left by choice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnLeave {
+    #[default]
     Respect,
     Rejoin,
 }
 
 /// Somebody who was removed and came back by themselves, the third time within an hour. Until then, and in any case where it
 /// says so, they are removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnReturn {
+    #[default]
     Ban,
     Remove,
 }

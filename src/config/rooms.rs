@@ -27,12 +27,12 @@ pub struct RoomSection {
     #[schemars(with = "String", extend("enum" = ["keep", "remove"]))]
     pub unlisted: Option<Unlisted>,
     /// Members who leave by choice stay away (respect) or are joined again (rejoin).
-    #[serde(default = "respect")]
+    #[serde(default)]
     #[schemars(with = "String", extend("enum" = ["respect", "rejoin"]))]
     pub on_leave: OnLeave,
     /// Somebody who was removed and comes back by themselves: banned at the third time within an hour (ban), or removed each
     /// time (remove).
-    #[serde(default = "ban")]
+    #[serde(default)]
     #[schemars(with = "String", extend("enum" = ["ban", "remove"]))]
     pub on_return: OnReturn,
     /// Whether users of other servers may come into a room that `bootstrap --create-rooms` makes. Nobody can change that
@@ -81,14 +81,6 @@ pub struct PowerEntry {
     #[serde(deserialize_with = "selector::deserialize")]
     #[schemars(schema_with = "selector::list")]
     pub grant: Vec<Selector>,
-}
-
-fn respect() -> OnLeave {
-    OnLeave::Respect
-}
-
-fn ban() -> OnReturn {
-    OnReturn::Ban
 }
 
 impl RoomSection {

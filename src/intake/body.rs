@@ -14,13 +14,13 @@ const READ_WITHIN: Duration = Duration::from_secs(60);
 
 /// How much of an unwanted body is read before the connection is given up.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Discard {
+struct Discard {
     bytes: usize,
     within: Duration,
 }
 
 /// For callers who have not shown a token, and bodies that carry no input: what an honest caller sends fits easily.
-pub(super) const DISCARD_SMALL: Discard = Discard { bytes: 1 << 20, within: Duration::from_secs(5) };
+const DISCARD_SMALL: Discard = Discard { bytes: 1 << 20, within: Duration::from_secs(5) };
 
 /// For callers who have shown the token and sent too much.
 const DISCARD_LARGE: Discard = Discard { bytes: 512 << 20, within: Duration::from_secs(60) };
@@ -72,10 +72,10 @@ async fn collect(stream: &mut BodyDataStream, announced: usize, limit: usize) ->
     Ok(if whole.is_empty() { first } else { whole.into() })
 }
 
-/// Lets the answer go out now and reads what is left of `body` in the background, within the bound.
-pub(super) fn discard(body: Body, bound: Discard) {
+/// Lets the answer go out now and reads what is left of `body` in the background, within a bound.
+pub(super) fn discard(body: Body) {
     if !body.is_end_stream() {
-        discard_stream(body.into_data_stream(), bound);
+        discard_stream(body.into_data_stream(), DISCARD_SMALL);
     }
 }
 

@@ -17,11 +17,7 @@ use axum::{
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
 
-use super::{
-    SharedSecret, Wake,
-    body::{self, DISCARD_SMALL},
-    door,
-};
+use super::{SharedSecret, Wake, body, door};
 
 pub use self::readiness::Readiness;
 
@@ -79,7 +75,7 @@ async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
 async fn roster_hook(State(admin): State<Arc<Admin>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let presented = head.headers.get(SECRET_HEADER);
-    body::discard(body, DISCARD_SMALL);
+    body::discard(body);
     let Some(secret) = &admin.hook_secret else {
         return refusal(
             StatusCode::NOT_FOUND,
@@ -102,12 +98,12 @@ async fn roster_hook(State(admin): State<Arc<Admin>>, request: Request) -> Respo
 }
 
 async fn no_such_path(request: Request) -> Response {
-    body::discard(request.into_body(), DISCARD_SMALL);
+    body::discard(request.into_body());
     refusal(StatusCode::NOT_FOUND, "no such path; there are /livez, /readyz, /metrics and /hooks/roster")
 }
 
 async fn wrong_method(request: Request) -> Response {
-    body::discard(request.into_body(), DISCARD_SMALL);
+    body::discard(request.into_body());
     refusal(StatusCode::METHOD_NOT_ALLOWED, "wrong method: POST /hooks/roster, GET everything else")
 }
 

@@ -26,7 +26,7 @@ use tracing::{debug, warn};
 use self::{error::MatrixError, seen::Counters};
 use super::{
     SharedSecret, Wake,
-    body::{self, BodyError, DISCARD_SMALL},
+    body::{self, BodyError},
     door,
 };
 
@@ -106,12 +106,12 @@ async fn ping<W: InboxWriter>(State(edge): State<Arc<Edge<W>>>, request: Request
 }
 
 async fn unrecognized_path(request: Request) -> MatrixError {
-    body::discard(request.into_body(), DISCARD_SMALL);
+    body::discard(request.into_body());
     MatrixError::UNRECOGNIZED_PATH
 }
 
 async fn unrecognized_method(request: Request) -> MatrixError {
-    body::discard(request.into_body(), DISCARD_SMALL);
+    body::discard(request.into_body());
     MatrixError::UNRECOGNIZED_METHOD
 }
 
@@ -129,14 +129,14 @@ impl<W: InboxWriter> Edge<W> {
                 Ok(request)
             }
             Err(refusal) => {
-                body::discard(request.into_body(), DISCARD_SMALL);
+                body::discard(request.into_body());
                 Err(refusal)
             }
         }
     }
 
     fn admit_and_discard(&self, request: Request) -> Result<(), MatrixError> {
-        self.admit(request).map(|request| body::discard(request.into_body(), DISCARD_SMALL))
+        self.admit(request).map(|request| body::discard(request.into_body()))
     }
 
     async fn take_transaction(&self, request: Request) -> Result<impl IntoResponse + use<W>, MatrixError> {
