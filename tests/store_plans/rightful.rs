@@ -10,7 +10,7 @@ use crate::fill::{empty, run};
 async fn a_join_of_ours_is_ours_however_late_its_push_comes() {
     let (url, store) = empty("rightful").await;
     let mut connection = PgConnection::connect(&url).await.unwrap();
-    for (user, kind, outcome, minutes) in [
+    let lines = [
         ("@joined:a", "join", "done", 60),
         // Its answer was lost.
         ("@unheard:a", "join", "started", 60),
@@ -18,10 +18,11 @@ async fn a_join_of_ours_is_ours_however_late_its_push_comes() {
         ("@removed:a", "join", "done", 60),
         ("@removed:a", "remove", "done", 58),
         ("@held:a", "remove", "held", 60),
-    ] {
+    ];
+    for (seq, (user, kind, outcome, minutes)) in lines.into_iter().enumerate() {
         let line = format!(
             "INSERT INTO provisioner.ledger (at, pass, seq, kind, user_id, room_id, cause, mode, outcome)
-             VALUES (now() - interval '{minutes} minutes', 1, 0, '{kind}', '{user}', '!r:a', 'a test', 'enforce', '{outcome}')"
+             VALUES (now() - interval '{minutes} minutes', 1, {seq}, '{kind}', '{user}', '!r:a', 'a test', 'enforce', '{outcome}')"
         );
         run(&mut connection, &line).await;
     }

@@ -6,14 +6,16 @@ use anyhow::{Context, Result};
 use provisioner_policy::{Digest, Permission, Plan, World, short_id};
 
 use crate::reconcile::reconciler::Reconciler;
-use crate::store::{Asked, Store};
+use crate::store::Asked;
 
 /// As much of an id as is shown.
 const SHORTEST: usize = 8;
 
 /// Which held plan somebody means.
+#[derive(Debug, PartialEq, Eq)]
 enum Meant {
-    This(String, HashSet<Digest>),
+    This(String),
+    TooShort,
     Several,
     None,
 }
@@ -62,22 +64,23 @@ impl Reconciler {
 
     /// Grants it, or says why not.
     async fn grant(&mut self, plan: &Plan, id: &str, within: Option<&str>, by: &str) -> Result<Result<(), String>> {
-        if id.len() < SHORTEST {
-            return Ok(Err(format!("give at least {SHORTEST} of the id's digits")));
-        }
         if let Some(paused) = self.store.paused().await.context("look at the brake")? {
             return Ok(Err(paused.to_string()));
         }
-        if plan.held_id(&self.world).is_some_and(|held| held.starts_with(id)) {
+        if id.len() >= SHORTEST && plan.held_id(&self.world).is_some_and(|held| held.starts_with(id)) {
             // What was shown by a command may not be stored.
             let whole = self.sees_all(plan);
             self.held.keep_as_shown(&self.store, &self.world, plan, whole).await?;
         }
-        let (id, mut shown) = match meant(&self.store, id).await? {
-            Meant::This(id, shown) => (id, shown),
+        let called = self.store.held_plans_called(id).await.context("look for the held plan")?;
+        let id = match meant(id, called) {
+            Meant::This(id) => id,
+            Meant::TooShort => return Ok(Err(format!("give at least {SHORTEST} of the id's digits"))),
             Meant::Several => return Ok(Err("several held plans begin so: give more of the id's digits".to_owned())),
             Meant::None => return Ok(Err(look_again(&self.world, plan))),
         };
+        let parts = self.store.held_parts(&id).await.context("read what the held plan takes")?;
+        let mut shown: HashSet<Digest> = parts.into_iter().collect();
         if let Some(within) = within {
             let seen = self.store.held_parts(within).await.context("read what was shown before")?;
             shown.retain(|part| seen.contains(part));
@@ -95,16 +98,14 @@ impl Reconciler {
     }
 }
 
-async fn meant(store: &Store, beginning: &str) -> Result<Meant> {
-    let mut ids = store.held_plans_called(beginning).await.context("look for the held plan")?;
-    Ok(match (ids.pop(), ids.pop()) {
-        (Some(id), None) => {
-            let parts = store.held_parts(&id).await.context("read what the held plan takes")?;
-            Meant::This(id, parts.into_iter().collect())
-        }
+/// `called` are those whose ids begin so.
+fn meant(beginning: &str, mut called: Vec<String>) -> Meant {
+    match (called.pop(), called.pop()) {
+        _ if beginning.len() < SHORTEST => Meant::TooShort,
+        (Some(id), None) => Meant::This(id),
         (Some(_), Some(_)) => Meant::Several,
         (None, _) => Meant::None,
-    })
+    }
 }
 
 fn look_again(world: &World, plan: &Plan) -> String {
@@ -114,5 +115,20 @@ fn look_again(world: &World, plan: &Plan) -> String {
             short_id(&now)
         ),
         None => "nothing is held".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_is_cut_short_means_the_one_plan_that_begins_so_and_no_other() {
+        let called = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+        assert_eq!(meant("3f9c01ab", called(&["3f9c01ab77"])), Meant::This("3f9c01ab77".to_owned()));
+        assert_eq!(meant("3f9c01ab", called(&["3f9c01ab77", "3f9c01ab78"])), Meant::Several);
+        assert_eq!(meant("3f9c01ab", called(&[])), Meant::None);
+        assert_eq!(meant("3f9c01a", called(&["3f9c01ab77"])), Meant::TooShort);
+        assert_eq!(meant("", called(&["3f9c01ab77"])), Meant::TooShort);
     }
 }
