@@ -132,7 +132,7 @@ async fn end(screen: &Screen, options: Options, house: &House) -> Result<()> {
     );
     screen
         .say("  cargo demo --synapse 1.163.2      the same on a current Synapse (the default is production's 1.105.1)");
-    screen.say("  cargo test --workspace            all tests, journeys on both versions included");
+    screen.say("  cargo test --workspace            all tests; where Synapse decides, on both versions");
     screen.say("  README.md, docs/README.md, provisioner.example.toml");
     Ok(())
 }
