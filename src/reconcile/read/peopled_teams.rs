@@ -39,6 +39,8 @@ impl PeopledTeams {
                 self.unsaved.push(team.clone());
             }
         }
+        // What was approved was about people who were gone: with people again it is over.
+        self.approved.retain(|team| !present.contains(team.as_str()));
         let mut others: Vec<&str> = present.iter().copied().filter(|team| !known.contains(*team)).collect();
         others.sort_unstable();
         let emptied = known.iter().filter(|team| reading.rows > 0 && !present.contains(team.as_str()));
@@ -98,5 +100,28 @@ impl PeopledTeams {
         }
         self.tell(world);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use provisioner_policy::{Policy, RoomPolicy, RosterRow, Selector, read_roster};
+
+    use super::*;
+    use crate::postgres::Login;
+
+    #[tokio::test]
+    async fn an_approval_ends_when_the_team_has_people_again() {
+        let rooms = vec![RoomPolicy::new("staff", "!staff:a", vec![Selector::Team("staff".to_owned())])];
+        let world = World::new(Policy { server_name: "a".into(), bot: "@bot:a".into(), rooms, ..Policy::default() });
+        let login = Login { url: "postgres://nobody@127.0.0.1:1/none".to_owned(), ..Login::default() };
+        let store = Store::unopened(Store::source(login).unwrap());
+        let team = || BTreeSet::from(["staff".to_owned()]);
+        let mut teams = PeopledTeams { known: Some(team()), approved: team(), ..PeopledTeams::default() };
+        for (named, is_approved) in [("Crew", true), ("staff", false), ("Crew", false)] {
+            let row = RosterRow { subject: Some("ada".to_owned()), team: Some(named.to_owned()), role: None };
+            teams.compare(&store, &world, &read_roster([row], "a", "@bot:a")).await.unwrap();
+            assert_eq!((teams.has_approved(), teams.emptied.contains_key("staff")), (is_approved, named == "Crew"));
+        }
     }
 }
