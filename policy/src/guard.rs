@@ -128,7 +128,7 @@ pub(crate) fn guard(world: &World, recent: &Recent, plan: &mut Plan) {
     let held = |mode: Mode, part: &Change, user: UserIx| {
         let over = || over.get(&bucket(part)).copied().filter(|_| world.is_rightful(part, user));
         let shown = || mode == Mode::Enforce && recent.withheld.holds(world, part);
-        let in_doubt = || world.is_doubtful(part, user) && !world.is_closed_by_pool(user);
+        let in_doubt = || world.is_doubtful(part, user);
         held_as_empty(bucket(part), user)
             .or_else(over)
             .or_else(|| in_doubt().then_some(HoldReason::InDoubt))

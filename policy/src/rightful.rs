@@ -104,9 +104,10 @@ impl WorldState {
             && !self.is_raised_again(change, user)
     }
 
-    /// Whether nobody can say if the place that a change takes from `user` was rightful.
+    /// Whether nobody can say if the place that a change takes from `user` was rightful. Whom the pool itself calls disabled or
+    /// deleted loses it for that, whatever else was said.
     pub(crate) fn is_doubtful(&self, change: &Change, user: UserIx) -> bool {
-        self.strangers.is_doubtful((change.class(), change.room()), user)
+        self.strangers.is_doubtful((change.class(), change.room()), user) && !self.is_closed_by_pool(user)
     }
 
     /// Whether a change lowers a user that we lowered to the same level lately. We did not raise them since, so another hand

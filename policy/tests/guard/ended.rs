@@ -4,7 +4,7 @@ use provisioner_policy::*;
 use serde_json::json;
 
 use crate::boundaries::leads;
-use crate::{SERVER, due_removals, read, subject, world};
+use crate::{SERVER, due_removals, read, read_rows, subject, world};
 
 /// Ten people of whom three lost their rows: what is held of them, and remembered.
 fn shown() -> (World, Recent, Vec<Digest>) {
@@ -161,19 +161,13 @@ fn a_level_that_is_to_be_raised_is_not_the_one_that_was_to_be_lowered() {
 /// A row is spelled in two ways for one poll, and then goes.
 #[test]
 fn nothing_ends_of_a_user_whom_two_subjects_fold_to() {
-    let row = |subject: &str| RosterRow {
-        subject: Some(subject.to_owned()),
-        team: Some("team0".into()),
-        role: Some("member".into()),
-    };
     for is_restarted in [false, true] {
         let (mut world, mut recent, digests) = shown();
         if is_restarted {
             recent = Recent { withheld: Withheld::inherit(digests), ..Recent::default() };
         }
-        let others = (1..10).map(|user| row(&subject(0, user)));
-        let rows: Vec<RosterRow> = others.chain([row("t0u0"), row("T0U0")]).collect();
-        world.set_roster(read_roster(rows, SERVER, "@bot:phenom.test"));
+        let twice = ["t0u0", "T0U0"].map(str::to_owned).into_iter();
+        read_rows(&mut world, (1..10).map(|user| subject(0, user)).chain(twice).map(|subject| (Some(subject), 0)));
         assert_eq!(compared(&world, &mut recent, true), (0, 2), "two are back, and of one nobody can say");
         read(&mut world, (1..10).map(|user| (0, user)));
         assert_eq!(due_removals(&world, &plan(&world, &recent)), [0]);

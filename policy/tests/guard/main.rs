@@ -51,11 +51,12 @@ fn subject(team: usize, user: usize) -> String {
 }
 
 fn read(world: &mut World, rows: impl Iterator<Item = (usize, usize)>) {
-    let row = |(team, user)| RosterRow {
-        subject: Some(subject(team, user)),
-        team: Some(format!("team{team}")),
-        role: Some("member".into()),
-    };
+    read_rows(world, rows.map(|(team, user)| (Some(subject(team, user)), team)));
+}
+
+/// The same with subjects as they may be written.
+fn read_rows(world: &mut World, rows: impl Iterator<Item = (Option<String>, usize)>) {
+    let row = |(subject, team)| RosterRow { subject, team: Some(format!("team{team}")), role: Some("member".into()) };
     let rows: Vec<RosterRow> = rows.map(row).collect();
     world.set_roster(read_roster(rows, SERVER, "@bot:phenom.test"));
 }

@@ -2,7 +2,7 @@
 
 use provisioner_policy::*;
 
-use crate::{SERVER, due_removals, read, subject, world};
+use crate::{SERVER, due_removals, read, read_rows, subject, world};
 
 #[test]
 fn however_many_strangers_come_what_is_due_among_the_others_stays_the_same() {
@@ -187,10 +187,7 @@ fn nobody_is_a_stranger_to_what_nobody_can_say_who_is_entitled_to() {
     let silent: [fn(&mut World); 2] = [
         |world| read(world, std::iter::empty()),
         |world| {
-            let row = |subject, team| RosterRow { subject, team, role: None };
-            let nameless = row(None, Some("team0".to_owned()));
-            let rows = (0..4).map(|user| row(Some(subject(0, user)), Some("team0".into()))).chain([nameless]);
-            world.set_roster(read_roster(rows.collect::<Vec<_>>(), SERVER, "@bot:phenom.test"));
+            read_rows(world, (0..4).map(|user| (Some(subject(0, user)), 0)).chain([(None, 0)]));
         },
     ];
     for silence in silent {
@@ -215,4 +212,25 @@ fn nobody_is_a_stranger_to_what_nobody_can_say_who_is_entitled_to() {
         read(&mut world, (0..9).map(|user| (0, user)));
         assert_eq!(due_removals(&world, &plan(&world, &Recent::default())), [1]);
     }
+}
+
+/// They came back while the roster answered nothing, and then the pool says that their accounts are gone.
+#[test]
+fn who_is_disabled_in_the_pool_is_counted_however_they_came() {
+    let mut world = world(&[10], GuardLimits { free_removals: 0, max_removals: 2, ..GuardLimits::default() });
+    let room = world.room_by_key("room0").unwrap();
+    world.set_accounts_from(AccountsFrom::Pool);
+    world.set_pool(SourceState::Good);
+    let mxid = |user| format!("@{}:{SERVER}", subject(0, user));
+    (0..10).for_each(|user| world.set_account(&mxid(user), Account::Active, None, false));
+    read(&mut world, std::iter::empty());
+    for user in 0..3 {
+        let back = world.intern(&mxid(user));
+        world.note_stranger((Class::Removals, Some(room)), back);
+        world.set_account(&mxid(user), Account::Disabled, None, false);
+    }
+    read(&mut world, (0..10).map(|user| (0, user)));
+    let plan = plan(&world, &Recent::default());
+    let held = plan.held().filter(|action| action.change.kind() == Kind::Remove);
+    assert_eq!((held.count(), due_removals(&world, &plan)), (3, vec![0]));
 }
