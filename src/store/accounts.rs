@@ -203,8 +203,7 @@ impl Store {
              FROM provisioner.accounts AS one
              WHERE (revision, subject) > ($1, $2) AND (state = 'active' OR NOT EXISTS (
                  SELECT FROM provisioner.accounts AS twin
-                 WHERE twin.user_id = one.user_id AND twin.subject <> one.subject
-                   AND (twin.state = 'active' OR twin.state = 'disabled' AND one.state <> 'disabled')
+                 WHERE twin.user_id = one.user_id AND twin.state = 'active'
              ))
              ORDER BY revision, subject LIMIT $3",
             read.revision,

@@ -1,6 +1,6 @@
 //! Subjects that fold to one user: what is read of that user is said by the one that stands.
 
-use phenom_provisioner::store::AccountsRead;
+use phenom_provisioner::store::{AccountsRead, Store};
 use sqlx::{Connection, PgConnection};
 
 use crate::fill::{empty, run};
@@ -19,9 +19,18 @@ async fn of_two_subjects_of_one_user_the_one_that_is_gone_closes_no_account() {
         );
         run(&mut connection, &row).await;
     }
-    let read = AccountsRead::default();
-    let mut rows = store.accounts_since(&read, 10, false).await.unwrap();
-    rows.sort_by(|one, other| one.user_id.cmp(&other.user_id));
-    let said: Vec<(&str, &str)> = rows.iter().map(|row| (&*row.subject, &*row.state)).collect();
-    assert_eq!(said, [("aAa", "active"), ("AAB", "disabled")]);
+    let first = [("@aaa:a", "active"), ("@aab:a", "deleted"), ("@aab:a", "disabled")];
+    assert_eq!(said(&store, 0).await, first.map(|(user, state)| (user.to_owned(), state.to_owned())));
+    // The one that stood goes as well, and nobody stands any more.
+    run(&mut connection, "UPDATE provisioner.accounts SET state = 'deleted', revision = 8 WHERE subject = 'aAa'").await;
+    assert_eq!(said(&store, 7).await, [("@aaa:a".to_owned(), "deleted".to_owned())]);
+}
+
+/// What is read after this revision of each user, in order.
+async fn said(store: &Store, revision: i64) -> Vec<(String, String)> {
+    let read = AccountsRead { revision, subject: "~".to_owned() };
+    let rows = store.accounts_since(&read, 10, false).await.unwrap();
+    let mut said: Vec<(String, String)> = rows.into_iter().map(|row| (row.user_id, row.state)).collect();
+    said.sort();
+    said
 }
