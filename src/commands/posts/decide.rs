@@ -37,17 +37,23 @@ pub(crate) struct Approved<'a> {
 }
 
 impl<'a> Approved<'a> {
-    /// What a post showed to somebody who tapped so many seconds ago. `None` where it may have been something that stood there before
-    /// the last two edits, of which nothing is kept.
-    fn by_tap(post: &'a HeldPost, tapped_ago: f64) -> Option<Self> {
-        let is_near = |ago: f64| ago - tapped_ago < SEEN_BEFORE;
-        let may_be_older = !post.edit_sent || post.edited_ago.is_some_and(is_near);
-        if may_be_older && post.edits > 1 && post.edited_before_ago.is_none_or(is_near) {
-            return None;
-        }
-        let within = post.shown_before.as_deref().filter(|_| may_be_older);
-        Some(Self { id: &post.held_id, within, post: Some(post.clone()) })
+    /// What a post showed to somebody who tapped so many seconds ago.
+    fn by_tap(post: &'a HeldPost, tapped_ago: f64) -> Self {
+        let within = post.shown_before.as_deref().filter(|_| is_perhaps_of_before(post, tapped_ago));
+        Self { id: &post.held_id, within, post: Some(post.clone()) }
     }
+}
+
+/// Whether a tap so many seconds ago may be about what the post showed before its last edit.
+fn is_perhaps_of_before(post: &HeldPost, tapped_ago: f64) -> bool {
+    !post.edit_sent || post.edited_ago.is_some_and(|ago| ago - tapped_ago < SEEN_BEFORE)
+}
+
+/// Whether it may be about what stood there earlier still, of which nothing is kept.
+fn is_perhaps_of_long_before(post: &HeldPost, tapped_ago: f64) -> bool {
+    is_perhaps_of_before(post, tapped_ago)
+        && post.edits > 1
+        && post.edited_before_ago.is_none_or(|ago| ago - tapped_ago < SEEN_BEFORE)
 }
 
 impl Desk {
@@ -133,35 +139,27 @@ impl Desk {
             let reply = see(lead, self.typed_apply(&post.held_id));
             return self.refuse(task, name, Some(reply), "refused: somebody said no to that plan").await;
         }
-        let approved = match decision {
-            Decision::Approve => match Approved::by_tap(post, tapped_ago) {
-                Some(approved) => Some(approved),
-                None => {
-                    let reply = Reply::line([
-                        strong("Nothing was done: "),
-                        text(
-                            "that message has changed twice meanwhile. Take the ✅ back, look again, and tap again if it is still meant.",
-                        ),
-                    ]);
-                    return self
-                        .refuse(task, name, Some(reply), "refused: the message had changed twice meanwhile")
-                        .await;
-                }
-            },
-            Decision::Dismiss => None,
-        };
+        if decision == Decision::Approve && is_perhaps_of_long_before(post, tapped_ago) {
+            let reply = Reply::line([
+                strong("Nothing was done: "),
+                text(
+                    "that message has changed twice meanwhile. Take the ✅ back, look again, and tap again if it is still meant.",
+                ),
+            ]);
+            return self.refuse(task, name, Some(reply), "refused: the message had changed twice meanwhile").await;
+        }
         if !self.begin(task, name, &format!("{name} {}", short_id(&post.held_id)), None, None).await? {
             return Ok(());
         }
-        match approved {
-            Some(approved) => {
-                match self.apply_shown(approved, task.requester()).await {
+        match decision {
+            Decision::Approve => {
+                match self.apply_shown(Approved::by_tap(post, tapped_ago), task.requester()).await {
                     // The post itself says what came of it.
                     Ok(_) => self.end(task, name, None, "done", None).await,
                     failed => self.end_by(task, name, failed).await,
                 }
             }
-            None => {
+            Decision::Dismiss => {
                 let (from, to) = ([HeldPostState::Open], HeldPostState::Dismissed);
                 if self.store.change_held_post(post.id, &from, to).await.context("mark the post")? {
                     // `status`, the metric and the command line say so too.
