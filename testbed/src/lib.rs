@@ -24,7 +24,7 @@ mod wait;
 
 pub use aws::{
     Depth, EmulatedAws, Moto, NewUser, Notice, Pool, Queue, QueueOptions, REGION, Sqs, Topic, Trigger, aws_environment,
-    shared_moto, shared_sqs,
+    plain_environment, shared_moto, shared_sqs,
 };
 pub use bed::{Bed, own, shared, shared_postgres};
 pub use federation::{Draft, Federation, Hostile, federated};

@@ -28,7 +28,7 @@ pub use trigger::Trigger;
 pub const REGION: &str = "us-east-1";
 
 /// The same for a service that is read: its log has no colours.
-pub(crate) fn plain_environment() -> Vec<(String, String)> {
+pub fn plain_environment() -> Vec<(String, String)> {
     [aws_environment(), vec![("NO_COLOR".to_owned(), "1".to_owned())]].concat()
 }
 

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use testbed::install::Environment;
 use testbed::{
     Admin, Hasura, NewRoom, Output, Person, Postgres, Service, ServiceSpec, Synapse, SynapseOptions, SynapseVersion,
-    aws_environment, free_port,
+    free_port, plain_environment,
 };
 
 use super::cast::{Actor, CAST, by_name};
@@ -75,11 +75,7 @@ impl House {
         let spec = ServiceSpec {
             binary: binary.clone(),
             config: config::text(&facts),
-            env: [
-                aws_environment(),
-                vec![("NO_COLOR".to_owned(), "1".to_owned()), ("COLUMNS".to_owned(), "98".to_owned())],
-            ]
-            .concat(),
+            env: [plain_environment(), vec![("COLUMNS".to_owned(), "98".to_owned())]].concat(),
             admin: admin.clone(),
         };
         let service = Service::install(spec)?;
