@@ -1,0 +1,207 @@
+//! The Staff room: what a tap under what is held carries out, and what it does not.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use testbed::{Effect, Matching, Person, SynapseVersion, wait_until};
+
+use crate::staff_held::{go, held, memberships, to_tap_on};
+use crate::staff_support::{A_WHILE, StaffStage};
+use crate::support::SOON;
+
+crate::on_one_version!(
+    a_tap_carries_out_exactly_what_was_shown,
+    a_sender_who_may_not_command_decides_nothing,
+    an_old_message_carries_out_what_it_showed_and_no_more,
+    an_approval_that_was_left_open_is_not_spent_later,
+    a_tap_from_a_while_ago_carries_out_nothing,
+    a_tap_on_what_stood_there_before_two_edits_carries_out_nothing,
+    an_edit_that_did_not_arrive_shows_nothing_that_can_be_approved,
+    a_decision_that_a_kill_cuts_short_says_so_and_takes_nothing_that_was_not_shown,
+);
+
+/// Synapse brings a tap long after it was made.
+async fn a_late_tap(staff: &StaffStage, post: &str, ago: Duration) -> Value {
+    sqlx::query("UPDATE provisioner.stamp SET stamped_at = now() - interval '1 day'")
+        .execute(&mut staff.stage.connect().await)
+        .await
+        .unwrap();
+    let said = staff.say(&staff.lead, "hello").await;
+    let relation = json!({"m.relates_to": {"rel_type": "m.annotation", "event_id": post, "key": "✅"}});
+    let event = json!({
+        "type": "m.reaction", "room_id": staff.stage.staff, "event_id": said, "sender": staff.lead.mxid,
+        "content": relation, "unsigned": {"age": u64::try_from(ago.as_millis()).unwrap()},
+    });
+    staff.transact(&staff.stage.slot.listen(), vec![event]).await;
+    assert_eq!(staff.ended(&said).await, "answered");
+    staff.answer(post).await
+}
+
+async fn a_tap_carries_out_exactly_what_was_shown(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("3 people would").await;
+    let said = staff.said().await;
+    let content = said.iter().find(|event| event["event_id"] == post).unwrap()["content"].clone();
+    insta::assert_snapshot!("held", staff.forms(&content));
+    assert_eq!(memberships(&staff, &people[..3]).await, ["join"; 3]);
+    // The two reactions to tap on are there already.
+    wait_until("two reactions are there", SOON, async || to_tap_on(&staff).await.len() == 2).await.unwrap();
+    assert_eq!(to_tap_on(&staff).await, ["✅", "❌"]);
+
+    let tap = staff.react(&staff.lead, &post, "✅\u{fe0f}").await;
+    staff.until_says(&post, &["Approved by", &staff.lead.mxid, "3 changes made"]).await;
+    assert_eq!(memberships(&staff, &people).await, ["leave", "leave", "leave", "join", "join", "join"]);
+    insta::assert_snapshot!("held_and_approved", staff.plain(&staff.now_says(&post).await));
+    assert_eq!(staff.ended(&tap).await, "answered");
+    assert_eq!(staff.answers(&post).await, Vec::<Value>::new(), "the post itself says it all");
+    let history = staff.stage.service.run_cli(&["history", &people[0], "--json"]).await.unwrap().json().unwrap();
+    let cause = history[0]["cause"].as_str().unwrap();
+    assert!(cause.contains(&format!("approved by {}", staff.lead.mxid)), "{history:#}");
+    let ledger = staff.ledger().await;
+    assert_eq!((&ledger[0]["outcome"], ledger.len()), (&json!("done"), 1), "{ledger:#?}");
+    assert!(ledger[0]["cause"].as_str().unwrap().starts_with("approve "), "{ledger:#?}");
+
+    // A second tap decides nothing more.
+    let late = staff.react(&staff.lead, &post, "❌").await;
+    assert_eq!(staff.ended(&late).await, "answered");
+    let answer = staff.answer(&post).await;
+    insta::assert_snapshot!("decided_already", staff.forms(&answer));
+    assert!(staff.now_says(&post).await.contains("3 changes made"));
+    staff.stage.nothing_left().await;
+}
+
+async fn a_sender_who_may_not_command_decides_nothing(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("3 people would").await;
+    let before = staff.now_says(&post).await;
+    for _ in 0..2 {
+        // A reaction can only be taken back and given again under another account's eyes; two keys do as well.
+        for key in ["✅", "✅\u{fe0f}"] {
+            let person: &Person = &staff.member;
+            let tap = staff.send_reaction_anew(person, &post, key).await;
+            assert_eq!(staff.ended(&tap).await, "answered");
+        }
+    }
+    assert_eq!(staff.answers(&post).await.len(), 1, "one notice");
+    insta::assert_snapshot!("refused_reaction", staff.forms(&staff.answer(&post).await));
+    let harmless = staff.react(&staff.lead, &post, "👍").await;
+    assert_eq!(staff.ended(&harmless).await, "ignored");
+    assert_eq!(memberships(&staff, &people[..3]).await, ["join"; 3]);
+    assert_eq!(staff.now_says(&post).await, before);
+    let ledger = staff.ledger().await;
+    assert_eq!(ledger.len(), 1, "one line an hour: {ledger:#?}");
+    assert!(ledger[0]["detail"].as_str().unwrap().starts_with("refused"), "{ledger:#?}");
+}
+
+async fn an_old_message_carries_out_what_it_showed_and_no_more(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("3 people would").await;
+    // It has changed already, and the message does not say so yet: a row that nothing has told the service of.
+    staff.stage.hasura.remove(&people[3], "analysts").await.unwrap();
+    let tap = staff.react(&staff.lead, &post, "✅").await;
+    staff.until_says(&post, &["Approved by", "3 changes made", "1 held"]).await;
+    assert_eq!(staff.ended(&tap).await, "answered");
+    assert_eq!(memberships(&staff, &people).await, ["leave", "leave", "leave", "join", "join", "join"]);
+    let newer = staff.posted("1 person would").await;
+    // A restart forgets nothing of it.
+    staff.stage.service.sigterm().await.unwrap();
+    staff.stage.start().await;
+    tokio::time::sleep(A_WHILE).await;
+    assert_eq!(staff.posted("1 person would").await, newer, "it is not posted again");
+    assert_eq!(memberships(&staff, &people[3..]).await, ["join"; 3]);
+    staff.react(&staff.lead, &newer, "✅").await;
+    staff.until_says(&newer, &["Approved by", "1 change made"]).await;
+    staff.stage.nothing_left().await;
+}
+
+async fn an_approval_that_was_left_open_is_not_spent_later(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    staff.posted("3 people would").await;
+    let (_, plan) = staff.stage.plan().await;
+    let id = plan["held_id"].as_str().unwrap();
+    staff.stage.service.sigkill().await.unwrap();
+    let sql = "INSERT INTO provisioner.pass_requests (approve, requested_by, requested_at)
+               VALUES ($1, $2, now() - interval '1 hour')";
+    let mut database = staff.stage.connect().await;
+    sqlx::query(sql).bind(id).bind(&staff.lead.mxid).execute(&mut database).await.unwrap();
+    staff.stage.start().await;
+    let report = async || {
+        let sql = "SELECT report FROM provisioner.pass_requests WHERE approve = $1";
+        sqlx::query_scalar::<_, Option<Value>>(sql).bind(id).fetch_one(&mut staff.stage.connect().await).await.unwrap()
+    };
+    wait_until("it is answered", SOON, async || report().await.is_some()).await.unwrap();
+    let report = report().await.unwrap();
+    assert!(report["errors"][0].as_str().unwrap().contains("two minutes"), "{report:#}");
+    assert_eq!(memberships(&staff, &people).await, ["join"; 6]);
+}
+
+/// The service was away when somebody tapped, and Synapse brings it an hour later.
+async fn a_tap_from_a_while_ago_carries_out_nothing(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("3 people would").await;
+    let answer = a_late_tap(&staff, &post, Duration::from_secs(3600)).await;
+    assert!(answer["body"].as_str().unwrap().contains("is from a while ago"), "{answer:#}");
+    assert_eq!(memberships(&staff, &people[..3]).await, ["join"; 3]);
+    staff.react(&staff.lead, &post, "✅").await;
+    staff.until_says(&post, &["Approved by", "3 changes made"]).await;
+}
+
+/// It was made before the first of two edits: of what it was about nobody has kept anything.
+async fn a_tap_on_what_stood_there_before_two_edits_carries_out_nothing(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("3 people would").await;
+    let tapped = Instant::now();
+    for (sub, shown) in people[3..5].iter().zip(["4 people would", "5 people would"]) {
+        go(&staff, std::slice::from_ref(sub)).await;
+        staff.until_says(&post, &[shown]).await;
+    }
+    let answer = a_late_tap(&staff, &post, tapped.elapsed()).await;
+    assert!(answer["body"].as_str().unwrap().contains("has changed twice meanwhile"), "{answer:#}");
+    assert_eq!(memberships(&staff, &people).await, ["join"; 6]);
+    staff.react(&staff.lead, &post, "✅").await;
+    staff.until_says(&post, &["Approved by"]).await;
+}
+
+async fn an_edit_that_did_not_arrive_shows_nothing_that_can_be_approved(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("3 people would").await;
+    let id: i64 = sqlx::query_scalar("SELECT id FROM provisioner.held_posts")
+        .fetch_one(&mut staff.stage.connect().await)
+        .await
+        .unwrap();
+    let edit = Matching::any().method("PUT").path(&format!("/send/m.room.message/held-{id}-1"));
+    let edit = staff.stage.proxy.fault(edit, Effect::Hold);
+    go(&staff, &people[3..4]).await;
+    wait_until("the edit is on its way", SOON, async || edit.hits() > 0).await.unwrap();
+    staff.stage.service.sigkill().await.unwrap();
+    staff.stage.start().await;
+    // Longer than anybody counts as having seen what was there before.
+    tokio::time::sleep(Duration::from_secs(16)).await;
+    assert!(staff.now_says(&post).await.contains("3 people would"));
+    staff.react(&staff.lead, &post, "✅").await;
+    for sub in &people[..3] {
+        staff.stage.until(&staff.stage.analysts, sub, "leave", SOON).await;
+    }
+    assert_eq!(memberships(&staff, &people[3..4]).await, ["join"], "the message never showed them");
+    edit.lift();
+    edit.release();
+    staff.posted("1 person would").await;
+    assert_eq!(memberships(&staff, &people[3..4]).await, ["join"]);
+}
+
+async fn a_decision_that_a_kill_cuts_short_says_so_and_takes_nothing_that_was_not_shown(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("3 people would").await;
+    let kicks = staff.stage.proxy.fault(Matching::any().method("POST").path("/kick"), Effect::Hold);
+    let tap = staff.react(&staff.lead, &post, "✅").await;
+    staff.until_says(&post, &["Approved by", "working on it"]).await;
+    wait_until("a removal is under way", SOON, async || kicks.hits() > 0).await.unwrap();
+    staff.stage.service.sigkill().await.unwrap();
+    kicks.lift();
+    staff.stage.start().await;
+    staff.until_says(&post, &["the service stopped before it was done"]).await;
+    assert_eq!(staff.ended(&tap).await, "answered");
+    assert_eq!(memberships(&staff, &people[3..]).await, ["join"; 3]);
+    let ledger = staff.ledger().await;
+    assert_eq!((ledger.len(), &ledger[0]["outcome"]), (1, &json!("failed")), "{ledger:#?}");
+}
