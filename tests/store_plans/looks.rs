@@ -24,7 +24,7 @@ const LOOKS: [Look; 15] = [
     Look { statement: "FROM provisioner.ledger AS removed", values: &["3600"], at_most: 10_000 },
     Look {
         statement: "WITH levels AS MATERIALIZED",
-        values: &["USER", "ARRAY[USER]", "NULL", "50", "ARRAY['status']"],
+        values: &["50", "ARRAY['status']", "USER", "ARRAY[USER]", "NULL"],
         at_most: 100,
     },
     Look { statement: "SELECT DISTINCT ON (user_id, room_id)", values: &["ARRAY[USER]"], at_most: 20 },
