@@ -189,7 +189,11 @@ async fn reconcile(
     let staff = context.staff_room(&context.current_policy(store).await?);
     let staff_room = staff.as_ref().map(|staff| staff.room_id.clone());
     let desk = match staff {
-        Some(staff) => Some(Desk::new(staff, accounts, context.homeserver().await?, handle)),
+        Some(staff) => {
+            let certain = leadership.lease().clone();
+            let homeserver = context.homeserver().await?.writing_while(move || certain.holds());
+            Some(Desk::new(staff, accounts, homeserver, handle))
+        }
         None => None,
     };
     let service = Service {

@@ -16,6 +16,7 @@ pub(super) enum CallFailure {
     Unreadable(Box<HttpError>),
     TooLarge { limit: usize },
     NotSent(Box<HttpError>),
+    NotLeading,
 }
 
 /// Synapse's own messages have a line. More is not kept of one: it goes into the log and the ledger.
@@ -52,7 +53,7 @@ impl CallFailure {
             Self::TimedOut { .. } => "timeout".to_owned(),
             Self::Unreadable(_) => "unreadable".to_owned(),
             Self::TooLarge { .. } => "too_large".to_owned(),
-            Self::NotSent(_) => "not_sent".to_owned(),
+            Self::NotSent(_) | Self::NotLeading => "not_sent".to_owned(),
         }
     }
 
@@ -154,6 +155,7 @@ impl From<CallFailure> for CallError {
             CallFailure::Unreadable(source) => Self::Unreadable(source),
             CallFailure::TooLarge { limit } => Self::TooLarge { limit },
             CallFailure::NotSent(source) => Self::NotSent(source),
+            CallFailure::NotLeading => Self::NotLeading,
         }
     }
 }

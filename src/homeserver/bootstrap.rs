@@ -123,7 +123,8 @@ impl Homeserver {
 
     /// The same homeserver, as someone else. The user ID is only a name here: Synapse goes by the token.
     async fn with_token(&self, token: &str) -> Result<Self, ConnectError> {
-        Self::connect(&self.inner.url, self.user_id(), token, self.inner.timeouts).await
+        let connected = Self::connect(&self.inner.url, self.user_id(), token, self.inner.timeouts).await?;
+        Ok(Self { may_write: self.may_write.clone(), ..connected })
     }
 }
 

@@ -90,6 +90,8 @@ pub enum CallError {
     TooLarge { limit: usize },
     #[error("the request could not be written")]
     NotSent(#[source] Box<HttpError>),
+    #[error("not sent: it is not certain that this process still leads")]
+    NotLeading,
     #[error("Synapse answered {status} {errcode}: {message}")]
     Unexpected { status: u16, errcode: String, message: String },
 }

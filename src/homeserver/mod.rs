@@ -29,6 +29,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ruma::exports::http::Method;
 use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
 
 pub use self::{
@@ -88,7 +89,11 @@ impl Default for Timeouts {
 #[derive(Clone)]
 pub struct Homeserver {
     inner: Arc<Connection>,
+    may_write: Option<MayWrite>,
 }
+
+/// Whether this process may write at this moment.
+type MayWrite = Arc<dyn Fn() -> bool + Send + Sync>;
 
 struct Connection {
     sender: Sender,
@@ -115,7 +120,15 @@ impl Homeserver {
         let user_id =
             UserId::parse(user_id).map_err(|source| ConnectError::BadUserId { user_id: user_id.to_owned(), source })?;
         let sender = Sender::new(url, access_token)?;
-        Ok(Self { inner: Arc::new(Connection { sender, url: url.to_owned(), user_id, timeouts }) })
+        let inner = Arc::new(Connection { sender, url: url.to_owned(), user_id, timeouts });
+        Ok(Self { inner, may_write: None })
+    }
+
+    /// The same, which sends a write only while this holds: it is asked before each of them, since a process may be frozen
+    /// between a question and the write that its answer leads to.
+    #[must_use]
+    pub fn writing_while(&self, may_write: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self { may_write: Some(Arc::new(may_write)), ..self.clone() }
     }
 
     /// The bot's own MXID.
@@ -133,6 +146,9 @@ impl Homeserver {
         endpoint: &'static str,
         sent: Sending<'_, R>,
     ) -> Result<R::IncomingResponse, CallFailure> {
+        if R::METHOD != Method::GET && self.may_write.as_ref().is_some_and(|may_write| !may_write()) {
+            return Err(CallFailure::NotLeading);
+        }
         measure(endpoint, self.inner.timeouts.call, sent.answered(LARGEST_ANSWER)).await
     }
 

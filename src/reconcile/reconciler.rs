@@ -169,6 +169,8 @@ impl Reconciler {
 
     /// Writes only while this holds.
     pub fn write_under(&mut self, lease: Lease) {
+        let certain = lease.clone();
+        self.homeserver = self.homeserver.writing_while(move || certain.holds());
         self.lease = lease;
     }
 

@@ -102,6 +102,11 @@ struct Pass {
 impl Service {
     /// Works until `stop`. An error means that the database is gone; the caller begins anew with fresh readings.
     pub async fn run(mut self, stop: &CancellationToken) -> Result<()> {
+        // Frozen since it got the lock, it would end the attempts of who leads by now.
+        self.reconciler.lease_regained(stop).await;
+        if stop.is_cancelled() {
+            return Ok(());
+        }
         let interrupted = self.reconciler.store.close_interrupted().await.context("close interrupted attempts")?;
         if interrupted > 0 {
             info!(interrupted, "attempts of an earlier run ended without an answer; their effect is read from Synapse");

@@ -98,6 +98,30 @@ async fn a_synapse_that_fails_is_told_by_every_call_and_the_token_by_none() {
     }
 }
 
+/// A process may be frozen between a question and the write that its answer leads to, so each write asks for itself.
+#[tokio::test]
+async fn who_does_not_lead_asks_and_writes_nothing() {
+    let account = json!({"name": USER, "admin": false, "deactivated": false, "locked": false, "user_type": null});
+    for body in [json!({}), account, json!({"membership": "ban", "rooms": {}})] {
+        let server = answering(ok(body)).await;
+        let failures = failures(&bot_at(&server).await.writing_while(|| false)).await;
+        let sent = server.received_requests().await.unwrap();
+        let (questions, writes): (Vec<_>, Vec<_>) = sent.iter().partition(|request| request.method.as_str() == "GET");
+        let writes: Vec<_> = writes.iter().map(|request| request.url.path()).collect();
+        assert_eq!(writes, Vec::<&str>::new());
+        assert!(questions.len() > 20, "{}", questions.len());
+        let refused = |call| {
+            failures
+                .iter()
+                .any(|(its, why)| *its == call && why.as_ref().is_some_and(|why| why.contains("still leads")))
+        };
+        assert!(
+            ["join", "kick", "ban", "set_admin", "set_profile", "set_state", "upload"].into_iter().all(refused),
+            "{failures:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn no_call_panics_at_an_answer_of_another_shape() {
     for body in [json!([]), json!({}), json!(7), json!({"users": {}, "devices": 1, "total": "x", "chunk": [1]})] {

@@ -3,13 +3,17 @@
 
 use std::time::{Duration, Instant};
 
-use testbed::{Proxy, Relay, Service, ServiceSpec, Signal, SynapseVersion, free_port, wait_until};
+use phenom_provisioner::store::Store;
+use serde_json::json;
+use testbed::{Effect, Matching, Proxy, Relay, Service, ServiceSpec, Signal, SynapseVersion, free_port, wait_until};
 
 use crate::postgres_support::{freeze, thaw};
 use crate::support::{SOON, Settings, Stage, subject, subjects};
 
 crate::on_one_version!(
     a_frozen_leader_is_replaced_within_seconds_and_writes_nothing_late,
+    a_leader_that_was_frozen_between_a_question_and_its_write_does_not_write,
+    a_leader_that_wakes_up_late_keeps_nothing_over_what_others_decided,
     a_leader_that_is_cut_off_from_its_database_is_replaced_and_can_be_stopped,
     a_leader_that_is_stuck_in_a_statement_works_again_within_seconds,
 );
@@ -63,6 +67,64 @@ async fn a_frozen_leader_is_replaced_within_seconds_and_writes_nothing_late(vers
     assert!(stage.metric("provisioner_leads").await < 0.5);
     assert!(stage.metric("provisioner_members{room=\"staff\"}").await < 0.5, "gauges of who leads stand elsewhere");
     stage.nothing_left().await;
+}
+
+async fn a_leader_that_was_frozen_between_a_question_and_its_write_does_not_write(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
+    let (second, _proxy) = second(&stage).await;
+    let person = subject();
+    stage.admin.put_user(&stage.mxid(&person), json!({})).await.unwrap();
+    stage.start_with_staff(1).await;
+    second.start_again().unwrap();
+    stage.quiet().await;
+    // They are to be joined, and their account is looked at first.
+    let account = format!("/v2/users/{}", stage.mxid(&person));
+    let looks = stage.proxy.fault(Matching::any().method("GET").path(&account), Effect::HoldAnswer);
+    stage.hasura.add(&person, "staff", "member").await.unwrap();
+    wait_until("their account is looked at", SOON, async || looks.hits() > 0).await.unwrap();
+    stage.service.signal(Signal::SIGSTOP).unwrap();
+    stage.hasura.remove(&person, "staff").await.unwrap();
+    until_it_leads(&second, Instant::now()).await;
+    let writes = stage.writes();
+    looks.lift();
+    stage.service.signal(Signal::SIGCONT).unwrap();
+    stage.until_logged("stands by").await;
+    assert_eq!(stage.writes(), writes, "it joined somebody whose row was gone");
+    assert_ne!(stage.membership(&stage.staff, &person).await, "join");
+    stage.no_attempt_ends_twice().await;
+    stage.nothing_left().await;
+}
+
+async fn a_leader_that_wakes_up_late_keeps_nothing_over_what_others_decided(version: SynapseVersion) {
+    let guard = "free_removals = 0\nmax_removals = 0\nmax_fraction = 0.0".to_owned();
+    // When it wakes up it is time to read the roster.
+    let settings = Settings { notify: true, guard, poll_interval: "5s", ..Settings::default() };
+    let stage = Stage::set(version, settings).await;
+    let (second, _proxy) = second(&stage).await;
+    let people = stage.start_with_staff(3).await;
+    second.start_again().unwrap();
+    stage.quiet().await;
+    stage.service.signal(Signal::SIGSTOP).unwrap();
+    until_it_leads(&second, Instant::now()).await;
+    stage.hasura.remove(&people[0], "staff").await.unwrap();
+    let held = async || -> Vec<(String, String)> {
+        sqlx::query_as("SELECT id, state FROM provisioner.held_plans ORDER BY seq")
+            .fetch_all(&mut stage.connect().await)
+            .await
+            .unwrap()
+    };
+    wait_until("it is held", SOON, async || held().await.len() == 1).await.unwrap();
+    let id = held().await.remove(0).0;
+    assert!(Store::open(&stage.database).await.unwrap().dismiss_held_plan(&id, "@lead:phenom.test").await.unwrap());
+    let lines = async || -> i64 {
+        let sql = "SELECT count(*) FROM provisioner.ledger WHERE outcome = 'held'";
+        sqlx::query_scalar(sql).fetch_one(&mut stage.connect().await).await.unwrap()
+    };
+    let before = lines().await;
+    stage.service.signal(Signal::SIGCONT).unwrap();
+    stage.until_logged("stands by").await;
+    assert_eq!(held().await, [(id, "dismissed".to_owned())]);
+    assert_eq!(lines().await, before);
 }
 
 async fn a_leader_that_is_cut_off_from_its_database_is_replaced_and_can_be_stopped(version: SynapseVersion) {

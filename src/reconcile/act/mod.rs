@@ -197,24 +197,19 @@ impl Executor<'_> {
             Creation::Failed => return Tried::NoAccount,
             Creation::Left => return Tried::Left,
         }
-        // Both calls come after a wait, in which another process may have begun to lead.
-        let call = async || match self.lease.holds() {
-            true => Some(self.caller.call(&action.change).await),
-            false => None,
-        };
-        let Some(mut answer) = call().await else { return Tried::Left };
+        let mut answer = self.caller.call(&action.change).await;
         if let Err(CallError::RateLimited { retry_after: Some(patience) }) = &answer
             && *patience <= LONGEST_PATIENCE
         {
             tokio::time::sleep(*patience).await;
-            let Some(again) = call().await else { return Tried::Left };
-            answer = again;
+            answer = self.caller.call(&action.change).await;
         }
         if let Some(user) = action.change.opens() {
             lanes.creations.ended(user, answer.is_ok());
         }
         match answer {
             Ok(tried) => tried,
+            Err(CallError::NotLeading) => Tried::Left,
             Err(error) => {
                 if matches!(error, CallError::Unreachable(_) | CallError::TimedOut { .. }) {
                     lanes.silent.store(true, Ordering::Release);
