@@ -135,9 +135,12 @@ fn apply_member(
     let (known, by_bot) = (world.intern(&user), event.sender == world.policy.bot);
     let classified = pushes.own_members.classify(room, known, membership, by_bot, Instant::now());
     let pushed = PushedMember { membership, event_id: row.event_id.clone(), by_bot };
+    // Synapse may bring our own invitation minutes late. What became of it since is in the mirror, or comes behind it.
+    let is_late_echo =
+        by_bot && membership == Membership::Invite && world.room(room).membership(known) != Membership::Invite;
     match classified {
         ClassifiedMember::OwnWrite => {}
-        ClassifiedMember::News if age == Age::News => take_member(world, room, known, &pushed),
+        ClassifiedMember::News if age == Age::News && !is_late_echo => take_member(world, room, known, &pushed),
         _ if is_mirrored(world, room, known, &pushed) => {}
         ClassifiedMember::News | ClassifiedMember::Unclear => {
             doubt(pushes, room).members.insert(known, pushed);
@@ -222,6 +225,19 @@ pub(crate) mod tests {
 
     fn member(user: &str, sender: &str, membership: &str) -> serde_json::Value {
         json!({"sender": sender, "state_key": user, "content": {"membership": membership, "displayname": 7}})
+    }
+
+    #[test]
+    fn the_bots_own_invitation_that_comes_minutes_late_sets_nobody_back() {
+        let (mut world, room) = world();
+        let user = world.intern("@u:a");
+        world.set_member(room, user, Membership::Join, None);
+        let pushes = push(&mut world, "m.room.member", &member("@u:a", "@bot:a", "invite"));
+        assert_eq!(world.room(room).membership(user), Membership::Join);
+        assert!(pushes.doubts[&room].members.contains_key(&user), "it is asked about");
+        // Somebody else's is news.
+        push(&mut world, "m.room.member", &member("@u:a", "@other:a", "invite"));
+        assert_eq!(world.room(room).membership(user), Membership::Invite);
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use provisioner_policy::{Membership, RoomIx, UserIx};
 
-/// A push later than this was lost, as pushes are when Synapse restarts. Until then a foreign change to the same person
-/// makes the room be read again, because its order among our writes is unknown.
+/// A push later than this was lost, as pushes are when Synapse restarts, or comes late: it is asked about then. Until then a
+/// foreign change to the same person is asked about, because its order among our writes is unknown.
 const LIFETIME: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy, Debug)]
