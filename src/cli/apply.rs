@@ -27,6 +27,8 @@ pub(super) struct Arguments {
 pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Result<ExitCode> {
     let (context, store) = super::open(location).await?;
     let (bar, by) = (bar(), super::caller());
+    // As in the Staff room capitals do not matter.
+    let approve = arguments.approve.map(|id| id.to_ascii_lowercase());
     let report = match store.try_lead().await? {
         Some(leadership) => {
             let stop = leadership.lost().child_token();
@@ -34,10 +36,10 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
             let mut reconciler = context.reconciler(&store).await?;
             // Stopped by Ctrl-Z it loses the lead like a frozen service does.
             reconciler.write_under(leadership.lease().clone());
-            let approve = arguments.approve.as_deref().map(|id| (id, by.as_str()));
+            let approve = approve.as_deref().map(|id| (id, by.as_str()));
             apply_once(&mut reconciler, &stop, approve, |done, of| show_progress(&bar, done, of)).await?
         }
-        None => ask(&store, &bar, arguments.approve.as_deref(), &by).await?,
+        None => ask(&store, &bar, approve.as_deref(), &by).await?,
     };
     bar.finish_and_clear();
     let names = people::names_in(&context, show::texts_of_report(&report)).await;

@@ -1,11 +1,13 @@
 //! One pass from nothing: for `plan`, which writes nothing at all, and for `apply` where no service is running.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use provisioner_policy::Plan;
 use tokio_util::sync::CancellationToken;
 
+use crate::reconcile::brakes::approval::Approver;
 use crate::reconcile::read::readings::PATIENCE;
 use crate::reconcile::reconciler::Reconciler;
 use crate::reconcile::report::PassReport;
@@ -36,7 +38,7 @@ pub async fn apply_once(
     reconciler.read_sources(Woken::ALL).await?;
     reconciler.read_mirror(true, None).await?;
     if let Some((id, by)) = approve {
-        reconciler.approve_shown(id, None, by).await?;
+        reconciler.approve_shown(id, None, &Approver { by: by.into(), request: None }).await?;
     }
     let of = reconciler.plan().await?.due().count();
     let (mut journal, mut total, mut waited) = (None, PassReport::default(), false);
@@ -47,6 +49,10 @@ pub async fn apply_once(
         progress(total.ended(), of);
         let mut sources = Woken::INBOX;
         match slice.settled_at.filter(|_| !waited) {
+            // What settled is taken only while the sources go on saying so.
+            _ if slice.more && reconciler.settle.next().is_some_and(|asked| asked <= Instant::now()) => {
+                sources = sources | Woken::BELONGING;
+            }
             _ if slice.more => {}
             Some(at) => {
                 tokio::select! {

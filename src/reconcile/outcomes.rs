@@ -7,6 +7,7 @@ use provisioner_policy::{Action, ActsOn, Change, Class, Membership, OnServer, Us
 
 use crate::homeserver::CallError;
 use crate::reconcile::act::attempt::Tried;
+use crate::reconcile::brakes::approval::ApprovedEnd;
 use crate::reconcile::profiles::give::Given;
 use crate::reconcile::pushes::own_state;
 use crate::reconcile::read::account_checks::see;
@@ -34,6 +35,7 @@ impl Reconciler {
                         self.note_success(change, now);
                         (moved, report.done) = (true, report.done + 1);
                     } else {
+                        self.approval.end(change, &ApprovedEnd::AlreadySo);
                         report.already_so += 1;
                         // A reading that contradicts the answer for good must not make us ask for ever.
                         self.backoff.failed(change, now, None);
@@ -70,7 +72,7 @@ impl Reconciler {
                     self.backoff.failed(change, now, None);
                     change.room().into_iter().for_each(|room| distrust(&mut self.world, room));
                     match tried {
-                        Tried::Refused(why) => report.failed.push(failed(&self.world, change, why)),
+                        Tried::Refused(why) => self.note_failure(change, why, report),
                         _ => report.waiting += 1,
                     }
                 }
@@ -87,7 +89,7 @@ impl Reconciler {
                     }
                     self.backoff.failed(change, now, error.retry_after());
                     self.learn_from(change, &error);
-                    report.failed.push(failed(&self.world, change, error.to_string()));
+                    self.note_failure(change, error.to_string(), report);
                     if matches!(error, CallError::Unreachable(_)) {
                         unreachable = Some(error.to_string());
                     }
@@ -135,7 +137,14 @@ impl Reconciler {
         Ok(())
     }
 
+    fn note_failure(&mut self, change: &Change, why: String, report: &mut PassReport) {
+        let failed = failed(&self.world, change, why);
+        self.approval.end(change, &ApprovedEnd::Failed(failed.clone()));
+        report.failed.push(failed);
+    }
+
     fn note_success(&mut self, change: &Change, now: Instant) {
+        self.approval.end(change, &ApprovedEnd::Done);
         self.backoff.succeeded(change);
         self.fights.done(&mut self.world, change, now);
         self.returns.done(&mut self.world, change, now);

@@ -87,8 +87,11 @@ struct Clocks {
 struct Pass {
     journal: Option<Journal>,
     report: PassReport,
+    /// Requests that its report answers.
     asked: Vec<i64>,
-    /// Requests that approve what is held.
+    /// Requests of the Staff room that approve what is held: each is answered by what came of that.
+    approving: Vec<i64>,
+    /// Requests with an approval that is still to be spent.
     approvals: Vec<Asked>,
     of: Option<usize>,
     began: Option<Instant>,
@@ -118,6 +121,10 @@ impl Service {
         let mut woken = self.wakes.drain() | Woken::ALL;
         while !stop.is_cancelled() {
             self.reconciler.lease_regained(stop).await;
+            // What is read for nobody would be marked as handled, and what is held would be kept over what others decided.
+            if stop.is_cancelled() {
+                break;
+            }
             self.refresh(woken, &mut clocks, &mut pass).await?;
             if self.queries.answer(&mut self.reconciler).await? && self.wakes.pending() {
                 // The asker may have asked for a pass, too: what is done now is then in its report.
@@ -202,9 +209,12 @@ impl Service {
     async fn claim_requests(&self, pass: &mut Pass) -> Result<bool> {
         let mut asked = self.reconciler.store.claim_pass_requests().await.context("take requests for a pass")?;
         // Those that this pass answers already are unfinished too, and what they approve was approved.
-        asked.retain(|one| !pass.asked.contains(&one.id));
+        asked.retain(|one| !pass.asked.contains(&one.id) && !pass.approving.contains(&one.id));
         let is_new = !asked.is_empty();
-        pass.asked.extend(asked.iter().map(|one| one.id));
+        for one in &asked {
+            let is_tap = one.approve.is_some() && one.requested_by.starts_with('@');
+            if is_tap { &mut pass.approving } else { &mut pass.asked }.push(one.id);
+        }
         pass.approvals.extend(asked.into_iter().filter(|one| one.approve.is_some()));
         Ok(is_new)
     }
@@ -225,6 +235,7 @@ impl Service {
                 never = watching => match never {},
             }
         };
+        self.answer_approving(pass, &slice.report, false).await?;
         pass.report.add(slice.report);
         let of = *pass.of.get_or_insert(pass.report.ended() + pass.report.waiting);
         if slice.more {
@@ -232,13 +243,11 @@ impl Service {
                 self.status.beat(&self.reconciler, &pass.report);
                 pass.told = Some(Instant::now());
             }
-            if !pass.asked.is_empty() {
+            let waiting = [pass.asked.as_slice(), &pass.approving].concat();
+            if !waiting.is_empty() {
                 let progress = json!({"done": pass.report.ended(), "of": of});
-                self.reconciler
-                    .store
-                    .set_pass_progress(&pass.asked, &progress)
-                    .await
-                    .context("tell how far the pass is")?;
+                let told = self.reconciler.store.set_pass_progress(&waiting, &progress).await;
+                told.context("tell how far the pass is")?;
             }
             return Ok(true);
         }
@@ -250,7 +259,11 @@ impl Service {
         if !pass.asked.is_empty() && (settles || reads || gives) {
             return Ok(false);
         }
-        let done = std::mem::take(pass);
+        let mut done = std::mem::take(pass);
+        if !stop.is_cancelled() {
+            let report = done.report.clone();
+            self.answer_approving(&mut done, &report, true).await?;
+        }
         self.reconciler.end_pass();
         self.status.pass_ended(&self.reconciler, &done.report);
         metrics::counter!("provisioner_passes_total", "outcome" => done.report.outcome()).increment(1);
@@ -275,6 +288,19 @@ impl Service {
             self.reconciler.store.finish_pass_requests(&done.asked, &report).await.context("answer who asked")?;
         }
         Ok(false)
+    }
+
+    /// Answers those whose approved changes have all ended, or where the pass `is_over` all of them: a fill may go on for hours.
+    async fn answer_approving(&mut self, pass: &mut Pass, slice: &PassReport, is_over: bool) -> Result<()> {
+        for id in std::mem::take(&mut pass.approving) {
+            let Some(report) = self.reconciler.approval.answer(id, is_over, slice) else {
+                pass.approving.push(id);
+                continue;
+            };
+            let report = serde_json::to_value(&report).context("write the report")?;
+            self.reconciler.store.finish_pass_requests(&[id], &report).await.context("answer who approved")?;
+        }
+        Ok(())
     }
 
     fn tell(&self) {

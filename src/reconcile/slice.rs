@@ -74,7 +74,7 @@ impl Reconciler {
         let ChosenProfiles { due, later, gifts } = self.choose_profiles(due, now).await?;
         let mut report = self.report(&plan, number);
         report.paused = paused;
-        let waiting = waiting.iter().filter(|action| self.settle.is_due(&action.change)).count();
+        let waiting = waiting.iter().filter(|action| self.settle.has_settled(&action.change)).count();
         report.waiting = waiting;
         report.settling = self.settle.len();
         report.later = later;
@@ -110,7 +110,9 @@ impl Reconciler {
         self.cleared_leaves.record(&self.store, &mut self.world, &plan).await?;
         let may_go_on = !stop.is_cancelled() && self.trouble.homeserver.is_none();
         let settled_at = self.settle.last().filter(|_| may_go_on && report.paused.is_none());
-        Ok(Slice { more: may_go_on && report.waiting > waiting, settled_at, report })
+        let more = may_go_on && report.waiting > waiting;
+        self.settle.end_slice(more, report.paused.is_some());
+        Ok(Slice { more, settled_at, report })
     }
 
     /// Whether nothing is left out of the plan for want of a reading: a room, a source, the accounts or Synapse itself.
@@ -205,8 +207,8 @@ impl Reconciler {
         let told = self.told.take().filter(|(its, _)| Some(*its) == number).map(|(_, report)| report);
         let mut report = told.unwrap_or_else(|| gauges::report(&self.world, plan));
         self.told = number.map(|number| (number, report.clone()));
-        report.not_due = self.approval.not_due;
-        report.errors.extend(self.approval.refusals.iter().cloned());
+        report.not_due = self.approval.not_due();
+        report.errors.extend(self.approval.refusals().cloned());
         report.errors.extend(self.trouble.roster.clone());
         report.errors.extend(self.trouble.homeserver.clone());
         report

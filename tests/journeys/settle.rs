@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use testbed::{SynapseVersion, wait_until};
+use testbed::{Effect, Matching, SynapseVersion, wait_until};
 
 use crate::power::GRANTS;
 use crate::support::{SOON, Settings, Stage, subject};
@@ -14,6 +14,7 @@ crate::on_one_version!(
     rows_that_are_rewritten_cost_nobody_anything,
     what_takes_waits_and_what_gives_does_not,
     an_apply_waits_for_what_settles,
+    what_was_kept_back_after_that_is_asked_about_again,
 );
 
 const SETTLE: Duration = Duration::from_secs(3);
@@ -138,5 +139,35 @@ async fn an_apply_waits_for_what_settles(version: SynapseVersion) {
         assert_eq!(stage.memberships(&stage.staff, back).await.last().map(String::as_str), Some("join"));
         assert!(!stage.memberships(&stage.staff, back).await.contains(&"leave".to_owned()));
     }
+    stage.nothing_left().await;
+}
+
+/// Their row is back before what kept the removal back is over, and nobody says so.
+async fn what_was_kept_back_after_that_is_asked_about_again(version: SynapseVersion) {
+    let stage = Stage::set(version, settles()).await;
+    let people = stage.start_with_staff(2).await;
+    let kicks = Matching::any().method("POST").path("/kick").times(1);
+    let kick = stage.proxy.fault(kicks, Effect::Answer(500, json!({"errcode": "M_UNKNOWN", "error": "no"})));
+    stage.hasura.remove(&people[0], "staff").await.unwrap();
+    stage.hook().await;
+    wait_until("a removal failed", SOON, async || kick.hits() > 0).await.unwrap();
+    stage.hasura.add(&people[0], "staff", "member").await.unwrap();
+    stage.proxy.clear();
+    nothing_is_written(&stage).await;
+    // It settles in a pause, which ends after the row is back.
+    assert_eq!(stage.service.run_cli(&["pause"]).await.unwrap().status, Some(0));
+    stage.hasura.remove(&people[1], "staff").await.unwrap();
+    stage.hook().await;
+    tokio::time::sleep(SETTLE + Duration::from_secs(1)).await;
+    stage.hasura.add(&people[1], "staff", "member").await.unwrap();
+    assert_eq!(stage.service.run_cli(&["resume"]).await.unwrap().status, Some(0));
+    nothing_is_written(&stage).await;
+    // What is not put back is taken, once it may be.
+    assert_eq!(stage.service.run_cli(&["pause"]).await.unwrap().status, Some(0));
+    stage.hasura.remove(&people[1], "staff").await.unwrap();
+    stage.hook().await;
+    tokio::time::sleep(SETTLE + Duration::from_secs(1)).await;
+    assert_eq!(stage.service.run_cli(&["resume"]).await.unwrap().status, Some(0));
+    stage.until(&stage.staff, &people[1], "leave", SOON).await;
     stage.nothing_left().await;
 }

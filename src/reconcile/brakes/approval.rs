@@ -1,38 +1,57 @@
 //! Approval of what the guard holds: for one pass, and for exactly what was shown.
 
-use std::collections::{HashMap, HashSet};
+mod outcome;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use provisioner_policy::{Action, Change, ChangeKey, Digest, Kind, Plan, World};
+
+pub(crate) use self::outcome::{ApprovalOutcome, ApprovedEnd};
+use crate::reconcile::report::PassReport;
+
+/// Who approves, and by which request; none where a process approves for itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Approver {
+    pub(crate) by: Arc<str>,
+    pub(crate) request: Option<i64>,
+}
 
 /// What people approved for this pass, part by part.
 #[derive(Debug, Default)]
 pub(crate) struct Approval {
     /// Each part that was approved, as it was shown, and its approver.
-    approved: HashMap<ChangeKey, (Digest, Arc<str>)>,
-    /// Why an approval was not taken.
-    pub(crate) refusals: Vec<String>,
-    /// What was shown and is no longer held: it is left alone.
-    pub(crate) not_due: usize,
+    approved: HashMap<ChangeKey, (Digest, Approver)>,
+    /// What came of each request so far.
+    outcomes: BTreeMap<Option<i64>, ApprovalOutcome>,
 }
 
 impl Approval {
     /// Approves those of the parts `shown` that `plan` holds, and says how many these are.
-    pub(crate) fn grant(&mut self, world: &World, plan: &Plan, shown: &HashSet<Digest>, by: &str) -> usize {
-        let by: Arc<str> = by.into();
+    pub(crate) fn grant(&mut self, world: &World, plan: &Plan, shown: &HashSet<Digest>, approver: &Approver) -> usize {
         let held = plan.held().flat_map(|action| action.change.parts().zip(action.change.counted()));
         let held = held.map(|(part, key)| (key, part.exact_digest(world)));
         let approved: Vec<(ChangeKey, Digest)> = held.filter(|(_, digest)| shown.contains(digest)).collect();
         let count = approved.len();
         if count > 0 {
-            self.not_due += shown.len() - count;
+            self.outcome(approver.request).not_due += shown.len() - count;
         }
-        self.approved.extend(approved.into_iter().map(|(key, digest)| (key, (digest, Arc::clone(&by)))));
+        self.approved.extend(approved.into_iter().map(|(key, digest)| (key, (digest, approver.clone()))));
         count
     }
 
+    /// Notes why an approval was not taken.
+    pub(crate) fn refuse(&mut self, request: Option<i64>, why: String) {
+        self.outcome(request).refusals.push(why);
+    }
+
+    fn outcome(&mut self, request: Option<i64>) -> &mut ApprovalOutcome {
+        self.outcomes.entry(request).or_default()
+    }
+
     /// Lets the approved parts go, and says whether there are any. What is held beside them stays held. An approval ends
-    /// when its part is done or no longer planned so: should it be planned again, or from something else, somebody is asked again.
+    /// when its part has ended or is no longer planned so: should it be planned again, or from something else, somebody is asked
+    /// again.
     pub(crate) fn release(&mut self, world: &World, plan: &mut Arc<Plan>) -> bool {
         if self.approved.is_empty() {
             return false;
@@ -40,7 +59,14 @@ impl Approval {
         let parts = plan.actions.iter().flat_map(|action| action.change.parts().zip(action.change.counted()));
         let approved = parts.filter(|(_, key)| self.approved.contains_key(key));
         let planned: HashMap<ChangeKey, Digest> = approved.map(|(part, key)| (key, part.exact_digest(world))).collect();
-        self.approved.retain(|key, (digest, _)| planned.get(key) == Some(digest));
+        let outcomes = &mut self.outcomes;
+        self.approved.retain(|key, (digest, approver)| {
+            let is_due = planned.get(key) == Some(digest);
+            if !is_due {
+                outcomes.entry(approver.request).or_default().not_due += 1;
+            }
+            is_due
+        });
         let plan = Arc::make_mut(plan);
         let mut actions: Vec<Action> = Vec::with_capacity(plan.actions.len());
         for action in std::mem::take(&mut plan.actions) {
@@ -53,6 +79,37 @@ impl Approval {
         }
         plan.actions = actions;
         true
+    }
+
+    /// Ends the approval of the parts of an action that has ended.
+    pub(crate) fn end(&mut self, change: &Change, end: &ApprovedEnd) {
+        if self.approved.is_empty() {
+            return;
+        }
+        for key in change.counted() {
+            if let Some((_, approver)) = self.approved.remove(&key) {
+                self.outcome(approver.request).part_ended(end);
+            }
+        }
+    }
+
+    /// What came of a request, once nothing of it is left to be done, or where `is_over`: nothing more of it is done.
+    pub(crate) fn answer(&mut self, request: i64, is_over: bool, slice: &PassReport) -> Option<PassReport> {
+        let left = self.approved.values().filter(|(_, approver)| approver.request == Some(request)).count();
+        if left > 0 && !is_over {
+            return None;
+        }
+        Some(self.outcomes.remove(&Some(request)).unwrap_or_default().report(left, slice))
+    }
+
+    /// What was shown with what was approved, and was left alone.
+    pub(crate) fn not_due(&self) -> usize {
+        self.outcomes.values().map(|outcome| outcome.not_due).sum()
+    }
+
+    /// Why approvals were not taken.
+    pub(crate) fn refusals(&self) -> impl Iterator<Item = &String> {
+        self.outcomes.values().flat_map(|outcome| &outcome.refusals)
     }
 
     /// What of a held action is approved, free, and the rest.
@@ -75,7 +132,7 @@ impl Approval {
         if self.approved.is_empty() {
             return None;
         }
-        action.change.counted().find_map(|key| self.approved.get(&key).map(|(_, by)| &**by))
+        action.change.counted().find_map(|key| self.approved.get(&key).map(|(_, approver)| &*approver.by))
     }
 
     /// Whether somebody approved it.

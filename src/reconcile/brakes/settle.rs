@@ -1,7 +1,11 @@
 //! Settling: what takes something away waits until it has been planned without a break for `guard.settle`, and until the
 //! sources said so again after that. A row that is deleted and inserted again costs nobody their place.
+//!
+//! What the sources say counts for the slice that follows. What that slice does not do (a failed call, a room that is being
+//! read, a pause) is asked about again before the next one does it.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use provisioner_policy::{Change, ChangeKey, Plan, World};
@@ -15,6 +19,10 @@ pub(crate) struct Settle {
     settled_at: HashMap<ChangeKey, Instant>,
     /// When the sources were last asked.
     asked: Option<Instant>,
+    /// They were asked for the slice that comes next.
+    is_fresh: bool,
+    /// Something waits for nothing but another answer of theirs.
+    wants_asking: AtomicBool,
 }
 
 impl Settle {
@@ -42,7 +50,15 @@ impl Settle {
 
     /// The sources are asked now: what they say is newer than what settled before.
     pub(crate) fn ask(&mut self, now: Instant) {
-        self.asked = Some(now);
+        (self.asked, self.is_fresh) = (Some(now), true);
+        *self.wants_asking.get_mut() = false;
+    }
+
+    /// A slice is over; `more` says whether it left something that is due. What the sources said was for that slice.
+    pub(crate) fn end_slice(&mut self, more: bool, paused: bool) {
+        let wants = self.wants_asking.get_mut();
+        let left = more && self.settled_at.values().any(|at| self.asked >= Some(*at));
+        (self.is_fresh, *wants) = (false, !paused && (*wants || left));
     }
 
     /// Whether the sources were asked at this time or later.
@@ -50,14 +66,25 @@ impl Settle {
         self.asked >= Some(at)
     }
 
-    /// Whether it need not wait any longer.
+    /// Whether it need not wait any longer, which is asked of what waits for nothing else.
     pub(crate) fn may(&self, key: &ChangeKey) -> bool {
-        self.settled_at.get(key).is_none_or(|at| self.was_asked_since(*at))
+        let Some(at) = self.settled_at.get(key) else { return true };
+        let has_settled = self.was_asked_since(*at);
+        if has_settled && !self.is_fresh {
+            self.wants_asking.store(true, Ordering::Relaxed);
+        }
+        has_settled && self.is_fresh
     }
 
-    /// Whether nothing of a change need wait any longer.
+    /// The same of a whole change.
     pub(crate) fn is_due(&self, change: &Change) -> bool {
         self.settled_at.is_empty() || change.counted().all(|key| self.may(&key))
+    }
+
+    /// Whether all of a change was planned for long enough, and the sources said so again, be it a while ago.
+    pub(crate) fn has_settled(&self, change: &Change) -> bool {
+        let at = |key| self.settled_at.get(&key).copied();
+        self.settled_at.is_empty() || change.counted().filter_map(at).all(|at| self.was_asked_since(at))
     }
 
     /// How much waits.
@@ -65,9 +92,11 @@ impl Settle {
         self.waiting().count()
     }
 
-    /// When the first of what waits will have been planned for long enough: then the sources are to be asked again.
+    /// When the sources are to be asked again: the first of what waits will have been planned for long enough, or waits for
+    /// nothing else.
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.waiting().min()
+        let at_once = self.asked.filter(|_| self.wants_asking.load(Ordering::Relaxed));
+        self.waiting().chain(at_once).min()
     }
 
     /// When all of what waits now will have been.

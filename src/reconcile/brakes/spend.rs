@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use anyhow::{Context, Result};
 use provisioner_policy::{Digest, Permission, Plan, World, short_id};
 
+use crate::reconcile::brakes::approval::Approver;
 use crate::reconcile::reconciler::Reconciler;
 use crate::store::Asked;
 
@@ -24,12 +25,13 @@ impl Reconciler {
     /// Spends the approval of a request, unless it is old or its sender may not command any more.
     pub(crate) async fn spend_approval(&mut self, asked: &Asked) -> Result<()> {
         let (Some(id), by) = (&asked.approve, &asked.requested_by) else { return Ok(()) };
+        let approver = Approver { by: by.as_str().into(), request: Some(asked.id) };
         if !asked.is_fresh {
-            self.refuse(id, "it was approved more than two minutes ago, or by a pass that was cut short");
+            self.refuse(&approver, id, "it was approved more than two minutes ago, or by a pass that was cut short");
         } else if let Err(why) = self.may_approve(by).await? {
-            self.refuse(id, &format!("{by} may not command any more{why}"));
+            self.refuse(&approver, id, &format!("{by} may not command any more{why}"));
         } else {
-            self.approve_shown(id, asked.approve_within.as_deref(), by).await?;
+            self.approve_shown(id, asked.approve_within.as_deref(), &approver).await?;
         }
         Ok(())
     }
@@ -54,16 +56,22 @@ impl Reconciler {
 
     /// Approves what the held plan called `id` showed, for the pass that follows. `id` may be cut short; `within` is the whole id
     /// of another held plan that must have shown the same.
-    pub(crate) async fn approve_shown(&mut self, id: &str, within: Option<&str>, by: &str) -> Result<()> {
+    pub(crate) async fn approve_shown(&mut self, id: &str, within: Option<&str>, approver: &Approver) -> Result<()> {
         let plan = self.plan().await?;
-        if let Err(why) = self.grant(&plan, id, within, by).await? {
-            self.refuse(id, &why);
+        if let Err(why) = self.grant(&plan, id, within, approver).await? {
+            self.refuse(approver, id, &why);
         }
         Ok(())
     }
 
     /// Grants it, or says why not.
-    async fn grant(&mut self, plan: &Plan, id: &str, within: Option<&str>, by: &str) -> Result<Result<(), String>> {
+    async fn grant(
+        &mut self,
+        plan: &Plan,
+        id: &str,
+        within: Option<&str>,
+        approver: &Approver,
+    ) -> Result<Result<(), String>> {
         if let Some(paused) = self.store.paused().await.context("look at the brake")? {
             return Ok(Err(paused.to_string()));
         }
@@ -85,16 +93,16 @@ impl Reconciler {
             let seen = self.store.held_parts(within).await.context("read what was shown before")?;
             shown.retain(|part| seen.contains(part));
         }
-        if self.approval.grant(&self.world, plan, &shown, by) == 0 {
+        if self.approval.grant(&self.world, plan, &shown, approver) == 0 {
             return Ok(Err(look_again(&self.world, plan)));
         }
-        self.held.record_approval(&self.store, &id, by).await?;
+        self.held.record_approval(&self.store, &id, &approver.by).await?;
         self.peopled_teams.note_approved(&self.world, plan, &self.approval);
         Ok(Ok(()))
     }
 
-    fn refuse(&mut self, id: &str, why: &str) {
-        self.approval.refusals.push(format!("{} is not approved: {why}", short_id(id)));
+    fn refuse(&mut self, approver: &Approver, id: &str, why: &str) {
+        self.approval.refuse(approver.request, format!("{} is not approved: {why}", short_id(id)));
     }
 }
 

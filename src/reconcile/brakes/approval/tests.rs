@@ -7,8 +7,13 @@ use provisioner_policy::{
 use serde_json::json;
 
 use super::*;
+use crate::reconcile::report::Failed;
 
 const BY: &str = "@ada:a";
+
+fn by() -> Approver {
+    Approver { by: BY.into(), request: Some(7) }
+}
 
 /// A room of which the guard lets nobody be removed and nobody be lowered unasked: `one`, `two` and `three` have level 60 and
 /// no row, and `lead` is to get level 50.
@@ -78,7 +83,7 @@ fn who_approves_one_removal_lets_no_other_go() {
     let mut approval = Approval::default();
     assert!(!approval.release(&world, &mut plan), "nobody approved anything");
     let parts = shown(&world, &plan, Kind::Remove, &["@one:a"]);
-    assert_eq!((parts.len(), approval.grant(&world, &plan, &parts, BY)), (1, 1));
+    assert_eq!((parts.len(), approval.grant(&world, &plan, &parts, &by())), (1, 1));
     assert!(approval.release(&world, &mut plan));
     let raised = named(Kind::SetPowerLevels, &["lead"]);
     assert_eq!(of(&world, &plan, false), [named(Kind::Remove, &["one"]), raised]);
@@ -95,12 +100,12 @@ fn what_was_not_shown_or_is_held_no_longer_is_not_approved() {
     let plan = planned(&world);
     let mut approval = Approval::default();
     let other: Digest = [7; 16];
-    assert_eq!(approval.grant(&world, &plan, &HashSet::from([other]), BY), 0);
-    assert_eq!(approval.not_due, 0, "nothing was approved, so nothing of it is left");
+    assert_eq!(approval.grant(&world, &plan, &HashSet::from([other]), &by()), 0);
+    assert_eq!(approval.not_due(), 0, "nothing was approved, so nothing of it is left");
     let mut parts = shown(&world, &plan, Kind::Remove, &["@one:a", "@two:a"]);
     parts.extend([other, [8; 16], [9; 16]]);
-    assert_eq!((approval.grant(&world, &plan, &parts, BY), approval.not_due), (2, 3));
-    assert_eq!(approval.grant(&world, &plan, &HashSet::from([other]), BY), 0);
+    assert_eq!((approval.grant(&world, &plan, &parts, &by()), approval.not_due()), (2, 3));
+    assert_eq!(approval.grant(&world, &plan, &HashSet::from([other]), &by()), 0);
 }
 
 #[test]
@@ -108,7 +113,7 @@ fn an_approval_ends_when_the_same_is_planned_from_something_else() {
     let (mut world, room) = world();
     let mut plan = planned(&world);
     let mut approval = Approval::default();
-    approval.grant(&world, &plan, &shown(&world, &plan, Kind::Remove, &["@one:a"]), BY);
+    approval.grant(&world, &plan, &shown(&world, &plan, Kind::Remove, &["@one:a"]), &by());
     let key = plan.of(Some(room), Kind::Remove)[0].change.key();
     assert!(approval.approves(&key));
     // Out by somebody else's hand, and invited again since.
@@ -126,7 +131,7 @@ fn of_levels_what_is_approved_goes_in_one_event_with_what_gives() {
     let mut plan = planned(&world);
     let mut approval = Approval::default();
     let parts = shown(&world, &plan, Kind::SetPowerLevels, &["@one:a", "@two:a"]);
-    assert_eq!(approval.grant(&world, &plan, &parts, BY), 2);
+    assert_eq!(approval.grant(&world, &plan, &parts, &by()), 2);
     approval.release(&world, &mut plan);
     assert_eq!(of(&world, &plan, false), [named(Kind::SetPowerLevels, &["lead", "one", "two"])]);
     let rest: Vec<_> = of(&world, &plan, true).into_iter().filter(|(kind, _)| *kind != Kind::Remove).collect();
@@ -139,9 +144,43 @@ fn of_several_that_are_approved_each_goes() {
     let mut plan = planned(&world);
     let mut approval = Approval::default();
     let parts = shown(&world, &plan, Kind::Remove, &["@one:a", "@two:a", "@three:a"]);
-    assert_eq!(approval.grant(&world, &plan, &parts, BY), 3);
+    assert_eq!(approval.grant(&world, &plan, &parts, &by()), 3);
     approval.release(&world, &mut plan);
     let removals = ["one", "three", "two"].map(|user| named(Kind::Remove, &[user]));
     let raised = named(Kind::SetPowerLevels, &["lead"]);
     assert_eq!(of(&world, &plan, false), [removals.to_vec(), vec![raised]].concat());
+}
+
+#[test]
+fn who_approved_is_told_of_that_alone_once_the_last_part_has_ended() {
+    let (world, room) = world();
+    let mut plan = planned(&world);
+    let mut approval = Approval::default();
+    approval.grant(&world, &plan, &shown(&world, &plan, Kind::Remove, &["@one:a", "@two:a", "@three:a"]), &by());
+    approval.release(&world, &mut plan);
+    let removals: Vec<Change> = plan.of(Some(room), Kind::Remove).iter().map(|one| one.change.clone()).collect();
+    let slice = PassReport { done: 180, held: 1, ..PassReport::default() };
+    assert_eq!(approval.answer(7, false, &slice), None);
+    approval.end(&removals[0], &ApprovedEnd::Done);
+    let why =
+        Failed { kind: "remove".to_owned(), room: None, user: Some("@two:a".to_owned()), error: "500".to_owned() };
+    approval.end(&removals[1], &ApprovedEnd::Failed(why));
+    assert!(!approval.approves(&removals[1].key()), "somebody is asked before it is tried again");
+    assert_eq!(approval.answer(7, false, &slice), None);
+    // The third went by themselves.
+    approval.release(&world, &mut Arc::new(Plan::default()));
+    let report = approval.answer(7, false, &slice).expect("nothing of it is left");
+    assert_eq!((report.done, report.failed.len(), report.not_due, report.held, report.waiting), (1, 1, 1, 1, 0));
+}
+
+#[test]
+fn who_approved_is_told_at_the_end_of_the_pass_at_the_latest() {
+    let (world, _) = world();
+    let plan = planned(&world);
+    let mut approval = Approval::default();
+    approval.grant(&world, &plan, &shown(&world, &plan, Kind::Remove, &["@one:a"]), &by());
+    approval.refuse(Some(8), "nothing is held".to_owned());
+    let slice = PassReport::default();
+    assert_eq!(approval.answer(7, true, &slice).map(|report| report.waiting), Some(1));
+    assert_eq!(approval.answer(8, false, &slice).map(|report| report.errors.len()), Some(1));
 }

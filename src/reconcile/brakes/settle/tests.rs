@@ -10,6 +10,7 @@ use provisioner_policy::{
 use serde_json::json;
 
 use super::*;
+use crate::reconcile::brakes::approval::Approver;
 use crate::reconcile::brakes::narrow::narrow;
 use crate::reconcile::pushes::tests::world_in;
 
@@ -62,6 +63,29 @@ fn what_takes_waits_until_it_was_planned_for_long_enough_and_the_sources_said_so
 }
 
 #[test]
+fn what_the_sources_said_counts_for_one_slice() {
+    let (mut settle, world, none, start) = (Settle::default(), world(), Approval::default(), Instant::now());
+    let due = |settle: &mut Settle, now| due(settle, &world, &none, now).len();
+    due(&mut settle, start);
+    settle.ask(start + SETTLE);
+    assert_eq!(due(&mut settle, start + SETTLE), 3);
+    // The slice was over before it came to it.
+    settle.end_slice(true, false);
+    assert_eq!((settle.next(), settle.len()), (Some(start + SETTLE), 0));
+    settle.ask(start + SETTLE * 2);
+    assert_eq!((due(&mut settle, start + SETTLE * 2), settle.next()), (3, None));
+    // A call failed and is not repeated yet: nobody asks until it is.
+    settle.end_slice(false, false);
+    assert_eq!((settle.next(), settle.len()), (None, 0));
+    assert_eq!(due(&mut settle, start + SETTLE * 3), 1, "the sources may say something else by now");
+    settle.end_slice(false, false);
+    assert_eq!(settle.next(), Some(start + SETTLE * 2));
+    // All is paused: nobody asks for what nobody may do.
+    settle.end_slice(true, true);
+    assert_eq!(settle.next(), None);
+}
+
+#[test]
 fn a_break_begins_it_anew() {
     let (mut settle, world, none, start) = (Settle::default(), world(), Approval::default(), Instant::now());
     due(&mut settle, &world, &none, start);
@@ -80,7 +104,7 @@ fn what_was_approved_and_what_the_pool_says_do_not_wait_and_nothing_does_at_0_se
     let reason = provisioner_policy::HoldReason::EmptyRoster;
     held.actions.iter_mut().for_each(|action| action.held = Some(reason));
     let shown = held.held_part(&world).unwrap().parts.into_iter().collect();
-    approval.grant(&world, &held, &shown, "somebody");
+    approval.grant(&world, &held, &shown, &Approver { by: "somebody".into(), request: None });
     let all = |world: &World, approval: &Approval| due(&mut Settle::default(), world, approval, start).len();
     assert_eq!((all(&world, &none), all(&world, &approval)), (1, 3));
     world.adjust(|policy| policy.settle = Duration::ZERO);
