@@ -17,6 +17,7 @@ crate::on_one_version!(
     a_sender_who_says_too_much_is_told_once,
     a_restart_between_a_command_and_its_answer_runs_nothing_twice,
     observing_in_the_staff_room_writes_nothing_at_all,
+    a_pause_from_before_the_start_keeps_even_the_bots_own_profile_as_it_is,
     what_acts_is_done_in_the_order_in_which_it_was_said,
 );
 
@@ -296,6 +297,20 @@ async fn observing_in_the_staff_room_writes_nothing_at_all(version: SynapseVersi
     tokio::time::sleep(A_WHILE).await;
     assert_eq!(staff.stage.plan().await.0, 2, "there would be something to do");
     assert_eq!(staff.stage.writes(), 0, "{:#?}", staff.stage.proxy.requests());
+}
+
+async fn a_pause_from_before_the_start_keeps_even_the_bots_own_profile_as_it_is(version: SynapseVersion) {
+    let staff = closed(version, Settings::default()).await;
+    let cli = async |command: &str| staff.stage.service.run_cli(&[command]).await.unwrap();
+    assert_eq!(cli("pause").await.status, Some(0));
+    staff.stage.start().await;
+    staff.stage.quiet().await;
+    tokio::time::sleep(A_WHILE).await;
+    assert_eq!(staff.stage.plan().await.0, 2, "there would be something to do");
+    assert_eq!(staff.stage.writes(), 0, "{:#?}", staff.stage.proxy.requests());
+    assert_eq!(cli("resume").await.status, Some(0));
+    let has_picture = async || staff.stage.proxy.count(|request| request.is("PUT", "/avatar_url")) > 0;
+    wait_until("the bot has its picture", SOON, has_picture).await.unwrap();
 }
 
 async fn what_acts_is_done_in_the_order_in_which_it_was_said(version: SynapseVersion) {

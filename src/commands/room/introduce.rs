@@ -15,10 +15,15 @@ const NAME: &str = "Provisioner";
 const AVATAR: &[u8] = include_bytes!("avatar.png");
 
 impl Desk {
-    /// Gives the bot its name and picture, once. The service works without them too.
+    /// Gives the bot its name and picture, once, and not before everything is resumed. The service works without them too.
     pub(crate) async fn introduce(&self) -> Infallible {
         let modes = &self.staff.policy.modes;
         while Kind::ALL.iter().any(|kind| kind.class().mode(modes) == Mode::Enforce) {
+            // A database that does not answer may say so when it does.
+            if !matches!(self.store.paused().await, Ok(None)) {
+                tokio::time::sleep(RETRY).await;
+                continue;
+            }
             match self.take_name_and_picture().await {
                 Err(error) if error.is_transport() => tokio::time::sleep(RETRY).await,
                 Err(error) => {
