@@ -183,4 +183,17 @@ impl Store {
         .await?;
         Ok(changed.rows_affected() > 0)
     }
+
+    /// Notes that somebody said no to what an open post shows. False where it shows something else by now, or is not open.
+    pub async fn dismiss_held_post(&self, id: i64, held_id: &str) -> sqlx::Result<bool> {
+        let dismissed = sqlx::query!(
+            "UPDATE provisioner.held_posts SET state = 'dismissed', changed_at = now()
+             WHERE id = $1 AND held_id = $2 AND state = 'open'",
+            id,
+            held_id,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(dismissed.rows_affected() > 0)
+    }
 }

@@ -16,6 +16,7 @@ crate::on_one_version!(
     an_approval_that_was_left_open_is_not_spent_later,
     a_tap_from_a_while_ago_carries_out_nothing,
     a_tap_on_what_stood_there_before_two_edits_carries_out_nothing,
+    a_no_right_after_an_edit_silences_nothing_that_its_sender_may_not_have_seen,
     an_edit_that_did_not_arrive_shows_nothing_that_can_be_approved,
     a_decision_that_a_kill_cuts_short_says_so_and_takes_nothing_that_was_not_shown,
 );
@@ -160,6 +161,27 @@ async fn a_tap_on_what_stood_there_before_two_edits_carries_out_nothing(version:
     assert_eq!(memberships(&staff, &people).await, ["join"; 6]);
     staff.react(&staff.lead, &post, "✅").await;
     staff.until_says(&post, &["Approved by"]).await;
+}
+
+async fn a_no_right_after_an_edit_silences_nothing_that_its_sender_may_not_have_seen(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("3 people would").await;
+    go(&staff, &people[3..4]).await;
+    staff.until_says(&post, &["4 people would"]).await;
+    let tap = staff.send_reaction_anew(&staff.lead, &post, "❌").await;
+    assert_eq!(staff.ended(&tap).await, "answered");
+    let answer = staff.answer(&post).await;
+    assert!(
+        answer["body"].as_str().unwrap().contains("that message has changed meanwhile. Take the ❌ back"),
+        "{answer:#}"
+    );
+    assert!(staff.now_says(&post).await.contains("exactly as listed"), "it still asks");
+    assert_eq!(staff.stage.metric("provisioner_held_plans").await, 1.0);
+    // Longer than anybody counts as having seen what was there before.
+    tokio::time::sleep(Duration::from_secs(16)).await;
+    staff.react(&staff.lead, &post, "❌").await;
+    staff.until_says(&post, &["said no", &staff.lead.mxid]).await;
+    assert_eq!(memberships(&staff, &people).await, ["join"; 6]);
 }
 
 async fn an_edit_that_did_not_arrive_shows_nothing_that_can_be_approved(version: SynapseVersion) {

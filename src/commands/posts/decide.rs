@@ -22,6 +22,9 @@ const SEEN_BEFORE: f64 = 15.0;
 /// An approval is for now: older than so many seconds it is refused.
 pub(crate) const APPROVAL_LASTS: f64 = 120.0;
 
+/// What the ledger keeps of a no that may be about something else.
+const CHANGED: &str = "refused: the message had changed meanwhile";
+
 /// How long is waited until a post shows that its plan is being carried out.
 const LONGEST_EDIT: Duration = Duration::from_secs(5);
 
@@ -54,6 +57,18 @@ fn is_perhaps_of_long_before(post: &HeldPost, tapped_ago: f64) -> bool {
     is_perhaps_of_before(post, tapped_ago)
         && post.edits > 1
         && post.edited_before_ago.is_none_or(|ago| ago - tapped_ago < SEEN_BEFORE)
+}
+
+/// Whether it may be about anything else than what the post shows.
+fn is_perhaps_of_another(post: &HeldPost, tapped_ago: f64) -> bool {
+    is_perhaps_of_long_before(post, tapped_ago)
+        || is_perhaps_of_before(post, tapped_ago) && post.shown_before.as_ref() != Some(&post.held_id)
+}
+
+/// The reply to a tap with `key` that may be about something else than what stands there.
+fn look_again(changed: &str, key: &str) -> Reply {
+    let again = format!("Take the {key} back, look again, and tap again if it is still meant.");
+    Reply::line([strong("Nothing was done: "), text(format!("that message has changed {changed}. {again}"))])
 }
 
 impl Desk {
@@ -140,13 +155,11 @@ impl Desk {
             return self.refuse(task, name, Some(reply), "refused: somebody said no to that plan").await;
         }
         if decision == Decision::Approve && is_perhaps_of_long_before(post, tapped_ago) {
-            let reply = Reply::line([
-                strong("Nothing was done: "),
-                text(
-                    "that message has changed twice meanwhile. Take the ✅ back, look again, and tap again if it is still meant.",
-                ),
-            ]);
+            let reply = look_again("twice meanwhile", "✅");
             return self.refuse(task, name, Some(reply), "refused: the message had changed twice meanwhile").await;
+        }
+        if decision == Decision::Dismiss && is_perhaps_of_another(post, tapped_ago) {
+            return self.refuse(task, name, Some(look_again("meanwhile", "❌")), CHANGED).await;
         }
         if !self.begin(task, name, &format!("{name} {}", short_id(&post.held_id)), None, None).await? {
             return Ok(());
@@ -159,27 +172,33 @@ impl Desk {
                     failed => self.end_by(task, name, failed).await,
                 }
             }
-            Decision::Dismiss => {
-                let (from, to) = ([HeldPostState::Open], HeldPostState::Dismissed);
-                if self.store.change_held_post(post.id, &from, to).await.context("mark the post")? {
-                    // `status`, the metric and the command line say so too.
-                    let (id, by) = (&post.held_id, &task.sender);
-                    self.store.dismiss_held_plan(id, by).await.context("dismiss the plan")?;
-                    let reply = Reply::line([
-                        strong("Not done:"),
-                        text(" "),
-                        code(&task.sender),
-                        text(" said no. Nobody is asked again until this list changes."),
-                    ]);
-                    let reply = match post.offers_approval {
-                        true => reply.and_reply(see("To do it after all: ", self.typed_apply(&post.held_id))),
-                        false => reply,
-                    };
-                    self.edit_post(post, "dismissed", &what_became_of(post, reply)).await;
-                }
-                self.end(task, name, None, "done", None).await
-            }
+            Decision::Dismiss => self.dismiss(task, name, post).await,
         }
+    }
+
+    /// Says no to what a post shows.
+    async fn dismiss(&self, task: &DeskTask, name: &'static str, post: &HeldPost) -> Result<()> {
+        // A second no says nothing new.
+        if post.state == HeldPostState::Dismissed {
+            return self.end(task, name, None, "done", None).await;
+        }
+        if !self.store.dismiss_held_post(post.id, &post.held_id).await.context("mark the post")? {
+            return self.end(task, name, Some(look_again("meanwhile", "❌")), "failed", Some(CHANGED)).await;
+        }
+        // `status`, the metric and the command line say so too.
+        self.store.dismiss_held_plan(&post.held_id, &task.sender).await.context("dismiss the plan")?;
+        let reply = Reply::line([
+            strong("Not done:"),
+            text(" "),
+            code(&task.sender),
+            text(" said no. Nobody is asked again until this list changes."),
+        ]);
+        let reply = match post.offers_approval {
+            true => reply.and_reply(see("To do it after all: ", self.typed_apply(&post.held_id))),
+            false => reply,
+        };
+        self.edit_post(post, "dismissed", &what_became_of(post, reply)).await;
+        self.end(task, name, None, "done", None).await
     }
 
     /// Whether somebody said no to what a post shows: a tick below that may be meant as "well said". The plan is asked as well as
@@ -209,5 +228,46 @@ impl Desk {
             }
             None => Reply::line([text(lead), text(" Nothing is held now: "), code(self.typed("plan"))]),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// It was edited ten seconds ago for the first time.
+    fn edited(shown_before: &str) -> HeldPost {
+        HeldPost {
+            id: 1,
+            held_id: "a".to_owned(),
+            shown_before: Some(shown_before.to_owned()),
+            edits: 1,
+            edit_sent: true,
+            age: 30.0,
+            edited_ago: Some(10.0),
+            changed_ago: 30.0,
+            edited_before_ago: None,
+            room_id: "!here".to_owned(),
+            event_id: Some("$it".to_owned()),
+            reactions_sent: true,
+            shown: Value::Null,
+            pages: Value::Null,
+            offers_approval: true,
+            state: HeldPostState::Open,
+        }
+    }
+
+    #[test]
+    fn a_no_is_perhaps_of_another_list_only_where_an_edit_has_just_changed_it() {
+        assert!(is_perhaps_of_another(&edited("b"), 0.0));
+        assert!(is_perhaps_of_another(&HeldPost { edited_ago: Some(1000.0), ..edited("b") }, 990.0), "a late push");
+        assert!(is_perhaps_of_another(&HeldPost { edit_sent: false, edited_ago: Some(99.0), ..edited("b") }, 0.0));
+        assert!(is_perhaps_of_another(&HeldPost { edits: 2, ..edited("a") }, 0.0), "nobody knows what stood there");
+        assert!(!is_perhaps_of_another(&edited("a"), 0.0), "it shows the same");
+        assert!(!is_perhaps_of_another(&HeldPost { edited_ago: Some(15.0), ..edited("b") }, 0.0));
+        let never = HeldPost { shown_before: None, edits: 0, edited_ago: None, ..edited("b") };
+        assert!(!is_perhaps_of_another(&never, 0.0));
     }
 }

@@ -1,11 +1,12 @@
-//! What a post about a held plan says: how many lose what, everybody who does and why, and then why it is held. First come
-//! those whose loss is noticed first: who holds power or the admin flag, or may command here.
+//! What a post about a held plan says: how many lose what, what each answer does, everybody who loses something and why, and
+//! then why it is held. First come those whose loss is noticed first: who holds power or the admin flag, or may command here.
 
-use provisioner_policy::{Action, Permission, Plan, UserIx, World};
+use provisioner_policy::{Action, Permission, Plan, UserIx, World, short_id};
 use serde::{Deserialize, Serialize};
 
+use crate::commands::room::dispatch::see;
 use crate::commands::run::{PlanLine, grouped, held_because, plan_lines, sentences};
-use crate::commands::text::reply::{Reply, text};
+use crate::commands::text::reply::{Reply, code, strong, text};
 
 /// Lines of the post itself, and of each message in its thread.
 const NAMED: usize = 12;
@@ -23,8 +24,8 @@ pub(crate) struct Description {
     pub(crate) offers_approval: bool,
 }
 
-/// What `plan` holds, where it holds anything.
-pub(crate) fn describe(world: &World, plan: &Plan) -> Option<Description> {
+/// What `plan` holds, where it holds anything. `apply` is as for [`offer`].
+pub(crate) fn describe(world: &World, plan: &Plan, apply: &str) -> Option<Description> {
     let id = plan.held_id(world)?;
     let held: usize = plan.held().map(|action| action.change.parts().count()).sum();
     let offers_approval = held <= MOST;
@@ -45,10 +46,37 @@ pub(crate) fn describe(world: &World, plan: &Plan) -> Option<Description> {
         };
         reasons.iter().fold(first, |first, why| first.and([text(why)]))
     };
-    // Nobody is left out for want of room: however long their names are.
-    let named = (1..=lines.len().min(NAMED)).rev().find(|named| with(*named).is_whole()).unwrap_or_default();
-    let (first, pages) = (with(named), pages(&lines[named..]));
+    let (first, pages) = divide(&lines, with, |shown| offer(shown, &id, offers_approval, apply));
     Some(Description { id, first, pages, offers_approval })
+}
+
+/// What the first message shows, and the rest. Nobody is left out for want of room, however long their names are: what counts
+/// is the message as it is sent, which `offered` makes of what it shows.
+fn divide(lines: &[PlanLine], with: impl Fn(usize) -> Reply, offered: impl Fn(Reply) -> Reply) -> (Reply, Vec<Reply>) {
+    let is_whole = |named: &usize| offered(with(*named)).is_whole();
+    let named = (1..=lines.len().min(NAMED)).rev().find(is_whole).unwrap_or_default();
+    (with(named), pages(&lines[named..]))
+}
+
+/// The message: how many lose what, what each answer does, and then who and why. Nobody scrolls past those who lose something
+/// to learn what a tap does. `apply` is that command as it is typed, without the id.
+pub(super) fn offer(shown: Reply, held_id: &str, offers_approval: bool, apply: &str) -> Reply {
+    let id = short_id(held_id);
+    let (what, who_and_why) = shown.split_first();
+    let no = [strong("❌ no:"), text(" nothing of it is done, and nobody is asked again until this list changes.")];
+    let silence = [strong("No answer:"), text(" nothing of it is done.")];
+    if !offers_approval {
+        return what
+            .and_list([no.to_vec(), silence.to_vec()])
+            .and_reply(who_and_why)
+            .and([text("Too many for a message. Look at all of it, and do it if it is meant, on the command line:")])
+            .and([code("phenom-provisioner plan")])
+            .and([code(format!("phenom-provisioner apply --approve {id}"))]);
+    }
+    let yes = [strong("✅ yes:"), text(" it is done at once, exactly as listed here.")];
+    what.and_list([yes.to_vec(), no.to_vec(), silence.to_vec()])
+        .and_reply(who_and_why)
+        .and_reply(see("Instead of ✅: ", format!("{apply} {id}")))
 }
 
 /// As many messages as it takes, each whole.
@@ -84,6 +112,25 @@ mod tests {
 
     use super::*;
     use crate::commands::run::GroupKey;
+
+    #[test]
+    fn with_what_each_answer_does_the_message_is_whole_and_everybody_is_in_it_or_in_a_page() {
+        for length in (0..1000).step_by(5) {
+            let line = |number: usize| PlanLine {
+                key: GroupKey { room: "staff".to_owned(), kind: Kind::Remove, state: "held" },
+                user: format!("@u{number}:a.org"),
+                because: format!("{number} {}", "ë".repeat(length)),
+            };
+            let lines: Vec<PlanLine> = (0..30).map(line).collect();
+            let with = |named: usize| Reply::line([strong("30 people")]).and_reply(grouped(&lines[..named], false));
+            let offered = |shown: Reply| offer(shown, "0123456789", true, "!provisioner apply");
+            let (first, pages) = divide(&lines, with, offered);
+            let message = offered(first);
+            assert!(message.is_whole(), "{length}");
+            let all: String = std::iter::once(&message).chain(&pages).map(|one| one.render().plain).collect();
+            assert!((0..30).all(|number| all.contains(&format!("@u{number}:"))), "{length}");
+        }
+    }
 
     #[test]
     fn however_long_their_names_are_everybody_is_in_some_page() {

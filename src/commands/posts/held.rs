@@ -4,11 +4,10 @@ use anyhow::{Context, Result};
 use provisioner_policy::{Plan, short_id};
 use serde_json::Value;
 
-use crate::commands::posts::describe::{Description, describe};
+use crate::commands::posts::describe::{Description, describe, offer};
 use crate::commands::posts::message::{self, ReplyTarget};
 use crate::commands::posts::send::OutgoingEvent;
 use crate::commands::room::desk::Desk;
-use crate::commands::room::dispatch::see;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::reconcile::{Freshness, NotLeader, Reconciler};
 use crate::store::{HeldPost, HeldPostContent, HeldPostState};
@@ -85,27 +84,8 @@ impl Desk {
         Ok(())
     }
 
-    /// What is held: how many lose what, what each answer does, and then who and why. Nobody scrolls past those who lose
-    /// something to learn what a tap does.
     fn offer(&self, post: &HeldPost) -> Reply {
-        let id = short_id(&post.held_id);
-        let (what, who_and_why) = shown(post).split_first();
-        let no = [strong("❌ no:"), text(" nothing of it is done, and nobody is asked again until this list changes.")];
-        let silence = [strong("No answer:"), text(" nothing of it is done.")];
-        if !post.offers_approval {
-            return what
-                .and_list([no.to_vec(), silence.to_vec()])
-                .and_reply(who_and_why)
-                .and([text(
-                    "Too many for a message. Look at all of it, and do it if it is meant, on the command line:",
-                )])
-                .and([code("phenom-provisioner plan")])
-                .and([code(format!("phenom-provisioner apply --approve {id}"))]);
-        }
-        let yes = [strong("✅ yes:"), text(" it is done at once, exactly as listed here.")];
-        what.and_list([yes.to_vec(), no.to_vec(), silence.to_vec()])
-            .and_reply(who_and_why)
-            .and_reply(see("Instead of ✅: ", self.typed_apply(&post.held_id)))
+        offer(shown(post), &post.held_id, post.offers_approval, &self.typed("apply"))
     }
 
     /// Edits a post to say that it does not stand for what is held any more.
@@ -137,7 +117,8 @@ impl Desk {
     }
 
     async fn describe_held(&self) -> Result<Option<Description>, NotLeader> {
-        let look = |reconciler: &Reconciler, plan: &Plan| describe(reconciler.world(), plan);
+        let apply = self.typed("apply");
+        let look = move |reconciler: &Reconciler, plan: &Plan| describe(reconciler.world(), plan, &apply);
         self.reconciler.query_plan(Freshness::AsKnown, look).await
     }
 }
