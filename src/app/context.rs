@@ -37,7 +37,7 @@ struct LazyParts {
 }
 
 impl Context {
-    /// Reads the configuration and its registration; every error at once.
+    /// Reads the configuration, every error at once, and then its registration, every error at once.
     pub fn load(location: &ConfigLocation) -> Result<Self> {
         Self::load_with(location, RoomIds::Required)
     }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use provisioner_policy::Explanation;
 
@@ -34,6 +34,7 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
         let read = if is_whole { "" } else { ", as far as could be read" };
         bail!("nobody knows {mxid}{read}: no row, no account and no room has this user");
     };
+    let paused = store.paused().await.context("look at the brake")?;
     let because = explanation.rooms.iter().map(|room| &*room.because);
     let texts =
         [&*explanation.user, &explanation.account, &explanation.server_admin.because].into_iter().chain(because);
@@ -42,6 +43,7 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
         people::print_json(&explanation, &names)?;
     } else {
         print::page(&show(&explanation, &names, Screen::of_answers()));
+        paused.iter().for_each(print::line);
     }
     Ok(ExitCode::SUCCESS)
 }

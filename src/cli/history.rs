@@ -45,6 +45,9 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
     let without = if arguments.all { Vec::new() } else { app::commands_that_read() };
     let filter = HistoryFilter { user_id, room_key: arguments.room, without, limit: i64::from(arguments.limit) };
     let lines = operations::history(&store, &filter).await?;
+    if let (Some(user), []) = (&filter.user_id, lines.as_slice()) {
+        print::note(format_args!("nothing of {user}; `explain {user}` says whether anybody knows them"));
+    }
     let names = people::names_in(&context, lines.iter().flat_map(show::texts_of_line)).await;
     if arguments.json {
         // It is a list: each line has the names of its own.

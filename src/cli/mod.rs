@@ -183,14 +183,17 @@ async fn open_with(location: &ConfigLocation, schema: SchemaNeed) -> Result<(Con
 
 /// The MXID of a user named by MXID, subject or e-mail address.
 async fn mxid(user: &str, context: &Context, store: &Store) -> Result<String> {
+    let server_name = &context.policy.server_name;
     match user.strip_prefix('@') {
+        // Nearly an MXID: of our own server, where none is named.
+        Some(localpart) if !localpart.contains(':') => Ok(format!("{user}:{server_name}")),
         Some(_) => Ok(user.to_owned()),
         None if user.contains('@') => {
             let named = context.accounts(store).await.named_by_email(user).await?;
             named.warning().into_iter().for_each(print::note);
             Ok(named.mxid)
         }
-        None => mxid_of_subject(user, &context.policy.server_name, "")
+        None => mxid_of_subject(user, server_name, "")
             .with_context(|| format!("{user:?} is no user; give a Matrix id, a subject or an e-mail address")),
     }
 }

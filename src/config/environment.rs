@@ -12,6 +12,9 @@ use crate::nearest::nearest;
 /// What the name of every variable of this configuration starts with.
 pub const PREFIX: &str = "PHENOM_PROVISIONER__";
 
+/// What the names of the program's own variables start with, such as `PHENOM_PROVISIONER_CONFIG`.
+const PROGRAM: &str = "PHENOM_PROVISIONER_";
+
 /// The variables of this process. What is not UTF-8 is marked by U+FFFD, which [`apply`] refuses.
 pub fn variables() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
@@ -25,7 +28,8 @@ pub(super) fn apply(
     variables: impl Iterator<Item = (String, String)>,
 ) -> Vec<Problem> {
     // Sorted, so that a variable for a whole section comes before those for its keys.
-    let mut variables: Vec<_> = variables.filter(|(name, _)| name.starts_with(PREFIX)).collect();
+    let mut variables: Vec<_> =
+        variables.filter(|(name, _)| name.starts_with(PREFIX) || meant(name).is_some()).collect();
     variables.sort();
     let mut problems = Vec::new();
     for (name, text) in variables {
@@ -42,8 +46,20 @@ pub(super) fn apply(
 
 type VariableFault = (String, String);
 
+/// The name that is meant by one that lacks the second underscore before its first part: a mode that nobody sees to be set is
+/// another one than is meant. Without a pair later on it is none of ours: Kubernetes and Docker give `PHENOM_PROVISIONER_PORT` and
+/// more of the kind to whatever runs beside a service of that name.
+fn meant(name: &str) -> Option<String> {
+    let rest = name.strip_prefix(PROGRAM).filter(|rest| !rest.starts_with('_') && rest.contains("__"))?;
+    Some(format!("{PREFIX}{rest}"))
+}
+
 /// The path that a variable's name spells, and the schema there.
 fn locate<'a>(name: &str, schema: &'a Value) -> Result<(Vec<String>, &'a Value), VariableFault> {
+    if let Some(meant) = meant(name) {
+        let text = "this variable sets no key".to_owned();
+        return Err((text, format!("did you mean {meant}, with two underscores before each part?")));
+    }
     let mut here = schema;
     let mut path = Vec::new();
     for step in name.strip_prefix(PREFIX).unwrap_or_default().split("__").map(str::to_lowercase) {

@@ -60,6 +60,22 @@ fn unknown_variables_name_the_nearest() {
 }
 
 #[test]
+fn an_underscore_too_few_is_told_and_what_others_set_is_left_alone() {
+    let variables = [
+        ("PHENOM_PROVISIONER_MODES__REMOVALS", "observe"),
+        ("PHENOM_PROVISIONER_CONFIG", "provisioner.toml"),
+        ("PHENOM_PROVISIONER_PORT", "tcp://10.0.0.1:8090"),
+        ("PHENOM_PROVISIONER_PORT_8090_TCP_ADDR", "10.0.0.1"),
+        ("PHENOM_PROVISIONER_SERVICE_HOST", "10.0.0.1"),
+    ];
+    insta::assert_snapshot!(errors_with(MINIMAL, &variables), @"
+    error in PHENOM_PROVISIONER_MODES__REMOVALS: this variable sets no key
+      → did you mean PHENOM_PROVISIONER__MODES__REMOVALS, with two underscores before each part?
+    ");
+    assert!(Folder::with(MINIMAL).load(&variables[1..]).is_ok());
+}
+
+#[test]
 fn value_that_is_not_utf_8() {
     let variables = [("PHENOM_PROVISIONER__HOMESERVER__URL", "http://\u{fffd}")];
     insta::assert_snapshot!(errors_with(MINIMAL, &variables), @"

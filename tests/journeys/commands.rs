@@ -54,6 +54,10 @@ async fn the_ledger_says_why_and_refuses_to_be_changed(version: SynapseVersion) 
     assert_eq!((&joined[0]["kind"], &joined[0]["outcome"]), (&json!("join"), &json!("done")));
     assert_eq!((&joined[0]["before"], &joined[0]["after"]), (&json!("none"), &json!("join")));
     assert_eq!(joined[0]["cause"], "the roster says lead of staff; the room is for members of team staff");
+    assert_eq!(history(&format!("@{sub}")).await, joined, "of our own server, where none is named");
+    let of_nobody = stage.service.run_cli(&["history", "@ada"]).await.unwrap();
+    assert_eq!(of_nobody.stdout, "The ledger has no such line.\n");
+    assert!(of_nobody.stderr.contains(&format!("nothing of {}; ", stage.mxid("ada"))), "{of_nobody:?}");
     let removed = history(&stage.mxid(&outsider)).await;
     assert_eq!(removed[0]["kind"], "remove");
     assert!(removed[0]["cause"].as_str().unwrap().starts_with("no source names this user"), "{removed:#?}");
@@ -132,6 +136,8 @@ async fn a_pause_stops_every_write_at_once_and_survives_a_restart(version: Synap
     let (status, plan) = stage.plan().await;
     assert_eq!(status, 2);
     assert!(plan["notices"].to_string().contains("paused since"), "{plan:#}");
+    let explained = stage.service.run_cli(&["explain", &people[9]]).await.unwrap().stdout;
+    assert!(explained.contains("\npaused since"), "{explained}");
     assert_eq!(stage.metric("provisioner_paused").await, 1.0);
 
     slow.lift();

@@ -64,6 +64,8 @@ async fn every_writing_command_does_what_it_says(version: SynapseVersion) {
     insta::assert_snapshot!("plan", ask("plan").await);
     insta::assert_snapshot!("sync_while_paused", ask("sync").await);
     insta::assert_snapshot!("status_while_paused", ask("status").await);
+    let explained = ask(&format!("explain {newcomer}")).await;
+    assert!(explained.starts_with("Paused: nothing of this is done before !provisioner resume\n"), "{explained}");
     assert_eq!(staff.stage.membership(&staff.stage.analysts, &newcomer).await, "none");
     insta::assert_snapshot!("resume", ask("resume").await);
     staff.stage.until(&staff.stage.analysts, &newcomer, "join", SOON).await;
@@ -107,6 +109,7 @@ async fn what_cannot_be_read_is_answered_with_the_mend(version: SynapseVersion) 
         ("no_user", "!provisioner explain"),
         ("nobody_by_that_name", "!provisioner explain <b>x</b>"),
         ("somebody_unknown", "!provisioner explain @nobody-at-all"),
+        ("history_of_a_name", "!provisioner history Ada"),
         ("a_room_with_a_typo", "!provisioner rejoin @nobody-at-all staf"),
         ("no_such_room", "!provisioner follow !abc:elsewhere"),
         ("no_id", "!provisioner apply yes"),
@@ -117,7 +120,7 @@ async fn what_cannot_be_read_is_answered_with_the_mend(version: SynapseVersion) 
         insta::assert_snapshot!(name, staff.forms(&answer));
     }
     let ledger = staff.ledger().await;
-    assert_eq!(ledger.len(), 10, "refused ones too: {ledger:#?}");
+    assert_eq!(ledger.len(), 11, "refused ones too: {ledger:#?}");
     assert!(ledger.iter().all(|line| line["detail"].as_str().unwrap().starts_with("refused")), "{ledger:#?}");
     let everywhere = format!("{ledger:?}{}{:?}", staff.stage.service.log(), staff.said().await);
     assert!(!everywhere.contains("somebody@example.org"), "an address is never shown back, logged or kept");

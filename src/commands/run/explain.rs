@@ -1,11 +1,12 @@
 //! `explain <user>`: why somebody is, or is not, in each room.
 
+use anyhow::Context;
 use provisioner_policy::{Explanation, Plan, RoomExplanation};
 
 use super::{CommandFailure, CommandResult};
 use crate::commands::room::desk::Desk;
 use crate::commands::run::help::NOT_BY_NAME;
-use crate::commands::text::reply::{Reply, code, text};
+use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::operations;
 use crate::reconcile::{Freshness, Reconciler};
 
@@ -13,7 +14,11 @@ impl Desk {
     /// The reply for one MXID.
     pub(crate) async fn explain(&self, mxid: &str) -> CommandResult {
         let explanation = self.explanation(mxid).await?.ok_or_else(|| nobody(mxid))?;
-        Ok(self.show_explanation(explanation))
+        let paused = self.store.paused().await.context("look at the brake")?;
+        let paused = paused.map(|_| {
+            Reply::line([strong("Paused: "), text("nothing of this is done before "), code(self.typed("resume"))])
+        });
+        Ok(paused.unwrap_or_default().and_reply(self.show_explanation(explanation)))
     }
 
     /// What the world says of a user; `None` where nobody knows them.

@@ -1,7 +1,7 @@
 //! `history [user]`: the newest lines of the ledger, without the ids of events, which nobody reads on a phone: the command line
 //! and its JSON have them.
 
-use super::{CommandResult, commands_that_read};
+use super::{CommandResult, commands_that_read, explain};
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::operations;
@@ -21,6 +21,10 @@ impl Desk {
         let filter = HistoryFilter { user_id, room_key: None, without: commands_that_read(), limit };
         let lines = operations::history(&self.store, &filter).await?;
         if lines.is_empty() {
+            // A name that is nobody's id has no line either, and "no such line" would say that nothing was done to them.
+            if !mxid.is_empty() && self.explanation(mxid).await?.is_none() {
+                return Err(explain::nobody(mxid));
+            }
             return Ok(Reply::line([text("The ledger has no such line.")]));
         }
         let entry = |line: &HistoryLine| {
