@@ -1,5 +1,7 @@
 //! Groups that selectors name, each read whole or not at all.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use tracing::{instrument, warn};
 
@@ -7,24 +9,48 @@ use super::Server;
 use crate::sources::Directory;
 use crate::store::{AccountSource, SeenAccount, SeenIn, Store};
 
+/// Before a group is asked about again that has lost somebody. A group is written member by member, and an answer may be stale:
+/// who is missing from two readings has left it.
+const ASKED_AGAIN: Duration = Duration::from_secs(5);
+
 /// Reads every group that selectors name, and forgets the others.
 pub async fn keep_groups(store: &Store, directory: &Directory, server: &Server, groups: &[String]) -> Result<()> {
     store.keep_groups(groups).await.context("forget groups that no selector names")?;
-    read_groups(store, directory, server, groups).await
+    read(store, directory, server, groups, Some(ASKED_AGAIN)).await
 }
 
-/// Reads these groups. One that cannot be read keeps its members and is marked, and the others are read all the same.
-#[instrument(name = "pool.groups", skip_all)]
+/// Reads these groups as they are now: somebody who may command no longer may not for another moment.
 pub async fn read_groups(store: &Store, directory: &Directory, server: &Server, groups: &[String]) -> Result<()> {
+    read(store, directory, server, groups, None).await
+}
+
+/// Reads these groups. One that cannot be read keeps its members and is marked, and the others are read all the same. `again`
+/// says how long is waited before those that have lost somebody are read once more.
+#[instrument(name = "pool.groups", skip_all)]
+async fn read(
+    store: &Store,
+    directory: &Directory,
+    server: &Server,
+    groups: &[String],
+    again: Option<Duration>,
+) -> Result<()> {
+    let mut lost = Vec::new();
     for group in groups {
         let asked = store.now().await.context("read the database's clock")?;
         match members(store, directory, server, group).await? {
+            Ok(user_ids) if again.is_some() && store.has_others_in_group(group, &user_ids).await? => {
+                lost.push(group.clone());
+            }
             Ok(user_ids) => store.record_group(group, &user_ids, asked).await.context("record a group")?,
             Err(trouble) => {
                 warn!(group, "the group cannot be listed: {trouble}");
                 store.trouble_group(group, &trouble).await.context("note the trouble with a group")?;
             }
         }
+    }
+    if let Some(pause) = again.filter(|_| !lost.is_empty()) {
+        tokio::time::sleep(pause).await;
+        Box::pin(read(store, directory, server, &lost, None)).await?;
     }
     Ok(())
 }

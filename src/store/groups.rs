@@ -21,6 +21,20 @@ pub struct GroupRow {
 }
 
 impl Store {
+    /// Whether somebody is known to be in the group who is not one of these.
+    pub async fn has_others_in_group(&self, name: &str, user_ids: &[String]) -> sqlx::Result<bool> {
+        sqlx::query_scalar!(
+            r#"SELECT EXISTS (
+                   SELECT FROM provisioner.group_members WHERE name = $1
+                   AND NOT EXISTS (SELECT FROM UNNEST($2::text[]) AS kept (user_id) WHERE kept.user_id = group_members.user_id)
+               ) AS "exists!""#,
+            name,
+            user_ids,
+        )
+        .fetch_one(&self.pool)
+        .await
+    }
+
     /// Records a group that was read whole, from `asked` by the database's clock on. Two may read it at once: of their readings
     /// the one that was begun last counts, and one that was begun before it changes nothing. What was asked in the future was so by
     /// another server's clock.

@@ -1,14 +1,19 @@
 //! Groups of the pool: they decide who belongs and who is an admin, and what cannot be read decides nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
-use testbed::{SynapseVersion, wait_until};
+use testbed::{Effect, Matching, Proxy, SynapseVersion, wait_until};
 
 use crate::pool_support::{pool, settings, staff};
 use crate::support::{SOON, Stage};
 
-crate::on_one_version!(a_group_of_the_pool_decides_who_belongs, a_group_that_cannot_be_read_takes_and_gives_no_admin,);
+crate::on_one_version!(
+    a_group_of_the_pool_decides_who_belongs,
+    a_group_that_cannot_be_read_takes_and_gives_no_admin,
+    who_is_back_in_the_group_a_moment_later_loses_nothing,
+);
 
 async fn a_group_of_the_pool_decides_who_belongs(version: SynapseVersion) {
     let pool = pool().await;
@@ -87,4 +92,40 @@ async fn a_group_that_cannot_be_read_takes_and_gives_no_admin(version: SynapseVe
     assert_eq!(plan["actions"], json!([]), "{plan:#}");
     assert!(plan["blocked"].to_string().contains("revoke_server_admin"), "{plan:#}");
     assert!(is_admin(&people[0]).await && is_admin(&people[1]).await);
+}
+
+/// The group is read in between, or the answer is a stale one.
+async fn who_is_back_in_the_group_a_moment_later_loses_nothing(version: SynapseVersion) {
+    let mut pool = pool().await;
+    pool.create_group("nest-admin").await.unwrap();
+    let direct = pool.endpoint.clone();
+    let proxy = Proxy::start(&direct).await.unwrap();
+    proxy.url().clone_into(&mut pool.endpoint);
+    let mut stage = Stage::set(version, settings(&pool, "remove")).await;
+    pool.endpoint = direct;
+    let people = staff(&stage, &pool, 2).await;
+    for sub in &people {
+        pool.add_to_group(sub, "nest-admin").await.unwrap();
+    }
+    stage.edit(|config| config.replace(r#"{ team = "analysts" }"#, r#"{ group = "nest-admin" }"#));
+    stage.start().await;
+    for sub in &people {
+        stage.until(&stage.analysts, sub, "join", SOON).await;
+    }
+    stage.quiet().await;
+    stage.proxy.clear();
+    let gone = people[0].clone();
+    let lacks = Effect::rewrite(move |mut answer| {
+        if let Some(users) = answer["Users"].as_array_mut() {
+            users.retain(|user| !user.to_string().contains(&gone));
+        }
+        answer
+    });
+    let stale = proxy.fault(Matching::any().action("ListUsersInGroup").times(1), lacks);
+    wait_until("the group is read without them", SOON, async || stale.hits() == 1).await.unwrap();
+    // It is asked about again, and what takes settles for three seconds besides.
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    assert_eq!(stage.writes(), 0);
+    assert_eq!(stage.membership(&stage.analysts, &people[0]).await, "join");
+    stage.nothing_left().await;
 }
