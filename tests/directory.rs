@@ -5,9 +5,11 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use phenom_provisioner::accounts::{Confirmed, Confirmer, Server};
 use phenom_provisioner::sources::{Directory, DirectoryError, PoolUser};
+use phenom_provisioner::store::{AccountSource, AccountsRead, SeenIn, Store};
 use serde_json::{Value, json};
-use testbed::{Moto, free_port};
+use testbed::{Moto, free_port, shared_postgres};
 use wiremock::matchers::{body_partial_json, header, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -162,6 +164,12 @@ fn users(subjects: &[&str]) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(json!({"Users": subjects.iter().map(user).collect::<Vec<_>>()}))
 }
 
+/// The one user of the pool.
+fn user(status: &str, enabled: bool) -> ResponseTemplate {
+    let user = json!({"Username": "x", "Enabled": enabled, "UserStatus": status, "Attributes": [{"Name": "sub", "Value": SUB}]});
+    ResponseTemplate::new(200).set_body_json(json!({ "Users": [user] }))
+}
+
 #[tokio::test]
 async fn a_throttle_is_waited_out_and_said_when_it_lasts() {
     let (server, directory) = mocked().await;
@@ -236,21 +244,77 @@ async fn those_who_ask_for_one_sub_at_once_share_a_request_and_the_next_minute_n
 /// Somebody is found, disabled, and named by a page; then a duplicate of their message comes.
 #[tokio::test]
 async fn a_page_has_a_newer_word_than_what_was_found_before_it() {
-    let of = |enabled: bool| {
-        let user = json!({"Username": "x", "Enabled": enabled, "UserStatus": "CONFIRMED", "Attributes": [{"Name": "sub", "Value": SUB}]});
-        ResponseTemplate::new(200).set_body_json(json!({ "Users": [user] }))
-    };
     for group in [None, Some("nest-admin")] {
         let (server, directory) = mocked().await;
-        let pool =
-            Mock::given(header("x-amz-target", LIST_USERS)).respond_with(of(true)).mount_as_scoped(&server).await;
+        let pool = Mock::given(method("POST")).respond_with(user("CONFIRMED", true)).mount_as_scoped(&server).await;
         assert!(directory.find(SUB).await.unwrap().unwrap().enabled);
         drop(pool);
-        Mock::given(method("POST")).respond_with(of(false)).mount(&server).await;
+        Mock::given(method("POST")).respond_with(user("CONFIRMED", false)).mount(&server).await;
         assert!(directory.find(SUB).await.unwrap().unwrap().enabled, "it is remembered");
         everybody(&directory, group).await;
         assert!(!directory.find(SUB).await.unwrap().unwrap().enabled, "{group:?}");
     }
+}
+
+/// Replicas with one database at a pool that answers as a test says.
+struct Replicas {
+    server: MockServer,
+    store: Store,
+}
+
+impl Replicas {
+    async fn start(database: &str) -> Self {
+        let url = shared_postgres().await.create_database(database).await.unwrap();
+        Self { server: MockServer::start().await, store: Store::open(&url).await.unwrap() }
+    }
+
+    async fn one(&self) -> Confirmer {
+        let directory = Directory::connect(REGION, "us-east-1_mock", Some(&self.server.uri())).await;
+        let server = Server { name: "phenom.test".to_owned(), bot: "@provisioner:phenom.test".to_owned() };
+        Confirmer { store: self.store.clone(), directory: Some(directory), server }
+    }
+
+    async fn state(&self) -> String {
+        let rows = self.store.accounts_since(&AccountsRead::default(), 10, false).await.unwrap();
+        rows.iter().map(|row| row.state.clone()).collect()
+    }
+}
+
+/// A message comes to this replica.
+async fn confirm(replica: &Confirmer) -> Confirmed {
+    replica.confirm(SUB, AccountSource::Queue, SeenIn::default()).await.unwrap()
+}
+
+/// What the leader has recorded since one of them found somebody is newer than what that one remembers.
+#[tokio::test]
+async fn what_one_replica_remembers_is_not_written_over_what_another_has_recorded() {
+    for (then, now) in [(true, "disabled"), (false, "active")] {
+        let replicas = Replicas::start(&format!("remembered_{now}")).await;
+        let (standby, leader) = (replicas.one().await, replicas.one().await);
+        let pool = Mock::given(method("POST")).respond_with(user("CONFIRMED", then)).expect(1);
+        let pool = pool.mount_as_scoped(&replicas.server).await;
+        assert_eq!(confirm(&standby).await, Confirmed::Recorded);
+        assert_eq!(confirm(&standby).await, Confirmed::Recorded, "it is remembered");
+        drop(pool);
+        Mock::given(method("POST")).respond_with(user("CONFIRMED", !then)).mount(&replicas.server).await;
+        for replica in [&leader, &standby] {
+            assert_eq!(confirm(replica).await, Confirmed::Recorded);
+            assert_eq!(replicas.state().await, now);
+        }
+    }
+}
+
+/// The message of a sign-up overtakes the pool's own word of it.
+#[tokio::test]
+async fn who_was_found_unconfirmed_is_asked_for_again() {
+    let replicas = Replicas::start("unconfirmed").await;
+    let replica = replicas.one().await;
+    let pool = Mock::given(method("POST")).respond_with(user("UNCONFIRMED", true));
+    let pool = pool.mount_as_scoped(&replicas.server).await;
+    assert_eq!(confirm(&replica).await, Confirmed::Absent);
+    drop(pool);
+    Mock::given(method("POST")).respond_with(user("CONFIRMED", true)).mount(&replicas.server).await;
+    assert_eq!(confirm(&replica).await, Confirmed::Recorded);
 }
 
 #[tokio::test]

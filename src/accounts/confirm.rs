@@ -6,6 +6,14 @@ use super::Server;
 use crate::sources::Directory;
 use crate::store::{AccountSource, SeenAccount, SeenIn, Store};
 
+/// Said of an account that the pool has confirmed.
+const NOT_RECORDED: &str =
+    "the database of database.url does not take an account that is confirmed; start it, or mend database.url";
+
+/// Said where it is to be looked up.
+const NOT_SAID: &str =
+    "the database of database.url does not say whether an account is there; start it, or mend database.url";
+
 /// The result of asking the pool for one account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Confirmed {
@@ -38,18 +46,32 @@ impl Confirmer {
                 let subject = subject.to_owned();
                 SeenAccount { subject, user_id, disabled: false, display_name: None }
             }
-            Some(directory) => match directory.find(subject).await {
-                Ok(Some(user)) => match self.server.seen(&user) {
-                    Some(seen) => seen,
-                    // Confirmation comes first, and the listing a little after it.
-                    None => return Ok(Confirmed::Absent),
-                },
-                Ok(None) => return Ok(Confirmed::Absent),
-                Err(error) => return Err(error).context("ask the pool for the account"),
-            },
+            Some(directory) => {
+                if self.is_known(directory, subject).await? {
+                    return Ok(Confirmed::Recorded);
+                }
+                let user = directory.find(subject).await.context("ask the pool for the account")?;
+                // Confirmation comes first, and the listing a little after it.
+                let Some(seen) = user.and_then(|user| self.server.seen(&user)) else { return Ok(Confirmed::Absent) };
+                seen
+            }
         };
-        self.store.record_accounts(&[seen], source, seen_in).await.context("record the account")?;
+        self.store.record_accounts(&[seen], source, seen_in).await.context(NOT_RECORDED)?;
         Ok(Confirmed::Recorded)
+    }
+
+    /// Whether the store has the account as the pool had it a moment ago. What is remembered is never recorded: another process may
+    /// have recorded a newer word, so that where the two differ the pool is asked again.
+    async fn is_known(&self, directory: &Directory, subject: &str) -> Result<bool> {
+        let Some(user) = directory.remembered(subject).await else { return Ok(false) };
+        let is_known = match self.server.seen(&user) {
+            Some(seen) => self.store.has_account(&seen).await.context(NOT_SAID)?,
+            None => false,
+        };
+        if !is_known {
+            directory.forget(subject).await;
+        }
+        Ok(is_known)
     }
 
     /// Records that the pool did not confirm `subject`, so that `explain` can say so.

@@ -89,7 +89,6 @@ pub async fn list_pool(
             }
             Err(DirectoryError::BadToken(_)) => {
                 info!("the pool does not go on where the listing was; it begins anew");
-                store.abandon_listing(listing.id).await.context("give the listing up")?;
                 listing = store.begin_listing().await.context("begin a listing of the pool")?;
                 if let Some((trouble, pause)) = restarts.once_more() {
                     stumble(store, &listing, trouble, pause, stop).await?;

@@ -96,7 +96,10 @@ async fn follow(store: &Store, shown: &mut ListingProgress) -> Result<ListingEnd
             return Ok(ListingEnd::Listed { users });
         }
         match store.last_listing().await.context("look at the listing")? {
-            Some(Listing { trouble: Some(trouble), updated_at, .. }) if updated_at > began => {
+            // What it has had from its beginning is of the listing before it.
+            Some(Listing { trouble: Some(trouble), started_at, updated_at, .. })
+                if updated_at > began.max(started_at) =>
+            {
                 shown.end();
                 bail!("the service's listing stumbles: {trouble}");
             }

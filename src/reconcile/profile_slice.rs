@@ -201,7 +201,7 @@ impl Reconciler {
         let mut found: HashMap<UserIx, Wanted> = HashMap::new();
         for row in rows {
             let Ok(Some(user)) = whose(&row, &self.world) else { continue };
-            let wanted = Wanted::of(&row, &giver.names);
+            let wanted = Wanted::of(&row, user, &self.world, &giver.names);
             // Who is there twice and differs is there not at all.
             found.entry(user).and_modify(|one| *one = one.agreed(&wanted)).or_insert(wanted);
         }

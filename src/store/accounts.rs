@@ -27,6 +27,12 @@ pub struct SeenAccount {
     pub display_name: Option<String>,
 }
 
+impl SeenAccount {
+    fn state(&self) -> &'static str {
+        if self.disabled { "disabled" } else { "active" }
+    }
+}
+
 /// The listing or the message in which an account was seen.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SeenIn<'a> {
@@ -114,7 +120,7 @@ impl Store {
         let column = |of: fn(&SeenAccount) -> String| seen.iter().map(|one| of(one)).collect::<Vec<_>>();
         let subjects = column(|one| one.subject.clone());
         let user_ids = column(|one| one.user_id.clone());
-        let states = column(|one| if one.disabled { "disabled" } else { "active" }.to_owned());
+        let states = column(|one| one.state().to_owned());
         let names: Vec<Option<String>> = seen.iter().map(|one| one.display_name.clone()).collect();
         let mut transaction = self.pool.begin().await?;
         let changed = sqlx::query_scalar!(
@@ -163,6 +169,17 @@ impl Store {
         }
         transaction.commit().await?;
         Ok(changed.unsigned_abs())
+    }
+
+    /// Whether an account is recorded in the state in which it was seen.
+    pub async fn has_account(&self, seen: &SeenAccount) -> sqlx::Result<bool> {
+        sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT FROM provisioner.accounts WHERE subject = $1 AND state = $2) AS "is_there!""#,
+            seen.subject,
+            seen.state(),
+        )
+        .fetch_one(&self.pool)
+        .await
     }
 
     /// Records that the pool did not confirm a subject. One that is known stays what it is, and nobody is woken for it.

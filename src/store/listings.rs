@@ -78,7 +78,8 @@ impl Store {
         .await
     }
 
-    /// Begins a listing; one that was not finished is given up. The newest hundred are kept, and the newest whole one.
+    /// Begins a listing; one that was not finished is given up, and its trouble lasts until a page is read: to begin is no word of
+    /// the pool. The newest hundred are kept, and the newest whole one.
     pub async fn begin_listing(&self) -> sqlx::Result<Listing> {
         sqlx::query!(
             "DELETE FROM provisioner.listings
@@ -87,14 +88,13 @@ impl Store {
         )
         .execute(&self.pool)
         .await?;
-        sqlx::query!(
-            "UPDATE provisioner.listings SET abandoned_at = now() WHERE completed_at IS NULL AND abandoned_at IS NULL"
-        )
-        .execute(&self.pool)
-        .await?;
         sqlx::query_as!(
             Listing,
-            "INSERT INTO provisioner.listings DEFAULT VALUES
+            "WITH given_up AS (
+               UPDATE provisioner.listings SET abandoned_at = now() WHERE completed_at IS NULL AND abandoned_at IS NULL
+               RETURNING trouble
+             )
+             INSERT INTO provisioner.listings (trouble) SELECT max(trouble) FROM given_up
              RETURNING id, started_at, updated_at, pages, users, next_token, completed_at, trouble",
         )
         .fetch_one(&self.pool)
@@ -102,7 +102,8 @@ impl Store {
     }
 
     /// Notes a page that was recorded, and where the next one starts. `trouble` is what the listing still suffers from all the
-    /// same; where it had any and has none now, the reconciling replica is woken, which takes nothing meanwhile.
+    /// same; where it had any and has none now, the reconciling replica is woken, which takes nothing meanwhile. After the last
+    /// page trouble lasts until the listing is whole: it may name nobody at all.
     pub async fn advance_listing(
         &self,
         id: i64,
@@ -111,13 +112,14 @@ impl Store {
         trouble: Option<&str>,
     ) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
-        let was_troubled = sqlx::query_scalar!(
-            r#"WITH before AS (SELECT id, trouble IS NOT NULL AS troubled FROM provisioner.listings WHERE id = $1 FOR UPDATE)
+        let is_over = sqlx::query_scalar!(
+            r#"WITH before AS (SELECT id, trouble FROM provisioner.listings WHERE id = $1 FOR UPDATE)
                UPDATE provisioner.listings AS its
-               SET pages = pages + 1, users = users + $2, next_token = $3, updated_at = now(), trouble = $4
+               SET pages = pages + 1, users = users + $2, next_token = $3::text, updated_at = now(),
+                   trouble = COALESCE($4::text, CASE WHEN $3::text IS NULL THEN before.trouble END)
                FROM before
                WHERE its.id = before.id AND completed_at IS NULL AND abandoned_at IS NULL
-               RETURNING before.troubled AS "troubled!""#,
+               RETURNING before.trouble IS NOT NULL AND its.trouble IS NULL AS "is_over!""#,
             id,
             users,
             next_token,
@@ -125,7 +127,7 @@ impl Store {
         )
         .fetch_optional(&mut *transaction)
         .await?;
-        if was_troubled == Some(true) && trouble.is_none() {
+        if is_over == Some(true) {
             wake(&mut transaction).await?;
         }
         transaction.commit().await
@@ -139,11 +141,6 @@ impl Store {
             .await?;
         wake(&mut transaction).await?;
         transaction.commit().await
-    }
-
-    /// Gives a listing up, so that the next one starts from the beginning.
-    pub async fn abandon_listing(&self, id: i64) -> sqlx::Result<()> {
-        self.run(sqlx::query!("UPDATE provisioner.listings SET abandoned_at = now() WHERE id = $1", id)).await
     }
 
     /// Ends a whole listing. Accounts known before it that it did not name are missed, and are deleted when the miss before was

@@ -14,6 +14,7 @@ crate::on_one_version!(
     a_deleted_user_is_gone_after_two_whole_listings_and_not_after_one,
     a_listing_that_is_killed_goes_on_and_who_is_deleted_between_pages_stays,
     a_page_that_fails_makes_no_listing_whole_and_takes_nothing,
+    a_restart_while_the_pool_is_away_takes_nothing,
     a_pool_that_lists_nobody_is_not_believed,
     what_was_listed_long_ago_takes_nothing_from_anyone,
     a_new_lead_goes_on_with_the_listing_of_the_one_before_it,
@@ -122,6 +123,16 @@ async fn a_listing_that_is_killed_goes_on_and_who_is_deleted_between_pages_stays
     assert_eq!(removals(&stage).await, [stage.mxid(&late)]);
 }
 
+/// Waits until a removal is planned and not carried out.
+async fn until_blocked(stage: &Stage) {
+    wait_until("the removal is blocked", SOON, async || {
+        let (_, plan) = stage.plan().await;
+        plan["blocked"].to_string().contains("would be taken away")
+    })
+    .await
+    .unwrap();
+}
+
 async fn a_page_that_fails_makes_no_listing_whole_and_takes_nothing(version: SynapseVersion) {
     let mut pool = pool().await;
     let proxy = Proxy::start(&pool.endpoint).await.unwrap();
@@ -145,18 +156,46 @@ async fn a_page_that_fails_makes_no_listing_whole_and_takes_nothing(version: Syn
     // A user that the roster no longer names is not removed either: the pool says who belongs at all.
     stage.hasura.remove(&people[1], "staff").await.unwrap();
     stage.hook().await;
-    wait_until("the removal is blocked", SOON, async || {
-        let (_, plan) = stage.plan().await;
-        plan["blocked"].to_string().contains("would be taken away")
-    })
-    .await
-    .unwrap();
+    until_blocked(&stage).await;
     assert_eq!(stage.membership(&stage.staff, &people[1]).await, "join");
     assert_eq!(whole_listings(&stage).await, listings);
     // Back again, both follow.
     proxy.set_down(false);
     stage.until(&stage.staff, &people[0], "leave", Duration::from_secs(120)).await;
     stage.until(&stage.staff, &people[1], "leave", SOON).await;
+    stage.nothing_left().await;
+}
+
+/// The listing begins anew, and its first page takes half a minute to fail.
+async fn a_restart_while_the_pool_is_away_takes_nothing(version: SynapseVersion) {
+    let mut pool = pool().await;
+    let proxy = Proxy::start(&pool.endpoint).await.unwrap();
+    let direct = pool.clone();
+    proxy.url().clone_into(&mut pool.endpoint);
+    let stage = Stage::set(version, settings(&pool, "remove")).await;
+    let people = staff(&stage, &direct, 2).await;
+    stage.start().await;
+    for sub in &people {
+        stage.until(&stage.staff, sub, "join", SOON).await;
+    }
+    until_listed(&stage, 1).await;
+    proxy.set_down(true);
+    stage.until_logged("the pool's listing waits").await;
+    stage.hasura.remove(&people[1], "staff").await.unwrap();
+    stage.hook().await;
+    until_blocked(&stage).await;
+
+    stage.service.sigterm().await.unwrap();
+    let silent = proxy.fault(Matching::any().action("ListUsers"), Effect::Hold);
+    proxy.set_down(false);
+    stage.start().await;
+    wait_until("the pool is asked", SOON, async || silent.hits() > 0).await.unwrap();
+    stage.hook().await;
+    stage.quiet().await;
+    assert_eq!(stage.membership(&stage.staff, &people[1]).await, "join");
+    silent.lift();
+    stage.until(&stage.staff, &people[1], "leave", SOON).await;
+    assert_eq!(stage.membership(&stage.staff, &people[0]).await, "join");
     stage.nothing_left().await;
 }
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use sqlx::Connection;
 use testbed::{
-    Depth, NewUser, Person, Pool, Postgres, Queue, QueueOptions, SynapseVersion, Trigger, shared_moto, shared_sqs,
-    wait_until,
+    Depth, Effect, Matching, NewUser, Person, Pool, Postgres, Proxy, Queue, QueueOptions, SynapseVersion, Trigger,
+    shared_moto, shared_sqs, wait_until,
 };
 
 use crate::support::{SOON, Settings, Stage, subject, subjects};
@@ -17,6 +17,7 @@ crate::on_one_version!(
     a_forged_message_makes_nobody,
     a_service_stopped_and_killed_in_a_burst_loses_nothing_and_repeats_nothing,
     messages_wait_while_synapse_or_postgres_is_down,
+    who_keeps_messages_waiting_is_named_with_what_to_do,
 );
 
 /// Longer than a burst takes on a busy machine, where Synapse takes a second a join.
@@ -229,5 +230,43 @@ async fn messages_wait_while_synapse_or_postgres_is_down(version: SynapseVersion
     world.until_empty().await;
     world.joined_once(&second).await;
     assert_eq!(world.queue.dead_letter_depth().await.unwrap().visible, 0);
+    stage.nothing_left().await;
+}
+
+/// Logged once for each reason, with it.
+const KEPT: &str = "messages are kept until the trouble is over";
+
+/// The pool is silent, and then the database takes nothing.
+async fn who_keeps_messages_waiting_is_named_with_what_to_do(version: SynapseVersion) {
+    let mut world = world(version).await;
+    let proxy = Proxy::start(&world.pool.endpoint).await.unwrap();
+    let (direct, proxied) = (format!("\"{}\"", world.pool.endpoint), format!("\"{}\"", proxy.url()));
+    world.stage.edit(|config| config.replace(&direct, &proxied));
+    let stage = &world.stage;
+    let until_named = async |who: &str, mend: &str| {
+        wait_until(&format!("{who} is named"), SOON, async || {
+            stage.service.log().lines().any(|line| [KEPT, who, mend].iter().all(|part| line.contains(part)))
+        })
+        .await
+        .unwrap();
+    };
+    let silent = proxy.fault(Matching::any().action("ListUsers"), Effect::Hold);
+    stage.start_ready().await;
+    let (first, events) = world.confirmed(1).await;
+    world.queue.send(&events).await.unwrap();
+    until_named("the user pool cannot be reached", "nobody is removed because of it").await;
+    silent.lift();
+    world.until_all_joined(&first).await;
+    world.until_empty().await;
+
+    let mut connection = stage.connect().await;
+    let full = "ALTER TABLE provisioner.accounts ADD CONSTRAINT no_space CHECK (false) NOT VALID";
+    sqlx::query(full).execute(&mut connection).await.unwrap();
+    let (second, events) = world.confirmed(1).await;
+    world.queue.send(&events).await.unwrap();
+    until_named("the database of database.url does not take an account", "start it, or mend database.url").await;
+    sqlx::query("ALTER TABLE provisioner.accounts DROP CONSTRAINT no_space").execute(&mut connection).await.unwrap();
+    world.until_all_joined(&second).await;
+    world.until_empty().await;
     stage.nothing_left().await;
 }

@@ -71,6 +71,40 @@ async fn a_message_that_fails_while_others_succeed_is_given_back_for_longer_each
     running.end().await;
 }
 
+/// Poison is refused without anybody being asked: that says nothing of those who do not answer.
+#[tokio::test]
+async fn poison_in_an_outage_costs_no_other_message_a_second_receive() {
+    let (fake, office) = (Fake::start().await, Office::default());
+    office.answer(|_, _| ConfirmOutcome::Trouble("the pool is silent".to_owned()));
+    let ids = ["one", "two"].map(|subject| fake.send(&body(subject)));
+    let running = consume(&fake.queue().await, &office, MINUTE, 4, quick());
+    let tried = async |times| {
+        until("both are tried", async || ["one", "two"].iter().all(|subject| office.attempts(subject) >= times)).await;
+    };
+    tried(1).await;
+    let poison = fake.send("no JSON");
+    until("the poison is refused", async || office.refused().contains_key(&poison)).await;
+    tried(office.attempts("one").max(office.attempts("two")) + 3).await;
+    assert_eq!(running.status.snapshot().trouble.as_deref(), Some("the pool is silent"));
+    let receives = fake.receives();
+    assert_eq!(ids.map(|id| receives[&id]), [1, 1]);
+    running.end().await;
+}
+
+/// What says nothing can meet trouble, too: that its refusal cannot be noted.
+#[tokio::test]
+async fn the_trouble_of_poison_is_over_when_it_is_refused() {
+    let (fake, office) = (Fake::start().await, Office::default());
+    office.fail_to_refuse(Some("the database is gone"));
+    let poison = fake.send("no JSON");
+    let running = consume(&fake.queue().await, &office, MINUTE, 4, quick());
+    until("the trouble is seen", async || running.status.snapshot().trouble.is_some()).await;
+    office.fail_to_refuse(None);
+    until("it is refused", async || office.refused().contains_key(&poison)).await;
+    until("nothing is wrong", async || running.status.snapshot().trouble.is_none()).await;
+    running.end().await;
+}
+
 #[tokio::test]
 async fn receives_back_off_while_sqs_fails_and_go_on_by_themselves() {
     let (fake, office) = (Fake::start().await, Office::default());

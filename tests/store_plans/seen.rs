@@ -139,6 +139,26 @@ async fn the_end_of_a_listing_s_trouble_wakes_as_its_beginning_does() {
     assert_eq!(store.last_listing().await.unwrap().unwrap().trouble, None);
 }
 
+/// A listing begins anew at every restart, also in the middle of an outage, and at every attempt after one that named nobody.
+#[tokio::test]
+async fn a_listing_that_begins_anew_is_in_the_trouble_of_the_one_before_it() {
+    let (_, store) = empty("trouble_lasts").await;
+    let trouble = async || store.last_listing().await.unwrap().unwrap().trouble;
+    let troubled = store.begin_listing().await.unwrap();
+    assert_eq!(troubled.trouble, None);
+    store.trouble_listing(troubled.id, "silent").await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(store.begin_listing().await.unwrap().trouble.as_deref(), Some("silent"));
+        assert_eq!(trouble().await.as_deref(), Some("silent"), "as whoever takes something away sees it");
+    }
+    let anew = store.begin_listing().await.unwrap().id;
+    store.advance_listing(anew, 0, None, None).await.unwrap();
+    assert_eq!(trouble().await.as_deref(), Some("silent"), "the last page may be the only one, and name nobody");
+    store.complete_listing(anew).await.unwrap();
+    assert_eq!(trouble().await, None);
+    assert_eq!(store.begin_listing().await.unwrap().trouble, None, "it is over");
+}
+
 /// Two processes may end one listing: its lock goes with its connection, and the second goes on where the first was.
 #[tokio::test]
 async fn a_listing_that_two_processes_end_counts_once() {

@@ -23,13 +23,18 @@ impl Health {
         Self { successes: AtomicU64::new(0), troubled, complaints: Mutex::default(), status }
     }
 
-    /// How many messages were worked on without trouble so far.
+    /// How many messages that somebody was asked about went without trouble so far.
     pub(super) fn successes(&self) -> u64 {
         self.successes.load(Ordering::Relaxed)
     }
 
+    /// What a message says was confirmed or refused by those who know: whoever fails now fails alone.
     pub(super) fn went_well(&self) {
         self.successes.fetch_add(1, Ordering::Relaxed);
+        self.trouble_is_over();
+    }
+
+    pub(super) fn trouble_is_over(&self) {
         if self.complaints.lock().unwrap_or_else(PoisonError::into_inner).clear() {
             info!("messages are taken again");
         }

@@ -26,8 +26,8 @@ pub enum ConfirmOutcome {
 
 /// Takes what the messages say. Every call may be repeated, also after it succeeded, and must then change nothing.
 pub trait Confirmations: Send + Sync + 'static {
-    /// Checks a confirmation with the pool and makes it durable. Returns within a few seconds, with
-    /// [`ConfirmOutcome::Trouble`] where the pool or the database is slower.
+    /// Checks a confirmation with the pool and makes it durable. Ends by itself, with [`ConfirmOutcome::Trouble`] where the pool or
+    /// the database does not answer; that names which of them, with the mend.
     fn confirm(&self, confirmation: &Confirmation, message: &MessageRef)
     -> impl Future<Output = ConfirmOutcome> + Send;
 

@@ -126,7 +126,12 @@ impl<C: Confirmations> Worker<C> {
             message.receive_count = guard.receives();
             let reason = match self.attempt(&reading, &message).await {
                 Ok(disposition) => {
-                    self.health.went_well();
+                    match (&reading, successes) {
+                        (Ok(_), _) => self.health.went_well(),
+                        // Nobody was asked about it: that ends no trouble but the one that it met itself.
+                        (Err(_), Some(_)) => self.health.trouble_is_over(),
+                        (Err(_), None) => {}
+                    }
                     return disposition;
                 }
                 Err(reason) => reason,

@@ -8,18 +8,20 @@ use crate::sources::{ProfileRow, shown_name};
 /// What one person should have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wanted {
-    /// As the query says, made fit to show.
+    /// As the query says, made fit to show; never the name that Synapse gives by itself.
     said: Option<String>,
     pub(crate) in_pool: Option<String>,
     pub(crate) picture: Option<NamedPicture>,
 }
 
 impl Wanted {
-    /// What a row says.
-    pub(crate) fn of(row: &ProfileRow, names: &PictureNames) -> Self {
+    /// What a row says of its owner.
+    pub(crate) fn of(row: &ProfileRow, user: UserIx, world: &WorldState, names: &PictureNames) -> Self {
         let address = row.avatar_url.as_deref().map(str::trim).filter(|address| !address.is_empty());
+        let said = row.display_name.as_deref().and_then(shown_name);
         Self {
-            said: row.display_name.as_deref().and_then(shown_name),
+            // What the planner takes for none lets the pool's name stand in here, too.
+            said: said.filter(|name| !world.name_to_give(user, Some(name.as_str())).is_nothing()),
             in_pool: None,
             picture: address.map(|address| names.named(address)),
         }
@@ -69,10 +71,19 @@ mod tests {
 
     use super::*;
 
+    /// A world with one person.
+    fn world() -> (World, UserIx) {
+        let policy = Policy { server_name: "phenom.test".into(), bot: "@bot:phenom.test".into(), ..Policy::default() };
+        let mut world = World::new(policy);
+        let user = world.intern("@a:phenom.test");
+        (world, user)
+    }
+
     fn wanted(display_name: &str, avatar_url: &str) -> Wanted {
         let text = |text: &str| Some(text.to_owned());
         let row = ProfileRow { subject: text("a"), display_name: text(display_name), avatar_url: text(avatar_url) };
-        Wanted::of(&row, &PictureNames::new("phenom.test", ["media.example.org".to_owned()]))
+        let (world, user) = world();
+        Wanted::of(&row, user, &world, &PictureNames::new("phenom.test", ["media.example.org".to_owned()]))
     }
 
     #[test]
@@ -85,10 +96,15 @@ mod tests {
     }
 
     #[test]
+    fn their_own_localpart_is_nobodys_name_and_the_pools_stands_in() {
+        let row = wanted("a", "");
+        assert_eq!((row.name(), row.agreed(&wanted("", ""))), (None, Wanted::default()));
+        assert_eq!(Wanted { in_pool: Some("Ben".to_owned()), ..row }.name(), Some("Ben"), "as it is planned");
+    }
+
+    #[test]
     fn an_address_that_is_signed_anew_is_the_same_picture() {
-        let policy = Policy { server_name: "phenom.test".into(), bot: "@bot:phenom.test".into(), ..Policy::default() };
-        let mut world = World::new(policy);
-        let user = world.intern("@a:phenom.test");
+        let (world, user) = world();
         let signed = |by: &str| wanted("", &format!("https://media.example.org/a.png?X-Amz-Signature={by}"));
         assert_eq!(signed("one").in_short(&world, user), signed("two").in_short(&world, user));
     }

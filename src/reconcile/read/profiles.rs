@@ -23,7 +23,7 @@ impl Reconciler {
         let (mut rows, mut unusable) = (Vec::new(), 0);
         let (world, roster) = (&self.world, &self.trouble.roster);
         let take = |row: ProfileRow| match whose(&row, world) {
-            Ok(Some(user)) => rows.push((user, Wanted::of(&row, names).in_short(world, user))),
+            Ok(Some(user)) => rows.push((user, Wanted::of(&row, user, world, names).in_short(world, user))),
             Ok(None) => {}
             Err(()) => unusable += 1,
         };

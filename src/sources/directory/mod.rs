@@ -154,6 +154,16 @@ impl Directory {
         }
     }
 
+    /// The user with this `sub`, if they were found a moment ago: other processes may have heard a newer word since.
+    pub async fn remembered(&self, subject: &str) -> Option<PoolUser> {
+        self.found.get(subject).await
+    }
+
+    /// Has the pool asked for this `sub` at the next [`Directory::find`].
+    pub async fn forget(&self, subject: &str) {
+        self.found.invalidate(subject).await;
+    }
+
     /// The user with this `sub` as the pool has them at this moment, past what is remembered; that is replaced by the answer.
     pub async fn find_now(&self, subject: &str) -> Result<Option<PoolUser>, DirectoryError> {
         let user = self.search("sub", subject).await?.into_iter().find(|user| user.subject == subject);
