@@ -31,7 +31,11 @@ impl Homeserver {
             Err(failure) => return Err(failure.into()),
         }
         if *profile != Profile::default() {
-            self.set_profile(user, profile).await?;
+            match self.set_profile(user, profile).await {
+                // It is there all the same.
+                Ok(()) | Err(CallError::NotLeading) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(AccountCreation::Created)
     }

@@ -133,6 +133,11 @@ impl Service {
             }
             // Ready is who has read everything: the work that follows may take hours.
             self.tell();
+            // Frozen while it read, it would keep what it holds over what others decided.
+            self.reconciler.lease_regained(stop).await;
+            if stop.is_cancelled() {
+                break;
+            }
             let more = self.slice(&mut pass, stop).await?;
             self.tell();
             if !more {

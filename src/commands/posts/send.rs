@@ -101,6 +101,8 @@ impl Tries {
                 self.limited = limited.saturating_add(1);
                 Some(retry_after.unwrap_or(DELAYS.after(limited)).clamp(RETRY, DELAYS.longest))
             }
+            // Another process leads, and this one ends; or Postgres was slow to say that this one still does.
+            CallError::NotLeading => Some(RETRY),
             error if error.is_transport() => Some(RETRY),
             CallError::ServerError { .. } if failed < failures => {
                 self.failed = failed + 1;
@@ -134,6 +136,7 @@ mod tests {
         assert_eq!(seconds(&failed()), Some(2));
         assert_eq!(seconds(&CallError::TimedOut { after: Duration::ZERO }), Some(2));
         assert_eq!([(); 15].map(|()| seconds(&failed()))[12..], [Some(60), Some(60), None]);
+        assert_eq!(seconds(&CallError::NotLeading), Some(2));
         assert_eq!(seconds(&CallError::BotNotInRoom), None);
         assert_eq!(Tries::default().delay(&failed(), 0), None, "what is looked at again is not waited for");
     }

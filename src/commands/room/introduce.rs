@@ -25,6 +25,7 @@ impl Desk {
                 continue;
             }
             match self.take_name_and_picture().await {
+                Err(CallError::NotLeading) => tokio::time::sleep(RETRY).await,
                 Err(error) if error.is_transport() => tokio::time::sleep(RETRY).await,
                 Err(error) => {
                     warn!("the bot has no name or picture of its own: {error}");

@@ -135,6 +135,10 @@ impl Reconciler {
         }
         self.has_more_inbox = true;
         for _ in 0..INBOX_BATCHES {
+            // What is read for nobody would be marked as handled.
+            if !self.lease.holds() {
+                break;
+            }
             let rows = self.store.unhandled_inbox(INBOX_BATCH).await.context("read the inbox")?;
             if rows.is_empty() {
                 self.has_more_inbox = false;
