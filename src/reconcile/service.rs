@@ -261,7 +261,7 @@ impl Service {
         // Who asked wants to hear of all rooms.
         let reads = self.reconciler.readings.any() && began.elapsed() < LONGEST_READING;
         let gives = pass.report.later > 0 && began.elapsed() < LONGEST_READING;
-        if !pass.asked.is_empty() && (settles || reads || gives) {
+        if !(pass.asked.is_empty() && pass.approving.is_empty()) && (settles || reads || gives) {
             return Ok(false);
         }
         let mut done = std::mem::take(pass);

@@ -20,8 +20,8 @@ pub(crate) struct Approver {
 /// What people approved for this pass, part by part.
 #[derive(Debug, Default)]
 pub(crate) struct Approval {
-    /// Each part that was approved, as it was shown, and its approver.
-    approved: HashMap<ChangeKey, (Digest, Approver)>,
+    /// Each part that was approved, as it was shown, and its approvers: two people may tap at once.
+    approved: HashMap<ChangeKey, (Digest, Vec<Approver>)>,
     /// What came of each request so far.
     outcomes: BTreeMap<Option<i64>, ApprovalOutcome>,
 }
@@ -36,7 +36,14 @@ impl Approval {
         if count > 0 {
             self.outcome(approver.request).not_due += shown.len() - count;
         }
-        self.approved.extend(approved.into_iter().map(|(key, digest)| (key, (digest, approver.clone()))));
+        for (key, digest) in approved {
+            let (shown, approvers) = self.approved.entry(key).or_insert((digest, Vec::new()));
+            // What it is planned from now is what is held, and what was approved before of something else is over.
+            if std::mem::replace(shown, digest) != digest {
+                approvers.clear();
+            }
+            approvers.push(approver.clone());
+        }
         count
     }
 
@@ -59,10 +66,12 @@ impl Approval {
         let parts = plan.actions.iter().flat_map(|action| action.change.parts().zip(action.change.counted()));
         let approved = parts.filter(|(_, key)| self.approved.contains_key(key));
         let planned: HashMap<ChangeKey, Digest> = approved.map(|(part, key)| (key, part.exact_digest(world))).collect();
+        // Of a room that is being read nobody can say that it is planned no longer.
+        let is_idle = |key: &ChangeKey| key.room.is_some_and(|room| plan.idle_rooms.contains(&room));
         let outcomes = &mut self.outcomes;
-        self.approved.retain(|key, (digest, approver)| {
-            let is_due = planned.get(key) == Some(digest);
-            if !is_due {
+        self.approved.retain(|key, (digest, approvers)| {
+            let is_due = planned.get(key) == Some(digest) || is_idle(key);
+            for approver in approvers.iter().filter(|_| !is_due) {
                 outcomes.entry(approver.request).or_default().not_due += 1;
             }
             is_due
@@ -87,15 +96,15 @@ impl Approval {
             return;
         }
         for key in change.counted() {
-            if let Some((_, approver)) = self.approved.remove(&key) {
-                self.outcome(approver.request).part_ended(end);
-            }
+            let (_, approvers) = self.approved.remove(&key).unwrap_or_default();
+            approvers.iter().for_each(|approver| self.outcome(approver.request).part_ended(end));
         }
     }
 
     /// What came of a request, once nothing of it is left to be done, or where `is_over`: nothing more of it is done.
     pub(crate) fn answer(&mut self, request: i64, is_over: bool, slice: &PassReport) -> Option<PassReport> {
-        let left = self.approved.values().filter(|(_, approver)| approver.request == Some(request)).count();
+        let is_its = |approver: &Approver| approver.request == Some(request);
+        let left = self.approved.values().filter(|(_, approvers)| approvers.iter().any(is_its)).count();
         if left > 0 && !is_over {
             return None;
         }
@@ -132,7 +141,7 @@ impl Approval {
         if self.approved.is_empty() {
             return None;
         }
-        action.change.counted().find_map(|key| self.approved.get(&key).map(|(_, approver)| &*approver.by))
+        action.change.counted().find_map(|key| self.approved.get(&key)?.1.first().map(|first| &*first.by))
     }
 
     /// Whether somebody approved it.
