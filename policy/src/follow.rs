@@ -23,6 +23,8 @@ impl Policy {
                 seen.push(next.id.clone());
                 last = Some(next);
             }
+            // A file that names the successor has been mended: who had left the room before it is remembered all the same.
+            let last = last.or_else(|| known.iter().find(|one| one.id == room.id && one.configured != room.id));
             self.followed.extend(last.map(|last| Followed { configured, ..last.clone() }));
         }
     }
@@ -79,7 +81,8 @@ impl World {
 
     /// What the operator should write into the file.
     pub(crate) fn follow_notices(&self) -> impl Iterator<Item = String> + '_ {
-        self.policy.followed.iter().filter_map(|moved| {
+        let moved = self.policy.followed.iter().filter(|moved| moved.configured != moved.id);
+        moved.filter_map(|moved| {
             let room = self.policy.rooms.iter().find(|room| room.id == moved.id)?;
             let Followed { configured, id, by, at, voluntary_leaves: _ } = moved;
             Some(format!(

@@ -2,16 +2,20 @@
 //! must agree, and the bot gets into the successor. What is to be done there is for the next pass.
 
 use anyhow::Context;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use provisioner_policy::{Creators, Levels, POWER_LEVELS, Policy, level_words, room_version};
 use serde_json::{Value, json};
 use tracing::info;
 
 use crate::homeserver::{CallError, Homeserver, MemberEvent, RoomOrigin, StateEvent};
-use crate::reconcile::followed;
+use crate::reconcile::{Past, followed, past};
 use crate::store::{NewFollow, Paused, Store};
 
 /// Upgrades since the room was last followed; a longer chain is not believed.
 const LONGEST_CHAIN: usize = 20;
+
+/// Pasts asked for at once.
+const AT_ONCE: usize = 8;
 
 /// So many who stand above the bot are named.
 const NAMED: usize = 5;
@@ -201,9 +205,18 @@ async fn departures(homeserver: &Homeserver, store: &Store, policy: &Policy, fro
     let respected = |user: &str, event: &str| {
         !cleared.iter().any(|one| one.room_id == from && one.user_id == user && one.event_id == event)
     };
-    let left = |one: &&MemberEvent| one.membership == "leave" && one.sender == one.user_id;
-    let mut departures: Vec<(String, String)> =
-        others.iter().filter(left).map(|one| (one.user_id.clone(), one.event_id.clone())).collect();
+    let is_their_own = |one: &&MemberEvent| one.sender == one.user_id;
+    let left = others.iter().filter(is_their_own).filter(|one| one.membership == "leave");
+    let mut departures: Vec<(String, String)> = left.map(|one| (one.user_id.clone(), one.event_id.clone())).collect();
+    // Who was invited, removed or banned by others after that has not come back.
+    let behind: Vec<&MemberEvent> =
+        others.iter().filter(|one| !is_their_own(one) && one.sender != policy.bot).collect();
+    let asked: Vec<_> = behind.iter().map(|one| past(homeserver, from, &one.user_id, &one.event_id)).collect();
+    let pasts: Vec<Past> = stream::iter(asked).buffered(AT_ONCE).try_collect().await?;
+    departures.extend(behind.into_iter().zip(pasts).filter_map(|(one, past)| match past {
+        Past::Left(event_id) => Some((one.user_id.clone(), event_id)),
+        Past::Other | Past::Beginning => None,
+    }));
     // A user who had left an older room of the chain, and never was in this one, is a stranger here.
     if let Some(followed) = policy.followed(from).filter(|followed| !followed.voluntary_leaves.is_empty()) {
         let joined = homeserver.joined_members(from).await?;

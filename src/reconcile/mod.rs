@@ -28,6 +28,7 @@ pub use follow::followed;
 pub use handle::{ActionGate, Freshness, NotLeader, QueryQueue, ReconcilerHandle};
 pub use one_shot::{apply_once, plan_once};
 pub use profiles::ProfileGiver;
+pub(crate) use read::pasts::{Past, past};
 pub use read::rooms::observe_rooms;
 pub use reconciler::Reconciler;
 pub use report::{Failed, PassReport};

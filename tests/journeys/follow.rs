@@ -62,17 +62,21 @@ async fn until_notice(stage: &Stage, parts: &[&str]) -> Value {
 async fn a_replaced_room_is_left_alone_until_it_is_followed_with_everyone(version: SynapseVersion) {
     let mut stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
     let people = subjects(3);
-    let leaver = subject();
-    for sub in people.iter().chain([&leaver]) {
+    let [leaver, invited] = [subject(), subject()];
+    for sub in people.iter().chain([&leaver, &invited]) {
         stage.hasura.add(sub, "staff", "member").await.unwrap();
     }
     stage.start().await;
-    for sub in people.iter().chain([&leaver]) {
+    for sub in people.iter().chain([&leaver, &invited]) {
         stage.until(&stage.staff, sub, "join", SOON).await;
         stage.until(&stage.red, sub, "join", SOON).await;
     }
-    let person = Person::login(&stage.bed.synapse, &leaver).await.unwrap();
-    person.leave(&stage.staff).await.unwrap();
+    for sub in [&leaver, &invited] {
+        let person = Person::login(&stage.bed.synapse, sub).await.unwrap();
+        person.leave(&stage.staff).await.unwrap();
+    }
+    // Asked back by somebody else, and not come.
+    stage.admin.invite(&stage.staff, &stage.mxid(&invited)).await.unwrap();
     let refused = follow(&stage, "staff").await;
     assert_eq!(refused.status, Some(1));
     assert!(refused.stderr.contains("was not replaced"), "{refused:?}");
@@ -106,7 +110,9 @@ async fn a_replaced_room_is_left_alone_until_it_is_followed_with_everyone(versio
     }
     stage.nothing_left().await;
     assert_eq!(stage.membership(&new, &gone).await, "none");
-    assert_eq!(stage.membership(&new, &leaver).await, "none", "a leave by choice is respected in the successor too");
+    for sub in [&leaver, &invited] {
+        assert_eq!(stage.membership(&new, sub).await, "none", "a leave by choice is respected in the successor too");
+    }
     assert_eq!(stage.membership(&stage.staff, &gone).await, "join", "nobody is removed from the dead room");
     until_notice(&stage, &["room staff is followed from", &stage.staff, &new]).await;
     let history = stage.service.run_cli(&["history", "--json", "--room", "staff"]).await.unwrap().json().unwrap();
@@ -124,10 +130,12 @@ async fn a_replaced_room_is_left_alone_until_it_is_followed_with_everyone(versio
     assert_eq!(asked.status, Some(0), "{asked:?}");
     stage.until(&new, &leaver, "join", SOON).await;
 
-    // It is kept, and ends when the file agrees.
+    // It is kept, and ends when the file agrees; that somebody left does not.
+    stage.admin.invite(&new, &stage.mxid(&invited)).await.unwrap();
     stage.service.sigkill().await.unwrap();
     stage.start().await;
     stage.nothing_left().await;
+    assert_eq!(stage.membership(&new, &invited).await, "invite");
     stage.hasura.add(&gone, "staff", "member").await.unwrap();
     stage.until(&new, &gone, "join", SOON).await;
     stage.service.sigterm().await.unwrap();
@@ -136,6 +144,8 @@ async fn a_replaced_room_is_left_alone_until_it_is_followed_with_everyone(versio
     stage.start().await;
     let (_, plan) = stage.plan().await;
     assert_eq!((&plan["actions"], &plan["notices"]), (&json!([]), &json!([])), "{plan:#}");
+    stage.quiet().await;
+    assert_eq!(stage.membership(&new, &invited).await, "invite");
 }
 
 async fn a_chain_of_upgrades_is_followed_to_its_end_and_on(version: SynapseVersion) {

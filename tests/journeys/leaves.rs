@@ -1,7 +1,7 @@
 //! Leaves by choice on a real Synapse: what others do is no return, and an answer that is doubted elsewhere changes nothing.
 
 use serde_json::{Value, json};
-use testbed::{Person, SynapseVersion, wait_until};
+use testbed::{Effect, Matching, Person, SynapseVersion, wait_until};
 
 use crate::pool_support::{pool, settings, staff};
 use crate::support::{SOON, Settings, Stage, subject, subjects};
@@ -91,7 +91,16 @@ async fn an_invitation_while_the_service_was_down_is_no_return(version: SynapseV
     // This one has left nothing.
     stage.admin.kick(&stage.staff, &stage.mxid(kicked)).await.unwrap();
     stage.admin.invite(&stage.staff, &stage.mxid(kicked)).await.unwrap();
+    // A Synapse that fails has not said that nothing was before.
+    let answer = Effect::Answer(500, json!({"errcode": "M_UNKNOWN", "error": "Internal server error"}));
+    let fails = stage.proxy.fault(Matching::any().method("GET").path("/event/"), answer);
     stage.start().await;
+    wait_until("what was before is asked for", SOON, async || fails.hits() > 0).await.unwrap();
+    looked(&stage).await;
+    for sub in &people {
+        assert_eq!(stage.membership(&stage.staff, sub).await, "invite");
+    }
+    fails.lift();
     stage.until(&stage.staff, kicked, "join", SOON).await;
     looked(&stage).await;
     for sub in [left, asked] {

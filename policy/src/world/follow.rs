@@ -3,6 +3,7 @@
 use crate::mirror::{Membership, RoomMirror};
 use crate::policy::Followed;
 use crate::policy::RoomIx;
+use crate::users::UserIx;
 use crate::world::World;
 
 impl World {
@@ -27,8 +28,22 @@ impl World {
                 let user = self.intern(mxid);
                 if self.room(room).membership(user) == Membership::None {
                     self.set_member(room, user, Membership::Left, Some(event_id));
+                    self.set_chosen_in(room, user);
                 }
             }
+        }
+    }
+
+    /// Says that nothing but what others did to `user` came before in the room: whoever had left the one that it replaced has
+    /// left it still.
+    pub fn settle_past_from_the_beginning(&mut self, room: RoomIx, user: UserIx) {
+        let mxid = self.users.mxid(user);
+        let followed = self.policy.followed(&self.policy.rooms[room.index()].id);
+        let mut left = followed.into_iter().flat_map(|followed| &followed.voluntary_leaves);
+        let left = left.find(|(who, _)| *who == mxid).map(|(_, event_id)| event_id.clone());
+        self.settle_past(room, user, left.as_deref());
+        if left.is_some() {
+            self.set_chosen_in(room, user);
         }
     }
 }

@@ -103,6 +103,13 @@ impl World {
         }
     }
 
+    /// Notes that what they left in this room they left by choice: it was noted while their account was open.
+    pub(super) fn set_chosen_in(&mut self, room: RoomIx, user: UserIx) {
+        if self.room_mut(room).set_chosen(user) {
+            self.mark_dirty(user);
+        }
+    }
+
     /// Takes what Synapse says of an account that was asked for by itself, later than of what the user last left.
     pub fn set_account_seen(&mut self, user: UserIx, there: OnServer) {
         self.see_there(user, there);

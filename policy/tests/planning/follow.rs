@@ -95,3 +95,43 @@ fn who_had_left_by_choice_is_not_joined_to_the_successor() {
     world.inherit_voluntary_leaves();
     assert_eq!(world.room(room).membership(user), Membership::Join);
 }
+
+#[test]
+fn a_file_that_names_the_successor_keeps_who_had_left_out_of_it() {
+    let mut world = world("!new:a");
+    world.follow(vec![followed("!old:a", "!new:a")]);
+    let room = world.room_by_key("staff").unwrap();
+    world.set_room_status(room, RoomStatus::Ready);
+    world.inherit_voluntary_leaves();
+    let plan = plan(&world, &Recent::default());
+    let joined: Vec<_> = plan.actions.iter().map(|action| action.change.user()).collect();
+    assert_eq!((joined, &plan.blocked[0].because), (vec![world.users.get("@u1:a")], &Because::LeftByChoice));
+    assert_eq!(
+        world.policy.followed("!new:a").map(|followed| followed.voluntary_leaves.len()),
+        Some(1),
+        "for the next one"
+    );
+    assert!(world.follow(vec![]).is_empty());
+}
+
+#[test]
+fn who_was_invited_to_the_successor_by_others_has_not_come_back() {
+    let mut world = world("!old:a");
+    let room = world.follow(vec![followed("!old:a", "!new:a")])[0];
+    for mxid in ["@u1:a", "@u2:a"] {
+        let user = world.intern(mxid);
+        let mut fresh = RoomMirror::of_version("11".to_owned());
+        fresh.status = RoomStatus::Ready;
+        fresh.take_membership(user, Membership::Invite, None);
+        fresh.set_past_unread(user, "$invited");
+        world.set_room(room, fresh);
+        world.settle_past_from_the_beginning(room, user);
+        let plan = plan(&world, &Recent::default());
+        let blocked = plan.blocked.iter().any(|one| one.user == user && one.because == Because::LeftByChoice);
+        assert_eq!(blocked, mxid == "@u2:a", "{mxid}");
+        // Nor was what they took along the parting of an account that is closed later.
+        world.set_on_server(mxid, OnServer { present: true, deactivated: true, ..OnServer::default() });
+        let closed = provisioner_policy::plan(&world, &Recent::default());
+        assert!(closed.cleared_leaves.iter().all(|leave| leave.user != user), "{mxid}");
+    }
+}

@@ -25,10 +25,21 @@ const REMEMBERED: usize = 10_000;
 /// When an unreachable Synapse is asked again.
 const AGAIN: Duration = Duration::from_secs(10);
 
-/// What was read of pasts: by event, the leave by choice before it, if there was one.
+/// What stands behind what others did to somebody in a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Past {
+    /// A leave by choice, by its event.
+    Left(String),
+    /// They were there, asked to be, or lost their entitlement.
+    Other,
+    /// Nothing: the room knows nothing of them before, or tells it to nobody who looks back so far.
+    Beginning,
+}
+
+/// What was read of pasts, by event.
 #[derive(Debug, Default)]
 pub(crate) struct Pasts {
-    known: HashMap<String, Option<String>>,
+    known: HashMap<String, Past>,
     again: Option<Instant>,
 }
 
@@ -63,7 +74,7 @@ impl Pasts {
         let asked = unread.iter().filter(|(.., event_id)| !known.contains_key(event_id));
         let asked = asked.map(|(room, user, event_id)| async move {
             let (room, user) = (&names.policy.rooms[room.index()].id, names.users.mxid(*user));
-            (event_id.clone(), leave_before(homeserver, room, &user, event_id).await)
+            (event_id.clone(), past(homeserver, room, &user, event_id).await)
         });
         let answers: Vec<_> = {
             let until = Instant::now() + ANSWERED;
@@ -82,45 +93,43 @@ impl Pasts {
         };
         for (event_id, answer) in answers {
             match answer {
-                Ok(leave) => drop(self.known.insert(event_id, leave)),
-                Err(error) if error.is_transport() => self.again = Some(now + AGAIN),
-                // What Synapse does not tell, such as what was before the bot could see the room, keeps nobody out.
+                Ok(past) => drop(self.known.insert(event_id, past)),
+                // Only Synapse's own word that there is none says that there was none.
                 Err(error) => {
                     debug!(event.id = event_id, "what was before a membership cannot be read: {error}");
-                    self.known.insert(event_id, None);
+                    self.again = Some(now + AGAIN);
                 }
             }
         }
         let mut settled = false;
         for (room, user, event_id) in unread {
-            if let Some(leave) = self.known.get(&event_id) {
-                world.settle_past(room, user, leave.as_deref());
-                settled = true;
+            match self.known.get(&event_id) {
+                Some(Past::Left(leave)) => world.settle_past(room, user, Some(leave)),
+                Some(Past::Other) => world.settle_past(room, user, None),
+                Some(Past::Beginning) => world.settle_past_from_the_beginning(room, user),
+                None => continue,
             }
+            settled = true;
         }
         settled
     }
 }
 
-/// The leave by choice of `user` that stands behind `event_id`: behind what others did to them, and nothing else.
-async fn leave_before(
-    homeserver: &Homeserver,
-    room: &str,
-    user: &str,
-    event_id: &str,
-) -> Result<Option<String>, CallError> {
+/// What stands behind `event_id`: behind what others did to `user`, and nothing else.
+pub(crate) async fn past(homeserver: &Homeserver, room: &str, user: &str, event_id: &str) -> Result<Past, CallError> {
     let mut next = Some(event_id.to_owned());
     for _ in 0..LONGEST {
         let Some(event_id) = next else { break };
+        // What was before the bot could see the room keeps nobody out.
         let Some(event) = homeserver.membership_event(room, &event_id).await? else { break };
         let by_the_user = event.sender == user;
         match event.membership.as_str() {
-            "leave" if by_the_user => return Ok(Some(event_id)),
-            "join" | "knock" => break,
+            "leave" if by_the_user => return Ok(Past::Left(event_id)),
+            "join" | "knock" => return Ok(Past::Other),
             // Whatever was before, this service took an entitlement for lost.
-            "leave" if event.sender == homeserver.user_id() => break,
+            "leave" if event.sender == homeserver.user_id() => return Ok(Past::Other),
             _ => next = event.replaces,
         }
     }
-    Ok(None)
+    Ok(Past::Beginning)
 }
