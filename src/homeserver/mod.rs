@@ -61,6 +61,9 @@ pub fn describe_metrics() {
     metrics::describe_counter!(UNREADABLE, "Entries of Synapse's answers that cannot be read and were skipped");
 }
 
+/// What a ban of this service gives as its reason, by which it is known again.
+pub const BAN_REASON: &str = "no longer a member, and came back again and again; lifted when they are a member again";
+
 /// How long is waited for what is asked only to say more: Synapse may search a room for it through years.
 const ASIDE: Duration = Duration::from_secs(2);
 

@@ -43,6 +43,8 @@ pub struct MemberEvent {
     /// The sender: the user themselves for a voluntary leave, and for the leaves of a deactivated account.
     pub sender: String,
     pub event_id: String,
+    /// Its reason is [`BAN_REASON`](super::BAN_REASON). An upgrade copies bans in the name of who upgrades, with their reasons.
+    pub is_our_ban: bool,
 }
 
 /// A state event with its content as Synapse wrote it, unknown keys and all.
@@ -109,6 +111,7 @@ impl Homeserver {
                 membership: event.content.0.membership,
                 sender: event.sender,
                 event_id: event.event_id,
+                is_our_ban: event.content.0.is_our_ban.0,
             })
             .collect())
     }

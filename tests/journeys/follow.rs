@@ -247,13 +247,18 @@ async fn a_successor_of_somebody_who_stands_above_the_bot_is_followed_by_force_a
 async fn a_successor_that_the_bot_made_is_followed(version: SynapseVersion) {
     for room_version in ["10", newest(version)] {
         let stage = Stage::set(version, Settings::default()).await;
-        let sub = subject();
-        stage.hasura.add(&sub, "staff", "member").await.unwrap();
+        let [sub, banned] = [subject(), subject()];
+        for sub in [&sub, &banned] {
+            stage.hasura.add(sub, "staff", "member").await.unwrap();
+        }
         assert_eq!(stage.apply().await.0, 0);
+        stage.admin.ban(&stage.staff, &stage.mxid(&banned)).await.unwrap();
+        // It bans them anew in the new room, in its own name.
         let new = upgrade_by(&stage.bot, &stage.staff, room_version).await;
         assert_eq!(follow(&stage, "staff").await.status, Some(0));
         assert_eq!(stage.apply().await.0, 0);
         assert_eq!(stage.membership(&new, &sub).await, "join");
+        assert_eq!(stage.membership(&new, &banned).await, "ban");
         stage.nothing_left().await;
     }
 }

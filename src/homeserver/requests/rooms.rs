@@ -1,11 +1,11 @@
 //! Rooms: Synapse's admin API, and client-server calls whose bodies ruma is strict about.
 
-use serde::{Deserialize, de::IgnoredAny};
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use serde_json::{Value, value::RawValue};
 
 use super::PathSegment;
 use crate::homeserver::{
-    NewestEvent, RoomSummary,
+    BAN_REASON, NewestEvent, RoomSummary,
     lenient::{LenientEntry, OnlyObject},
 };
 
@@ -120,6 +120,18 @@ pub(crate) struct MemberEntry {
 #[derive(Debug, Deserialize)]
 pub(crate) struct MembershipContent {
     pub(crate) membership: String,
+    #[serde(default, rename = "reason")]
+    pub(crate) is_our_ban: IsOurBan,
+}
+
+/// Whether a reason is the one that bans of this service give. It may be anything else, of any shape.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct IsOurBan(pub(crate) bool);
+
+impl<'de> Deserialize<'de> for IsOurBan {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Value::deserialize(deserializer)? == BAN_REASON))
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use provisioner_policy::{Change, Closed, Membership, RoomIx, UserIx, World};
 
-use crate::homeserver::{AccountCreation, CallError, Homeserver, Profile, UserEntry, WriteOutcome};
+use crate::homeserver::{AccountCreation, BAN_REASON, CallError, Homeserver, Profile, UserEntry, WriteOutcome};
 use crate::reconcile::act::accounts_seen::AccountsSeen;
 use crate::reconcile::act::attempt::Tried;
 use crate::reconcile::act::state_writes;
@@ -107,8 +107,7 @@ impl Caller<'_> {
                 self.homeserver.join(id(room), &mxid(user)).await
             }
             &Change::Remove { room, user, ban: true, .. } => {
-                let reason = "no longer a member, and came back again and again; lifted when they are a member again";
-                self.homeserver.ban(id(room), &mxid(user), reason).await
+                self.homeserver.ban(id(room), &mxid(user), BAN_REASON).await
             }
             &Change::Remove { room, user, ban: false, .. } => {
                 let reason = sanitize::one_line(&self.world.farewell(room, user));

@@ -49,8 +49,10 @@ use std::time::Instant;
 
 use provisioner_policy::{Membership, RoomIx, RoomStatus, UserIx, World};
 use serde::Deserialize;
+use serde_json::Value;
 use tracing::debug;
 
+use crate::homeserver::BAN_REASON;
 use crate::reconcile::pushes::age::Age;
 use crate::reconcile::pushes::classifier::PushClassifier;
 use crate::reconcile::pushes::doubts::{PushedMember, RoomDoubts};
@@ -62,6 +64,8 @@ use crate::store::InboxRow;
 #[derive(Deserialize)]
 struct PushedMembership {
     membership: String,
+    #[serde(default)]
+    reason: Value,
 }
 
 /// Applies one event. What it leaves unclear becomes a doubt; one that cannot be read makes its room be read again.
@@ -134,7 +138,8 @@ fn apply_member(
     }
     let (known, by_bot) = (world.intern(&user), event.sender == world.policy.bot);
     let classified = pushes.own_members.classify(room, known, membership, by_bot, Instant::now());
-    let pushed = PushedMember { membership, event_id: row.event_id.clone(), by_bot };
+    let is_ours = by_bot && (membership != Membership::Ban || content.reason == BAN_REASON);
+    let pushed = PushedMember { membership, event_id: row.event_id.clone(), by_bot: is_ours };
     // Synapse may bring our own invitation minutes late. What became of it since is in the mirror, or comes behind it.
     let is_late_echo =
         by_bot && membership == Membership::Invite && world.room(room).membership(known) != Membership::Invite;
@@ -252,13 +257,18 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_ban_is_ours_until_somebody_else_bans_too() {
+    fn a_ban_is_ours_by_its_reason_until_somebody_else_bans_too() {
         let (mut world, room) = world();
-        for (sender, is_ours) in [("@bot:a", true), ("@admin:a", false)] {
-            push(&mut world, "m.room.member", &member("@u:a", sender, "ban"));
+        let (ours, theirs) = (json!(BAN_REASON), json!("spam"));
+        for (sender, reason, is_ours) in
+            [("@bot:a", &ours, true), ("@bot:a", &theirs, false), ("@bot:a", &ours, true), ("@admin:a", &ours, false)]
+        {
+            let mut event = member("@u:a", sender, "ban");
+            event["content"]["reason"] = reason.clone();
+            push(&mut world, "m.room.member", &event);
             let user = world.users.get("@u:a").unwrap();
             assert_eq!(world.room(room).membership(user), Membership::Ban);
-            assert_eq!(world.room(room).is_banned_by_us(user), is_ours, "{sender}");
+            assert_eq!(world.room(room).is_banned_by_us(user), is_ours, "{sender}: {reason}");
         }
     }
 

@@ -172,7 +172,8 @@ pub(crate) fn apply_reading(
         if membership == Membership::Invite && member.sender != world.policy.bot {
             fresh.note_invited_by_other(user);
         }
-        if membership == Membership::Ban && member.sender == world.policy.bot {
+        // Who upgrades a room bans in the new one whoever was banned in the old one: the bot, too.
+        if membership == Membership::Ban && member.sender == world.policy.bot && member.is_our_ban {
             fresh.set_banned_by_us(user, true);
         }
         // Of what this service did to somebody it is known why.
