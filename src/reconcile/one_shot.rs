@@ -1,7 +1,6 @@
 //! One pass from nothing: for `plan`, which writes nothing at all, and for `apply` where no service is running.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use anyhow::{Context, Result};
 use provisioner_policy::Plan;
@@ -50,9 +49,7 @@ pub async fn apply_once(
         let mut sources = Woken::INBOX;
         match slice.settled_at.filter(|_| !waited) {
             // What settled is taken only while the sources go on saying so.
-            _ if slice.more && reconciler.settle.next().is_some_and(|asked| asked <= Instant::now()) => {
-                sources = sources | Woken::BELONGING;
-            }
+            _ if reconciler.settle.wants_asking() && !stop.is_cancelled() => sources = sources | Woken::BELONGING,
             _ if slice.more => {}
             Some(at) => {
                 tokio::select! {

@@ -257,7 +257,8 @@ impl Service {
             return Ok(true);
         }
         let settles = slice.settled_at.map(|at| *pass.settled_at.get_or_insert(at));
-        let settles = settles.is_some_and(|at| !self.reconciler.settle.was_asked_since(at));
+        let settles = settles.is_some_and(|at| !self.reconciler.settle.was_asked_since(at))
+            || self.reconciler.settle.wants_asking() && began.elapsed() < LONGEST_READING;
         // Who asked wants to hear of all rooms.
         let reads = self.reconciler.readings.any() && began.elapsed() < LONGEST_READING;
         let gives = pass.report.later > 0 && began.elapsed() < LONGEST_READING;

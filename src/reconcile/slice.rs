@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use provisioner_policy::{Action, Change, Plan, UserIx};
+use provisioner_policy::{Action, Change, ClearedLeave, Plan, UserIx};
 use tokio_util::sync::CancellationToken;
 use tracing::instrument;
 
@@ -107,12 +107,12 @@ impl Reconciler {
             self.peopled_teams.forget_approved(&self.store, &mut self.world, &left, sees_all).await?;
         }
         self.forget_reopened().await?;
-        self.cleared_leaves.record(&self.store, &mut self.world, &plan).await?;
+        let has_settled = |leave: &ClearedLeave| self.settle.may(&leave.key());
+        self.cleared_leaves.record(&self.store, &mut self.world, &plan, has_settled).await?;
         let may_go_on = !stop.is_cancelled() && self.trouble.homeserver.is_none();
         let settled_at = self.settle.last().filter(|_| may_go_on && report.paused.is_none());
-        let more = may_go_on && report.waiting > waiting;
-        self.settle.end_slice(more, report.paused.is_some());
-        Ok(Slice { more, settled_at, report })
+        self.settle.end_slice(report.paused.is_some());
+        Ok(Slice { more: may_go_on && report.waiting > waiting, settled_at, report })
     }
 
     /// Whether nothing is left out of the plan for want of a reading: a room, a source, the accounts or Synapse itself.

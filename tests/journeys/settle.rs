@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use testbed::{Effect, Matching, SynapseVersion, wait_until};
+use testbed::{Effect, Matching, Person, SynapseVersion, wait_until};
 
 use crate::power::GRANTS;
 use crate::support::{SOON, Settings, Stage, subject};
@@ -92,6 +92,14 @@ async fn rows_that_are_rewritten_cost_nobody_anything(version: SynapseVersion) {
         stage.hook().await;
     }
     nothing_is_written(&stage).await;
+    // Who left by choice has lost nothing by it that would bring them back.
+    let person = Person::login(&stage.bed.synapse, &people[2]).await.unwrap();
+    person.leave(&stage.staff).await.unwrap();
+    stage.quiet().await;
+    stage.proxy.clear();
+    rewrite(&stage, &people[2], "member", true).await;
+    nothing_is_written(&stage).await;
+    assert_eq!(stage.membership(&stage.staff, &people[2]).await, "leave");
     stage.nothing_left().await;
 }
 

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::ClearedLeave;
 use super::change::{Change, PowerEdit};
 use super::kind::Kind;
 use crate::facts::Closed;
@@ -93,6 +94,13 @@ impl ChangeKey {
             | Subject::Level(..)
             | Subject::Levels(_) => None,
         }
+    }
+}
+
+impl ClearedLeave {
+    /// The join that it leads to once the user is entitled again.
+    pub fn key(&self) -> ChangeKey {
+        ChangeKey { kind: Kind::Join, room: Some(self.room), subject: Subject::User(self.user) }
     }
 }
 

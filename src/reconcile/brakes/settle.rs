@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use provisioner_policy::{Change, ChangeKey, Plan, World};
+use provisioner_policy::{Change, ChangeKey, ClearedLeave, Kind, Plan, World};
 
 use crate::reconcile::brakes::approval::Approval;
 
@@ -34,7 +34,11 @@ impl Settle {
         if settle.is_zero() {
             return;
         }
-        let settling = plan.due().flat_map(|action| action.change.settling(world));
+        // That somebody lost the right to a place is settled before their leave by choice is cleared. What Synapse did in the name
+        // of an account that was closed is no question of a source's.
+        let cleared = plan.cleared_leaves.iter().filter(|leave| !world.mirror.accounts.get(leave.user).deactivated);
+        let settling =
+            plan.due().flat_map(|action| action.change.settling(world)).chain(cleared.map(ClearedLeave::key));
         let unapproved = settling.filter(|key| !approval.approves(key));
         // Of a room that is being read nobody can say that it is planned no longer.
         let is_idle = |key: &ChangeKey| key.room.is_some_and(|room| plan.idle_rooms.contains(&room));
@@ -54,11 +58,15 @@ impl Settle {
         *self.wants_asking.get_mut() = false;
     }
 
-    /// A slice is over; `more` says whether it left something that is due. What the sources said was for that slice.
-    pub(crate) fn end_slice(&mut self, more: bool, paused: bool) {
-        let wants = self.wants_asking.get_mut();
-        let left = more && self.settled_at.values().any(|at| self.asked >= Some(*at));
-        (self.is_fresh, *wants) = (false, !paused && (*wants || left));
+    /// A slice is over. What the sources said was for that slice.
+    pub(crate) fn end_slice(&mut self, paused: bool) {
+        self.is_fresh = false;
+        *self.wants_asking.get_mut() &= !paused;
+    }
+
+    /// Whether something waits for nothing but another answer of the sources.
+    pub(crate) fn wants_asking(&self) -> bool {
+        self.wants_asking.load(Ordering::Relaxed)
     }
 
     /// Whether the sources were asked at this time or later.
@@ -87,15 +95,16 @@ impl Settle {
         self.settled_at.is_empty() || change.counted().filter_map(at).all(|at| self.was_asked_since(at))
     }
 
-    /// How much waits.
+    /// How much waits of what takes something away.
     pub(crate) fn len(&self) -> usize {
-        self.waiting().count()
+        let takes = self.settled_at.iter().filter(|(key, _)| key.kind != Kind::Join);
+        takes.filter(|(_, at)| !self.was_asked_since(**at)).count()
     }
 
     /// When the sources are to be asked again: the first of what waits will have been planned for long enough, or waits for
     /// nothing else.
     pub(crate) fn next(&self) -> Option<Instant> {
-        let at_once = self.asked.filter(|_| self.wants_asking.load(Ordering::Relaxed));
+        let at_once = self.asked.filter(|_| self.wants_asking());
         self.waiting().chain(at_once).min()
     }
 

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use anyhow::{Context, Result};
-use provisioner_policy::{Plan, World};
+use provisioner_policy::{ClearedLeave, Plan, World};
 
 use crate::store::{ClearedLeaveRow, InboxRow, Store};
 
@@ -35,9 +35,15 @@ impl ClearedLeaves {
         Ok(())
     }
 
-    /// Records the leaves that `plan` clears.
-    pub(crate) async fn record(&mut self, store: &Store, world: &mut World, plan: &Plan) -> Result<()> {
-        for leave in &plan.cleared_leaves {
+    /// Records the leaves that `plan` clears, of those that `may` be cleared by now.
+    pub(crate) async fn record(
+        &mut self,
+        store: &Store,
+        world: &mut World,
+        plan: &Plan,
+        may: impl Fn(&ClearedLeave) -> bool,
+    ) -> Result<()> {
+        for leave in plan.cleared_leaves.iter().filter(|leave| may(leave)) {
             let room_id = world.policy.rooms[leave.room.index()].id.clone();
             let user_id = world.users.mxid(leave.user);
             let row = ClearedLeaveRow { room_id, user_id, event_id: leave.event_id.to_string() };

@@ -69,19 +69,18 @@ fn what_the_sources_said_counts_for_one_slice() {
     due(&mut settle, start);
     settle.ask(start + SETTLE);
     assert_eq!(due(&mut settle, start + SETTLE), 3);
-    // The slice was over before it came to it.
-    settle.end_slice(true, false);
-    assert_eq!((settle.next(), settle.len()), (Some(start + SETTLE), 0));
+    // The slice did not come to it, or its call failed and is not repeated yet: nobody asks until it is due.
+    settle.end_slice(false);
+    assert_eq!((settle.next(), settle.len()), (None, 0));
+    assert_eq!(due(&mut settle, start + SETTLE * 2), 1, "the sources may say something else by now");
+    settle.end_slice(false);
+    assert_eq!(settle.next(), Some(start + SETTLE));
     settle.ask(start + SETTLE * 2);
     assert_eq!((due(&mut settle, start + SETTLE * 2), settle.next()), (3, None));
-    // A call failed and is not repeated yet: nobody asks until it is.
-    settle.end_slice(false, false);
-    assert_eq!((settle.next(), settle.len()), (None, 0));
-    assert_eq!(due(&mut settle, start + SETTLE * 3), 1, "the sources may say something else by now");
-    settle.end_slice(false, false);
-    assert_eq!(settle.next(), Some(start + SETTLE * 2));
     // All is paused: nobody asks for what nobody may do.
-    settle.end_slice(true, true);
+    settle.end_slice(false);
+    due(&mut settle, start + SETTLE * 3);
+    settle.end_slice(true);
     assert_eq!(settle.next(), None);
 }
 
@@ -115,4 +114,21 @@ fn what_was_approved_and_what_the_pool_says_do_not_wait_and_nothing_does_at_0_se
     world.set_account("@lead:a", Account::Active, None, false);
     world.set_account("@member:a", Account::Disabled, None, false);
     assert_eq!(all(&world, &none), 3);
+}
+
+#[test]
+fn a_leave_by_choice_is_cleared_once_the_loss_has_settled() {
+    let (mut settle, mut world, none, start) = (Settle::default(), world(), Approval::default(), Instant::now());
+    let (room, member) = (world.rooms().next().unwrap(), world.intern("@member:a"));
+    world.set_member(room, member, Membership::Left, Some("$left"));
+    let may = |settle: &mut Settle, now| {
+        let plan = plan(&world, &Recent::default());
+        settle.note(&world, &plan, &none, now);
+        let leave = &plan.cleared_leaves[0];
+        (leave.user == member, settle.may(&leave.key()), settle.len())
+    };
+    // It takes nothing away, and the level that they still have does.
+    assert_eq!(may(&mut settle, start), (true, false, 1));
+    settle.ask(start + SETTLE);
+    assert_eq!(may(&mut settle, start + SETTLE), (true, true, 0));
 }
