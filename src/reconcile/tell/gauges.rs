@@ -7,7 +7,7 @@ use crate::reconcile::report::PassReport;
 /// What our metrics mean, for `/metrics`.
 pub fn describe_metrics() {
     metrics::describe_counter!("provisioner_actions_total", "Actions attempted or withheld, by kind, mode and outcome");
-    metrics::describe_gauge!("provisioner_drift", "Planned actions by kind and room: what is not as it should be");
+    metrics::describe_gauge!("provisioner_drift", "Planned actions by kind and room that the guard lets go");
     metrics::describe_gauge!("provisioner_members", "Joined members of a managed room");
     metrics::describe_counter!(
         "provisioner_passes_total",
@@ -50,13 +50,15 @@ impl Drop for LeadGauges {
     }
 }
 
-/// Sets the gauges `drift` and `members`.
+/// Sets the gauges `drift` and `members`. What is held is no drift: it waits for somebody's word, also after a no, and would
+/// be due for ever.
 pub(crate) fn measure(world: &World, plan: &Plan) {
     let undone = |kind, room| {
         let undone = plan.fought_over.iter().map(|action| &action.change);
         undone.filter(|change| (change.kind(), change.room()) == (kind, room)).count()
     };
-    let drift = |kind, room| (plan.of(room, kind).len() + undone(kind, room)) as f64;
+    let planned = |kind, room| plan.of(room, kind).iter().filter(|action| !action.is_held()).count();
+    let drift = |kind, room| (planned(kind, room) + undone(kind, room)) as f64;
     for kind in Kind::ALL {
         if !kind.is_of_a_room() {
             metrics::gauge!("provisioner_drift", "kind" => kind.as_str(), "room" => "").set(drift(kind, None));
@@ -99,5 +101,52 @@ pub(crate) fn report(world: &World, plan: &Plan) -> PassReport {
         errors: unreadable.collect(),
         notices: plan.notices(world).into_iter().chain(undone).collect(),
         ..PassReport::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+    use provisioner_policy::{
+        GuardLimits, Membership, Modes, OnServer, POWER_LEVELS, Recent, RoomPolicy, RosterRow, Selector, StateEntry,
+        plan, read_roster,
+    };
+    use serde_json::json;
+
+    use super::*;
+
+    /// What the gauge says of removals where two people have no row any more, and the guard lets nobody go unasked.
+    fn removals_shown(removals: Mode) -> String {
+        let mut world = World::new(Policy {
+            server_name: "a".into(),
+            bot: "@bot:a".into(),
+            rooms: vec![RoomPolicy::new("staff", "!staff:a", vec![Selector::Team("staff".into())])],
+            modes: Modes { removals, ..Modes::default() },
+            guard: GuardLimits { free_removals: 0, max_removals: 0, max_fraction: 0.0, window_seconds: 60 },
+            ..Policy::default()
+        });
+        let room = world.rooms().next().expect("the one room");
+        let row = RosterRow { subject: Some("lead".into()), team: Some("staff".into()), role: None };
+        world.set_roster(read_roster([row], "a", "@bot:a"));
+        world.set_room_status(room, RoomStatus::Ready);
+        let levels = json!({"users": {"@bot:a": 100}});
+        let event = StateEntry { content: levels, sender: "@x:a".into(), event_id: "$e".into() };
+        world.set_state(room, POWER_LEVELS, event);
+        for mxid in ["@lead:a", "@one:a", "@two:a"] {
+            world.set_on_server(mxid, OnServer { present: true, ..OnServer::default() });
+            world.set_membership(room, mxid, Membership::Join, None);
+        }
+        world.set_accounts_listed(true);
+        let recorder = PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || measure(&world, &plan(&world, &Recent::default())));
+        let shown = recorder.handle().render();
+        let of_removals = r#"provisioner_drift{kind="remove",room="staff"} "#;
+        shown.lines().find_map(|line| line.strip_prefix(of_removals)).expect("every kind is shown").to_owned()
+    }
+
+    #[test]
+    fn what_is_held_is_no_drift_and_what_is_observed_is() {
+        assert_eq!(removals_shown(Mode::Enforce), "0");
+        assert_eq!(removals_shown(Mode::Observe), "2");
     }
 }
