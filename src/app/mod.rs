@@ -29,7 +29,7 @@ use crate::causes::told;
 use crate::commands;
 pub use crate::commands::commands_that_read;
 use crate::homeserver::{self, Homeserver};
-use crate::intake::admin::{self, Admin, Readiness};
+use crate::intake::admin::{self, Admin, DATABASE, Readiness};
 use crate::intake::appservice::{self, AppService, Interest, SharedInterest};
 use crate::intake::{self, SharedSecret, Wake, server};
 use crate::reconcile::{self, Wakes, Woken};
@@ -38,9 +38,8 @@ use crate::store::{ACCOUNTS_CHANNEL, COMMANDS_CHANNEL, FOLLOWS_CHANNEL, INBOX_CH
 use crate::version;
 
 /// What must be so before a replica is ready, and why it is not at first.
-const DATABASE: &str = "database";
 const CONDITIONS: [(&str, &str); 3] =
-    [(DATABASE, "not connected yet"), (reconcile::HOMESERVER, "not read yet"), (reconcile::ROSTER, "not read yet")];
+    [(DATABASE, "not opened yet"), (reconcile::HOMESERVER, "not read yet"), (reconcile::ROSTER, "not read yet")];
 
 /// What is in flight may take this long after the first signal.
 const DRAIN: Duration = Duration::from_secs(25);

@@ -78,7 +78,7 @@ enum CliCommand {
     Doctor(doctor::Arguments),
     /// Register the bot, make it server admin and let it into the rooms; safe to repeat
     Bootstrap(bootstrap::Arguments),
-    /// Say whether the service beside this process is alive. Exits 1 when it is not
+    /// Say whether the service beside this process is alive, and could open its database. Exits 1 when not
     Healthcheck,
     /// Print a registration.yaml with fresh random tokens, or write it into a file
     Registration(registration::Arguments),
@@ -120,13 +120,26 @@ pub fn main() -> ExitCode {
             return code;
         }
     };
+    let is_service = matches!(arguments.command, CliCommand::Run);
+    if is_service {
+        // Before anything can fail: what ends the service is looked for in its log.
+        logs::for_service();
+    }
     run_command(arguments).unwrap_or_else(|error| {
-        match error.downcast_ref::<ConfigErrors>() {
-            Some(errors) => print::config_errors(errors),
-            None => print::error(told(error.as_ref())),
-        }
+        tell(&error, is_service);
         ExitCode::FAILURE
     })
+}
+
+/// Says what ended a command: of the service in its log, unless somebody reads along on a terminal.
+fn tell(error: &anyhow::Error, of_service: bool) {
+    let in_log = of_service && logs::are_lines();
+    match error.downcast_ref::<ConfigErrors>() {
+        Some(errors) if in_log => logs::ended_by(errors),
+        Some(errors) => print::config_errors(errors),
+        None if in_log => logs::ended_by(told(error.as_ref())),
+        None => print::error(told(error.as_ref())),
+    }
 }
 
 fn run_command(Arguments { config: file, command }: Arguments) -> Result<ExitCode> {

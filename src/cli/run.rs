@@ -12,7 +12,6 @@ use crate::config::ConfigLocation;
 use crate::version;
 
 pub(super) async fn run(location: &ConfigLocation) -> Result<ExitCode> {
-    super::logs::for_service();
     info!(version = version::NUMBER, commit = version::COMMIT, "starting");
     let context = Context::load(location)?;
     let stop = CancellationToken::new();

@@ -1,9 +1,13 @@
 //! A configuration that has no file: its whole text, the registration and the passwords come from variables.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::process::{Command, Output};
+use std::thread;
 
 use phenom_provisioner::config::{CONFIG_TEXT, Config, ConfigLocation, Registration, RoomIds};
 use ruma::server_name;
+use serde_json::Value;
 
 use crate::support::{Folder, MINIMAL, minimal_but};
 
@@ -88,6 +92,45 @@ fn a_database_that_is_down_is_told_of_once_and_then_what_to_do() {
     let refused = run(&["plan"], &[(CONFIG_TEXT, &down), (REGISTRATION_TEXT, REGISTRATION)]);
     assert_eq!(refused.status.code(), Some(1));
     insta::assert_snapshot!(text(&refused.stderr), @"error: the database of database.url cannot be reached: Connection refused (os error 111); start it, or mend database.url");
+}
+
+/// What a service that could not start said last: in one line of JSON, of level ERROR.
+fn last_words(variables: &[(&str, &str)]) -> String {
+    let ended = run(&["run"], variables);
+    assert_eq!((ended.status.code(), text(&ended.stdout)), (Some(1), String::new()));
+    let log = text(&ended.stderr);
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let last = lines.last().expect("it says something");
+    assert_eq!(last["level"], "ERROR", "{log}");
+    last["message"].as_str().expect("it is in words").to_owned()
+}
+
+#[test]
+fn a_service_that_cannot_start_says_why_in_one_last_line_of_its_log() {
+    insta::assert_snapshot!(last_words(&[(CONFIG_TEXT, &minimal_but("server_name", "servername"))]), @"
+    error in PHENOM_PROVISIONER_CONFIG_TOML:5: homeserver.servername is not a key
+      → did you mean server_name? homeserver has public_url, server_name and url
+    ");
+    let two = minimal_but("server_name", "servername").replace("environment", "environmnt");
+    assert!(last_words(&[(CONFIG_TEXT, &two)]).contains("errors in PHENOM_PROVISIONER_CONFIG_TOML:\n  1. "));
+    // Before there is a configuration at all.
+    let both = [("PHENOM_PROVISIONER_CONFIG", "provisioner.toml"), (CONFIG_TEXT, MINIMAL)];
+    assert!(last_words(&both).ends_with("leave out --config and PHENOM_PROVISIONER_CONFIG"));
+    // And once it runs, also where no log is wanted.
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port of the loopback is free");
+    let address = taken.local_addr().expect("it has an address").to_string();
+    for level in ["info", "off"] {
+        let said = last_words(&[
+            (CONFIG_TEXT, MINIMAL),
+            (REGISTRATION_TEXT, REGISTRATION),
+            ("PHENOM_PROVISIONER__ADMIN__LISTEN", &address),
+            ("RUST_LOG", level),
+        ]);
+        assert!(
+            said.starts_with(&format!("cannot listen on {address}, the value of `admin.listen`: another")),
+            "{said}"
+        );
+    }
 }
 
 #[test]
@@ -207,4 +250,36 @@ fn healthcheck_needs_no_secret_and_says_where_it_asked() {
     error in PHENOM_PROVISIONER_CONFIG_TOML:18: admin.listen = "localhost" is not an address to listen on
       → write an IP address and a port, for example "127.0.0.1:9090"
     "#);
+}
+
+/// What `healthcheck` says of a service whose `/livez` answers this, and its exit code.
+fn asked(body: &str) -> (Option<i32>, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port of the loopback is free");
+    let address = listener.local_addr().expect("it has an address").to_string();
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("it asks");
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).expect("it asks to the end");
+            request.extend(byte);
+        }
+        stream.write_all(answer.as_bytes()).expect("it listens");
+    });
+    let variables = [(CONFIG_TEXT, MINIMAL), ("PHENOM_PROVISIONER__ADMIN__LISTEN", &address)];
+    let output = run(&["healthcheck"], &variables);
+    (output.status.code(), (text(&output.stdout) + &text(&output.stderr)).replace(&address, "ADDRESS"))
+}
+
+#[test]
+fn healthcheck_fails_until_the_database_was_opened_once_and_says_why() {
+    let waiting = r#"{"alive": true, "waits_for": "database: the database of database.url cannot be reached: Connection refused (os error 111); start it, or mend database.url"}"#;
+    let (code, said) = asked(waiting);
+    assert_eq!(code, Some(1));
+    insta::assert_snapshot!(said, @"error: alive, and not started: http://ADDRESS/livez says that it waits for database: the database of database.url cannot be reached: Connection refused (os error 111); start it, or mend database.url");
+    for body in [r#"{"alive": true, "waits_for": null}"#, r#"{"alive": true}"#, "ok"] {
+        let (code, said) = asked(body);
+        assert_eq!((code, said.trim_end()), (Some(0), "alive: http://ADDRESS/livez answers 200"), "{body}");
+    }
 }

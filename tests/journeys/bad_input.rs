@@ -3,7 +3,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use testbed::{Effect, Matching, Output, Person, SynapseVersion, wait_until};
+use testbed::{Effect, Matching, Output, Person, Service, SynapseVersion, wait_until};
 
 use crate::support::{SOON, Settings, Stage, subject};
 
@@ -154,6 +154,14 @@ async fn an_unreadable_event_does_not_cost_the_others_in_its_transaction(version
 /// All that a command printed.
 pub(crate) fn printed(output: &Output) -> String {
     format!("{}{}", output.stdout, output.stderr)
+}
+
+/// What a service that ended by an error said last: one line of level ERROR.
+pub(crate) fn last_words(service: &Service) -> String {
+    let log = service.log();
+    let line: Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+    assert_eq!(line["level"], "ERROR", "{log}");
+    line["message"].as_str().unwrap().to_owned()
 }
 
 /// How often the list of those who are joined to the staff room was read.

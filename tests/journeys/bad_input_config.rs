@@ -2,7 +2,7 @@
 
 use testbed::{Service, ServiceSpec, SynapseVersion, free_port, shared_postgres};
 
-use crate::bad_input::printed;
+use crate::bad_input::{last_words, printed};
 use crate::support::{Settings, Stage, subject};
 
 crate::on_one_version!(a_homeserver_of_another_deployment_is_refused,);
@@ -91,7 +91,8 @@ async fn room_ids_that_are_none_are_refused_all_at_once() {
     }
     service.start_again().unwrap();
     assert_eq!(service.ended().await.unwrap().code(), Some(1));
-    assert!(said.iter().all(|text| service.log().contains(text)), "{said:?} in {}", service.log());
+    let last = last_words(&service);
+    assert!(said.iter().all(|text| last.contains(text)), "{said:?} in {last}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -117,8 +118,7 @@ async fn a_database_of_another_deployment_is_refused() {
             format!("the configuration says \"{ours}\""),
             "set database.url".to_owned(),
         ];
-        // A log in JSON has its quotes escaped.
-        let says = |text: &str| said.iter().all(|part| text.replace('\\', "").contains(part));
+        let says = |text: &str| said.iter().all(|part| text.contains(part));
         for args in [["plan"].as_slice(), &["apply"]] {
             let output = service.run_cli(args).await.unwrap();
             assert_eq!(output.status, Some(1), "{output:?}");
@@ -126,7 +126,7 @@ async fn a_database_of_another_deployment_is_refused() {
         }
         service.start_again().unwrap();
         assert_eq!(service.ended().await.unwrap().code(), Some(1));
-        assert!(says(&service.log()), "{said:?} in {}", service.log());
+        assert!(says(&last_words(&service)), "{said:?} in {}", service.log());
     }
     // Back in its own place, it works on.
     let registration = service.directory().join("registration.yaml");

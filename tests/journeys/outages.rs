@@ -175,6 +175,9 @@ async fn a_database_that_goes_away_loses_nothing(version: SynapseVersion) {
     stage.until_logged("waiting for the database").await;
     let plan = stage.refused(&["plan"]).await;
     assert!(plan.stderr.contains("database.url") && plan.stderr.contains("refused"), "{plan:?}");
+    // Not healthy before it was opened once: a version that never can must not replace one that works.
+    let health = stage.refused(&["healthcheck"]).await;
+    assert!(health.stderr.contains("waits for database") && health.stderr.contains("refused"), "{health:?}");
     postgres.restart().await.unwrap();
     stage.service.wait_ready().await.unwrap();
     for sub in &people[..2] {
@@ -190,6 +193,9 @@ async fn a_database_that_goes_away_loses_nothing(version: SynapseVersion) {
     stage.admin.kick(&stage.staff, &stage.mxid(&people[0])).await.unwrap();
     stage.hook().await;
     assert!(stage.service.running());
+    // Healthy all the same: an outage is no reason to end those who wait for its end.
+    let health = stage.service.run_cli(&["healthcheck"]).await.unwrap();
+    assert_eq!(health.status, Some(0), "{health:?}");
     assert_eq!(stage.membership(&stage.staff, &people[1]).await, "join");
     assert_eq!(stage.writes(), writes);
     postgres.restart().await.unwrap();

@@ -3,12 +3,14 @@
 use sqlx::PgConnection;
 use testbed::SynapseVersion;
 
+use crate::bad_input::last_words;
 use crate::support::{SOON, Settings, Stage, subject};
 
 crate::on_one_version!(
     a_version_starts_beside_a_schema_that_a_later_one_has_migrated,
     a_command_that_only_reads_does_not_migrate,
     the_database_of_another_deployment_stays_as_it_is,
+    a_migration_that_the_database_refuses_ends_the_start,
 );
 
 async fn execute(database: &mut PgConnection, sql: &'static str) {
@@ -96,4 +98,18 @@ async fn the_database_of_another_deployment_stays_as_it_is(version: SynapseVersi
     assert_eq!(stage.service.ended().await.unwrap().code(), Some(1));
     assert!(stage.service.log().contains("belongs to environment"), "{}", stage.service.log());
     assert_eq!(contents(&mut database).await, before);
+}
+
+async fn a_migration_that_the_database_refuses_ends_the_start(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings::default()).await;
+    assert_eq!(stage.apply().await.0, 0);
+    let mut database = stage.connect().await;
+    // What it makes is there already.
+    let forgotten = "DELETE FROM provisioner._sqlx_migrations WHERE description = 'index pardons by time'";
+    execute(&mut database, forgotten).await;
+    stage.service.start_again().unwrap();
+    assert_eq!(stage.service.ended().await.unwrap().code(), Some(1));
+    let last = last_words(&stage.service);
+    let said = ["this version cannot start", "\"pardons_pardoned_at\" already exists", "the version that ran last"];
+    assert!(said.iter().all(|text| last.contains(text)), "{said:?} in {last}");
 }

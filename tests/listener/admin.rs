@@ -16,7 +16,7 @@ use futures_util::stream;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use phenom_provisioner::intake::{
     SharedSecret, Wake,
-    admin::{self, Admin, Readiness},
+    admin::{self, Admin, DATABASE, Readiness},
 };
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -81,6 +81,23 @@ async fn livez_does_not_depend_on_readyz() {
     );
     world.readiness.clear("roster");
     assert_eq!(world.json(get("/readyz")).await, (StatusCode::OK, json!({ "ready": true, "reasons": [] })));
+}
+
+#[tokio::test]
+async fn livez_says_what_is_waited_for_until_the_database_was_opened_once() {
+    let world = world(None);
+    let says = async |waits_for: Value| {
+        let answer = world.json(get("/livez")).await;
+        assert_eq!(answer, (StatusCode::OK, json!({ "alive": true, "waits_for": waits_for })));
+    };
+    world.readiness.set(DATABASE, Err("connection refused"));
+    says(json!("database: connection refused")).await;
+    world.readiness.clear(DATABASE);
+    says(Value::Null).await;
+    // An outage later ends nobody, and neither does what else is not read yet.
+    world.readiness.set(DATABASE, Err("connection refused"));
+    says(Value::Null).await;
+    assert_eq!(world.json(get("/readyz")).await.0, StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[tokio::test]

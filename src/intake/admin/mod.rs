@@ -21,6 +21,9 @@ use super::{SharedSecret, Wake, body, door};
 
 pub use self::readiness::Readiness;
 
+/// The condition that is met when the database was opened: reached, migrated, and ours. Nothing begins before.
+pub const DATABASE: &str = "database";
+
 /// The header that carries the secret of the hook.
 const SECRET_HEADER: &str = "x-provisioner-secret";
 
@@ -30,7 +33,7 @@ const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// What the internal listener needs from the rest of the service.
 #[derive(Debug)]
 pub struct Admin {
-    /// What `/readyz` answers from.
+    /// What `/readyz` answers from, and `/livez` until the database was opened once.
     pub readiness: Readiness,
     /// What `/metrics` renders.
     pub metrics: PrometheusHandle,
@@ -57,8 +60,10 @@ pub fn router(admin: Admin) -> Router {
         .with_state(Arc::new(admin))
 }
 
-async fn livez() -> Response {
-    answer(StatusCode::OK, &json!({ "alive": true }))
+/// Always 200: who cannot reach the database is not helped by being ended. What is waited for at the start is beside it, for
+/// those who must not take this process for one that works yet (`healthcheck`).
+async fn livez(State(admin): State<Arc<Admin>>) -> Response {
+    answer(StatusCode::OK, &json!({ "alive": true, "waits_for": admin.readiness.never_met(DATABASE) }))
 }
 
 async fn readyz(State(admin): State<Arc<Admin>>) -> Response {

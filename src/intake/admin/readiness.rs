@@ -3,48 +3,69 @@
 //! It only remembers what it is told; it checks nothing by itself.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 /// Named conditions, each met or with the reason why not. Ready means that none has a reason. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Readiness(Arc<Mutex<BTreeMap<&'static str, String>>>);
+pub struct Readiness(Arc<Mutex<Conditions>>);
+
+#[derive(Debug, Default)]
+struct Conditions {
+    /// Why those that are not met are not.
+    reasons: BTreeMap<&'static str, String>,
+    /// Those that were met once, whatever became of them since.
+    met_once: BTreeSet<&'static str>,
+}
 
 impl Readiness {
     /// Starts with conditions that are not met yet, so that nobody is ready before every part has spoken.
     pub fn waiting_for(conditions: impl IntoIterator<Item = (&'static str, &'static str)>) -> Self {
         let reasons = conditions.into_iter().map(|(name, reason)| (name, reason.to_owned())).collect();
-        Self(Arc::new(Mutex::new(reasons)))
+        Self(Arc::new(Mutex::new(Conditions { reasons, met_once: BTreeSet::new() })))
     }
 
     /// Says that condition `name` is met, or why not. The last word counts.
     pub fn set<R: Into<String>>(&self, name: &'static str, condition: Result<(), R>) {
         match condition {
             Ok(()) => self.clear(name),
-            Err(reason) => drop(self.lock().insert(name, reason.into())),
+            Err(reason) => drop(self.lock().reasons.insert(name, reason.into())),
         }
     }
 
     /// Says that condition `name` is met.
     pub fn clear(&self, name: &'static str) {
-        self.lock().remove(name);
+        let mut conditions = self.lock();
+        conditions.met_once.insert(name);
+        conditions.reasons.remove(name);
     }
 
     /// Whether every condition is met.
     pub fn is_ready(&self) -> bool {
-        self.lock().is_empty()
+        self.lock().reasons.is_empty()
     }
 
     /// Why not ready, as `name: reason`, in the order of the names; empty when ready.
     pub fn reasons(&self) -> Vec<String> {
-        self.lock().iter().map(|(name, reason)| format!("{name}: {reason}")).collect()
+        self.lock().reasons.iter().map(|(name, reason)| with_name(name, reason)).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, String>> {
-        // Every change under the lock is one call on the map, so a poisoned one is still whole.
+    /// Why condition `name` was not met so far, as `name: reason`; nothing once it was, for good.
+    pub fn never_met(&self, name: &'static str) -> Option<String> {
+        let conditions = self.lock();
+        let reason = conditions.reasons.get(name).filter(|_| !conditions.met_once.contains(name))?;
+        Some(with_name(name, reason))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Conditions> {
+        // Each call under the lock leaves a map or a set whole, and neither says anything of the other: so is a poisoned one.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn with_name(name: &str, reason: &str) -> String {
+    format!("{name}: {reason}")
 }
 
 #[cfg(test)]
@@ -60,5 +81,15 @@ mod tests {
         assert!(readiness.is_ready());
         readiness.set("database", Err("connection refused"));
         assert_eq!(readiness.reasons(), ["database: connection refused"]);
+    }
+
+    #[test]
+    fn what_was_met_once_is_never_waited_for_again() {
+        let readiness = Readiness::waiting_for([("database", "not opened yet")]);
+        readiness.set("database", Err("connection refused"));
+        assert_eq!(readiness.never_met("database").as_deref(), Some("database: connection refused"));
+        readiness.clear("database");
+        readiness.set("database", Err("connection refused"));
+        assert_eq!((readiness.never_met("database"), readiness.is_ready()), (None, false));
     }
 }

@@ -38,7 +38,7 @@ resource "aws_ecs_task_definition" "this" {
       interval    = 10
       timeout     = 5
       retries     = 3
-      startPeriod = 60
+      startPeriod = 300 # the most that ECS takes: a migration counts as not started
     }
     # It needs 27 s at most; the default is 30.
     stopTimeout = 60
