@@ -249,6 +249,26 @@ class ModuleTest(unittest.TestCase):
         records = self.one("aws_service_discovery_service")["dns_config"]["dns_records"]
         self.assertEqual((records["type"], records["ttl"]), ("A", 10))
 
+    def test_a_deployment_that_is_taken_back_is_told_to_each_topic(self):
+        rule = self.one("aws_cloudwatch_event_rule")
+        pattern = json.loads(rule["event_pattern"])
+        self.assertEqual(pattern["detail"], {"eventName": ["SERVICE_DEPLOYMENT_FAILED"]})
+        self.assertEqual(pattern["resources"], [self.one("aws_ecs_service")["id"]])
+        alarm = self.production["aws_cloudwatch_metric_alarm"][0]
+        targets = self.production["aws_cloudwatch_event_target"]
+        self.assertEqual([target["arn"] for target in targets], alarm["alarm_actions"])
+        for target in targets:
+            # EventBridge takes a string in quotes for a text, and nothing else.
+            self.assertIn(rule["description"].split()[-1], json.loads(target["input_transformer"]["input_template"]))
+        (untold,) = [
+            one for one in self.all["aws_cloudwatch_metric_alarm"] if one["metric_name"] == "FailedInvocations"
+        ]
+        self.assertEqual(untold["dimensions"], {"RuleName": rule["name"]})
+
+    def test_commands_run_with_the_revision_of_the_service(self):
+        self.assertIn("--query 'services[0].taskDefinition'", self.readme)
+        self.assertIn('--task-definition "$revision"', self.readme)
+
     def test_a_tag_is_refused_as_image(self):
         (rule,) = blocks(pygohcl.loads((MODULE / "variables.tf").read_text())["variable"]["image"]["validation"])
         pattern = re.search(r'regex\("(.+?)", var\.image\)', (MODULE / "variables.tf").read_text())[1].replace(
@@ -487,6 +507,13 @@ class ModuleTest(unittest.TestCase):
         for alarm in alarms:
             self.assertIn(alarm["alarm_description"].rsplit("#")[-1], anchors, alarm["alarm_name"])
             self.assertTrue(alarm["alarm_actions"])
+
+    def test_of_what_happened_once_no_alarm_says_that_it_is_over(self):
+        silent = {one["metric_name"] for one in self.all["aws_cloudwatch_metric_alarm"] if not one.get("ok_actions")}
+        # Errors stands for two: lines of the log, and failed calls of the forwarder.
+        self.assertEqual(silent, {"Errors", "Held", "NoLongerRepeated", "NotForwarded", "FailedInvocations"})
+        lasting = {one["metric_name"] for one in self.all["aws_cloudwatch_metric_alarm"] if one.get("ok_actions")}
+        self.assertTrue({"ReconcilingStopped", "CPUUtilization"} <= lasting and not silent & lasting)
 
     def test_log_filters_look_for_what_the_code_says(self):
         source = "\n".join(path.read_text() for path in (ROOT / "src").rglob("*.rs"))

@@ -7,29 +7,39 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::fill::{empty, run};
 
+/// Carries the statements of that page out, with the rights of an administrator of RDS, who is no superuser.
+const ADMINISTRATOR: &str = "ledger_test_administrator";
+
+/// The service's role.
+const SERVICE: &str = "ledger_test_service";
+
 /// The statements of that page that speak of the ledger's owner, with this role for the service's.
-fn statements(role: &str) -> Vec<String> {
+fn statements() -> Vec<String> {
     let page = include_str!("../../docs/hardening.md");
     let blocks = Regex::new(r"(?s)```sql\n(.*?)```").unwrap();
     let block = blocks.captures_iter(page).find(|block| block[1].contains("OWNER TO ledger_owner")).unwrap();
-    let ours = Regex::new(r"\bprovisioner;").unwrap();
-    let sql = ours.replace_all(&block[1], format!("{role};")).replace("ledger_owner", &format!("{role}_ledger"));
+    // The role, and not the schema of the same name.
+    let role = Regex::new(r"(TO|,) provisioner\b").unwrap();
+    let sql =
+        role.replace_all(&block[1], format!("$1 {SERVICE}")).replace("ledger_owner", &format!("{SERVICE}_ledger"));
     sql.split(';').map(|one| one.trim().to_owned()).filter(|one| !one.is_empty()).collect()
 }
 
 #[tokio::test]
 async fn with_an_owner_of_its_own_the_ledger_is_added_to_and_never_changed_by_the_service() {
     let (url, _) = empty("owned").await;
-    let mut admin = PgConnection::connect(&url).await.unwrap();
-    let role = "ledger_test_service";
-    let name = url.rsplit('/').next().unwrap().to_owned();
-    run(&mut admin, "DROP SCHEMA provisioner CASCADE").await;
-    run(&mut admin, &format!("CREATE ROLE {role} LOGIN")).await;
-    run(&mut admin, &format!("ALTER DATABASE {name} OWNER TO {role}")).await;
-    let ours = url.replace("//postgres@", &format!("//{role}@"));
+    let of_role = |role: &str| url.replace("//postgres@", &format!("//{role}@"));
+    let name = url.rsplit('/').next().unwrap();
+    let mut superuser = PgConnection::connect(&url).await.unwrap();
+    run(&mut superuser, "DROP SCHEMA provisioner CASCADE").await;
+    run(&mut superuser, &format!("CREATE ROLE {ADMINISTRATOR} LOGIN CREATEROLE CREATEDB")).await;
+    let mut administrator = PgConnection::connect(&of_role(ADMINISTRATOR)).await.unwrap();
+    run(&mut administrator, &format!("CREATE ROLE {SERVICE} LOGIN")).await;
+    run(&mut superuser, &format!("ALTER DATABASE {name} OWNER TO {SERVICE}")).await;
+    let ours = of_role(SERVICE);
     drop(Store::open(&ours).await.unwrap());
-    for statement in statements(role) {
-        run(&mut admin, &statement).await;
+    for statement in statements() {
+        run(&mut administrator, &statement).await;
     }
     // It starts again, and goes on.
     let store = Store::open(&ours).await.unwrap();

@@ -69,6 +69,10 @@ output "run_task_network" {
   value = module.chat_provisioner.run_task_network
 }
 
+output "service" {
+  value = module.chat_provisioner.service
+}
+
 output "task_definition" {
   value = module.chat_provisioner.task_definition
 }

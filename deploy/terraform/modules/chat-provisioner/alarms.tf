@@ -1,4 +1,4 @@
-# Alarms that need no scraping. Each names its paragraph of the runbook.
+# Alarms that need no scraping, and what ECS says of a deployment. Each names its paragraph of the runbook.
 
 locals {
   log_alarms = {
@@ -8,7 +8,7 @@ locals {
     ReconcilingStopped = { runbook = "reconciling-stopped", what = "the replica that led stopped and begins anew" }
     TransactionsLost   = { runbook = "transactions-cannot-be-kept", what = "what Synapse pushes cannot be written down" }
   }
-  # Beginning anew now and then is ordinary (a failover of Postgres); going on doing so is not.
+  # These lines come again for as long as it lasts. Now and then is ordinary (a failover of Postgres); going on is not.
   log_alarm_thresholds = { ReconcilingStopped = 3, TransactionsLost = 3 }
 }
 
@@ -26,8 +26,9 @@ resource "aws_cloudwatch_metric_alarm" "log" {
   comparison_operator = "GreaterThanOrEqualToThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = var.alarm_actions
-  ok_actions          = var.alarm_actions
-  tags                = local.tags
+  # One line says that something began, and none that it is over: OK after five quiet minutes would be a lie.
+  ok_actions = contains(keys(local.log_alarm_thresholds), each.key) ? var.alarm_actions : []
+  tags       = local.tags
 }
 
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
@@ -84,6 +85,7 @@ resource "aws_cloudwatch_metric_alarm" "running_tasks" {
   tags                = local.tags
 }
 
+# No ok_actions for these two: a quiet five minutes may be five minutes without a sign-up.
 resource "aws_cloudwatch_metric_alarm" "forwarder_errors" {
   count = length(local.forwarders)
 
@@ -99,7 +101,6 @@ resource "aws_cloudwatch_metric_alarm" "forwarder_errors" {
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = var.alarm_actions
-  ok_actions          = var.alarm_actions
   tags                = local.tags
 }
 
@@ -117,6 +118,49 @@ resource "aws_cloudwatch_metric_alarm" "not_forwarded" {
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = var.alarm_actions
-  ok_actions          = var.alarm_actions
+  tags                = local.tags
+}
+
+# The tasks of before run on when a deployment is taken back, so no alarm above sees it.
+resource "aws_cloudwatch_event_rule" "deployment_failed" {
+  name        = "${local.name}-deployment-failed"
+  description = "a deployment failed, and ECS took it back. ${var.runbook_url}#a-deployment-failed"
+  tags        = local.tags
+
+  event_pattern = jsonencode({
+    source      = ["aws.ecs"]
+    detail-type = ["ECS Deployment State Change"]
+    resources   = [aws_ecs_service.this.id]
+    detail      = { eventName = ["SERVICE_DEPLOYMENT_FAILED"] }
+  })
+}
+
+# By number, so that a topic may be made in the same apply. Its policy must let EventBridge publish (README).
+resource "aws_cloudwatch_event_target" "deployment_failed" {
+  for_each = { for number, topic in var.alarm_actions : tostring(number) => topic }
+
+  rule = aws_cloudwatch_event_rule.deployment_failed.name
+  arn  = each.value
+
+  input_transformer {
+    input_paths    = { reason = "$.detail.reason" }
+    input_template = "\"${local.name}: a deployment failed: <reason> ${var.runbook_url}#a-deployment-failed\""
+  }
+}
+
+# Alarms need no such policy, so this one arrives where the word itself does not. No ok_actions: it happens once.
+resource "aws_cloudwatch_metric_alarm" "deployment_failed_untold" {
+  alarm_name          = "${local.name}-deployment-failed-untold"
+  alarm_description   = "a deployment failed, and a topic did not take the word of it. ${var.runbook_url}#a-deployment-failed"
+  namespace           = "AWS/Events"
+  metric_name         = "FailedInvocations"
+  dimensions          = { RuleName = aws_cloudwatch_event_rule.deployment_failed.name }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_actions
   tags                = local.tags
 }

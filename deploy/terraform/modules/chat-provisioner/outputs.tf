@@ -8,9 +8,14 @@ output "security_group_id" {
   value       = aws_security_group.this.id
 }
 
+output "service" {
+  description = "Its task definition is the one for run-task: the newest of the family may be one that ECS took back."
+  value       = aws_ecs_service.this.name
+}
+
 output "task_definition" {
-  description = "For run-task."
-  value       = aws_ecs_task_definition.this.family
+  description = "The revision that the last apply asked for. After a failed deployment another one runs."
+  value       = aws_ecs_task_definition.this.arn
 }
 
 output "run_task_network" {

@@ -147,9 +147,14 @@ variable "events" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs that an alarm tells: the topic of whoever is on duty."
+  description = "Topics of SNS that an alarm and a failed deployment tell: that of whoever is on duty."
   type        = list(string)
   default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.alarm_actions : can(regex("^arn:[a-z-]+:sns:", arn))])
+    error_message = "alarm_actions are topics of SNS: EventBridge tells them of a failed deployment, too."
+  }
 }
 
 variable "runbook_url" {
