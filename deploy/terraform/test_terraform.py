@@ -515,6 +515,26 @@ class ModuleTest(unittest.TestCase):
         lasting = {one["metric_name"] for one in self.all["aws_cloudwatch_metric_alarm"] if one.get("ok_actions")}
         self.assertTrue({"ReconcilingStopped", "CPUUtilization"} <= lasting and not silent & lasting)
 
+    def test_the_heartbeat_tells_what_lasts(self):
+        beats = {"Leads", "NotReady", "Paused", "HeldChanges"}
+        alarms = {one["metric_name"]: one for one in self.all["aws_cloudwatch_metric_alarm"]}
+        lasts = {name: alarms[name]["period"] * alarms[name]["evaluation_periods"] for name in beats}
+        self.assertEqual(lasts, {"Leads": 600, "NotReady": 900, "Paused": 3600, "HeldChanges": 3600})
+        self.assertTrue(all(alarms[name]["ok_actions"] for name in beats))
+        # A log that is empty says that nobody leads, and of a pause neither that it lasts nor that it is over.
+        self.assertEqual(alarms["Leads"]["comparison_operator"], "LessThanThreshold")
+        self.assertEqual(alarms["Leads"]["treat_missing_data"], "breaching")
+        self.assertEqual(alarms["Paused"]["treat_missing_data"], "ignore")
+        paused = [
+            one["metric_transformation"]["value"]
+            for one in self.all["aws_cloudwatch_log_metric_filter"]
+            if one["metric_transformation"]["name"] == "Paused"
+        ]
+        self.assertEqual(set(paused), {"0", "1"}, "what is over must be said, too")
+        # Where no task is to run, nobody is missed.
+        before = evaluated("production")["aws_cloudwatch_metric_alarm"]
+        self.assertFalse(beats & {one["metric_name"] for one in before})
+
     def test_log_filters_look_for_what_the_code_says(self):
         source = "\n".join(path.read_text() for path in (ROOT / "src").rglob("*.rs"))
         forwarder = (ROOT / "deploy" / "forwarder" / "forwarder.py").read_text()
@@ -524,6 +544,10 @@ class ModuleTest(unittest.TestCase):
                 self.assertTrue(said in source, f"nothing in src/ logs {said!r}")
             for said in re.findall(r'\?"?([^"?]+?)"?(?= \?|$)', pattern):
                 self.assertTrue(f'log.error("{said.strip()}' in forwarder, f"the forwarder does not log {said!r}")
+            # A field is a name that some line is logged with; of a line the level is everybody's.
+            fields = set(re.findall(r"\$\.(\w+)", pattern)) - {"message", "level"}
+            for field in fields | set(re.findall(r"^\$\.(\w+)$", one["metric_transformation"]["value"])):
+                self.assertRegex(source, rf"(?m)^ +{field} = beat\.{field},$", pattern)
         metrics = {one["metric_transformation"]["name"] for one in self.all["aws_cloudwatch_log_metric_filter"]}
         watched = {
             alarm["metric_name"]

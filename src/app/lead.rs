@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{CONDITIONS, Context, DATABASE, events, pause, queue};
+use super::{CONDITIONS, Context, DATABASE, Heartbeat, events, pause, queue};
 use crate::accounts::{Confirmer, PoolSync};
 use crate::causes::told;
 use crate::commands::Desk;
@@ -48,6 +48,7 @@ pub(super) async fn lead(
     store: &Store,
     signals: Signals<'_>,
     readiness: &Readiness,
+    heartbeat: &Heartbeat,
     stop: &CancellationToken,
 ) {
     let mut standing_by = false;
@@ -60,13 +61,16 @@ pub(super) async fn lead(
             Ok(Some(leadership)) => {
                 standing_by = false;
                 readiness.clear(DATABASE);
-                let reconciling = reconcile_and_tell(context, store, signals, readiness, &leadership, stop);
+                let status = StatusPublisher::default();
+                heartbeat.leads(&status);
+                let reconciling = reconcile_and_tell(context, store, signals, readiness, &leadership, &status, stop);
                 // What hangs does not keep a process from ending, nor from standing by for who leads now. Attempts without an
                 // end become interrupted, and what they did is read from Synapse.
                 let ended = tokio::select! {
                     ended = reconciling => ended,
                     () = must_end(leadership.lost(), stop) => Err(anyhow!("what was under way did not end in time")),
                 };
+                heartbeat.leads_no_longer();
                 if let Err(error) = ended {
                     warn!("reconciling stopped and begins anew: {}", told(error.as_ref()));
                     readiness.set(DATABASE, Err(told(error.as_ref())));
@@ -131,17 +135,18 @@ async fn reconcile_and_tell(
     signals: Signals<'_>,
     readiness: &Readiness,
     leadership: &Leadership,
+    status: &StatusPublisher,
     stop: &CancellationToken,
 ) -> Result<()> {
-    let (status, over) = (StatusPublisher::default(), CancellationToken::new());
+    let over = CancellationToken::new();
     let reconciling = async {
-        let ended = reconcile(context, store, signals, readiness, leadership, &status, stop).await;
+        let ended = reconcile(context, store, signals, readiness, leadership, status, stop).await;
         over.cancel();
         ended
     };
     let telling = async {
         tokio::select! {
-            () = events::publish(context, store, leadership, &status, &over) => {}
+            () = events::publish(context, store, leadership, status, &over) => {}
             () = async { over.cancelled().await; tokio::time::sleep(LAST_EVENTS).await } => {}
         }
     };

@@ -3,6 +3,7 @@
 mod confirmations;
 mod context;
 mod events;
+mod heartbeat;
 mod inbox;
 mod interest;
 mod lead;
@@ -23,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 pub use self::context::Context;
+use self::heartbeat::Heartbeat;
 pub use self::inbox::Inbox;
 use self::lead::Signals;
 use crate::causes::told;
@@ -78,6 +80,8 @@ pub async fn run(context: Context, stop: CancellationToken) -> Result<()> {
     let tasks = TaskTracker::new();
     let upkeep = metrics.clone();
     tasks.spawn(every(METRICS_UPKEEP, stop.clone(), move || upkeep.run_upkeep()));
+    let heartbeat = Heartbeat::new(readiness.clone());
+    tasks.spawn(heartbeat.clone().run(stop.clone()));
 
     let admin_listener = server::bind("admin.listen", config.admin.listen).await?;
     let listener = server::bind("appservice.listen", config.appservice.listen).await?;
@@ -142,7 +146,7 @@ pub async fn run(context: Context, stop: CancellationToken) -> Result<()> {
     let signals = Signals { wakes: &wakes, heard: &heard, queue: &queue_status };
     let roster = context.roster()?;
     let ended = tokio::select! {
-        () = lead::lead(&context, &store, signals, &readiness, &stop) => Ok(()),
+        () = lead::lead(&context, &store, signals, &readiness, &heartbeat, &stop) => Ok(()),
         refused = startup::password_refused(&store, roster.as_ref()) => Err(refused),
     };
     // What is left ends with it, whatever ended it.

@@ -31,6 +31,8 @@ pub struct StatusSnapshot {
 pub struct HeldNow {
     /// The held part's id, where something is held.
     pub id: Option<String>,
+    /// How many changes of it wait for somebody's word: none after a no.
+    pub waiting: usize,
     /// Something could not be read: what is held may only seem to change.
     pub in_trouble: bool,
 }
@@ -68,8 +70,11 @@ impl StatusPublisher {
     /// A pass goes on: what must not wait for its end.
     pub(crate) fn beat(&self, reconciler: &Reconciler, report: &PassReport) {
         self.0.send_modify(|snapshot| {
-            snapshot.held =
-                Some(HeldNow { id: reconciler.held.id().map(str::to_owned), in_trouble: !report.errors.is_empty() });
+            snapshot.held = Some(HeldNow {
+                id: reconciler.held.id().map(str::to_owned),
+                waiting: reconciler.held.waiting(),
+                in_trouble: !report.errors.is_empty(),
+            });
             // While Synapse does not answer, what is known of rooms says nothing of how they are.
             if reconciler.homeserver_trouble().is_none() {
                 snapshot.conditions = Some(reconciler.conditions());

@@ -18,6 +18,8 @@ pub(crate) struct HeldPlans {
     current: Option<Option<Current>>,
     /// How the last plan was compared, where one was.
     compared_whole: Option<bool>,
+    /// How many changes wait for somebody to decide.
+    waiting: usize,
 }
 
 impl HeldPlans {
@@ -39,6 +41,8 @@ impl HeldPlans {
             _ => false,
         };
         metrics::gauge!("provisioner_held_plans").set(f64::from(u8::from(open)));
+        let held: usize = self.current.iter().flatten().map(|current| current.parts.len()).sum();
+        self.waiting = if open { held } else { 0 };
         Ok(())
     }
 
@@ -51,6 +55,11 @@ impl HeldPlans {
     /// The id of what is held, as far as it was seen: a plan that is poorer than the truth changes nothing of it.
     pub(crate) fn id(&self) -> Option<&str> {
         self.current.as_ref()?.as_ref().map(|current| &*current.id)
+    }
+
+    /// How many changes of it wait for somebody to decide.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting
     }
 
     async fn compare(&mut self, store: &Store, world: &World, plan: &Plan, sight: Sight) -> Result<()> {

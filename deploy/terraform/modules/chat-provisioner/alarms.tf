@@ -10,6 +10,27 @@ locals {
   }
   # These lines come again for as long as it lasts. Now and then is ordinary (a failover of Postgres); going on is not.
   log_alarm_thresholds = { ReconcilingStopped = 3, TransactionsLost = 3 }
+
+  # Made of lines that each replica repeats once a minute, five in a period; NotReady lets one of them fall into the next. Where nobody
+  # leads, nobody says whether all is paused or held: what was said last counts on.
+  heartbeat_alarms = {
+    NobodyLeads = {
+      runbook = "nobody-reconciles", what = "nobody has led for ten minutes, so nothing is provisioned"
+      metric  = "Leads", statistic = "Sum", less_than = true, threshold = 1, periods = 2, missing = "breaching"
+    }
+    NotReady = {
+      runbook = "a-replica-is-not-ready", what = "a replica has not been ready for 15 minutes; its heartbeat says what it waits for"
+      metric  = "NotReady", statistic = "Sum", less_than = false, threshold = 4, periods = 3, missing = "notBreaching"
+    }
+    Paused = {
+      runbook = "everything-is-paused", what = "everything has been paused for an hour"
+      metric  = "Paused", statistic = "Minimum", less_than = false, threshold = 1, periods = 12, missing = "ignore"
+    }
+    HeldForAnHour = {
+      runbook = "a-plan-is-held", what = "what the guard holds has waited for somebody's word for an hour"
+      metric  = "HeldChanges", statistic = "Minimum", less_than = false, threshold = 1, periods = 12, missing = "ignore"
+    }
+  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "log" {
@@ -29,6 +50,24 @@ resource "aws_cloudwatch_metric_alarm" "log" {
   # One line says that something began, and none that it is over: OK after five quiet minutes would be a lie.
   ok_actions = contains(keys(local.log_alarm_thresholds), each.key) ? var.alarm_actions : []
   tags       = local.tags
+}
+
+resource "aws_cloudwatch_metric_alarm" "heartbeat" {
+  for_each = { for key, alarm in local.heartbeat_alarms : key => alarm if var.desired_count > 0 }
+
+  alarm_name          = "${local.name}-${each.key}"
+  alarm_description   = "${each.value.what}. ${var.runbook_url}#${each.value.runbook}"
+  namespace           = local.metric_namespace
+  metric_name         = each.value.metric
+  statistic           = each.value.statistic
+  period              = 300
+  evaluation_periods  = each.value.periods
+  threshold           = each.value.threshold
+  comparison_operator = each.value.less_than ? "LessThanThreshold" : "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = each.value.missing
+  alarm_actions       = var.alarm_actions
+  ok_actions          = var.alarm_actions
+  tags                = local.tags
 }
 
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {

@@ -16,6 +16,16 @@ locals {
     ReconcilingStopped = "{ $.message = \"reconciling stopped and begins anew*\" }"
     TransactionsLost   = "{ $.message = \"cannot keep a transaction*\" }"
   }
+
+  # Each replica says this once a minute, for as long as it is so. Whether all is paused and what is held says the one that leads: no
+  # word of it is no number, and 0 is only what was said to be over.
+  heartbeats = {
+    Leads       = { metric = "Leads", value = "1", where = "$.leads IS TRUE" }
+    NotReady    = { metric = "NotReady", value = "1", where = "$.ready IS FALSE" }
+    Paused      = { metric = "Paused", value = "1", where = "$.paused IS TRUE" }
+    NotPaused   = { metric = "Paused", value = "0", where = "$.paused IS FALSE" }
+    HeldChanges = { metric = "HeldChanges", value = "$.held", where = "$.held >= 0" }
+  }
 }
 
 resource "aws_cloudwatch_log_metric_filter" "this" {
@@ -29,6 +39,20 @@ resource "aws_cloudwatch_log_metric_filter" "this" {
     name      = each.key
     namespace = local.metric_namespace
     value     = "1"
+  }
+}
+
+resource "aws_cloudwatch_log_metric_filter" "heartbeat" {
+  for_each = local.heartbeats
+
+  name           = "${local.name}-${each.key}"
+  log_group_name = aws_cloudwatch_log_group.this.name
+  pattern        = "{ ($.message = \"heartbeat\") && (${each.value.where}) }"
+
+  metric_transformation {
+    name      = each.value.metric
+    namespace = local.metric_namespace
+    value     = each.value.value
   }
 }
 
