@@ -47,6 +47,13 @@ pub struct MemberEvent {
     pub is_our_ban: bool,
 }
 
+impl MemberEvent {
+    /// Whether it is somebody's ban that an upgrade by the bot has copied.
+    pub fn is_copied_ban(&self) -> bool {
+        self.membership == "ban" && !self.is_our_ban
+    }
+}
+
 /// A state event with its content as Synapse wrote it, unknown keys and all.
 #[derive(Clone, Debug, Deserialize)]
 pub struct StateEvent {

@@ -2,7 +2,7 @@
 //! must agree, and the bot gets into the successor. What is to be done there is for the next pass.
 
 use anyhow::Context;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use provisioner_policy::{Creators, Levels, POWER_LEVELS, Policy, level_words, room_version};
 use serde_json::{Value, json};
 use tracing::info;
@@ -81,6 +81,11 @@ pub enum FollowError {
     Circle(String),
     #[error("not followed: {0}")]
     Paused(Paused),
+    #[error(
+        "Synapse does not say whether {user} had left {id} by choice, and nobody is joined against theirs ({why}); try again, and see \
+         Synapse's log if it lasts"
+    )]
+    PastUnread { id: String, user: String, why: CallError },
     #[error("Synapse cannot be asked about the successor")]
     Call(#[from] CallError),
     #[error("the move could not be recorded")]
@@ -208,21 +213,27 @@ async fn departures(homeserver: &Homeserver, store: &Store, policy: &Policy, fro
     let is_their_own = |one: &&MemberEvent| one.sender == one.user_id;
     let left = others.iter().filter(is_their_own).filter(|one| one.membership == "leave");
     let mut departures: Vec<(String, String)> = left.map(|one| (one.user_id.clone(), one.event_id.clone())).collect();
-    // Who was invited, removed or banned by others after that has not come back.
-    let behind: Vec<&MemberEvent> =
-        others.iter().filter(|one| !is_their_own(one) && one.sender != policy.bot).collect();
+    // Who was invited, removed or banned by others after that has not come back, be it to this room or to the one before it.
+    let carried = policy.followed(from).map_or(&[][..], |followed| followed.voluntary_leaves.as_slice());
+    let is_others_doing = |one: &&MemberEvent| !is_their_own(one) && (one.sender != policy.bot || one.is_copied_ban());
+    let behind: Vec<&MemberEvent> = others.iter().filter(is_others_doing).collect();
     let asked: Vec<_> = behind.iter().map(|one| past(homeserver, from, &one.user_id, &one.event_id)).collect();
-    let pasts: Vec<Past> = stream::iter(asked).buffered(AT_ONCE).try_collect().await?;
-    departures.extend(behind.into_iter().zip(pasts).filter_map(|(one, past)| match past {
-        Past::Left(event_id) => Some((one.user_id.clone(), event_id)),
-        Past::Other | Past::Beginning => None,
-    }));
+    let mut pasts = stream::iter(asked).buffered(AT_ONCE);
+    for one in behind {
+        let unread = |why| FollowError::PastUnread { id: from.to_owned(), user: one.user_id.clone(), why };
+        let left = match pasts.next().await.transpose().map_err(unread)? {
+            Some(Past::Left(event_id)) => Some((one.user_id.clone(), event_id)),
+            Some(Past::Beginning) => carried.iter().find(|(user, _)| *user == one.user_id).cloned(),
+            Some(Past::Other) | None => None,
+        };
+        departures.extend(left);
+    }
     // A user who had left an older room of the chain, and never was in this one, is a stranger here.
-    if let Some(followed) = policy.followed(from).filter(|followed| !followed.voluntary_leaves.is_empty()) {
+    if !carried.is_empty() {
         let joined = homeserver.joined_members(from).await?;
         let is_here =
             |user: &str| joined.iter().any(|one| **one == *user) || others.iter().any(|one| one.user_id == user);
-        departures.extend(followed.voluntary_leaves.iter().filter(|(user, _)| !is_here(user)).cloned());
+        departures.extend(carried.iter().filter(|(user, _)| !is_here(user)).cloned());
     }
     departures.retain(|(user, event)| respected(user, event));
     Ok(json!(departures))

@@ -150,9 +150,12 @@ async fn a_replaced_room_is_left_alone_until_it_is_followed_with_everyone(versio
 
 async fn a_chain_of_upgrades_is_followed_to_its_end_and_on(version: SynapseVersion) {
     let stage = Stage::set(version, Settings::default()).await;
-    let sub = subject();
-    stage.hasura.add(&sub, "staff", "member").await.unwrap();
+    let [sub, leaver] = [subject(), subject()];
+    for sub in [&sub, &leaver] {
+        stage.hasura.add(sub, "staff", "member").await.unwrap();
+    }
     assert_eq!(stage.apply().await.0, 0);
+    Person::login(&stage.bed.synapse, &leaver).await.unwrap().leave(&stage.staff).await.unwrap();
     let second = upgrade(&stage, &stage.staff, "10").await;
     let third = upgrade(&stage, &second, newest(version)).await;
     let done = follow(&stage, "staff").await;
@@ -163,7 +166,8 @@ async fn a_chain_of_upgrades_is_followed_to_its_end_and_on(version: SynapseVersi
         ("none".into(), "join".into())
     );
     stage.nothing_left().await;
-    // And again, from where it was followed to.
+    // And again, from where it was followed to. Somebody else had asked the one back who had left the first.
+    stage.admin.invite(&third, &stage.mxid(&leaver)).await.unwrap();
     let fourth = upgrade(&stage, &third, newest(version)).await;
     let (_, plan) = stage.plan().await;
     assert_eq!(plan["actions"], json!([]), "{plan:#}");
@@ -172,6 +176,7 @@ async fn a_chain_of_upgrades_is_followed_to_its_end_and_on(version: SynapseVersi
     assert_eq!(stage.apply().await.0, 0);
     assert_eq!(stage.membership(&fourth, &sub).await, "join");
     assert_eq!(stage.membership(&third, &sub).await, "join", "nobody is removed from the dead one");
+    assert_eq!(stage.membership(&fourth, &leaver).await, "none");
     stage.nothing_left().await;
     let (_, plan) = stage.plan().await;
     assert!(plan["notices"].to_string().contains(&format!("followed from {} to {fourth}", stage.staff)), "{plan:#}");
@@ -247,18 +252,27 @@ async fn a_successor_of_somebody_who_stands_above_the_bot_is_followed_by_force_a
 async fn a_successor_that_the_bot_made_is_followed(version: SynapseVersion) {
     for room_version in ["10", newest(version)] {
         let stage = Stage::set(version, Settings::default()).await;
-        let [sub, banned] = [subject(), subject()];
-        for sub in [&sub, &banned] {
+        let [sub, banned, gone] = [subject(), subject(), subject()];
+        for sub in [&sub, &banned, &gone] {
             stage.hasura.add(sub, "staff", "member").await.unwrap();
         }
         assert_eq!(stage.apply().await.0, 0);
-        stage.admin.ban(&stage.staff, &stage.mxid(&banned)).await.unwrap();
+        Person::login(&stage.bed.synapse, &gone).await.unwrap().leave(&stage.staff).await.unwrap();
+        for sub in [&banned, &gone] {
+            stage.admin.ban(&stage.staff, &stage.mxid(sub)).await.unwrap();
+        }
         // It bans them anew in the new room, in its own name.
         let new = upgrade_by(&stage.bot, &stage.staff, room_version).await;
         assert_eq!(follow(&stage, "staff").await.status, Some(0));
         assert_eq!(stage.apply().await.0, 0);
         assert_eq!(stage.membership(&new, &sub).await, "join");
-        assert_eq!(stage.membership(&new, &banned).await, "ban");
+        assert_eq!([stage.membership(&new, &banned).await, stage.membership(&new, &gone).await], ["ban", "ban"]);
+        stage.bot.invite(&new, &stage.admin.mxid).await.unwrap();
+        let join = format!("/_matrix/client/v3/rooms/{new}/join");
+        stage.admin.call(Method::POST, &join, Some(json!({}))).await.unwrap();
+        stage.admin.unban(&new, &stage.mxid(&gone)).await.unwrap();
+        assert_eq!(stage.apply().await.0, 0);
+        assert_eq!(stage.membership(&new, &gone).await, "leave", "they had left before");
         stage.nothing_left().await;
     }
 }

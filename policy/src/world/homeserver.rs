@@ -103,7 +103,7 @@ impl World {
         }
     }
 
-    /// Notes that what they left in this room they left by choice: it was noted while their account was open.
+    /// Notes that what they left in this room they left by choice: what goes along to a successor stands there.
     pub(super) fn set_chosen_in(&mut self, room: RoomIx, user: UserIx) {
         if self.room_mut(room).set_chosen(user) {
             self.mark_dirty(user);

@@ -4,13 +4,13 @@
 //! Asked only for people who belong in the room and would be joined, once for each event: what an event replaced never
 //! changes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
 use provisioner_policy::{Because, Plan, RoomIx, UserIx, World};
 use tokio::time::timeout_at;
-use tracing::debug;
+use tracing::warn;
 
 use crate::homeserver::{CallError, Homeserver};
 
@@ -40,6 +40,8 @@ pub(crate) enum Past {
 #[derive(Debug, Default)]
 pub(crate) struct Pasts {
     known: HashMap<String, Past>,
+    /// Events that could not be read so far: the others are asked for first, and each is told of once.
+    failed: HashSet<String>,
     again: Option<Instant>,
 }
 
@@ -61,14 +63,16 @@ impl Pasts {
         if !world.rooms().any(|room| world.room(room).has_unread_pasts()) {
             return false;
         }
-        let unread: Vec<(RoomIx, UserIx, String)> = plan
+        let mut unread: Vec<(RoomIx, UserIx, String)> = plan
             .blocked
             .iter()
             .filter(|one| one.because == Because::PastUnread)
             .filter_map(|one| Some((one.room?, one.user, world.room(one.room?).unread_past(one.user)?.to_owned())))
             .collect();
-        if self.known.len() > REMEMBERED {
+        unread.sort_by_key(|(.., event_id)| self.failed.contains(event_id));
+        if self.known.len() + self.failed.len() > REMEMBERED {
             self.known.clear();
+            self.failed.clear();
         }
         let (known, names) = (&self.known, &*world);
         let asked = unread.iter().filter(|(.., event_id)| !known.contains_key(event_id));
@@ -96,7 +100,13 @@ impl Pasts {
                 Ok(past) => drop(self.known.insert(event_id, past)),
                 // Only Synapse's own word that there is none says that there was none.
                 Err(error) => {
-                    debug!(event.id = event_id, "what was before a membership cannot be read: {error}");
+                    if !self.failed.contains(&event_id) {
+                        warn!(
+                            event.id = event_id,
+                            "somebody waits to be joined until it can be read what was before: {error}"
+                        );
+                    }
+                    self.failed.insert(event_id);
                     self.again = Some(now + AGAIN);
                 }
             }
