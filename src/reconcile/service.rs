@@ -241,6 +241,7 @@ impl Service {
             }
         };
         self.answer_approving(pass, &slice.report, false).await?;
+        let is_left = slice.report.waiting > 0 && self.reconciler.settle.wants_asking();
         pass.report.add(slice.report);
         let of = *pass.of.get_or_insert(pass.report.ended() + pass.report.waiting);
         if slice.more {
@@ -257,12 +258,12 @@ impl Service {
             return Ok(true);
         }
         let settles = slice.settled_at.map(|at| *pass.settled_at.get_or_insert(at));
-        let settles = settles.is_some_and(|at| !self.reconciler.settle.was_asked_since(at))
-            || self.reconciler.settle.wants_asking() && began.elapsed() < LONGEST_READING;
+        let settles = settles.is_some_and(|at| !self.reconciler.settle.was_asked_since(at));
         // Who asked wants to hear of all rooms.
         let reads = self.reconciler.readings.any() && began.elapsed() < LONGEST_READING;
         let gives = pass.report.later > 0 && began.elapsed() < LONGEST_READING;
-        if !(pass.asked.is_empty() && pass.approving.is_empty()) && (settles || reads || gives) {
+        // What is left is done once the sources have said so again, in this pass.
+        if is_left || !(pass.asked.is_empty() && pass.approving.is_empty()) && (settles || reads || gives) {
             return Ok(false);
         }
         let mut done = std::mem::take(pass);

@@ -5,7 +5,7 @@ mod outcome;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use provisioner_policy::{Action, Change, ChangeKey, Digest, Kind, Plan, World};
+use provisioner_policy::{Action, Change, ChangeKey, Digest, Kind, Plan, RoomStatus, World};
 
 pub(crate) use self::outcome::{ApprovalOutcome, ApprovedEnd};
 use crate::reconcile::report::PassReport;
@@ -39,10 +39,12 @@ impl Approval {
         for (key, digest) in approved {
             let (shown, approvers) = self.approved.entry(key).or_insert((digest, Vec::new()));
             // What it is planned from now is what is held, and what was approved before of something else is over.
-            if std::mem::replace(shown, digest) != digest {
-                approvers.clear();
-            }
+            let earlier = if *shown == digest { Vec::new() } else { std::mem::take(approvers) };
+            *shown = digest;
             approvers.push(approver.clone());
+            for approver in earlier {
+                self.outcomes.entry(approver.request).or_default().not_due += 1;
+            }
         }
         count
     }
@@ -67,10 +69,11 @@ impl Approval {
         let approved = parts.filter(|(_, key)| self.approved.contains_key(key));
         let planned: HashMap<ChangeKey, Digest> = approved.map(|(part, key)| (key, part.exact_digest(world))).collect();
         // Of a room that is being read nobody can say that it is planned no longer.
-        let is_idle = |key: &ChangeKey| key.room.is_some_and(|room| plan.idle_rooms.contains(&room));
+        let is_being_read =
+            |key: &ChangeKey| key.room.is_some_and(|room| world.room(room).status == RoomStatus::Unread);
         let outcomes = &mut self.outcomes;
         self.approved.retain(|key, (digest, approvers)| {
-            let is_due = planned.get(key) == Some(digest) || is_idle(key);
+            let is_due = planned.get(key) == Some(digest) || is_being_read(key);
             for approver in approvers.iter().filter(|_| !is_due) {
                 outcomes.entry(approver.request).or_default().not_due += 1;
             }

@@ -187,14 +187,15 @@ fn who_approved_is_told_at_the_end_of_the_pass_at_the_latest() {
 
 #[test]
 fn of_two_who_approve_the_same_at_once_each_is_told_and_a_room_that_is_being_read_ends_nothing() {
-    let (world, room) = world();
+    let (mut world, room) = world();
     let mut plan = planned(&world);
     let mut approval = Approval::default();
     let parts = shown(&world, &plan, Kind::Remove, &["@one:a"]);
     approval.grant(&world, &plan, &parts, &by());
     approval.grant(&world, &plan, &parts, &Approver { by: "@ben:a".into(), request: Some(8) });
-    let idle = Plan { idle_rooms: [room].into(), ..Plan::default() };
-    approval.release(&world, &mut Arc::new(idle));
+    world.set_room_status(room, RoomStatus::Unread);
+    approval.release(&world, &mut Arc::new(Plan::default()));
+    world.set_room_status(room, RoomStatus::Ready);
     approval.release(&world, &mut plan);
     let slice = PassReport::default();
     assert_eq!((approval.answer(7, false, &slice), approval.answer(8, false, &slice)), (None, None));
