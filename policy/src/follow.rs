@@ -35,6 +35,18 @@ impl Policy {
     }
 }
 
+impl Followed {
+    /// Whether the file names the successor by now: nobody has to write it.
+    pub fn is_in_the_file(&self) -> bool {
+        self.configured == self.id
+    }
+
+    /// The leave by choice that `user` took along from the room before.
+    pub fn left_by(&self, user: &str) -> Option<&str> {
+        self.voluntary_leaves.iter().find(|(mxid, _)| mxid == user).map(|(_, event_id)| event_id.as_str())
+    }
+}
+
 /// Why a tombstone is no upgrade, as a clause about it. `named` is the room that it names, empty for none.
 pub fn no_upgrade(named: &str) -> String {
     match named {
@@ -81,7 +93,7 @@ impl World {
 
     /// What the operator should write into the file.
     pub(crate) fn follow_notices(&self) -> impl Iterator<Item = String> + '_ {
-        let moved = self.policy.followed.iter().filter(|moved| moved.configured != moved.id);
+        let moved = self.policy.followed.iter().filter(|moved| !moved.is_in_the_file());
         moved.filter_map(|moved| {
             let room = self.policy.rooms.iter().find(|room| room.id == moved.id)?;
             let Followed { configured, id, by, at, voluntary_leaves: _ } = moved;

@@ -48,7 +48,7 @@ async fn read(config: &Config) -> Result<Vec<Followed>, String> {
 /// The line that is missing in the file, for a room that is followed.
 pub(super) fn examine(policy: &Policy, room: &RoomPolicy) -> Option<Finding> {
     let Followed { configured, id, by, at, .. } =
-        policy.followed(&room.id).filter(|followed| followed.configured != followed.id)?;
+        policy.followed(&room.id).filter(|followed| !followed.is_in_the_file())?;
     Some(Finding::warn(
         "room",
         format!(

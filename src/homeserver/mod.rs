@@ -32,6 +32,7 @@ use std::{
 use ruma::exports::http::Method;
 use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
 
+pub(crate) use self::requests::rooms::IsOurBan;
 pub use self::{
     accounts::AccountCreation,
     anonymous::Anonymous,

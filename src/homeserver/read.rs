@@ -48,9 +48,9 @@ pub struct MemberEvent {
 }
 
 impl MemberEvent {
-    /// Whether it is somebody's ban that an upgrade by the bot has copied.
-    pub fn is_copied_ban(&self) -> bool {
-        self.membership == "ban" && !self.is_our_ban
+    /// Whether somebody did it who is neither the user nor `bot`, in whose name an upgrade copies what others had banned.
+    pub fn is_by_others(&self, bot: &str) -> bool {
+        self.sender != self.user_id && (self.sender != bot || self.membership == "ban" && !self.is_our_ban)
     }
 }
 

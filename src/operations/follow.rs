@@ -210,30 +210,29 @@ async fn departures(homeserver: &Homeserver, store: &Store, policy: &Policy, fro
     let respected = |user: &str, event: &str| {
         !cleared.iter().any(|one| one.room_id == from && one.user_id == user && one.event_id == event)
     };
-    let is_their_own = |one: &&MemberEvent| one.sender == one.user_id;
-    let left = others.iter().filter(is_their_own).filter(|one| one.membership == "leave");
-    let mut departures: Vec<(String, String)> = left.map(|one| (one.user_id.clone(), one.event_id.clone())).collect();
+    let left = |one: &&MemberEvent| one.membership == "leave" && one.sender == one.user_id;
+    let mut departures: Vec<(String, String)> =
+        others.iter().filter(left).map(|one| (one.user_id.clone(), one.event_id.clone())).collect();
     // Who was invited, removed or banned by others after that has not come back, be it to this room or to the one before it.
-    let carried = policy.followed(from).map_or(&[][..], |followed| followed.voluntary_leaves.as_slice());
-    let is_others_doing = |one: &&MemberEvent| !is_their_own(one) && (one.sender != policy.bot || one.is_copied_ban());
-    let behind: Vec<&MemberEvent> = others.iter().filter(is_others_doing).collect();
+    let followed = policy.followed(from);
+    let behind: Vec<&MemberEvent> = others.iter().filter(|one| one.is_by_others(&policy.bot)).collect();
     let asked: Vec<_> = behind.iter().map(|one| past(homeserver, from, &one.user_id, &one.event_id)).collect();
     let mut pasts = stream::iter(asked).buffered(AT_ONCE);
     for one in behind {
         let unread = |why| FollowError::PastUnread { id: from.to_owned(), user: one.user_id.clone(), why };
         let left = match pasts.next().await.transpose().map_err(unread)? {
-            Some(Past::Left(event_id)) => Some((one.user_id.clone(), event_id)),
-            Some(Past::Beginning) => carried.iter().find(|(user, _)| *user == one.user_id).cloned(),
+            Some(Past::Left(event_id)) => Some(event_id),
+            Some(Past::Beginning) => followed.and_then(|before| before.left_by(&one.user_id)).map(str::to_owned),
             Some(Past::Other) | None => None,
         };
-        departures.extend(left);
+        departures.extend(left.map(|event_id| (one.user_id.clone(), event_id)));
     }
     // A user who had left an older room of the chain, and never was in this one, is a stranger here.
-    if !carried.is_empty() {
+    if let Some(followed) = followed.filter(|followed| !followed.voluntary_leaves.is_empty()) {
         let joined = homeserver.joined_members(from).await?;
         let is_here =
             |user: &str| joined.iter().any(|one| **one == *user) || others.iter().any(|one| one.user_id == user);
-        departures.extend(carried.iter().filter(|(user, _)| !is_here(user)).cloned());
+        departures.extend(followed.voluntary_leaves.iter().filter(|(user, _)| !is_here(user)).cloned());
     }
     departures.retain(|(user, event)| respected(user, event));
     Ok(json!(departures))

@@ -39,8 +39,7 @@ impl World {
     pub fn settle_past_from_the_beginning(&mut self, room: RoomIx, user: UserIx) {
         let mxid = self.users.mxid(user);
         let followed = self.policy.followed(&self.policy.rooms[room.index()].id);
-        let mut left = followed.into_iter().flat_map(|followed| &followed.voluntary_leaves);
-        let left = left.find(|(who, _)| *who == mxid).map(|(_, event_id)| event_id.clone());
+        let left = followed.and_then(|before| before.left_by(&mxid)).map(str::to_owned);
         self.settle_past(room, user, left.as_deref());
         if left.is_some() {
             self.set_chosen_in(room, user);

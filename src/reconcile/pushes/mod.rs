@@ -49,10 +49,9 @@ use std::time::Instant;
 
 use provisioner_policy::{Membership, RoomIx, RoomStatus, UserIx, World};
 use serde::Deserialize;
-use serde_json::Value;
 use tracing::debug;
 
-use crate::homeserver::BAN_REASON;
+use crate::homeserver::IsOurBan;
 use crate::reconcile::pushes::age::Age;
 use crate::reconcile::pushes::classifier::PushClassifier;
 use crate::reconcile::pushes::doubts::{PushedMember, RoomDoubts};
@@ -64,8 +63,8 @@ use crate::store::InboxRow;
 #[derive(Deserialize)]
 struct PushedMembership {
     membership: String,
-    #[serde(default)]
-    reason: Value,
+    #[serde(default, rename = "reason")]
+    is_our_ban: IsOurBan,
 }
 
 /// Applies one event. What it leaves unclear becomes a doubt; one that cannot be read makes its room be read again.
@@ -138,7 +137,7 @@ fn apply_member(
     }
     let (known, by_bot) = (world.intern(&user), event.sender == world.policy.bot);
     let classified = pushes.own_members.classify(room, known, membership, by_bot, Instant::now());
-    let is_ours = by_bot && (membership != Membership::Ban || content.reason == BAN_REASON);
+    let is_ours = by_bot && (membership != Membership::Ban || content.is_our_ban.0);
     let pushed = PushedMember { membership, event_id: row.event_id.clone(), by_bot: is_ours };
     // Synapse may bring our own invitation minutes late. What became of it since is in the mirror, or comes behind it.
     let is_late_echo =
@@ -179,6 +178,7 @@ pub(crate) mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::homeserver::BAN_REASON;
 
     pub(in crate::reconcile) fn world() -> (World, RoomIx) {
         world_in(Modes::default())

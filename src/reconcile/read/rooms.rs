@@ -177,7 +177,7 @@ pub(crate) fn apply_reading(
             fresh.set_banned_by_us(user, true);
         }
         // Of what this service did to somebody it is known why.
-        if !by_the_user && (member.sender != world.policy.bot || member.is_copied_ban()) {
+        if member.is_by_others(&world.policy.bot) {
             fresh.set_past_unread(user, &member.event_id);
         }
     }
