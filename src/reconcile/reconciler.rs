@@ -184,11 +184,13 @@ impl Reconciler {
         self.listing_lasts = lasts;
     }
 
-    /// Waits until it is certain that this process leads, or until `stop`. One that was frozen asks first.
-    pub(crate) async fn lease_regained(&self, stop: &CancellationToken) {
+    /// Waits until it is certain that this process leads, or until `stop`, which is false. One that was frozen asks first: what it
+    /// read would be marked as handled for nobody, what it holds kept over what others decided, and their attempts be ended.
+    pub(crate) async fn leads(&self, stop: &CancellationToken) -> bool {
         while !self.lease.holds() && !stop.is_cancelled() {
             tokio::time::sleep(LEASE_POLL).await;
         }
+        !stop.is_cancelled()
     }
 
     /// Has `check` asked about everybody who approves something, when it is spent.

@@ -105,9 +105,7 @@ struct Pass {
 impl Service {
     /// Works until `stop`. An error means that the database is gone; the caller begins anew with fresh readings.
     pub async fn run(mut self, stop: &CancellationToken) -> Result<()> {
-        // Frozen since it got the lock, it would end the attempts of who leads by now.
-        self.reconciler.lease_regained(stop).await;
-        if stop.is_cancelled() {
+        if !self.reconciler.leads(stop).await {
             return Ok(());
         }
         let interrupted = self.reconciler.store.close_interrupted().await.context("close interrupted attempts")?;
@@ -119,12 +117,7 @@ impl Service {
         let mut clocks = Clocks { poll: now, resync: now, trim: now, look: now };
         let mut pass = Pass::default();
         let mut woken = self.wakes.drain() | Woken::ALL;
-        while !stop.is_cancelled() {
-            self.reconciler.lease_regained(stop).await;
-            // What is read for nobody would be marked as handled, and what is held would be kept over what others decided.
-            if stop.is_cancelled() {
-                break;
-            }
+        while self.reconciler.leads(stop).await {
             self.refresh(woken, &mut clocks, &mut pass).await?;
             if self.queries.answer(&mut self.reconciler).await? && self.wakes.pending() {
                 // The asker may have asked for a pass, too: what is done now is then in its report.
@@ -133,9 +126,7 @@ impl Service {
             }
             // Ready is who has read everything: the work that follows may take hours.
             self.tell();
-            // Frozen while it read, it would keep what it holds over what others decided.
-            self.reconciler.lease_regained(stop).await;
-            if stop.is_cancelled() {
+            if !self.reconciler.leads(stop).await {
                 break;
             }
             let more = self.slice(&mut pass, stop).await?;
@@ -240,7 +231,7 @@ impl Service {
                 never = watching => match never {},
             }
         };
-        self.answer_approving(pass, &slice.report, false).await?;
+        self.answer_approving(&mut pass.approving, &slice.report, false).await?;
         let is_left = slice.report.waiting > 0 && self.reconciler.settle.wants_asking();
         pass.report.add(slice.report);
         let of = *pass.of.get_or_insert(pass.report.ended() + pass.report.waiting);
@@ -268,8 +259,7 @@ impl Service {
         }
         let mut done = std::mem::take(pass);
         if !stop.is_cancelled() {
-            let report = done.report.clone();
-            self.answer_approving(&mut done, &report, true).await?;
+            self.answer_approving(&mut done.approving, &done.report, true).await?;
         }
         self.reconciler.end_pass();
         self.status.pass_ended(&self.reconciler, &done.report);
@@ -298,10 +288,10 @@ impl Service {
     }
 
     /// Answers those whose approved changes have all ended, or where the pass `is_over` all of them: a fill may go on for hours.
-    async fn answer_approving(&mut self, pass: &mut Pass, slice: &PassReport, is_over: bool) -> Result<()> {
-        for id in std::mem::take(&mut pass.approving) {
+    async fn answer_approving(&mut self, approving: &mut Vec<i64>, slice: &PassReport, is_over: bool) -> Result<()> {
+        for id in std::mem::take(approving) {
             let Some(report) = self.reconciler.approval.answer(id, is_over, slice) else {
-                pass.approving.push(id);
+                approving.push(id);
                 continue;
             };
             let report = serde_json::to_value(&report).context("write the report")?;

@@ -42,9 +42,7 @@ impl Approval {
             let earlier = if *shown == digest { Vec::new() } else { std::mem::take(approvers) };
             *shown = digest;
             approvers.push(approver.clone());
-            for approver in earlier {
-                self.outcomes.entry(approver.request).or_default().not_due += 1;
-            }
+            earlier.iter().for_each(|approver| self.outcome(approver.request).not_due += 1);
         }
         count
     }

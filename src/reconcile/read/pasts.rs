@@ -100,13 +100,12 @@ impl Pasts {
                 Ok(past) => drop(self.known.insert(event_id, past)),
                 // Only Synapse's own word that there is none says that there was none.
                 Err(error) => {
-                    if !self.failed.contains(&event_id) {
+                    if self.failed.insert(event_id.clone()) {
                         warn!(
                             event.id = event_id,
                             "somebody waits to be joined until it can be read what was before: {error}"
                         );
                     }
-                    self.failed.insert(event_id);
                     self.again = Some(now + AGAIN);
                 }
             }
