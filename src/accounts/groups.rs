@@ -16,29 +16,41 @@ const ASKED_AGAIN: Duration = Duration::from_secs(5);
 /// Reads every group that selectors name, and forgets the others.
 pub async fn keep_groups(store: &Store, directory: &Directory, server: &Server, groups: &[String]) -> Result<()> {
     store.keep_groups(groups).await.context("forget groups that no selector names")?;
-    read(store, directory, server, groups, Some(ASKED_AGAIN)).await
+    let lost = read(store, directory, server, groups, Losses::LeftOut).await?;
+    if !lost.is_empty() {
+        tokio::time::sleep(ASKED_AGAIN).await;
+        read_groups(store, directory, server, &lost).await?;
+    }
+    Ok(())
 }
 
 /// Reads these groups as they are now: somebody who may command no longer may not for another moment.
 pub async fn read_groups(store: &Store, directory: &Directory, server: &Server, groups: &[String]) -> Result<()> {
-    read(store, directory, server, groups, None).await
+    read(store, directory, server, groups, Losses::Recorded).await.map(drop)
 }
 
-/// Reads these groups. One that cannot be read keeps its members and is marked, and the others are read all the same. `again`
-/// says how long is waited before those that have lost somebody are read once more.
+/// What becomes of a reading that lacks somebody who was in the group.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Losses {
+    Recorded,
+    LeftOut,
+}
+
+/// Reads these groups. One that cannot be read keeps its members and is marked, and the others are read all the same. Returns
+/// those whose readings were left out.
 #[instrument(name = "pool.groups", skip_all)]
 async fn read(
     store: &Store,
     directory: &Directory,
     server: &Server,
     groups: &[String],
-    again: Option<Duration>,
-) -> Result<()> {
+    losses: Losses,
+) -> Result<Vec<String>> {
     let mut lost = Vec::new();
     for group in groups {
         let asked = store.now().await.context("read the database's clock")?;
         match members(store, directory, server, group).await? {
-            Ok(user_ids) if again.is_some() && store.has_others_in_group(group, &user_ids).await? => {
+            Ok(user_ids) if losses == Losses::LeftOut && store.has_others_in_group(group, &user_ids).await? => {
                 lost.push(group.clone());
             }
             Ok(user_ids) => store.record_group(group, &user_ids, asked).await.context("record a group")?,
@@ -48,11 +60,7 @@ async fn read(
             }
         }
     }
-    if let Some(pause) = again.filter(|_| !lost.is_empty()) {
-        tokio::time::sleep(pause).await;
-        Box::pin(read(store, directory, server, &lost, None)).await?;
-    }
-    Ok(())
+    Ok(lost)
 }
 
 /// The members of a group, or why it could not be read. They are users of the pool, so their accounts are recorded too.

@@ -9,10 +9,10 @@ use std::{
 
 /// Named conditions, each met or with the reason why not. Ready means that none has a reason. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Readiness(Arc<Mutex<Conditions>>);
+pub struct Readiness(Arc<Mutex<ConditionsSoFar>>);
 
 #[derive(Debug, Default)]
-struct Conditions {
+struct ConditionsSoFar {
     /// Why those that are not met are not.
     reasons: BTreeMap<&'static str, String>,
     /// Those that were met once, whatever became of them since.
@@ -23,7 +23,7 @@ impl Readiness {
     /// Starts with conditions that are not met yet, so that nobody is ready before every part has spoken.
     pub fn waiting_for(conditions: impl IntoIterator<Item = (&'static str, &'static str)>) -> Self {
         let reasons = conditions.into_iter().map(|(name, reason)| (name, reason.to_owned())).collect();
-        Self(Arc::new(Mutex::new(Conditions { reasons, met_once: BTreeSet::new() })))
+        Self(Arc::new(Mutex::new(ConditionsSoFar { reasons, met_once: BTreeSet::new() })))
     }
 
     /// Says that condition `name` is met, or why not. The last word counts.
@@ -58,7 +58,7 @@ impl Readiness {
         Some(with_name(name, reason))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Conditions> {
+    fn lock(&self) -> MutexGuard<'_, ConditionsSoFar> {
         // Each call under the lock leaves a map or a set whole, and neither says anything of the other: so is a poisoned one.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
