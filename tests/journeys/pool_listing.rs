@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use testbed::{Effect, Matching, Proxy, SynapseVersion, wait_until};
+use testbed::{Effect, Matching, Pool, Proxy, SynapseVersion, wait_until};
 
 use crate::pool_support::{a_while_passes, cognito, pool, settings, staff, until_listed, whole_listings};
 use crate::support::{SOON, Settings, Stage};
@@ -133,7 +133,8 @@ async fn until_blocked(stage: &Stage) {
     .unwrap();
 }
 
-async fn a_page_that_fails_makes_no_listing_whole_and_takes_nothing(version: SynapseVersion) {
+/// Two of staff, joined, whose pool was listed, and the way by which the service reaches it.
+async fn listed_by_way_of_a_proxy(version: SynapseVersion) -> (Stage, Pool, Proxy, Vec<String>) {
     let mut pool = pool().await;
     let proxy = Proxy::start(&pool.endpoint).await.unwrap();
     let direct = pool.clone();
@@ -144,8 +145,13 @@ async fn a_page_that_fails_makes_no_listing_whole_and_takes_nothing(version: Syn
     for sub in &people {
         stage.until(&stage.staff, sub, "join", SOON).await;
     }
-    // The pool cannot be reached, and its last word was that one of them is disabled: nobody goes for it.
     until_listed(&stage, 1).await;
+    (stage, direct, proxy, people)
+}
+
+async fn a_page_that_fails_makes_no_listing_whole_and_takes_nothing(version: SynapseVersion) {
+    let (stage, direct, proxy, people) = listed_by_way_of_a_proxy(version).await;
+    // The pool cannot be reached, and its last word was that one of them is disabled: nobody goes for it.
     proxy.set_down(true);
     direct.disable(&people[0]).await.unwrap();
     stage.until_logged("the pool's listing waits").await;
@@ -168,17 +174,7 @@ async fn a_page_that_fails_makes_no_listing_whole_and_takes_nothing(version: Syn
 
 /// The listing begins anew, and its first page takes half a minute to fail.
 async fn a_restart_while_the_pool_is_away_takes_nothing(version: SynapseVersion) {
-    let mut pool = pool().await;
-    let proxy = Proxy::start(&pool.endpoint).await.unwrap();
-    let direct = pool.clone();
-    proxy.url().clone_into(&mut pool.endpoint);
-    let stage = Stage::set(version, settings(&pool, "remove")).await;
-    let people = staff(&stage, &direct, 2).await;
-    stage.start().await;
-    for sub in &people {
-        stage.until(&stage.staff, sub, "join", SOON).await;
-    }
-    until_listed(&stage, 1).await;
+    let (stage, _, proxy, people) = listed_by_way_of_a_proxy(version).await;
     proxy.set_down(true);
     stage.until_logged("the pool's listing waits").await;
     stage.hasura.remove(&people[1], "staff").await.unwrap();
