@@ -125,9 +125,10 @@ class ModuleTest(unittest.TestCase):
         for example in EXAMPLES:
             used = re.findall(r"module\.chat_provisioner\.(\w+)", (example / "main.tf").read_text())
             self.assertLessEqual(set(used), set(outputs))
-            asked = re.findall(r"terraform output (?:-raw )?(\w+)", self.readme)
-            self.assertTrue(asked)
-            self.assertLessEqual(set(asked), set(used), "the README asks for an output that the example lacks")
+            pages = [self.readme, *(page.read_text() for page in sorted((ROOT / "docs").glob("*.md")))]
+            asked = re.findall(r"terraform output (?:-raw )?(\w+)", "\n".join(pages))
+            self.assertIn("dead_letter_queue_url", asked)
+            self.assertLessEqual(set(asked), set(used), "a page asks for an output that the example lacks")
 
     def test_everything_is_known_once_aws_has_said_who_it_is(self):
         """An expression that cannot be evaluated is null: a typing error in a name, mostly."""
@@ -265,7 +266,9 @@ class ModuleTest(unittest.TestCase):
         ]
         self.assertEqual(untold["dimensions"], {"RuleName": rule["name"]})
 
-    def test_commands_run_with_the_revision_of_the_service(self):
+    def test_commands_run_with_the_revision_of_the_service_and_it_stays_active_when_another_replaces_it(self):
+        self.assertIs(self.one("aws_ecs_task_definition")["skip_destroy"], True)
+        self.assertIn("${REVISION:-$(aws ecs", self.readme)
         self.assertIn("--query 'services[0].taskDefinition'", self.readme)
         self.assertIn('--task-definition "$revision"', self.readme)
 

@@ -89,6 +89,10 @@ output "queue_url" {
   value = module.chat_provisioner.queue_url
 }
 
+output "dead_letter_queue_url" {
+  value = module.chat_provisioner.dead_letter_queue_url
+}
+
 output "log_group" {
   value = module.chat_provisioner.log_group
 }

@@ -187,7 +187,7 @@ resource "aws_cloudwatch_event_target" "deployment_failed" {
   }
 }
 
-# Alarms need no such policy, so this one arrives where the word itself does not. No ok_actions: it happens once.
+# Alarms need no such policy of the topic (of its key they do: the README), so this one arrives where the word itself does not. No ok_actions: it happens once.
 resource "aws_cloudwatch_metric_alarm" "deployment_failed_untold" {
   alarm_name          = "${local.name}-deployment-failed-untold"
   alarm_description   = "a deployment failed, and a topic did not take the word of it. ${var.runbook_url}#a-deployment-failed"

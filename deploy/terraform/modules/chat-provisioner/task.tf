@@ -9,6 +9,8 @@ resource "aws_ecs_task_definition" "this" {
   execution_role_arn       = aws_iam_role.execution.arn
   task_role_arn            = aws_iam_role.task.arn
   tags                     = local.tags
+  # A revision that was replaced stays active: ECS goes back to it, and commands run with it. An inactive one starts no task.
+  skip_destroy = true
 
   runtime_platform {
     operating_system_family = "LINUX"

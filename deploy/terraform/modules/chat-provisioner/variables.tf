@@ -36,7 +36,7 @@ variable "cpu_architecture" {
 }
 
 variable "log_filter" {
-  description = "RUST_LOG. It replaces the service's own filter, which leaves out what the client library calls an error and is none: with it the errors alarm may stay on."
+  description = "RUST_LOG. It replaces the service's own filter, which leaves out what the client library calls an error and is none: with it the errors alarm may stay on, and without phenom_provisioner=warn in it other alarms never go off."
   type        = string
   default     = null
 }
