@@ -74,11 +74,8 @@ pub async fn list_pool(
     let mut listing = begin(store).await?;
     let (mut changed, mut pauses, mut restarts) = (0, PAUSES.delays(), Restarts::default());
     loop {
-        let page = tokio::select! {
-            () = stop.cancelled() => return Err(ListingError::Stopped),
-            page = directory.page(listing.next_token.as_deref()) => page,
-        };
-        let page = match page {
+        let page = stop.run_until_cancelled(directory.page(listing.next_token.as_deref())).await;
+        let page = match page.ok_or(ListingError::Stopped)? {
             Ok(page) if page.unreadable == 0 => page,
             Ok(page) => {
                 // These users may be any: no other user may count as missing.
@@ -174,10 +171,7 @@ async fn stumble(
     warn!(pages = listing.pages, "the pool's listing waits {} s: {trouble}", pause.as_secs());
     store.trouble_listing(listing.id, trouble).await.context("note the trouble")?;
     let until = Instant::now() + pause;
-    tokio::select! {
-        () = stop.cancelled() => Err(ListingError::Stopped),
-        () = tokio::time::sleep_until(until.into()) => Ok(()),
-    }
+    stop.run_until_cancelled(tokio::time::sleep_until(until.into())).await.ok_or(ListingError::Stopped)
 }
 
 /// An empty listing would delete every account: it is not believed.

@@ -56,10 +56,8 @@ impl PoolSync {
                 tokio::time::sleep(GROUPS_INTERVAL.min(*listing_interval)).await;
             }
         };
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = async { tokio::join!(listing, reading_groups, look_up(accounts, unknown.clone())); } => {}
-        }
+        let working = async { tokio::join!(listing, reading_groups, look_up(accounts, unknown.clone())) };
+        stop.run_until_cancelled(working).await;
     }
 }
 

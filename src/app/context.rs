@@ -169,7 +169,7 @@ impl Context {
             reconciler.give_profiles_by(giver);
         }
         if let Some(cognito) = &self.config.cognito {
-            reconciler.believe_listings_for(cognito.listing_lasts());
+            reconciler.listing_lasts = cognito.listing_lasts();
         }
         Ok(reconciler)
     }

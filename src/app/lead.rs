@@ -53,10 +53,7 @@ pub(super) async fn lead(
 ) {
     let mut standing_by = false;
     while !stop.is_cancelled() {
-        let leading = tokio::select! {
-            () = stop.cancelled() => return,
-            leading = store.try_lead() => leading,
-        };
+        let Some(leading) = stop.run_until_cancelled(store.try_lead()).await else { return };
         match leading {
             Ok(Some(leadership)) => {
                 standing_by = false;
@@ -169,12 +166,10 @@ async fn reconcile(
     let config = &context.config;
     let mut reconciler = context.reconciler(store).await?;
     reconciler.write_under(leadership.lease().clone());
-    if config.events.is_some() {
-        reconciler.note_leaves();
-    }
+    reconciler.notes_leaves = config.events.is_some();
     let accounts = context.accounts(store).await;
     if accounts.directory.is_some() {
-        reconciler.check_accounts_by(account_check(accounts.clone()));
+        reconciler.account_check = Some(account_check(accounts.clone()));
     }
     let either = stop.child_token();
     // Keeping the account store up to date ends with leadership.

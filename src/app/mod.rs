@@ -115,12 +115,7 @@ pub async fn run(context: Context, stop: CancellationToken) -> Result<()> {
     info!(listen = %config.appservice.listen, admin = %config.admin.listen, environment = config.environment, "listening");
 
     let store = startup::open_store(&context, &readiness, &stop);
-    let checking = async {
-        tokio::select! {
-            () = stop.cancelled() => Ok(()),
-            checked = startup::check_sources(&context) => checked,
-        }
-    };
+    let checking = async { stop.run_until_cancelled(startup::check_sources(&context)).await.unwrap_or(Ok(())) };
     let ((), store) = tokio::try_join!(checking, store)?;
     let Some(store) = store else { return Ok(()) };
     if interest::begin(&context, &store, &interesting, &stop).await {
@@ -205,17 +200,11 @@ fn waker(wakes: &Wakes, what: Woken) -> Wake {
 }
 
 async fn pause(stop: &CancellationToken) {
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = tokio::time::sleep(RETRY) => {}
-    }
+    stop.run_until_cancelled(tokio::time::sleep(RETRY)).await;
 }
 
 async fn every(interval: Duration, stop: CancellationToken, work: impl Fn()) {
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(interval) => work(),
-        }
+    while stop.run_until_cancelled(tokio::time::sleep(interval)).await.is_some() {
+        work();
     }
 }

@@ -88,10 +88,7 @@ pub(super) async fn open_store(
 ) -> Result<Option<Store>> {
     let mut said = String::new();
     while !stop.is_cancelled() {
-        let opening = tokio::select! {
-            () = stop.cancelled() => break,
-            opened = context.open_store() => opened,
-        };
+        let Some(opening) = stop.run_until_cancelled(context.open_store()).await else { break };
         match opening {
             Ok(store) => {
                 readiness.clear(DATABASE);

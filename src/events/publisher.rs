@@ -106,10 +106,7 @@ impl Publisher {
                     let end = Instant::now() + self.trouble(&error, &mut pauses);
                     while !stop.is_cancelled() && Instant::now() < end {
                         lag.set(progress.lag());
-                        tokio::select! {
-                            () = stop.cancelled() => {}
-                            () = tokio::time::sleep_until(end.min(Instant::now() + LOOK)) => {}
-                        }
+                        stop.run_until_cancelled(tokio::time::sleep_until(end.min(Instant::now() + LOOK))).await;
                     }
                 }
             }

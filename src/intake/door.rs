@@ -105,10 +105,7 @@ impl Permits {
 impl Permit {
     /// Ends when the connection has to go.
     pub(super) async fn lost(&self) {
-        tokio::select! {
-            () = self.peer.leave.cancelled() => return,
-            () = sleep(self.door.limits.stranger) => {}
-        }
+        self.peer.leave.run_until_cancelled(sleep(self.door.limits.stranger)).await;
         if self.is_known() {
             self.peer.leave.cancelled().await;
         }

@@ -75,11 +75,7 @@ pub async fn serve(
     info!(listen = %address, "listening");
     let (mut listener, door, connections) =
         (PatientListener(listener), Door::new(Limits::default()), TaskTracker::new());
-    loop {
-        let (stream, peer) = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = shutdown.cancelled() => break,
-        };
+    while let Some((stream, peer)) = shutdown.run_until_cancelled(listener.accept()).await {
         connections.spawn(serve_one(stream, door.enter(peer.ip()), router.clone(), shutdown.clone()));
     }
     drop(listener);

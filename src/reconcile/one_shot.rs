@@ -52,17 +52,15 @@ pub async fn apply_once(
             _ if reconciler.settle.wants_asking() && !stop.is_cancelled() => sources = sources | Woken::BELONGING,
             _ if slice.more => {}
             Some(at) => {
-                tokio::select! {
-                    () = stop.cancelled() => return Ok(total),
-                    () = tokio::time::sleep_until(at.into()) => {}
+                if stop.run_until_cancelled(tokio::time::sleep_until(at.into())).await.is_none() {
+                    return Ok(total);
                 }
                 (sources, waited) = (sources | Woken::BELONGING, true);
             }
             // What waits for a host that is left alone, or for a source, is waited for by the next one who asks.
             None if total.later > 0 && (progressed || reconciler.gives_soon()) && !stop.is_cancelled() => {
-                tokio::select! {
-                    () = stop.cancelled() => return Ok(total),
-                    () = reconciler.profiles_due() => {}
+                if stop.run_until_cancelled(reconciler.profiles_due()).await.is_none() {
+                    return Ok(total);
                 }
             }
             None => return Ok(total),

@@ -162,11 +162,6 @@ impl Reconciler {
         }
     }
 
-    /// Writes leaves by choice to the ledger, too.
-    pub fn note_leaves(&mut self) {
-        self.notes_leaves = true;
-    }
-
     /// Writes only while this holds.
     pub fn write_under(&mut self, lease: Lease) {
         let certain = lease.clone();
@@ -179,11 +174,6 @@ impl Reconciler {
         self.profiles = Some(giver);
     }
 
-    /// Says how old a listing of the pool may be that this process has not seen end.
-    pub fn believe_listings_for(&mut self, lasts: Duration) {
-        self.listing_lasts = lasts;
-    }
-
     /// Waits until it is certain that this process leads, or until `stop`, which is false. One that was frozen asks first: what it
     /// read would be marked as handled for nobody, what it holds kept over what others decided, and their attempts be ended.
     pub(crate) async fn leads(&self, stop: &CancellationToken) -> bool {
@@ -191,11 +181,6 @@ impl Reconciler {
             tokio::time::sleep(LEASE_POLL).await;
         }
         !stop.is_cancelled()
-    }
-
-    /// Has `check` asked about everybody who approves something, when it is spent.
-    pub fn check_accounts_by(&mut self, check: AccountCheck) {
-        self.account_check = Some(check);
     }
 
     /// The world as it is known.

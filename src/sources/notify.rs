@@ -45,10 +45,7 @@ pub async fn listen(pool: BoundedPool, channels: Vec<String>, wake: impl Fn(&str
             tokio::time::sleep(PAUSE).await;
         }
     };
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = listening => {}
-    }
+    stop.run_until_cancelled(listening).await;
 }
 
 /// What can be done where waiting does not help.

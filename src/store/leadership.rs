@@ -116,13 +116,10 @@ impl Drop for Leadership {
 async fn keep(mut connection: PgConnection, lost: CancellationToken, release: CancellationToken, lease: Lease) {
     let _lost_at_the_end = lost.drop_guard();
     loop {
-        tokio::select! {
-            () = release.cancelled() => {
-                // Closing the connection frees the lock; a failure to say goodbye frees it too, a little later.
-                let _ = within(PATIENCE, connection.close()).await;
-                return;
-            }
-            () = tokio::time::sleep(HEARTBEAT) => {}
+        if release.run_until_cancelled(tokio::time::sleep(HEARTBEAT)).await.is_none() {
+            // Closing the connection frees the lock; a failure to say goodbye frees it too, a little later.
+            let _ = within(PATIENCE, connection.close()).await;
+            return;
         }
         let asked = Instant::now();
         if within(HEARTBEAT_TIMEOUT, connection.ping()).await.is_err() {

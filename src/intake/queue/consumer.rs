@@ -132,20 +132,14 @@ impl<C: Confirmations> Poller<C> {
             } else {
                 doubting.reset();
             }
-            let slots = tokio::select! {
-                () = stop.cancelled() => return,
-                slots = self.free_slots(most) => slots,
-            };
+            let Some(slots) = stop.run_until_cancelled(self.free_slots(most)).await else { return };
             match self.receive(slots.len()).await {
                 None => return,
                 Some(Ok(messages)) => self.received(messages, slots).await,
                 Some(Err(error)) => {
                     let pause = self.failed(&error);
                     drop(slots);
-                    tokio::select! {
-                        () = stop.cancelled() => return,
-                        () = sleep(pause) => {}
-                    }
+                    stop.run_until_cancelled(sleep(pause)).await;
                 }
             }
             if stop.is_cancelled() {
