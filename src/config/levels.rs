@@ -15,34 +15,27 @@ const HIGHEST: i64 = (1 << 53) - 1;
 
 /// Levels of the room itself.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct LevelsEntry {
     /// To invite somebody. At the bot's own level, nobody but the service lets anybody in.
-    #[serde(default)]
     #[schemars(schema_with = "level")]
     pub invite: Option<i64>,
     /// To remove somebody.
-    #[serde(default)]
     #[schemars(schema_with = "level")]
     pub kick: Option<i64>,
     /// To ban somebody.
-    #[serde(default)]
     #[schemars(schema_with = "level")]
     pub ban: Option<i64>,
     /// To redact what others sent.
-    #[serde(default)]
     #[schemars(schema_with = "level")]
     pub redact: Option<i64>,
     /// To send state of a type that has no level of its own.
-    #[serde(default)]
     #[schemars(schema_with = "level")]
     pub state_default: Option<i64>,
     /// To send anything else of a type that has no level of its own.
-    #[serde(default)]
     #[schemars(schema_with = "level")]
     pub events_default: Option<i64>,
     /// To send events of these types.
-    #[serde(default)]
     #[schemars(schema_with = "events")]
     pub events: BTreeMap<String, i64>,
 }

@@ -83,25 +83,18 @@ pub struct Config {
     #[serde(default)]
     pub admin: AdminSection,
     pub database: DatabaseSection,
-    #[serde(default)]
     pub roster: Option<RosterSection>,
-    #[serde(default)]
     pub cognito: Option<CognitoSection>,
-    #[serde(default)]
     pub queue: Option<QueueSection>,
-    #[serde(default)]
     pub events: Option<EventsSection>,
     #[serde(default)]
     pub mirror: MirrorSection,
-    #[serde(default)]
     pub commands: Option<CommandsSection>,
     #[serde(default)]
     pub modes: ModesSection,
     #[serde(default)]
     pub guard: GuardSection,
-    #[serde(default)]
     pub server_admins: Option<ServerAdminsSection>,
-    #[serde(default)]
     pub profiles: Option<ProfilesSection>,
     #[serde(default)]
     pub rooms: Vec<RoomSection>,

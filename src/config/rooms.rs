@@ -51,7 +51,6 @@ pub struct RoomSection {
     #[schemars(schema_with = "grammar::text")]
     pub name: Option<String>,
     /// The room's topic; enforced only if given.
-    #[serde(default)]
     pub topic: Option<String>,
     /// Who may join by themselves; enforced only if given.
     #[serde(default)]

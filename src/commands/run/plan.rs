@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
-use provisioner_policy::{BlockedView, Kind, Plan, RoomIx, World, how_many};
+use provisioner_policy::{BlockedView, Plan, RoomIx, World, how_many};
 
 use super::CommandResult;
 use super::grouped::{Counts, PlanLine, count_list, grouped, plan_lines};
@@ -19,7 +19,7 @@ struct PlanSummary {
     entries: Vec<PlanLine>,
     counts: Counts,
     /// Changes that cannot be made: some in words, and how many there are.
-    stuck: Vec<Stuck>,
+    stuck: Vec<BlockedView>,
     blocked: usize,
     held_id: Option<String>,
     held_words: Vec<String>,
@@ -47,23 +47,10 @@ pub(crate) fn held_because(world: &World, reasons: BTreeMap<Option<RoomIx>, BTre
     reasons.iter().flat_map(|(room, texts)| texts.iter().map(|why| sentence(*room, why))).collect()
 }
 
-struct Stuck {
-    kind: String,
-    room: String,
-    user: String,
-    because: String,
-}
-
 /// At most `limit` changes that cannot be made; those that somebody keeps undoing come first.
-fn stuck(world: &World, plan: &Plan, limit: usize) -> Vec<Stuck> {
+fn stuck(world: &World, plan: &Plan, limit: usize) -> Vec<BlockedView> {
     let blocked = plan.blocked.iter().map(|blocked| blocked.view(world));
-    let stuck = |BlockedView { kind, room, user, because }| Stuck {
-        kind: Kind::as_str(kind).replace('_', " "),
-        room: room.unwrap_or_default(),
-        user,
-        because,
-    };
-    plan.fought_over_views(world).chain(blocked).take(limit).map(stuck).collect()
+    plan.fought_over_views(world).chain(blocked).take(limit).collect()
 }
 
 impl Desk {
@@ -124,11 +111,9 @@ impl Desk {
         reply = shown.held_reasons.iter().fold(reply, |reply, why| reply.and([text(why)]));
         let in_the_way = &shown.stuck[..shown.stuck.len().min(room_left)];
         let more = shown.blocked - in_the_way.len();
-        reply = reply.and_list(in_the_way.iter().map(|Stuck { kind, room, user, because }| {
-            let mut entry = vec![text(format!("cannot {kind} ")), code(user)];
-            if !room.is_empty() {
-                entry.extend([text(" in "), code(room)]);
-            }
+        reply = reply.and_list(in_the_way.iter().map(|BlockedView { kind, room, user, because }| {
+            let mut entry = vec![text(format!("cannot {} ", kind.as_str().replace('_', " "))), code(user)];
+            entry.extend(room.iter().flat_map(|room| [text(" in "), code(room)]));
             entry.push(text(": "));
             entry.extend(self.words(because));
             entry
