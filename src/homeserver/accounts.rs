@@ -21,7 +21,7 @@ impl Homeserver {
     /// Without a display name Synapse takes the localpart. Upper case in the localpart is [`CallError::BadUserId`].
     #[instrument(name = "homeserver.create_account", skip_all, fields(user.id = %user))]
     pub async fn create_account(&self, user: &str, profile: &Profile) -> Result<AccountCreation, CallError> {
-        match self.call("create_account", self.client().send(unchanged(user)?)).await {
+        match self.call("create_account", unchanged(user)?).await {
             Ok(answer) if answer.status == 201 => {}
             Ok(answer) => return Ok(AccountCreation::Existed(answer.body)),
             // Someone else made it between Synapse's look and its insert.
@@ -45,7 +45,7 @@ impl Homeserver {
     pub async fn set_profile(&self, user: &str, profile: &Profile) -> Result<(), CallError> {
         let Profile { display_name, avatar_url } = profile.clone();
         let request = users::modify::Request { displayname: display_name, avatar_url, ..unchanged(user)? };
-        self.call("set_profile", self.client().send(request)).await?;
+        self.call("set_profile", request).await?;
         Ok(())
     }
 
@@ -53,7 +53,7 @@ impl Homeserver {
     #[instrument(name = "homeserver.set_admin", skip_all, fields(user.id = %user, admin))]
     pub async fn set_admin(&self, user: &str, admin: bool) -> Result<(), CallError> {
         let request = users::set_admin::Request { user: user_segment(user)?, admin };
-        self.call("set_admin", self.client().send(request)).await?;
+        self.call("set_admin", request).await?;
         Ok(())
     }
 
@@ -64,7 +64,7 @@ impl Homeserver {
             return Ok(WriteOutcome::AlreadySo);
         }
         let request = users::modify::Request { locked: Some(locked), ..unchanged(user)? };
-        self.call("lock", self.client().send(request)).await?;
+        self.call("lock", request).await?;
         Ok(WriteOutcome::Done)
     }
 
@@ -75,7 +75,7 @@ impl Homeserver {
             return Ok(WriteOutcome::AlreadySo);
         }
         let request = users::deactivate::Request { user: user_segment(user)?, erase: false };
-        self.call("deactivate", self.client().send(request)).await?;
+        self.call("deactivate", request).await?;
         Ok(WriteOutcome::Done)
     }
 
@@ -88,7 +88,7 @@ impl Homeserver {
             return Ok(WriteOutcome::AlreadySo);
         }
         let request = users::modify::Request { deactivated: Some(false), admin: Some(false), ..unchanged(user)? };
-        self.call("reactivate", self.client().send(request)).await?;
+        self.call("reactivate", request).await?;
         Ok(WriteOutcome::Done)
     }
 
@@ -97,12 +97,12 @@ impl Homeserver {
     pub async fn log_out(&self, user: &str) -> Result<usize, CallError> {
         let user = user_segment(user)?;
         let request = users::devices::Request { user: user.clone() };
-        let body = self.call("devices", self.client().send(request)).await?.body;
+        let body = self.call("devices", request).await?.body;
         let devices: Vec<String> = body.devices.into_iter().map(|device| device.device_id).collect();
         let number = devices.len();
         if number > 0 {
             let request = users::delete_devices::Request { user, devices };
-            self.call("delete_devices", self.client().send(request)).await?;
+            self.call("delete_devices", request).await?;
         }
         Ok(number)
     }

@@ -54,7 +54,7 @@ impl Homeserver {
             username: localpart.to_owned(),
             inhibit_login: true,
         };
-        match self.call("register_sender", self.client().send(request)).await {
+        match self.call("register_sender", request).await {
             Ok(_) => Ok(WriteOutcome::Done),
             Err(failure) if failure.has_code("M_USER_IN_USE") => Ok(WriteOutcome::AlreadySo),
             Err(failure) => Err(failure.into()),
@@ -95,7 +95,7 @@ impl Homeserver {
     /// Makes a server admin of this name, and returns its token.
     async fn register_helper(&self, shared_secret: &str, username: String) -> Result<String, CallError> {
         let password = random_hex();
-        let nonce = self.call("register_nonce", self.client().send(users::nonce::Request {})).await;
+        let nonce = self.call("register_nonce", users::nonce::Request {}).await;
         let nonce = nonce.map_err(CallError::from)?.body.nonce;
         let request = users::register_with_secret::Request {
             mac: SecretField(registration_mac(shared_secret, &nonce, &username, &password)),
@@ -104,7 +104,7 @@ impl Homeserver {
             password: SecretField(password),
             admin: true,
         };
-        let answer = self.call("register_with_secret", self.client().send(request)).await?;
+        let answer = self.call("register_with_secret", request).await?;
         Ok(answer.body.access_token.0)
     }
 

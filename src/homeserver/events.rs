@@ -63,7 +63,7 @@ impl Homeserver {
     pub async fn newest_event(&self, room: &str, kind: &str) -> Result<Option<NewestEvent>, CallError> {
         let filter = serde_json::json!({ "types": [kind] }).to_string();
         let request = rooms::messages::Request { room: room_segment(room)?, dir: "b".to_owned(), limit: 1, filter };
-        Ok(self.aside("newest_event", self.client().send(request)).await?.body.chunk.into_iter().next())
+        Ok(self.aside("newest_event", request).await?.body.chunk.into_iter().next())
     }
 
     /// The bot's own event of a type whose content `is_it` accepts, among its newest hundred in the room.
@@ -76,7 +76,7 @@ impl Homeserver {
     ) -> Result<Option<String>, CallError> {
         let filter = serde_json::json!({ "types": [kind], "senders": [self.user_id()] }).to_string();
         let request = rooms::messages::Request { room: room_segment(room)?, dir: "b".to_owned(), limit: 100, filter };
-        let events = self.call("own_event", self.client().send(request)).await?.body.chunk;
+        let events = self.call("own_event", request).await?.body.chunk;
         Ok(events.into_iter().find(|event| is_it(&event.content)).map(|event| event.event_id))
     }
 
@@ -110,6 +110,6 @@ impl Homeserver {
 
     async fn event(&self, room: PathSegment, event: &str) -> Result<EventAnswer, CallFailure> {
         let request = rooms::event::Request { room, event: PathSegment(event.to_owned()) };
-        Ok(self.call("event", self.client().send(request)).await?.body)
+        Ok(self.call("event", request).await?.body)
     }
 }

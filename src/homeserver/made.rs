@@ -60,7 +60,7 @@ impl Homeserver {
     /// Which room versions there are.
     #[instrument(name = "homeserver.room_versions", skip_all)]
     pub async fn room_versions(&self) -> Result<RoomVersions, CallError> {
-        let answer = self.call("capabilities", self.client().send(server::capabilities::Request {})).await?;
+        let answer = self.call("capabilities", server::capabilities::Request {}).await?;
         let versions = answer.body.capabilities.room_versions;
         let mut stable: Vec<String> =
             versions.available.into_iter().filter(|(_, kind)| kind == "stable").map(|(version, _)| version).collect();
@@ -115,7 +115,7 @@ impl Homeserver {
     pub async fn rooms_being_made(&self) -> Result<BTreeMap<String, u64>, CallError> {
         let (user, kind) = self.note();
         let request = users::account_data::Request { user, kind };
-        let answer = found(self.call("account_data", self.client().send(request)).await)?;
+        let answer = found(self.call("account_data", request).await)?;
         Ok(answer.map(|answer| BTreeMap::deserialize(&answer.body["rooms"]).unwrap_or_default()).unwrap_or_default())
     }
 
@@ -124,7 +124,7 @@ impl Homeserver {
     pub async fn note_rooms_being_made(&self, rooms: &BTreeMap<String, u64>) -> Result<(), CallError> {
         let (user, kind) = self.note();
         let request = users::set_account_data::Request { user, kind, body: json!({ "rooms": rooms }) };
-        self.call("set_account_data", self.client().send(request)).await?;
+        self.call("set_account_data", request).await?;
         Ok(())
     }
 

@@ -48,7 +48,7 @@ pub use self::{
 use self::{
     answer::CallFailure,
     requests::PathSegment,
-    sending::{HttpError, MatrixRequest, Sender, Sending},
+    sending::{HttpError, MatrixRequest, Sender},
 };
 
 const REQUESTS: &str = "provisioner_homeserver_requests_total";
@@ -140,38 +140,35 @@ impl Homeserver {
         self.inner.user_id.as_str()
     }
 
-    fn client(&self) -> &Sender {
-        &self.inner.sender
-    }
-
-    /// Waits for one sent request, at most [`Timeouts::call`].
+    /// Sends one request and waits for its answer, at most [`Timeouts::call`].
     async fn call<R: MatrixRequest>(
         &self,
         endpoint: &'static str,
-        sent: Sending<'_, R>,
+        request: R,
     ) -> Result<R::IncomingResponse, CallFailure> {
         if R::METHOD != Method::GET && self.may_write.as_ref().is_some_and(|may_write| !may_write()) {
             return Err(CallFailure::NotLeading);
         }
-        measure(endpoint, self.inner.timeouts.call, sent.answered(LARGEST_ANSWER)).await
+        measure(endpoint, self.inner.timeouts.call, self.inner.sender.answered(request, LARGEST_ANSWER)).await
     }
 
-    /// Waits for one sent request, at most [`Timeouts::bulk_read`].
+    /// Sends one request and waits for its answer, at most [`Timeouts::bulk_read`].
     async fn bulk_read<R: MatrixRequest>(
         &self,
         endpoint: &'static str,
-        sent: Sending<'_, R>,
+        request: R,
     ) -> Result<R::IncomingResponse, CallFailure> {
-        measure(endpoint, self.inner.timeouts.bulk_read, sent.answered(LARGEST_BULK)).await
+        measure(endpoint, self.inner.timeouts.bulk_read, self.inner.sender.answered(request, LARGEST_BULK)).await
     }
 
-    /// Waits for one sent request, at most [`ASIDE`].
+    /// Sends one request and waits for its answer, at most [`ASIDE`].
     async fn aside<R: MatrixRequest>(
         &self,
         endpoint: &'static str,
-        sent: Sending<'_, R>,
+        request: R,
     ) -> Result<R::IncomingResponse, CallFailure> {
-        measure(endpoint, ASIDE.min(self.inner.timeouts.call), sent.answered(LARGEST_ANSWER)).await
+        measure(endpoint, ASIDE.min(self.inner.timeouts.call), self.inner.sender.answered(request, LARGEST_ANSWER))
+            .await
     }
 }
 

@@ -21,7 +21,7 @@ impl Homeserver {
     #[instrument(name = "homeserver.previews_own_machine", skip_all)]
     pub async fn previews_own_machine(&self) -> Result<bool, CallError> {
         let request = server::preview::Request { url: OWN_MACHINE.to_owned() };
-        match self.call("preview", self.client().send(request)).await {
+        match self.call("preview", request).await {
             Ok(_) => Ok(true),
             Err(CallFailure::Answer(answer)) if answer.message.starts_with(TRIED) => Ok(true),
             Err(CallFailure::Answer(answer)) if (400..500).contains(&answer.status) && answer.status != 429 => {

@@ -25,7 +25,7 @@ impl Homeserver {
     #[instrument(name = "homeserver.display_name", skip_all)]
     pub async fn display_name(&self, user: &str) -> Result<Option<String>, CallError> {
         let request = profile::read_display_name::Request { user: user_segment(user)? };
-        let sent = self.client().send(request).answered(LARGEST_NAME);
+        let sent = self.inner.sender.answered(request, LARGEST_NAME);
         match measure("display_name", ASIDE.min(self.inner.timeouts.call), sent).await {
             Ok(answer) => Ok(answer.body["displayname"].as_str().map(str::to_owned)),
             Err(failure) if failure.is_not_found() || failure.has_code("M_FORBIDDEN") => Ok(None),
@@ -37,7 +37,7 @@ impl Homeserver {
     #[instrument(name = "homeserver.own_profile", skip_all)]
     pub async fn own_profile(&self) -> Result<Profile, CallError> {
         let request = profile::read::Request { user: PathSegment(self.user_id().to_owned()) };
-        let body: Value = self.call("own_profile", self.client().send(request)).await?.body;
+        let body: Value = self.call("own_profile", request).await?.body;
         let text = |key: &str| body[key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
         Ok(Profile { display_name: text("displayname"), avatar_url: text("avatar_url") })
     }
@@ -47,7 +47,7 @@ impl Homeserver {
     pub async fn set_own_display_name(&self, name: &str) -> Result<(), CallError> {
         let user = PathSegment(self.user_id().to_owned());
         let request = profile::set_display_name::Request { user, displayname: name.to_owned() };
-        self.call("set_own_display_name", self.client().send(request)).await?;
+        self.call("set_own_display_name", request).await?;
         Ok(())
     }
 
@@ -57,7 +57,7 @@ impl Homeserver {
         let avatar_url = self.upload(png.to_vec(), "image/png", "provisioner.png").await?;
         let user = PathSegment(self.user_id().to_owned());
         let request = profile::set_avatar::Request { user, avatar_url };
-        self.call("set_own_avatar", self.client().send(request)).await?;
+        self.call("set_own_avatar", request).await?;
         Ok(())
     }
 
@@ -67,6 +67,6 @@ impl Homeserver {
         let mut upload = ruma::api::client::media::create_content::v3::Request::new(bytes);
         upload.content_type = Some(media_type.to_owned());
         upload.filename = Some(name.to_owned());
-        Ok(self.call("upload", self.client().send(upload)).await?.content_uri.to_string())
+        Ok(self.call("upload", upload).await?.content_uri.to_string())
     }
 }

@@ -81,14 +81,14 @@ impl Homeserver {
     #[instrument(name = "homeserver.room_summary", skip_all, fields(room.id = %room))]
     pub async fn room_summary(&self, room: &str) -> Result<RoomSummary, CallError> {
         let request = rooms::summary::Request { room: room_segment(room)? };
-        Ok(self.bulk_read("room_summary", self.client().send(request)).await?.body)
+        Ok(self.bulk_read("room_summary", request).await?.body)
     }
 
     /// Everyone joined. Needs no bot in the room. A million members took 55 MB on the wire and 130 MB of memory at the most.
     #[instrument(name = "homeserver.joined_members", skip_all, fields(room.id = %room))]
     pub async fn joined_members(&self, room: &str) -> Result<Vec<Box<str>>, CallError> {
         let request = rooms::joined::Request { room: room_segment(room)? };
-        let body = self.bulk_read("joined_members", self.client().send(request)).await?.body;
+        let body = self.bulk_read("joined_members", request).await?.body;
         if body.members.len() != body.total {
             return Err(unexpected(format!("{} members listed where it counts {}", body.members.len(), body.total)));
         }
@@ -105,7 +105,7 @@ impl Homeserver {
     #[instrument(name = "homeserver.other_members", skip_all, fields(room.id = %room))]
     pub async fn other_members(&self, room: &str) -> Result<Vec<MemberEvent>, CallError> {
         let request = rooms::members::Request { room: room_segment(room)?, not_membership: "join".to_owned() };
-        let body = self.bulk_read("other_members", self.client().send(request)).await?.body;
+        let body = self.bulk_read("other_members", request).await?.body;
         let (events, unreadable) = readable(body.chunk);
         report_unreadable("other_members", unreadable);
         if events.iter().any(|event| event.state_key == self.user_id()) {
@@ -134,7 +134,7 @@ impl Homeserver {
     pub async fn state_event(&self, room: &str, kind: &str) -> Result<Option<StateEvent>, CallError> {
         let mut request = state_request(room, kind, "")?;
         request.format = StateEventFormat::Event;
-        let Some(answer) = found(self.call("state_event", self.client().send(request)).await)? else { return Ok(None) };
+        let Some(answer) = found(self.call("state_event", request).await)? else { return Ok(None) };
         let event = serde_json::from_str(answer.event_or_content.get());
         event.map(Some).map_err(|error| unexpected(format!("a state event that cannot be read: {error}")))
     }
@@ -144,7 +144,7 @@ impl Homeserver {
     #[instrument(name = "homeserver.state_of_any_room", skip_all, fields(room.id = %room, event.kind = %kind))]
     pub async fn state_of_any_room(&self, room: &str, kind: &str) -> Result<Option<StateEvent>, CallError> {
         let request = rooms::state::Request { room: room_segment(room)?, kind: kind.to_owned() };
-        let body = self.bulk_read("state_of_any_room", self.client().send(request)).await?.body;
+        let body = self.bulk_read("state_of_any_room", request).await?.body;
         let (events, unreadable) = readable(body.state);
         report_unreadable("state_of_any_room", unreadable);
         let wanted = events.into_iter().find(|event| event.kind == kind && event.state_key.is_empty());
@@ -180,7 +180,7 @@ impl Homeserver {
     #[instrument(name = "homeserver.state_content", skip_all, fields(room.id = %room, event.kind = %kind))]
     pub async fn state_content(&self, room: &str, kind: &str, key: &str) -> Result<Option<Value>, CallError> {
         let request = state_request(room, kind, key)?;
-        let answer = found(self.call("state_content", self.client().send(request)).await)?;
+        let answer = found(self.call("state_content", request).await)?;
         // Content that serde_json cannot hold (nested past its limit) is as good as no content.
         Ok(answer.map(|answer| serde_json::from_str(answer.event_or_content.get()).unwrap_or_default()))
     }
@@ -189,7 +189,7 @@ impl Homeserver {
     #[instrument(name = "homeserver.room_by_alias", skip_all)]
     pub async fn room_by_alias(&self, alias: &str) -> Result<Option<String>, CallError> {
         let request = rooms::by_alias::Request { alias: PathSegment(alias.to_owned()) };
-        let answer = found(self.call("room_by_alias", self.client().send(request)).await)?;
+        let answer = found(self.call("room_by_alias", request).await)?;
         Ok(answer.map(|answer| answer.body.room_id))
     }
 
@@ -202,7 +202,7 @@ impl Homeserver {
     /// The rooms that the bot is joined to.
     #[instrument(name = "homeserver.joined_rooms", skip_all)]
     pub async fn joined_rooms(&self) -> Result<Vec<String>, CallError> {
-        let answer = self.call("joined_rooms", self.client().send(joined_rooms::v3::Request::new())).await?;
+        let answer = self.call("joined_rooms", joined_rooms::v3::Request::new()).await?;
         Ok(answer.joined_rooms.into_iter().map(Into::into).collect())
     }
 }

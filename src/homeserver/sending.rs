@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use ruma::api::auth_scheme::{AccessToken, AuthScheme, NoAccessToken, NoAuthentication, SendAccessToken};
+use ruma::api::auth_scheme::{AccessToken, SendAccessToken};
 use ruma::api::error::{Error as MatrixError, FromHttpResponseError, IntoHttpError};
 use ruma::api::path_builder::{PathBuilder, SinglePath, VersionHistory};
 use ruma::api::{IncomingResponse, MatrixVersion, OutgoingRequest, SupportedVersions};
@@ -48,33 +48,6 @@ pub(super) struct Sender {
     versions: SupportedVersions,
 }
 
-/// One request that is still to be sent.
-pub(super) struct Sending<'a, R> {
-    sender: &'a Sender,
-    request: R,
-}
-
-/// How a request names its sender.
-pub(super) trait Authenticated: AuthScheme {
-    fn input(token: &str) -> Self::Input<'_>;
-}
-
-impl Authenticated for AccessToken {
-    fn input(token: &str) -> Self::Input<'_> {
-        SendAccessToken::IfRequired(token)
-    }
-}
-
-impl Authenticated for NoAccessToken {
-    fn input(token: &str) -> Self::Input<'_> {
-        SendAccessToken::IfRequired(token)
-    }
-}
-
-impl Authenticated for NoAuthentication {
-    fn input(_: &str) -> Self::Input<'_> {}
-}
-
 /// How a request finds its path.
 pub(super) trait Placed: PathBuilder {
     fn input(versions: &SupportedVersions) -> Self::Input<'_>;
@@ -90,14 +63,15 @@ impl Placed for SinglePath {
     fn input(_: &SupportedVersions) -> Self::Input<'_> {}
 }
 
-/// A request that can be sent: its errors are Matrix's own, and it says who sends it, and finds its path, in a way that is known.
+/// A request that can be sent: its errors are Matrix's own, the token says who sends it, and it finds its path in a way that is
+/// known.
 pub(super) trait MatrixRequest:
-    OutgoingRequest<EndpointError = MatrixError, Authentication: Authenticated, PathBuilder: Placed>
+    OutgoingRequest<EndpointError = MatrixError, Authentication = AccessToken, PathBuilder: Placed>
 {
 }
 
 impl<R> MatrixRequest for R where
-    R: OutgoingRequest<EndpointError = MatrixError, Authentication: Authenticated, PathBuilder: Placed>
+    R: OutgoingRequest<EndpointError = MatrixError, Authentication = AccessToken, PathBuilder: Placed>
 {
 }
 
@@ -110,8 +84,26 @@ impl Sender {
         Ok(Self { client, url: url.to_owned(), token: token.to_owned(), versions })
     }
 
-    pub(super) fn send<R>(&self, request: R) -> Sending<'_, R> {
-        Sending { sender: self, request }
+    /// Sends a request, and reads an answer of no more bytes than this.
+    pub(super) async fn answered<R: MatrixRequest>(
+        &self,
+        request: R,
+        limit: usize,
+    ) -> Result<R::IncomingResponse, HttpError> {
+        let Self { client, url, token, versions } = self;
+        let (token, versions) = (SendAccessToken::IfRequired(token), R::PathBuilder::input(versions));
+        let request = request.try_into_http_request::<BytesMut>(url, token, versions);
+        let mut request = request.map_err(|error| HttpError::Request(Box::new(error)))?.map(BytesMut::freeze);
+        if let Some(token) = request.headers_mut().get_mut(http::header::AUTHORIZATION) {
+            token.set_sensitive(true);
+        }
+        let answer = client.execute(request.try_into()?).await?;
+        let answer = read(answer, limit).await?;
+        if answer.status().is_success() && !is_object(answer.body()) {
+            let error = serde_json::Error::custom("an answer that is no JSON object");
+            return Err(HttpError::Answer(Box::new(FromHttpResponseError::Deserialization(error.into()))));
+        }
+        R::IncomingResponse::try_from_http_response(answer).map_err(|error| HttpError::Answer(Box::new(error)))
     }
 }
 
@@ -134,26 +126,6 @@ pub(super) fn client() -> reqwest::Result<reqwest::Client> {
         // BCP 195.
         .tls_version_min(reqwest::tls::Version::TLS_1_2)
         .build()
-}
-
-impl<R: MatrixRequest> Sending<'_, R> {
-    /// Sends it, and reads an answer of no more bytes than this.
-    pub(super) async fn answered(self, limit: usize) -> Result<R::IncomingResponse, HttpError> {
-        let Self { sender: Sender { client, url, token, versions }, request } = self;
-        let (token, versions) = (R::Authentication::input(token), R::PathBuilder::input(versions));
-        let request = request.try_into_http_request::<BytesMut>(url, token, versions);
-        let mut request = request.map_err(|error| HttpError::Request(Box::new(error)))?.map(BytesMut::freeze);
-        if let Some(token) = request.headers_mut().get_mut(http::header::AUTHORIZATION) {
-            token.set_sensitive(true);
-        }
-        let answer = client.execute(request.try_into()?).await?;
-        let answer = read(answer, limit).await?;
-        if answer.status().is_success() && !is_object(answer.body()) {
-            let error = serde_json::Error::custom("an answer that is no JSON object");
-            return Err(HttpError::Answer(Box::new(FromHttpResponseError::Deserialization(error.into()))));
-        }
-        R::IncomingResponse::try_from_http_response(answer).map_err(|error| HttpError::Answer(Box::new(error)))
-    }
 }
 
 /// Whether it begins as every answer of Synapse does. ruma takes nothing for `{}`, and that is state that was redacted, power levels

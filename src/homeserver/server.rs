@@ -20,7 +20,7 @@ impl Homeserver {
     /// Whose token this is. Synapse answers it even before the sender is registered, so it proves the token only.
     #[instrument(name = "homeserver.whoami", skip_all)]
     pub async fn whoami(&self) -> Result<String, CallError> {
-        let answer = self.call("whoami", self.client().send(whoami::v3::Request::new())).await?;
+        let answer = self.call("whoami", whoami::v3::Request::new()).await?;
         Ok(answer.user_id.into())
     }
 
@@ -28,7 +28,7 @@ impl Homeserver {
     /// own.
     #[instrument(name = "homeserver.server_version_and_clock", skip_all)]
     pub async fn server_version_and_clock(&self) -> Result<(String, Option<DateTime<Utc>>), CallError> {
-        let answer = self.call("server_version", self.client().send(server::version::Request {})).await?;
+        let answer = self.call("server_version", server::version::Request {}).await?;
         Ok((answer.body.server_version, answer.date))
     }
 
@@ -41,7 +41,7 @@ impl Homeserver {
             transaction_id: transaction_id.to_owned(),
         };
         let asked = Instant::now();
-        match self.call("ping_appservice", self.client().send(request)).await {
+        match self.call("ping_appservice", request).await {
             Ok(answer) => Ok(answer.body.duration),
             Err(CallFailure::Answer(answer))
                 if RETRIES_ALREADY.iter().any(|error| answer.message.starts_with(error)) =>

@@ -89,7 +89,7 @@ impl Homeserver {
     #[instrument(name = "homeserver.user", skip_all, fields(user.id = %name))]
     pub async fn user(&self, name: &str) -> Result<Option<UserEntry>, CallError> {
         let request = users::read::Request { user: user_segment(name)? };
-        match found(self.call("user", self.client().send(request)).await)? {
+        match found(self.call("user", request).await)? {
             Some(answer) if answer.body.name != *name => Err(unexpected("the account of somebody else".to_owned())),
             answer => Ok(answer.map(|answer| answer.body)),
         }
@@ -100,7 +100,7 @@ impl Homeserver {
     #[instrument(name = "homeserver.own_devices", skip_all)]
     pub async fn own_devices(&self) -> Result<Vec<String>, CallError> {
         let request = users::devices::Request { user: user_segment(self.user_id())? };
-        let devices = self.call("devices", self.client().send(request)).await?.body.devices;
+        let devices = self.call("devices", request).await?.body.devices;
         Ok(devices.into_iter().map(|device| device.device_id).collect())
     }
 
@@ -117,7 +117,7 @@ impl Homeserver {
             order_by: "is_guest".to_owned(),
             dir: "b".to_owned(),
         };
-        let body = self.bulk_read("a_guest", self.client().send(request)).await?.body;
+        let body = self.bulk_read("a_guest", request).await?.body;
         let (users, unreadable) = readable(body.users);
         report_unreadable("a_guest", unreadable);
         Ok(users.into_iter().find(|user| user.is_guest).map(|user| user.name))
@@ -140,7 +140,7 @@ impl Homeserver {
             order_by: "creation_ts".to_owned(),
             dir: "f".to_owned(),
         };
-        let body = self.bulk_read(endpoint, self.client().send(request)).await?.body;
+        let body = self.bulk_read(endpoint, request).await?.body;
         let (users, unreadable) = readable(body.users);
         report_unreadable(endpoint, unreadable);
         // A page that does not move on would be read for ever.

@@ -37,7 +37,7 @@ impl Homeserver {
     #[instrument(name = "homeserver.join", skip_all, fields(room.id = %room, user.id = %user))]
     pub async fn join(&self, room: &str, user: &str) -> Result<WriteOutcome, CallError> {
         let request = rooms::admin_join::Request { room: room_segment(room)?, user_id: checked_user(user)? };
-        match self.call("join", self.client().send(request)).await {
+        match self.call("join", request).await {
             Ok(_) => Ok(WriteOutcome::Done),
             Err(failure) if failure.says("is already in the room") => Ok(WriteOutcome::AlreadySo),
             // Joining is done in the user's name, so it is they who are suspended, not the bot.
@@ -56,7 +56,7 @@ impl Homeserver {
             user_id: checked_user(user)?,
             reason: reason.map(str::to_owned),
         };
-        match self.call("kick", self.client().send(request)).await {
+        match self.call("kick", request).await {
             Ok(_) => Ok(WriteOutcome::Done),
             Err(failure) if failure.says("The target user is not in the room") => Ok(WriteOutcome::AlreadySo),
             Err(failure) if failure.says("Cannot kick user who was banned") => Ok(WriteOutcome::AlreadySo),
@@ -69,7 +69,7 @@ impl Homeserver {
     pub async fn ban(&self, room: &str, user: &str, reason: &str) -> Result<WriteOutcome, CallError> {
         let (room, user_id) = (room_segment(room)?, checked_user(user)?);
         let request = rooms::ban::Request { room, user_id, reason: reason.to_owned() };
-        self.call("ban", self.client().send(request)).await?;
+        self.call("ban", request).await?;
         Ok(WriteOutcome::Done)
     }
 
@@ -77,7 +77,7 @@ impl Homeserver {
     #[instrument(name = "homeserver.unban", skip_all, fields(room.id = %room, user.id = %user))]
     pub async fn unban(&self, room: &str, user: &str) -> Result<WriteOutcome, CallError> {
         let request = rooms::unban::Request { room: room_segment(room)?, user_id: checked_user(user)? };
-        match self.call("unban", self.client().send(request)).await {
+        match self.call("unban", request).await {
             Ok(_) => Ok(WriteOutcome::Done),
             Err(failure) if failure.says("Cannot unban user who was not banned") => Ok(WriteOutcome::AlreadySo),
             Err(failure) => Err(failure.into()),
@@ -93,7 +93,7 @@ impl Homeserver {
             String::new(),
             Raw::from_json(content),
         );
-        let answer = self.call("set_state", self.client().send(request)).await?;
+        let answer = self.call("set_state", request).await?;
         Ok(answer.event_id.as_str().to_owned())
     }
 
@@ -112,7 +112,7 @@ impl Homeserver {
             MessageLikeEventType::from(kind),
             Raw::from_json(content),
         );
-        let answer = self.call("send_message", self.client().send(request)).await?;
+        let answer = self.call("send_message", request).await?;
         Ok(answer.event_id.as_str().to_owned())
     }
 
@@ -132,7 +132,7 @@ impl Homeserver {
         let state = initial_state.into_iter().map(|(kind, content)| json!({ "type": kind, "content": content }));
         body.insert("initial_state".to_owned(), state.collect());
         let request = rooms::create::Request { body: Value::Object(body) };
-        Ok(self.call("create_room", self.client().send(request)).await?.body.room_id)
+        Ok(self.call("create_room", request).await?.body.room_id)
     }
 
     /// Makes the strongest local member give `user` the same power and, where one must be invited, an invitation. For a
@@ -142,7 +142,7 @@ impl Homeserver {
     #[instrument(name = "homeserver.make_room_admin", skip_all, fields(room.id = %room, user.id = %user))]
     pub async fn make_room_admin(&self, room: &str, user: &str) -> Result<(), CallError> {
         let request = rooms::make_admin::Request { room: room_segment(room)?, user_id: checked_user(user)? };
-        self.call("make_room_admin", self.client().send(request)).await?;
+        self.call("make_room_admin", request).await?;
         Ok(())
     }
 
@@ -160,7 +160,7 @@ impl Homeserver {
     #[instrument(name = "homeserver.join_as_bot", skip_all, fields(room.id = %room))]
     pub async fn join_as_bot(&self, room: &str) -> Result<(), CallError> {
         let request = join_room_by_id::v3::Request::new(room_in_path(room)?);
-        self.call("join_as_bot", self.client().send(request)).await?;
+        self.call("join_as_bot", request).await?;
         Ok(())
     }
 }
