@@ -10,42 +10,49 @@ use super::{CallError, Homeserver, Profile, UserEntry, WriteOutcome, requests::u
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountCreation {
     Created,
-    /// It was there before and is unchanged; it may be locked or deactivated.
+    /// It was there before and is unchanged, unless its owner was the quicker one; it may be locked or deactivated.
     Existed(UserEntry),
 }
 
 impl Homeserver {
     /// Makes the account if there is none, with its name and picture: before it is in any room they cost no event. An account that
-    /// exists keeps everything, its display name too: so the profile is a second request, for one that was made by the first.
+    /// exists keeps everything, its display name too: so with a profile it is looked for first.
     ///
     /// Without a display name Synapse takes the localpart. Upper case in the localpart is [`CallError::BadUserId`].
     #[instrument(name = "homeserver.create_account", skip_all, fields(user.id = %user))]
     pub async fn create_account(&self, user: &str, profile: &Profile) -> Result<AccountCreation, CallError> {
-        match self.call("create_account", unchanged(user)?).await {
-            Ok(answer) if answer.status == 201 => {}
-            Ok(answer) => return Ok(AccountCreation::Existed(answer.body)),
+        if *profile != Profile::default()
+            && let Some(there) = self.user(user).await?
+        {
+            return Ok(AccountCreation::Existed(there));
+        }
+        self.create_missing_account(user, profile).await
+    }
+
+    /// The same for an account that was looked for just now. It is made in one request: a name that came in a second one would be
+    /// lost with that, as the account exists by then.
+    #[instrument(name = "homeserver.create_missing_account", skip_all, fields(user.id = %user))]
+    pub(crate) async fn create_missing_account(
+        &self,
+        user: &str,
+        profile: &Profile,
+    ) -> Result<AccountCreation, CallError> {
+        match self.call("create_account", with_profile(user, profile)?).await {
+            Ok(answer) if answer.status == 201 => Ok(AccountCreation::Created),
+            // Its owner logged in since the look, which made it, and has this profile now instead of the localpart.
+            Ok(answer) => Ok(AccountCreation::Existed(answer.body)),
             // Someone else made it between Synapse's look and its insert.
             Err(failure) if failure.has_code("M_USER_IN_USE") => {
-                return Ok(AccountCreation::Existed(self.existing(user).await?));
+                Ok(AccountCreation::Existed(self.existing(user).await?))
             }
-            Err(failure) => return Err(failure.into()),
+            Err(failure) => Err(failure.into()),
         }
-        if *profile != Profile::default() {
-            match self.set_profile(user, profile).await {
-                // It is there all the same.
-                Ok(()) | Err(CallError::NotLeading) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(AccountCreation::Created)
     }
 
     /// Sets what is given of a profile. Each field that becomes another writes an event into every room that the user is in.
     #[instrument(name = "homeserver.set_profile", skip_all, fields(user.id = %user))]
     pub async fn set_profile(&self, user: &str, profile: &Profile) -> Result<(), CallError> {
-        let Profile { display_name, avatar_url } = profile.clone();
-        let request = users::modify::Request { displayname: display_name, avatar_url, ..unchanged(user)? };
-        self.call("set_profile", request).await?;
+        self.call("set_profile", with_profile(user, profile)?).await?;
         Ok(())
     }
 
@@ -122,4 +129,10 @@ fn unchanged(user: &str) -> Result<users::modify::Request, CallError> {
         deactivated: None,
         locked: None,
     })
+}
+
+/// A change of what is given of a profile.
+fn with_profile(user: &str, profile: &Profile) -> Result<users::modify::Request, CallError> {
+    let Profile { display_name, avatar_url } = profile.clone();
+    Ok(users::modify::Request { displayname: display_name, avatar_url, ..unchanged(user)? })
 }

@@ -126,32 +126,55 @@ fn ann() -> Profile {
     Profile { display_name: Some("Ann".to_owned()), avatar_url: Some("mxc://hs.test/ann".to_owned()) }
 }
 
+/// `PUT` of this body makes the account, or changes it, with this status.
+async fn expect_put(server: &MockServer, body: Value, status: u16, answer: Value) {
+    Mock::given(method("PUT"))
+        .and(path(format!("/_synapse/admin/v2/users/{USER_PATH}")))
+        .and(body_json(body))
+        .respond_with(ResponseTemplate::new(status).set_body_json(answer))
+        .expect(1)
+        .mount(server)
+        .await;
+}
+
 #[tokio::test]
-async fn new_account_gets_name_and_picture_in_one_request_and_an_existing_one_keeps_its_own() {
+async fn new_account_is_made_with_name_and_picture_in_one_request_and_an_existing_one_keeps_its_own() {
     let target = format!("/_synapse/admin/v2/users/{USER_PATH}");
+    let no_such = || refused(404, "M_NOT_FOUND", "User not found");
+    let with_profile = json!({ "displayname": "Ann", "avatar_url": "mxc://hs.test/ann" });
 
     let server = MockServer::start().await;
-    let put = |body: Value| Mock::given(method("PUT")).and(path(target.as_str())).and(body_json(body));
-    put(json!({}))
-        .respond_with(ResponseTemplate::new(201).set_body_json(entry(json!({}))))
-        .expect(1)
-        .mount(&server)
-        .await;
-    put(json!({ "displayname": "Ann", "avatar_url": "mxc://hs.test/ann" }))
-        .respond_with(ok(entry(json!({}))))
-        .expect(1)
-        .mount(&server)
-        .await;
+    expect_once(&server, "GET", &target, no_such()).await;
+    expect_put(&server, with_profile.clone(), 201, entry(with_profile.clone())).await;
     let made = bot_at(&server).await.create_account(USER, &ann()).await.unwrap();
     assert_eq!(made, AccountCreation::Created);
 
     let server = MockServer::start().await;
-    expect_once(&server, "PUT", &target, ok(entry(json!({ "displayname": "Her own", "deactivated": true })))).await;
+    expect_once(&server, "GET", &target, ok(entry(json!({ "displayname": "Her own", "deactivated": true })))).await;
     match bot_at(&server).await.create_account(USER, &ann()).await.unwrap() {
         AccountCreation::Existed(entry) => {
             assert!(entry.deactivated && entry.displayname.as_deref() == Some("Her own"))
         }
         AccountCreation::Created => panic!("it was there"),
+    }
+    assert_eq!(server.received_requests().await.unwrap().len(), 1, "nothing is written");
+
+    // Its owner logs in between the look and the request.
+    let server = MockServer::start().await;
+    expect_once(&server, "GET", &target, no_such()).await;
+    expect_put(&server, with_profile.clone(), 200, entry(with_profile)).await;
+    let made = bot_at(&server).await.create_account(USER, &ann()).await.unwrap();
+    assert!(matches!(made, AccountCreation::Existed(_)));
+}
+
+#[tokio::test]
+async fn new_account_without_a_profile_is_one_request_that_changes_no_existing_one() {
+    for (status, displayname) in [(201, USER), (200, "Her own")] {
+        let server = MockServer::start().await;
+        expect_put(&server, json!({}), status, entry(json!({ "displayname": displayname }))).await;
+        let made = bot_at(&server).await.create_account(USER, &Profile::default()).await.unwrap();
+        assert_eq!(made == AccountCreation::Created, status == 201);
+        assert_eq!(only_body(&server).await, json!({}));
     }
 }
 

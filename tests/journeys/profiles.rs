@@ -41,7 +41,7 @@ async fn name_and_picture_are_given_with_the_account_and_cost_no_event(version: 
     }
     assert_eq!(profile(&stage, &sub).await, pair("Ada", &picture));
     let puts = stage.proxy.count(|request| request.is("PUT", "/_synapse/admin/v2/users/"));
-    assert_eq!(puts, 2, "the account, and both of its profile in one");
+    assert_eq!(puts, 1, "the account with both of its profile");
     for kind in ["set_display_name", "set_avatar"] {
         assert_eq!(stage.ledger_done(kind).await, 0);
     }

@@ -16,6 +16,7 @@ crate::on_one_version!(
     a_burst_of_duplicates_with_poison_in_it_makes_each_account_once,
     a_forged_message_makes_nobody,
     a_service_stopped_and_killed_in_a_burst_loses_nothing_and_repeats_nothing,
+    an_account_whose_making_is_cut_short_has_its_name_all_the_same,
     messages_wait_while_synapse_or_postgres_is_down,
     who_keeps_messages_waiting_is_named_with_what_to_do,
 );
@@ -199,6 +200,40 @@ async fn a_service_stopped_and_killed_in_a_burst_loses_nothing_and_repeats_nothi
     world.joined_once(&people).await;
     assert_eq!(world.queue.dead_letter_depth().await.unwrap().visible, 0);
     stage.nothing_left().await;
+}
+
+/// It fails, its answer is lost, and the service is killed once Synapse has made it: without `[profiles]`, and with it on observe.
+async fn an_account_whose_making_is_cut_short_has_its_name_all_the_same(version: SynapseVersion) {
+    let mut world = world(version).await;
+    for section in ["", "[profiles]\n"] {
+        world.stage.edit(|config| config.replace("[cognito]", &format!("{section}[cognito]")));
+        let stage = &world.stage;
+        stage.start_ready().await;
+        let failure = json!({"errcode": "M_UNKNOWN", "error": "not today"});
+        for effect in [Effect::Answer(500, failure), Effect::LoseAnswer, Effect::HoldAnswer] {
+            let (what, is_killed) = (format!("{effect:?} with {section:?}"), matches!(effect, Effect::HoldAnswer));
+            let sub = subject();
+            let user = NewUser { name: Some("Ann Example".to_owned()), ..NewUser::with_sub(&sub) };
+            world.pool.import(&[user]).await.unwrap();
+            let path = format!("/_synapse/admin/v2/users/{}", stage.mxid(&sub));
+            let trouble = stage.proxy.fault(Matching::any().method("PUT").path(&path).times(1), effect);
+            world.queue.send(&[world.event(&sub).to_string()]).await.unwrap();
+            wait_until("the account is being made", SOON, async || trouble.hits() == 1).await.unwrap();
+            let account = async || stage.admin.user(&stage.mxid(&sub)).await.unwrap();
+            if is_killed {
+                wait_until("Synapse has made it", SOON, async || account().await.is_some()).await.unwrap();
+                stage.service.sigkill().await.unwrap();
+                trouble.lift();
+                stage.start_ready().await;
+            }
+            stage.until(&stage.red, &sub, "join", SOON).await;
+            assert_eq!(account().await.unwrap()["displayname"], "Ann Example", "{what}");
+            world.joined_once(&[sub]).await;
+        }
+        world.until_empty().await;
+        stage.nothing_left().await;
+        stage.service.sigterm().await.unwrap();
+    }
 }
 
 async fn messages_wait_while_synapse_or_postgres_is_down(version: SynapseVersion) {

@@ -72,42 +72,32 @@ struct Media {
 }
 
 impl Giver<'_> {
-    /// Makes an account with its name and picture. A profile that cannot be given leaves the account without: the next plan has it.
+    /// Makes an account with its name and picture. Where these cannot be noted it is made without: the next plan has them.
     pub(crate) async fn create(&self, user: UserIx, in_pool: Option<&str>) -> Result<GiveOutcome, CallError> {
         let mxid = self.world.users.mxid(user);
-        match self.homeserver.create_account(&mxid, &Profile::default()).await? {
+        let gifts = self.gifts.get(&user).cloned().unwrap_or_default();
+        let (avatar_url, fetched) = match gifts.picture {
+            Some(PictureGift::Media { mxc, fetched }) => (Some(mxc), fetched),
+            Some(PictureGift::Fetched { .. }) | None => (None, None),
+        };
+        let mut profile = Profile { display_name: gifts.name.or(in_pool.map(str::to_owned)), avatar_url };
+        // Before anything is noted: what an account lacks that was there counts as taken away by its owner.
+        if profile != Profile::default() && self.homeserver.user(&mxid).await?.is_some() {
+            return Ok(GiveOutcome::Existed);
+        }
+        if !self.note_profile(user, &mxid, &profile).await {
+            profile = Profile::default();
+        }
+        match self.homeserver.create_missing_account(&mxid, &profile).await? {
             AccountCreation::Created => {}
             AccountCreation::Existed(_) => return Ok(GiveOutcome::Existed),
         }
-        let gifts = self.gifts.get(&user).cloned().unwrap_or_default();
-        let name = gifts.name.as_deref().or(in_pool);
-        let media = match gifts.picture {
-            Some(PictureGift::Media { mxc, fetched }) => Some(Media { mxc, fetched }),
-            Some(PictureGift::Fetched { .. }) | None => None,
-        };
-        let profile = Profile {
-            display_name: name.map(str::to_owned),
-            avatar_url: media.as_ref().map(|media| media.mxc.clone()),
-        };
-        if profile == Profile::default() {
-            return Ok(GiveOutcome::Given(Vec::new()));
-        }
-        let noted = [(ProfileField::DisplayName, &profile.display_name), (ProfileField::Avatar, &profile.avatar_url)];
-        for (field, value) in noted.into_iter().filter_map(|(field, value)| Some((field, value.as_deref()?))) {
-            if !self.note_giving(user, &mxid, field, value).await {
-                return Ok(GiveOutcome::Given(Vec::new()));
-            }
-        }
-        if let Err(error) = self.homeserver.set_profile(&mxid, &profile).await {
-            warn!(user.id = mxid, "the account is made without its name and picture, which follow: {error}");
-            return Ok(GiveOutcome::Given(Vec::new()));
-        }
         let mut given = Vec::new();
-        if let Some(name) = name {
+        if let Some(name) = &profile.display_name {
             given.push(self.note_given(&mxid, ProfileField::DisplayName, name, None).await);
         }
-        if let Some(media) = media {
-            given.push(self.note_given(&mxid, ProfileField::Avatar, &media.mxc, media.fetched.as_ref()).await);
+        if let Some(mxc) = &profile.avatar_url {
+            given.push(self.note_given(&mxid, ProfileField::Avatar, mxc, fetched.as_ref()).await);
         }
         Ok(GiveOutcome::Given(given))
     }
@@ -188,6 +178,19 @@ impl Giver<'_> {
             Ok(()) => Ok(Some(of(mxc))),
             Err(error) => Ok(unnoted(&error)),
         }
+    }
+
+    /// False where not all of it could be noted: then none is given.
+    async fn note_profile(&self, user: UserIx, mxid: &str, profile: &Profile) -> bool {
+        let fields = [(ProfileField::DisplayName, &profile.display_name), (ProfileField::Avatar, &profile.avatar_url)];
+        for (field, value) in fields {
+            if let Some(value) = value
+                && !self.note_giving(user, mxid, field, value).await
+            {
+                return false;
+            }
+        }
+        true
     }
 
     /// False where it could not be noted: then it is not given either.
