@@ -1,12 +1,14 @@
 //! What happened: single events of a room, as far as the bot may see them. Nothing here changes anything.
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, value::RawValue};
 use tracing::instrument;
 
 use super::{
     CallError, Homeserver,
     answer::{CallFailure, found},
+    lenient::{self, OnlyObject},
+    read::unexpected,
     requests::{
         PathSegment,
         rooms::{self, EventAnswer},
@@ -41,12 +43,28 @@ pub enum SeenEvent {
 pub struct NewestEvent {
     pub event_id: String,
     pub sender: String,
+    #[serde(deserialize_with = "lenient::any")]
     pub content: Value,
     /// Milliseconds since the Unix epoch, by the sender's server; 0 where it is not told.
     #[serde(default)]
     pub origin_server_ts: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::any")]
     unsigned: Value,
+}
+
+/// What matters of a membership event's content, and of what Synapse adds to it: the rest may be anything, and is passed over.
+#[derive(Deserialize)]
+struct JustMembership {
+    membership: String,
+}
+
+#[derive(Deserialize)]
+struct JustReplaced {
+    replaces_state: String,
+}
+
+fn just<T: DeserializeOwned>(raw: &RawValue) -> Option<T> {
+    serde_json::from_str(raw.get()).ok().map(|OnlyObject(read)| read)
 }
 
 impl NewestEvent {
@@ -83,7 +101,9 @@ impl Homeserver {
     /// The content of any event of a room that the bot may see.
     #[instrument(name = "homeserver.event_content", skip_all, fields(room.id = %room, event.id = %event))]
     pub async fn event_content(&self, room: &str, event: &str) -> Result<Value, CallError> {
-        Ok(self.event(room_segment(room)?, event).await?.content)
+        let content = self.event(room_segment(room)?, event).await?.content;
+        serde_json::from_str(content.get())
+            .map_err(|error| unexpected(format!("an event that cannot be read: {error}")))
     }
 
     /// A membership event, or `None` where the bot cannot see one of this id.
@@ -93,9 +113,9 @@ impl Homeserver {
         else {
             return Ok(None);
         };
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let membership = text(&content["membership"]).unwrap_or_default();
-        Ok(Some(MembershipEvent { membership, sender, replaces: text(&unsigned["replaces_state"]) }))
+        let membership = just(&content).map(|JustMembership { membership }| membership).unwrap_or_default();
+        let replaces = unsigned.and_then(|raw| just(&raw)).map(|JustReplaced { replaces_state }| replaces_state);
+        Ok(Some(MembershipEvent { membership, sender, replaces }))
     }
 
     /// What an event is: state, and of which kind, or a message.

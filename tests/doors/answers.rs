@@ -195,12 +195,22 @@ impl Asker {
 
     /// A membership of the past: whether somebody had left by choice.
     fn event(&self, fields: Option<&Fields<'_>>) -> Verdict {
-        let read = self.wait(self.bot.event_content(ROOM, "$e"));
-        let Ok(content) = read else { return Ok(false) };
-        let written = fields
-            .and_then(|fields| fields.last("content"))
-            .and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());
-        prop_assert_eq!(Some(content), written);
+        if let Ok(content) = self.wait(self.bot.event_content(ROOM, "$e")) {
+            let written = fields
+                .and_then(|fields| fields.last("content"))
+                .and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());
+            prop_assert_eq!(Some(content), written);
+        }
+        let Ok(Some(event)) = self.wait(self.bot.membership_event(ROOM, "$e")) else { return Ok(false) };
+        let fields = fields.ok_or_else(|| TestCaseError::fail("an event out of no object"))?;
+        // Whatever stands beside it.
+        let word = |of: &str, key: &str| {
+            let of = Fields::of(fields.last(of)?.get())?;
+            string(of.last(key).filter(|_| of.count(key) == 1)?)
+        };
+        prop_assert_eq!(event.membership, word("content", "membership").unwrap_or_default());
+        prop_assert_eq!(event.sender, fields.last("sender").and_then(string).unwrap_or_default());
+        prop_assert_eq!(event.replaces, word("unsigned", "replaces_state"));
         Ok(true)
     }
 

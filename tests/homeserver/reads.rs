@@ -33,6 +33,11 @@ fn member(user: &str, content: serde_json::Value) -> serde_json::Value {
     })
 }
 
+/// Nested past what serde_json holds. Synapse takes it, from anybody who may send an event.
+fn deep() -> serde_json::Value {
+    (0..200).fold(json!("x"), |inner, _| json!([inner]))
+}
+
 #[tokio::test]
 async fn other_members_survive_odd_display_names_and_unreadable_entries() {
     let server = MockServer::start().await;
@@ -44,14 +49,29 @@ async fn other_members_survive_odd_display_names_and_unreadable_entries() {
             member("@nothing:hs.test", json!({})),
             "not even an event",
             member("@banned:hs.test", json!({ "membership": "ban", "reason": null })),
+            member("@deep:hs.test", json!({ "membership": "leave", "reason": deep() })),
         ]})))
         .expect(1)
         .mount(&server)
         .await;
     let others = bot_at(&server).await.other_members(ROOM).await.unwrap();
     let seen: Vec<_> = others.iter().map(|member| (member.user_id.as_str(), member.membership.as_str())).collect();
-    assert_eq!(seen, [("@odd:hs.test", "leave"), ("@banned:hs.test", "ban")]);
+    assert_eq!(seen, [("@odd:hs.test", "leave"), ("@banned:hs.test", "ban"), ("@deep:hs.test", "leave")]);
     assert_eq!((others[0].sender.as_str(), others[0].event_id.as_str()), (BOT, "$e"));
+}
+
+#[tokio::test]
+async fn a_membership_is_read_whatever_its_owner_put_beside_it() {
+    let server = MockServer::start().await;
+    let event = json!({
+        "type": "m.room.member", "room_id": ROOM, "state_key": "@deep:hs.test", "sender": "@deep:hs.test", "event_id": "$e",
+        "content": { "membership": "join", "displayname": deep() },
+        "unsigned": { "prev_content": deep(), "replaces_state": "$before" },
+    });
+    expect_once(&server, "GET", &format!("/_matrix/client/v3/rooms/{ROOM_PATH}/event/$e"), ok(event)).await;
+    let read = bot_at(&server).await.membership_event(ROOM, "$e").await.unwrap().unwrap();
+    assert_eq!((read.membership.as_str(), read.sender.as_str()), ("join", "@deep:hs.test"));
+    assert_eq!(read.replaces.as_deref(), Some("$before"));
 }
 
 #[tokio::test]

@@ -13,6 +13,10 @@ crate::on_one_version!(
     a_half_answer_clears_no_leave_of_a_room_that_keeps_its_members,
     who_is_offboarded_and_enabled_again_is_back_in_their_rooms_beside_a_clean_up,
 );
+// The newer one takes no event that is nested so deeply.
+mod a_leave_with_a_reason_that_nobody_can_read_costs_nobody_else {
+    crate::on_version!(a_leave_with_a_reason_that_nobody_can_read_costs_nobody_else, v1_105, V1_105);
+}
 
 /// Proves that the service has looked since: somebody else is joined.
 async fn looked(stage: &Stage) {
@@ -71,6 +75,27 @@ async fn an_invitation_or_a_ban_taken_back_is_no_return(version: SynapseVersion)
     .await
     .unwrap();
     stage.until(&stage.staff, &sub, "join", SOON).await;
+    stage.nothing_left().await;
+}
+
+async fn a_leave_with_a_reason_that_nobody_can_read_costs_nobody_else(version: SynapseVersion) {
+    let stage = Stage::set_newest(version, Settings { resync_interval: "2s", ..Settings::default() }).await;
+    let sub = stage.start_with_staff(2).await.remove(0);
+    let person = Person::login(&stage.bed.synapse, &sub).await.unwrap();
+    let reason = (0..200).fold(json!("no"), |inner, _| json!([inner]));
+    let leave = json!({"membership": "leave", "reason": reason});
+    let by_themselves = stage.admin.with_token(&person.mxid, &person.client.access_token().unwrap());
+    by_themselves.send_state(&stage.staff, "m.room.member", &person.mxid, leave).await.unwrap();
+    // By the push, and by readings.
+    looked(&stage).await;
+    let resyncs = stage.proxy.count(|request| request.is("GET", "/members"));
+    wait_until("some resyncs", SOON, async || {
+        stage.proxy.count(|request| request.is("GET", "/members")) > resyncs + 12
+    })
+    .await
+    .unwrap();
+    looked(&stage).await;
+    respects(&stage, &sub).await;
     stage.nothing_left().await;
 }
 

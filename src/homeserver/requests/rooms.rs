@@ -6,7 +6,7 @@ use serde_json::{Value, value::RawValue};
 use super::PathSegment;
 use crate::homeserver::{
     BAN_REASON, NewestEvent, RoomSummary,
-    lenient::{LenientEntry, OnlyObject},
+    lenient::{self, LenientEntry, OnlyObject},
 };
 
 endpoint!(summary: GET "/_synapse/admin/v1/rooms/{room}" {
@@ -101,11 +101,11 @@ pub(crate) struct EventAnswer {
     pub(crate) kind: String,
     #[serde(default)]
     pub(crate) state_key: Option<String>,
-    pub(crate) content: Value,
+    pub(crate) content: Box<RawValue>,
     #[serde(default)]
     pub(crate) sender: String,
     #[serde(default)]
-    pub(crate) unsigned: Value,
+    pub(crate) unsigned: Option<Box<RawValue>>,
 }
 
 /// What matters of a membership event, and nothing else: a display name may be anything.
@@ -130,7 +130,7 @@ pub(crate) struct IsOurBan(pub(crate) bool);
 
 impl<'de> Deserialize<'de> for IsOurBan {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(Value::deserialize(deserializer)? == BAN_REASON))
+        Ok(Self(lenient::any(deserializer)? == BAN_REASON))
     }
 }
 
