@@ -1,6 +1,7 @@
 //! Messages about trouble that lasts, which the bot posted in the Staff room.
 
 use super::Store;
+use super::nul::WithoutNul;
 
 /// A posted alert.
 #[derive(Clone, Debug)]
@@ -14,6 +15,13 @@ pub struct AlertRow {
     pub raised_ms: i64,
     /// How often its words changed: it names the edit.
     pub edits: i64,
+}
+
+impl AlertRow {
+    /// Whether it has these words, as far as the database can keep them.
+    pub fn says(&self, words: &str) -> bool {
+        self.text == *words.without_nul()
+    }
 }
 
 impl Store {
@@ -43,7 +51,7 @@ impl Store {
                SELECT key AS "key!", text AS "text!", room_id AS "room_id!", event_id,
                       (extract(epoch FROM raised_at) * 1000)::int8 AS "raised_ms!", edits AS "edits!" FROM told"#,
             key,
-            text,
+            &*text.without_nul(),
             room_id,
         )
         .fetch_one(&self.pool)

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::Store;
+use super::nul::WithoutNul;
 
 /// What a source said of somebody and says no longer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +66,7 @@ impl Store {
             KnownLoss,
             "SELECT user_id, source, name, role, until FROM provisioner.losses
              WHERE user_id = ANY($1) ORDER BY until DESC, source, name, role",
-            user_ids,
+            &*user_ids.without_nul(),
         )
         .fetch_all(&self.pool)
         .await
@@ -80,7 +81,7 @@ impl Store {
                FROM provisioner.ledger
                WHERE user_id = ANY($1) AND kind IN ('join', 'remove') AND outcome = 'done' AND room_id IS NOT NULL
                ORDER BY user_id, room_id, id DESC"#,
-            user_ids,
+            &*user_ids.without_nul(),
         )
         .fetch_all(&self.pool)
         .await
@@ -92,7 +93,7 @@ impl Store {
             AccountSince,
             r#"SELECT user_id, state_since AS "since!" FROM provisioner.accounts
                WHERE user_id = ANY($1) AND state_since IS NOT NULL"#,
-            user_ids,
+            &*user_ids.without_nul(),
         )
         .fetch_all(&self.pool)
         .await

@@ -1,6 +1,7 @@
 //! Cleared leaves: leaves by choice that are no longer respected. The table is `provisioner.pardons`.
 
 use super::Store;
+use super::nul::WithoutNul;
 
 /// One cleared leave, bound to the event of that leave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +26,8 @@ impl Store {
              ON CONFLICT (room_id, user_id) DO UPDATE SET event_id = excluded.event_id, pardoned_at = now()
              WHERE pardons.event_id <> excluded.event_id",
             cleared.room_id,
-            cleared.user_id,
-            cleared.event_id,
+            &*cleared.user_id.without_nul(),
+            &*cleared.event_id.without_nul(),
         ))
         .await
     }

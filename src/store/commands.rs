@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::Store;
+use super::nul::WithoutNul;
 
 text_enum! {
     /// How far something said in the Staff room is.
@@ -92,9 +93,9 @@ impl Store {
              INSERT INTO provisioner.ledger (pass, seq, kind, user_id, room_key, cause, mode, outcome)
              SELECT pass, 0, 'command', $5, $6, $4, 'enforce', 'started' FROM taken",
             entry.event_id,
-            entry.sender,
+            &*entry.sender.without_nul(),
             entry.command,
-            entry.cause,
+            &*entry.cause.without_nul(),
             entry.user_id,
             entry.room_key,
         )
@@ -111,6 +112,8 @@ impl Store {
         detail: Option<&str>,
         answer: Option<&Value>,
     ) -> sqlx::Result<()> {
+        // The answer names the thread that the sender wrote.
+        let (detail, answer) = (detail.map(str::without_nul), answer.map(Value::without_nul));
         self.run(sqlx::query!(
             "WITH ended AS (
                  UPDATE provisioner.commands
@@ -123,8 +126,8 @@ impl Store {
              FROM provisioner.ledger JOIN ended USING (pass) WHERE outcome = 'started'",
             event_id,
             outcome,
-            detail,
-            answer,
+            detail.as_deref(),
+            answer.as_deref(),
         ))
         .await
     }

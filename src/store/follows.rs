@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::Store;
+use super::nul::WithoutNul;
 
 /// A room that is followed.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,9 +63,9 @@ impl Store {
             room_key,
             followed_id,
             by,
-            departures,
+            &*departures.without_nul(),
             from,
-            cause,
+            &*cause.without_nul(),
         )
         .fetch_one(&self.pool)
         .await

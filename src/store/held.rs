@@ -7,6 +7,7 @@ use provisioner_policy::Digest;
 use serde_json::Value;
 
 use super::Store;
+use super::nul::WithoutNul;
 use super::withheld::columns;
 
 text_enum! {
@@ -148,7 +149,7 @@ impl Store {
             id,
             &columns(parts),
             counts,
-            reasons,
+            &*reasons.without_nul(),
             superseded,
         )
         .execute(&mut *transaction)

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Store;
+use super::nul::WithoutNul;
 
 text_enum! {
     /// What became of a posted held plan.
@@ -97,7 +98,9 @@ impl Store {
 
     /// The post with this event.
     pub async fn held_post(&self, event_id: &str) -> sqlx::Result<Option<HeldPost>> {
-        held_posts!("SELECT", " FROM provisioner.held_posts WHERE event_id = $1", event_id)
+        // Named by whoever reacts. No event of ours has the id that this becomes.
+        let event_id = event_id.without_nul();
+        held_posts!("SELECT", " FROM provisioner.held_posts WHERE event_id = $1", &*event_id)
             .fetch_optional(&self.pool)
             .await
     }
@@ -112,14 +115,15 @@ impl Store {
     /// Notes a post that is about to be sent.
     pub async fn add_held_post(&self, room_id: &str, content: HeldPostContent<'_>) -> sqlx::Result<HeldPost> {
         let HeldPostContent { held_id, shown, pages, offers_approval } = content;
+        let (shown, pages) = (shown.without_nul(), pages.without_nul());
         held_posts!(
             "INSERT INTO provisioner.held_posts (held_id, room_id, shown, pages, offers_approval)
              VALUES ($1, $2, $3, $4, $5) RETURNING",
             "",
             held_id,
             room_id,
-            shown,
-            pages,
+            &*shown,
+            &*pages,
             offers_approval,
         )
         .fetch_one(&self.pool)
@@ -133,6 +137,7 @@ impl Store {
         content: HeldPostContent<'_>,
     ) -> sqlx::Result<Option<HeldPost>> {
         let HeldPostContent { held_id, shown, pages, offers_approval } = content;
+        let (shown, pages) = (shown.without_nul(), pages.without_nul());
         held_posts!(
             "UPDATE provisioner.held_posts
              SET shown_before = CASE WHEN edit_sent THEN held_id ELSE shown_before END,
@@ -142,8 +147,8 @@ impl Store {
             "",
             id,
             held_id,
-            shown,
-            pages,
+            &*shown,
+            &*pages,
             offers_approval,
         )
         .fetch_optional(&self.pool)

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::Store;
+use super::nul::WithoutNul;
 
 /// One event, as pushed.
 #[derive(Clone, Debug)]
@@ -92,7 +93,9 @@ impl Store {
     /// else in the inbox is a message or a reaction, goes to the commands in the same statement: it is there exactly once, and
     /// its words no longer are here. Leaves by choice go to the ledger in the same way.
     pub async fn mark_inbox_handled(&self, ids: &[i64], kept: &[String], left: &[OwnLeave]) -> sqlx::Result<()> {
-        let column = |of: fn(&OwnLeave) -> &String| -> Vec<String> { left.iter().map(|one| of(one).clone()).collect() };
+        let column = |of: fn(&OwnLeave) -> &String| -> Vec<String> {
+            left.iter().map(|one| of(one).without_nul().into_owned()).collect()
+        };
         let was_joined: Vec<bool> = left.iter().map(|one| one.was_joined).collect();
         self.run(sqlx::query!(
             "WITH departed AS (

@@ -5,6 +5,7 @@ use serde_json::Value;
 use sqlx::PgExecutor;
 
 use super::Store;
+use super::nul::WithoutNul;
 
 /// Number of a pass.
 pub type PassId = i64;
@@ -94,6 +95,8 @@ pub(super) async fn append(executor: impl PgExecutor<'_>, pass: PassId, lines: &
     fn column<'a, T>(lines: &[LedgerLine<'a>], of: impl Fn(&LedgerLine<'a>) -> T) -> Vec<T> {
         lines.iter().map(of).collect()
     }
+    // Settings, names in power levels and answers of Synapse hold what anybody wrote.
+    let storable = |text: &str| text.without_nul().into_owned();
     sqlx::query!(
         "INSERT INTO provisioner.ledger
              (pass, seq, kind, user_id, room_id, room_key, before, after, cause, mode, outcome, detail, taken, because, actor)
@@ -104,15 +107,15 @@ pub(super) async fn append(executor: impl PgExecutor<'_>, pass: PassId, lines: &
         pass,
         &column(lines, |line| line.entry.seq),
         &column(lines, |line| line.entry.kind.to_owned()),
-        &column(lines, |line| line.entry.user_id.clone()) as &[Option<String>],
+        &column(lines, |line| line.entry.user_id.as_deref().map(storable)) as &[Option<String>],
         &column(lines, |line| line.entry.room_id.clone()) as &[Option<String>],
         &column(lines, |line| line.entry.room_key.clone()) as &[Option<String>],
-        &column(lines, |line| line.entry.before.clone()),
-        &column(lines, |line| line.entry.after.clone()),
-        &column(lines, |line| line.entry.cause.clone()),
+        &column(lines, |line| line.entry.before.without_nul().into_owned()),
+        &column(lines, |line| line.entry.after.without_nul().into_owned()),
+        &column(lines, |line| storable(&line.entry.cause)),
         &column(lines, |line| line.entry.mode.to_owned()),
         &column(lines, |line| line.outcome.as_str().to_owned()),
-        &column(lines, |line| line.detail.clone()) as &[Option<String>],
+        &column(lines, |line| line.detail.as_deref().map(storable)) as &[Option<String>],
         &column(lines, |line| line.entry.taken),
         &column(lines, |line| line.entry.because.clone()) as &[Option<String>],
         &column(lines, |line| line.entry.actor.clone()) as &[Option<String>],

@@ -20,6 +20,7 @@ mod ledger;
 mod listings;
 mod migrate;
 mod noticed;
+mod nul;
 mod outbox;
 mod pause;
 mod peopled_teams;

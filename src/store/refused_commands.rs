@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Store;
+use super::nul::WithoutNul;
 
 /// A command whose sender may not give it.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ impl Store {
     /// ended before. One statement, so that a kill leaves the command in exactly one state.
     pub async fn refuse_command(&self, refused: &RefusedCommand<'_>) -> sqlx::Result<bool> {
         let RefusedCommand { event_id, sender, command, cause, detail, answer } = refused;
+        // The answer names the thread that the sender wrote.
+        let answer = answer.map(Value::without_nul);
         sqlx::query_scalar!(
             r#"WITH refused AS (
                  UPDATE provisioner.commands
@@ -38,11 +41,11 @@ impl Store {
              )
              SELECT EXISTS (SELECT FROM refused) AS "refused!""#,
             event_id,
-            sender,
+            &*sender.without_nul(),
             command,
-            *answer,
-            cause,
-            detail,
+            answer.as_deref(),
+            &*cause.without_nul(),
+            &*detail.without_nul(),
         )
         .fetch_one(&self.pool)
         .await

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Store;
+use super::nul::WithoutNul;
 
 /// A pass that somebody asked for.
 #[derive(Clone, Debug)]
@@ -70,7 +71,7 @@ impl Store {
         self.run(sqlx::query!(
             "UPDATE provisioner.pass_requests SET report = $2, finished_at = now() WHERE id = ANY($1)",
             ids,
-            report,
+            &*report.without_nul(),
         ))
         .await
     }

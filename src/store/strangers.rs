@@ -3,6 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use super::Store;
+use super::nul::WithoutNul;
+
+/// No user has a longer id, in bytes (Matrix specification, *Size limits*).
+const MXID_MAX_BYTES: usize = 255;
 
 /// One place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +26,7 @@ impl Store {
             .await
     }
 
-    /// Notes places.
+    /// Notes places, but for those of names that can be nobody's.
     pub async fn note_strangers(&self, rows: &[StrangerRow]) -> sqlx::Result<()> {
         let [classes, rooms, users] = columns(rows);
         self.run(sqlx::query!(
@@ -47,7 +51,7 @@ impl Store {
                    )
                  ORDER BY id DESC LIMIT 1
                ), false) AS "was!""#,
-            user_id,
+            &*user_id.without_nul(),
             room_id,
             ours_since,
         )
@@ -68,7 +72,11 @@ impl Store {
     }
 }
 
+/// Power levels may list any name: with NUL, or longer than an index takes. Such a place is left out, and counts as rightful after a
+/// restart.
 fn columns(rows: &[StrangerRow]) -> [Vec<String>; 3] {
+    let can_exist = |row: &&StrangerRow| row.user_id.len() <= MXID_MAX_BYTES && !row.user_id.contains('\0');
+    let rows: Vec<&StrangerRow> = rows.iter().filter(can_exist).collect();
     let column = |of: fn(&StrangerRow) -> &String| rows.iter().map(|row| of(row).clone()).collect();
     [column(|row| &row.class), column(|row| &row.room_id), column(|row| &row.user_id)]
 }

@@ -11,6 +11,7 @@ mod answers;
 mod backfill;
 mod bad_input;
 mod bad_input_config;
+mod bad_input_nul;
 mod bad_input_roster;
 mod chaos;
 mod commands;

@@ -72,7 +72,7 @@ fn alert_changes(
         let (key, text) = (condition.key.clone(), condition.text.clone());
         match raised.iter().find(|alert| alert.key == key) {
             Some(AlertRow { event_id: None, .. }) => changes.push(AlertChange::Raise { key, text }),
-            Some(alert) if alert.text != text => changes.push(AlertChange::Update { key, text }),
+            Some(alert) if !alert.says(&text) => changes.push(AlertChange::Update { key, text }),
             None if due.contains(&condition) => changes.push(AlertChange::Raise { key, text }),
             Some(_) | None => {}
         }
@@ -212,6 +212,13 @@ mod tests {
     }
 
     #[test]
+    #[test]
+    fn words_that_the_database_cannot_keep_as_they_are_are_told_once() {
+        let lasts = [condition("tombstone staff", "it names a\0b", 0)];
+        let due: Vec<_> = lasts.iter().collect();
+        assert_eq!(alert_changes(&[row("tombstone staff", "it names a\u{fffd}b")], &due, &lasts, &[]), []);
+    }
+
     fn what_was_raised_and_not_sent_is_sent() {
         let lasts = [condition("room staff", "out", 0)];
         let unsent = AlertRow { event_id: None, ..row("room staff", "out") };
