@@ -35,13 +35,17 @@ const LOOK: Duration = Duration::from_secs(5);
 pub(super) async fn password_refused(store: &Store, roster: Option<&Roster>) -> anyhow::Error {
     loop {
         tokio::time::sleep(LOOK).await;
-        let since = [
-            ("database", store.pool().source().refused_since()),
+        let (database, roster) = (Some(store.pool().source()), roster.map(|roster| roster.pool().source()));
+        let refused = [
+            ("database", database.filter(|source| is_refused_for_long(source.refused_since()))),
             // A roster whose password never was right costs its removals, and not the whole service.
-            ("roster", roster.and_then(|roster| roster.pool().source().changed_since())),
+            ("roster", roster.filter(|source| is_refused_for_long(source.changed_since()))),
         ];
-        for (section, since) in since {
-            if is_refused_for_long(since) {
+        for (section, source) in refused {
+            // Where the sessions that are there suffice, perhaps nobody has tried since a single refusal.
+            if let Some(source) = source
+                && source.is_refused().await
+            {
                 return anyhow!(
                     "the password of [{section}] is refused, and it comes from the environment or the configuration file: this \
                      process ends, so that a new process starts with the new one. {section}.password_file would be read again, \

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, StreamExt};
-use sqlx::postgres::{PgPool, PgPoolOptions, PgRow, PgStatement, PgTypeInfo};
+use sqlx::postgres::{PgListener, PgPool, PgPoolOptions, PgRow, PgStatement, PgTypeInfo};
 use sqlx::{Connection, Execute, Executor, Postgres, SqlStr};
 
 use super::connection::{BoundedConnection, BoundedTransaction, QueryStep, first_row};
@@ -48,7 +48,7 @@ pub struct BoundedPool {
 struct Shared {
     source: ConnectionSource,
     connections: u32,
-    /// Made anew when the server was silent or refused the password: what hangs in the old one is left to the kernel.
+    /// Made anew when the server was silent or refused a password that can be read again: what hangs in the old one is left to the kernel.
     pool: RwLock<Generation>,
 }
 
@@ -86,7 +86,7 @@ impl BoundedPool {
         &self.shared.source
     }
 
-    /// The pool as sqlx has it, for what needs one: a listener or a migration. Its owner bounds what it does there.
+    /// The pool as sqlx has it, for what needs one: a migration. Its owner bounds what it does there.
     pub fn unbounded(&self) -> PgPool {
         self.generation().pool
     }
@@ -97,18 +97,47 @@ impl BoundedPool {
 
     /// A connection, or why there is none.
     pub async fn acquire(&self) -> sqlx::Result<BoundedConnection> {
-        let Generation { pool, number } = self.generation();
-        match self.shared.source.noted(pool.acquire().await) {
-            Ok(inner) => Ok(BoundedConnection::new(inner, self.clone(), number)),
-            Err(error) => {
-                let reason = self.shared.source.reason(error).await;
-                // Where a new connection could be had, those of the pool hang, or are all in use: both are helped by others.
-                if super::is_password_refused(&reason) || matches!(reason, sqlx::Error::PoolTimedOut) {
-                    self.renew(number);
-                }
-                Err(reason)
-            }
+        match self.acquire_once().await {
+            // The pool has the password of when it was made; the one that replaced it has what the file says now. A reading that
+            // fails here would be made again at the next poll alone.
+            Err(error) if self.is_outdated(&error) => self.acquire_once().await,
+            acquired => acquired,
         }
+    }
+
+    async fn acquire_once(&self) -> sqlx::Result<BoundedConnection> {
+        let Generation { pool, number } = self.generation();
+        match pool.acquire().await {
+            Ok(inner) => Ok(BoundedConnection::new(inner, self.clone(), number)),
+            Err(error) => Err(self.reason(number, error).await),
+        }
+    }
+
+    /// A listener, which keeps one connection of the pool, or why there is none. Its owner bounds what it does there, and asks
+    /// again: then a password that was changed is there.
+    pub async fn listener(&self) -> sqlx::Result<PgListener> {
+        let Generation { pool, number } = self.generation();
+        match PgListener::connect_with(&pool).await {
+            Ok(listener) => Ok(listener),
+            Err(error) => Err(self.reason(number, error).await),
+        }
+    }
+
+    /// Why the pool that had this number gave no connection. Where another pool can help, it is made.
+    async fn reason(&self, number: u64, error: sqlx::Error) -> sqlx::Error {
+        self.shared.source.failed(&error);
+        let reason = self.shared.source.reason(error).await;
+        // Where a new connection could be had, those of the pool hang, or are all in use: both are helped by others.
+        if self.is_outdated(&reason) || matches!(reason, sqlx::Error::PoolTimedOut) {
+            self.renew(number);
+        }
+        reason
+    }
+
+    /// Whether the password was refused and another may be read. Where none can be, another pool would only end sessions that
+    /// live.
+    fn is_outdated(&self, reason: &sqlx::Error) -> bool {
+        super::is_password_refused(reason) && self.shared.source.is_read_again()
     }
 
     /// Whether its sessions are shared with others, so that nothing of a session can be relied on.
@@ -141,7 +170,7 @@ impl BoundedPool {
 }
 
 fn lazy(source: &ConnectionSource, connections: u32) -> PgPool {
-    let session = source.session();
+    let (session, noting) = (source.session(), source.clone());
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE)
@@ -155,7 +184,10 @@ fn lazy(source: &ConnectionSource, connections: u32) -> PgPool {
                 Ok(true)
             })
         })
-        .after_connect(move |connection, _| Box::pin(session.begin(connection)))
+        .after_connect(move |connection, _| {
+            noting.taken();
+            Box::pin(session.begin(connection))
+        })
         .connect_lazy_with(source.options())
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -10,7 +10,7 @@ use sqlx::{Connection, Executor, Row};
 
 use super::login::{CurrentLogin, Login};
 
-/// How long one attempt to find a reason may take.
+/// How long one attempt of our own may take: to find a reason, or whether the password is refused.
 const ATTEMPT: Duration = Duration::from_secs(2);
 
 /// Of a session that writes.
@@ -36,7 +36,7 @@ pub struct ConnectionSource {
 }
 
 /// How the server took the password.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Password {
     /// Once at least, in this process.
     was_taken: bool,
@@ -60,9 +60,10 @@ impl ConnectionSource {
         self.login.options()
     }
 
-    /// Since when the server refuses a password of which no new one can be read: a new process may be given one.
+    /// Since when the server refuses a password of which no new one can be read: a new process may be given one. Nobody may have
+    /// connected since then: see [`Self::is_refused`].
     pub fn refused_since(&self) -> Option<Instant> {
-        self.password().refused_since.filter(|_| !self.login.is_read_again())
+        self.password().refused_since.filter(|_| !self.is_read_again())
     }
 
     /// The same where it was taken before: it was changed while this process runs.
@@ -70,24 +71,35 @@ impl ConnectionSource {
         self.refused_since().filter(|_| self.password().was_taken)
     }
 
-    /// Notes how the server took the password, where that shows.
-    pub(super) fn noted<T>(&self, answer: sqlx::Result<T>) -> sqlx::Result<T> {
-        let mut password = self.password.lock().unwrap_or_else(PoisonError::into_inner);
-        match &answer {
-            Ok(_) => *password = Password { was_taken: true, refused_since: None },
-            Err(error) if super::is_password_refused(error) => {
-                password.refused_since.get_or_insert_with(Instant::now);
-            }
-            // A caller that waited for a connection was told nothing.
-            Err(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => {}
-            Err(_) => password.refused_since = None,
-        }
-        drop(password);
-        answer
+    /// Whether the server refuses the password now.
+    pub async fn is_refused(&self) -> bool {
+        self.connect(ATTEMPT).await.is_err_and(|error| super::is_password_refused(&error))
     }
 
-    fn password(&self) -> Password {
-        *self.password.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether a password that was changed can be read.
+    pub(super) fn is_read_again(&self) -> bool {
+        self.login.is_read_again()
+    }
+
+    /// Notes that the server took the password. A new session alone says so: an old one outlives a change of the password.
+    pub(super) fn taken(&self) {
+        *self.password() = Password { was_taken: true, refused_since: None };
+    }
+
+    /// Notes why there is no connection, where that says something of the password.
+    pub(super) fn failed(&self, error: &sqlx::Error) {
+        match error {
+            error if super::is_password_refused(error) => {
+                self.password().refused_since.get_or_insert_with(Instant::now);
+            }
+            // A caller that waited for a connection was told nothing.
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {}
+            _ => self.password().refused_since = None,
+        }
+    }
+
+    fn password(&self) -> MutexGuard<'_, Password> {
+        self.password.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn session(&self) -> Session {
@@ -98,10 +110,11 @@ impl ConnectionSource {
     pub async fn connect(&self, patience: Duration) -> sqlx::Result<PgConnection> {
         let connecting = async {
             let mut connection = PgConnection::connect_with(&self.options()).await?;
+            self.taken();
             self.session.begin(&mut connection).await?;
             Ok(connection)
         };
-        self.noted(super::within(patience, connecting).await)
+        super::within(patience, connecting).await.inspect_err(|error| self.failed(error))
     }
 
     /// Why a pool gave no connection. Where it reports only that its time was up, one attempt of our own finds the reason. That

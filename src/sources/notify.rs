@@ -8,7 +8,6 @@ use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
-use sqlx::postgres::PgListener;
 use tokio::time::{Instant, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -71,7 +70,7 @@ async fn listen_once(
     said: &mut String,
 ) -> sqlx::Result<Infallible> {
     let beginning = async {
-        let mut listener = PgListener::connect_with(&pool.unbounded()).await?;
+        let mut listener = pool.listener().await?;
         // A reconnect that nobody sees would wake nobody.
         listener.eager_reconnect(false);
         listener.listen_all(channels.iter().map(String::as_str).chain([heartbeat])).await?;

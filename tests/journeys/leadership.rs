@@ -1,5 +1,5 @@
 //! Two replicas, and a leader that does not die but hangs: frozen, cut off, or stuck in a statement. The other leads within 15
-//! seconds, and the late one writes nothing.
+//! seconds, and the late one writes nothing. A standby that could not take over ends.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use phenom_provisioner::store::Store;
 use serde_json::json;
 use testbed::{Effect, Matching, Proxy, Relay, Service, ServiceSpec, Signal, SynapseVersion, free_port, wait_until};
 
-use crate::postgres_support::{freeze, thaw};
+use crate::postgres_support::{freeze, set_password, stage_with_password, thaw};
 use crate::support::{SOON, Settings, Stage, subject, subjects};
 
 crate::on_one_version!(
@@ -16,6 +16,7 @@ crate::on_one_version!(
     a_leader_that_wakes_up_late_keeps_nothing_over_what_others_decided,
     a_leader_that_is_cut_off_from_its_database_is_replaced_and_can_be_stopped,
     a_leader_that_is_stuck_in_a_statement_works_again_within_seconds,
+    a_standby_whose_password_was_changed_ends_though_its_sessions_live_on,
 );
 
 const LEADS: &str = "this replica reconciles";
@@ -165,5 +166,23 @@ async fn a_leader_that_is_stuck_in_a_statement_works_again_within_seconds(versio
     let took = since.elapsed();
     thaw(&frozen);
     assert!(took < Duration::from_secs(20), "it took {took:?}");
+    stage.nothing_left().await;
+}
+
+async fn a_standby_whose_password_was_changed_ends_though_its_sessions_live_on(version: SynapseVersion) {
+    let (mut stage, postgres, place) = stage_with_password(version, "first").await;
+    stage.database = format!("postgres://provisioner:first@{place}");
+    stage.change(|_| ());
+    stage.start_with_staff(1).await;
+    let (second, _proxy) = second(&stage).await;
+    second.start_again().unwrap();
+    second.wait_ready().await.unwrap();
+    // As RDS rotates: no session ends, and every five seconds an old one answers.
+    set_password(&postgres, "second").await;
+    wait_until("the standby ends", Duration::from_secs(90), async || !second.running()).await.unwrap();
+    assert_eq!(second.ended().await.unwrap().code(), Some(1));
+    assert!(second.log().contains("a new process"), "{}", second.log());
+    stage.database = format!("postgres://provisioner:second@{place}");
+    stage.change(|_| ());
     stage.nothing_left().await;
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use testbed::{Effect, Matching, SynapseVersion, wait_until};
+use testbed::{Effect, Hasura, Matching, Postgres, SynapseVersion, wait_until};
 
 use crate::postgres_support::{freeze, set_password, stage_with_password, thaw};
 use crate::support::{SOON, Settings, Stage, subject};
@@ -16,6 +16,7 @@ crate::on_one_version!(
     a_password_apart_from_the_url_is_read_again,
     a_password_that_cannot_be_read_again_ends_the_process,
     a_homeserver_that_hangs_keeps_nobody_from_stopping,
+    a_password_of_the_roster_is_read_again_by_its_listener_too,
 );
 
 async fn stops_in_time(stage: &Stage) {
@@ -105,6 +106,34 @@ async fn a_password_that_cannot_be_read_again_ends_the_process(version: SynapseV
     status.replace(stage.service.ended().await.unwrap());
     assert_eq!(status.and_then(|status| status.code()), Some(1));
     assert!(stage.service.log().contains("a new process"), "{}", stage.service.log());
+}
+
+async fn a_password_of_the_roster_is_read_again_by_its_listener_too(version: SynapseVersion) {
+    let mut stage = Stage::set(version, Settings { notify: true, ..Settings::default() }).await;
+    let postgres = Postgres::start().await.unwrap();
+    postgres.ask_for_passwords_of("provisioner").await.unwrap();
+    set_password(&postgres, "first").await;
+    stage.hasura = Hasura::create(&postgres).await.unwrap();
+    stage.hasura.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO provisioner").await.unwrap();
+    let file = stage.service.directory().join("secret");
+    std::fs::write(&file, "first").unwrap();
+    let trusted = stage.hasura.url().to_owned();
+    let asked = trusted.replace("postgres@", "provisioner@");
+    stage.edit(|config| config.replace(&format!("{trusted}\""), &format!("{asked}\"\npassword_file = {file:?}")));
+    let people = stage.start_with_staff(1).await;
+    set_password(&postgres, "second").await;
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'provisioner'";
+    stage.hasura.execute(end).await.unwrap();
+    stage.until_logged("password authentication failed").await;
+    let sub = subject();
+    stage.hasura.add(&sub, "staff", "member").await.unwrap();
+    std::fs::write(&file, "second").unwrap();
+    stage.until(&stage.staff, &sub, "join", Duration::from_secs(30)).await;
+    // And the next notification is heard.
+    stage.hasura.remove(&people[0], "staff").await.unwrap();
+    stage.until(&stage.staff, &people[0], "leave", Duration::from_secs(30)).await;
+    stage.service.wait_ready().await.unwrap();
+    stage.nothing_left().await;
 }
 
 async fn a_homeserver_that_hangs_keeps_nobody_from_stopping(version: SynapseVersion) {
