@@ -3,64 +3,85 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use chrono::{DateTime, Utc};
 use tracing::{instrument, warn};
 
 use super::Server;
 use crate::sources::Directory;
-use crate::store::{AccountSource, SeenAccount, SeenIn, Store};
+use crate::store::{AccountSource, Leavers, SeenAccount, SeenIn, Store};
 
 /// Before a group is asked about again that has lost somebody. A group is written member by member, and an answer may be stale:
 /// who is missing from two readings has left it.
 const ASKED_AGAIN: Duration = Duration::from_secs(5);
 
-/// Reads every group that selectors name, and forgets the others.
+/// A group as the pool had it.
+#[derive(Debug)]
+struct GroupReading {
+    name: String,
+    user_ids: Vec<String>,
+    /// By the database's clock, right before the pool was asked.
+    asked: DateTime<Utc>,
+}
+
+/// Reads every group that selectors name, and forgets the others. Who is missing from one reading alone keeps their place.
+#[instrument(name = "pool.groups", skip_all)]
 pub async fn keep_groups(store: &Store, directory: &Directory, server: &Server, groups: &[String]) -> Result<()> {
     store.keep_groups(groups).await.context("forget groups that no selector names")?;
-    let lost = read(store, directory, server, groups, Losses::LeftOut).await?;
-    if !lost.is_empty() {
-        tokio::time::sleep(ASKED_AGAIN).await;
-        read_groups(store, directory, server, &lost).await?;
+    let mut lossy = Vec::new();
+    for group in groups {
+        let Some(first) = read(store, directory, server, group).await? else { continue };
+        if store.has_others_in_group(group, &first.user_ids).await? {
+            lossy.push(first);
+        } else {
+            record(store, &first, Leavers::AllBut(&[])).await?;
+        }
+    }
+    if lossy.is_empty() {
+        return Ok(());
+    }
+    tokio::time::sleep(ASKED_AGAIN).await;
+    for first in &lossy {
+        if let Some(second) = read(store, directory, server, &first.name).await? {
+            record(store, &second, Leavers::AllBut(&first.user_ids)).await?;
+        }
     }
     Ok(())
 }
 
-/// Reads these groups as they are now: somebody who may command no longer may not for another moment.
-pub async fn read_groups(store: &Store, directory: &Directory, server: &Server, groups: &[String]) -> Result<()> {
-    read(store, directory, server, groups, Losses::Recorded).await.map(drop)
-}
-
-/// What becomes of a reading that lacks somebody who was in the group.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Losses {
-    Recorded,
-    LeftOut,
-}
-
-/// Reads these groups. One that cannot be read keeps its members and is marked, and the others are read all the same. Returns
-/// those whose readings were left out.
+/// Reads these groups as they are now, for `user_id` alone: somebody who may command no longer may not for another moment. Who
+/// else is missing keeps their place until [`keep_groups`] reads.
 #[instrument(name = "pool.groups", skip_all)]
-async fn read(
+pub async fn read_groups(
     store: &Store,
     directory: &Directory,
     server: &Server,
     groups: &[String],
-    losses: Losses,
-) -> Result<Vec<String>> {
-    let mut lost = Vec::new();
+    user_id: &str,
+) -> Result<()> {
     for group in groups {
-        let asked = store.now().await.context("read the database's clock")?;
-        match members(store, directory, server, group).await? {
-            Ok(user_ids) if losses == Losses::LeftOut && store.has_others_in_group(group, &user_ids).await? => {
-                lost.push(group.clone());
-            }
-            Ok(user_ids) => store.record_group(group, &user_ids, asked).await.context("record a group")?,
-            Err(trouble) => {
-                warn!(group, "the group cannot be listed: {trouble}");
-                store.trouble_group(group, &trouble).await.context("note the trouble with a group")?;
-            }
+        if let Some(reading) = read(store, directory, server, group).await? {
+            record(store, &reading, Leavers::Only(user_id)).await?;
         }
     }
-    Ok(lost)
+    Ok(())
+}
+
+async fn record(store: &Store, reading: &GroupReading, leavers: Leavers<'_>) -> Result<()> {
+    let GroupReading { name, user_ids, asked } = reading;
+    store.record_group(name, user_ids, leavers, *asked).await.context("record a group")
+}
+
+/// One reading of a group. One that cannot be read keeps its members and is marked: `None`.
+async fn read(store: &Store, directory: &Directory, server: &Server, group: &str) -> Result<Option<GroupReading>> {
+    let asked = store.now().await.context("read the database's clock")?;
+    match members(store, directory, server, group).await? {
+        Ok(user_ids) => Ok(Some(GroupReading { name: group.to_owned(), user_ids, asked })),
+        Err(trouble) => {
+            warn!(group, "the group cannot be listed: {trouble}");
+            store.trouble_group(group, &trouble).await.context("note the trouble with a group")?;
+            Ok(None)
+        }
+    }
 }
 
 /// The members of a group, or why it could not be read. They are users of the pool, so their accounts are recorded too.

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::Store;
 use super::accounts::wake;
+use crate::postgres::BoundedConnection;
 
 /// What the store has of one group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,15 @@ pub struct GroupRow {
     pub revision: i64,
     /// Its members; `None` where the caller knows this revision already.
     pub user_ids: Option<Vec<String>>,
+}
+
+/// Who goes from a group that is recorded, of the members whom the reading lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leavers<'a> {
+    /// All but these.
+    AllBut(&'a [String]),
+    /// This user alone.
+    Only(&'a str),
 }
 
 impl Store {
@@ -38,7 +48,13 @@ impl Store {
     /// Records a group that was read whole, from `asked` by the database's clock on. Two may read it at once: of their readings
     /// the one that was begun last counts, and one that was begun before it changes nothing. What was asked in the future was so by
     /// another server's clock.
-    pub async fn record_group(&self, name: &str, user_ids: &[String], asked: DateTime<Utc>) -> sqlx::Result<()> {
+    pub async fn record_group(
+        &self,
+        name: &str,
+        user_ids: &[String],
+        leavers: Leavers<'_>,
+        asked: DateTime<Utc>,
+    ) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         // The row lock makes another recording of this group wait, so the newest revision belongs to the newest members.
         let is_newest = sqlx::query!(
@@ -54,16 +70,11 @@ impl Store {
         if is_newest == 0 {
             return Ok(());
         }
-        // Not `<> ALL($2)`, which compares every member with every other.
-        let gone = sqlx::query!(
-            "DELETE FROM provisioner.group_members WHERE name = $1
-             AND NOT EXISTS (SELECT FROM UNNEST($2::text[]) AS kept (user_id) WHERE kept.user_id = group_members.user_id)",
-            name,
-            user_ids,
-        )
-        .execute(&mut *transaction)
-        .await?
-        .rows_affected();
+        let gone = match leavers {
+            Leavers::AllBut(kept) => remove_all_but(&mut transaction, name, &[user_ids, kept].concat()).await?,
+            Leavers::Only(user_id) if user_ids.iter().any(|its| its == user_id) => 0,
+            Leavers::Only(user_id) => remove(&mut transaction, name, user_id).await?,
+        };
         let come = sqlx::query!(
             "INSERT INTO provisioner.group_members (name, user_id) SELECT $1, UNNEST($2::text[]) ON CONFLICT DO NOTHING",
             name,
@@ -124,4 +135,22 @@ impl Store {
         .fetch_all(&self.pool)
         .await
     }
+}
+
+/// Returns how many were removed.
+async fn remove_all_but(connection: &mut BoundedConnection, name: &str, kept: &[String]) -> sqlx::Result<u64> {
+    // Not `<> ALL($2)`, which compares every member with every other.
+    let removed = sqlx::query!(
+        "DELETE FROM provisioner.group_members WHERE name = $1
+             AND NOT EXISTS (SELECT FROM UNNEST($2::text[]) AS kept (user_id) WHERE kept.user_id = group_members.user_id)",
+        name,
+        kept,
+    );
+    Ok(removed.execute(connection).await?.rows_affected())
+}
+
+/// The same for one.
+async fn remove(connection: &mut BoundedConnection, name: &str, user_id: &str) -> sqlx::Result<u64> {
+    let removed = sqlx::query!("DELETE FROM provisioner.group_members WHERE name = $1 AND user_id = $2", name, user_id);
+    Ok(removed.execute(connection).await?.rows_affected())
 }

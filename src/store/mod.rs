@@ -47,7 +47,7 @@ pub use backgrounds::{AccountSince, KnownLoss, LastPlace, LossRow};
 pub use cleared_leaves::ClearedLeaveRow;
 pub use commands::{CommandEntry, CommandRow, CommandState};
 pub use follows::{Follow, NewFollow};
-pub use groups::GroupRow;
+pub use groups::{GroupRow, Leavers};
 pub use held::{HeldPlan, HeldPlanState};
 pub use held_posts::{HeldPost, HeldPostContent, HeldPostState};
 pub use history::{HistoryFilter, HistoryLine};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use testbed::{Effect, Matching, Proxy, SynapseVersion, wait_until};
+use testbed::{Effect, Fault, Matching, Proxy, SynapseVersion, wait_until};
 
 use crate::pool_support::{pool, settings, staff};
 use crate::support::{SOON, Stage};
@@ -13,6 +13,7 @@ crate::on_one_version!(
     a_group_of_the_pool_decides_who_belongs,
     a_group_that_cannot_be_read_takes_and_gives_no_admin,
     who_is_back_in_the_group_a_moment_later_loses_nothing,
+    who_is_missing_from_one_of_two_readings_loses_nothing,
 );
 
 async fn a_group_of_the_pool_decides_who_belongs(version: SynapseVersion) {
@@ -94,8 +95,8 @@ async fn a_group_that_cannot_be_read_takes_and_gives_no_admin(version: SynapseVe
     assert!(is_admin(&people[0]).await && is_admin(&people[1]).await);
 }
 
-/// The group is read in between, or the answer is a stale one.
-async fn who_is_back_in_the_group_a_moment_later_loses_nothing(version: SynapseVersion) {
+/// Two people of a group of the pool are in the room for it, and the service reads the pool through a proxy.
+async fn two_in_the_group(version: SynapseVersion) -> (Stage, Proxy, Vec<String>) {
     let mut pool = pool().await;
     pool.create_group("nest-admin").await.unwrap();
     let direct = pool.endpoint.clone();
@@ -114,18 +115,42 @@ async fn who_is_back_in_the_group_a_moment_later_loses_nothing(version: SynapseV
     }
     stage.quiet().await;
     stage.proxy.clear();
-    let gone = people[0].clone();
+    (stage, proxy, people)
+}
+
+/// The next answer about a group lacks this person.
+fn lacks_once(proxy: &Proxy, sub: &str) -> Fault {
+    let gone = sub.to_owned();
     let lacks = Effect::rewrite(move |mut answer| {
         if let Some(users) = answer["Users"].as_array_mut() {
             users.retain(|user| !user.to_string().contains(&gone));
         }
         answer
     });
-    let stale = proxy.fault(Matching::any().action("ListUsersInGroup").times(1), lacks);
+    proxy.fault(Matching::any().action("ListUsersInGroup").times(1), lacks)
+}
+
+/// The group is read in between, or the answer is a stale one.
+async fn who_is_back_in_the_group_a_moment_later_loses_nothing(version: SynapseVersion) {
+    let (stage, proxy, people) = two_in_the_group(version).await;
+    let stale = lacks_once(&proxy, &people[0]);
     wait_until("the group is read without them", SOON, async || stale.hits() == 1).await.unwrap();
     // It is asked about again, and what takes settles for three seconds besides.
     tokio::time::sleep(Duration::from_secs(12)).await;
     assert_eq!(stage.writes(), 0);
     assert_eq!(stage.membership(&stage.analysts, &people[0]).await, "join");
+    stage.nothing_left().await;
+}
+
+/// Both answers are stale, each in its own way.
+async fn who_is_missing_from_one_of_two_readings_loses_nothing(version: SynapseVersion) {
+    let (stage, proxy, people) = two_in_the_group(version).await;
+    let stale = [lacks_once(&proxy, &people[0]), lacks_once(&proxy, &people[1])];
+    wait_until("the group is read twice", SOON, async || stale.iter().all(|one| one.hits() == 1)).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    assert_eq!(stage.writes(), 0);
+    for sub in &people {
+        assert_eq!(stage.membership(&stage.analysts, sub).await, "join");
+    }
     stage.nothing_left().await;
 }

@@ -9,6 +9,7 @@ use crate::support::{SOON, Settings, subject, subjects};
 
 crate::on_one_version!(
     the_pool_is_asked_for_people_and_for_groups_as_they_are_now,
+    a_group_that_is_read_for_a_sender_takes_out_nobody_else,
     an_operator_who_is_disabled_in_the_pool_commands_nothing_although_no_listing_ran,
     a_pool_that_does_not_answer_lets_nobody_command,
 );
@@ -81,6 +82,46 @@ async fn the_pool_is_asked_for_people_and_for_groups_as_they_are_now(version: Sy
     assert!(say("status").await.starts_with("You may not give me commands"));
     let everywhere = format!("{:?}{}{:?}", staff.ledger().await, staff.stage.service.log(), staff.said().await);
     assert!(!everywhere.contains("@example.org"), "an address is never shown back, logged or kept");
+}
+
+async fn a_group_that_is_read_for_a_sender_takes_out_nobody_else(version: SynapseVersion) {
+    let pool = pool().await;
+    pool.create_group("nest-admin").await.unwrap();
+    let proxy = Proxy::start(&pool.endpoint).await.unwrap();
+    let mut behind = pool.clone();
+    behind.endpoint = proxy.url().to_owned();
+    let settings = Settings { sections: cognito(&behind, "6h", "remove"), ..Settings::default() };
+    let mut staff = closed(version, settings).await;
+    pool.import(&[NewUser::with_sub(&staff.lead_sub), NewUser::with_sub(&staff.member_sub)]).await.unwrap();
+    for sub in [&staff.lead_sub, &staff.member_sub] {
+        pool.add_to_group(sub, "nest-admin").await.unwrap();
+    }
+    let commands = "[commands]\nroom = \"staff\"\nallow = [{ group = \"nest-admin\" }]\n[modes]";
+    staff.stage.edit(|config| config.replace("[modes]", commands));
+    staff.start().await;
+    let mut database = staff.stage.connect().await;
+    let mut members = async || -> Vec<String> {
+        let members = "SELECT user_id FROM provisioner.group_members WHERE name = 'nest-admin'";
+        sqlx::query_scalar(members).fetch_all(&mut database).await.unwrap()
+    };
+    wait_until("the group is read", SOON, async || members().await.len() == 2).await.unwrap();
+
+    let gone = staff.member_sub.clone();
+    let lacks = Effect::rewrite(move |mut answer| {
+        if let Some(users) = answer["Users"].as_array_mut() {
+            users.retain(|user| !user.to_string().contains(&gone));
+        }
+        answer
+    });
+    let stale = proxy.fault(Matching::any().action("ListUsersInGroup"), lacks);
+    let answer = staff.ask(&staff.lead, "!provisioner status").await;
+    assert!(!answer["body"].as_str().unwrap().starts_with("You may not"), "{answer:#}");
+    assert!(stale.hits() > 0, "the group was read for it");
+    assert_eq!(members().await.len(), 2);
+    // Of their own command the same reading decides.
+    let answer = staff.ask(&staff.member, "!provisioner status").await;
+    assert!(answer["body"].as_str().unwrap().starts_with("You may not give me commands"), "{answer:#}");
+    assert_eq!(members().await, [staff.stage.mxid(&staff.lead_sub)]);
 }
 
 /// Everybody of the team staff may command, and both people are in the pool.

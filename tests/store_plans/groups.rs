@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::DateTime;
 use phenom_provisioner::homeserver::{Homeserver, Timeouts};
 use phenom_provisioner::reconcile::Reconciler;
-use phenom_provisioner::store::{GroupRow, Store};
+use phenom_provisioner::store::{GroupRow, Leavers, Store};
 use provisioner_policy::{AccountsFrom, Policy, SourceState};
 use sqlx::{Connection, PgConnection};
 
@@ -23,10 +23,15 @@ fn people(numbers: std::ops::Range<u32>) -> Vec<String> {
     numbers.map(|number| format!("@{number}:{SERVER}")).collect()
 }
 
-/// Records a group that was asked for just now.
+/// Records a group that was asked for just now, by the members that it has.
 async fn record(store: &Store, name: &str, members: &[String]) {
+    record_but(store, name, members, Leavers::AllBut(&[])).await;
+}
+
+/// The same where not everybody goes whom the reading lacks.
+async fn record_but(store: &Store, name: &str, members: &[String], leavers: Leavers<'_>) {
     let asked = store.now().await.unwrap();
-    store.record_group(name, members, asked).await.unwrap();
+    store.record_group(name, members, leavers, asked).await.unwrap();
 }
 
 /// The groups, in the order of their names.
@@ -69,11 +74,35 @@ async fn of_two_readings_at_once_the_one_that_was_asked_for_last_counts() {
     let (_, store) = empty("groups_at_once").await;
     let older = store.now().await.unwrap();
     let newer = store.now().await.unwrap();
-    store.record_group("admins", &people(0..2), newer).await.unwrap();
-    store.record_group("admins", &people(0..3), older).await.unwrap();
+    let everybody = Leavers::AllBut(&[]);
+    store.record_group("admins", &people(0..2), everybody, newer).await.unwrap();
+    store.record_group("admins", &people(0..3), everybody, older).await.unwrap();
     assert_eq!(read(&store, &Known::new()).await, [Some(2)], "who was taken out meanwhile stays out");
     record(&store, "admins", &people(0..4)).await;
     assert_eq!(read(&store, &Known::new()).await, [Some(4)]);
+}
+
+#[tokio::test]
+async fn a_reading_takes_out_whom_the_one_before_lacks_too_or_one_user_alone() {
+    let (_, store) = empty("groups_leavers").await;
+    let members = async || {
+        let mut members = groups(&store, &Known::new()).await.remove(0).user_ids.unwrap();
+        members.sort();
+        members
+    };
+    record(&store, "admins", &people(0..4)).await;
+    // The reading before had 1, 2 and 6, this one has 0, 1 and 4: 3 is missing from both.
+    let (before, now) = ([people(1..3), people(6..7)].concat(), [people(0..2), people(4..5)].concat());
+    record_but(&store, "admins", &now, Leavers::AllBut(&before)).await;
+    assert_eq!(members().await, [people(0..3), people(4..5)].concat());
+
+    record_but(&store, "admins", &people(4..6), Leavers::Only(&people(1..2)[0])).await;
+    assert_eq!(members().await, [people(0..1), people(2..3), people(4..6)].concat());
+    // Nothing where the reading has them, or where they were not in the group.
+    for user in people(5..7) {
+        record_but(&store, "admins", &people(5..6), Leavers::Only(&user)).await;
+        assert_eq!(members().await, [people(0..1), people(2..3), people(4..6)].concat());
+    }
 }
 
 #[tokio::test]

@@ -67,7 +67,7 @@ impl Desk {
         if let Err(denied) = self.reconciler.query(Freshness::AsKnown, is_here.clone()).await? {
             return Ok(Err(denied));
         }
-        let (groups, account) = tokio::join!(self.refresh_groups(), self.accounts.has_account_now(sender));
+        let (groups, account) = tokio::join!(self.refresh_groups(sender), self.accounts.has_account_now(sender));
         match groups.and(account) {
             Ok(Ok(())) => {}
             Ok(Err(why)) => return Ok(Err(NotAdmitted::NoAccount(why))),

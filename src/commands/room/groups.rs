@@ -10,17 +10,17 @@ use tokio::sync::Mutex;
 use crate::accounts::read_groups;
 use crate::commands::room::desk::Desk;
 
-/// A reading that is younger is good enough: several commands in a row cost one.
+/// A reading that is younger is good enough: several commands in a row cost one. Of the same sender, as it took nobody else out.
 const FRESH: Duration = Duration::from_secs(5);
 
 /// How long the pool may take to answer; a group that was not read then lets nobody command.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The groups, and when they were last asked for.
+/// The groups, and when and for whom they were last asked for.
 #[derive(Debug)]
 pub(crate) struct Groups {
     names: Vec<String>,
-    asked: Mutex<Option<Instant>>,
+    asked: Mutex<Option<(Instant, String)>>,
 }
 
 impl Groups {
@@ -31,17 +31,17 @@ impl Groups {
 }
 
 impl Desk {
-    /// Reads the groups again unless that was just done. Those that cannot be read are marked so in the store.
-    pub(crate) async fn refresh_groups(&self) -> Result<()> {
+    /// Reads the groups again for `sender`, unless that was just done. Those that cannot be read are marked so in the store.
+    pub(crate) async fn refresh_groups(&self, sender: &str) -> Result<()> {
         let Groups { names, asked } = &self.groups;
         let Some(directory) = self.accounts.directory.as_ref().filter(|_| !names.is_empty()) else { return Ok(()) };
         // A second command waits here for this reading.
         let mut asked = asked.lock().await;
-        if asked.is_some_and(|at| at.elapsed() < FRESH) {
+        if asked.as_ref().is_some_and(|(at, by)| by == sender && at.elapsed() < FRESH) {
             return Ok(());
         }
         let began = Instant::now();
-        let reading = read_groups(&self.store, directory, &self.accounts.server, names);
+        let reading = read_groups(&self.store, directory, &self.accounts.server, names, sender);
         match tokio::time::timeout(PATIENCE, reading).await {
             Ok(read) => read?,
             Err(_) => {
@@ -51,7 +51,7 @@ impl Desk {
                 }
             }
         }
-        *asked = Some(began);
+        *asked = Some((began, sender.to_owned()));
         Ok(())
     }
 }
