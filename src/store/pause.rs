@@ -18,7 +18,7 @@ impl fmt::Display for Paused {
         let Self { paused_at, paused_by } = self;
         write!(
             f,
-            "paused since {} UTC by {paused_by}: nothing is written; `phenom-provisioner resume` goes on",
+            "paused since {} UTC by {paused_by}: nothing is written until `resume`",
             paused_at.format("%Y-%m-%d %H:%M:%S")
         )
     }
@@ -59,5 +59,18 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?;
         Ok(changed.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The command line and the Staff room say this, and each types commands in its own way.
+    #[test]
+    fn what_goes_on_is_the_bare_command() {
+        let paused = Paused { paused_at: DateTime::UNIX_EPOCH, paused_by: "@a:a".to_owned() };
+        let words = "paused since 1970-01-01 00:00:00 UTC by @a:a: nothing is written until `resume`";
+        assert_eq!(paused.to_string(), words);
     }
 }

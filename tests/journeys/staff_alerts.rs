@@ -1,7 +1,7 @@
 //! The Staff room: alerts, long answers, and names that would deceive.
 
 use serde_json::{Value, json};
-use testbed::{SynapseVersion, wait_until};
+use testbed::{Effect, Matching, SynapseVersion, wait_until};
 
 use crate::staff_support::{StaffStage, closed, open};
 use crate::support::{SOON, Settings, subject, subjects};
@@ -11,6 +11,7 @@ crate::on_one_version!(
     a_tombstone_to_nowhere_is_told_of_with_its_sender,
     a_long_plan_is_cut_and_says_how_to_see_the_rest,
     a_hostile_name_is_inert_wherever_it_shows,
+    an_alert_is_brought_up_to_date_although_synapse_fails_at_first,
 );
 
 async fn a_room_that_is_lost_is_one_message_until_it_is_back(version: SynapseVersion) {
@@ -143,4 +144,29 @@ async fn a_hostile_name_is_inert_wherever_it_shows(version: SynapseVersion) {
     wait_until("the outsider stays", SOON, async || staff.stage.membership(&staff.stage.staff, &gone).await == "join")
         .await
         .unwrap();
+}
+
+async fn an_alert_is_brought_up_to_date_although_synapse_fails_at_first(version: SynapseVersion) {
+    let staff = open(version, Settings::default()).await;
+    let (room, bot) = (&staff.stage.analysts, &staff.stage.slot.bot);
+    let raised = staff.stage.admin.state(room, "m.room.power_levels", "").await.unwrap().unwrap();
+    let lowered = |level: i64| {
+        let mut lowered = raised.clone();
+        lowered["users"][bot] = json!(level);
+        lowered
+    };
+    let next_edit_fails = || {
+        let edit = Matching::any().method("PUT").path("/send/m.room.message/alert-").times(1);
+        let failure = json!({"errcode": "M_UNKNOWN", "error": "Internal server error"});
+        staff.stage.proxy.fault(edit, Effect::Answer(500, failure))
+    };
+    staff.stage.bot.send_state(room, "m.room.power_levels", "", lowered(10)).await.unwrap();
+    let alert = staff.posted("the bot has level 10 in analysts").await;
+    let update = next_edit_fails();
+    staff.stage.admin.send_state(room, "m.room.power_levels", "", lowered(20)).await.unwrap();
+    staff.until_says(&alert, &["the bot has level 20 in analysts"]).await;
+    let end = next_edit_fails();
+    staff.stage.admin.send_state(room, "m.room.power_levels", "", raised.clone()).await.unwrap();
+    staff.until_says(&alert, &["Over: the bot has the level again that it needs in analysts"]).await;
+    assert_eq!((update.hits(), end.hits()), (1, 1));
 }

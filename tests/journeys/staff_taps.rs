@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use testbed::{Effect, Matching, Person, SynapseVersion, wait_until};
+use sqlx::Connection;
+use testbed::{Effect, Fault, Matching, Person, SynapseVersion, wait_until};
 
 use crate::staff_held::{go, held, memberships, to_tap_on};
 use crate::staff_support::{A_WHILE, StaffStage};
@@ -19,6 +20,9 @@ crate::on_one_version!(
     a_no_right_after_an_edit_silences_nothing_that_its_sender_may_not_have_seen,
     an_edit_that_did_not_arrive_shows_nothing_that_can_be_approved,
     a_decision_that_a_kill_cuts_short_says_so_and_takes_nothing_that_was_not_shown,
+    a_no_that_kills_cut_short_is_finished_by_the_next,
+    what_came_of_a_message_is_shown_although_synapse_fails_at_first,
+    a_tap_while_all_is_paused_names_the_command_that_is_typed_first,
 );
 
 /// Synapse brings a tap long after it was made.
@@ -36,6 +40,28 @@ async fn a_late_tap(staff: &StaffStage, post: &str, ago: Duration) -> Value {
     staff.transact(&staff.stage.slot.listen(), vec![event]).await;
     assert_eq!(staff.ended(&said).await, "answered");
     staff.answer(post).await
+}
+
+/// The number of the newest message about a held plan, which the transaction ids of its edits begin with.
+async fn newest_post(staff: &StaffStage) -> i64 {
+    sqlx::query_scalar("SELECT max(id) FROM provisioner.held_posts")
+        .fetch_one(&mut staff.stage.connect().await)
+        .await
+        .unwrap()
+}
+
+/// What became of the message, and of the plan that it shows.
+async fn states(staff: &StaffStage) -> (String, String) {
+    let sql = "SELECT post.state, plan.state FROM provisioner.held_posts AS post
+               JOIN provisioner.held_plans AS plan ON plan.id = post.held_id";
+    sqlx::query_as(sql).fetch_one(&mut staff.stage.connect().await).await.unwrap()
+}
+
+/// The next edit of a message to say this of it fails.
+fn fails_once(staff: &StaffStage, post: i64, state: &str) -> Fault {
+    let edit = Matching::any().method("PUT").path(&format!("/send/m.room.message/held-{post}-{state}")).times(1);
+    let failure = json!({"errcode": "M_UNKNOWN", "error": "Internal server error"});
+    staff.stage.proxy.fault(edit, Effect::Answer(500, failure))
 }
 
 async fn a_tap_carries_out_exactly_what_was_shown(version: SynapseVersion) {
@@ -187,10 +213,7 @@ async fn a_no_right_after_an_edit_silences_nothing_that_its_sender_may_not_have_
 async fn an_edit_that_did_not_arrive_shows_nothing_that_can_be_approved(version: SynapseVersion) {
     let (staff, people) = held(version).await;
     let post = staff.posted("3 people would").await;
-    let id: i64 = sqlx::query_scalar("SELECT id FROM provisioner.held_posts")
-        .fetch_one(&mut staff.stage.connect().await)
-        .await
-        .unwrap();
+    let id = newest_post(&staff).await;
     let edit = Matching::any().method("PUT").path(&format!("/send/m.room.message/held-{id}-1"));
     let edit = staff.stage.proxy.fault(edit, Effect::Hold);
     go(&staff, &people[3..4]).await;
@@ -226,4 +249,78 @@ async fn a_decision_that_a_kill_cuts_short_says_so_and_takes_nothing_that_was_no
     assert_eq!(memberships(&staff, &people[3..]).await, ["join"; 3]);
     let ledger = staff.ledger().await;
     assert_eq!((ledger.len(), &ledger[0]["outcome"]), (1, &json!("failed")), "{ledger:#?}");
+}
+
+/// It has three steps: the message is marked, the plan is, and the message is edited. Each may be the last before a kill.
+async fn a_no_that_kills_cut_short_is_finished_by_the_next(version: SynapseVersion) {
+    const WAITING: &str = "SELECT count(*) FROM pg_stat_activity
+                           WHERE datname = current_database() AND wait_event = 'transactionid'";
+    // Postgres would bring the statement of a client that is gone to its end.
+    const END: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                       WHERE datname = current_database() AND wait_event = 'transactionid'";
+    let (staff, people) = held(version).await;
+    let post = staff.posted("3 people would").await;
+    let waiting =
+        async || sqlx::query_scalar::<_, i64>(WAITING).fetch_one(&mut staff.stage.connect().await).await.unwrap();
+    let mut database = staff.stage.connect().await;
+    let mut plan = database.begin().await.unwrap();
+    sqlx::query("SELECT FROM provisioner.held_plans FOR UPDATE").execute(&mut *plan).await.unwrap();
+    let tap = staff.react(&staff.lead, &post, "❌").await;
+    wait_until("the no waits for the plan", SOON, async || waiting().await > 0).await.unwrap();
+    staff.stage.service.sigkill().await.unwrap();
+    sqlx::query(END).execute(&mut staff.stage.connect().await).await.unwrap();
+    wait_until("nothing waits for the plan", SOON, async || waiting().await == 0).await.unwrap();
+    plan.rollback().await.unwrap();
+    assert_eq!(states(&staff).await, ("dismissed".to_owned(), "open".to_owned()));
+
+    let edit = format!("/send/m.room.message/held-{}-dismissed", newest_post(&staff).await);
+    let edit = staff.stage.proxy.fault(Matching::any().method("PUT").path(&edit), Effect::Drop);
+    staff.stage.start().await;
+    assert_eq!(staff.ended(&tap).await, "answered");
+    let interrupted = staff.answer(&post).await;
+    assert!(interrupted["body"].as_str().unwrap().starts_with("Interrupted: "), "{interrupted:#}");
+    let tap = staff.react(&staff.lead, &post, "❌\u{fe0f}").await;
+    wait_until("the edit is on its way", SOON, async || edit.hits() > 0).await.unwrap();
+    assert_eq!(states(&staff).await, ("dismissed".to_owned(), "dismissed".to_owned()));
+    staff.stage.service.sigkill().await.unwrap();
+    edit.lift();
+    staff.stage.start().await;
+    assert_eq!(staff.ended(&tap).await, "answered");
+    assert!(staff.now_says(&post).await.contains("exactly as listed"), "it still asks");
+
+    staff.react(&staff.lead, &post, "❌\u{fe0f}\u{fe0f}").await;
+    staff.until_says(&post, &["said no", &staff.lead.mxid]).await;
+    wait_until("nobody is waited for", SOON, async || staff.stage.metric("provisioner_held_plans").await == 0.0)
+        .await
+        .unwrap();
+    assert_eq!(memberships(&staff, &people[..3]).await, ["join"; 3]);
+}
+
+async fn what_came_of_a_message_is_shown_although_synapse_fails_at_first(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("3 people would").await;
+    let id = newest_post(&staff).await;
+    let [dismissed, superseded] = ["dismissed", "superseded"].map(|state| fails_once(&staff, id, state));
+    staff.react(&staff.lead, &post, "❌").await;
+    staff.until_says(&post, &["said no"]).await;
+    go(&staff, &people[3..4]).await;
+    let newer = staff.posted("4 people would").await;
+    staff.until_says(&post, &["It has changed"]).await;
+    let decided = fails_once(&staff, newest_post(&staff).await, "decided");
+    staff.react(&staff.lead, &newer, "✅").await;
+    staff.until_says(&newer, &["Approved by", "4 changes made"]).await;
+    assert_eq!([dismissed, superseded, decided].map(|fault| fault.hits()), [1; 3]);
+    staff.stage.nothing_left().await;
+}
+
+async fn a_tap_while_all_is_paused_names_the_command_that_is_typed_first(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("3 people would").await;
+    assert_eq!(staff.stage.service.run_cli(&["pause"]).await.unwrap().status, Some(0));
+    staff.react(&staff.lead, &post, "✅").await;
+    let typed = "nothing is written until !provisioner resume";
+    staff.until_says(&post, &["Approved by", "is not approved: paused since", typed]).await;
+    assert_eq!(memberships(&staff, &people[..3]).await, ["join"; 3]);
+    let answer = staff.ask(&staff.lead, "!provisioner follow analysts").await;
+    assert_eq!(answer["body"], "Not followed: everything is paused. First: !provisioner resume");
 }

@@ -8,10 +8,11 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 use crate::commands::posts::message;
-use crate::commands::posts::send::OutgoingEvent;
+use crate::commands::posts::send::{OutgoingEdit, OutgoingEvent};
 use crate::commands::room::desk::Desk;
 use crate::commands::room::encryption;
 use crate::commands::text::reply::{Reply, code, strong, text};
+use crate::homeserver::CallError;
 use crate::reconcile::{Condition, over};
 use crate::store::AlertRow;
 
@@ -82,7 +83,7 @@ fn alert_changes(
 
 impl Desk {
     /// Brings the alerts up to date with the conditions that last; `unknown` ones may or may not. Returns in how long to look
-    /// again, where a condition becomes an alert by lasting.
+    /// again, where a condition becomes an alert by lasting. What Synapse fails to take is sent again at the next look.
     pub(crate) async fn keep_alerts(
         &self,
         current: &[Condition],
@@ -105,14 +106,19 @@ impl Desk {
                     self.store.note_alert_sent(&key, &event_id).await.context("note that an alert was sent")?;
                 }
                 AlertChange::Update { key, text: words } => {
-                    let row = self.store.set_alert(&key, &words, here).await.context("note an alert's new words")?;
-                    self.edit_alert(&row, &format!("edit {}", row.edits), &self.alert(&key, &words)).await;
+                    let Some(row) = raised.iter().find(|row| row.key == key) else { continue };
+                    // Other words under the same number are another edit: it may have been sent, and not noted.
+                    let edit = format!("edit {} {words}", row.edits + 1);
+                    if self.edit_alert(row, &edit, &self.alert(&key, &words)).await {
+                        self.store.set_alert(&key, &words, here).await.context("note an alert's new words")?;
+                    }
                 }
                 AlertChange::Close { key } => {
                     let Some(row) = raised.iter().find(|row| row.key == key) else { continue };
                     let reply = Reply::line([strong("Over: "), text(over_words(row))]);
-                    self.edit_alert(row, "over", &reply).await;
-                    self.store.remove_alert(&key).await.context("forget an alert")?;
+                    if self.edit_alert(row, &format!("over {}", row.edits), &reply).await {
+                        self.store.remove_alert(&key).await.context("forget an alert")?;
+                    }
                 }
             }
         }
@@ -140,6 +146,7 @@ impl Desk {
             }
             let lead = strong("Told in the new room from now on: ");
             let reply = Reply::default().and_pieces([vec![lead], self.words(&row.text)].concat());
+            // A room that was left, and may be broken, keeps no alert from the new one.
             self.edit_alert(row, "moved", &reply).await;
             self.store.move_alert(&row.key, here).await.context("move an alert to the new room")?;
             (row.room_id, row.event_id) = (here.clone(), None);
@@ -147,10 +154,12 @@ impl Desk {
         Ok(raised)
     }
 
-    async fn edit_alert(&self, row: &AlertRow, event: &str, reply: &Reply) {
-        if let Some(event_id) = &row.event_id {
-            self.edit(&row.room_id, event_id, &transaction(row, event), reply).await;
-        }
+    /// Says whether that is settled: Synapse took the edit, or refuses it for good. Otherwise it is to be tried again.
+    async fn edit_alert(&self, row: &AlertRow, event: &str, reply: &Reply) -> bool {
+        let Some(event_id) = &row.event_id else { return true };
+        let (room_id, transaction_id) = (&row.room_id, &transaction(row, event));
+        let edit = OutgoingEdit { room_id, event_id, transaction_id, reply, perhaps_sent: false };
+        !matches!(self.edit(edit).await, Err(CallError::ServerError { .. }))
     }
 }
 
@@ -204,6 +213,13 @@ mod tests {
     }
 
     #[test]
+    fn words_that_the_database_cannot_keep_as_they_are_are_told_once() {
+        let lasts = [condition("tombstone staff", "it names a\0b", 0)];
+        let due: Vec<_> = lasts.iter().collect();
+        assert_eq!(alert_changes(&[row("tombstone staff", "it names a\u{fffd}b")], &due, &lasts, &[]), []);
+    }
+
+    #[test]
     fn an_alert_that_is_over_tells_nobody_what_to_do() {
         let told = "the roster cannot be read: let this service reach it";
         assert_eq!(over_words(&row("source the roster", told)), "the roster can be read again");
@@ -212,13 +228,6 @@ mod tests {
     }
 
     #[test]
-    #[test]
-    fn words_that_the_database_cannot_keep_as_they_are_are_told_once() {
-        let lasts = [condition("tombstone staff", "it names a\0b", 0)];
-        let due: Vec<_> = lasts.iter().collect();
-        assert_eq!(alert_changes(&[row("tombstone staff", "it names a\u{fffd}b")], &due, &lasts, &[]), []);
-    }
-
     fn what_was_raised_and_not_sent_is_sent() {
         let lasts = [condition("room staff", "out", 0)];
         let unsent = AlertRow { event_id: None, ..row("room staff", "out") };

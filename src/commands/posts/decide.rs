@@ -97,15 +97,16 @@ impl Desk {
         }
         let report = self.ask_for_pass(Some((id, within)), by, gate).await;
         if let Some(post) = &post {
-            let (from, to) = ([HeldPostState::Deciding], HeldPostState::Decided);
-            self.store.change_held_post(post.id, &from, to).await.context("mark the post")?;
             let what = match &report {
                 Ok(report) => format!("{}{}", outcome(report), counts(report)),
                 Err(_) => "The pass did not end; see the history.".to_owned(),
             };
             let errors = report.iter().flat_map(|report| &report.errors).map(|error| self.words(error));
             let reply = Reply::line([strong("Approved"), text(" by "), code(by.sender), text(format!(". {what}"))]);
-            self.edit_post(post, "decided", &what_became_of(post, reply.and_list(errors))).await;
+            // Not marked before, because the edit may take minutes: what a restart cuts short is edited by the next start.
+            self.end_post(post, "decided", &what_became_of(post, reply.and_list(errors)), false).await;
+            let (from, to) = ([HeldPostState::Deciding], HeldPostState::Decided);
+            self.store.change_held_post(post.id, &from, to).await.context("mark the post")?;
         }
         report
     }
@@ -176,17 +177,17 @@ impl Desk {
         }
     }
 
-    /// Says no to what a post shows.
+    /// Says no to what a post shows. A second no says nothing new, but it finishes one that was cut short: of its three steps
+    /// each is done that is not done yet.
     async fn dismiss(&self, task: &DeskTask, name: &'static str, post: &HeldPost) -> Result<()> {
-        // A second no says nothing new.
-        if post.state == HeldPostState::Dismissed {
-            return self.end(task, name, None, "done", None).await;
-        }
-        if !self.store.dismiss_held_post(post.id, &post.held_id).await.context("mark the post")? {
+        let again = post.state == HeldPostState::Dismissed;
+        if !again && !self.store.dismiss_held_post(post.id, &post.held_id).await.context("mark the post")? {
             return self.end(task, name, Some(look_again("meanwhile", "❌")), "failed", Some(CHANGED)).await;
         }
         // `status`, the metric and the command line say so too.
         self.store.dismiss_held_plan(&post.held_id, &task.sender).await.context("dismiss the plan")?;
+        // It has its effect, and the edit may take minutes.
+        task.turn.end();
         let reply = Reply::line([
             strong("Not done:"),
             text(" "),
@@ -197,7 +198,7 @@ impl Desk {
             true => reply.and_reply(see("To do it after all: ", self.typed_apply(&post.held_id))),
             false => reply,
         };
-        self.edit_post(post, "dismissed", &what_became_of(post, reply)).await;
+        self.end_post(post, "dismissed", &what_became_of(post, reply), again).await;
         self.end(task, name, None, "done", None).await
     }
 

@@ -6,28 +6,26 @@ use serde_json::Value;
 
 use crate::commands::posts::describe::{Description, describe, offer};
 use crate::commands::posts::message::{self, ReplyTarget};
-use crate::commands::posts::send::OutgoingEvent;
+use crate::commands::posts::send::{OutgoingEdit, OutgoingEvent};
 use crate::commands::room::desk::Desk;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::reconcile::{Freshness, NotLeader, Reconciler};
 use crate::store::{HeldPost, HeldPostContent, HeldPostState};
 
 impl Desk {
-    /// Posts what is held, if anything still is.
-    pub(crate) async fn post_held(&self) -> Result<Option<HeldPost>> {
-        let Some(description) = self.describe_held().await? else { return Ok(None) };
-        let (shown, pages) = values(&description)?;
-        let content = content(&description, &shown, &pages);
+    /// Posts what is held.
+    pub(crate) async fn post_held(&self, description: &Description) -> Result<HeldPost> {
+        let (shown, pages) = values(description)?;
+        let content = content(description, &shown, &pages);
         let post = self.store.add_held_post(&self.staff.room_id, content).await.context("note the post")?;
         self.send_held(&post, false).await?;
-        Ok(Some(post))
+        Ok(post)
     }
 
-    /// Edits a post to show what is held now, if anything still is and nobody has decided meanwhile.
-    pub(crate) async fn update_held(&self, post: &HeldPost) -> Result<()> {
-        let Some(description) = self.describe_held().await? else { return Ok(()) };
-        let (shown, pages) = values(&description)?;
-        let content = content(&description, &shown, &pages);
+    /// Edits a post to show what is held now, if nobody has decided meanwhile.
+    pub(crate) async fn update_held(&self, post: &HeldPost, description: &Description) -> Result<()> {
+        let (shown, pages) = values(description)?;
+        let content = content(description, &shown, &pages);
         let changed = self.store.change_held_post_content(post.id, content).await.context("note the edit")?;
         match changed {
             Some(post) => self.send_update(&post, false).await,
@@ -91,7 +89,7 @@ impl Desk {
     /// Edits a post to say that it does not stand for what is held any more.
     pub(crate) async fn close_held(&self, post: &HeldPost, state: HeldPostState, words: &str) -> Result<()> {
         if self.store.change_held_post(post.id, &HeldPostState::UNDECIDED, state).await.context("mark the post")? {
-            self.edit_post(post, state.as_str(), &what_became_of(post, Reply::line([strong(words)]))).await;
+            self.end_post(post, state.as_str(), &what_became_of(post, Reply::line([strong(words)])), false).await;
         }
         Ok(())
     }
@@ -105,22 +103,35 @@ impl Desk {
             code(self.typed("history")),
             text("; what is still held gets a message of its own."),
         ]);
-        self.edit_post(post, "cut-short", &what_became_of(post, reply)).await;
+        self.end_post(post, "cut-short", &what_became_of(post, reply), false).await;
     }
 
-    /// Says whether Synapse took it.
+    /// Edits a post that is edited again. Says whether Synapse took it.
     pub(super) async fn edit_post(&self, post: &HeldPost, state: &str, reply: &Reply) -> bool {
-        match &post.event_id {
-            Some(event_id) => self.edit(&post.room_id, event_id, &format!("held-{}-{state}", post.id), reply).await,
-            None => false,
-        }
+        let Some(event_id) = &post.event_id else { return false };
+        let (room_id, transaction_id) = (&post.room_id, &transaction(post, state));
+        self.edit(OutgoingEdit { room_id, event_id, transaction_id, reply, perhaps_sent: false }).await.is_ok()
     }
 
-    async fn describe_held(&self) -> Result<Option<Description>, NotLeader> {
+    /// Edits a post to say what became of it, as patiently as an answer is sent. What is `perhaps_sent` is looked for first.
+    pub(super) async fn end_post(&self, post: &HeldPost, state: &str, reply: &Reply, perhaps_sent: bool) {
+        let Some(event_id) = &post.event_id else { return };
+        let (room_id, transaction_id) = (&post.room_id, &transaction(post, state));
+        // What Synapse does not take is in the log, and nothing else can be done about it.
+        let _ = self.edit_last(OutgoingEdit { room_id, event_id, transaction_id, reply, perhaps_sent }).await;
+    }
+
+    /// What the plan holds in words, where it holds anything. While something cannot be read that may be less than what is held.
+    pub(super) async fn describe_held(&self) -> Result<Option<Description>, NotLeader> {
         let apply = self.typed("apply");
         let look = move |reconciler: &Reconciler, plan: &Plan| describe(reconciler.world(), plan, &apply);
         self.reconciler.query_plan(Freshness::AsKnown, look).await
     }
+}
+
+/// The transaction id of an edit of a post.
+fn transaction(post: &HeldPost, state: &str) -> String {
+    format!("held-{}-{state}", post.id)
 }
 
 fn values(description: &Description) -> Result<(Value, Value)> {

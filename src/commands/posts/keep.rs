@@ -52,6 +52,13 @@ enum Step {
     ResendEdit,
 }
 
+impl Step {
+    /// Whether a message says by it what none has said.
+    fn shows_anew(self) -> bool {
+        matches!(self, Self::Post | Self::Edit)
+    }
+}
+
 /// Compares the newest post with what is held; `here` is the Staff room.
 fn step(newest: Option<&HeldPost>, held: Option<&str>, here: &str) -> Step {
     let undecided = newest.filter(|post| post.is_undecided());
@@ -79,6 +86,16 @@ fn step(newest: Option<&HeldPost>, held: Option<&str>, here: &str) -> Step {
     }
 }
 
+/// The step once the plan was looked at: `shown` is the id of what a post would show. While something cannot be read that is less
+/// than what is held, and what is shown already is no change.
+fn as_seen(due: Step, newest: Option<&HeldPost>, shown: Option<&str>, here: &str) -> Step {
+    match shown {
+        _ if !due.shows_anew() => due,
+        Some(shown) => step(newest, Some(shown), here),
+        None => Step::Nothing,
+    }
+}
+
 fn is_being_decided(post: &HeldPost) -> bool {
     post.state == HeldPostState::Deciding && post.changed_ago < DECIDED
 }
@@ -88,6 +105,8 @@ struct Settling {
     held: Option<String>,
     since: Instant,
     unshown: Option<Instant>,
+    /// When the plan was looked at, and a post stood for it already.
+    looked: Option<Instant>,
     /// The post whose reactions were asked for again. Where Synapse refuses them, once is enough.
     completed: Option<i64>,
 }
@@ -96,7 +115,7 @@ impl Desk {
     /// Runs for as long as the service reconciles.
     pub(crate) async fn keep_posts(&self) -> Infallible {
         let mut reconciler = self.reconciler.clone();
-        let mut settling = Settling { held: None, since: Instant::now(), unshown: None, completed: None };
+        let mut settling = Settling { held: None, since: Instant::now(), unshown: None, looked: None, completed: None };
         let (mut since, mut encryption) = (AlertTimers::default(), Encryption::default());
         self.reopen().await;
         loop {
@@ -154,11 +173,12 @@ impl Desk {
     /// Brings the post up to date. Returns in how long to look again, where that is soon.
     async fn keep_held(&self, held: &HeldNow, settling: &mut Settling) -> Result<Option<Duration>> {
         if settling.held != held.id {
-            (settling.held, settling.since) = (held.id.clone(), Instant::now());
+            (settling.held, settling.since, settling.looked) = (held.id.clone(), Instant::now(), None);
         }
+        let here = &self.staff.room_id;
         let newest = self.store.newest_held_post().await.context("look for the newest post")?;
-        let step = step(newest.as_ref(), settling.held.as_deref(), &self.staff.room_id);
-        if step == Step::Nothing {
+        let due = step(newest.as_ref(), settling.held.as_deref(), here);
+        if due == Step::Nothing {
             settling.unshown = None;
             return Ok(None);
         }
@@ -166,12 +186,23 @@ impl Desk {
         let restless =
             settled.max(RESTLESS).saturating_sub(settling.unshown.get_or_insert_with(Instant::now).elapsed());
         let wait = settled.saturating_sub(settling.since.elapsed()).min(restless);
-        let edited = newest.as_ref().filter(|_| step == Step::Edit).map(|post| post.edited_ago.unwrap_or(post.age));
+        let edited = newest.as_ref().filter(|_| due == Step::Edit).map(|post| post.edited_ago.unwrap_or(post.age));
         let wait = wait.max(Duration::from_secs_f64((BETWEEN_EDITS - edited.unwrap_or(BETWEEN_EDITS)).max(0.0)));
+        // A look at the plan makes another snapshot, which would make another look.
+        let looked = settling.looked.filter(|_| due.shows_anew());
+        let wait = wait.max(looked.map_or(Duration::ZERO, |at| LOOK.saturating_sub(at.elapsed())));
         if !wait.is_zero() {
             return Ok(Some(wait));
         }
-        match (step, &newest, &settling.held) {
+        let shown = if due.shows_anew() { self.describe_held().await? } else { None };
+        let step = as_seen(due, newest.as_ref(), shown.as_ref().map(|shown| shown.id.as_str()), here);
+        if step != due {
+            settling.looked = Some(Instant::now());
+        }
+        if step == Step::Nothing {
+            settling.unshown = None;
+        }
+        match (step, &newest, &shown) {
             (Step::Resend, Some(post), _) => {
                 let again = settling.completed.replace(post.id) == Some(post.id);
                 if post.event_id.is_none() || !again {
@@ -185,15 +216,14 @@ impl Desk {
                 );
                 self.close_held(post, HeldPostState::Gone, &words).await?;
             }
-            (Step::Edit, Some(post), _) => self.update_held(post).await?,
+            (Step::Edit, Some(post), Some(shown)) => self.update_held(post, shown).await?,
             (Step::ResendEdit, Some(post), _) => self.send_update(post, true).await?,
-            (Step::Post, newest, Some(_)) => {
+            (Step::Post, newest, Some(shown)) => {
                 // First the new one, so that there is one to point to.
-                if let Some(new) = self.post_held().await?
-                    && let Some(old) = newest
-                {
+                let new = self.post_held(shown).await?;
+                if let Some(old) = newest {
                     let held = short_id(&new.held_id);
-                    let words = match old.room_id == self.staff.room_id {
+                    let words = match old.room_id == *here {
                         true => format!(
                             "It has changed: see the newer message about plan {held}. ✅ here carries out no more than \
                              this message shows."
@@ -261,6 +291,27 @@ mod tests {
         assert_eq!(step(Some(&post("a", HeldPostState::Open, true)), Some("b")), Step::Post);
         assert_eq!(step(Some(&young(HeldPostState::Dismissed)), Some("b")), Step::Post);
         assert_eq!(step(Some(&young(HeldPostState::Decided)), Some("b")), Step::Post);
+    }
+
+    #[test]
+    fn what_a_post_shows_already_is_no_change_while_more_is_held_than_can_be_seen() {
+        let seen = |post: &HeldPost, part: Option<&str>, here: &str| {
+            as_seen(super::step(Some(post), Some("all"), here), Some(post), part, here)
+        };
+        for state in [HeldPostState::Open, HeldPostState::Dismissed] {
+            assert_eq!(step(Some(&post("part", state, true)), Some("all")), Step::Post);
+            assert_eq!(seen(&post("part", state, true), Some("part"), "!here"), Step::Nothing);
+            assert_eq!(seen(&post("part", state, true), Some("other"), "!here"), Step::Post);
+        }
+        let young = HeldPost { age: 30.0, ..post("part", HeldPostState::Open, true) };
+        assert_eq!(seen(&young, Some("part"), "!here"), Step::Nothing);
+        assert_eq!(seen(&young, Some("other"), "!here"), Step::Edit);
+        assert_eq!(seen(&young, None, "!here"), Step::Nothing, "nothing of it can be seen");
+        let unedited = HeldPost { edit_sent: false, ..young.clone() };
+        assert_eq!(seen(&unedited, Some("part"), "!here"), Step::ResendEdit);
+        assert_eq!(seen(&young, Some("part"), "!there"), Step::Post, "nobody sees it there");
+        assert_eq!(seen(&post("part", HeldPostState::Decided, true), Some("part"), "!here"), Step::Post);
+        assert_eq!(as_seen(Step::Gone, Some(&young), None, "!here"), Step::Gone);
     }
 
     #[test]

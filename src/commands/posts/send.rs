@@ -43,6 +43,17 @@ pub(crate) struct OutgoingEvent<'a> {
     pub(crate) perhaps_sent: bool,
 }
 
+/// The replacement of a message by another, to be sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OutgoingEdit<'a> {
+    pub(crate) room_id: &'a str,
+    /// What is replaced.
+    pub(crate) event_id: &'a str,
+    pub(crate) transaction_id: &'a str,
+    pub(crate) reply: &'a Reply,
+    pub(crate) perhaps_sent: bool,
+}
+
 impl Desk {
     /// Sends an event, and tries again for as long as Synapse does not answer or asks for patience. An event that is there already
     /// is not sent again.
@@ -80,15 +91,26 @@ impl Desk {
         self.homeserver.send_message_event(room_id, kind, transaction_id, message::raw(content)).await
     }
 
-    /// Replaces a message by another, and says whether Synapse took that.
-    pub(crate) async fn edit(&self, room_id: &str, event_id: &str, transaction_id: &str, reply: &Reply) -> bool {
+    /// Replaces a message by another. Where Synapse fails it is not tried again: the caller looks again later.
+    pub(crate) async fn edit(&self, edit: OutgoingEdit<'_>) -> Result<(), CallError> {
+        self.edit_with(edit, 0).await
+    }
+
+    /// The same for the last edit of a message, which nobody looks at again: it is tried for as long as an answer.
+    pub(crate) async fn edit_last(&self, edit: OutgoingEdit<'_>) -> Result<(), CallError> {
+        self.edit_with(edit, FAILURES).await
+    }
+
+    /// An edit that is not taken is told of in the log here.
+    async fn edit_with(&self, edit: OutgoingEdit<'_>, failures: u32) -> Result<(), CallError> {
+        let OutgoingEdit { room_id, event_id, transaction_id, reply, perhaps_sent } = edit;
         let content = &message::edit(event_id, &self.render(reply).await);
-        let event = OutgoingEvent { room_id, kind: "m.room.message", transaction_id, content, perhaps_sent: false };
-        let sent = self.send(event).await;
+        let event = OutgoingEvent { room_id, kind: "m.room.message", transaction_id, content, perhaps_sent };
+        let sent = self.send_with(event, failures).await;
         if let Err(error) = &sent {
             warn!(event.id = event_id, "a message in the Staff room cannot be edited: {error}");
         }
-        sent.is_ok()
+        sent.map(drop)
     }
 }
 

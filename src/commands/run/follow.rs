@@ -14,7 +14,8 @@ impl Desk {
         // A room that is somebody else's is for the command line alone.
         let request = FollowRequest { key, by, force: false };
         let moved = operations::follow(&self.homeserver, &self.store, &policy, request).await;
-        let Moved { from, to, replaced_by, made_by } = moved.map_err(|error| refused(key, error))?;
+        let Moved { from, to, replaced_by, made_by } =
+            moved.map_err(|error| refused(key, &self.typed("resume"), error))?;
         let reply = Reply::line([
             strong("Followed: "),
             code(key),
@@ -36,8 +37,13 @@ impl Desk {
     }
 }
 
-fn refused(key: &str, error: FollowError) -> CommandFailure {
+/// Why not. `resume` is that command as it is typed.
+fn refused(key: &str, resume: &str, error: FollowError) -> CommandFailure {
     match error {
+        FollowError::Paused(_) => CommandFailure::Refused {
+            reply: Reply::line([strong("Not followed: "), text("everything is paused. First: "), code(resume)]),
+            detail: "refused: everything is paused".to_owned(),
+        },
         FollowError::NotReplaced { .. } => CommandFailure::Refused {
             reply: Reply::line([code(key), text(" was not replaced: there is nothing to follow.")]),
             detail: "refused: the room was not replaced".to_owned(),
@@ -47,5 +53,22 @@ fn refused(key: &str, error: FollowError) -> CommandFailure {
             let cause = error.source().map_or_else(String::new, |source| format!(": {source}"));
             CommandFailure::refused(format!("Not followed: {error}{cause}."))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::store::Paused;
+
+    #[test]
+    fn while_all_is_paused_the_reply_names_the_command_that_is_typed_first() {
+        let paused = Paused { paused_at: DateTime::UNIX_EPOCH, paused_by: "@a:a".to_owned() };
+        let refused = refused("staff", "!p resume", FollowError::Paused(paused));
+        let CommandFailure::Refused { reply, detail } = refused else { panic!("{refused:?}") };
+        assert_eq!(reply.render().plain, "Not followed: everything is paused. First: !p resume");
+        assert_eq!(detail, "refused: everything is paused");
     }
 }
