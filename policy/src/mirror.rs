@@ -189,9 +189,18 @@ impl RoomMirror {
 
     /// Says whether a leave by choice came before. False where that is known or of no concern any more.
     pub(crate) fn settle_past(&mut self, user: UserIx, left_by: Option<&str>) -> bool {
-        let unread = self.unread_pasts.remove(&user).is_some();
-        left_by.filter(|_| unread).into_iter().for_each(|event_id| self.put_leave(user, event_id));
-        unread
+        if self.unread_pasts.remove(&user).is_none() {
+            return false;
+        }
+        let known = self.voluntary_leaves.remove(&user);
+        match (left_by, known) {
+            (Some(event_id), Some(known)) if *known.event_id == *event_id => {
+                self.voluntary_leaves.insert(user, known);
+            }
+            (Some(event_id), _) => self.put_leave(user, event_id),
+            (None, _) => {}
+        }
+        true
     }
 
     /// The event whose past says whether `user` had left by choice, where that has not been read.
@@ -214,8 +223,14 @@ impl RoomMirror {
         self.voluntary_leaves.iter().map(|(user, leave)| (*user, leave))
     }
 
-    /// Takes over from the mirror before which leaves were chosen.
-    pub(crate) fn inherit_chosen(&mut self, before: &Self) {
+    /// Takes over from the mirror before which leaves were chosen, and those that stand behind what others did, as far as was
+    /// known: a loss of the entitlement clears them, be they read or not.
+    pub(crate) fn inherit_leaves(&mut self, before: &Self) {
+        for user in self.unread_pasts.keys() {
+            if let Some(known) = before.voluntary_leaves.get(user) {
+                self.voluntary_leaves.insert(*user, known.clone());
+            }
+        }
         for (user, leave) in &mut self.voluntary_leaves {
             let known = before.voluntary_leaves.get(user).filter(|known| known.event_id == leave.event_id);
             leave.chosen |= known.is_some_and(|known| known.chosen);

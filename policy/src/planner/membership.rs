@@ -68,10 +68,10 @@ fn evaluate_entitled(
         blocked(Because::Locked)
     } else if world.mirror.accounts.is_suspended(user) {
         blocked(Because::Suspended)
-    } else if respects && left.map_or(before == Membership::Left, |left| !left.cleared) {
-        blocked(Because::LeftByChoice)
     } else if respects && world.room(room).unread_past(user).is_some() {
         blocked(Because::PastUnread)
+    } else if respects && left.map_or(before == Membership::Left, |left| !left.cleared) {
+        blocked(Because::LeftByChoice)
     } else if !account.present && !world.mirror.accounts_listed {
         blocked(Because::AccountsUnlisted)
     } else if !account.present && !will_be_created(world, user) {

@@ -164,7 +164,7 @@ impl World {
 
     /// Takes a room that was read whole. Only users with another membership than before become dirty.
     pub fn set_room(&mut self, room: RoomIx, mut fresh: RoomMirror) {
-        fresh.inherit_chosen(self.room(room));
+        fresh.inherit_leaves(self.room(room));
         fresh.inherit_upgrade(self.room(room));
         let before = std::mem::replace(self.room_mut(room), fresh);
         let now = self.state.room(room);

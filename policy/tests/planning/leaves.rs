@@ -184,6 +184,36 @@ fn nobody_is_joined_before_it_is_known_whether_they_had_left() {
     }
 }
 
+/// They left, a moderator invited them and took it back, and then the room is read again before their loss has settled.
+#[test]
+fn a_room_that_is_read_again_forgets_no_leave_behind_what_others_did() {
+    for left_by in [Some("$left"), None] {
+        let mut world = enforced();
+        people(&mut world, &["staff"], 20);
+        let (staff, user) = (room(&world, "staff"), world.intern(&mxid("p0")));
+        leave(&mut world, "staff", "p0", "$left");
+        world.set_membership(staff, &mxid("p0"), Membership::Removed, None);
+        read(&mut world, 1..20);
+        assert_eq!(cleared(&world), [("staff".to_owned(), "p0".to_owned())]);
+        let mut fresh = RoomMirror::of_version("10".to_owned());
+        for number in 1..20 {
+            let user = world.intern(&mxid(&person(number)));
+            fresh.take_membership(user, Membership::Join, None);
+        }
+        fresh.take_membership(user, Membership::Removed, None);
+        fresh.set_past_unread(user, "$taken_back");
+        fresh.status = RoomStatus::Ready;
+        world.set_room(staff, fresh);
+        assert_eq!(cleared(&world), [("staff".to_owned(), "p0".to_owned())], "the loss clears it all the same");
+        world.clear_leave(staff, user, "$left");
+        // Entitled again they are joined once it is known that nothing else stands behind it.
+        read(&mut world, 0..20);
+        assert_eq!(blocked(&world, "staff", "p0"), Some(Because::PastUnread));
+        world.settle_past(staff, user, left_by);
+        assert_eq!((blocked(&world, "staff", "p0"), is_joined(&world, "staff", "p0")), (None, true));
+    }
+}
+
 #[test]
 fn what_is_held_or_observed_in_one_room_keeps_no_leave_of_another_from_being_cleared() {
     for removals in [Mode::Observe, Mode::Enforce] {
