@@ -25,7 +25,9 @@ impl Policy {
             }
             // A file that names the successor has been mended: who had left the room before it is remembered all the same.
             let last = last.or_else(|| known.iter().find(|one| one.id == room.id && one.configured != room.id));
-            self.followed.extend(last.map(|last| Followed { configured, ..last.clone() }));
+            self.followed.extend(last.map(|last| Followed { configured: configured.clone(), ..last.clone() }));
+            let first = first_of(&known, configured);
+            room.replaced = (first != room.id).then_some(first);
         }
     }
 
@@ -33,6 +35,16 @@ impl Policy {
     pub fn followed(&self, id: &str) -> Option<&Followed> {
         self.followed.iter().find(|one| one.id == id)
     }
+}
+
+/// The room that was replaced first, of those that led to `id`.
+fn first_of(known: &[Followed], id: String) -> String {
+    let mut chain = vec![id];
+    while let Some(before) = known.iter().find(|one| chain.last() == Some(&one.id) && !chain.contains(&one.configured))
+    {
+        chain.push(before.configured.clone());
+    }
+    chain.pop().unwrap_or_default()
 }
 
 impl Followed {

@@ -105,6 +105,9 @@ pub struct RoomPolicy {
     pub key: String,
     /// The full room ID, for example `!jFXGFANpXTXXgNkdNi:thephenom.app`.
     pub id: String,
+    /// The ID of the room that this one replaced in the end, through whatever others, where the policy was moved. By it is
+    /// known what was noted of the room.
+    pub replaced: Option<String>,
     /// Who belongs.
     pub members: Vec<Selector>,
     /// What happens to people who are in the room and do not belong.
@@ -122,6 +125,11 @@ pub struct RoomPolicy {
 }
 
 impl RoomPolicy {
+    /// The ID of the first room that this policy was about: the same, however often the room is replaced.
+    pub fn first_id(&self) -> &str {
+        self.replaced.as_deref().unwrap_or(&self.id)
+    }
+
     /// Whether the policy decides about levels in the room.
     pub fn decides_levels(&self) -> bool {
         !self.power.is_empty() || !self.levels.is_empty()
@@ -135,6 +143,7 @@ impl RoomPolicy {
         Self {
             key: key.into(),
             id: id.into(),
+            replaced: None,
             members,
             unlisted: if keeps { Unlisted::Keep } else { Unlisted::Remove },
             on_leave: OnLeave::default(),

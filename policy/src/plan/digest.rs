@@ -3,14 +3,15 @@
 use sha2::{Digest as _, Sha256};
 
 use super::{Change, Subject};
-use crate::policy::Mode;
+use crate::policy::{Mode, RoomPolicy};
 use crate::world::World;
 
 /// Names a change. 128 bits: nobody finds two changes with the same.
 pub type Digest = [u8; 16];
 
 impl Change {
-    /// Names kind, mode, room, user and what would be made so: the same change whatever is there before.
+    /// Names kind, mode, room, user and what would be made so: the same change whatever is there before, and whatever room
+    /// replaces the room.
     pub fn digest(&self, world: &World, mode: Mode) -> Digest {
         let mut hash = Sha256::new();
         let mut part = |text: &str| {
@@ -20,7 +21,7 @@ impl Change {
         };
         part(self.kind().as_str());
         part(mode.as_str());
-        part(self.room_id(world));
+        part(self.room_policy(world).map_or("", RoomPolicy::first_id));
         part(self.user().map_or("", |user| world.users.key(user)));
         let (before, after) = self.before_and_after(world);
         match self.subject() {
@@ -42,15 +43,16 @@ impl Change {
         let mut hash = Sha256::new();
         let (before, after) = self.before_and_after(world);
         let user = self.user().map_or("", |user| world.users.key(user));
-        for text in [self.kind().as_str(), self.room_id(world), user, &before.to_string(), &after.to_string()] {
+        let room = self.room_policy(world).map_or("", |room| &room.id);
+        for text in [self.kind().as_str(), room, user, &before.to_string(), &after.to_string()] {
             hash.update((text.len() as u64).to_be_bytes());
             hash.update(text);
         }
         cut(hash)
     }
 
-    fn room_id<'a>(&self, world: &'a World) -> &'a str {
-        self.room().map_or("", |room| &world.policy.rooms[room.index()].id)
+    fn room_policy<'a>(&self, world: &'a World) -> Option<&'a RoomPolicy> {
+        self.room().map(|room| &world.policy.rooms[room.index()])
     }
 }
 

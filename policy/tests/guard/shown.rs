@@ -63,6 +63,42 @@ fn what_was_shown_stays_held_while_its_room_cannot_be_read_and_after_a_restart()
     assert_eq!(due_removals(&world, &plan(&world, &Recent::default())), [2, 0], "unseen they would go");
 }
 
+/// The policy moves to the room that replaced theirs, and then the service is started anew.
+#[test]
+fn what_was_shown_stays_held_in_the_room_that_replaced_its_room() {
+    let mut world = world(&[30], GuardLimits { free_removals: 0, max_removals: 1, ..GuardLimits::default() });
+    let room = world.rooms().next().unwrap();
+    let mut recent = Recent { taken: [((Class::Removals, Some(room)), 1)].into_iter().collect(), ..Recent::default() };
+    read(&mut world, (1..30).map(|user| (0, user)));
+    let mut digests = Vec::new();
+    let mut noted = |recent: &mut Recent, world: &World| {
+        let plan = plan(world, recent);
+        let diff = recent.withheld.compare(world, &plan, true);
+        digests.extend(diff.begun.into_iter().flat_map(|one| one.digests));
+        digests.retain(|digest| !diff.ended.contains(digest));
+        plan.held().count()
+    };
+    assert_eq!(noted(&mut recent, &world), 1, "the second within the window");
+    recent.taken.clear();
+    let successor = Followed {
+        configured: world.policy.rooms[0].id.clone(),
+        id: format!("!successor:{SERVER}"),
+        by: "somebody".into(),
+        at: "today".into(),
+        voluntary_leaves: Vec::new(),
+    };
+    assert_eq!(world.follow(vec![successor]), [room]);
+    assert_eq!(noted(&mut recent, &world), 0, "it is not read yet");
+    for user in 0..30 {
+        world.set_membership(room, &format!("@{}:{SERVER}", subject(0, user)), Membership::Join, None);
+    }
+    world.set_room_status(room, RoomStatus::Ready);
+    assert_eq!(noted(&mut recent, &world), 1);
+    let mut anew = Recent { withheld: Withheld::inherit(digests), ..Recent::default() };
+    let after = shown(&world, &mut anew);
+    assert_eq!((after.held().count(), due_removals(&world, &after)), (1, vec![0]));
+}
+
 #[test]
 fn an_approval_that_came_to_nothing_leaves_it_held() {
     let mut world = world(&[30], GuardLimits { free_removals: 0, max_removals: 1, ..GuardLimits::default() });

@@ -77,6 +77,18 @@ fn chains_are_followed_to_their_end_and_circles_end() {
 }
 
 #[test]
+fn what_was_noted_of_a_room_is_known_by_the_first_of_its_chain_whichever_the_file_names() {
+    let moves = || vec![followed("!old:a", "!new:a"), followed("!new:a", "!newer:a")];
+    for named in ["!old:a", "!new:a", "!newer:a"] {
+        let mut world = world(named);
+        world.follow(moves());
+        assert_eq!((id_of(&world), world.policy.rooms[0].first_id()), ("!newer:a", "!old:a"), "{named}");
+        world.follow(vec![]);
+        assert_eq!((id_of(&world), world.policy.rooms[0].first_id()), (named, named));
+    }
+}
+
+#[test]
 fn who_had_left_by_choice_is_not_joined_to_the_successor() {
     let mut world = world("!old:a");
     let room = world.follow(vec![followed("!old:a", "!new:a")])[0];

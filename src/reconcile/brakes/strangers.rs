@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
-use provisioner_policy::{Bucket, Class, Mode, UserIx, World};
+use provisioner_policy::{Bucket, Class, Mode, RoomIx, UserIx, World};
 
 use crate::store::{Store, StrangerRow};
 
@@ -91,13 +91,14 @@ fn bucket(row: &StrangerRow, world: &World) -> Option<Bucket> {
     if row.room_id.is_empty() {
         return Some((class, None));
     }
-    world.room_by_id(&row.room_id).map(|room| (class, Some(room)))
+    let is_it = |room: &RoomIx| world.policy.rooms[room.index()].first_id() == row.room_id;
+    world.rooms().find(is_it).map(|room| (class, Some(room)))
 }
 
 fn row(((class, room), user): &Noted, world: &World) -> StrangerRow {
     StrangerRow {
         class: class.key().to_owned(),
-        room_id: room.map_or_else(String::new, |room| world.policy.rooms[room.index()].id.clone()),
+        room_id: room.map_or_else(String::new, |room| world.policy.rooms[room.index()].first_id().to_owned()),
         user_id: world.users.mxid(*user),
     }
 }

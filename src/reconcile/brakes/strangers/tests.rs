@@ -1,6 +1,6 @@
 //! What a restart keeps of strangers: nobody becomes rightful by it, and nothing is written that is known.
 
-use provisioner_policy::{Modes, Policy, RoomPolicy};
+use provisioner_policy::{Followed, Modes, Policy, RoomPolicy};
 
 use super::*;
 
@@ -62,6 +62,26 @@ fn who_was_a_stranger_is_one_after_a_restart() {
     assert!(new.is_empty() && over.is_empty(), "{new:?} {over:?}");
     written(&mut strangers, &world);
     assert!(strangers.changed(&world).is_none());
+}
+
+#[test]
+fn who_was_a_stranger_is_one_in_the_room_that_replaced_theirs_and_after_a_restart_there() {
+    let mut world = world(Mode::Enforce);
+    let successor = Followed {
+        configured: ROOM.to_owned(),
+        id: "!successor:a".to_owned(),
+        by: "somebody".to_owned(),
+        at: "today".to_owned(),
+        voluntary_leaves: Vec::new(),
+    };
+    world.follow(vec![successor]);
+    let bucket = (Class::Removals, world.rooms().next());
+    let two = world.intern("@two:a");
+    let mut strangers = taken_over(&[in_room("@one:a")], &mut world);
+    written(&mut strangers, &world);
+    world.remember_stranger(bucket, two);
+    let Changed { new, over, .. } = strangers.changed(&world).expect("something changed");
+    assert_eq!((new, over), (vec![in_room("@two:a")], vec![]), "by the room that it was noted of");
 }
 
 #[test]
