@@ -22,6 +22,9 @@ impl Reconciler {
         let (mut unreachable, mut moved) = (None, false);
         for (index, tried) in tried {
             let change = &due[index].change;
+            if let Some(user) = change.user() {
+                self.readings.accounts.note_newer(user);
+            }
             match tried {
                 Tried::Done | Tried::AlreadySo => {
                     let closed = change.user().and_then(|user| self.world.facts.closed_by_us.get(&user).copied());
@@ -112,7 +115,7 @@ impl Reconciler {
         }
         self.world.take_effect(change);
         if let Change::CreateAccount { .. } = change {
-            let total = &mut self.accounts_listing.total;
+            let total = &mut self.readings.accounts.total;
             *total = total.map(|total| total + 1);
         }
     }

@@ -32,7 +32,6 @@ use crate::reconcile::read::member_count::MemberCount;
 use crate::reconcile::read::pasts::Pasts;
 use crate::reconcile::read::peopled_teams::PeopledTeams;
 use crate::reconcile::read::readings::RoomReadings;
-use crate::reconcile::read::server_accounts::AccountsListing;
 use crate::reconcile::read::upgrades::Upgrades;
 use crate::reconcile::report::PassReport;
 use crate::reconcile::tell::backgrounds::Backgrounds;
@@ -71,7 +70,6 @@ pub struct Reconciler {
     pub(crate) has_more_inbox: bool,
     pub(crate) arrivals_read: ArrivalsRead,
     pub(crate) peopled_teams: PeopledTeams,
-    pub(crate) accounts_listing: AccountsListing,
     pub(crate) account_checks: AccountChecks,
     pub(crate) accounts_seen: AccountsSeen,
     pub(crate) pasts: Pasts,
@@ -104,7 +102,10 @@ pub struct Reconciler {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Trouble {
     pub(crate) roster: Option<String>,
+    /// Of Synapse as a whole, or of its list of accounts alone.
     pub(crate) homeserver: Option<String>,
+    /// Synapse as a whole: nothing is known of any room.
+    pub(crate) is_synapse_away: bool,
 }
 
 impl Reconciler {
@@ -142,7 +143,6 @@ impl Reconciler {
             has_more_inbox: false,
             arrivals_read: ArrivalsRead::default(),
             peopled_teams: PeopledTeams::default(),
-            accounts_listing: AccountsListing::default(),
             account_checks: AccountChecks::default(),
             accounts_seen: AccountsSeen::default(),
             pasts: Pasts::default(),
@@ -193,7 +193,7 @@ impl Reconciler {
         self.unknown.subscribe()
     }
 
-    /// Why Synapse could not be read, where it could not.
+    /// Why Synapse, or its list of accounts, could not be read, where it could not.
     pub fn homeserver_trouble(&self) -> Option<&str> {
         self.trouble.homeserver.as_deref()
     }
@@ -204,7 +204,7 @@ impl Reconciler {
         let actions = [self.backoff.next(now), self.fights.next(&self.world, now), self.settle.next()];
         let looks = [
             self.member_count.due(),
-            self.account_checks.due(),
+            self.account_checks.due().filter(|_| !self.is_synapse_away()),
             self.pasts.due(),
             self.looks.due(),
             self.upgrades.due(),
@@ -218,7 +218,7 @@ impl Reconciler {
     /// Somebody asked for a pass: ends the delays of what failed before, and has the accounts listed again.
     pub fn try_all_now(&mut self, now: Instant) {
         self.backoff.all_due(now);
-        self.accounts_listing.forget();
+        self.readings.accounts.forget(now);
     }
 
     /// The plan for the world as it is known. The ledger is only asked where something might be removed.

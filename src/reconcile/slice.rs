@@ -109,7 +109,7 @@ impl Reconciler {
         self.forget_reopened().await?;
         let has_settled = |leave: &ClearedLeave| self.settle.may(&leave.key());
         self.cleared_leaves.record(&self.store, &mut self.world, &plan, has_settled).await?;
-        let may_go_on = !stop.is_cancelled() && self.trouble.homeserver.is_none();
+        let may_go_on = !stop.is_cancelled() && !self.trouble.is_synapse_away;
         let settled_at = self.settle.last().filter(|_| may_go_on && report.paused.is_none());
         self.settle.end_slice(report.paused.is_some());
         Ok(Slice { more: may_go_on && report.waiting > waiting, settled_at, report })

@@ -76,7 +76,7 @@ impl StatusPublisher {
                 in_trouble: !report.errors.is_empty(),
             });
             // While Synapse does not answer, what is known of rooms says nothing of how they are.
-            if reconciler.homeserver_trouble().is_none() {
+            if !reconciler.trouble.is_synapse_away {
                 snapshot.conditions = Some(reconciler.conditions());
             }
         });

@@ -23,6 +23,7 @@ crate::on_one_version!(
     synapse_limits,
     synapse_hides_behind_a_page,
     synapse_is_slow,
+    synapse_falls_silent_while_nothing_happens,
 );
 
 /// What is told, and how long it takes until all is well, at most.
@@ -212,4 +213,18 @@ async fn synapse_hides_behind_a_page(version: SynapseVersion) {
 
 async fn synapse_is_slow(version: SynapseVersion) {
     of_synapse(version, Meanwhile::Works, Effect::Delay(Duration::from_secs(1))).await;
+}
+
+/// No row and no push: the resync is the first to ask.
+async fn synapse_falls_silent_while_nothing_happens(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings { resync_interval: "3s", ..Settings::default() }).await;
+    let people = stage.start_with_staff(2).await;
+    stage.service.wait_ready().await.unwrap();
+    let fault = stage.proxy.fault(Matching::any(), Effect::Hold);
+    stage.until_not_ready_within(MINUTE, &["homeserver: ", "did not answer"]).await;
+    fault.lift();
+    stage.service.wait_ready().await.unwrap();
+    stage.admin.kick(&stage.staff, &stage.mxid(&people[0])).await.unwrap();
+    stage.until(&stage.staff, &people[0], "join", MINUTE).await;
+    stage.nothing_left().await;
 }

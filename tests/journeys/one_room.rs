@@ -1,4 +1,5 @@
-//! One room is one room: what is slow, broken or odd about one makes no other wait, and Synapse is not blamed for it.
+//! One room is one room: what is slow, broken or odd about one makes no other wait, and Synapse is not blamed for it. Neither is it
+//! for its list of accounts.
 
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ crate::on_one_version!(
     what_is_pushed_while_a_room_is_read_is_not_lost,
     who_set_a_setting_is_not_waited_for,
     after_a_call_that_times_out_synapse_is_asked_before_anything_else_is_sent,
+    a_list_of_accounts_that_hangs_makes_nobody_wait,
 );
 
 /// A busy machine and two others' journeys taken into account; a service that waits for a room waits for longer.
@@ -145,5 +147,35 @@ async fn after_a_call_that_times_out_synapse_is_asked_before_anything_else_is_se
     for sub in &people {
         stage.until(&stage.staff, sub, "join", SOON).await;
     }
+    stage.nothing_left().await;
+}
+
+async fn a_list_of_accounts_that_hangs_makes_nobody_wait(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings { resync_interval: "3s", ..Settings::default() }).await;
+    let mut kicked = stage.start_with_staff(1).await.remove(0);
+    let lists = Matching::any().method("GET").whole_path("/_synapse/admin/v2/users");
+    let fault = stage.proxy.fault(lists, Effect::Hold);
+    wait_until("the accounts are asked for", SOON, async || fault.hits() > 0).await.unwrap();
+    let hangs = Instant::now();
+    let mut is_told = false;
+    // While it hangs, when that is told, and while it is tried again.
+    while !is_told || hangs.elapsed() < Duration::from_secs(70) {
+        let sub = subject();
+        let began = Instant::now();
+        stage.hasura.add(&sub, "staff", "member").await.unwrap();
+        stage.admin.kick(&stage.staff, &stage.mxid(&kicked)).await.unwrap();
+        stage.hook().await;
+        stage.until(&stage.staff, &kicked, "join", SECONDS).await;
+        stage.until(&stage.staff, &sub, "join", SECONDS).await;
+        assert!(began.elapsed() < SECONDS, "{:?}", began.elapsed());
+        kicked = sub;
+        let readyz = stage.readyz().await.unwrap().1.to_string();
+        is_told |= readyz.contains("homeserver: Synapse's list of accounts cannot be read");
+        assert!(is_told || hangs.elapsed() < Duration::from_secs(60), "it is told within a minute: {readyz}");
+    }
+    assert!(!stage.service.log().contains("Synapse answers again"), "Synapse is not the trouble");
+    fault.lift();
+    stage.until_logged("Synapse lists its accounts again").await;
+    stage.service.wait_ready().await.unwrap();
     stage.nothing_left().await;
 }

@@ -1,5 +1,7 @@
 //! What Synapse has, taken into the world.
 
+use std::collections::{BTreeSet, HashSet};
+
 use crate::levels::{Creators, Levels, POWER_LEVELS};
 use crate::mirror::{Membership, OnServer, RoomMirror, RoomStatus, StateEntry};
 use crate::plan::Class;
@@ -128,11 +130,23 @@ impl World {
         }
     }
 
-    /// After a whole listing of accounts that is newer than what is known of the rooms.
-    pub fn set_leavers_seen(&mut self) {
-        let leavers: Vec<UserIx> =
-            self.rooms().flat_map(|room| self.room(room).leavers().map(|(user, _)| user)).collect();
-        for user in leavers {
+    /// Leaves, by their events, that may be nobody's choice. A listing of accounts that begins now is newer than they are.
+    pub fn unchosen_leaves(&self) -> HashSet<Box<str>> {
+        let leaves = self.rooms().flat_map(|room| self.room(room).leavers());
+        leaves.filter(|(_, leave)| !leave.chosen).map(|(_, leave)| leave.event_id.clone()).collect()
+    }
+
+    /// After a whole listing of accounts that is newer than these leaves. Who left something since may be one whose account is
+    /// being deactivated: nothing is said of them, nor of those that the listing did not tell of.
+    pub fn set_leavers_seen(&mut self, leaves: &HashSet<Box<str>>, is_told: impl Fn(UserIx) -> bool) {
+        let (mut seen, mut left_since) = (BTreeSet::new(), BTreeSet::new());
+        for room in self.rooms() {
+            for (user, leave) in self.room(room).leavers().filter(|(_, leave)| !leave.chosen) {
+                let is_older = leaves.contains(&leave.event_id);
+                if is_older { &mut seen } else { &mut left_since }.insert(user);
+            }
+        }
+        for user in seen.difference(&left_since).copied().filter(|user| is_told(*user)) {
             self.set_account_seen(user, self.mirror.accounts.get(user));
         }
     }

@@ -1,8 +1,8 @@
 //! The mirror read: which rooms are due, readings taken over as they end, and whose trouble it is when Synapse leaves a
 //! question unanswered.
 //!
-//! One room is one room: a room that times out, or is answered 502 to 504 by a proxy, is unreadable by itself. Whether
-//! Synapse is there at all is what `whoami` says.
+//! One room is one room: a room that times out, or is answered 502 to 504 by a proxy, is unreadable by itself, and so is the list
+//! of accounts. Whether Synapse is there at all is what `whoami` says.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,6 @@ use crate::reconcile::pushes;
 use crate::reconcile::read::arrivals::ArrivalsRead;
 use crate::reconcile::read::readings::{EndedReading, Reader};
 use crate::reconcile::read::rooms::{apply_reading, note_unreadable};
-use crate::reconcile::read::server_accounts::observe_accounts;
 use crate::reconcile::reconciler::Reconciler;
 use crate::reconcile::room_mirror::distrust;
 
@@ -51,21 +50,23 @@ impl Reconciler {
         if self.is_synapse_away() {
             return self.readings.retries.is_due(None, now);
         }
-        self.in_doubt || self.due_rooms(now).next().is_some()
+        self.in_doubt || self.readings.accounts.is_to_begin(false, now) || self.due_rooms(now).next().is_some()
     }
 
     /// When something that could not be read is tried again.
     pub(crate) fn next_reading(&self) -> Option<Instant> {
         let away = self.is_synapse_away();
-        self.readings.retries.next(|what| match what {
+        let listing = self.readings.accounts.next().filter(|_| !away);
+        let retries = self.readings.retries.next(|what| match what {
             None => away,
             Some(room) => !away && !self.readings.is_under_way(&self.world, room),
-        })
+        });
+        listing.into_iter().chain(retries).min()
     }
 
     /// Synapse as a whole was not read, or does not answer.
-    fn is_synapse_away(&self) -> bool {
-        self.trouble.homeserver.is_some() || !self.world.mirror.accounts_listed
+    pub(crate) fn is_synapse_away(&self) -> bool {
+        self.trouble.is_synapse_away || !self.world.mirror.accounts_listed
     }
 
     /// Rooms that are to be read now.
@@ -76,9 +77,9 @@ impl Reconciler {
         })
     }
 
-    /// Reads the rooms that are due, and the listing of accounts where `accounts` says so or it was never read. Rooms are
-    /// waited for with this much patience, or to the end; those that take longer go on being read, and nothing is planned in
-    /// them. What cannot be read is noted as trouble and tried again later.
+    /// Reads the rooms that are due, and the listing of accounts where `accounts` says so or it was never read. Both are
+    /// waited for with this much patience each, or to the end; what takes longer goes on being read. Nothing is planned in such
+    /// rooms, and of accounts what was listed before stands. What cannot be read is noted as trouble and tried again later.
     #[instrument(name = "mirror.read", skip_all)]
     pub(crate) async fn read_mirror(&mut self, accounts: bool, patience: Option<Duration>) -> Result<()> {
         let accounts = accounts || self.is_synapse_away();
@@ -94,11 +95,8 @@ impl Reconciler {
             }
             trouble = trouble.or_else(|| self.no_room_answers());
         }
-        if trouble.is_none() && accounts {
-            match observe_accounts(&self.homeserver, &mut self.world, self.accounts_listing).await {
-                Ok(listing) => self.accounts_listing = listing,
-                Err(error) => trouble = Some(told(&error)),
-            }
+        if trouble.is_none() && self.readings.accounts.is_to_begin(accounts, Instant::now()) {
+            trouble = self.list_accounts(patience).await;
         }
         self.tell_unknown();
         fight_report::read_fights(&mut self.fights, &self.store, &mut self.world).await?;
@@ -109,6 +107,39 @@ impl Reconciler {
         }
         self.note_homeserver(trouble);
         Ok(())
+    }
+
+    /// Begins to list the accounts, and waits for that. Returns why Synapse as a whole counts as away, where it does.
+    async fn list_accounts(&mut self, patience: Option<Duration>) -> Option<String> {
+        let (is_first, failed) = (!self.world.mirror.accounts_listed, self.readings.accounts.trouble.is_some());
+        self.readings.accounts.begin(&self.homeserver, &self.world);
+        if is_first {
+            // Nobody is made, joined or closed before its end.
+            self.await_accounts(None).await;
+            return self.readings.accounts.trouble.clone();
+        }
+        // A listing that hung the last time hangs.
+        if !failed {
+            self.await_accounts(patience).await;
+        }
+        if self.in_doubt { self.ask_whoami().await } else { None }
+    }
+
+    async fn await_accounts(&mut self, patience: Option<Duration>) {
+        let until = patience.map(|patience| Clock::now() + patience);
+        while self.readings.accounts.is_under_way() {
+            let answered = self.readings.accounts.answered();
+            match until {
+                None => answered.await,
+                Some(until) => {
+                    if timeout_at(until, answered).await.is_err() {
+                        self.in_doubt = true;
+                        return;
+                    }
+                }
+            }
+            self.take_over_accounts();
+        }
     }
 
     async fn await_readings(&mut self, patience: Option<Duration>) -> Result<()> {
@@ -122,6 +153,8 @@ impl Reconciler {
                 Some(until) => {
                     if timeout_at(until, self.readings.one_ends()).await.is_err() {
                         self.readings.lose_patience();
+                        // A Synapse that is silent is told of now, and not when the readings are given up.
+                        self.in_doubt = true;
                     }
                 }
             }
@@ -131,6 +164,7 @@ impl Reconciler {
     /// Takes over the readings that have ended.
     pub(crate) async fn take_over_readings(&mut self) -> Result<()> {
         let mut any = false;
+        self.take_over_accounts();
         while let Some(ended) = self.readings.take_ended() {
             self.take_over(ended.context("read the database's clock")?).await?;
             any = true;
@@ -143,6 +177,19 @@ impl Reconciler {
         self.settle_doubts().await?;
         self.in_doubt |= self.upgrades.look(&self.homeserver, &mut self.world).await;
         Ok(())
+    }
+
+    /// Takes over what was answered of the listing of accounts.
+    fn take_over_accounts(&mut self) {
+        if !self.readings.accounts.take_over(&self.homeserver, &mut self.world) {
+            return;
+        }
+        if self.readings.accounts.trouble.is_some() {
+            // It is told of once it is known whose trouble it is.
+            self.in_doubt = true;
+        } else if !self.is_synapse_away() {
+            self.note_homeserver(None);
+        }
     }
 
     async fn take_over(&mut self, mut reading: EndedReading) -> Result<()> {
@@ -215,21 +262,30 @@ impl Reconciler {
 
     /// Looks at single accounts, and counts the members of the rooms where a count is due after writes.
     pub(crate) async fn look_if_due(&mut self, now: Instant) {
-        self.in_doubt |= self.account_checks.look(&self.homeserver, &mut self.world).await.is_err();
+        // While Synapse is away everything would wait for answers that do not come.
+        if !self.is_synapse_away() {
+            let looked = self.account_checks.look(&self.homeserver, &mut self.world).await;
+            looked.seen.into_iter().for_each(|user| self.readings.accounts.note_newer(user));
+            self.in_doubt |= looked.is_unanswered;
+        }
         if self.member_count.due().is_some_and(|due| due <= now) {
             self.in_doubt |= self.member_count.look(&self.homeserver, &mut self.world).await;
         }
     }
 
-    /// Notes why Synapse could not be read, or that it can.
-    pub(crate) fn note_homeserver(&mut self, trouble: Option<String>) {
+    /// Notes why Synapse as a whole could not be read, or that it can. Its list of accounts may be in trouble all the same.
+    pub(crate) fn note_homeserver(&mut self, away: Option<String>) {
+        let was_away = std::mem::replace(&mut self.trouble.is_synapse_away, away.is_some());
+        if away.is_some() {
+            self.distrust_all();
+            self.readings.accounts.abandon();
+        }
+        let trouble = away.or_else(|| self.readings.accounts.trouble.clone());
         match &trouble {
             Some(reason) if trouble != self.trouble.homeserver => warn!("{reason}"),
-            None if self.trouble.homeserver.is_some() => info!("Synapse answers again"),
+            None if was_away => info!("Synapse answers again"),
+            None if self.trouble.homeserver.is_some() => info!("Synapse lists its accounts again"),
             _ => {}
-        }
-        if trouble.is_some() {
-            self.distrust_all();
         }
         self.trouble.homeserver = trouble;
     }

@@ -13,6 +13,8 @@
 //!   (`rooms`).
 //! - **One room that is slow, or never answers.** Each room is read by a task of its own and tried again by a clock of its
 //!   own; after a few seconds nobody waits for it (`readings`, `mirror`).
+//! - **A list of accounts that is slow, or never answered.** It goes on beside everything else, and may be older than what was done
+//!   or learnt meanwhile: of those users it is not believed (`accounts_listing`, `server_accounts`).
 //! - **A bot that left** reads the room's past with 200: it must be among the joined (`rooms`).
 //! - **Lost pushes.** After writes a cheap count is compared, twice, because Synapse counts a moment later
 //!   (`member_count`).
@@ -26,6 +28,7 @@
 
 pub(crate) mod account_checks;
 pub(crate) mod accounts;
+pub(crate) mod accounts_listing;
 pub(crate) mod arrivals;
 pub(crate) mod cleared_leaves;
 pub(crate) mod looks;

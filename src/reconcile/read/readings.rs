@@ -1,4 +1,5 @@
-//! Readings of rooms under way, each a task of its own: a room that Synapse answers slowly, or never, makes no other wait.
+//! Readings under way, each a task of its own: a room that Synapse answers slowly, or never, makes no other wait, and neither does
+//! the listing of accounts.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 
 use crate::homeserver::{CallError, Homeserver};
+use crate::reconcile::read::accounts_listing::AccountsListing;
 use crate::reconcile::read::retries::Retries;
 use crate::reconcile::read::rooms::{ROOMS_AT_ONCE, RoomReading, look_again, read_room};
 use crate::reconcile::read::state_sender::KnownState;
@@ -61,6 +63,7 @@ pub(crate) struct RoomReadings {
     pub(crate) retries: Retries,
     /// Rooms of which Synapse left the last question unanswered.
     pub(crate) unanswered: HashSet<RoomIx>,
+    pub(crate) accounts: AccountsListing,
 }
 
 impl Default for RoomReadings {
@@ -72,6 +75,7 @@ impl Default for RoomReadings {
             permits: Arc::new(Semaphore::new(ROOMS_AT_ONCE)),
             retries: Retries::default(),
             unanswered: HashSet::new(),
+            accounts: AccountsListing::default(),
         }
     }
 }
@@ -110,8 +114,13 @@ impl RoomReadings {
         self.under_way.get(&room).is_some_and(|reading| reading.id == world.policy.rooms[room.index()].id)
     }
 
-    /// Whether any room is being read.
+    /// Whether any room is being read, or the accounts are.
     pub(crate) fn any(&self) -> bool {
+        self.any_room() || self.accounts.is_awaited()
+    }
+
+    /// Whether any room is being read.
+    pub(crate) fn any_room(&self) -> bool {
         !self.under_way.is_empty()
     }
 
@@ -139,11 +148,11 @@ impl RoomReadings {
         its.then(|| self.under_way.remove(&ended.room).map(|reading| reading.pushed)).flatten()
     }
 
-    /// Waits until a reading ends; for ever where none is under way.
+    /// Waits until a reading ends, or a question about the accounts; for ever where none is under way.
     pub(crate) async fn one_ends(&mut self) {
-        match self.tasks.join_next().await {
-            Some(ended) => self.ended.push(unpanicked(ended)),
-            None => std::future::pending().await,
+        tokio::select! {
+            Some(ended) = self.tasks.join_next() => self.ended.push(unpanicked(ended)),
+            () = self.accounts.answered() => {}
         }
     }
 

@@ -75,7 +75,7 @@ impl Reconciler {
                     }
                 }
                 // While Synapse does not answer at all, every room is unreadable, and none of them is the trouble.
-                RoomStatus::Unreadable(why) if self.homeserver_trouble().is_none() => conditions.push(Condition {
+                RoomStatus::Unreadable(why) if !self.trouble.is_synapse_away => conditions.push(Condition {
                     key: format!("room {key}"),
                     text: format!("room {key} cannot be read, so nobody is added or removed there: {why}"),
                     patience: ROOM_PATIENCE,

@@ -14,6 +14,7 @@ use super::Recorded;
 #[derive(Debug, Clone)]
 pub struct Matching {
     method: Option<String>,
+    path: Option<String>,
     path_part: String,
     action: Option<String>,
     skip: usize,
@@ -22,7 +23,7 @@ pub struct Matching {
 
 impl Matching {
     pub fn any() -> Matching {
-        Matching { method: None, path_part: String::new(), action: None, skip: 0, times: usize::MAX }
+        Matching { method: None, path: None, path_part: String::new(), action: None, skip: 0, times: usize::MAX }
     }
 
     #[must_use]
@@ -35,6 +36,13 @@ impl Matching {
     #[must_use]
     pub fn path(mut self, part: &str) -> Matching {
         part.clone_into(&mut self.path_part);
+        self
+    }
+
+    /// The whole percent-decoded path.
+    #[must_use]
+    pub fn whole_path(mut self, path: &str) -> Matching {
+        self.path = Some(path.to_owned());
         self
     }
 
@@ -149,8 +157,9 @@ impl Fault {
 
     /// The effect on this request, if there is one; counts it.
     pub(super) fn claim(&self, request: &Recorded) -> Option<Effect> {
-        let Matching { method, path_part, action, skip, times } = &self.inner.matching;
+        let Matching { method, path, path_part, action, skip, times } = &self.inner.matching;
         let matches = method.as_ref().is_none_or(|method| *method == request.method)
+            && path.as_ref().is_none_or(|path| *path == request.path)
             && request.path.contains(path_part.as_str())
             && (action.is_none() || *action == request.action)
             && !*self.inner.lifted.borrow();
