@@ -95,7 +95,10 @@ impl Reconciler {
             let closings: Vec<UserIx> =
                 tried.iter().filter_map(|(index, _)| Some(due[*index].change.closes()?.0)).collect();
             self.apply_outcomes(&due, tried, &mut report);
-            self.note_closings(closings.into_iter()).await?;
+            // Another may lead by now, and have closed what this process left: what it knows of that is no word on it.
+            if self.lease.holds() {
+                self.note_closings(closings.into_iter()).await?;
+            }
         } else {
             withheld::forget_ended(&self.store, &withheld).await?;
         }
