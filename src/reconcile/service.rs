@@ -91,8 +91,9 @@ struct Pass {
     asked: Vec<i64>,
     /// Requests of the Staff room that approve what is held: each is answered by what came of that.
     approving: Vec<i64>,
-    /// Requests with an approval that is still to be spent.
+    /// Requests with an approval that is still to be spent, and when the newest was taken.
     approvals: Vec<Asked>,
+    claimed: Option<Instant>,
     of: Option<usize>,
     began: Option<Instant>,
     /// When others were last told how it goes.
@@ -212,15 +213,14 @@ impl Service {
             if is_tap { &mut pass.approving } else { &mut pass.asked }.push(one.id);
         }
         pass.approvals.extend(asked.into_iter().filter(|one| one.approve.is_some()));
+        pass.claimed = is_new.then(Instant::now).or(pass.claimed);
         Ok(is_new)
     }
 
     /// Does a slice; answers whether to go on at once.
     async fn slice(&mut self, pass: &mut Pass, stop: &CancellationToken) -> Result<bool> {
         let began = *pass.began.get_or_insert_with(Instant::now);
-        for asked in std::mem::take(&mut pass.approvals) {
-            self.reconciler.spend_approval(&asked).await?;
-        }
+        self.spend_approvals(pass).await?;
         let brake = stop.child_token();
         let slice = {
             let store = self.reconciler.store.clone();
@@ -231,7 +231,8 @@ impl Service {
                 never = watching => match never {},
             }
         };
-        self.answer_approving(&mut pass.approving, &slice.report, false).await?;
+        self.answer_approving(&mut pass.approving, &pass.approvals, &slice.report, false).await?;
+        let is_paused = slice.report.paused.is_some();
         let is_left = slice.report.waiting > 0 && self.reconciler.settle.wants_asking();
         pass.report.add(slice.report);
         let of = *pass.of.get_or_insert(pass.report.ended() + pass.report.waiting);
@@ -253,13 +254,14 @@ impl Service {
         // Who asked wants to hear of all rooms.
         let reads = self.reconciler.readings.any() && began.elapsed() < LONGEST_READING;
         let gives = pass.report.later > 0 && began.elapsed() < LONGEST_READING;
-        // What is left is done once the sources have said so again, in this pass.
-        if is_left || !(pass.asked.is_empty() && pass.approving.is_empty()) && (settles || reads || gives) {
+        let is_awaited = !(pass.asked.is_empty() && pass.approving.is_empty());
+        // What is left is done once the sources have said so again, in this pass. A pause ends it, with what was approved for it.
+        if !is_paused && (is_left || !pass.approvals.is_empty() || is_awaited && (settles || reads || gives)) {
             return Ok(false);
         }
         let mut done = std::mem::take(pass);
         if !stop.is_cancelled() {
-            self.answer_approving(&mut done.approving, &done.report, true).await?;
+            self.answer_approving(&mut done.approving, &[], &done.report, true).await?;
         }
         self.reconciler.end_pass();
         self.status.pass_ended(&self.reconciler, &done.report);
@@ -287,10 +289,32 @@ impl Service {
         Ok(false)
     }
 
+    /// Spends the approvals of the pass. What is held in a room that is being read cannot be seen, and an approval has all rooms
+    /// read again: the next one waits for that, unless everything is paused.
+    async fn spend_approvals(&mut self, pass: &mut Pass) -> Result<()> {
+        let reads = self.reconciler.readings.any_room() && pass.claimed.is_some_and(|at| at.elapsed() < LONGEST_READING);
+        if reads && !pass.approvals.is_empty() && self.reconciler.look_at_brake().await?.is_none() {
+            return Ok(());
+        }
+        for asked in std::mem::take(&mut pass.approvals) {
+            self.reconciler.spend_approval(&asked).await?;
+        }
+        Ok(())
+    }
+
     /// Answers those whose approved changes have all ended, or where the pass `is_over` all of them: a fill may go on for hours.
-    async fn answer_approving(&mut self, approving: &mut Vec<i64>, slice: &PassReport, is_over: bool) -> Result<()> {
+    /// Whose approval is `unspent` waits.
+    async fn answer_approving(
+        &mut self,
+        approving: &mut Vec<i64>,
+        unspent: &[Asked],
+        slice: &PassReport,
+        is_over: bool,
+    ) -> Result<()> {
         for id in std::mem::take(approving) {
-            let Some(report) = self.reconciler.approval.answer(id, is_over, slice) else {
+            let waits = unspent.iter().any(|asked| asked.id == id);
+            let answer = if waits { None } else { self.reconciler.approval.answer(id, is_over, slice) };
+            let Some(report) = answer else {
                 approving.push(id);
                 continue;
             };

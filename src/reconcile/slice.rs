@@ -141,7 +141,7 @@ impl Reconciler {
     }
 
     /// Why nothing may be written, where somebody has paused everything.
-    async fn look_at_brake(&self) -> Result<Option<String>> {
+    pub(crate) async fn look_at_brake(&self) -> Result<Option<String>> {
         let paused = self.store.paused().await.context("look at the brake")?;
         metrics::gauge!("provisioner_paused").set(f64::from(u8::from(paused.is_some())));
         Ok(paused.map(|paused| paused.to_string()))

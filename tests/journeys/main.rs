@@ -80,6 +80,7 @@ mod staff_once;
 mod staff_pool;
 mod staff_refused;
 mod staff_rules;
+mod staff_slow;
 mod staff_support;
 mod staff_taps;
 mod staff_trouble;

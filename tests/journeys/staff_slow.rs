@@ -1,0 +1,63 @@
+//! The Staff room: an approval while a room is being read slowly.
+
+use std::time::Duration;
+
+use testbed::{Effect, Fault, Matching, SynapseVersion, wait_until};
+
+use crate::staff_held::{held, memberships};
+use crate::staff_support::{A_WHILE, StaffStage};
+use crate::support::SOON;
+
+crate::on_one_version!(
+    an_approval_waits_for_the_room_that_it_is_about,
+    a_pause_ends_an_approval_although_a_room_is_being_read,
+);
+
+/// Longer than a reading is waited for.
+const SLOW: Duration = Duration::from_secs(8);
+
+/// An approval has all rooms read again: the members of this one are told late.
+fn late(staff: &StaffStage, room: &str) -> Fault {
+    let members = Matching::any().path(&format!("/rooms/{room}/members")).times(1);
+    staff.stage.proxy.fault(members, Effect::HoldAnswer)
+}
+
+async fn until_asked(late: &Fault) {
+    wait_until("its members are asked for", SOON, async || late.hits() > 0).await.unwrap();
+    tokio::time::sleep(SLOW).await;
+}
+
+async fn an_approval_waits_for_the_room_that_it_is_about(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("3 people would").await;
+    let late = late(&staff, &staff.stage.analysts);
+    staff.react(&staff.lead, &post, "✅").await;
+    until_asked(&late).await;
+    assert_eq!(memberships(&staff, &people).await, ["join"; 6], "who is there is not known");
+    late.lift();
+    staff.until_says(&post, &["Approved by", "3 changes made"]).await;
+    assert_eq!(memberships(&staff, &people).await, ["leave", "leave", "leave", "join", "join", "join"]);
+    staff.stage.nothing_left().await;
+}
+
+async fn a_pause_ends_an_approval_although_a_room_is_being_read(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("3 people would").await;
+    let late = late(&staff, &staff.stage.red);
+    let slow = staff.stage.proxy.fault(Matching::any().path("/kick"), Effect::Delay(Duration::from_secs(2)));
+    staff.react(&staff.lead, &post, "✅").await;
+    until_asked(&late).await;
+    staff.ask(&staff.lead, "!provisioner pause").await;
+    staff.until_says(&post, &["paused"]).await;
+    staff.ask(&staff.lead, "!provisioner resume").await;
+    tokio::time::sleep(A_WHILE).await;
+    assert_eq!(memberships(&staff, &people[1..]).await, ["join"; 5], "what was approved before the pause is over");
+    late.lift();
+    slow.lift();
+    wait_until("it is posted anew", SOON, async || staff.posted("people would").await != post).await.unwrap();
+    let anew = staff.posted("people would").await;
+    staff.react(&staff.lead, &anew, "✅").await;
+    staff.until_says(&anew, &["Approved by", "made"]).await;
+    assert_eq!(memberships(&staff, &people).await, ["leave", "leave", "leave", "join", "join", "join"]);
+    staff.stage.nothing_left().await;
+}
