@@ -13,8 +13,8 @@ use crate::sanitize;
 /// mean.
 const DEFAULT: &str = "info,matrix_sdk=error,matrix_sdk::http_client=off,sqlx=warn,hyper=warn";
 
-/// Whatever `RUST_LOG` says: this module logs only why the service ends.
-const ALWAYS: &str = "phenom_provisioner::cli::logs=error";
+/// Whatever `RUST_LOG` says: this module logs only why the service ends, and alarms take a missing heartbeat for a dead service.
+const ALWAYS: [&str; 2] = ["phenom_provisioner::cli::logs=error", "phenom_provisioner::app::heartbeat=info"];
 
 /// Starts logging at the default level of a service. A panic is logged like all else, where that is not for people.
 pub(super) fn for_service() {
@@ -52,7 +52,9 @@ fn panicked(place: &str, said: &str) {
 
 fn start(default: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    let filter = filter.add_directive(ALWAYS.parse().expect("it is a directive"));
+    let filter = ALWAYS
+        .iter()
+        .fold(filter, |filter, directive| filter.add_directive(directive.parse().expect("it is a directive")));
     let logs = tracing_subscriber::fmt().with_env_filter(filter);
     if are_lines() {
         logs.with_writer(|| HarmlessLog(sanitize::json)).json().flatten_event(true).init();
@@ -86,23 +88,26 @@ mod tests {
 
     use super::*;
 
-    const THIS_TEST: &str =
-        "cli::logs::tests::a_panic_of_the_service_is_one_line_of_level_error_whatever_rust_log_says";
+    const THIS_TEST: &str = "cli::logs::tests::a_panic_of_the_service_is_one_line_of_level_error_and_its_heart_beats_whatever_rust_log_says";
     const IS_THE_SERVICE: &str = "PANICS_AS_THE_SERVICE";
 
     #[test]
-    fn a_panic_of_the_service_is_one_line_of_level_error_whatever_rust_log_says() {
+    fn a_panic_of_the_service_is_one_line_of_level_error_and_its_heart_beats_whatever_rust_log_says() {
         // Logger and hook are those of a whole process: this test plays the service in one of its own.
         if env::var_os(IS_THE_SERVICE).is_some() {
             for_service();
+            tracing::info!("left out");
+            tracing::info!(target: "phenom_provisioner::app::heartbeat", "heartbeat");
             panic!("two lines,\nand a \"quote\"");
         }
         let mut service = Command::new(env::current_exe().unwrap());
         service.args(["--exact", THIS_TEST, "--nocapture"]).env(IS_THE_SERVICE, "1").env("RUST_LOG", "off");
         let ended = service.output().unwrap();
         let said = String::from_utf8(ended.stderr).unwrap();
-        let line: Value =
-            serde_json::from_str(said.trim_end()).unwrap_or_else(|_| panic!("one line of JSON: {said:?}"));
+        let lines: Result<Vec<Value>, _> = said.lines().map(serde_json::from_str).collect();
+        let lines = lines.unwrap_or_else(|_| panic!("lines of JSON: {said:?}"));
+        let [beat, line] = lines.as_slice() else { panic!("a heartbeat and a panic: {said:?}") };
+        assert_eq!(beat["message"], "heartbeat", "{said}");
         assert_eq!((ended.status.success(), &line["level"]), (false, &Value::from("ERROR")), "{said}");
         let message = line["message"].as_str().unwrap();
         assert!(message.starts_with("panicked at src/cli/logs.rs:"), "{message}");
