@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::facts::{Account, AccountsFrom, SourceState};
+use crate::facts::{Account, AccountsFrom, SourceState, THE_ROSTER};
 use crate::ids::mxid_of_subject;
 use crate::mirror::Membership;
 use crate::names::NameIx;
@@ -162,7 +162,7 @@ impl WorldState {
     }
 
     fn roster_freeze(&self, team: Option<NameIx>) -> Option<Freeze> {
-        frozen_by("the roster", &self.facts.roster).or_else(|| {
+        frozen_by(THE_ROSTER, &self.facts.roster).or_else(|| {
             let first = self.facts.hiding.first(team)?;
             Some(Freeze::Row(self.facts.roster_trouble[first].to_string()))
         })

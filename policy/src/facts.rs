@@ -94,6 +94,9 @@ impl Hiding {
     }
 }
 
+/// The source that is told of by this name; the others are the pool and its groups.
+pub const THE_ROSTER: &str = "the roster";
+
 /// Everything the sources say.
 #[derive(Debug, Default)]
 pub struct Facts {
@@ -161,7 +164,7 @@ impl Facts {
         } = self;
         let groups = group_states.iter().map(|(name, state)| (format!("group {:?}", names.text(*name)), state));
         let mut states: Vec<_> = groups.collect();
-        states.extend([("the pool".to_owned(), pool), ("the roster".to_owned(), roster)]);
+        states.extend([("the pool".to_owned(), pool), (THE_ROSTER.to_owned(), roster)]);
         states.sort_by(|one, other| one.0.cmp(&other.0));
         states
     }

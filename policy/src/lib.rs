@@ -59,7 +59,7 @@ pub use background::{Background, Belonged, Entrance, Loss, Lost, Moment};
 pub use column::Column;
 pub use entitlement::{Entitlement, Freeze};
 pub use explain::{AdminExplanation, Explanation, PowerExplanation, RoomExplanation};
-pub use facts::{Account, AccountsFrom, Closed, Facts, SourceState};
+pub use facts::{Account, AccountsFrom, Closed, Facts, SourceState, THE_ROSTER};
 pub use fight::Fight;
 pub use follow::no_upgrade;
 pub use held::{HeldCount, HeldPart, short_id};

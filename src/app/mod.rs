@@ -40,8 +40,12 @@ use crate::store::{ACCOUNTS_CHANNEL, COMMANDS_CHANNEL, FOLLOWS_CHANNEL, INBOX_CH
 use crate::version;
 
 /// What must be so before a replica is ready, and why it is not at first.
-const CONDITIONS: [(&str, &str); 3] =
-    [(DATABASE, "not opened yet"), (reconcile::HOMESERVER, "not read yet"), (reconcile::ROSTER, "not read yet")];
+const CONDITIONS: [(&str, &str); 4] = [
+    (DATABASE, "not opened yet"),
+    (reconcile::HOMESERVER, "not read yet"),
+    (reconcile::ROSTER, "not read yet"),
+    (reconcile::POOL, "not read yet"),
+];
 
 /// What is in flight may take this long after the first signal.
 const DRAIN: Duration = Duration::from_secs(25);
@@ -127,6 +131,10 @@ pub async fn run(context: Context, stop: CancellationToken) -> Result<()> {
         let (context, store, stop) = (Arc::clone(&context), store.clone(), stop.clone());
         let status = queue_status.clone();
         async move { queue::consume(&context, &store, status, stop).await }
+    });
+    tasks.spawn({
+        let (status, readiness) = (queue_status.clone(), readiness.clone());
+        every(queue::LOOK, stop.clone(), move || queue::tell(&status, &readiness))
     });
     let moved = Arc::new(Notify::new());
     tasks.spawn(listen_to_database(store.clone(), wakes.clone(), Arc::clone(&moved), Arc::clone(&heard), stop.clone()));

@@ -7,12 +7,13 @@ use tracing::warn;
 
 use super::Context;
 use crate::complaints::Complaints;
+use crate::intake::admin::Readiness;
 use crate::intake::queue::{Consumer, DeadLettersUnseen, Expected, Queue, QueueSnapshot, QueueStatus};
 use crate::reconcile::{QueueHealth, StatusPublisher, Unseen};
 use crate::store::Store;
 
 /// How old what is told of the queue may be.
-const LOOK: Duration = Duration::from_secs(5);
+pub(super) const LOOK: Duration = Duration::from_secs(5);
 
 /// How often the dead-letter queue is asked for its depth.
 const DEAD_LETTERS: Duration = Duration::from_secs(60);
@@ -38,6 +39,11 @@ pub(super) async fn consume(context: &Context, store: &Store, status: QueueStatu
         status,
     };
     consumer.run(stop).await;
+}
+
+/// Tells whether SQS answers: each replica asks it for itself. Trouble with messages is told of by the replica that reconciles.
+pub(super) fn tell(status: &QueueStatus, readiness: &Readiness) {
+    readiness.set("queue", status.snapshot().last_error.map_or(Ok(()), Err));
 }
 
 /// Tells how the queue fares, where one is configured; the replica that reconciles does it. Ends when it is dropped.

@@ -28,7 +28,7 @@ pub struct StatusOfRoom {
     /// How many belong there, and how many are there. The bot and other exempt users are not counted.
     pub wanted: usize,
     pub present: usize,
-    /// Changes that are due.
+    /// Changes that wait for nobody's word.
     pub drift: usize,
     /// What is special about it; mostly nothing.
     pub state: &'static str,
@@ -37,7 +37,7 @@ pub struct StatusOfRoom {
 /// How things are by the world and this plan for it.
 pub fn status(reconciler: &Reconciler, plan: &Plan) -> Status {
     let world = reconciler.world();
-    let drift = |room| plan.actions.iter().filter(|action| action.change.room() == room).count();
+    let drift = |room| plan.actions.iter().filter(|action| action.change.room() == room && !action.is_held()).count();
     let rooms = world.rooms().map(|room| {
         let (wanted, present) = heads(world, room);
         let state = match &world.room(room).status {

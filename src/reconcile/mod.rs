@@ -32,7 +32,7 @@ pub(crate) use read::pasts::{Past, past};
 pub use read::rooms::observe_rooms;
 pub use reconciler::Reconciler;
 pub use report::{Failed, PassReport};
-pub use service::{HOMESERVER, ROSTER, ReadinessReporter, Service};
+pub use service::{HOMESERVER, POOL, ROSTER, ReadinessReporter, Service};
 pub use status::{HeldNow, StatusPublisher, StatusSnapshot};
 pub use tell::conditions::{Condition, Conditions};
 pub use tell::counters::begin_counters;

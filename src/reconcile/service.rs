@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use provisioner_policy::RoomStatus;
+use provisioner_policy::{RoomStatus, SourceState, THE_ROSTER};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
@@ -37,6 +37,7 @@ const TRIM_INTERVAL: Duration = Duration::from_secs(3600);
 /// What the service tells the readiness of.
 pub const ROSTER: &str = "roster";
 pub const HOMESERVER: &str = "homeserver";
+pub const POOL: &str = "pool";
 
 /// Told what is ready and what is not: a name, and the reason why not.
 #[derive(Clone)]
@@ -328,6 +329,11 @@ impl Service {
         let world = self.reconciler.world();
         let trouble = &self.reconciler.trouble;
         self.readiness.set(ROSTER, trouble.roster.clone());
+        let of_the_pool = world.facts.source_states(&world.names).into_iter().find_map(|(source, state)| match state {
+            SourceState::Failing(why) if source != THE_ROSTER => Some(format!("{source} cannot be read: {why}")),
+            _ => None,
+        });
+        self.readiness.set(POOL, of_the_pool);
         let unread = world.rooms().find_map(|room| match &world.room(room).status {
             RoomStatus::Unreadable(why) => Some(format!("{}: {why}", room.key(world))),
             _ => None,

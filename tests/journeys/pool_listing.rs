@@ -184,13 +184,15 @@ async fn a_restart_while_the_pool_is_away_takes_nothing(version: SynapseVersion)
     stage.service.sigterm().await.unwrap();
     let silent = proxy.fault(Matching::any().action("ListUsers"), Effect::Hold);
     proxy.set_down(false);
-    stage.start().await;
+    stage.service.start_again().unwrap();
+    stage.until_not_ready(&["pool: the pool cannot be read"]).await;
     wait_until("the pool is asked", SOON, async || silent.hits() > 0).await.unwrap();
     stage.hook().await;
     stage.quiet().await;
     assert_eq!(stage.membership(&stage.staff, &people[1]).await, "join");
     silent.lift();
     stage.until(&stage.staff, &people[1], "leave", SOON).await;
+    stage.service.wait_ready().await.unwrap();
     assert_eq!(stage.membership(&stage.staff, &people[0]).await, "join");
     stage.nothing_left().await;
 }
