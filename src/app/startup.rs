@@ -158,7 +158,8 @@ fn with_mend(error: anyhow::Error) -> anyhow::Error {
 fn mend(migration: &MigrateError) -> &'static str {
     match sqlstate(migration).as_deref() {
         Some(NOT_ALLOWED) => {
-            "let the role of database.url own the database, its schema \"provisioner\" and all in it: ALTER … OWNER TO …"
+            "let the role of database.url own the database, its schema \"provisioner\" and all in it: ALTER … OWNER TO … (where \
+             the ledger was given another owner: for this start alone, docs/hardening.md)"
         }
         _ => "mend what it says, or run the version that ran last",
     }
@@ -233,7 +234,8 @@ mod tests {
             told(with_mend(refused).as_ref()),
             "this version cannot start: the schema \"provisioner\" cannot be migrated: while executing migration 7: error \
              returned from database: must be owner of table ledger; let the role of database.url own the database, its schema \
-             \"provisioner\" and all in it: ALTER … OWNER TO …"
+             \"provisioner\" and all in it: ALTER … OWNER TO … (where the ledger was given another owner: for this start \
+             alone, docs/hardening.md)"
         );
         // Also where it is the schema itself that may not be made, and whatever the statement meets.
         assert!(is_refused(&migrating(said("42501", "permission denied for database ours").into())));
