@@ -105,6 +105,17 @@ impl Store {
             .await
     }
 
+    /// Posts before this one that stand for what is held still, the oldest first.
+    pub async fn undecided_held_posts_before(&self, id: i64) -> sqlx::Result<Vec<HeldPost>> {
+        held_posts!(
+            "SELECT",
+            " FROM provisioner.held_posts WHERE id < $1 AND state IN ('open', 'dismissed') ORDER BY id",
+            id,
+        )
+        .fetch_all(&self.pool)
+        .await
+    }
+
     /// Posts whose decision is under way.
     pub async fn deciding_held_posts(&self) -> sqlx::Result<Vec<HeldPost>> {
         held_posts!("SELECT", " FROM provisioner.held_posts WHERE state = 'deciding' ORDER BY id")

@@ -7,6 +7,7 @@ use sqlx::Connection;
 use testbed::{Effect, Matching, SynapseVersion, wait_until};
 
 use crate::follow::{newest, upgrade};
+use crate::staff_held::held;
 use crate::staff_support::{StaffStage, closed, open};
 use crate::support::{SOON, Settings, subject, subjects};
 
@@ -15,7 +16,10 @@ crate::on_both_versions!(
     the_staff_room_itself_is_followed_and_what_lasts_comes_along,
 );
 
-crate::on_one_version!(who_moves_the_staff_room_is_answered_although_the_desk_moves_meanwhile);
+crate::on_one_version!(
+    who_moves_the_staff_room_is_answered_although_the_desk_moves_meanwhile,
+    a_staff_room_that_was_left_and_is_broken_keeps_nothing_from_the_new_one,
+);
 
 /// What the bot has posted about something, edits left out.
 async fn posts(staff: &StaffStage, about: &str) -> Vec<Value> {
@@ -129,4 +133,30 @@ async fn who_moves_the_staff_room_is_answered_although_the_desk_moves_meanwhile(
     row.rollback().await.unwrap();
     let answer = staff.answer(&said).await;
     assert!(answer["body"].as_str().unwrap().starts_with("Followed: "), "{answer:#}");
+}
+
+async fn a_staff_room_that_was_left_and_is_broken_keeps_nothing_from_the_new_one(version: SynapseVersion) {
+    let (mut staff, _) = held(version).await;
+    let old = staff.stage.staff.clone();
+    staff.posted("3 people would").await;
+    let new = upgrade(&staff.stage, &old, newest(version)).await;
+    staff.posted("staff was replaced").await;
+    let send = Matching::any().method("PUT").path(&format!("/rooms/{old}/send/"));
+    let failure = json!({"errcode": "M_UNKNOWN", "error": "Internal server error"});
+    let broken = staff.stage.proxy.fault(send, Effect::Answer(500, failure));
+    let done = staff.stage.service.run_cli(&["follow", "staff"]).await.unwrap();
+    assert_eq!(done.status, Some(0), "{done:?}");
+    staff.stage.staff.clone_from(&new);
+    staff.posted("3 people would").await;
+    // What is told of from now on waits for no edit in the old room.
+    upgrade(&staff.stage, &staff.stage.red, newest(version)).await;
+    staff.posted("red-room was replaced").await;
+    wait_until("nothing is kept of the old room", SOON, async || {
+        let kept = "SELECT (SELECT count(*) FROM provisioner.alerts WHERE room_id = $1)
+                         + (SELECT count(*) FROM provisioner.held_posts WHERE room_id = $1 AND state = 'open')";
+        sqlx::query_scalar::<_, i64>(kept).bind(&old).fetch_one(&mut staff.stage.connect().await).await.unwrap() == 0
+    })
+    .await
+    .unwrap();
+    assert!(broken.hits() >= 2, "the message and the alert were edited, or tried to be");
 }

@@ -23,6 +23,8 @@ crate::on_one_version!(
     a_no_that_kills_cut_short_is_finished_by_the_next,
     what_came_of_a_message_is_shown_although_synapse_fails_at_first,
     a_tap_while_all_is_paused_names_the_command_that_is_typed_first,
+    an_edit_that_waits_for_its_next_try_hides_nothing_of_what_came_since,
+    a_message_asks_no_more_although_the_step_to_a_newer_one_was_cut_short,
 );
 
 /// Synapse brings a tap long after it was made.
@@ -57,11 +59,32 @@ async fn states(staff: &StaffStage) -> (String, String) {
     sqlx::query_as(sql).fetch_one(&mut staff.stage.connect().await).await.unwrap()
 }
 
-/// The next edit of a message to say this of it fails.
-fn fails_once(staff: &StaffStage, post: i64, state: &str) -> Fault {
-    let edit = Matching::any().method("PUT").path(&format!("/send/m.room.message/held-{post}-{state}")).times(1);
+/// Synapse fails so often to take a message, or an edit, with this transaction id.
+fn fails(staff: &StaffStage, transaction: &str, times: usize) -> Fault {
+    let message = Matching::any().method("PUT").path(&format!("/send/m.room.message/{transaction}")).times(times);
     let failure = json!({"errcode": "M_UNKNOWN", "error": "Internal server error"});
-    staff.stage.proxy.fault(edit, Effect::Answer(500, failure))
+    staff.stage.proxy.fault(message, Effect::Answer(500, failure))
+}
+
+/// The messages about held plans are no longer young: the next plan gets one of its own.
+async fn grow_old(staff: &StaffStage) {
+    let sql = "UPDATE provisioner.held_posts SET created_at = now() - interval '2 minutes'";
+    sqlx::query(sql).execute(&mut staff.stage.connect().await).await.unwrap();
+}
+
+/// Kills the service once a statement of its waits for a row, and the statement with it: Postgres would bring that of a client
+/// that is gone to its end.
+async fn kill_as_it_waits(staff: &StaffStage) {
+    const WAITING: &str = "SELECT count(*) FROM pg_stat_activity
+                           WHERE datname = current_database() AND wait_event = 'transactionid'";
+    const END: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                       WHERE datname = current_database() AND wait_event = 'transactionid'";
+    let waiting =
+        async || sqlx::query_scalar::<_, i64>(WAITING).fetch_one(&mut staff.stage.connect().await).await.unwrap();
+    wait_until("it waits for the row", SOON, async || waiting().await > 0).await.unwrap();
+    staff.stage.service.sigkill().await.unwrap();
+    sqlx::query(END).execute(&mut staff.stage.connect().await).await.unwrap();
+    wait_until("nothing waits for the row", SOON, async || waiting().await == 0).await.unwrap();
 }
 
 async fn a_tap_carries_out_exactly_what_was_shown(version: SynapseVersion) {
@@ -253,23 +276,13 @@ async fn a_decision_that_a_kill_cuts_short_says_so_and_takes_nothing_that_was_no
 
 /// It has three steps: the message is marked, the plan is, and the message is edited. Each may be the last before a kill.
 async fn a_no_that_kills_cut_short_is_finished_by_the_next(version: SynapseVersion) {
-    const WAITING: &str = "SELECT count(*) FROM pg_stat_activity
-                           WHERE datname = current_database() AND wait_event = 'transactionid'";
-    // Postgres would bring the statement of a client that is gone to its end.
-    const END: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                       WHERE datname = current_database() AND wait_event = 'transactionid'";
     let (staff, people) = held(version).await;
     let post = staff.posted("3 people would").await;
-    let waiting =
-        async || sqlx::query_scalar::<_, i64>(WAITING).fetch_one(&mut staff.stage.connect().await).await.unwrap();
     let mut database = staff.stage.connect().await;
     let mut plan = database.begin().await.unwrap();
     sqlx::query("SELECT FROM provisioner.held_plans FOR UPDATE").execute(&mut *plan).await.unwrap();
     let tap = staff.react(&staff.lead, &post, "❌").await;
-    wait_until("the no waits for the plan", SOON, async || waiting().await > 0).await.unwrap();
-    staff.stage.service.sigkill().await.unwrap();
-    sqlx::query(END).execute(&mut staff.stage.connect().await).await.unwrap();
-    wait_until("nothing waits for the plan", SOON, async || waiting().await == 0).await.unwrap();
+    kill_as_it_waits(&staff).await;
     plan.rollback().await.unwrap();
     assert_eq!(states(&staff).await, ("dismissed".to_owned(), "open".to_owned()));
 
@@ -300,13 +313,14 @@ async fn what_came_of_a_message_is_shown_although_synapse_fails_at_first(version
     let (staff, people) = held(version).await;
     let post = staff.posted("3 people would").await;
     let id = newest_post(&staff).await;
-    let [dismissed, superseded] = ["dismissed", "superseded"].map(|state| fails_once(&staff, id, state));
+    let [dismissed, superseded] =
+        ["dismissed", "superseded"].map(|state| fails(&staff, &format!("held-{id}-{state}"), 1));
     staff.react(&staff.lead, &post, "❌").await;
     staff.until_says(&post, &["said no"]).await;
     go(&staff, &people[3..4]).await;
     let newer = staff.posted("4 people would").await;
     staff.until_says(&post, &["It has changed"]).await;
-    let decided = fails_once(&staff, newest_post(&staff).await, "decided");
+    let decided = fails(&staff, &format!("held-{}-decided", newest_post(&staff).await), 1);
     staff.react(&staff.lead, &newer, "✅").await;
     staff.until_says(&newer, &["Approved by", "4 changes made"]).await;
     assert_eq!([dismissed, superseded, decided].map(|fault| fault.hits()), [1; 3]);
@@ -323,4 +337,51 @@ async fn a_tap_while_all_is_paused_names_the_command_that_is_typed_first(version
     assert_eq!(memberships(&staff, &people[..3]).await, ["join"; 3]);
     let answer = staff.ask(&staff.lead, "!provisioner follow analysts").await;
     assert_eq!(answer["body"], "Not followed: everything is paused. First: !provisioner resume");
+}
+
+async fn an_edit_that_waits_for_its_next_try_hides_nothing_of_what_came_since(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("3 people would").await;
+    let text = staff.now_says(&post).await;
+    let id = &text.split("!provisioner apply ").nth(1).unwrap()[..8];
+    let no = fails(&staff, &format!("held-{}-dismissed", newest_post(&staff).await), 3);
+    let tap = staff.react(&staff.lead, &post, "❌").await;
+    // The fourth try comes eight seconds after the third.
+    wait_until("it has failed three times", SOON, async || no.hits() == 3).await.unwrap();
+    staff.say(&staff.lead, &format!("!provisioner apply {id}")).await;
+    staff.until_says(&post, &["Approved by", "3 changes made"]).await;
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    let says = staff.now_says(&post).await;
+    assert!(says.starts_with("Approved by"), "{says}");
+    assert_eq!(staff.ended(&tap).await, "answered");
+    assert_eq!(memberships(&staff, &people[..3]).await, ["leave"; 3]);
+    staff.stage.nothing_left().await;
+}
+
+/// Synapse fails before the newer message is there, and the service is killed after it.
+async fn a_message_asks_no_more_although_the_step_to_a_newer_one_was_cut_short(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let first = staff.posted("3 people would").await;
+    grow_old(&staff).await;
+    let failed = fails(&staff, &format!("held-{}", newest_post(&staff).await + 1), 1);
+    go(&staff, &people[3..4]).await;
+    let second = staff.posted("4 people would").await;
+    staff.until_says(&first, &["It has changed"]).await;
+    assert_eq!(failed.hits(), 1);
+
+    grow_old(&staff).await;
+    let mut database = staff.stage.connect().await;
+    let mut row = database.begin().await.unwrap();
+    let lock = "SELECT FROM provisioner.held_posts WHERE event_id = $1 FOR UPDATE";
+    sqlx::query(lock).bind(&second).execute(&mut *row).await.unwrap();
+    go(&staff, &people[4..5]).await;
+    let third = staff.posted("5 people would").await;
+    kill_as_it_waits(&staff).await;
+    row.rollback().await.unwrap();
+    assert!(staff.now_says(&second).await.contains("exactly as listed"), "it still asks");
+    staff.stage.start().await;
+    staff.until_says(&second, &["It has changed"]).await;
+    staff.react(&staff.lead, &third, "✅").await;
+    staff.until_says(&third, &["Approved by", "5 changes made"]).await;
+    staff.stage.nothing_left().await;
 }

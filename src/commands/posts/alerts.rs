@@ -154,12 +154,14 @@ impl Desk {
         Ok(raised)
     }
 
-    /// Says whether that is settled: Synapse took the edit, or refuses it for good. Otherwise it is to be tried again.
+    /// Says whether that is settled: Synapse took the edit, or refuses it for good, or the room was left. Otherwise it is to be
+    /// tried again.
     async fn edit_alert(&self, row: &AlertRow, event: &str, reply: &Reply) -> bool {
         let Some(event_id) = &row.event_id else { return true };
         let (room_id, transaction_id) = (&row.room_id, &transaction(row, event));
-        let edit = OutgoingEdit { room_id, event_id, transaction_id, reply, perhaps_sent: false };
-        !matches!(self.edit(edit).await, Err(CallError::ServerError { .. }))
+        let edit = OutgoingEdit { room_id, event_id, transaction_id, reply, perhaps_sent: false, tells: None };
+        let fails = matches!(self.edit(edit).await, Err(CallError::ServerError { .. }));
+        !fails || *room_id != self.staff.room_id
     }
 }
 

@@ -93,7 +93,8 @@ impl Desk {
             let reply = Reply::line([strong("Approved"), text(" by "), code(by.sender), text("; working on it …")]);
             let reply = what_became_of(post, reply);
             // What was approved waits for nobody to show it: minutes later it would be another approval.
-            let _ = tokio::time::timeout(LONGEST_EDIT, self.edit_post(post, "deciding", &reply)).await;
+            let edit = self.edit_post(post, "deciding", HeldPostState::Deciding, &reply);
+            let _ = tokio::time::timeout(LONGEST_EDIT, edit).await;
         }
         let report = self.ask_for_pass(Some((id, within)), by, gate).await;
         if let Some(post) = &post {
@@ -104,7 +105,8 @@ impl Desk {
             let errors = report.iter().flat_map(|report| &report.errors).map(|error| self.words(error));
             let reply = Reply::line([strong("Approved"), text(" by "), code(by.sender), text(format!(". {what}"))]);
             // Not marked before, because the edit may take minutes: what a restart cuts short is edited by the next start.
-            self.end_post(post, "decided", &what_became_of(post, reply.and_list(errors)), false).await;
+            let reply = what_became_of(post, reply.and_list(errors));
+            self.end_post(post, "decided", HeldPostState::Deciding, &reply, false).await;
             let (from, to) = ([HeldPostState::Deciding], HeldPostState::Decided);
             self.store.change_held_post(post.id, &from, to).await.context("mark the post")?;
         }
@@ -198,7 +200,7 @@ impl Desk {
             true => reply.and_reply(see("To do it after all: ", self.typed_apply(&post.held_id))),
             false => reply,
         };
-        self.end_post(post, "dismissed", &what_became_of(post, reply), again).await;
+        self.end_post(post, "dismissed", HeldPostState::Dismissed, &what_became_of(post, reply), again).await;
         self.end(task, name, None, "done", None).await
     }
 

@@ -14,12 +14,11 @@ use crate::store::{HeldPost, HeldPostContent, HeldPostState};
 
 impl Desk {
     /// Posts what is held.
-    pub(crate) async fn post_held(&self, description: &Description) -> Result<HeldPost> {
+    pub(crate) async fn post_held(&self, description: &Description) -> Result<()> {
         let (shown, pages) = values(description)?;
         let content = content(description, &shown, &pages);
         let post = self.store.add_held_post(&self.staff.room_id, content).await.context("note the post")?;
-        self.send_held(&post, false).await?;
-        Ok(post)
+        self.send_held(&post, false).await
     }
 
     /// Edits a post to show what is held now, if nobody has decided meanwhile.
@@ -38,7 +37,7 @@ impl Desk {
         if let Some(event_id) = &post.event_id {
             self.send_pages(post, event_id, perhaps_sent).await?;
         }
-        if self.edit_post(post, &post.edits.to_string(), &self.offer(post)).await {
+        if self.edit_post(post, &post.edits.to_string(), post.state, &self.offer(post)).await {
             self.store.note_held_post_edited(post.id, post.edits).await.context("note that the post was edited")?;
         }
         Ok(())
@@ -89,7 +88,8 @@ impl Desk {
     /// Edits a post to say that it does not stand for what is held any more.
     pub(crate) async fn close_held(&self, post: &HeldPost, state: HeldPostState, words: &str) -> Result<()> {
         if self.store.change_held_post(post.id, &HeldPostState::UNDECIDED, state).await.context("mark the post")? {
-            self.end_post(post, state.as_str(), &what_became_of(post, Reply::line([strong(words)])), false).await;
+            let reply = what_became_of(post, Reply::line([strong(words)]));
+            self.end_post(post, state.as_str(), state, &reply, false).await;
         }
         Ok(())
     }
@@ -103,22 +103,30 @@ impl Desk {
             code(self.typed("history")),
             text("; what is still held gets a message of its own."),
         ]);
-        self.end_post(post, "cut-short", &what_became_of(post, reply), false).await;
+        self.end_post(post, "cut-short", HeldPostState::Decided, &what_became_of(post, reply), false).await;
     }
 
-    /// Edits a post that is edited again. Says whether Synapse took it.
-    pub(super) async fn edit_post(&self, post: &HeldPost, state: &str, reply: &Reply) -> bool {
+    /// Edits a post that is edited again, as long as it is in the state that the edit tells of. Says whether Synapse took it.
+    pub(super) async fn edit_post(&self, post: &HeldPost, edit: &str, tells: HeldPostState, reply: &Reply) -> bool {
         let Some(event_id) = &post.event_id else { return false };
-        let (room_id, transaction_id) = (&post.room_id, &transaction(post, state));
-        self.edit(OutgoingEdit { room_id, event_id, transaction_id, reply, perhaps_sent: false }).await.is_ok()
+        let (room_id, transaction_id, tells) = (&post.room_id, &transaction(post, edit), Some(tells));
+        self.edit(OutgoingEdit { room_id, event_id, transaction_id, reply, perhaps_sent: false, tells }).await.is_ok()
     }
 
-    /// Edits a post to say what became of it, as patiently as an answer is sent. What is `perhaps_sent` is looked for first.
-    pub(super) async fn end_post(&self, post: &HeldPost, state: &str, reply: &Reply, perhaps_sent: bool) {
+    /// Edits a post to say what became of it, as patiently as an answer is sent, and as long as it is in the state that the edit
+    /// tells of. What is `perhaps_sent` is looked for first.
+    pub(super) async fn end_post(
+        &self,
+        post: &HeldPost,
+        edit: &str,
+        tells: HeldPostState,
+        reply: &Reply,
+        perhaps_sent: bool,
+    ) {
         let Some(event_id) = &post.event_id else { return };
-        let (room_id, transaction_id) = (&post.room_id, &transaction(post, state));
+        let (room_id, transaction_id, tells) = (&post.room_id, &transaction(post, edit), Some(tells));
         // What Synapse does not take is in the log, and nothing else can be done about it.
-        let _ = self.edit_last(OutgoingEdit { room_id, event_id, transaction_id, reply, perhaps_sent }).await;
+        let _ = self.edit_last(OutgoingEdit { room_id, event_id, transaction_id, reply, perhaps_sent, tells }).await;
     }
 
     /// What the plan holds in words, where it holds anything. While something cannot be read that may be less than what is held.
@@ -130,8 +138,8 @@ impl Desk {
 }
 
 /// The transaction id of an edit of a post.
-fn transaction(post: &HeldPost, state: &str) -> String {
-    format!("held-{}-{state}", post.id)
+fn transaction(post: &HeldPost, edit: &str) -> String {
+    format!("held-{}-{edit}", post.id)
 }
 
 fn values(description: &Description) -> Result<(Value, Value)> {

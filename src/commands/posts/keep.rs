@@ -73,7 +73,7 @@ fn step(newest: Option<&HeldPost>, held: Option<&str>, here: &str) -> Step {
         (Some(_), None) => Step::Gone,
         (None, None) => Step::Nothing,
         // Somebody decides just now: what is left is seen at the next snapshot. A long pass is not waited for.
-        (None, Some(_)) if newest.is_some_and(is_being_decided) => Step::Nothing,
+        (None, Some(held)) if newest.is_some_and(|post| is_being_decided(post, held)) => Step::Nothing,
         // Who dismissed one wants to hear of the next.
         (Some(post), Some(_)) if post.state == HeldPostState::Open && post.age < YOUNG && post.room_id == here => {
             if post.event_id.is_some() && post.reactions_sent {
@@ -96,8 +96,9 @@ fn as_seen(due: Step, newest: Option<&HeldPost>, shown: Option<&str>, here: &str
     }
 }
 
-fn is_being_decided(post: &HeldPost) -> bool {
-    post.state == HeldPostState::Deciding && post.changed_ago < DECIDED
+/// What was approved and is held as it was waits for rooms that are being read: nobody is asked about it again meanwhile.
+fn is_being_decided(post: &HeldPost, held: &str) -> bool {
+    post.state == HeldPostState::Deciding && (post.changed_ago < DECIDED || post.held_id == held)
 }
 
 /// What is held, since when it is the same, and since when no post shows what is held.
@@ -109,13 +110,22 @@ struct Settling {
     looked: Option<Instant>,
     /// The post whose reactions were asked for again. Where Synapse refuses them, once is enough.
     completed: Option<i64>,
+    /// The post before which every other is closed.
+    closed_before: Option<i64>,
 }
 
 impl Desk {
     /// Runs for as long as the service reconciles.
     pub(crate) async fn keep_posts(&self) -> Infallible {
         let mut reconciler = self.reconciler.clone();
-        let mut settling = Settling { held: None, since: Instant::now(), unshown: None, looked: None, completed: None };
+        let mut settling = Settling {
+            held: None,
+            since: Instant::now(),
+            unshown: None,
+            looked: None,
+            completed: None,
+            closed_before: None,
+        };
         let (mut since, mut encryption) = (AlertTimers::default(), Encryption::default());
         self.reopen().await;
         loop {
@@ -177,6 +187,13 @@ impl Desk {
         }
         let here = &self.staff.room_id;
         let newest = self.store.newest_held_post().await.context("look for the newest post")?;
+        if let Some(newest) = &newest
+            && settling.closed_before != Some(newest.id)
+            && (newest.event_id.is_some() || !newest.is_undecided())
+        {
+            self.close_older(newest).await?;
+            settling.closed_before = Some(newest.id);
+        }
         let due = step(newest.as_ref(), settling.held.as_deref(), here);
         if due == Step::Nothing {
             settling.unshown = None;
@@ -205,37 +222,54 @@ impl Desk {
         match (step, &newest, &shown) {
             (Step::Resend, Some(post), _) => {
                 let again = settling.completed.replace(post.id) == Some(post.id);
-                if post.event_id.is_none() || !again {
-                    self.send_held(post, true).await?;
+                if again && post.event_id.is_some() {
+                    return Ok(None);
                 }
+                self.send_held(post, true).await?;
             }
-            (Step::Gone, Some(post), _) => {
-                let words = self.approved_by(post).await?.map_or_else(
-                    || "Not held any more.".to_owned(),
-                    |by| format!("Approved by {by}; the history says what came of it."),
-                );
-                self.close_held(post, HeldPostState::Gone, &words).await?;
+            (Step::Gone, Some(post), _) => self.close_gone(post).await?,
+            (Step::Post, _, Some(shown)) => self.post_held(shown).await?,
+            (Step::Edit, Some(post), Some(shown)) => {
+                self.update_held(post, shown).await?;
+                return Ok(None);
             }
-            (Step::Edit, Some(post), Some(shown)) => self.update_held(post, shown).await?,
-            (Step::ResendEdit, Some(post), _) => self.send_update(post, true).await?,
-            (Step::Post, newest, Some(shown)) => {
-                // First the new one, so that there is one to point to.
-                let new = self.post_held(shown).await?;
-                if let Some(old) = newest {
-                    let held = short_id(&new.held_id);
-                    let words = match old.room_id == *here {
-                        true => format!(
-                            "It has changed: see the newer message about plan {held}. ✅ here carries out no more than \
-                             this message shows."
-                        ),
-                        false => format!("See the message about plan {held} in the new room."),
-                    };
-                    self.close_held(old, HeldPostState::Superseded, &words).await?;
-                }
+            (Step::ResendEdit, Some(post), _) => {
+                self.send_update(post, true).await?;
+                return Ok(None);
             }
-            _ => {}
+            _ => return Ok(None),
         }
-        Ok(None)
+        // What is older is closed by the next look: it would be, too, if this one had been cut short.
+        Ok(Some(Duration::ZERO))
+    }
+
+    /// Closes each older post that nobody decided about: the newest stands for what is held, or is over and was never sent.
+    async fn close_older(&self, newest: &HeldPost) -> Result<()> {
+        let held = short_id(&newest.held_id);
+        for old in self.store.undecided_held_posts_before(newest.id).await.context("look for older posts")? {
+            if newest.event_id.is_none() {
+                self.close_gone(&old).await?;
+                continue;
+            }
+            let words = match old.room_id == newest.room_id {
+                true => format!(
+                    "It has changed: see the newer message about plan {held}. ✅ here carries out no more than this message \
+                     shows."
+                ),
+                false => format!("See the message about plan {held} in the new room."),
+            };
+            self.close_held(&old, HeldPostState::Superseded, &words).await?;
+        }
+        Ok(())
+    }
+
+    /// Closes a post of which nothing is held any more.
+    async fn close_gone(&self, post: &HeldPost) -> Result<()> {
+        let words = self.approved_by(post).await?.map_or_else(
+            || "Not held any more.".to_owned(),
+            |by| format!("Approved by {by}; the history says what came of it."),
+        );
+        self.close_held(post, HeldPostState::Gone, &words).await
     }
 }
 
@@ -332,6 +366,7 @@ mod tests {
         assert_eq!(step(Some(&post("a", HeldPostState::Deciding, true)), Some("a")), Step::Nothing);
         let long_ago = HeldPost { changed_ago: 60.0, ..post("a", HeldPostState::Deciding, true) };
         assert_eq!(step(Some(&long_ago), Some("b")), Step::Post, "its pass goes on for hours");
+        assert_eq!(step(Some(&long_ago), Some("a")), Step::Nothing, "it waits for a room");
         assert_eq!(step(Some(&post("a", HeldPostState::Decided, true)), None), Step::Nothing);
         assert_eq!(step(Some(&post("a", HeldPostState::Decided, true)), Some("b")), Step::Post);
         assert_eq!(step(Some(&post("a", HeldPostState::Gone, true)), Some("a")), Step::Post);
