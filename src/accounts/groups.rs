@@ -16,7 +16,7 @@ const ASKED_AGAIN: Duration = Duration::from_secs(5);
 
 /// A group as the pool had it.
 #[derive(Debug)]
-struct GroupReading {
+pub struct GroupReading {
     name: String,
     user_ids: Vec<String>,
     /// By the database's clock, right before the pool was asked.
@@ -48,25 +48,42 @@ pub async fn keep_groups(store: &Store, directory: &Directory, server: &Server, 
     Ok(())
 }
 
-/// Reads these groups as they are now, for `user_id` alone: somebody who may command no longer may not for another moment. Who
-/// else is missing keeps their place until [`keep_groups`] reads.
+/// Reads these groups as they are now, for `user_ids` alone: somebody who may command no longer may not for another moment. Who
+/// else is missing keeps their place until [`keep_groups`] reads. Returns what was read: of each group, or of fewer where some
+/// could not be read.
 #[instrument(name = "pool.groups", skip_all)]
 pub async fn read_groups(
     store: &Store,
     directory: &Directory,
     server: &Server,
     groups: &[String],
-    user_id: &str,
-) -> Result<()> {
+    user_ids: &[String],
+) -> Result<Vec<GroupReading>> {
+    let mut readings = Vec::new();
     for group in groups {
-        if let Some(reading) = read(store, directory, server, group).await? {
-            record(store, &reading, Leavers::Only(user_id)).await?;
+        // Where a reading that was begun later stands, this one is not heard, and that one may have kept them.
+        while let Some(reading) = read(store, directory, server, group).await? {
+            if record(store, &reading, Leavers::Only(user_ids)).await? {
+                readings.push(reading);
+                break;
+            }
         }
     }
-    Ok(())
+    Ok(readings)
 }
 
-async fn record(store: &Store, reading: &GroupReading, leavers: Leavers<'_>) -> Result<()> {
+/// Lets what was read a moment ago count for these users, too. False where a group was read again since, or could not be.
+pub async fn record_again(store: &Store, readings: &[GroupReading], user_ids: &[String]) -> Result<bool> {
+    for reading in readings {
+        if !record(store, reading, Leavers::Only(user_ids)).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Returns whether the reading counts.
+async fn record(store: &Store, reading: &GroupReading, leavers: Leavers<'_>) -> Result<bool> {
     let GroupReading { name, user_ids, asked } = reading;
     store.record_group(name, user_ids, leavers, *asked).await.context("record a group")
 }

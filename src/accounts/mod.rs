@@ -14,7 +14,7 @@ mod turns;
 use provisioner_policy::{SubjectError, mxid_of_subject};
 
 pub use self::confirm::{Confirmed, Confirmer};
-pub use self::groups::{keep_groups, read_groups};
+pub use self::groups::{GroupReading, keep_groups, read_groups, record_again};
 pub use self::listing::{Listed, ListedSoFar, ListingError, list_pool};
 pub use self::operators::NoAccount;
 pub use self::people::{EmailError, NamedByEmail};

@@ -26,8 +26,8 @@ pub struct GroupRow {
 pub enum Leavers<'a> {
     /// All but these.
     AllBut(&'a [String]),
-    /// This user alone.
-    Only(&'a str),
+    /// These users alone.
+    Only(&'a [String]),
 }
 
 impl Store {
@@ -47,14 +47,14 @@ impl Store {
 
     /// Records a group that was read whole, from `asked` by the database's clock on. Two may read it at once: of their readings
     /// the one that was begun last counts, and one that was begun before it changes nothing. What was asked in the future was so by
-    /// another server's clock.
+    /// another server's clock. Returns whether it counts.
     pub async fn record_group(
         &self,
         name: &str,
         user_ids: &[String],
         leavers: Leavers<'_>,
         asked: DateTime<Utc>,
-    ) -> sqlx::Result<()> {
+    ) -> sqlx::Result<bool> {
         let mut transaction = self.pool.begin().await?;
         // The row lock makes another recording of this group wait, so the newest revision belongs to the newest members.
         let is_newest = sqlx::query!(
@@ -68,12 +68,14 @@ impl Store {
         .await?
         .rows_affected();
         if is_newest == 0 {
-            return Ok(());
+            return Ok(false);
         }
         let gone = match leavers {
             Leavers::AllBut(kept) => remove_all_but(&mut transaction, name, &[user_ids, kept].concat()).await?,
-            Leavers::Only(user_id) if user_ids.iter().any(|its| its == user_id) => 0,
-            Leavers::Only(user_id) => remove(&mut transaction, name, user_id).await?,
+            Leavers::Only(these) => {
+                let missing: Vec<String> = these.iter().filter(|user| !user_ids.contains(user)).cloned().collect();
+                remove(&mut transaction, name, &missing).await?
+            }
         };
         let come = sqlx::query!(
             "INSERT INTO provisioner.group_members (name, user_id) SELECT $1, UNNEST($2::text[]) ON CONFLICT DO NOTHING",
@@ -93,7 +95,8 @@ impl Store {
         }
         // Even where nobody came or went: it may be the first reading since the service started, or since trouble.
         wake(&mut transaction).await?;
-        transaction.commit().await
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// Forgets groups that nobody asks for any more.
@@ -101,12 +104,12 @@ impl Store {
         self.run(sqlx::query!("DELETE FROM provisioner.groups WHERE name <> ALL($1)", names)).await
     }
 
-    /// Notes that a group could not be read.
+    /// Notes that a group could not be read. No reading counts any more that was begun before.
     pub async fn trouble_group(&self, name: &str, trouble: &str) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         sqlx::query!(
-            "INSERT INTO provisioner.groups (name, trouble) VALUES ($1, $2)
-             ON CONFLICT (name) DO UPDATE SET trouble = excluded.trouble",
+            "INSERT INTO provisioner.groups (name, trouble, asked_at) VALUES ($1, $2, now())
+             ON CONFLICT (name) DO UPDATE SET trouble = excluded.trouble, asked_at = excluded.asked_at",
             name,
             trouble,
         )
@@ -149,8 +152,12 @@ async fn remove_all_but(connection: &mut BoundedConnection, name: &str, kept: &[
     Ok(removed.execute(connection).await?.rows_affected())
 }
 
-/// The same for one.
-async fn remove(connection: &mut BoundedConnection, name: &str, user_id: &str) -> sqlx::Result<u64> {
-    let removed = sqlx::query!("DELETE FROM provisioner.group_members WHERE name = $1 AND user_id = $2", name, user_id);
+/// The same for these alone.
+async fn remove(connection: &mut BoundedConnection, name: &str, user_ids: &[String]) -> sqlx::Result<u64> {
+    if user_ids.is_empty() {
+        return Ok(0);
+    }
+    let removed =
+        sqlx::query!("DELETE FROM provisioner.group_members WHERE name = $1 AND user_id = ANY($2)", name, user_ids);
     Ok(removed.execute(connection).await?.rows_affected())
 }

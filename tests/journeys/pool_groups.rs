@@ -82,7 +82,8 @@ async fn a_group_that_cannot_be_read_takes_and_gives_no_admin(version: SynapseVe
     stage.service.sigterm().await.unwrap();
     pool.call("DeleteGroup", json!({"UserPoolId": pool.id, "GroupName": "nest-admin"})).await.unwrap();
     stage.admin.set_server_admin(&stage.mxid(&people[1]), true).await.unwrap();
-    stage.start().await;
+    stage.service.start_again().unwrap();
+    stage.until_not_ready(&["pool: group \"nest-admin\" cannot be read", "create it there"]).await;
     wait_until("the missing group is noticed", SOON, async || {
         let (_, plan) = stage.plan().await;
         plan["notices"].to_string().contains("nest-admin")

@@ -1,6 +1,6 @@
 //! The Staff room where a pool is read: people by e-mail address, newcomers, and groups that allow commands.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use testbed::{Effect, Matching, NewUser, Pool, Proxy, SynapseVersion, wait_until};
 
 use crate::pool_support::{cognito, pool};
@@ -10,6 +10,7 @@ use crate::support::{SOON, Settings, subject, subjects};
 crate::on_one_version!(
     the_pool_is_asked_for_people_and_for_groups_as_they_are_now,
     a_group_that_is_read_for_a_sender_takes_out_nobody_else,
+    whose_own_reading_of_a_group_fails_is_judged_by_the_next_one,
     an_operator_who_is_disabled_in_the_pool_commands_nothing_although_no_listing_ran,
     a_pool_that_does_not_answer_lets_nobody_command,
 );
@@ -84,7 +85,9 @@ async fn the_pool_is_asked_for_people_and_for_groups_as_they_are_now(version: Sy
     assert!(!everywhere.contains("@example.org"), "an address is never shown back, logged or kept");
 }
 
-async fn a_group_that_is_read_for_a_sender_takes_out_nobody_else(version: SynapseVersion) {
+/// Both people are in the pool, which the service reads through the proxy, and in its group `nest-admin`, who may command and were
+/// read just now.
+async fn allowed_by_group(version: SynapseVersion) -> (StaffStage, Pool, Proxy) {
     let pool = pool().await;
     pool.create_group("nest-admin").await.unwrap();
     let proxy = Proxy::start(&pool.endpoint).await.unwrap();
@@ -100,12 +103,24 @@ async fn a_group_that_is_read_for_a_sender_takes_out_nobody_else(version: Synaps
     staff.stage.edit(|config| config.replace("[modes]", commands));
     staff.start().await;
     let mut database = staff.stage.connect().await;
+    // The next reading that nobody asks for comes a minute after that.
+    let read = "SELECT count(*) = 2 AND bool_and(listed_at > now() - interval '20 seconds')
+                FROM provisioner.groups JOIN provisioner.group_members USING (name)";
+    wait_until("the group is read", SOON, async || {
+        sqlx::query_scalar::<_, Option<bool>>(read).fetch_one(&mut database).await.unwrap() == Some(true)
+    })
+    .await
+    .unwrap();
+    (staff, pool, proxy)
+}
+
+async fn a_group_that_is_read_for_a_sender_takes_out_nobody_else(version: SynapseVersion) {
+    let (staff, _, proxy) = allowed_by_group(version).await;
+    let mut database = staff.stage.connect().await;
     let mut members = async || -> Vec<String> {
         let members = "SELECT user_id FROM provisioner.group_members WHERE name = 'nest-admin'";
         sqlx::query_scalar(members).fetch_all(&mut database).await.unwrap()
     };
-    wait_until("the group is read", SOON, async || members().await.len() == 2).await.unwrap();
-
     let gone = staff.member_sub.clone();
     let lacks = Effect::rewrite(move |mut answer| {
         if let Some(users) = answer["Users"].as_array_mut() {
@@ -122,6 +137,33 @@ async fn a_group_that_is_read_for_a_sender_takes_out_nobody_else(version: Synaps
     let answer = staff.ask(&staff.member, "!provisioner status").await;
     assert!(answer["body"].as_str().unwrap().starts_with("You may not give me commands"), "{answer:#}");
     assert_eq!(members().await, [staff.stage.mxid(&staff.lead_sub)]);
+}
+
+/// The reading for somebody else who may command makes the group good again, while the pool is still asked for their account.
+async fn whose_own_reading_of_a_group_fails_is_judged_by_the_next_one(version: SynapseVersion) {
+    let (staff, pool, proxy) = allowed_by_group(version).await;
+    let mut database = staff.stage.connect().await;
+    let mut is_troubled = async || -> bool {
+        let trouble = "SELECT trouble IS NOT NULL FROM provisioner.groups WHERE name = 'nest-admin'";
+        sqlx::query_scalar(trouble).fetch_one(&mut database).await.unwrap()
+    };
+    pool.remove_from_group(&staff.lead_sub, "nest-admin").await.unwrap();
+    let refusal = json!({"__type": "InvalidParameterException", "message": "not today"});
+    proxy.fault(Matching::any().action("ListUsersInGroup").times(1), Effect::Answer(400, refusal));
+    let slow = proxy.fault(Matching::any().action("ListUsers").times(1), Effect::Hold);
+    let pause = staff.say(&staff.lead, "!provisioner pause").await;
+    wait_until("the group cannot be read", SOON, async || is_troubled().await).await.unwrap();
+    wait_until("the pool is asked for the lead", SOON, async || slow.hits() == 1).await.unwrap();
+    let status = staff.say(&staff.member, "!provisioner status").await;
+    wait_until("the group is read for the member", SOON, async || !is_troubled().await).await.unwrap();
+    slow.release();
+    let answer = staff.answer(&pause).await;
+    // Where all this took longer than they are waited for, nobody knows whether they may.
+    let body = answer["body"].as_str().unwrap();
+    assert!(body.starts_with("You may not give me commands") || body.contains("cannot be checked now"), "{answer:#}");
+    assert_eq!(staff.stage.metric("provisioner_paused").await, 0.0);
+    let answer = staff.answer(&status).await;
+    assert!(!answer["body"].as_str().unwrap().starts_with("You may not"), "{answer:#}");
 }
 
 /// Everybody of the team staff may command, and both people are in the pool.

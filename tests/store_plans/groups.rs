@@ -75,15 +75,31 @@ async fn of_two_readings_at_once_the_one_that_was_asked_for_last_counts() {
     let older = store.now().await.unwrap();
     let newer = store.now().await.unwrap();
     let everybody = Leavers::AllBut(&[]);
-    store.record_group("admins", &people(0..2), everybody, newer).await.unwrap();
-    store.record_group("admins", &people(0..3), everybody, older).await.unwrap();
+    assert!(store.record_group("admins", &people(0..2), everybody, newer).await.unwrap());
+    assert!(!store.record_group("admins", &people(0..3), everybody, older).await.unwrap(), "whoever has it is told");
     assert_eq!(read(&store, &Known::new()).await, [Some(2)], "who was taken out meanwhile stays out");
+    assert!(store.record_group("admins", &people(0..2), everybody, newer).await.unwrap(), "the same again");
     record(&store, "admins", &people(0..4)).await;
     assert_eq!(read(&store, &Known::new()).await, [Some(4)]);
 }
 
 #[tokio::test]
-async fn a_reading_takes_out_whom_the_one_before_lacks_too_or_one_user_alone() {
+async fn trouble_is_not_over_by_a_reading_that_was_begun_before_it() {
+    let (_, store) = empty("groups_trouble").await;
+    let trouble = async || groups(&store, &Known::new()).await.remove(0).trouble;
+    // Before it was ever read, and after.
+    for _ in 0..2 {
+        let asked = store.now().await.unwrap();
+        store.trouble_group("admins", "throttled").await.unwrap();
+        assert!(!store.record_group("admins", &people(0..2), Leavers::AllBut(&[]), asked).await.unwrap());
+        assert_eq!(trouble().await.as_deref(), Some("throttled"));
+        record(&store, "admins", &people(0..2)).await;
+        assert_eq!(trouble().await, None);
+    }
+}
+
+#[tokio::test]
+async fn a_reading_takes_out_whom_the_one_before_lacks_too_or_these_users_alone() {
     let (_, store) = empty("groups_leavers").await;
     let members = async || {
         let mut members = groups(&store, &Known::new()).await.remove(0).user_ids.unwrap();
@@ -96,13 +112,19 @@ async fn a_reading_takes_out_whom_the_one_before_lacks_too_or_one_user_alone() {
     record_but(&store, "admins", &now, Leavers::AllBut(&before)).await;
     assert_eq!(members().await, [people(0..3), people(4..5)].concat());
 
-    record_but(&store, "admins", &people(4..6), Leavers::Only(&people(1..2)[0])).await;
+    record_but(&store, "admins", &people(4..6), Leavers::Only(&people(1..2))).await;
     assert_eq!(members().await, [people(0..1), people(2..3), people(4..6)].concat());
-    // Nothing where the reading has them, or where they were not in the group.
-    for user in people(5..7) {
-        record_but(&store, "admins", &people(5..6), Leavers::Only(&user)).await;
+    // Nothing where the reading has them, or where they were not in the group, or where nobody is named.
+    let before = known(&store).await;
+    for users in [people(5..6), people(6..7), people(5..7), Vec::new()] {
+        record_but(&store, "admins", &people(5..6), Leavers::Only(&users)).await;
         assert_eq!(members().await, [people(0..1), people(2..3), people(4..6)].concat());
     }
+    assert_eq!(known(&store).await, before, "nobody came or went");
+    // Several at once, and of them those alone whom the reading lacks.
+    let several = [people(0..1), people(4..7), people(4..5)].concat();
+    record_but(&store, "admins", &people(5..6), Leavers::Only(&several)).await;
+    assert_eq!(members().await, [people(2..3), people(5..6)].concat());
 }
 
 #[tokio::test]

@@ -67,7 +67,8 @@ impl Desk {
         if let Err(denied) = self.reconciler.query(Freshness::AsKnown, is_here.clone()).await? {
             return Ok(Err(denied));
         }
-        let (groups, account) = tokio::join!(self.refresh_groups(sender), self.accounts.has_account_now(sender));
+        let judged = self.groups.judge(sender);
+        let (groups, account) = tokio::join!(self.refresh_groups(&judged), self.accounts.has_account_now(sender));
         match groups.and(account) {
             Ok(Ok(())) => {}
             Ok(Err(why)) => return Ok(Err(NotAdmitted::NoAccount(why))),
@@ -79,6 +80,7 @@ impl Desk {
             may_command(reconciler, &sender)
         };
         let (answer, gate) = self.reconciler.query_gated(Freshness::Now, look).await?;
+        drop(judged);
         Ok(answer.map(|()| gate))
     }
 }
