@@ -30,7 +30,8 @@ impl Homeserver {
     }
 
     /// The same for an account that was looked for just now. It is made in one request: a name that came in a second one would be
-    /// lost with that, as the account exists by then.
+    /// lost with that, as the account exists by then. Synapse makes it with its name before it looks at the picture: after an error
+    /// it may be there without.
     #[instrument(name = "homeserver.create_missing_account", skip_all, fields(user.id = %user))]
     pub(crate) async fn create_missing_account(
         &self,

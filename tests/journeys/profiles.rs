@@ -1,6 +1,8 @@
 //! Names and pictures: given when the account is made, once, and never over what somebody chose.
 
-use serde_json::json;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
 use testbed::{Person, SynapseVersion};
 
 use crate::profiles_support::{
@@ -12,6 +14,7 @@ crate::on_both_versions!(
     name_and_picture_are_given_with_the_account_and_cost_no_event,
     what_somebody_chose_stays_unless_it_is_kept,
     a_pool_move_brings_name_and_picture,
+    a_picture_that_synapse_refuses_costs_its_owner_nothing_else,
 );
 
 crate::on_one_version!(
@@ -127,6 +130,38 @@ async fn a_pool_move_brings_name_and_picture(version: SynapseVersion) {
         pair("Ada", &picture),
         "nothing is taken from an account that nobody names"
     );
+    stage.nothing_left().await;
+}
+
+/// Synapse makes an account before it looks at its picture.
+async fn a_picture_that_synapse_refuses_costs_its_owner_nothing_else(version: SynapseVersion) {
+    // On a Synapse of its own: the pictures of other stages are allowed.
+    let mut stage = Stage::set_on(Arc::new(testbed::own(version).await.unwrap()), profiles("")).await;
+    stage.bed.synapse.configure(&[("/allowed_avatar_mimetypes", json!(["image/webp"]))]).await.unwrap();
+    enforce(&mut stage).await;
+    let (sub, picture) = (subject(), upload(&stage).await);
+    say(&stage, &sub, "Ada", &picture).await;
+    stage.hasura.add(&sub, "staff", "member").await.unwrap();
+    let (_, report) = stage.apply().await;
+    let created = "SELECT outcome FROM provisioner.ledger WHERE kind = 'create_account' ORDER BY id";
+    let created: Vec<String> = sqlx::query_scalar(created).fetch_all(&mut stage.connect().await).await.unwrap();
+    assert_eq!(created, ["started", "done"], "{report:#}");
+    assert_eq!(stage.membership(&stage.staff, &sub).await, "join");
+    assert_eq!(profile(&stage, &sub).await, pair("Ada", ""));
+
+    // It is told, and it is not taken for its owner's choice to have none.
+    for _ in 0..2 {
+        let (status, report) = stage.apply().await;
+        let failed = report["failed"].to_string();
+        assert_eq!(status, 1, "{report:#}");
+        assert!(failed.contains("set_avatar") && failed.contains("This avatar is not allowed"), "{report:#}");
+    }
+    let (_, plan) = stage.plan().await;
+    assert_eq!(plan["profiles"]["pictures"]["to_give"], 1, "{plan:#}");
+    assert_eq!(plan["profiles"]["names"]["right"], 1, "{plan:#}");
+    stage.bed.synapse.configure(&[("/allowed_avatar_mimetypes", Value::Null)]).await.unwrap();
+    assert_eq!(stage.apply().await.0, 0);
+    assert_eq!(profile(&stage, &sub).await, pair("Ada", &picture));
     stage.nothing_left().await;
 }
 

@@ -44,7 +44,7 @@ pub(crate) enum GiveOutcome {
     Given(Vec<Given>),
     /// Not given: the account is not what the plan was made from.
     Moved(Box<UserEntry>),
-    /// Not given: the picture cannot be had. The text says why.
+    /// Not given: the picture cannot be had, or Synapse does not take it. The text says why.
     Refused(String),
     /// Not given: it could not be noted, or the plan is of another time.
     Left,
@@ -72,7 +72,8 @@ struct Media {
 }
 
 impl Giver<'_> {
-    /// Makes an account with its name and picture. Where these cannot be noted it is made without: the next plan has them.
+    /// Makes an account with its name and picture. Where these cannot be noted, or Synapse does not take the picture, it is made
+    /// without: the next plan has them.
     pub(crate) async fn create(&self, user: UserIx, in_pool: Option<&str>) -> Result<GiveOutcome, CallError> {
         let mxid = self.world.users.mxid(user);
         let gifts = self.gifts.get(&user).cloned().unwrap_or_default();
@@ -88,9 +89,19 @@ impl Giver<'_> {
         if !self.note_profile(user, &mxid, &profile).await {
             profile = Profile::default();
         }
-        match self.homeserver.create_missing_account(&mxid, &profile).await? {
-            AccountCreation::Created => {}
-            AccountCreation::Existed(_) => return Ok(GiveOutcome::Existed),
+        match self.homeserver.create_missing_account(&mxid, &profile).await {
+            Ok(AccountCreation::Created) => {}
+            Ok(AccountCreation::Existed(_)) => return Ok(GiveOutcome::Existed),
+            Err(error) if profile.avatar_url.is_some() && may_be_about_the_picture(&error) => {
+                // Synapse looks at the picture when it has made the account with its name.
+                let Some(made) = self.homeserver.user(&mxid).await? else { return Err(error) };
+                if made.avatar_url != profile.avatar_url {
+                    warn!(user.id = mxid, "the account is made without its picture, which follows");
+                    self.note_not_given(user, &mxid, ProfileField::Avatar).await;
+                    profile.avatar_url = None;
+                }
+            }
+            Err(error) => return Err(error),
         }
         let mut given = Vec::new();
         if let Some(name) = &profile.display_name {
@@ -142,7 +153,17 @@ impl Giver<'_> {
             return Ok(GiveOutcome::Left);
         }
         let profile = Profile { display_name: None, avatar_url: Some(media.mxc.clone()) };
-        self.homeserver.set_profile(&mxid, &profile).await?;
+        match self.homeserver.set_profile(&mxid, &profile).await {
+            Ok(()) => {}
+            Err(CallError::NotPermitted { message }) => {
+                self.note_not_given(user, &mxid, field).await;
+                return Ok(GiveOutcome::Refused(format!(
+                    "Synapse refuses the picture: {message}; give another, or mend max_avatar_size and allowed_avatar_mimetypes in \
+                     homeserver.yaml"
+                )));
+            }
+            Err(error) => return Err(error),
+        }
         Ok(GiveOutcome::Given(vec![self.note_given(&mxid, field, &media.mxc, media.fetched.as_ref()).await]))
     }
 
@@ -205,6 +226,11 @@ impl Giver<'_> {
         }
     }
 
+    /// Synapse did not take what was noted: that an account lacks it is not its owner's choice.
+    async fn note_not_given(&self, user: UserIx, mxid: &str, field: ProfileField) {
+        self.note_giving(user, mxid, field, "").await;
+    }
+
     /// What was given, noted. Where it cannot be, what was noted before says as much.
     async fn note_given(
         &self,
@@ -221,6 +247,11 @@ impl Giver<'_> {
         let source = Fingerprint::of(source.unwrap_or_default());
         Given { field, value: Fingerprint::of(value), source }
     }
+}
+
+/// Whether an account may have been made all the same, but for its picture.
+fn may_be_about_the_picture(error: &CallError) -> bool {
+    matches!(error, CallError::NotPermitted { .. } | CallError::ServerError { .. } | CallError::Unexpected { .. })
 }
 
 /// Whatever the database refuses is told of by the next statement that is not about names and pictures.
