@@ -92,9 +92,8 @@ struct Pass {
     asked: Vec<i64>,
     /// Requests of the Staff room that approve what is held: each is answered by what came of that.
     approving: Vec<i64>,
-    /// Requests with an approval that is still to be spent, and when the newest was taken.
-    approvals: Vec<Asked>,
-    claimed: Option<Instant>,
+    /// Requests with an approval that is still to be spent, and when they were taken.
+    approvals: Vec<(Instant, Asked)>,
     of: Option<usize>,
     began: Option<Instant>,
     /// When others were last told how it goes.
@@ -213,8 +212,8 @@ impl Service {
             let is_tap = one.approve.is_some() && one.requested_by.starts_with('@');
             if is_tap { &mut pass.approving } else { &mut pass.asked }.push(one.id);
         }
-        pass.approvals.extend(asked.into_iter().filter(|one| one.approve.is_some()));
-        pass.claimed = is_new.then(Instant::now).or(pass.claimed);
+        let now = Instant::now();
+        pass.approvals.extend(asked.into_iter().filter(|one| one.approve.is_some()).map(|one| (now, one)));
         Ok(is_new)
     }
 
@@ -293,12 +292,15 @@ impl Service {
     /// Spends the approvals of the pass. What is held in a room that is being read cannot be seen, and an approval has all rooms
     /// read again: the next one waits for that, unless everything is paused.
     async fn spend_approvals(&mut self, pass: &mut Pass) -> Result<()> {
-        let reads = self.reconciler.readings.any_room() && pass.claimed.is_some_and(|at| at.elapsed() < LONGEST_READING);
-        if reads && !pass.approvals.is_empty() && self.reconciler.look_at_brake().await?.is_none() {
-            return Ok(());
-        }
-        for asked in std::mem::take(&mut pass.approvals) {
-            self.reconciler.spend_approval(&asked).await?;
+        let may_wait = |(taken, _): &(Instant, Asked)| taken.elapsed() < LONGEST_READING;
+        let reads = self.reconciler.readings.any_that_answers() && pass.approvals.iter().any(may_wait);
+        let waits = reads && self.reconciler.look_at_brake().await?.is_none();
+        for approval in std::mem::take(&mut pass.approvals) {
+            if waits && may_wait(&approval) {
+                pass.approvals.push(approval);
+            } else {
+                self.reconciler.spend_approval(&approval.1).await?;
+            }
         }
         Ok(())
     }
@@ -308,12 +310,12 @@ impl Service {
     async fn answer_approving(
         &mut self,
         approving: &mut Vec<i64>,
-        unspent: &[Asked],
+        unspent: &[(Instant, Asked)],
         slice: &PassReport,
         is_over: bool,
     ) -> Result<()> {
         for id in std::mem::take(approving) {
-            let waits = unspent.iter().any(|asked| asked.id == id);
+            let waits = unspent.iter().any(|(_, asked)| asked.id == id);
             let answer = if waits { None } else { self.reconciler.approval.answer(id, is_over, slice) };
             let Some(report) = answer else {
                 approving.push(id);

@@ -1,5 +1,6 @@
 //! Requests for a pass: how `apply` asks the running service.
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::Store;
@@ -22,6 +23,7 @@ pub struct Asked {
     /// Only what this one showed, too.
     pub approve_within: Option<String>,
     pub requested_by: String,
+    pub requested_at: DateTime<Utc>,
     /// Whether an approval may still be acted on: it was given within two minutes, and no process took it before this one
     /// did. What another one had begun is not begun again.
     pub is_fresh: bool,
@@ -54,7 +56,7 @@ impl Store {
                  FROM provisioner.pass_requests WHERE finished_at IS NULL FOR UPDATE
              )
              UPDATE provisioner.pass_requests AS request SET taken_at = now() FROM open WHERE request.id = open.id
-             RETURNING request.id, approve, approve_within, requested_by, is_fresh AS "is_fresh!""#,
+             RETURNING request.id, approve, approve_within, requested_by, requested_at, is_fresh AS "is_fresh!""#,
         )
         .fetch_all(&self.pool)
         .await

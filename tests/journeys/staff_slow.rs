@@ -11,6 +11,7 @@ use crate::support::SOON;
 crate::on_one_version!(
     an_approval_waits_for_the_room_that_it_is_about,
     a_pause_ends_an_approval_although_a_room_is_being_read,
+    a_no_ends_an_approval_that_waits,
 );
 
 /// Longer than a reading is waited for.
@@ -60,4 +61,25 @@ async fn a_pause_ends_an_approval_although_a_room_is_being_read(version: Synapse
     staff.until_says(&anew, &["Approved by", "made"]).await;
     assert_eq!(memberships(&staff, &people).await, ["leave", "leave", "leave", "join", "join", "join"]);
     staff.stage.nothing_left().await;
+}
+
+async fn a_no_ends_an_approval_that_waits(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("3 people would").await;
+    let (_, plan) = staff.stage.plan().await;
+    let id = plan["held_id"].as_str().unwrap();
+    let late = late(&staff, &staff.stage.red);
+    let command = ["apply", "--approve", id, "--json"];
+    let approving = staff.stage.service.run_cli(&command);
+    let refusing = async {
+        until_asked(&late).await;
+        staff.react(&staff.lead, &post, "❌").await;
+        staff.until_says(&post, &["said no"]).await;
+        late.lift();
+    };
+    let (approved, ()) = tokio::join!(approving, refusing);
+    let report = approved.unwrap().json().unwrap();
+    assert!(report["errors"].to_string().contains("said no meanwhile"), "{report:#}");
+    assert_eq!(memberships(&staff, &people).await, ["join"; 6]);
+    assert!(staff.now_says(&post).await.contains("said no"));
 }

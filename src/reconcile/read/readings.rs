@@ -116,12 +116,12 @@ impl RoomReadings {
 
     /// Whether any room is being read, or the accounts are.
     pub(crate) fn any(&self) -> bool {
-        self.any_room() || self.accounts.is_awaited()
+        !self.under_way.is_empty() || self.accounts.is_awaited()
     }
 
-    /// Whether any room is being read.
-    pub(crate) fn any_room(&self) -> bool {
-        !self.under_way.is_empty()
+    /// Whether a room is being read that answered the last time: one that hung hangs.
+    pub(crate) fn any_that_answers(&self) -> bool {
+        self.under_way.keys().any(|room| !self.unanswered.contains(room))
     }
 
     /// Whether a room is being read that is worth waiting for.
