@@ -221,13 +221,17 @@ impl Reconciler {
         self.readings.accounts.forget(now);
     }
 
+    /// Has the accounts looked at of those who left by their own event.
+    pub(crate) fn note_parted(&mut self, now: Instant) {
+        self.world.take_parted().into_iter().for_each(|user| self.account_checks.left(user, now));
+    }
+
     /// The plan for the world as it is known. The ledger is only asked where something might be removed.
     pub async fn plan(&mut self) -> Result<Arc<Plan>> {
         self.strangers.read(&self.store, &mut self.world).await?;
         self.world.forget_settled_strangers();
         self.world.forget_lowered_who_are_granted();
-        let now = Instant::now();
-        self.world.take_parted().into_iter().for_each(|user| self.account_checks.left(user, now));
+        self.note_parted(Instant::now());
         self.planner.evaluate(&mut self.world);
         if self.pasts.settle(&self.homeserver, &mut self.world, self.planner.evaluated()).await {
             // One of these leaves may have been cleared since.

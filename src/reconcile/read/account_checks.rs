@@ -66,6 +66,11 @@ impl AccountChecks {
         }
     }
 
+    /// Whose accounts are to be looked at.
+    pub(crate) fn users(&self) -> impl Iterator<Item = UserIx> + '_ {
+        self.pending.keys().copied()
+    }
+
     /// Looks at the accounts that are due. Those that are not answered in time are asked for again.
     pub(crate) async fn look(&mut self, homeserver: &Homeserver, world: &mut World) -> Looked {
         let now = Instant::now();

@@ -42,6 +42,8 @@ pub(crate) struct AccountsListing {
     /// When one begins without a resync.
     again: Option<Instant>,
     delays: Delays,
+    /// Somebody asked, and wants to hear what the next one says.
+    is_wanted: bool,
 }
 
 type Answered = Result<Answer, CallError>;
@@ -76,14 +78,15 @@ enum Answer {
 
 impl Default for AccountsListing {
     fn default() -> Self {
-        Self { total: None, counted: 0, under_way: None, trouble: None, again: None, delays: DELAYS.delays() }
+        let delays = DELAYS.delays();
+        Self { total: None, counted: 0, under_way: None, trouble: None, again: None, delays, is_wanted: false }
     }
 }
 
 impl AccountsListing {
     /// Has the next reading list them, because somebody asked.
     pub(crate) fn forget(&mut self, now: Instant) {
-        (self.counted, self.again) = (EVERY, None);
+        (self.counted, self.again, self.is_wanted) = (EVERY, None, true);
         if let Some(listing) = &mut self.under_way {
             listing.asked = Some(now);
         }
@@ -103,9 +106,9 @@ impl AccountsListing {
         self.under_way.is_some()
     }
 
-    /// Whether one is under way that is worth waiting for: a listing that failed the last time fails.
+    /// Whether one is under way that is worth waiting for: a listing that failed the last time fails. Who asked wants to know.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.is_under_way() && self.trouble.is_none()
+        self.is_under_way() && (self.trouble.is_none() || self.is_wanted)
     }
 
     /// Begins to list the accounts: locking, deactivating or reopening one by hand changes neither a room nor the number of
@@ -166,7 +169,7 @@ impl AccountsListing {
 
     /// Gives up the one under way, and that the last one failed: Synapse as a whole is away.
     pub(crate) fn abandon(&mut self) {
-        (self.under_way, self.trouble, self.again) = (None, None, None);
+        (self.under_way, self.trouble, self.again, self.is_wanted) = (None, None, None, false);
         self.delays.reset();
     }
 
@@ -174,11 +177,11 @@ impl AccountsListing {
         let asked = self.under_way.take().and_then(|listing| listing.asked);
         self.abandon();
         self.total = total;
-        (self.counted, self.again) = (asked.map_or(counted, |_| EVERY), asked);
+        (self.counted, self.again, self.is_wanted) = (asked.map_or(counted, |_| EVERY), asked, asked.is_some());
     }
 
     fn failed(&mut self, error: &CallError) {
-        self.under_way = None;
+        (self.under_way, self.is_wanted) = (None, false);
         self.trouble = Some(format!("Synapse's list of accounts cannot be read: {}", told(error)));
         self.again = Some(Instant::now() + self.delays.next_delay());
     }
@@ -238,6 +241,7 @@ mod tests {
         accounts.begin(&homeserver, &world);
         assert!(!accounts.is_awaited(), "what failed is not waited for");
         accounts.forget(now);
+        assert!(accounts.is_awaited(), "but by who asked");
         accounts.ended(Some(4), 0);
         let is_well = accounts.trouble.is_none();
         assert!(is_well && accounts.is_to_begin(false, now), "it may have passed what was asked about");

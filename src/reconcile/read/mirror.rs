@@ -113,6 +113,9 @@ impl Reconciler {
     async fn list_accounts(&mut self, patience: Option<Duration>) -> Option<String> {
         let (is_first, failed) = (!self.world.mirror.accounts_listed, self.readings.accounts.trouble.is_some());
         self.readings.accounts.begin(&self.homeserver, &self.world);
+        // Whose account is looked at by itself may be one that Synapse parts just now: the list says nothing of them.
+        self.note_parted(Instant::now());
+        self.account_checks.users().for_each(|user| self.readings.accounts.note_newer(user));
         if is_first {
             // Nobody is made, joined or closed before its end.
             self.await_accounts(None).await;
