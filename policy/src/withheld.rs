@@ -62,13 +62,14 @@ impl Withheld {
 
     /// Whether a part of a change was shown as held, and nobody has approved it.
     pub(crate) fn holds(&self, world: &World, part: &Change) -> bool {
-        let digest = |part: &Change| part.digest(world, Mode::Enforce);
-        remembered(part).all(|(part, key)| {
-            self.written.contains_key(&(key, Mode::Enforce))
-                || !self.inherited.is_empty() && self.inherited.contains(&digest(&part))
-        })
+        let is_inherited = |part: &Change| {
+            let digests = [part.digest(world, Mode::Enforce), part.digest_by_id(world, Mode::Enforce)];
+            digests.iter().any(|digest| self.inherited.contains(digest))
+        };
+        let is_inherited = |part: &Change| !self.inherited.is_empty() && is_inherited(part);
+        remembered(part).all(|(part, key)| self.written.contains_key(&(key, Mode::Enforce)) || is_inherited(&part))
             // An older version wrote a lowered level with what was to be written instead.
-            || !self.inherited.is_empty() && self.inherited.contains(&digest(part))
+            || is_inherited(part)
     }
 
     /// Compares what is withheld now with what has its line. While a source cannot be read (not `whole`) the plan is poorer

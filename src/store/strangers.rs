@@ -40,19 +40,20 @@ impl Store {
     }
 
     /// Whether somebody's place in a room was given by us, or was rightful just now: the last that the ledger says of them there is
-    /// that we joined them, since `ours_since`, or that their removal is held, within a week.
-    pub async fn was_rightful(&self, user_id: &str, room_id: &str, ours_since: DateTime<Utc>) -> sqlx::Result<bool> {
+    /// that we joined them, since `ours_since`, or that their removal is held, within a week. A room keeps its key when it is
+    /// replaced.
+    pub async fn was_rightful(&self, user_id: &str, room_key: &str, ours_since: DateTime<Utc>) -> sqlx::Result<bool> {
         sqlx::query_scalar!(
             r#"SELECT COALESCE((
                  SELECT kind = 'join' OR outcome = 'held' FROM provisioner.ledger
-                 WHERE user_id = $1 AND room_id = $2 AND (
+                 WHERE user_id = $1 AND room_key = $2 AND (
                      kind = 'join' AND outcome IN ('started', 'done') AND at > $3
                      OR kind = 'remove' AND outcome IN ('started', 'done', 'held') AND at > now() - interval '7 days'
                    )
                  ORDER BY id DESC LIMIT 1
                ), false) AS "was!""#,
             &*user_id.without_nul(),
-            room_id,
+            room_key,
             ours_since,
         )
         .fetch_one(&self.pool)

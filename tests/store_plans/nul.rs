@@ -87,7 +87,7 @@ async fn who_is_asked_for_by_the_same_name_is_found() {
     };
     let line = LedgerLine { entry: &entry, outcome: LedgerOutcome::Done, detail: None };
     store.append_ledger(1, &[line]).await.unwrap();
-    assert!(store.was_rightful(NUL, ROOM, DateTime::UNIX_EPOCH).await.unwrap());
+    assert!(store.was_rightful(NUL, "red", DateTime::UNIX_EPOCH).await.unwrap());
     assert_eq!(store.last_places(&owned(NUL)).await.unwrap()[0].user_id, KEPT);
     assert!(store.losses(&owned(NUL)).await.unwrap().is_empty());
     assert!(store.accounts_since_when(&owned(NUL)).await.unwrap().is_empty());

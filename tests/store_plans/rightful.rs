@@ -18,24 +18,27 @@ async fn a_join_of_ours_is_ours_however_late_its_push_comes() {
         ("@removed:a", "join", "done", 60),
         ("@removed:a", "remove", "done", 58),
         ("@held:a", "remove", "held", 60),
+        ("@followed:a", "remove", "held", 60),
     ];
     for (seq, (user, kind, outcome, minutes)) in lines.into_iter().enumerate() {
+        let room = if user == "@followed:a" { "!replaced:a" } else { "!r:a" };
         let line = format!(
-            "INSERT INTO provisioner.ledger (at, pass, seq, kind, user_id, room_id, cause, mode, outcome)
-             VALUES (now() - interval '{minutes} minutes', 1, {seq}, '{kind}', '{user}', '!r:a', 'a test', 'enforce', '{outcome}')"
+            "INSERT INTO provisioner.ledger (at, pass, seq, kind, user_id, room_id, room_key, cause, mode, outcome)
+             VALUES (now() - interval '{minutes} minutes', 1, {seq}, '{kind}', '{user}', '{room}', 'red', 'a test', 'enforce',
+                     '{outcome}')"
         );
         run(&mut connection, &line).await;
     }
     let rightful = async |minutes: i64| {
         let mut rightful = Vec::new();
-        for user in ["@joined:a", "@unheard:a", "@refused:a", "@removed:a", "@held:a", "@nobody:a"] {
+        for user in ["@joined:a", "@unheard:a", "@refused:a", "@removed:a", "@held:a", "@followed:a", "@nobody:a"] {
             let since = Utc::now() - TimeDelta::minutes(minutes);
-            if store.was_rightful(user, "!r:a", since).await.unwrap() {
+            if store.was_rightful(user, "red", since).await.unwrap() {
                 rightful.push(user);
             }
         }
         rightful
     };
-    assert_eq!(rightful(70).await, ["@joined:a", "@unheard:a", "@held:a"], "they came an hour ago");
-    assert_eq!(rightful(10).await, ["@held:a"], "they came just now, by another hand");
+    assert_eq!(rightful(70).await, ["@joined:a", "@unheard:a", "@held:a", "@followed:a"], "they came an hour ago");
+    assert_eq!(rightful(10).await, ["@held:a", "@followed:a"], "they came just now, by another hand");
 }

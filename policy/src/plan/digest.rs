@@ -13,6 +13,15 @@ impl Change {
     /// Names kind, mode, room, user and what would be made so: the same change whatever is there before, and whatever room
     /// replaces the room.
     pub fn digest(&self, world: &World, mode: Mode) -> Digest {
+        self.digest_in(world, mode, RoomPolicy::first_id)
+    }
+
+    /// The same as an older version wrote it: by the room that the policy is about now.
+    pub(crate) fn digest_by_id(&self, world: &World, mode: Mode) -> Digest {
+        self.digest_in(world, mode, |room| &room.id)
+    }
+
+    fn digest_in(&self, world: &World, mode: Mode, id: fn(&RoomPolicy) -> &str) -> Digest {
         let mut hash = Sha256::new();
         let mut part = |text: &str| {
             hash.update(text);
@@ -21,7 +30,7 @@ impl Change {
         };
         part(self.kind().as_str());
         part(mode.as_str());
-        part(self.room_policy(world).map_or("", RoomPolicy::first_id));
+        part(self.room_policy(world).map_or("", id));
         part(self.user().map_or("", |user| world.users.key(user)));
         let (before, after) = self.before_and_after(world);
         match self.subject() {

@@ -94,9 +94,19 @@ fn what_was_shown_stays_held_in_the_room_that_replaced_its_room() {
     }
     world.set_room_status(room, RoomStatus::Ready);
     assert_eq!(noted(&mut recent, &world), 1);
-    let mut anew = Recent { withheld: Withheld::inherit(digests), ..Recent::default() };
-    let after = shown(&world, &mut anew);
-    assert_eq!((after.held().count(), due_removals(&world, &after)), (1, vec![0]));
+    // As an older version wrote it, by the room that it is about now.
+    let mut policy = self::world(&[30], GuardLimits::default()).policy.clone();
+    policy.rooms[0].id = format!("!successor:{SERVER}");
+    let mut mended = World::new(policy);
+    let user = mended.intern(&format!("@{}:{SERVER}", subject(0, 0)));
+    let removal = Change::Remove { room, user, before: Membership::Join, ban: false };
+    let older = vec![removal.digest(&mended, Mode::Enforce)];
+    for inherited in [digests, older] {
+        assert_eq!(inherited.len(), 1);
+        let mut anew = Recent { withheld: Withheld::inherit(inherited), ..Recent::default() };
+        let after = shown(&world, &mut anew);
+        assert_eq!((after.held().count(), due_removals(&world, &after)), (1, vec![0]));
+    }
 }
 
 #[test]

@@ -37,8 +37,8 @@ impl Reconciler {
         }
         for Place { bucket: (class, room), user, ours_since, .. } in places {
             let Some(room) = room.filter(|_| class == Class::Removals) else { continue };
-            let (mxid, room_id) = (self.world.users.mxid(user), &self.world.policy.rooms[room.index()].id);
-            if self.store.was_rightful(&mxid, room_id, ours_since).await.context("look for who joined somebody")? {
+            let (mxid, room_key) = (self.world.users.mxid(user), room.key(&self.world));
+            if self.store.was_rightful(&mxid, room_key, ours_since).await.context("look for who joined somebody")? {
                 self.world.forget_stranger((class, Some(room)), user);
             }
         }
