@@ -83,14 +83,13 @@ impl Reconciler {
                 WakeReason::Roster => self.read_roster().await?,
                 WakeReason::Accounts => self.read_accounts().await?,
                 WakeReason::Profiles => self.read_profiles().await?,
-                WakeReason::Inbox => {
-                    self.read_inbox().await?;
-                    self.tell_unknown();
-                }
+                WakeReason::Inbox => self.read_inbox().await?,
                 // Answered between two slices.
                 WakeReason::Queries => {}
             }
         }
+        // Not before the accounts were read: the pool would be asked for everybody at each start, one by one.
+        self.tell_unknown();
         Ok(())
     }
 
@@ -116,7 +115,6 @@ impl Reconciler {
                 self.peopled_teams.compare(&self.store, &self.world, &reading).await?;
                 self.world.set_roster(reading);
                 self.peopled_teams.tell(&mut self.world);
-                self.tell_unknown();
             }
             Err(_) => {
                 let reason = trouble.clone().unwrap_or_default();
