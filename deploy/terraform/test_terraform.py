@@ -269,6 +269,7 @@ class ModuleTest(unittest.TestCase):
     def test_commands_run_with_the_revision_of_the_service_and_it_stays_active_when_another_replaces_it(self):
         self.assertIs(self.one("aws_ecs_task_definition")["skip_destroy"], True)
         self.assertIn("${REVISION:-$(aws ecs", self.readme)
+        self.assertIn("until aws ecs wait tasks-stopped", self.readme)
         self.assertIn("--query 'services[0].taskDefinition'", self.readme)
         self.assertIn('--task-definition "$revision"', self.readme)
 
