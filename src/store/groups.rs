@@ -1,6 +1,6 @@
 //! Groups of the pool, each as last read whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
@@ -47,7 +47,7 @@ impl Store {
 
     /// Records a group that was read whole, from `asked` by the database's clock on. Two may read it at once: of their readings
     /// the one that was begun last counts, and one that was begun before it changes nothing. What was asked in the future was so by
-    /// another server's clock. Returns whether it counts.
+    /// another server's clock. One that keeps somebody whom it lacks ends no trouble. Returns whether it counts.
     pub async fn record_group(
         &self,
         name: &str,
@@ -55,14 +55,21 @@ impl Store {
         leavers: Leavers<'_>,
         asked: DateTime<Utc>,
     ) -> sqlx::Result<bool> {
+        let its: HashSet<&String> = user_ids.iter().collect();
+        let keeps_nobody = match leavers {
+            Leavers::AllBut(kept) => kept.iter().all(|user| its.contains(user)),
+            Leavers::Only(_) => true,
+        };
         let mut transaction = self.pool.begin().await?;
         // The row lock makes another recording of this group wait, so the newest revision belongs to the newest members.
         let is_newest = sqlx::query!(
             "INSERT INTO provisioner.groups (name, listed_at, asked_at) VALUES ($1, now(), $2)
-             ON CONFLICT (name) DO UPDATE SET listed_at = now(), asked_at = $2, trouble = NULL
+             ON CONFLICT (name) DO UPDATE
+             SET listed_at = now(), asked_at = $2, trouble = CASE WHEN $3 THEN NULL ELSE groups.trouble END
              WHERE groups.asked_at IS NULL OR groups.asked_at <= $2 OR groups.asked_at > now()",
             name,
             asked,
+            keeps_nobody,
         )
         .execute(&mut *transaction)
         .await?
@@ -73,7 +80,7 @@ impl Store {
         let gone = match leavers {
             Leavers::AllBut(kept) => remove_all_but(&mut transaction, name, &[user_ids, kept].concat()).await?,
             Leavers::Only(these) => {
-                let missing: Vec<String> = these.iter().filter(|user| !user_ids.contains(user)).cloned().collect();
+                let missing: Vec<String> = these.iter().filter(|user| !its.contains(user)).cloned().collect();
                 remove(&mut transaction, name, &missing).await?
             }
         };

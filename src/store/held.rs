@@ -73,6 +73,23 @@ impl Store {
         .await
     }
 
+    /// Who said no to a held plan after this, whatever became of it since: what is held next leaves their name there. An approval
+    /// may wait for rooms that are being read, and what it is about is asked about meanwhile.
+    pub async fn refused_since(&self, at: DateTime<Utc>) -> sqlx::Result<Option<String>> {
+        sqlx::query_scalar!(
+            // Each part has an index of its own.
+            r#"SELECT decided_by AS "by!" FROM (
+                 SELECT decided_at, decided_by FROM provisioner.held_plans WHERE state IN ('open', 'dismissed')
+                 UNION ALL
+                 SELECT decided_at, decided_by FROM provisioner.held_plans
+                 WHERE state IN ('superseded', 'expired') AND decided_at > $1
+               ) AS known WHERE decided_at > $1 AND decided_by IS NOT NULL ORDER BY decided_at DESC LIMIT 1"#,
+            at,
+        )
+        .fetch_optional(&self.pool)
+        .await
+    }
+
     /// The ids of stored held plans that begin so, of what is held now and of the last week: two where it is not clear which is
     /// meant.
     pub async fn held_plans_called(&self, beginning: &str) -> sqlx::Result<Vec<String>> {

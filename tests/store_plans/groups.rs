@@ -93,6 +93,10 @@ async fn trouble_is_not_over_by_a_reading_that_was_begun_before_it() {
         store.trouble_group("admins", "throttled").await.unwrap();
         assert!(!store.record_group("admins", &people(0..2), Leavers::AllBut(&[]), asked).await.unwrap());
         assert_eq!(trouble().await.as_deref(), Some("throttled"));
+        // Nor by one that keeps somebody whom it lacks.
+        let asked = store.now().await.unwrap();
+        assert!(store.record_group("admins", &people(0..1), Leavers::AllBut(&people(1..2)), asked).await.unwrap());
+        assert_eq!(trouble().await.as_deref(), Some("throttled"));
         record(&store, "admins", &people(0..2)).await;
         assert_eq!(trouble().await, None);
     }

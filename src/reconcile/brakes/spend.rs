@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use anyhow::{Context, Result};
-use chrono::{DateTime, Utc};
 use provisioner_policy::{Digest, Permission, Plan, World, short_id};
 
 use crate::reconcile::brakes::approval::Approver;
@@ -31,7 +30,7 @@ impl Reconciler {
             self.refuse(&approver, id, "it was approved more than two minutes ago, or by a pass that was cut short");
         } else if let Err(why) = self.may_approve(by).await? {
             self.refuse(&approver, id, &format!("{by} may not command any more{why}"));
-        } else if let Some(who) = self.refused_since(asked.requested_at).await? {
+        } else if let Some(who) = self.store.refused_since(asked.requested_at).await.context("look who said no")? {
             self.refuse(&approver, id, &format!("{who} said no meanwhile"));
         } else {
             self.approve_shown(id, asked.approve_within.as_deref(), &approver).await?;
@@ -55,13 +54,6 @@ impl Reconciler {
         let sender = self.world.intern(by);
         let granted = self.world.may_command(sender) == Permission::Granted;
         Ok(if granted { Ok(()) } else { Err(String::new()) })
-    }
-
-    /// Who said no to what is held now after this. An approval may wait for rooms that are being read, and what it is about is
-    /// asked about meanwhile.
-    async fn refused_since(&self, at: DateTime<Utc>) -> Result<Option<String>> {
-        let held = self.store.held_plan().await.context("look who decided about the plan")?;
-        Ok(held.filter(|held| held.decided_at > Some(at)).map(|held| held.decided_by.unwrap_or_default()))
     }
 
     /// Approves what the held plan called `id` showed, for the pass that follows. `id` may be cut short; `within` is the whole id
