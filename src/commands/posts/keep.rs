@@ -30,6 +30,10 @@ const BETWEEN_EDITS: f64 = 15.0;
 /// What was approved is done in this time, mostly: what is held after that is something else.
 const DECIDED: f64 = 15.0;
 
+/// What is held as it was may wait for rooms that are being read, a minute at the most, and who approved it for two more: nobody
+/// is asked about it again meanwhile.
+const WAITED_FOR: f64 = 300.0;
+
 /// Debounce while something cannot be read: what is held may only seem to change.
 const SETTLED_IN_TROUBLE: Duration = Duration::from_secs(60);
 
@@ -96,9 +100,9 @@ fn as_seen(due: Step, newest: Option<&HeldPost>, shown: Option<&str>, here: &str
     }
 }
 
-/// What was approved and is held as it was waits for rooms that are being read: nobody is asked about it again meanwhile.
 fn is_being_decided(post: &HeldPost, held: &str) -> bool {
-    post.state == HeldPostState::Deciding && (post.changed_ago < DECIDED || post.held_id == held)
+    let longest = if post.held_id == held { WAITED_FOR } else { DECIDED };
+    post.state == HeldPostState::Deciding && post.changed_ago < longest
 }
 
 /// What is held, since when it is the same, and since when no post shows what is held.

@@ -249,9 +249,13 @@ impl Giver<'_> {
     }
 }
 
-/// Whether an account may have been made all the same, but for its picture.
+/// Whether an account may have been made all the same, but for its picture. Behind a proxy's answer it may be given still.
 fn may_be_about_the_picture(error: &CallError) -> bool {
-    matches!(error, CallError::NotPermitted { .. } | CallError::ServerError { .. } | CallError::Unexpected { .. })
+    !error.may_have_been_done()
+        && matches!(
+            error,
+            CallError::NotPermitted { .. } | CallError::ServerError { .. } | CallError::Unexpected { .. }
+        )
 }
 
 /// Whatever the database refuses is told of by the next statement that is not about names and pictures.
