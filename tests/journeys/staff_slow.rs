@@ -77,7 +77,11 @@ async fn a_no_ends_an_approval_that_waits(version: SynapseVersion) {
         staff.until_says(&post, &["said no"]).await;
         // Whatever becomes of that plan since.
         go(&staff, &people[3..4]).await;
-        staff.posted("4 people would").await;
+        let replaced = "SELECT EXISTS (SELECT FROM provisioner.held_plans WHERE state = 'superseded')";
+        let mut database = staff.stage.connect().await;
+        wait_until("more is held", SOON, async || sqlx::query_scalar(replaced).fetch_one(&mut database).await.unwrap())
+            .await
+            .unwrap();
         late.lift();
     };
     let (approved, ()) = tokio::join!(approving, refusing);
