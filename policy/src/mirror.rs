@@ -170,16 +170,17 @@ impl RoomMirror {
     /// Records a leave by choice. A voluntary leave already known by this event stays cleared. False where it was known.
     fn set_left(&mut self, user: UserIx, event_id: &str) -> bool {
         self.set_membership(user, Membership::Left);
-        let known = self.voluntary_leaves.get(&user).is_some_and(|known| &*known.event_id == event_id);
-        if !known {
-            self.put_leave(user, event_id);
-        }
-        !known
+        self.put_leave(user, event_id)
     }
 
-    fn put_leave(&mut self, user: UserIx, event_id: &str) {
-        let leave = VoluntaryLeave { event_id: event_id.into(), cleared: false, chosen: false };
-        self.voluntary_leaves.insert(user, leave);
+    /// False where it was known: then whatever is known of it stands.
+    fn put_leave(&mut self, user: UserIx, event_id: &str) -> bool {
+        let known = self.voluntary_leaves.get(&user).is_some_and(|known| &*known.event_id == event_id);
+        if !known {
+            let leave = VoluntaryLeave { event_id: event_id.into(), cleared: false, chosen: false };
+            self.voluntary_leaves.insert(user, leave);
+        }
+        !known
     }
 
     /// Notes that `event_id`, sent by somebody else, made a user what they are here, and nothing is known of before.
@@ -189,18 +190,17 @@ impl RoomMirror {
 
     /// Says whether a leave by choice came before. False where that is known or of no concern any more.
     pub(crate) fn settle_past(&mut self, user: UserIx, left_by: Option<&str>) -> bool {
-        if self.unread_pasts.remove(&user).is_none() {
-            return false;
-        }
-        let known = self.voluntary_leaves.remove(&user);
-        match (left_by, known) {
-            (Some(event_id), Some(known)) if *known.event_id == *event_id => {
-                self.voluntary_leaves.insert(user, known);
+        let unread = self.unread_pasts.remove(&user).is_some();
+        match left_by {
+            _ if !unread => {}
+            Some(event_id) => {
+                self.put_leave(user, event_id);
             }
-            (Some(event_id), _) => self.put_leave(user, event_id),
-            (None, _) => {}
+            None => {
+                self.voluntary_leaves.remove(&user);
+            }
         }
-        true
+        unread
     }
 
     /// The event whose past says whether `user` had left by choice, where that has not been read.

@@ -63,10 +63,10 @@ impl Withheld {
     /// Whether a part of a change was shown as held, and nobody has approved it.
     pub(crate) fn holds(&self, world: &World, part: &Change) -> bool {
         let is_inherited = |part: &Change| {
-            let digests = [part.digest(world, Mode::Enforce), part.digest_by_id(world, Mode::Enforce)];
-            digests.iter().any(|digest| self.inherited.contains(digest))
+            !self.inherited.is_empty()
+                && (self.inherited.contains(&part.digest(world, Mode::Enforce))
+                    || self.inherited.contains(&part.digest_by_id(world, Mode::Enforce)))
         };
-        let is_inherited = |part: &Change| !self.inherited.is_empty() && is_inherited(part);
         remembered(part).all(|(part, key)| self.written.contains_key(&(key, Mode::Enforce)) || is_inherited(&part))
             // An older version wrote a lowered level with what was to be written instead.
             || is_inherited(part)
