@@ -1,13 +1,13 @@
 //! What happened: single events of a room, as far as the bot may see them. Nothing here changes anything.
 
-use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Value, value::RawValue};
+use serde::Deserialize;
+use serde_json::Value;
 use tracing::instrument;
 
 use super::{
     CallError, Homeserver,
     answer::{CallFailure, found},
-    lenient::{self, OnlyObject},
+    lenient,
     read::unexpected,
     requests::{
         PathSegment,
@@ -52,7 +52,7 @@ pub struct NewestEvent {
     unsigned: Value,
 }
 
-/// What matters of a membership event's content, and of what Synapse adds to it: the rest may be anything, and is passed over.
+/// What matters of a membership event's content, and of what Synapse adds to it.
 #[derive(Deserialize)]
 struct JustMembership {
     membership: String,
@@ -61,10 +61,6 @@ struct JustMembership {
 #[derive(Deserialize)]
 struct JustReplaced {
     replaces_state: String,
-}
-
-fn just<T: DeserializeOwned>(raw: &RawValue) -> Option<T> {
-    serde_json::from_str(raw.get()).ok().map(|OnlyObject(read)| read)
 }
 
 impl NewestEvent {
@@ -113,8 +109,9 @@ impl Homeserver {
         else {
             return Ok(None);
         };
-        let membership = just(&content).map(|JustMembership { membership }| membership).unwrap_or_default();
-        let replaces = unsigned.and_then(|raw| just(&raw)).map(|JustReplaced { replaces_state }| replaces_state);
+        let membership = lenient::object(&content).map(|JustMembership { membership }| membership).unwrap_or_default();
+        let replaces =
+            unsigned.and_then(|raw| lenient::object(&raw)).map(|JustReplaced { replaces_state }| replaces_state);
         Ok(Some(MembershipEvent { membership, sender, replaces }))
     }
 

@@ -47,7 +47,7 @@ pub(crate) struct LenientEntry<T>(pub(super) Option<T>);
 impl<'de, T: DeserializeOwned> Deserialize<'de> for LenientEntry<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = <&RawValue>::deserialize(deserializer)?;
-        Ok(Self(serde_json::from_str(raw.get()).ok().map(|OnlyObject(entry)| entry)))
+        Ok(Self(object(raw)))
     }
 }
 
@@ -63,6 +63,11 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for OnlyObject<T> {
         }
         serde_json::from_str(raw.get()).map(Self).map_err(serde::de::Error::custom)
     }
+}
+
+/// What an object says of this, where it is one and says it: the rest of it may be anything, and is passed over.
+pub(crate) fn object<T: DeserializeOwned>(raw: &RawValue) -> Option<T> {
+    serde_json::from_str(raw.get()).ok().map(|OnlyObject(read)| read)
 }
 
 /// Separates what could be read from how many could not.
@@ -84,7 +89,7 @@ pub(crate) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D
     }
 }
 
-/// Any value. One that serde_json cannot hold, nested past its limit, is as good as none: whoever wrote it costs nobody else.
+/// Any value. One that serde_json cannot hold, nested past its limit, is as good as none: it costs nobody but its author.
 pub(crate) fn any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
     let raw = Box::<RawValue>::deserialize(deserializer)?;
     Ok(serde_json::from_str(raw.get()).unwrap_or_default())
