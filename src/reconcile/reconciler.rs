@@ -204,7 +204,7 @@ impl Reconciler {
         let actions = [self.backoff.next(now), self.fights.next(&self.world, now), self.settle.next()];
         let looks = [
             self.member_count.due(),
-            self.account_checks.due().filter(|_| !self.is_synapse_away()),
+            self.account_checks.due().filter(|_| !self.is_synapse_unread()),
             self.pasts.due(),
             self.looks.due(),
             self.upgrades.due(),

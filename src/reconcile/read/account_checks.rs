@@ -26,7 +26,7 @@ const ANSWERED: Duration = Duration::from_secs(5);
 /// What came of looking at accounts.
 #[derive(Debug)]
 pub(crate) struct Looked {
-    /// Users of whom Synapse said how their account is.
+    /// Users whose account Synapse told of.
     pub(crate) seen: Vec<UserIx>,
     /// Synapse left a question unanswered.
     pub(crate) is_unanswered: bool,

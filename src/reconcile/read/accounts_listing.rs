@@ -12,7 +12,7 @@ use tokio::task::{JoinError, JoinSet};
 use crate::causes::told;
 use crate::delays::{Delays, Doubling};
 use crate::homeserver::{CallError, Homeserver, ServerAdminList, UserPage, within};
-use crate::reconcile::read::server_accounts::Listed;
+use crate::reconcile::read::server_accounts::AccountsHeard;
 
 /// Accounts a page. Synapse answers 20,000 in about a quarter of a second.
 const PAGE: u64 = 20_000;
@@ -46,15 +46,15 @@ pub(crate) struct AccountsListing {
     is_wanted: bool,
 }
 
-type Answered = Result<Answer, CallError>;
+type ListingResult = Result<ListingAnswer, CallError>;
 
 #[derive(Debug)]
 struct UnderWay {
     /// One question at a time.
-    question: JoinSet<Answered>,
-    /// Answered, and not taken over yet.
-    answer: Option<Answered>,
-    listed: Listed,
+    question: JoinSet<ListingResult>,
+    /// ListingResult, and not taken over yet.
+    answer: Option<ListingResult>,
+    listed: AccountsHeard,
     is_first: bool,
     /// Somebody asked since it began: it may have passed what they ask about.
     asked: Option<Instant>,
@@ -70,7 +70,7 @@ enum Question {
 }
 
 #[derive(Debug)]
-enum Answer {
+enum ListingAnswer {
     Total(Option<u64>),
     Admins(ServerAdminList),
     Page(UserPage),
@@ -116,8 +116,13 @@ impl AccountsListing {
     pub(crate) fn begin(&mut self, homeserver: &Homeserver, world: &World) {
         let is_first = !world.mirror.accounts_listed;
         let is_whole = self.total.is_none_or(|total| total <= PAGE) || self.counted >= EVERY - 1;
-        let mut listing =
-            UnderWay { question: JoinSet::new(), answer: None, listed: Listed::begin(world), is_first, asked: None };
+        let mut listing = UnderWay {
+            question: JoinSet::new(),
+            answer: None,
+            listed: AccountsHeard::begin(world),
+            is_first,
+            asked: None,
+        };
         listing.ask(homeserver, if is_first || is_whole { Question::Page(0) } else { Question::Total });
         self.under_way = Some(listing);
         self.again = None;
@@ -145,12 +150,12 @@ impl AccountsListing {
         let Some(answer) = listing.take_answer() else { return false };
         match answer {
             Err(error) => self.failed(&error),
-            Ok(Answer::Total(total)) => {
+            Ok(ListingAnswer::Total(total)) => {
                 let is_known = total == self.total;
                 listing.ask(homeserver, if is_known { Question::Admins } else { Question::Page(0) });
                 return false;
             }
-            Ok(Answer::Page(page)) => {
+            Ok(ListingAnswer::Page(page)) => {
                 listing.listed.take_page(world, &page, homeserver.user_id());
                 if let Some(start) = page.next {
                     listing.ask(homeserver, Question::Page(start));
@@ -159,7 +164,7 @@ impl AccountsListing {
                 listing.listed.end(world, page.total);
                 self.ended(page.total, 0);
             }
-            Ok(Answer::Admins(admins)) => {
+            Ok(ListingAnswer::Admins(admins)) => {
                 listing.listed.take_admins(world, &admins);
                 self.ended(self.total, self.counted + 1);
             }
@@ -194,20 +199,20 @@ impl UnderWay {
         self.question.spawn(async move { within(limit, ask(&homeserver, question)).await });
     }
 
-    fn take_answer(&mut self) -> Option<Answered> {
+    fn take_answer(&mut self) -> Option<ListingResult> {
         self.answer.take().or_else(|| self.question.try_join_next().map(unpanicked))
     }
 }
 
-fn unpanicked(ended: Result<Answered, JoinError>) -> Answered {
+fn unpanicked(ended: Result<ListingResult, JoinError>) -> ListingResult {
     ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
-async fn ask(homeserver: &Homeserver, question: Question) -> Answered {
+async fn ask(homeserver: &Homeserver, question: Question) -> ListingResult {
     Ok(match question {
-        Question::Total => Answer::Total(homeserver.list_users(0, 1).await?.total),
-        Question::Admins => Answer::Admins(homeserver.server_admins().await?),
-        Question::Page(start) => Answer::Page(homeserver.list_users(start, PAGE).await?),
+        Question::Total => ListingAnswer::Total(homeserver.list_users(0, 1).await?.total),
+        Question::Admins => ListingAnswer::Admins(homeserver.server_admins().await?),
+        Question::Page(start) => ListingAnswer::Page(homeserver.list_users(start, PAGE).await?),
     })
 }
 

@@ -47,7 +47,7 @@ impl Reconciler {
 
     /// Whether [`Reconciler::read_mirror`] has something to do.
     pub(crate) fn is_reading_due(&self, now: Instant) -> bool {
-        if self.is_synapse_away() {
+        if self.is_synapse_unread() {
             return self.readings.retries.is_due(None, now);
         }
         self.in_doubt || self.readings.accounts.is_to_begin(false, now) || self.due_rooms(now).next().is_some()
@@ -55,7 +55,7 @@ impl Reconciler {
 
     /// When something that could not be read is tried again.
     pub(crate) fn next_reading(&self) -> Option<Instant> {
-        let away = self.is_synapse_away();
+        let away = self.is_synapse_unread();
         let listing = self.readings.accounts.next().filter(|_| !away);
         let retries = self.readings.retries.next(|what| match what {
             None => away,
@@ -65,7 +65,7 @@ impl Reconciler {
     }
 
     /// Synapse as a whole was not read, or does not answer.
-    pub(crate) fn is_synapse_away(&self) -> bool {
+    pub(crate) fn is_synapse_unread(&self) -> bool {
         self.trouble.is_synapse_away || !self.world.mirror.accounts_listed
     }
 
@@ -82,8 +82,8 @@ impl Reconciler {
     /// rooms, and of accounts what was listed before stands. What cannot be read is noted as trouble and tried again later.
     #[instrument(name = "mirror.read", skip_all)]
     pub(crate) async fn read_mirror(&mut self, accounts: bool, patience: Option<Duration>) -> Result<()> {
-        let accounts = accounts || self.is_synapse_away();
-        let mut trouble = if self.in_doubt || self.is_synapse_away() { self.ask_whoami().await } else { None };
+        let accounts = accounts || self.is_synapse_unread();
+        let mut trouble = if self.in_doubt || self.is_synapse_unread() { self.ask_whoami().await } else { None };
         if trouble.is_none() {
             let due: Vec<RoomIx> = self.due_rooms(Instant::now()).collect();
             for room in due {
@@ -190,7 +190,7 @@ impl Reconciler {
         if self.readings.accounts.trouble.is_some() {
             // It is told of once it is known whose trouble it is.
             self.in_doubt = true;
-        } else if !self.is_synapse_away() {
+        } else if !self.is_synapse_unread() {
             self.note_homeserver(None);
         }
     }
@@ -266,7 +266,7 @@ impl Reconciler {
     /// Looks at single accounts, and counts the members of the rooms where a count is due after writes.
     pub(crate) async fn look_if_due(&mut self, now: Instant) {
         // While Synapse is away everything would wait for answers that do not come.
-        if !self.is_synapse_away() {
+        if !self.is_synapse_unread() {
             let looked = self.account_checks.look(&self.homeserver, &mut self.world).await;
             looked.seen.into_iter().for_each(|user| self.readings.accounts.note_newer(user));
             self.in_doubt |= looked.is_unanswered;

@@ -13,17 +13,17 @@ use crate::homeserver::{ServerAdminList, UserEntry, UserPage};
 
 /// What a listing has said so far, and what is newer.
 #[derive(Debug, Default)]
-pub(crate) struct Listed {
+pub(crate) struct AccountsHeard {
     accounts: u64,
     unreadable: usize,
     has_bot: bool,
     /// Leaves that were known when it began, as far as they may be nobody's choice.
     leaves: HashSet<Box<str>>,
-    /// Users of whom something was done or learnt since it began.
+    /// Users who were changed or looked at since it began.
     newer: HashSet<UserIx>,
 }
 
-impl Listed {
+impl AccountsHeard {
     /// A listing that begins now.
     pub(crate) fn begin(world: &World) -> Self {
         Self { leaves: world.unchosen_leaves(), ..Self::default() }
@@ -135,7 +135,7 @@ mod tests {
     fn what_was_done_meanwhile_is_not_undone_by_an_older_page() {
         let (mut world, _) = world();
         let user = world.intern("@u:a");
-        let mut listed = Listed::begin(&world);
+        let mut listed = AccountsHeard::begin(&world);
         world.set_there(user, OnServer { present: true, locked: true, ..OnServer::default() });
         listed.note_newer(user);
         listed.take_page(&mut world, &page(vec![entry("@u:a", false), entry("@v:a", true)]), BOT);
@@ -146,14 +146,14 @@ mod tests {
         world.set_there(user, admin);
         listed.take_admins(&mut world, &admins);
         assert_eq!(world.mirror.accounts.get(user), admin);
-        Listed::begin(&world).take_admins(&mut world, &admins);
+        AccountsHeard::begin(&world).take_admins(&mut world, &admins);
         assert!(!world.mirror.accounts.get(user).admin, "by the next list");
     }
 
     #[test]
     fn a_listing_says_nothing_before_its_end() {
         let (mut world, _) = world();
-        let mut listed = Listed::begin(&world);
+        let mut listed = AccountsHeard::begin(&world);
         listed.take_page(&mut world, &page(vec![entry(BOT, false)]), BOT);
         assert!(!world.mirror.accounts_listed);
         listed.end(&mut world, Some(1));
@@ -168,7 +168,7 @@ mod tests {
             world.set_membership(room, name, Membership::Left, Some(&format!("$of{name}")));
         };
         [users[0], users[2]].into_iter().for_each(|name| leave(&mut world, name));
-        let mut listed = Listed::begin(&world);
+        let mut listed = AccountsHeard::begin(&world);
         leave(&mut world, users[1]);
         let [before, since, asked] = users.map(|name| world.intern(name));
         world.set_there(asked, OnServer { present: true, ..OnServer::default() });
