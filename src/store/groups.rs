@@ -21,7 +21,7 @@ pub struct GroupRow {
     pub user_ids: Option<Vec<String>>,
 }
 
-/// Who goes from a group that is recorded, of the members whom the reading lacks.
+/// Which members go from a group that is recorded, of those that the reading lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leavers<'a> {
     /// All but these.
@@ -47,7 +47,7 @@ impl Store {
 
     /// Records a group that was read whole, from `asked` by the database's clock on. Two may read it at once: of their readings
     /// the one that was begun last counts, and one that was begun before it changes nothing. What was asked in the future was so by
-    /// another server's clock. One that keeps somebody whom it lacks ends no trouble. Returns whether it counts.
+    /// another server's clock. One that keeps a member that it lacks ends no trouble. Returns whether it counts.
     pub async fn record_group(
         &self,
         name: &str,

@@ -98,7 +98,7 @@ impl Store {
 
     /// The post with this event.
     pub async fn held_post(&self, event_id: &str) -> sqlx::Result<Option<HeldPost>> {
-        // Named by whoever reacts. No event of ours has the id that this becomes.
+        // Named by a reaction. No event of ours has the id that this becomes.
         let event_id = event_id.without_nul();
         held_posts!("SELECT", " FROM provisioner.held_posts WHERE event_id = $1", &*event_id)
             .fetch_optional(&self.pool)

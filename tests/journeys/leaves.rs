@@ -26,6 +26,16 @@ async fn looked(stage: &Stage) {
     stage.until(&stage.staff, &witness, "join", SOON).await;
 }
 
+/// Lists of members that were asked for so far.
+fn lists(stage: &Stage) -> usize {
+    stage.proxy.count(|request| request.is("GET", "/members"))
+}
+
+/// Waits until all rooms were read some times since there were so many lists.
+async fn until_resyncs_since(stage: &Stage, before: usize) {
+    wait_until("some resyncs", SOON, async || lists(stage) > before + 12).await.unwrap();
+}
+
 /// Why the plan does not join these, by their rooms.
 async fn blocked(stage: &Stage, sub: &str) -> Vec<(Value, String)> {
     let (_, plan) = stage.plan().await;
@@ -48,13 +58,9 @@ async fn an_invitation_or_a_ban_taken_back_is_no_return(version: SynapseVersion)
     looked(&stage).await;
     stage.admin.invite(&stage.staff, &person.mxid).await.unwrap();
     // By the push, and by readings that know nothing of what was before.
-    let resyncs = stage.proxy.count(|request| request.is("GET", "/members"));
+    let lists = lists(&stage);
     looked(&stage).await;
-    wait_until("some resyncs", SOON, async || {
-        stage.proxy.count(|request| request.is("GET", "/members")) > resyncs + 12
-    })
-    .await
-    .unwrap();
+    until_resyncs_since(&stage, lists).await;
     assert_eq!(stage.membership(&stage.staff, &sub).await, "invite");
     respects(&stage, &sub).await;
     stage.admin.ban(&stage.staff, &person.mxid).await.unwrap();
@@ -102,12 +108,8 @@ async fn a_leave_with_a_reason_that_nobody_can_read_costs_nobody_else(version: S
     };
     // By the push, and by readings.
     joins_others().await;
-    let resyncs = stage.proxy.count(|request| request.is("GET", "/members"));
-    wait_until("some resyncs", SOON, async || {
-        stage.proxy.count(|request| request.is("GET", "/members")) > resyncs + 12
-    })
-    .await
-    .unwrap();
+    let lists = lists(&stage);
+    until_resyncs_since(&stage, lists).await;
     joins_others().await;
     respects(&stage, &sub).await;
     stage.nothing_left().await;

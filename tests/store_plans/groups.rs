@@ -28,7 +28,7 @@ async fn record(store: &Store, name: &str, members: &[String]) {
     record_but(store, name, members, Leavers::AllBut(&[])).await;
 }
 
-/// The same where not everybody goes whom the reading lacks.
+/// The same where not every member goes that the reading lacks.
 async fn record_but(store: &Store, name: &str, members: &[String], leavers: Leavers<'_>) {
     let asked = store.now().await.unwrap();
     store.record_group(name, members, leavers, asked).await.unwrap();
@@ -93,7 +93,7 @@ async fn trouble_is_not_over_by_a_reading_that_was_begun_before_it() {
         store.trouble_group("admins", "throttled").await.unwrap();
         assert!(!store.record_group("admins", &people(0..2), Leavers::AllBut(&[]), asked).await.unwrap());
         assert_eq!(trouble().await.as_deref(), Some("throttled"));
-        // Nor by one that keeps somebody whom it lacks.
+        // Nor by one that keeps a member that it lacks.
         let asked = store.now().await.unwrap();
         assert!(store.record_group("admins", &people(0..1), Leavers::AllBut(&people(1..2)), asked).await.unwrap());
         assert_eq!(trouble().await.as_deref(), Some("throttled"));
@@ -125,7 +125,7 @@ async fn a_reading_takes_out_whom_the_one_before_lacks_too_or_these_users_alone(
         assert_eq!(members().await, [people(0..1), people(2..3), people(4..6)].concat());
     }
     assert_eq!(known(&store).await, before, "nobody came or went");
-    // Several at once, and of them those alone whom the reading lacks.
+    // Several at once, and of them those alone that the reading lacks.
     let several = [people(0..1), people(4..7), people(4..5)].concat();
     record_but(&store, "admins", &people(5..6), Leavers::Only(&several)).await;
     assert_eq!(members().await, [people(2..3), people(5..6)].concat());

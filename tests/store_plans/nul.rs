@@ -8,6 +8,7 @@ use phenom_provisioner::store::{
 use serde_json::json;
 
 use crate::fill::empty;
+use crate::statements::join;
 
 const NUL: &str = "@a\0b:example.org";
 const KEPT: &str = "@a\u{fffd}b:example.org";
@@ -34,24 +35,18 @@ async fn push(store: &Store, event_type: &str, event_id: &str, left: &[OwnLeave]
 async fn a_line_of_the_ledger_is_written_and_read_again() {
     let (_, store) = empty("nul_ledger").await;
     let levels = LedgerEntry {
-        seq: 0,
         kind: "set_power_levels",
         user_id: None,
-        room_id: Some(ROOM.to_owned()),
-        room_key: Some("red".to_owned()),
         before: json!({NUL: 50, "events.x": ["a\0", {"\0": "\0"}]}),
         after: json!({NUL: null, "events.x": "b"}),
         cause: format!("{NUL} from 50 to the default"),
-        because: None,
-        actor: None,
-        mode: "enforce",
-        taken: 0,
+        ..join(0)
     };
-    let join = LedgerEntry { seq: 1, kind: "join", user_id: Some(NUL.to_owned()), ..levels.clone() };
+    let joined = LedgerEntry { seq: 1, kind: "join", user_id: Some(NUL.to_owned()), ..levels.clone() };
     let line = |entry, outcome| LedgerLine { entry, outcome, detail: Some("event $\0".to_owned()) };
     let pair = [line(&levels, LedgerOutcome::Started), line(&levels, LedgerOutcome::Done)];
     store.append_ledger(1, &pair).await.unwrap();
-    store.append_ledger(1, &[line(&join, LedgerOutcome::Done)]).await.unwrap();
+    store.append_ledger(1, &[line(&joined, LedgerOutcome::Done)]).await.unwrap();
     store.append_withheld(2, &[line(&levels, LedgerOutcome::Held)], &[[7; 16]]).await.unwrap();
     assert_eq!(store.withheld().await.unwrap(), [[7; 16]]);
 
@@ -71,20 +66,7 @@ async fn a_line_of_the_ledger_is_written_and_read_again() {
 #[tokio::test]
 async fn who_is_asked_for_by_the_same_name_is_found() {
     let (_, store) = empty("nul_asked").await;
-    let entry = LedgerEntry {
-        seq: 0,
-        kind: "join",
-        user_id: Some(NUL.to_owned()),
-        room_id: Some(ROOM.to_owned()),
-        room_key: Some("red".to_owned()),
-        before: json!("leave"),
-        after: json!("join"),
-        cause: "everyone".to_owned(),
-        because: None,
-        actor: None,
-        mode: "enforce",
-        taken: 0,
-    };
+    let entry = LedgerEntry { user_id: Some(NUL.to_owned()), ..join(0) };
     let line = LedgerLine { entry: &entry, outcome: LedgerOutcome::Done, detail: None };
     store.append_ledger(1, &[line]).await.unwrap();
     assert!(store.was_rightful(NUL, "red", DateTime::UNIX_EPOCH).await.unwrap());

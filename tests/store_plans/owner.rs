@@ -1,11 +1,11 @@
 //! The ledger of another owner, as `docs/hardening.md` sets it up: the service's own role adds to it and can do nothing else.
 
-use phenom_provisioner::store::{LedgerEntry, LedgerLine, LedgerOutcome, Store};
+use phenom_provisioner::store::{LedgerLine, LedgerOutcome, Store};
 use regex::Regex;
-use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::fill::{empty, run};
+use crate::statements::join;
 
 /// Carries the statements of that page out, with the rights of an administrator of RDS, who is no superuser.
 const ADMINISTRATOR: &str = "ledger_test_administrator";
@@ -43,21 +43,7 @@ async fn with_an_owner_of_its_own_the_ledger_is_added_to_and_never_changed_by_th
     }
     // It starts again, and goes on.
     let store = Store::open(&ours).await.unwrap();
-    let entry = LedgerEntry {
-        seq: 1,
-        kind: "join",
-        user_id: None,
-        room_id: None,
-        room_key: None,
-        before: json!(null),
-        after: json!("join"),
-        cause: "a test".to_owned(),
-        because: None,
-        actor: None,
-        mode: "enforce",
-        taken: 0,
-    };
-    let line = LedgerLine { entry: &entry, outcome: LedgerOutcome::Done, detail: None };
+    let line = LedgerLine { entry: &join(1), outcome: LedgerOutcome::Done, detail: None };
     store.append_ledger(1, &[line]).await.unwrap();
     assert_eq!(store.done_lately(60.0).await.unwrap().len(), 1);
     let mut service = PgConnection::connect(&ours).await.unwrap();

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::wire::counted;
 
-fn join(seq: i32) -> LedgerEntry {
+pub(crate) fn join(seq: i32) -> LedgerEntry {
     LedgerEntry {
         seq,
         kind: "join",

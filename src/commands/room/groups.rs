@@ -34,7 +34,7 @@ struct LastReading {
     readings: Vec<GroupReading>,
 }
 
-/// A sender who is judged by the groups, until this is dropped. Meanwhile each reading counts for them, whoever it is made for:
+/// A sender who is judged by the groups, until this is dropped. Meanwhile each reading counts for them, also one for another sender:
 /// where their own one failed, another makes the group good again, and would leave them in it.
 #[derive(Debug)]
 pub(crate) struct Judged<'a> {
@@ -85,7 +85,7 @@ impl Desk {
         let Groups { names, last, .. } = groups;
         let Some(directory) = self.accounts.directory.as_ref().filter(|_| !names.is_empty()) else { return Ok(()) };
         let came = Instant::now();
-        // Whoever comes meanwhile waits here for this reading, and no longer: it will do for all of them, failed or not.
+        // Another sender waits here for this reading, and no longer: it will do for all of them, failed or not.
         let mut last = last.lock().await;
         let user_ids = groups.judged().clone();
         if let Some(last) = last.as_ref().filter(|last| last.will_do(came, names.len()))
