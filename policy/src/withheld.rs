@@ -18,13 +18,17 @@ use crate::world::World;
 type Key = (ChangeKey, Mode);
 
 /// What is remembered of a change: its parts, each by what tells it from others. **What lowers somebody's level is the same whatever
-/// is written instead**: it takes from them what was shown, however the default of the room changes meanwhile.
+/// is written instead**: it takes from them what was shown, however the default of the room changes meanwhile. So is a removal,
+/// whether it bans or not.
 fn remembered(change: &Change) -> impl Iterator<Item = (Cow<'_, Change>, ChangeKey)> {
     change.parts().zip(change.counted()).map(|(part, key)| match part.as_ref() {
         Change::SetPowerLevels { room, edits } if edits[0].lowers => {
             let lowered = PowerEdit { after: None, ..edits[0] };
             let key = ChangeKey::of_level(*room, lowered.of, None);
             (Cow::Owned(Change::SetPowerLevels { room: *room, edits: Box::new([lowered]) }), key)
+        }
+        &Change::Remove { room, user, before, ban: true } => {
+            (Cow::Owned(Change::Remove { room, user, before, ban: false }), key)
         }
         _ => (part, key),
     })
@@ -154,14 +158,16 @@ impl Plan {
     }
 }
 
-/// What would be taken if nothing were in its way, and what might be, by digest: an obstacle or a fight ends nothing that was shown,
-/// nor do two subjects that fold to one user. `None` where levels are among what is in the way: the plan does not say which.
+/// What would be taken if nothing were in its way, and what might be, by digest: an obstacle, a fight or a class that only observes
+/// ends nothing that was shown, nor do two subjects that fold to one user. `None` where levels are among what is in the way: the plan
+/// does not say which.
 fn unsaid(world: &World, plan: &Plan) -> Option<HashSet<Digest>> {
     let blocked = plan.blocked.iter().filter(|one| one.kind.takes());
     let blocked = blocked.map(|one| Some(Change::taking(one.kind, one.room, one.user)?.digest(world, Mode::Enforce)));
-    let fought = plan.fought_over.iter().flat_map(|action| action.change.parts());
-    let fought: Vec<Digest> = fought.map(|part| part.digest(world, Mode::Enforce)).collect();
-    blocked.chain(fought.into_iter().chain(of_folded(world)).map(Some)).collect()
+    let observed = plan.actions.iter().filter(|action| action.mode == Mode::Observe && action.change.takes() > 0);
+    let undone = plan.fought_over.iter().chain(observed).flat_map(|action| remembered(&action.change));
+    let undone: Vec<Digest> = undone.map(|(part, _)| part.digest(world, Mode::Enforce)).collect();
+    blocked.chain(undone.into_iter().chain(of_folded(world)).map(Some)).collect()
 }
 
 /// Whatever might be taken from those of whom nothing is planned while two subjects fold to them.

@@ -173,3 +173,52 @@ fn nothing_ends_of_a_user_whom_two_subjects_fold_to() {
         assert_eq!(due_removals(&world, &plan(&world, &recent)), [0]);
     }
 }
+
+/// The way back in trouble is to observe. Somebody said no before, and one of them comes back in the meantime.
+#[test]
+fn a_class_that_only_observes_for_a_while_lets_go_nothing_that_was_shown() {
+    let (mut world, _, digests) = shown();
+    let mut recent = Recent { withheld: Withheld::inherit(digests.clone()), ..Recent::default() };
+    world.adjust(|policy| policy.modes.removals = Mode::Observe);
+    assert_eq!(compared(&world, &mut recent, true), (3, 0), "they are counted, and nothing ends");
+    read(&mut world, (2..10).map(|user| (0, user)));
+    assert_eq!(compared(&world, &mut recent, true), (0, 2), "of one who is back both lines do");
+    let still = [0, 1].map(|user| digest_of(&world, user, false));
+    let mut recent = Recent { withheld: Withheld::inherit(still), ..Recent::default() };
+    world.adjust(|policy| policy.modes.removals = Mode::Enforce);
+    let plan = plan(&world, &recent);
+    assert_eq!((plan.held().count(), due_removals(&world, &plan)), (2, vec![0]), "two of ten are few, and were shown");
+    assert_eq!(compared(&world, &mut recent, true), (0, 0));
+}
+
+fn digest_of(world: &World, user: usize, ban: bool) -> Digest {
+    let user = world.users.get(&format!("@{}:{SERVER}", subject(0, user))).expect("somebody of the room");
+    let room = world.rooms().next().expect("the one room");
+    Change::Remove { room, user, before: Membership::Join, ban }.digest(world, Mode::Enforce)
+}
+
+/// Who comes back again and again is banned, and an hour later only removed.
+#[test]
+fn who_was_shown_as_to_be_banned_stays_held_where_they_are_to_be_removed_and_the_other_way_round() {
+    let banning = |world: &mut World, is_returner: bool| {
+        let room = world.rooms().next().expect("the one room");
+        for user in 0..3 {
+            let user = world.intern(&format!("@{}:{SERVER}", subject(0, user)));
+            world.set_returner(room, user, is_returner);
+        }
+    };
+    for was_returner in [true, false] {
+        let (mut world, ..) = shown();
+        world.adjust(|policy| policy.rooms[0].on_return = OnReturn::Ban);
+        banning(&mut world, was_returner);
+        let mut recent = Recent::default();
+        let shown = plan(&world, &recent);
+        let begun = recent.withheld.compare(&world, &shown, true).begun;
+        let digests: Vec<Digest> = begun.into_iter().flat_map(|one| one.digests).collect();
+        banning(&mut world, !was_returner);
+        read(&mut world, (2..10).map(|user| (0, user)));
+        let mut recent = Recent { withheld: Withheld::inherit(digests), ..Recent::default() };
+        assert_eq!(due_removals(&world, &plan(&world, &recent)), [0], "after a restart");
+        assert_eq!(compared(&world, &mut recent, true), (0, 1), "who is back");
+    }
+}
