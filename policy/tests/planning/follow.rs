@@ -147,3 +147,25 @@ fn who_was_invited_to_the_successor_by_others_has_not_come_back() {
         assert!(closed.cleared_leaves.iter().all(|leave| leave.user != user), "{mxid}");
     }
 }
+
+#[test]
+fn who_is_in_the_successor_as_it_is_read_for_the_first_time_did_not_come_in_since() {
+    let mut world = world("!new:a");
+    world.follow(vec![followed("!old:a", "!new:a")]);
+    let room = world.room_by_key("staff").unwrap();
+    let read_with = |world: &mut World, members: &[&str]| {
+        let mut fresh = RoomMirror::of_version("11".to_owned());
+        fresh.status = RoomStatus::Ready;
+        for mxid in members {
+            fresh.take_membership(world.intern(mxid), Membership::Join, None);
+        }
+        world.set_room(room, fresh);
+        world.take_found()
+    };
+    // Another room's reading ends first.
+    world.inherit_voluntary_leaves();
+    assert_eq!(read_with(&mut world, &["@bot:a", "@u1:a", "@else:a"]), []);
+    world.inherit_voluntary_leaves();
+    let late = world.intern("@late:a");
+    assert_eq!(read_with(&mut world, &["@bot:a", "@u1:a", "@else:a", "@late:a"]), [(room, late)]);
+}

@@ -214,6 +214,23 @@ fn a_room_that_is_read_again_forgets_no_leave_behind_what_others_did() {
     }
 }
 
+/// The bot came later than they left, and sees nothing of what was before it.
+#[test]
+fn what_cannot_be_seen_of_a_past_contradicts_no_leave_that_is_known() {
+    let mut world = enforced();
+    people(&mut world, &["staff"], 5);
+    let (staff, user) = (room(&world, "staff"), world.intern(&mxid("p0")));
+    leave(&mut world, "staff", "p0", "$left");
+    let mut fresh = RoomMirror::of_version("10".to_owned());
+    fresh.take_membership(user, Membership::Invite, None);
+    fresh.set_past_unread(user, "$invite");
+    fresh.status = RoomStatus::Ready;
+    world.set_room(staff, fresh);
+    assert_eq!(blocked(&world, "staff", "p0"), Some(Because::PastUnread));
+    world.settle_past_from_the_beginning(staff, user);
+    assert_eq!(blocked(&world, "staff", "p0"), Some(Because::LeftByChoice));
+}
+
 #[test]
 fn what_is_held_or_observed_in_one_room_keeps_no_leave_of_another_from_being_cleared() {
     for removals in [Mode::Observe, Mode::Enforce] {
