@@ -1,8 +1,8 @@
 //! What was slow or failed is left alone for a while: nobody waits for it again at once.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// For so long.
@@ -13,15 +13,11 @@ pub(super) struct Rest(Mutex<Option<Instant>>);
 
 impl Rest {
     pub(super) fn begin(&self) {
-        *self.until() = Some(Instant::now() + REST);
+        *self.0.lock() = Some(Instant::now() + REST);
     }
 
     pub(super) fn goes_on(&self) -> bool {
-        self.until().is_some_and(|until| Instant::now() < until)
-    }
-
-    fn until(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().is_some_and(|until| Instant::now() < until)
     }
 }
 

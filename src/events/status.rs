@@ -1,8 +1,9 @@
 //! What publishing says of itself: metrics, and a status for alerts and `status`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use metrics::{counter, describe_counter, describe_gauge, gauge};
+use parking_lot::Mutex;
 use tracing::{error, info, warn};
 
 use super::backlog::GivenUp;
@@ -58,13 +59,13 @@ pub struct PublishTrouble {
 impl EventsStatus {
     /// Whether anything was tried since the start, and why it does not go on.
     pub fn get(&self) -> (bool, Option<PublishTrouble>) {
-        let told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = self.0.lock();
         (told.is_known, told.trouble.clone())
     }
 
     /// All that was due is published.
     pub(super) fn went_well(&self) {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.0.lock();
         told.is_known = true;
         told.trouble = None;
         if told.complaints.clear() {
@@ -74,7 +75,7 @@ impl EventsStatus {
 
     /// Each reason is logged once, however often it is met.
     pub(super) fn went_badly(&self, reason: &'static str, trouble: PublishTrouble) {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.0.lock();
         told.is_known = true;
         if told.complaints.is_new(reason) {
             warn!("events are not published, and wait in the ledger: {}", trouble.why);

@@ -6,11 +6,12 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::Extensions;
+use parking_lot::Mutex;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -76,7 +77,7 @@ impl Door {
     /// A permit for a connection that was just accepted.
     pub(super) fn enter(&self, address: IpAddr) -> Permit {
         let peer = Arc::new(Peer { address, is_known: AtomicBool::new(false), leave: CancellationToken::new() });
-        let mut permits = self.permits();
+        let mut permits = self.permits.lock();
         let number = permits.next;
         permits.next += 1;
         permits.strangers.insert(number, Arc::clone(&peer));
@@ -85,10 +86,6 @@ impl Door {
         }
         drop(permits);
         Permit { number, door: self.clone(), peer }
-    }
-
-    fn permits(&self) -> MutexGuard<'_, Permits> {
-        self.permits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -125,7 +122,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut permits = self.door.permits();
+        let mut permits = self.door.permits.lock();
         permits.strangers.remove(&self.number);
         permits.known.remove(&self.number);
     }
@@ -134,7 +131,7 @@ impl Drop for Permit {
 /// The request with these extensions has shown what it must: its connection is kept from now on.
 pub(super) fn admit(extensions: &Extensions) {
     let Some(Doorbell { number, door }) = extensions.get::<Doorbell>() else { return };
-    let mut permits = door.permits();
+    let mut permits = door.permits.lock();
     if let Some(peer) = permits.strangers.remove(number) {
         peer.is_known.store(true, Ordering::Relaxed);
         permits.known.insert(*number, peer);
@@ -185,7 +182,7 @@ mod tests {
         assert_eq!(left, [false, true, true, false, false]);
         assert!(!known.peer.leave.is_cancelled());
         drop(permits);
-        assert!(door.permits().strangers.is_empty());
+        assert!(door.permits.lock().strangers.is_empty());
     }
 
     #[test]
@@ -197,7 +194,7 @@ mod tests {
         permit.announce(&mut extensions);
         assert!(extensions.is_empty());
         drop(permit);
-        assert!(door.permits().known.is_empty());
+        assert!(door.permits.lock().known.is_empty());
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use sqlx::postgres::PgConnectOptions;
 use tracing::warn;
 
@@ -79,13 +79,13 @@ impl CurrentLogin {
     }
 
     pub(super) fn is_read_again(&self) -> bool {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).0.is_read_again()
+        self.last.lock().0.is_read_again()
     }
 
     /// With the user and the password as they are now. Files that name another server or database change nothing: that belongs
     /// to a new process, which looks whose it is first.
     pub(super) fn options(&self) -> PgConnectOptions {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.last.lock();
         let login = last.0.read_again();
         if login != last.0 {
             let fresh = login.options().ok().filter(|fresh| {

@@ -5,11 +5,12 @@
 //! would hold a statement until the kernel gives up, a quarter of an hour later.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, StreamExt};
+use parking_lot::RwLock;
 use sqlx::postgres::{PgListener, PgPool, PgPoolOptions, PgRow, PgStatement, PgTypeInfo};
 use sqlx::{Connection, Execute, Executor, Postgres, SqlStr};
 
@@ -92,7 +93,7 @@ impl BoundedPool {
     }
 
     fn generation(&self) -> Generation {
-        self.shared.pool.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shared.pool.read().clone()
     }
 
     /// A connection, or why there is none.
@@ -159,7 +160,7 @@ impl BoundedPool {
     /// Connects anew, with the password as it is now, unless that was done since the pool had this number. What was begun on
     /// the old connections ends there.
     pub(super) fn renew(&self, number: u64) {
-        let mut now = self.shared.pool.write().unwrap_or_else(PoisonError::into_inner);
+        let mut now = self.shared.pool.write();
         if now.number == number {
             let fresh = Generation { pool: lazy(&self.shared.source, self.shared.connections), number: number + 1 };
             let old = std::mem::replace(&mut *now, fresh).pool;

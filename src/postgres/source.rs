@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, Executor, Row};
 
@@ -63,12 +64,12 @@ impl ConnectionSource {
     /// Since when the server refuses a password of which no new one can be read: a new process may be given one. Nobody may have
     /// connected since then: see [`Self::is_refused`].
     pub fn refused_since(&self) -> Option<Instant> {
-        self.password().refused_since.filter(|_| !self.is_read_again())
+        self.password.lock().refused_since.filter(|_| !self.is_read_again())
     }
 
     /// The same where it was taken before: it was changed while this process runs.
     pub fn changed_since(&self) -> Option<Instant> {
-        self.refused_since().filter(|_| self.password().was_taken)
+        self.refused_since().filter(|_| self.password.lock().was_taken)
     }
 
     /// Whether the server refuses the password now.
@@ -83,23 +84,19 @@ impl ConnectionSource {
 
     /// Notes that the server took the password. A new session alone says so: an old one outlives a change of the password.
     pub(super) fn taken(&self) {
-        *self.password() = Password { was_taken: true, refused_since: None };
+        *self.password.lock() = Password { was_taken: true, refused_since: None };
     }
 
     /// Notes why there is no connection, where that says something of the password.
     pub(super) fn failed(&self, error: &sqlx::Error) {
         match error {
             error if super::is_password_refused(error) => {
-                self.password().refused_since.get_or_insert_with(Instant::now);
+                self.password.lock().refused_since.get_or_insert_with(Instant::now);
             }
             // A caller that waited for a connection was told nothing.
             sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {}
-            _ => self.password().refused_since = None,
+            _ => self.password.lock().refused_since = None,
         }
-    }
-
-    fn password(&self) -> MutexGuard<'_, Password> {
-        self.password.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn session(&self) -> Session {

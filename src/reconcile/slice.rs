@@ -12,10 +12,11 @@
 //! - Outcomes go into the mirror **before** leaves are cleared and accounts are noted as open again: both are read off it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use parking_lot::Mutex;
 use provisioner_policy::{Action, Change, ClearedLeave, Plan, UserIx};
 use tokio_util::sync::CancellationToken;
 use tracing::instrument;
@@ -201,7 +202,7 @@ impl Reconciler {
             stop,
         };
         let tried = executor.execute(due).await.context("write the ledger")?;
-        let noted = executor.caller.giver.map(|giver| giver.tried.into_inner().unwrap_or_else(PoisonError::into_inner));
+        let noted = executor.caller.giver.map(|giver| giver.tried.into_inner());
         Ok((tried, noted.unwrap_or_default()))
     }
 

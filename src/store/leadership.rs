@@ -1,10 +1,11 @@
 //! Leadership: who holds the advisory lock reconciles. Postgres gives it up with the connection, so a killed leader is
 //! replaced as soon as Postgres notices.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use parking_lot::Mutex;
 use sqlx::postgres::{PgAdvisoryLock, PgAdvisoryLockKey, PgConnection};
 use sqlx::{Connection, Either};
 use tokio::time::Instant;
@@ -62,13 +63,13 @@ impl Lease {
 
     fn extend(&self, certain: Instant) {
         if let Some(until) = &self.0 {
-            *until.lock().unwrap_or_else(PoisonError::into_inner) = certain;
+            *until.lock() = certain;
         }
     }
 
     /// Whether something may be written now.
     pub fn holds(&self) -> bool {
-        self.0.as_ref().is_none_or(|until| Instant::now() < *until.lock().unwrap_or_else(PoisonError::into_inner))
+        self.0.as_ref().is_none_or(|until| Instant::now() < *until.lock())
     }
 }
 

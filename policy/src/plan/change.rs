@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::kind::{Class, Kind};
+use super::kind::{AccountUse, Class, Kind};
 use crate::facts::Closed;
 use crate::level_of::LevelOf;
 use crate::mirror::Membership;
@@ -106,18 +106,6 @@ pub enum Change {
     },
 }
 
-/// What a change has to do with its user's account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum AccountUse {
-    /// It makes the account usable: what needs it waits.
-    Opens,
-    Closes(Closed),
-    /// Nothing can come of it before the account is usable.
-    Needs,
-    /// It can be done whatever the account is.
-    Any,
-}
-
 impl Change {
     /// What it does.
     pub fn kind(&self) -> Kind {
@@ -171,35 +159,19 @@ impl Change {
         }
     }
 
-    /// What it has to do with its user's account.
-    fn account_use(&self) -> AccountUse {
-        match self {
-            Self::CreateAccount { .. } | Self::RestoreAccount { .. } => AccountUse::Opens,
-            Self::LockAccount { .. } => AccountUse::Closes(Closed::Locked),
-            Self::DeactivateAccount { .. } => AccountUse::Closes(Closed::Deactivated),
-            Self::GrantServerAdmin { .. } | Self::Join { .. } => AccountUse::Needs,
-            Self::RevokeServerAdmin { .. }
-            | Self::SetDisplayName { .. }
-            | Self::SetAvatar { .. }
-            | Self::SetRoomState { .. }
-            | Self::Remove { .. }
-            | Self::SetPowerLevels { .. } => AccountUse::Any,
-        }
-    }
-
     /// Whose account it makes usable.
     pub fn opens(&self) -> Option<UserIx> {
-        self.user().filter(|_| self.account_use() == AccountUse::Opens)
+        self.user().filter(|_| self.kind().account_use() == AccountUse::Opens)
     }
 
     /// Whose account must be usable before anything can come of it.
     pub fn needs(&self) -> Option<UserIx> {
-        self.user().filter(|_| self.account_use() == AccountUse::Needs)
+        self.user().filter(|_| self.kind().account_use() == AccountUse::Needs)
     }
 
     /// Whose account it closes, and how.
     pub fn closes(&self) -> Option<(UserIx, Closed)> {
-        match self.account_use() {
+        match self.kind().account_use() {
             AccountUse::Closes(closed) => self.user().map(|user| (user, closed)),
             AccountUse::Opens | AccountUse::Needs | AccountUse::Any => None,
         }
@@ -226,20 +198,10 @@ impl Change {
     /// How many places, levels, flags or accounts it takes away, as the guard counts; 0 for what only gives.
     pub fn takes(&self) -> u32 {
         match self {
-            Self::Remove { .. }
-            | Self::LockAccount { .. }
-            | Self::DeactivateAccount { .. }
-            | Self::RevokeServerAdmin { .. } => 1,
             Self::SetPowerLevels { edits, .. } => {
                 u32::try_from(edits.iter().filter(|edit| edit.lowers).count()).unwrap_or(u32::MAX)
             }
-            Self::CreateAccount { .. }
-            | Self::RestoreAccount { .. }
-            | Self::GrantServerAdmin { .. }
-            | Self::SetDisplayName { .. }
-            | Self::SetAvatar { .. }
-            | Self::SetRoomState { .. }
-            | Self::Join { .. } => 0,
+            _ => u32::from(self.kind().takes()),
         }
     }
 

@@ -74,26 +74,12 @@ impl ChangeKey {
 
     /// What has the level it is about, where it is about one.
     pub fn level(&self) -> Option<LevelOf> {
-        match self.subject {
-            Subject::Level(of, _) => Some(of),
-            Subject::User(_)
-            | Subject::ClosedAccount(..)
-            | Subject::Profile(..)
-            | Subject::Setting(_)
-            | Subject::Levels(_) => None,
-        }
+        if let Subject::Level(of, _) = self.subject { Some(of) } else { None }
     }
 
     /// The setting it is about, where it is about one.
     pub fn setting(&self) -> Option<Setting> {
-        match self.subject {
-            Subject::Setting(setting) => Some(setting),
-            Subject::User(_)
-            | Subject::ClosedAccount(..)
-            | Subject::Profile(..)
-            | Subject::Level(..)
-            | Subject::Levels(_) => None,
-        }
+        if let Subject::Setting(setting) = self.subject { Some(setting) } else { None }
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
 
+use crate::facts::Closed;
 use crate::how_many::how_many;
 use crate::policy::{Mode, Modes, RoomIx};
 
@@ -69,6 +70,26 @@ pub enum ActsOn {
     Levels,
 }
 
+/// What a change has to do with its user's account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AccountUse {
+    /// It makes the account usable: what needs it waits.
+    Opens,
+    Closes(Closed),
+    /// Nothing can come of it before the account is usable.
+    Needs,
+    /// It can be done whatever the account is.
+    Any,
+}
+
+/// What is so of every change of a kind: each has a function of [`Kind`], which says what it means.
+struct Properties {
+    class: Class,
+    takes: bool,
+    acts_on: ActsOn,
+    account_use: AccountUse,
+}
+
 /// What limits are counted for: a class, in a room or, where it has none, on the server.
 pub type Bucket = (Class, Option<RoomIx>);
 
@@ -81,50 +102,42 @@ impl Kind {
         self.into()
     }
 
+    /// What is so of every change of it, one row a kind.
+    const fn properties(self) -> Properties {
+        let (class, takes, acts_on, account_use) = match self {
+            Self::CreateAccount => (Class::Accounts, false, ActsOn::User, AccountUse::Opens),
+            Self::LockAccount => (Class::Accounts, true, ActsOn::User, AccountUse::Closes(Closed::Locked)),
+            Self::DeactivateAccount => (Class::Accounts, true, ActsOn::User, AccountUse::Closes(Closed::Deactivated)),
+            Self::GrantServerAdmin => (Class::ServerAdmins, false, ActsOn::User, AccountUse::Needs),
+            Self::RevokeServerAdmin => (Class::ServerAdmins, true, ActsOn::User, AccountUse::Any),
+            Self::SetDisplayName => (Class::Profiles, false, ActsOn::Profile, AccountUse::Any),
+            Self::SetAvatar => (Class::Profiles, false, ActsOn::Profile, AccountUse::Any),
+            Self::SetRoomState => (Class::RoomState, false, ActsOn::Setting, AccountUse::Any),
+            Self::Join => (Class::Joins, false, ActsOn::User, AccountUse::Needs),
+            Self::Remove => (Class::Removals, true, ActsOn::User, AccountUse::Any),
+            Self::SetPowerLevels => (Class::PowerLevels, true, ActsOn::Levels, AccountUse::Any),
+        };
+        Properties { class, takes, acts_on, account_use }
+    }
+
     /// The class it belongs to.
     pub fn class(self) -> Class {
-        match self {
-            Self::CreateAccount | Self::LockAccount | Self::DeactivateAccount => Class::Accounts,
-            Self::GrantServerAdmin | Self::RevokeServerAdmin => Class::ServerAdmins,
-            Self::SetDisplayName | Self::SetAvatar => Class::Profiles,
-            Self::SetRoomState => Class::RoomState,
-            Self::Join => Class::Joins,
-            Self::Remove => Class::Removals,
-            Self::SetPowerLevels => Class::PowerLevels,
-        }
+        self.properties().class
     }
 
     /// Whether a change of this kind may take something away: [`Change::takes`](super::Change::takes) says how much.
     pub fn takes(self) -> bool {
-        match self {
-            Self::LockAccount
-            | Self::DeactivateAccount
-            | Self::RevokeServerAdmin
-            | Self::Remove
-            | Self::SetPowerLevels => true,
-            Self::CreateAccount
-            | Self::GrantServerAdmin
-            | Self::SetDisplayName
-            | Self::SetAvatar
-            | Self::SetRoomState
-            | Self::Join => false,
-        }
+        self.properties().takes
     }
 
     /// What it is about.
     pub fn acts_on(self) -> ActsOn {
-        match self {
-            Self::CreateAccount
-            | Self::LockAccount
-            | Self::DeactivateAccount
-            | Self::GrantServerAdmin
-            | Self::RevokeServerAdmin
-            | Self::Join
-            | Self::Remove => ActsOn::User,
-            Self::SetDisplayName | Self::SetAvatar => ActsOn::Profile,
-            Self::SetRoomState => ActsOn::Setting,
-            Self::SetPowerLevels => ActsOn::Levels,
-        }
+        self.properties().acts_on
+    }
+
+    /// What it has to do with its user's account.
+    pub(super) fn account_use(self) -> AccountUse {
+        self.properties().account_use
     }
 
     /// Whether it is about a room, and not about an account.

@@ -3,10 +3,11 @@
 
 use std::collections::HashSet;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join3;
+use parking_lot::Mutex;
 use provisioner_policy::{Policy, short_id};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -131,7 +132,7 @@ impl Desk {
 
     /// Runs `with` on the rate limits.
     pub(crate) fn with_limits<T>(&self, with: impl FnOnce(&mut RateLimits) -> T) -> T {
-        with(&mut self.limits.lock().unwrap_or_else(PoisonError::into_inner))
+        with(&mut self.limits.lock())
     }
 
     /// Both forms of an answer, as much of it as a message holds, with the names of the users in it.

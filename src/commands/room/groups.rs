@@ -1,10 +1,10 @@
 //! Groups of the pool that `commands.allow` names, read again before a sender is checked: a user who left one a minute ago may
 //! not command any more.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use parking_lot::Mutex;
 use provisioner_policy::{Selector, groups};
 
 use crate::accounts::{GroupReading, read_groups, record_again};
@@ -51,18 +51,14 @@ impl Groups {
 
     /// Begins to judge `sender`.
     pub(crate) fn judge<'a>(&'a self, sender: &'a str) -> Judged<'a> {
-        self.judged().push(sender.to_owned());
+        self.judged.lock().push(sender.to_owned());
         Judged { groups: self, sender }
-    }
-
-    fn judged(&self) -> MutexGuard<'_, Vec<String>> {
-        self.judged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Judged<'_> {
     fn drop(&mut self) {
-        let mut judged = self.groups.judged();
+        let mut judged = self.groups.judged.lock();
         if let Some(place) = judged.iter().position(|its| its == self.sender) {
             judged.remove(place);
         }
@@ -87,7 +83,7 @@ impl Desk {
         let came = Instant::now();
         // Another sender waits here for this reading, and no longer: it will do for all of them, failed or not.
         let mut last = last.lock().await;
-        let user_ids = groups.judged().clone();
+        let user_ids = groups.judged.lock().clone();
         if let Some(last) = last.as_ref().filter(|last| last.will_do(came, names.len()))
             && record_again(&self.store, &last.readings, &user_ids).await?
         {
@@ -127,11 +123,11 @@ mod tests {
         let groups = Groups::of(&[]);
         let [first, second, other] = ["@a:a", "@a:a", "@b:a"].map(|sender| groups.judge(sender));
         drop(first);
-        assert_eq!(*groups.judged(), ["@a:a", "@b:a"]);
+        assert_eq!(*groups.judged.lock(), ["@a:a", "@b:a"]);
         drop(second);
-        assert_eq!(*groups.judged(), ["@b:a"]);
+        assert_eq!(*groups.judged.lock(), ["@b:a"]);
         drop(other);
-        assert!(groups.judged().is_empty(), "nobody is remembered for having asked");
+        assert!(groups.judged.lock().is_empty(), "nobody is remembered for having asked");
     }
 
     #[test]

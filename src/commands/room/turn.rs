@@ -4,9 +4,9 @@
 //! A turn ends when the effect is durable, not when the answer is sent: who waits for the report of a pass, or for Synapse to
 //! take the answer, holds up nobody.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
@@ -40,13 +40,12 @@ impl CommandTurn {
 
     /// The effect is durable: the next command may act.
     pub(crate) fn end(&self) {
-        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.0.lock().take());
     }
 
     /// It took too long, and another command may have acted meanwhile.
     pub(crate) fn has_run_out(&self) -> bool {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.as_ref().is_some_and(oneshot::Sender::is_closed)
+        self.0.lock().as_ref().is_some_and(oneshot::Sender::is_closed)
     }
 }
 

@@ -4,8 +4,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
+
+use parking_lot::Mutex;
 
 /// Named conditions, each met or with the reason why not. Ready means that none has a reason. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -30,37 +32,32 @@ impl Readiness {
     pub fn set<R: Into<String>>(&self, name: &'static str, condition: Result<(), R>) {
         match condition {
             Ok(()) => self.clear(name),
-            Err(reason) => drop(self.lock().reasons.insert(name, reason.into())),
+            Err(reason) => drop(self.0.lock().reasons.insert(name, reason.into())),
         }
     }
 
     /// Says that condition `name` is met.
     pub fn clear(&self, name: &'static str) {
-        let mut conditions = self.lock();
+        let mut conditions = self.0.lock();
         conditions.met_once.insert(name);
         conditions.reasons.remove(name);
     }
 
     /// Whether every condition is met.
     pub fn is_ready(&self) -> bool {
-        self.lock().reasons.is_empty()
+        self.0.lock().reasons.is_empty()
     }
 
     /// Why not ready, as `name: reason`, in the order of the names; empty when ready.
     pub fn reasons(&self) -> Vec<String> {
-        self.lock().reasons.iter().map(|(name, reason)| with_name(name, reason)).collect()
+        self.0.lock().reasons.iter().map(|(name, reason)| with_name(name, reason)).collect()
     }
 
     /// Why condition `name` was not met so far, as `name: reason`; nothing once it was, for good.
     pub fn never_met(&self, name: &'static str) -> Option<String> {
-        let conditions = self.lock();
+        let conditions = self.0.lock();
         let reason = conditions.reasons.get(name).filter(|_| !conditions.met_once.contains(name))?;
         Some(with_name(name, reason))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, ConditionsSoFar> {
-        // Each call under the lock leaves a map or a set whole, and neither says anything of the other: so is a poisoned one.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

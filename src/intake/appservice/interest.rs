@@ -2,12 +2,9 @@
 //!
 //! It looks at names and ids only; what an event means is decided by the mirror and the commands.
 
-use std::{
-    borrow::Cow,
-    collections::HashSet,
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
+use parking_lot::RwLock;
 use ruma::{OwnedRoomId, RoomId, UserId};
 use serde::Deserialize;
 
@@ -92,12 +89,11 @@ impl SharedInterest {
 
     /// The interest now; a later change does not reach the value returned.
     pub fn current(&self) -> Arc<Interest> {
-        // A whole value is swapped under the lock, so a poisoned one still holds a whole value.
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.0.read())
     }
 
     /// Replaces the interest for the transactions that follow.
     pub fn replace(&self, interest: Interest) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(interest);
+        *self.0.write() = Arc::new(interest);
     }
 }

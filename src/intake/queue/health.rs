@@ -1,8 +1,8 @@
 //! The health of message processing: tells trouble on our side, which all messages share, from that of a single message.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -35,7 +35,7 @@ impl Health {
     }
 
     pub(super) fn trouble_is_over(&self) {
-        if self.complaints.lock().unwrap_or_else(PoisonError::into_inner).clear() {
+        if self.complaints.lock().clear() {
             info!("messages are taken again");
         }
         if self.troubled.send_replace(false) {
@@ -45,7 +45,7 @@ impl Health {
 
     /// A message met trouble that all messages may share.
     pub(super) fn went_badly(&self, reason: &str) {
-        if self.complaints.lock().unwrap_or_else(PoisonError::into_inner).is_new(reason) {
+        if self.complaints.lock().is_new(reason) {
             warn!(reason, "messages are kept until the trouble is over");
         }
         self.troubled.send_replace(true);

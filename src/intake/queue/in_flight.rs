@@ -1,8 +1,10 @@
 //! The in-flight messages: received and neither given back nor deleted yet, each once, with its newest receipt handle.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
+
+use parking_lot::Mutex;
 
 use super::sqs::Received;
 use super::status::QueueStatus;
@@ -35,35 +37,30 @@ impl InFlight {
     /// early. Then only the new handle and its receive are noted: older handles may have expired, and each receive counts.
     pub(super) fn take(&self, message: &Received) -> Option<InFlightGuard> {
         let held = InFlightMessage { handle: message.handle.clone(), receives: message.receives, sent: message.sent };
-        let before = self.lock().insert(message.id.clone(), held);
+        let before = self.held.lock().insert(message.id.clone(), held);
         self.report();
         before.is_none().then(|| InFlightGuard { in_flight: self.clone(), id: message.id.clone() })
     }
 
     /// Tells the status how many there are, and how old the oldest is.
     pub(super) fn report(&self) {
-        let held = self.lock();
+        let held = self.held.lock();
         let oldest = held.values().map(|held| held.sent).min();
         // A message from the future (clocks differ) has no age yet.
         let age = oldest.and_then(|sent| sent.elapsed().ok()).unwrap_or_default();
         self.status.in_flight(held.len(), age);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, InFlightMessage>> {
-        // Every change under the lock is one call on the map, so a poisoned one is still whole.
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl InFlightGuard {
     /// The newest handle of the message.
     pub(super) fn handle(&self) -> String {
-        self.in_flight.lock().get(&self.id).map(|held| held.handle.clone()).unwrap_or_default()
+        self.in_flight.held.lock().get(&self.id).map(|held| held.handle.clone()).unwrap_or_default()
     }
 
     /// How often SQS has handed it out by now.
     pub(super) fn receives(&self) -> u32 {
-        self.in_flight.lock().get(&self.id).map_or(1, |held| held.receives)
+        self.in_flight.held.lock().get(&self.id).map_or(1, |held| held.receives)
     }
 
     /// Which message it is.
@@ -74,7 +71,7 @@ impl InFlightGuard {
 
 impl Drop for InFlightGuard {
     fn drop(&mut self) {
-        self.in_flight.lock().remove(&self.id);
+        self.in_flight.held.lock().remove(&self.id);
         self.in_flight.report();
     }
 }

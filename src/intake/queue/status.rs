@@ -1,9 +1,10 @@
 //! What the consumer says about itself: metrics, and a status for `doctor` and readiness.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use metrics::{counter, describe_counter, describe_gauge, gauge};
+use parking_lot::Mutex;
 
 use super::dead_letters::Redrive;
 use super::seam::ConfirmOutcome;
@@ -59,20 +60,15 @@ pub struct QueueSnapshot {
 impl QueueStatus {
     /// A copy of what is known now.
     pub fn snapshot(&self) -> QueueSnapshot {
-        self.lock().clone()
+        self.0.lock().clone()
     }
 
     pub(super) fn update(&self, change: impl FnOnce(&mut QueueSnapshot)) {
-        change(&mut self.lock());
+        change(&mut self.0.lock());
     }
 
     pub(super) fn in_flight(&self, in_flight: usize, oldest: Duration) {
         gauge!(AGE).set(oldest.as_secs_f64());
         self.update(|status| (status.in_flight, status.oldest) = (in_flight, oldest));
-    }
-
-    fn lock(&self) -> MutexGuard<'_, QueueSnapshot> {
-        // Every change under the lock sets whole fields, so a poisoned one is still whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

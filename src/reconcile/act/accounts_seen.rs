@@ -2,9 +2,10 @@
 //! invites a suspended person before it refuses to join them; and what is done to an account by hand is pushed to nobody.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use provisioner_policy::UserIx;
 
 use crate::homeserver::{CallError, Homeserver, UserEntry};
@@ -57,10 +58,10 @@ impl AccountsSeen {
 
     /// Forgets what is too old to count. Nobody asks meanwhile.
     pub(crate) fn forget_old(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, last| last.is_fresh());
+        self.0.lock().retain(|_, last| last.is_fresh());
     }
 
     fn with_last<T>(&self, user: UserIx, with: impl FnOnce(&mut LastLook) -> T) -> T {
-        with(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(user).or_default())
+        with(self.0.lock().entry(user).or_default())
     }
 }

@@ -1,8 +1,8 @@
 //! Joins and admin flags that need an account made in the same slice wait here for it.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use provisioner_policy::UserIx;
 use tokio::sync::Notify;
 
@@ -58,7 +58,7 @@ impl Creations {
         loop {
             let changed = self.changed.notified();
             {
-                let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                let state = self.state.lock();
                 match state.made.get(&user) {
                     None | Some(Some(true)) => return Creation::There,
                     Some(Some(false)) => return Creation::Failed,
@@ -72,11 +72,11 @@ impl Creations {
 
     /// Whether the account of `user` is one of those, whatever became of it.
     pub(crate) fn has(&self, user: UserIx) -> bool {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).made.contains_key(&user)
+        self.state.lock().made.contains_key(&user)
     }
 
     fn change(&self, with: impl FnOnce(&mut CreationStates)) {
-        with(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+        with(&mut self.state.lock());
         self.changed.notify_waiters();
     }
 }

@@ -1,8 +1,8 @@
 //! Giving one name or picture: the account looked at once more, what is about to be given noted, given, and noted.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use provisioner_policy::{Fingerprint, ProfileField, UserIx, World};
 use tracing::warn;
 
@@ -218,8 +218,7 @@ impl Giver<'_> {
     async fn note_giving(&self, user: UserIx, mxid: &str, field: ProfileField, value: &str) -> bool {
         match self.store.note_giving(mxid, field.as_str(), value).await {
             Ok(()) => {
-                let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
-                tried.push((user, field, Fingerprint::of(value)));
+                self.tried.lock().push((user, field, Fingerprint::of(value)));
                 true
             }
             Err(error) => unnoted::<()>(&error).is_some(),
