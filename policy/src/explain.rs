@@ -1,16 +1,18 @@
 //! Why somebody is, or is not, where they are: source row, selector, rule, state. The planner's own evaluation, in words.
 
+mod outlook;
+mod power;
+
 use serde::Serialize;
 
+use self::outlook::Outlook;
+pub use self::power::PowerExplanation;
 use crate::entitlement::Entitlement;
 use crate::facts::Account;
-use crate::fight::Fight;
 use crate::mirror::{Membership, RoomStatus};
-use crate::obstacle::{Obstacle, level_words};
-use crate::plan::{Because, Change, Kind, Plan};
+use crate::plan::{Because, Plan};
 use crate::planner::{AdminVerdict, MembersInputs, MembershipVerdict, evaluate, evaluate_admin, why_not};
-use crate::policy::{Mode, RoomIx};
-use crate::power::{Evaluated, PowerVerdict};
+use crate::policy::RoomIx;
 use crate::users::UserIx;
 use crate::world::World;
 
@@ -48,65 +50,29 @@ pub struct RoomExplanation {
 }
 
 impl RoomExplanation {
-    /// What will happen, or how it is, and then why.
+    /// What will happen, or how it is, and then why. A wrong level comes last with a reason of its own: beside the
+    /// reason for the place, that would be read as the level's.
     pub fn in_words(&self) -> String {
         let Self { room: _, desired, observed, power, because, is_planned } = self;
         let state = match (desired, *observed) {
-            _ if *is_planned => None,
-            (true, "join") => Some("belongs and is there"),
-            (true, "invite") => Some("belongs and is invited"),
-            (true, "ban") => Some("belongs and is banned"),
-            (true, _) => Some("belongs and is not there"),
-            (false, "join") => Some("does not belong and is there"),
-            (false, "invite") => Some("does not belong and is invited"),
-            (false, "ban") => Some("is banned"),
-            (false, _) => Some("does not belong and is not there"),
+            (true, "join") => "belongs and is there",
+            (true, "invite") => "belongs and is invited",
+            (true, "ban") => "belongs and is banned",
+            (true, _) => "belongs and is not there",
+            (false, "join") => "does not belong and is there",
+            (false, "invite") => "does not belong and is invited",
+            (false, "ban") => "is banned",
+            (false, _) => "does not belong and is not there",
         };
-        let power = match (*observed, power.desired == power.observed) {
-            ("join", _) if *is_planned => None,
-            ("join", true) => Some(power_words(power.observed)),
-            ("join", false) => {
-                Some(format!("{} (should be {})", power_words(power.observed), level_words(power.desired)))
-            }
-            _ => None,
+        let is_there = *observed == "join";
+        let has_own_reason = is_there && !power.is_right() && power.because != *because;
+        let words = match state {
+            _ if *is_planned => because.clone(),
+            state if is_there && !has_own_reason => format!("{state}, {}: {because}", power.in_words()),
+            state => format!("{state}: {because}"),
         };
-        match state {
-            Some(state) => {
-                let power = power.map_or_else(String::new, |power| format!(", {power}"));
-                format!("{state}{power}: {because}")
-            }
-            None => because.clone(),
-        }
+        if has_own_reason { format!("{words}. {}", power.sentence()) } else { words }
     }
-}
-
-/// A level as what somebody has.
-fn power_words(level: i64) -> String {
-    if level == 0 { "as an ordinary member".to_owned() } else { format!("power {}", level_words(level)) }
-}
-
-/// Power levels, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct PowerExplanation {
-    pub desired: i64,
-    pub observed: i64,
-    pub because: String,
-}
-
-/// What is said of what the guard holds.
-const HELD: &str = "held for approval, and nothing is taken until then (`plan` says why)";
-const REMOVAL_HELD: &str = "will be removed once somebody approves it, and not before (`plan` says why)";
-
-fn is_held(plan: &Plan, change: &Change) -> bool {
-    plan.of(change.room(), change.kind()).iter().any(|action| action.is_held() && action.change.user() == change.user())
-}
-
-fn is_level_held(plan: &Plan, room: RoomIx, user: UserIx) -> bool {
-    let mut held = plan.of(Some(room), Kind::SetPowerLevels).iter().filter(|action| action.is_held());
-    held.any(|action| match &action.change {
-        Change::SetPowerLevels { edits, .. } => edits.iter().any(|edit| edit.user() == Some(user)),
-        _ => false,
-    })
 }
 
 impl World {
@@ -119,7 +85,7 @@ impl World {
             || self.rooms().any(|room| self.room(room).membership(user) != Membership::None)
     }
 
-    /// Why the user is, or is not, in each room. `plan` is the world's: it says what is held.
+    /// Why the user is, or is not, in each room. `plan` is the world's: it says what is held, and which levels are set.
     pub fn explain(&self, user: UserIx, plan: &Plan) -> Explanation {
         Explanation {
             user: self.users.mxid(user),
@@ -145,14 +111,12 @@ impl World {
         let by = self.admin_selector(user).filter(|_| self.users.is_local(user) && self.may_belong(user));
         let text = |because: Because| because.text(self, None, Some(user));
         let because = match evaluate_admin(self, user, self.admins_freeze().is_some()) {
-            AdminVerdict::Do(change, _) if self.fight(&change).is_some() => {
-                self.fight(&change).map(Fight::text).unwrap_or_default()
+            // Nothing is planned of flags that are not known.
+            _ if !self.mirror.accounts_listed => text(Because::AccountsUnlisted),
+            AdminVerdict::Do(change, because) => {
+                let done = if change.takes() > 0 { "revoked" } else { "granted" };
+                self.outlook(&change, done, plan).because(&text(because))
             }
-            AdminVerdict::Do(change, because) if is_held(plan, &change) => format!("{HELD}: {}", text(because)),
-            AdminVerdict::Do(change, because) if change.takes() > 0 => {
-                format!("will be revoked: {}", text(because))
-            }
-            AdminVerdict::Do(_, because) => format!("will be granted: {}", text(because)),
             AdminVerdict::Blocked(_, because) => text(because),
             AdminVerdict::Nothing => text(by.map_or_else(|| why_not(self, user), Because::AdminSelector)),
         };
@@ -169,6 +133,9 @@ impl World {
             Account::Active | Account::Unknown => "named by no source",
         };
         let there = match () {
+            () if !on_server.present && !self.mirror.accounts_listed => {
+                ", and Synapse's accounts could not be listed yet"
+            }
             () if !on_server.present => ", none on Synapse",
             () if on_server.deactivated => ", deactivated on Synapse",
             () if on_server.locked => ", locked on Synapse",
@@ -179,30 +146,32 @@ impl World {
     }
 
     fn explain_room(&self, room: RoomIx, user: UserIx, plan: &Plan) -> RoomExplanation {
-        let (outlook, why) = self.why(room, user, plan);
+        let (because, is_planned) = self.why(room, user, plan);
         RoomExplanation {
             room: room.key(self).to_owned(),
             desired: matches!(self.entitlement(room, user), Entitlement::By(_)),
             observed: self.room(room).membership(user).as_str(),
             power: self.explain_power(room, user, plan),
-            because: outlook.map_or_else(|| why.clone(), |outlook| format!("{outlook}: {why}")),
-            is_planned: outlook.is_some(),
+            because,
+            is_planned,
         }
     }
 
-    /// What will happen, where something will, and why it is as it is or will be.
-    fn why(&self, room: RoomIx, user: UserIx, plan: &Plan) -> (Option<&'static str>, String) {
+    /// What will happen, where something will, and why it is as it is or will be; and whether something will.
+    fn why(&self, room: RoomIx, user: UserIx, plan: &Plan) -> (String, bool) {
         if let Some(why) = self.not_looked_at(room, user) {
-            return (None, why);
+            return (why, false);
         }
         let text = |because: Because| because.text(self, Some(room), Some(user));
         match evaluate(self, room, user, &MembersInputs::of(self, room)) {
-            MembershipVerdict::Do(change, because) => match self.fight(&change) {
-                Some(fight) => (None, fight.text()),
-                None => (Some(self.outlook(&change, plan)), text(because)),
-            },
-            MembershipVerdict::Blocked(_, because) => (None, text(because)),
-            MembershipVerdict::Nothing | MembershipVerdict::ClearedLeave(_) => (None, self.standing_words(room, user)),
+            MembershipVerdict::Do(change, because) => {
+                let done = if change.takes() > 0 { "removed" } else { "joined" };
+                let outlook = self.outlook(&change, done, plan);
+                let is_planned = matches!(outlook, Outlook::Ahead(_));
+                (outlook.because(&text(because)), is_planned)
+            }
+            MembershipVerdict::Blocked(_, because) => (text(because), false),
+            MembershipVerdict::Nothing | MembershipVerdict::ClearedLeave(_) => (self.standing_words(room, user), false),
         }
     }
 
@@ -220,17 +189,6 @@ impl World {
         self.is_exempt(user).then(|| "never touched: the bot, or named by guard.exempt".to_owned())
     }
 
-    /// What will come of a planned change.
-    fn outlook(&self, change: &Change, plan: &Plan) -> &'static str {
-        match (change.takes() > 0, change.class().mode(&self.policy.modes)) {
-            _ if is_held(plan, change) => REMOVAL_HELD,
-            (true, Mode::Enforce) => "will be removed at the next pass",
-            (true, Mode::Observe) => "would be removed, and removals are only counted",
-            (false, Mode::Enforce) => "will be joined at the next pass",
-            (false, Mode::Observe) => "would be joined, and joins are only counted",
-        }
-    }
-
     /// Why the user's place is as it should be.
     fn standing_words(&self, room: RoomIx, user: UserIx) -> String {
         let text = |because: Because| because.text(self, Some(room), Some(user));
@@ -242,55 +200,5 @@ impl World {
             }
             Entitlement::Not => text(Because::NotEntitled),
         }
-    }
-
-    /// A creator of a version 12 room is shown with the level that Synapse counts with, which no number in a room reaches.
-    fn explain_power(&self, room: RoomIx, user: UserIx, plan: &Plan) -> PowerExplanation {
-        let levels = match self.room(room).levels() {
-            Ok(levels) => levels,
-            Err(_) => {
-                let because = Obstacle::Unreadable.text(self, Some(room), Some(user));
-                let desired = self.granted(room, user).map_or(0, |granted| granted.level);
-                return PowerExplanation { desired, observed: 0, because };
-            }
-        };
-        let mxid = self.users.mxid(user);
-        let Evaluated { desired, observed, verdict } = self.evaluate_power(room, user, &levels);
-        let words = || self.power_words(room, user);
-        let because = match verdict {
-            _ if levels.is_above_all(&mxid) => {
-                return PowerExplanation {
-                    desired: observed,
-                    observed,
-                    because: "a creator of the room, above all levels".to_owned(),
-                };
-            }
-            _ if self.power[room.index()].is_empty() => {
-                let because = "the room has no power in the configuration: nobody's level is touched".to_owned();
-                return PowerExplanation { desired: observed, observed, because };
-            }
-            PowerVerdict::LeftAlone if self.is_exempt(user) => {
-                "never touched: the bot, or named by guard.exempt".to_owned()
-            }
-            PowerVerdict::LeftAlone => crate::Because::Folded.text(self, Some(room), Some(user)),
-            PowerVerdict::Right if observed < levels.default_level() && self.granted(room, user).is_none() => {
-                format!("{}, and a level below the room's default is left alone", words())
-            }
-            PowerVerdict::Right => words(),
-            PowerVerdict::Edit(edit) if self.level_fight(room, edit).is_some() => {
-                self.level_fight(room, edit).map(Fight::text).unwrap_or_default()
-            }
-            PowerVerdict::Edit(edit) if edit.lowers && is_level_held(plan, room, user) => {
-                format!("{HELD}: {}", words())
-            }
-            PowerVerdict::Edit(edit) if edit.lowers => format!("to be lowered: {}", words()),
-            PowerVerdict::Edit(_) => format!("to be raised: {}", words()),
-            PowerVerdict::Blocked(obstacle) => obstacle.text(self, Some(room), Some(user)),
-            PowerVerdict::ByDefault if self.default_to_be(room, &levels) == levels.default_level() => {
-                format!("{}, and users_default gives more; it should be 0 (`plan` says what is in the way)", words())
-            }
-            PowerVerdict::ByDefault => format!("{}, and users_default, which gives more, is to be 0 again", words()),
-        };
-        PowerExplanation { desired, observed, because }
     }
 }

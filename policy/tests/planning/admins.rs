@@ -250,6 +250,43 @@ fn an_account_that_the_plan_makes_is_granted_in_the_same_plan() {
 }
 
 #[test]
+fn a_flag_that_is_only_counted_is_promised_to_nobody() {
+    let admin = OnServer { admin: true, ..PRESENT };
+    let given = Given { group: vec![1], on_server: vec![(1, PRESENT), (2, admin)], ..quiet() };
+    let cases = [
+        (
+            Mode::Observe,
+            ["would be granted, and server admins", "would be revoked, and server admins"],
+            "are only counted",
+        ),
+        (Mode::Enforce, ["will be granted", "will be revoked"], "at the next pass"),
+    ];
+    for (mode, begins, when) in cases {
+        let mut world = world(&given);
+        world.adjust(|policy| policy.modes.server_admins = mode);
+        for (user, begins) in [1, 2].into_iter().zip(begins) {
+            let because = said_of_the_flag(&world, user);
+            assert!(because.starts_with(&format!("{begins} {when}: ")), "{because}");
+        }
+    }
+}
+
+#[test]
+fn of_flags_that_are_not_known_nothing_is_promised() {
+    let given = Given { group: vec![1], on_server: vec![(1, PRESENT)], ..quiet() };
+    let mut world = world(&given);
+    world.set_accounts_listed(false);
+    assert!(plan(&world, &Recent::default()).is_empty());
+    assert_eq!(said_of_the_flag(&world, 1), "Synapse's accounts could not be listed yet");
+}
+
+/// What `explain` says of a user's flag.
+fn said_of_the_flag(world: &World, number: u8) -> String {
+    let user = world.users.get(&mxid(number)).expect("they are in the world");
+    world.explain(user, &plan(world, &Recent::default())).server_admin.because
+}
+
+#[test]
 fn revoking_many_at_once_is_held_and_granting_goes_on() {
     let admin = OnServer { admin: true, ..PRESENT };
     let given = Given {
@@ -261,6 +298,11 @@ fn revoking_many_at_once_is_held_and_granting_goes_on() {
     let plan = plan(&world, &Recent::default());
     assert_eq!(plan.due().map(|one| one.change.kind()).collect::<Vec<_>>(), [Kind::GrantServerAdmin]);
     assert_eq!(plan.held().count(), 5);
+    let because = said_of_the_flag(&world, 1);
+    assert!(
+        because.starts_with("will be revoked once somebody approves it, and not before (`plan` says why): "),
+        "{because}"
+    );
     assert!(
         plan.held()
             .all(|one| one.held

@@ -142,7 +142,10 @@ fn who_has_power_by_the_default_alone_is_told_so() {
     let member = world.users.get(&mxid(3)).unwrap();
     let power = &world.explain(member, &first).rooms[0].power;
     assert_eq!((power.desired, power.observed), (0, 60));
-    assert!(power.because.ends_with("users_default, which gives more, is to be 0 again"), "{power:?}");
+    assert!(
+        power.because.ends_with("users_default, which gives more, will be lowered to 0 at the next pass"),
+        "{power:?}"
+    );
 }
 
 #[test]
