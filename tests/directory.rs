@@ -9,7 +9,7 @@ use phenom_provisioner::accounts::{Confirmed, Confirmer, Server};
 use phenom_provisioner::sources::{Directory, DirectoryError, PoolUser};
 use phenom_provisioner::store::{AccountSource, AccountsRead, SeenIn, Store};
 use serde_json::{Value, json};
-use testbed::{Moto, free_port, shared_postgres};
+use testbed::{Moto, free_port, shared_postgres, wait_until};
 use wiremock::matchers::{body_partial_json, header, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -144,6 +144,7 @@ async fn a_missing_pool_and_a_missing_group_are_told_apart() {
             matches!(&error, DirectoryError::NoSuchPool { pool, .. } if pool == "us-east-1_elsewhere"),
             "{error:?}"
         );
+        assert!(error.to_string().contains(&format!("us-east-1_elsewhere in {REGION}; ")), "{error}");
         assert!(error.is_misconfigured());
     }
 }
@@ -208,7 +209,7 @@ async fn refused_credentials_a_server_in_trouble_and_no_server_are_told_apart() 
     Mock::given(header("x-amz-target", LIST_USERS)).respond_with(refusal("AccessDeniedException")).mount(&server).await;
     let denied = directory.page(None).await.unwrap_err();
     assert!(matches!(denied, DirectoryError::Credentials(_)) && denied.is_misconfigured());
-    insta::assert_snapshot!(denied.chain(), @"there are no AWS credentials, or they may not read the user pool: AccessDeniedException: of …; give the role of the service cognito-idp:ListUsers and cognito-idp:ListUsersInGroup on it");
+    insta::assert_snapshot!(denied.chain(), @"there are no AWS credentials, or they may not read the user pool: AccessDeniedException: of …; give the service a role, and the role cognito-idp:ListUsers and cognito-idp:ListUsersInGroup on the pool");
     server.reset().await;
     let broken = ResponseTemplate::new(500).set_body_json(json!({"__type": "InternalErrorException"}));
     Mock::given(header("x-amz-target", LIST_USERS)).respond_with(broken).expect(3).mount(&server).await;
@@ -353,4 +354,82 @@ async fn a_user_who_cannot_be_read_is_counted() {
         .await;
     let page = directory.page(None).await.unwrap();
     assert_eq!((page.users.len(), page.unreadable, page.next.as_deref()), (0, 1, Some("next")));
+}
+
+/// An answer of the pool with these fields.
+fn answer(fields: &Value) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_json(fields)
+}
+
+#[tokio::test]
+async fn a_user_behind_an_empty_page_is_found() {
+    let (server, directory) = mocked().await;
+    let next = body_partial_json(json!({"PaginationToken": "next"}));
+    Mock::given(next).respond_with(users(&[SUB])).mount(&server).await;
+    let empty = answer(&json!({"Users": [], "PaginationToken": "next"}));
+    Mock::given(header("x-amz-target", LIST_USERS)).respond_with(empty).mount(&server).await;
+    assert_eq!(directory.find(SUB).await.unwrap().unwrap().subject, SUB);
+    assert_eq!(directory.find_now(SUB).await.unwrap().unwrap().subject, SUB);
+    assert_eq!(subjects(&directory.find_by_email("jo@example.org").await.unwrap()), [SUB.to_owned()].into());
+}
+
+#[tokio::test]
+async fn an_address_that_several_have_is_not_that_of_the_first_page_alone() {
+    let (server, directory) = mocked().await;
+    let next = body_partial_json(json!({"PaginationToken": "next"}));
+    Mock::given(next).respond_with(users(&["another"])).mount(&server).await;
+    let user = json!({"Username": "x", "UserStatus": "CONFIRMED", "Attributes": [{"Name": "sub", "Value": SUB}]});
+    let first = answer(&json!({"Users": [user], "PaginationToken": "next"}));
+    Mock::given(header("x-amz-target", LIST_USERS)).respond_with(first).mount(&server).await;
+    let found = directory.find_by_email("jo@example.org").await.unwrap();
+    assert_eq!(subjects(&found), [SUB.to_owned(), "another".to_owned()].into());
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_or_does_not_end_is_no_absence() {
+    let unreadable = json!({"Users": [{"Username": "x", "Enabled": true, "UserStatus": "CONFIRMED"}]});
+    let endless = json!({"Users": [], "PaginationToken": "next"});
+    for fields in [unreadable, endless] {
+        let (server, directory) = mocked().await;
+        Mock::given(header("x-amz-target", LIST_USERS)).respond_with(answer(&fields)).mount(&server).await;
+        for error in [
+            directory.find(SUB).await.unwrap_err(),
+            directory.find_now(SUB).await.unwrap_err(),
+            directory.find_by_email("jo@example.org").await.unwrap_err(),
+        ] {
+            assert!(error.chain().contains("does not say whether it has a user"), "{error:?}");
+            assert!(!error.is_misconfigured() && error.retry_after().is_none(), "{error:?}");
+        }
+    }
+}
+
+/// A `backfill` that somebody stopped with Ctrl-Z: its connection stays open, and says nothing.
+#[tokio::test]
+async fn the_right_to_list_stays_with_a_process_that_works_and_not_with_one_that_is_frozen() {
+    let postgres = shared_postgres().await;
+    let working = postgres.create_database("right_of_a_working_process").await.unwrap();
+    let frozen = postgres.create_database("right_of_a_frozen_process").await.unwrap();
+    let (worker, beside) = (Store::open(&working).await.unwrap(), Store::open(&working).await.unwrap());
+    let store = Store::open(&frozen).await.unwrap();
+
+    let kept = worker.try_list().await.unwrap().unwrap();
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let (thaw, thawed) = std::sync::mpsc::channel::<()>();
+    let process = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let right = runtime.block_on(async { Store::open(&frozen).await.unwrap().try_list().await.unwrap() });
+        tell.send(right.is_some()).unwrap();
+        // Nothing of this runtime is polled from here on, and none of its connections is closed.
+        thawed.recv().unwrap_err();
+    });
+    assert!(told.await.unwrap());
+    assert!(store.try_list().await.unwrap().is_none());
+    let is_free = async |store: &Store| store.try_list().await.unwrap().is_some();
+    let bound = Duration::from_secs(120);
+    wait_until("the right of the frozen one is free", bound, async || is_free(&store).await).await.unwrap();
+    assert!(!is_free(&beside).await, "the other one has had it for longer");
+    kept.release().await;
+    wait_until("the right of the other one is given back", bound, async || is_free(&beside).await).await.unwrap();
+    drop(thaw);
+    process.join().unwrap();
 }

@@ -5,39 +5,43 @@ use crate::homeserver::CallError;
 
 /// The finding of a call that failed.
 pub(super) fn failed(check: &'static str, error: &CallError) -> Finding {
-    let (text, mend) = match error {
-        CallError::Unreachable(source) => {
-            (format!("Synapse cannot be reached: {source}"), "start Synapse, or mend homeserver.url")
-        }
-        CallError::TimedOut { after } => (
-            format!("Synapse did not answer within {after:?}"),
-            "look at Synapse's load and log, or mend homeserver.url",
-        ),
-        CallError::RateLimited { .. } => (
-            "Synapse limits the bot's requests".to_owned(),
-            "write rate_limited: false in the registration, and restart Synapse",
-        ),
-        CallError::TokenRejected => (
-            "Synapse does not accept the as_token".to_owned(),
-            "give Synapse and this service the same registration file, and restart Synapse",
-        ),
-        CallError::AnotherHomeserver { ours, theirs } => (
-            format!("this Synapse knows the bot as {theirs}, and by the configuration it is {ours}"),
-            "homeserver.url or homeserver.server_name is that of another deployment: mend it",
-        ),
-        CallError::BotDisabled { message } => (
-            format!("the bot's account is locked or deactivated ({message})"),
-            "let a server admin unlock or reactivate it (PUT /_synapse/admin/v2/users/… with \"locked\" or \"deactivated\": false)",
-        ),
-        CallError::NotServerAdmin => (
-            "the bot is not a server admin".to_owned(),
-            "run `phenom-provisioner bootstrap` with --admin-token-file or --shared-secret-file",
-        ),
-        CallError::NotServedHere | CallError::Unreadable(_) => (
-            "what answers at homeserver.url is not Synapse's API".to_owned(),
+    let found = Finding::of(check, error);
+    match error {
+        CallError::TimedOut { .. } => found.mended_by("look at Synapse's load and log, or mend homeserver.url"),
+        CallError::NotServedHere | CallError::Unreadable(_) => Finding::fail(
+            check,
+            "what answers at homeserver.url is not Synapse's API",
             "homeserver.url must lead to Synapse itself, client and admin API, and not to the public proxy",
         ),
-        other => (other.to_string(), "look at Synapse's log"),
-    };
-    Finding::fail(check, text, mend)
+        _ if found.mend.is_none() => found.mended_by("look at Synapse's log"),
+        _ => found,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_mend_is_that_of_the_error_where_the_doctor_knows_no_better() {
+        let message = || "no".to_owned();
+        for (error, text, mend) in [
+            (CallError::TimedOut { after: Duration::from_secs(5) }, "did not answer within 5s", "load and log"),
+            (CallError::TokenRejected, "the as_token", "the same registration file"),
+            (CallError::BotDisabled { message: message() }, "on Synapse (no)", "PUT /_synapse/admin/v2/users/…"),
+            (CallError::NotServedHere, "is not Synapse's API", "not to the public proxy"),
+            (
+                CallError::ServerError { status: 500, message: message() },
+                "with status 500: no",
+                "look at Synapse's log",
+            ),
+            (CallError::TooLarge { limit: 1 << 20 }, "larger than 1 MiB", "look at Synapse's log"),
+        ] {
+            let found = failed("room", &error);
+            assert!(found.text.contains(text) && !found.text.contains("; "), "{found:?}");
+            assert!(found.mend.as_ref().is_some_and(|said| said.contains(mend)), "{found:?}");
+        }
+    }
 }

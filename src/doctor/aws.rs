@@ -1,8 +1,9 @@
-//! What the checks of AWS's services share: how long they wait, and the mend where a service does not answer.
+//! What the checks of AWS's services share: how long they wait, and the mend where a service does not answer or is asked too
+//! often.
 
 use std::time::Duration;
 
-use super::PATIENCE;
+use super::{Finding, FindingStatus, PATIENCE};
 
 /// It includes finding credentials, which asks other machines where the environment has none.
 pub(super) const BOUND: Duration = Duration::from_secs(2 * PATIENCE.as_secs());
@@ -16,4 +17,10 @@ pub(super) fn way_to(service: &str, section: &str, endpoint_url: Option<&str>) -
              hands out its AWS credentials"
         ),
     }
+}
+
+/// A service that asks for fewer requests is there and may be used: that is no failure.
+pub(super) fn throttled(found: Finding) -> Finding {
+    let mend = "ask again in a moment; if it lasts, find out who else asks";
+    Finding { status: FindingStatus::Warn, ..found }.mended_by(mend)
 }

@@ -47,10 +47,9 @@ fn way_to(configured: &EventsSection) -> String {
 }
 
 fn failed(error: &TopicError, configured: &EventsSection) -> Finding {
+    let found = Finding::of(CHECK, error);
     match error {
-        TopicError::Unreachable(fault) => {
-            Finding::fail(CHECK, format!("the topic cannot be reached: {fault}"), way_to(configured))
-        }
+        TopicError::Unreachable(_) => found.mended_by(way_to(configured)),
         TopicError::NoSuchTopic(_) => Finding::fail(
             CHECK,
             format!("there is no topic {}", configured.topic_arn),
@@ -62,18 +61,14 @@ fn failed(error: &TopicError, configured: &EventsSection) -> Finding {
             "give the role sns:GetTopicAttributes on the topic, and sns:Publish; the metric events_lag_seconds shows whether \
              events wait",
         ),
-        TopicError::Credentials(fault) => Finding::fail(
-            CHECK,
-            format!("there are no AWS credentials, or they may not use the topic: {fault}"),
-            "give the service a role, and the role sns:Publish and sns:GetTopicAttributes on the topic",
-        ),
-        TopicError::Throttled { .. } => {
-            let mend = "ask again in a moment; if it lasts, find out who else asks";
-            Finding::warn(CHECK, "the topic answers, and asks for fewer requests", mend)
+        // The error names the right to publish alone, and this asks for attributes.
+        TopicError::Credentials(_) => {
+            found.mended_by("give the service a role, and the role sns:Publish and sns:GetTopicAttributes on the topic")
         }
-        error @ (TopicError::Key(_) | TopicError::Other(_) | TopicError::NotTaken(_) | TopicError::Unusable(_)) => {
-            let mend = "mend events.topic_arn and events.endpoint_url; the code in the text says why";
-            Finding::fail(CHECK, error.chain(), mend)
+        TopicError::Throttled { .. } => aws::throttled(found),
+        _ if found.mend.is_none() => {
+            found.mended_by("mend events.topic_arn and events.endpoint_url; the code in the text says why")
         }
+        _ => found,
     }
 }

@@ -32,10 +32,13 @@ mod synapse;
 mod tables;
 mod together;
 
+use std::error::Error;
 use std::time::Duration;
 
 use provisioner_policy::how_many;
 use serde::Serialize;
+
+use crate::causes;
 
 pub use self::followed::policy_in_force;
 pub use self::power::lacks_power;
@@ -84,6 +87,17 @@ impl Finding {
 
     fn skip(check: &'static str, text: impl Into<String>) -> Self {
         Self { check, status: FindingStatus::Skip, text: text.into(), mend: None }
+    }
+
+    /// A failure in the error's own words: what is wrong, and the mend where it says one.
+    fn of(check: &'static str, error: &(dyn Error + 'static)) -> Self {
+        let (text, mend) = causes::apart(error);
+        Self { check, status: FindingStatus::Fail, text, mend }
+    }
+
+    /// With this mend in place of any other.
+    fn mended_by(self, mend: impl Into<String>) -> Self {
+        Self { mend: Some(mend.into()), ..self }
     }
 }
 

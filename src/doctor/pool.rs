@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::aws::{self, BOUND};
 use super::selectors::words;
-use super::{Finding, PATIENCE};
+use super::{Finding, FindingStatus, PATIENCE};
 use crate::config::{CognitoSection, Config};
 use crate::sources::{Directory, DirectoryError, PoolPage};
 
@@ -102,27 +102,13 @@ fn way_to(cognito: &CognitoSection) -> String {
 }
 
 fn failed(check: &'static str, error: &DirectoryError, cognito: &CognitoSection) -> Finding {
+    let found = Finding::of(check, error);
     match error {
-        DirectoryError::Unreachable(fault) => {
-            Finding::fail(check, format!("the user pool cannot be reached: {fault}"), way_to(cognito))
+        DirectoryError::Unreachable(_) => found.mended_by(way_to(cognito)),
+        DirectoryError::Throttled { .. } => Finding { status: FindingStatus::Warn, ..found },
+        _ if found.mend.is_none() => {
+            found.mended_by("mend cognito.user_pool_id and cognito.endpoint_url; the code in the text says why")
         }
-        DirectoryError::NoSuchPool { pool, .. } => Finding::fail(
-            check,
-            format!("there is no user pool {pool} in {}", cognito.region),
-            "mend cognito.user_pool_id and cognito.region, and give the service credentials of the pool's AWS account",
-        ),
-        DirectoryError::Credentials(fault) => Finding::fail(
-            check,
-            format!("there are no AWS credentials, or they may not read the user pool: {fault}"),
-            "give the service a role, and the role cognito-idp:ListUsers and cognito-idp:ListUsersInGroup on the pool",
-        ),
-        DirectoryError::Throttled { .. } => {
-            let mend = "ask again in a moment; if it lasts, find out who else lists the pool";
-            Finding::warn(check, "the user pool answers, and asks for fewer requests", mend)
-        }
-        error @ (DirectoryError::NoSuchGroup { .. } | DirectoryError::BadToken(_) | DirectoryError::Other(_)) => {
-            let mend = "mend cognito.user_pool_id and cognito.endpoint_url; the code in the text says why";
-            Finding::fail(check, error.chain(), mend)
-        }
+        _ => found,
     }
 }

@@ -2,7 +2,6 @@
 
 use super::setup::Setup;
 use super::{Finding, PATIENCE, database};
-use crate::causes;
 use crate::config::{ProfilesSection, RosterSection};
 use crate::sources::{ProfileSource, ProfilesError};
 
@@ -36,30 +35,30 @@ pub(super) async fn examine(setup: &Setup) -> Vec<Finding> {
 }
 
 fn failed(error: &ProfilesError) -> Finding {
-    let (text, mend) = match error {
-        ProfilesError::Url(source) => (
-            format!("the URL of the database of profiles.query is none of Postgres: {source}"),
-            "write roster.url, or without [roster] database.url, like postgres://user:password@host/database",
-        ),
-        ProfilesError::Unreachable(source) => (
-            format!("the database of profiles.query cannot be reached: {}", causes::of_postgres(source)),
-            "start that Postgres, or mend roster.url (host, port, user, name) and its password",
-        ),
-        ProfilesError::Refused(source) => (
-            format!("profiles.query is refused by Postgres: {}", causes::of_postgres(source)),
-            "mend profiles.query, or grant SELECT on its tables to the role of roster.url",
-        ),
-        ProfilesError::Columns { found } => (
-            format!(
-                "profiles.query answers the columns ({}), and must answer (subject, display_name, avatar_url)",
-                found.join(", ")
-            ),
-            "rename them in the query, as in SELECT id::text AS subject, NULL AS display_name, avatar_url FROM users",
-        ),
-        ProfilesError::TooManyRows { max } => (
-            format!("profiles.query answers more than roster.max_rows = {max} rows"),
-            "let it answer one row for each person, or raise roster.max_rows",
-        ),
-    };
-    Finding::fail("profiles", text, mend)
+    let found = Finding::of("profiles", error);
+    match error {
+        ProfilesError::Unreachable(_) => {
+            found.mended_by("start that Postgres, or mend roster.url (host, port, user, name) and its password")
+        }
+        _ => found,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_failure_has_a_mend() {
+        let lost = || sqlx::Error::PoolTimedOut;
+        for error in [
+            ProfilesError::Url(lost()),
+            ProfilesError::Unreachable(lost()),
+            ProfilesError::Refused(lost()),
+            ProfilesError::Columns { found: Vec::new() },
+            ProfilesError::TooManyRows { max: 1 },
+        ] {
+            assert!(failed(&error).mend.is_some(), "{error:?}");
+        }
+    }
 }

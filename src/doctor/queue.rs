@@ -144,10 +144,9 @@ fn way_to(configured: &QueueSection) -> String {
 }
 
 fn failed(error: &QueueError, configured: &QueueSection, elsewhere: Option<(String, &str)>) -> Finding {
+    let found = Finding::of(CHECK, error);
     match error {
-        QueueError::Unreachable(fault) => {
-            Finding::fail(CHECK, format!("the queue cannot be reached: {fault}"), way_to(configured))
-        }
+        QueueError::Unreachable(_) => found.mended_by(way_to(configured)),
         QueueError::NoSuchQueue(_) => {
             let text = format!("there is no queue {}", configured.url);
             let account = account_in(&configured.url).map(|account| format!("account {account}, "));
@@ -159,23 +158,16 @@ fn failed(error: &QueueError, configured: &QueueSection, elsewhere: Option<(Stri
             };
             Finding::fail(CHECK, text, mend)
         }
-        QueueError::Credentials(fault) => {
-            let rights = "give the service a role, and the role sqs:ReceiveMessage, sqs:DeleteMessage, sqs:ChangeMessageVisibility and \
-                          sqs:GetQueueAttributes on the queue";
-            let mend = match account_in(&configured.url) {
-                Some(account) => {
-                    format!("{rights}; where the role is of another account than {account}, mend queue.url")
-                }
-                None => rights.to_owned(),
-            };
-            Finding::fail(CHECK, format!("there are no AWS credentials, or they may not use the queue: {fault}"), mend)
+        QueueError::Credentials(_) => {
+            let of_another = account_in(&configured.url)
+                .map(|account| format!("where the role is of another account than {account}, mend queue.url"));
+            let mends: Vec<String> = found.mend.iter().cloned().chain(of_another).collect();
+            found.mended_by(mends.join("; "))
         }
-        QueueError::Throttled { .. } => {
-            let mend = "ask again in a moment; if it lasts, find out who else asks";
-            Finding::warn(CHECK, "the queue answers, and asks for fewer requests", mend)
+        QueueError::Throttled { .. } => aws::throttled(found),
+        _ if found.mend.is_none() => {
+            found.mended_by("mend queue.url and queue.endpoint_url; the code in the text says why")
         }
-        error @ (QueueError::Key(_) | QueueError::Other(_) | QueueError::Unusable(_)) => {
-            Finding::fail(CHECK, error.chain(), "mend queue.url and queue.endpoint_url; the code in the text says why")
-        }
+        _ => found,
     }
 }

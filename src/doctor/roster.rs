@@ -111,40 +111,20 @@ fn unreachable(why: &str) -> Finding {
     )
 }
 
+/// The doctor has no last good reading that could stand: where the error speaks of it, the mend is another.
 fn failed(error: &RosterError) -> Finding {
-    let (text, mend) = match error {
-        RosterError::Url(source) => (
-            format!("roster.url is not a Postgres URL: {source}"),
-            "write it like postgres://user:password@host/database",
-        ),
-        RosterError::Unreachable(source) => return unreachable(&causes::of_postgres(source)),
-        RosterError::Login(source) => (
-            format!("the database of roster.url refuses the user or the password: {}", causes::of_postgres(source)),
-            "mend them in roster.url or roster.password, or in their files",
-        ),
-        RosterError::NoDatabase(source) => (
-            format!("roster.url names a database that is not there: {}", causes::of_postgres(source)),
-            "mend the name at the end of roster.url, or make the database",
-        ),
-        RosterError::Interrupted(source) => (
-            format!("the reading of the roster was cut short: {}", causes::of_postgres(source)),
+    let found = Finding::of("roster", error);
+    match error {
+        RosterError::Unreachable(source) => unreachable(&causes::of_postgres(source)),
+        RosterError::Login(_) => found.mended_by("mend them in roster.url or roster.password, or in their files"),
+        RosterError::NoDatabase(_) => found.mended_by("mend the name at the end of roster.url, or make the database"),
+        RosterError::Interrupted(_) => found.mended_by(
             "look again; if it lasts, a reading may take 30 seconds, and a standby must not cancel it \
              (max_standby_streaming_delay)",
         ),
-        RosterError::Refused(source) => (
-            format!("roster.query is refused by Postgres: {}", causes::of_postgres(source)),
-            "mend roster.query, or grant SELECT on its tables to the role of roster.url",
-        ),
-        RosterError::Columns { found } => (
-            format!("roster.query answers the columns ({}), and must answer (subject, team, role)", found.join(", ")),
-            "rename them in the query, as in SELECT u.id::text AS subject, t.name AS team, tm.role AS role …",
-        ),
-        RosterError::TooManyRows { max } => (
-            format!("roster.query answers more than roster.max_rows = {max} rows"),
-            "look what fills its tables, or raise roster.max_rows",
-        ),
-    };
-    Finding::fail("roster", text, mend)
+        RosterError::TooManyRows { .. } => found.mended_by("look what fills its tables, or raise roster.max_rows"),
+        RosterError::Url(_) | RosterError::Refused(_) | RosterError::Columns { .. } => found,
+    }
 }
 
 #[cfg(test)]
@@ -161,5 +141,23 @@ mod tests {
         assert_eq!(findings.len(), 1 + NAMED + 1);
         assert_eq!(findings[0].text, "roster.query answers 13 rows of 0 people");
         assert!(findings[11].text.starts_with("3 further rows") && findings[11].status == FindingStatus::Warn);
+    }
+
+    #[test]
+    fn every_failure_has_a_mend_that_needs_no_earlier_reading() {
+        let lost = || sqlx::Error::PoolTimedOut;
+        for error in [
+            RosterError::Url(lost()),
+            RosterError::Unreachable(lost()),
+            RosterError::Login(lost()),
+            RosterError::NoDatabase(lost()),
+            RosterError::Interrupted(lost()),
+            RosterError::Refused(lost()),
+            RosterError::Columns { found: Vec::new() },
+            RosterError::TooManyRows { max: 1 },
+        ] {
+            let mend = failed(&error).mend;
+            assert!(mend.is_some_and(|mend| !mend.contains("reading stands")), "{error:?}");
+        }
     }
 }

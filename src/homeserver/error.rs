@@ -31,14 +31,15 @@ pub enum ConnectError {
 /// Why a call did not do what was asked, in plain words with the mend.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    #[error("Synapse cannot be reached; start it, or mend homeserver.url")]
+    #[error("Synapse cannot be reached; start Synapse, or mend homeserver.url")]
     Unreachable(#[source] Box<HttpError>),
     #[error("Synapse did not answer within {after:?}; it may have done what was asked all the same")]
     TimedOut { after: Duration },
     #[error("Synapse limits our requests{}; set rate_limited: false in the registration and restart Synapse", retry_text(*retry_after))]
     RateLimited { retry_after: Option<Duration> },
     #[error(
-        "Synapse does not accept the as_token; give Synapse and this service the same registration, and restart Synapse"
+        "Synapse does not accept the as_token; give Synapse and this service the same registration file, and restart \
+         Synapse"
     )]
     TokenRejected,
     #[error(
@@ -46,9 +47,14 @@ pub enum CallError {
          homeserver.server_name: one is that of another deployment"
     )]
     AnotherHomeserver { ours: String, theirs: String },
-    #[error("the bot's account is locked or deactivated on Synapse ({message}); unlock or reactivate it")]
+    #[error(
+        "the bot's account is locked or deactivated on Synapse ({message}); let a server admin unlock or reactivate it (PUT \
+         /_synapse/admin/v2/users/… with \"locked\" or \"deactivated\": false)"
+    )]
     BotDisabled { message: String },
-    #[error("the bot is not a server admin; run `phenom-provisioner bootstrap`")]
+    #[error(
+        "the bot is not a server admin; run `phenom-provisioner bootstrap` with --admin-token-file or --shared-secret-file"
+    )]
     NotServerAdmin,
     #[error(
         "what answers at homeserver.url does not serve this; let homeserver.url lead to Synapse itself, client and admin API"
@@ -82,7 +88,7 @@ pub enum CallError {
     SharedSecretRejected,
     #[error("the account is locked, and its sessions could not be ended: {why}")]
     SessionsRemain { why: Box<CallError> },
-    #[error("Synapse failed with status {status}: {message}; its log says more")]
+    #[error("Synapse failed with status {status}: {message}; look at Synapse's log")]
     ServerError { status: u16, message: String },
     #[error("Synapse answered something that cannot be read; see that homeserver.url leads to Synapse itself")]
     Unreadable(#[source] Box<HttpError>),

@@ -48,7 +48,8 @@ pub enum ProfilesError {
     )]
     Columns { found: Vec<String> },
     #[error(
-        "profiles.query answers more than roster.max_rows = {max} rows; let it answer one for each person, or raise the limit"
+        "profiles.query answers more than roster.max_rows = {max} rows; let it answer one row for each person, or raise \
+         roster.max_rows"
     )]
     TooManyRows { max: u32 },
 }

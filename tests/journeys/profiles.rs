@@ -240,5 +240,5 @@ async fn a_query_with_other_columns_is_refused_at_the_start(version: SynapseVers
     assert_eq!(status.code(), Some(1), "{}", stage.service.log());
     stage.until_logged("profiles.query answers the columns (subject, display_name)").await;
     let output = stage.service.run_cli(&["doctor"]).await.unwrap();
-    assert!(output.stdout.contains("must answer (subject, display_name, avatar_url)"), "{output:?}");
+    assert!(output.stdout.contains("must answer exactly (subject, display_name, avatar_url)"), "{output:?}");
 }

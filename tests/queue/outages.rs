@@ -133,7 +133,7 @@ async fn a_missing_queue_bad_credentials_and_no_answer_are_told_apart() {
     fake.fail(Some((StatusCode::FORBIDDEN, "AccessDeniedException")));
     let denied = queue.redrive().await.unwrap_err();
     assert!(denied.is_misconfigured());
-    insta::assert_snapshot!(denied.chain(), @"there are no AWS credentials, or they may not use the queue: AccessDeniedException: as the test asked; give the role of the service sqs:ReceiveMessage, sqs:DeleteMessage, sqs:ChangeMessageVisibility and sqs:GetQueueAttributes on it");
+    insta::assert_snapshot!(denied.chain(), @"there are no AWS credentials, or they may not use the queue: AccessDeniedException: as the test asked; give the service a role, and the role sqs:ReceiveMessage, sqs:DeleteMessage, sqs:ChangeMessageVisibility and sqs:GetQueueAttributes on the queue");
     fake.fail(Some((StatusCode::BAD_REQUEST, "RequestThrottled")));
     insta::assert_snapshot!(queue.queue_depth().await.unwrap_err().chain(), @"the queue asks for fewer requests: RequestThrottled: as the test asked");
 

@@ -27,8 +27,8 @@ pub enum QueueError {
     #[error("there is no queue at queue.url; mend the URL, or create the queue")]
     NoSuchQueue(#[source] AwsFault),
     #[error(
-        "there are no AWS credentials, or they may not use the queue; give the role of the service sqs:ReceiveMessage, sqs:DeleteMessage, \
-         sqs:ChangeMessageVisibility and sqs:GetQueueAttributes on it"
+        "there are no AWS credentials, or they may not use the queue; give the service a role, and the role sqs:ReceiveMessage, \
+         sqs:DeleteMessage, sqs:ChangeMessageVisibility and sqs:GetQueueAttributes on the queue"
     )]
     Credentials(#[source] AwsFault),
     #[error(

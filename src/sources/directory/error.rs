@@ -25,9 +25,13 @@ pub enum DirectoryError {
     },
     #[error("the user pool cannot be reached; the last good reading stands and nobody is removed because of it")]
     Unreachable(#[source] AwsFault),
-    #[error("there is no user pool {pool}; mend cognito.user_pool_id and cognito.region")]
+    #[error(
+        "there is no user pool {pool} in {region}; mend cognito.user_pool_id and cognito.region, and give the service credentials \
+         of the pool's AWS account"
+    )]
     NoSuchPool {
         pool: String,
+        region: String,
         #[source]
         fault: AwsFault,
     },
@@ -40,14 +44,17 @@ pub enum DirectoryError {
     #[error("the user pool does not take this place in the listing any more; begin the listing anew")]
     BadToken(#[source] AwsFault),
     #[error(
-        "there are no AWS credentials, or they may not read the user pool; give the role of the service cognito-idp:ListUsers and \
-         cognito-idp:ListUsersInGroup on it"
+        "there are no AWS credentials, or they may not read the user pool; give the service a role, and the role \
+         cognito-idp:ListUsers and cognito-idp:ListUsersInGroup on the pool"
     )]
     Credentials(#[source] AwsFault),
     #[error(
         "the user pool refuses the request; mend cognito.user_pool_id or cognito.endpoint_url, as its error code says"
     )]
     Other(#[source] AwsFault),
+    /// There is an answer, and it is no word that the pool lacks the user.
+    #[error("the user pool does not say whether it has a user: {0}; look at that user in the pool if this lasts")]
+    Unclear(&'static str),
 }
 
 impl DirectoryError {
@@ -75,6 +82,7 @@ impl DirectoryError {
 #[derive(Clone, Copy)]
 pub(super) struct PoolRequest<'a> {
     pub(super) pool: &'a str,
+    pub(super) region: &'a str,
     pub(super) from_token: bool,
 }
 
@@ -87,7 +95,7 @@ impl PoolRequest<'_> {
             AwsFaultKind::Unreachable => DirectoryError::Unreachable(fault),
             AwsFaultKind::Credentials => DirectoryError::Credentials(fault),
             AwsFaultKind::Refused if fault.code() == NOT_FOUND => {
-                DirectoryError::NoSuchPool { pool: self.pool.to_owned(), fault }
+                DirectoryError::NoSuchPool { pool: self.pool.to_owned(), region: self.region.to_owned(), fault }
             }
             // Cognito has no code of its own for it. All else that a page is asked with is ours and constant.
             AwsFaultKind::Refused if self.from_token && fault.code() == "InvalidParameterException" => {

@@ -45,6 +45,9 @@ const FOUND_AT_MOST: u64 = 10_000;
 const ATTEMPTS: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(300);
 
+/// So many pages at most are read of a search, which names a user or two.
+const PAGES_OF_A_SEARCH: usize = 20;
+
 /// A throttle that asks for a longer wait than this is returned to the caller.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
@@ -53,6 +56,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 pub struct Directory {
     client: Client,
     pool: Arc<str>,
+    region: Arc<str>,
     listing: Pace,
     finding: Pace,
     found: Cache<String, PoolUser>,
@@ -85,11 +89,17 @@ impl Directory {
         Self {
             client: Client::new(&aws::load(region, endpoint_url).await),
             pool: user_pool_id.into(),
+            region: region.into(),
             listing: Pace::one_every(LISTING_GAP),
             finding: Pace::one_every(FINDING_GAP),
             found: Cache::builder().max_capacity(FOUND_AT_MOST).time_to_live(FOUND_FOR).build(),
             pages: Arc::default(),
         }
+    }
+
+    /// The id of the pool.
+    pub fn pool(&self) -> &str {
+        &self.pool
     }
 
     /// A page of all users, from the beginning or from where `next` says.
@@ -179,10 +189,27 @@ impl Directory {
         self.search("email", email).await
     }
 
+    /// The users with this value, on whatever page: Cognito may give an empty page that others follow. A user that cannot be read
+    /// is an error, not an absence.
     async fn search(&self, attribute: &str, value: &str) -> Result<Vec<PoolUser>, DirectoryError> {
         let request = self.client.list_users().user_pool_id(&*self.pool).filter(filter(attribute, value));
-        let answer = self.ask(&self.finding, false, || request.clone().send()).await?;
-        Ok(answer.users().iter().filter_map(PoolUser::read).collect())
+        let (mut users, mut next) = (Vec::new(), None);
+        for _ in 0..PAGES_OF_A_SEARCH {
+            let from_token = next.is_some();
+            let request = request.clone().set_pagination_token(next);
+            let answer = self.ask(&self.finding, from_token, || request.clone().send()).await?;
+            let page = PoolPage::read(answer.users(), answer.pagination_token());
+            if page.unreadable > 0 {
+                return Err(DirectoryError::Unclear("a user in its answer has no sub or no status"));
+            }
+            users.extend(page.users);
+            next = page.next;
+            // A sub is one user's alone.
+            if next.is_none() || (attribute == "sub" && !users.is_empty()) {
+                return Ok(users);
+            }
+        }
+        Err(DirectoryError::Unclear("its answer goes on without end"))
     }
 
     async fn exists(&self) -> Result<bool, DirectoryError> {
@@ -200,11 +227,12 @@ impl Directory {
         F: Future<Output = Result<T, SdkError<E>>>,
         E: ProvideErrorMetadata + Error + 'static,
     {
-        let asked = PoolRequest { pool: &self.pool, from_token };
+        let asked = PoolRequest { pool: &self.pool, region: &self.region, from_token };
         let (mut attempts, mut pause) = (1, FIRST_PAUSE);
         loop {
             pace.wait().await;
-            let error = match aws::quiet(call()).await {
+            // A call of the SDK is so large that a future with several of them overflows the stack of a thread.
+            let error = match aws::quiet(Box::pin(call())).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => asked.failed(AwsFault::from(error)),
             };
