@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, instrument, warn};
 
 use super::Server;
+use super::missed::ask_for_missed;
 use crate::delays::{Delays, Doubling};
 use crate::sources::{Directory, DirectoryError};
 use crate::store::{AccountSource, Listing, SeenAccount, SeenIn, Store};
@@ -38,7 +39,8 @@ pub struct Listed {
     pub users: u64,
     /// New or changed.
     pub changed: u64,
-    /// Known before and not named by this listing. Two listings in a row without a user mean that it is deleted.
+    /// Known before and not named by this listing. Two listings in a row without a user, and a pool that then does not know its
+    /// `sub`, mean that it is deleted.
     pub missed: u64,
     pub deleted: u64,
 }
@@ -55,6 +57,11 @@ pub enum ListingError {
          pool really is empty, nobody can sign in and nothing needs to be done"
     )]
     Empty { known: i64 },
+    #[error(
+        "this database belongs to another user pool than {pool} by now; restart with the configuration that names the one of \
+         provisioner.stamp"
+    )]
+    Moved { pool: String },
     #[error("{0:#}")]
     Database(#[from] anyhow::Error),
 }
@@ -71,7 +78,7 @@ pub async fn list_pool(
 ) -> Result<Listed, ListingError> {
     let expected = store.last_whole_listing().await.context("look at the last whole listing")?;
     let expected = expected.and_then(|listing| u64::try_from(listing.users).ok());
-    let mut listing = begin(store).await?;
+    let mut listing = begin(store, directory).await?;
     let (mut changed, mut pauses, mut restarts) = (0, PAUSES.delays(), Restarts::default());
     loop {
         let page = stop.run_until_cancelled(directory.page(listing.next_token.as_deref())).await;
@@ -86,7 +93,7 @@ pub async fn list_pool(
             }
             Err(DirectoryError::BadToken(_)) => {
                 info!("the pool does not go on where the listing was; it begins anew");
-                listing = store.begin_listing().await.context("begin a listing of the pool")?;
+                listing = begin_anew(store, directory).await?;
                 if let Some((trouble, pause)) = restarts.once_more() {
                     stumble(store, &listing, trouble, pause, stop).await?;
                 }
@@ -117,6 +124,8 @@ pub async fn list_pool(
         progress(ListedSoFar { pages, users, expected });
         if listing.next_token.is_none() {
             refuse_if_empty(store, &listing).await?;
+            let asking = ask_for_missed(store, directory, server, listing.id);
+            stop.run_until_cancelled(asking).await.ok_or(ListingError::Stopped)??;
             let (missed, deleted) = store.complete_listing(listing.id).await.context("end the listing")?;
             return Ok(Listed { pages, users, changed, missed, deleted });
         }
@@ -150,15 +159,24 @@ impl Restarts {
 }
 
 /// Goes on with a listing that was interrupted lately, or begins one.
-async fn begin(store: &Store) -> Result<Listing> {
+async fn begin(store: &Store, directory: &Directory) -> Result<Listing, ListingError> {
     let last = store.last_listing().await.context("look at the last listing")?;
     match last.filter(|last| last.completed_at.is_none() && Utc::now() - last.updated_at < RESUMABLE) {
         Some(last) if last.next_token.is_some() => {
             info!(pages = last.pages, users = last.users, "the listing of the pool goes on where it was");
             Ok(last)
         }
-        _ => store.begin_listing().await.context("begin a listing of the pool"),
+        _ => begin_anew(store, directory).await,
     }
+}
+
+/// Begins a listing, unless the deployment has moved to another pool while this process runs: what this pool says would count as
+/// the word of that one.
+async fn begin_anew(store: &Store, directory: &Directory) -> Result<Listing, ListingError> {
+    if !store.belongs_to_pool(directory.pool()).await.context("look which pool the database belongs to")? {
+        return Err(ListingError::Moved { pool: directory.pool().to_owned() });
+    }
+    Ok(store.begin_listing().await.context("begin a listing of the pool")?)
 }
 
 async fn stumble(

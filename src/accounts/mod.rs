@@ -6,6 +6,7 @@ mod confirm;
 mod groups;
 mod listing;
 mod lookups;
+mod missed;
 mod operators;
 mod people;
 mod pool_sync;

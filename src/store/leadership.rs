@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What Postgres does with a session that holds the lock and says nothing: it ends it. As far as this version of Postgres and
 /// this kind of connection know the settings.
-const SESSION_LIMITS: &str = "
+pub(super) const SESSION_LIMITS: &str = "
     SELECT set_config(name, wanted, false) FROM pg_catalog.pg_settings
     JOIN (VALUES ('idle_session_timeout', '10s'), ('tcp_keepalives_idle', '4'), ('tcp_keepalives_interval', '2'),
                  ('tcp_keepalives_count', '3'), ('tcp_user_timeout', '10s')) AS limits (limited, wanted) ON name = limited";

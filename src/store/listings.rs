@@ -5,16 +5,23 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgAdvisoryLock, PgAdvisoryLockKey, PgConnection};
 use sqlx::{Connection, Either};
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::warn;
 
 use super::Store;
 use super::accounts::{mark_folded, wake};
+use super::leadership::SESSION_LIMITS;
 use crate::postgres::within;
 
 /// "listing" in ASCII: one listing at a time, whichever replica or command makes it.
 const LOCK_KEY: i64 = 0x006c_6973_7469_6e67;
 
-/// How long connecting for it, and asking for it, may take.
+/// How long connecting for it, and anything asked for it, may take.
 const CONNECT: Duration = Duration::from_secs(5);
+
+/// How often the connection that holds it says something.
+const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// A miss counts so long after the one before it. Cognito's listings run late, and two that follow one another at once, by a
 /// restart or by hand, would say the same wrong thing twice.
@@ -33,16 +40,32 @@ pub struct Listing {
     pub trouble: Option<String>,
 }
 
-/// The right to list, for as long as it is kept.
+/// The right to list, for as long as it is kept. A process that was frozen may have lost it and go on: a listing counts once,
+/// whichever of two ends it.
 #[derive(Debug)]
-pub struct ListingLock(PgConnection);
+pub struct ListingLock {
+    release: DropGuard,
+    kept: JoinHandle<()>,
+}
 
 impl ListingLock {
     /// Gives it back.
     pub async fn release(self) {
-        // Closing the connection frees the lock; a failure to say goodbye frees it too, a little later.
-        let _ = self.0.close().await;
+        drop(self.release);
+        let _ = self.kept.await;
     }
+}
+
+/// Holds the connection, and with it the lock, until it dies or is given back.
+async fn keep(mut connection: PgConnection, release: CancellationToken) {
+    while release.run_until_cancelled(tokio::time::sleep(HEARTBEAT)).await.is_some() {
+        if within(CONNECT, connection.ping()).await.is_err() {
+            warn!("the right to list the pool is lost: its database connection died");
+            return;
+        }
+    }
+    // Closing the connection frees the lock; a failure to say goodbye frees it too, a little later.
+    let _ = within(CONNECT, connection.close()).await;
 }
 
 impl Store {
@@ -50,10 +73,26 @@ impl Store {
     pub async fn try_list(&self) -> sqlx::Result<Option<ListingLock>> {
         let connection = self.pool.source().connect(CONNECT).await?;
         let lock = PgAdvisoryLock::with_key(PgAdvisoryLockKey::BigInt(LOCK_KEY));
-        Ok(match within(CONNECT, lock.try_acquire(connection)).await? {
-            Either::Left(guard) => Some(ListingLock(guard.leak())),
-            Either::Right(_) => None,
-        })
+        let mut connection = match within(CONNECT, lock.try_acquire(connection)).await? {
+            Either::Left(guard) => guard.leak(),
+            Either::Right(_) => return Ok(None),
+        };
+        within(CONNECT, sqlx::query(SESSION_LIMITS).execute(&mut connection)).await?;
+        let release = CancellationToken::new();
+        let kept = tokio::spawn(keep(connection, release.clone()));
+        Ok(Some(ListingLock { release: release.drop_guard(), kept }))
+    }
+
+    /// How long ago the newest listing was ended, by the database's clock; `None` where it is not whole.
+    pub async fn listing_age(&self) -> sqlx::Result<Option<Duration>> {
+        let age = sqlx::query_scalar!(
+            "SELECT EXTRACT(epoch FROM clock_timestamp() - completed_at)::float8 AS age
+             FROM provisioner.listings WHERE abandoned_at IS NULL ORDER BY id DESC LIMIT 1",
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        // One of the future was ended now.
+        Ok(age.flatten().map(|age| Duration::try_from_secs_f64(age).unwrap_or_default()))
     }
 
     /// The newest listing, whole or not.
@@ -143,8 +182,40 @@ impl Store {
         transaction.commit().await
     }
 
+    /// Accounts that this listing did not name and that one before it missed, those first that have been missed for longest: some
+    /// would count as deleted at its end.
+    pub async fn missed_again(&self, id: i64, limit: i64) -> sqlx::Result<Vec<String>> {
+        sqlx::query_scalar!(
+            "SELECT accounts.subject FROM provisioner.accounts, provisioner.listings AS its
+             WHERE its.id = $1 AND accounts.listing IS DISTINCT FROM $1 AND accounts.last_seen < its.started_at
+               AND accounts.state IN ('active', 'disabled') AND accounts.missed > 0
+             ORDER BY accounts.missed_at, accounts.subject LIMIT $2",
+            id,
+            limit,
+        )
+        .fetch_all(&self.pool.patient())
+        .await
+    }
+
+    /// Lets none of them count as deleted at the end of this listing but those that are `absent`: the miss of the others is as new
+    /// as this listing.
+    pub async fn keep_missed(&self, id: i64, absent: &[String]) -> sqlx::Result<()> {
+        sqlx::query!(
+            "UPDATE provisioner.accounts SET missed_at = now() FROM provisioner.listings AS its
+             WHERE its.id = $1 AND accounts.listing IS DISTINCT FROM $1 AND accounts.last_seen < its.started_at
+               AND accounts.state IN ('active', 'disabled') AND accounts.missed > 0
+               AND NOT EXISTS (SELECT FROM UNNEST($2::text[]) AS lacked (subject) WHERE lacked.subject = accounts.subject)",
+            id,
+            absent,
+        )
+        .execute(&self.pool.patient())
+        .await
+        .map(drop)
+    }
+
     /// Ends a whole listing. Accounts known before it that it did not name are missed, and are deleted when the miss before was
-    /// [`MISSES_APART`] ago; one sooner than that does not count. A listing counts once: of one that another process has ended or
+    /// [`MISSES_APART`] ago; one sooner than that does not count. The pool was asked for them before, and those that it was not
+    /// asked for are [kept](Store::keep_missed). A listing counts once: of one that another process has ended or
     /// given up nothing is made. Returns how many were missed, and how many of those count as deleted now.
     pub async fn complete_listing(&self, id: i64) -> sqlx::Result<(u64, u64)> {
         let mut transaction = self.pool.patient().begin().await?;

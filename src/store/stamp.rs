@@ -75,6 +75,13 @@ impl Store {
         Ok(())
     }
 
+    /// Whether the database is still that of this pool, or of none: the stamp may have been changed while a process runs. Where it
+    /// names another pool the database forgets by itself what was known of the one before.
+    pub async fn belongs_to_pool(&self, user_pool_id: &str) -> sqlx::Result<bool> {
+        let its = self.stamped().await?.and_then(|stamp| stamp.user_pool_id);
+        Ok(its.is_none_or(|its| its == user_pool_id))
+    }
+
     async fn stamped(&self) -> sqlx::Result<Option<Stamp>> {
         sqlx::query_as!(Stamp, "SELECT environment, server_name, user_pool_id FROM provisioner.stamp")
             .fetch_optional(&self.pool)

@@ -1,5 +1,7 @@
 //! The pool as it is listed: who is found, who is missing, and listings that are cut short or not believed.
 
+mod missed;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +21,7 @@ crate::on_one_version!(
     what_was_listed_long_ago_takes_nothing_from_anyone,
     a_new_lead_goes_on_with_the_listing_of_the_one_before_it,
     a_backfill_takes_over_where_whoever_listed_is_gone,
+    a_backfill_that_fails_beside_the_service_is_made_good_by_its_next_listing,
     whom_the_pool_did_not_know_is_asked_for_again_without_any_listing,
 );
 
@@ -313,6 +316,38 @@ async fn a_backfill_takes_over_where_whoever_listed_is_gone(version: SynapseVers
         output.stdout.contains("1 user, of which 0 new or changed; missing of those known before: 1"),
         "{output:?}"
     );
+}
+
+/// Somebody runs it where the pool may not be read, hours before the service lists again by itself.
+async fn a_backfill_that_fails_beside_the_service_is_made_good_by_its_next_listing(version: SynapseVersion) {
+    let pool = pool().await;
+    let proxy = Proxy::start(&pool.endpoint).await.unwrap();
+    let sections = cognito(&pool, "6h", "remove");
+    let mut stage = Stage::set(version, Settings { sections, ..Settings::default() }).await;
+    let people = staff(&stage, &pool, 2).await;
+    stage.start().await;
+    for sub in &people {
+        stage.until(&stage.staff, sub, "join", SOON).await;
+    }
+    wait_until("the pool is listed", SOON, async || whole_listings(&stage).await == 1).await.unwrap();
+
+    let refusal = json!({ "__type": "AccessDeniedException", "message": "User is not authorized to perform that" });
+    proxy.fault(Matching::any(), Effect::Answer(400, refusal));
+    let mut behind = pool.clone();
+    proxy.url().clone_into(&mut behind.endpoint);
+    stage.change(|settings| settings.sections = cognito(&behind, "6h", "remove"));
+    let refused = stage.refused(&["backfill"]).await;
+    assert!(refused.stderr.contains("AccessDeniedException"), "{refused:?}");
+    stage.change(|settings| settings.sections = cognito(&pool, "6h", "remove"));
+
+    wait_until("the service lists the pool", SOON, async || whole_listings(&stage).await == 2).await.unwrap();
+    stage.service.wait_ready().await.unwrap();
+    stage.hasura.remove(&people[1], "staff").await.unwrap();
+    stage.hook().await;
+    stage.until(&stage.staff, &people[1], "leave", SOON).await;
+    assert_eq!(stage.membership(&stage.staff, &people[0]).await, "join");
+    stage.nothing_left().await;
+    assert_eq!(whole_listings(&stage).await, 2, "once it is whole, the next one is hours away");
 }
 
 async fn whom_the_pool_did_not_know_is_asked_for_again_without_any_listing(version: SynapseVersion) {

@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
+use sqlx::AssertSqlSafe;
 use testbed::{NewUser, Person, SynapseVersion, wait_until};
 
-use crate::pool_support::{a_while_passes, pool, settings, staff, until_listed};
+use crate::pool_support::{a_while_passes, cognito, pool, settings, staff, until_listed, whole_listings};
 use crate::staff_support::with_commands;
 use crate::support::{SOON, Settings, Stage, newest_room_version, subjects};
 
-crate::on_one_version!(a_pool_move_brings_everyone_over_and_waits_to_remove,);
+crate::on_one_version!(
+    a_pool_move_brings_everyone_over_and_waits_to_remove,
+    another_pool_is_listed_at_the_start_and_what_the_former_one_said_is_forgotten,
+);
 
 async fn a_pool_move_brings_everyone_over_and_waits_to_remove(version: SynapseVersion) {
     let pool = pool().await;
@@ -108,6 +112,40 @@ async fn a_pool_move_brings_everyone_over_and_waits_to_remove(version: SynapseVe
     ] {
         assert_eq!(stage.ledger_done(kind).await, changes, "{kind}");
     }
+}
+
+async fn another_pool_is_listed_at_the_start_and_what_the_former_one_said_is_forgotten(version: SynapseVersion) {
+    let former = pool().await;
+    let sections = cognito(&former, "6h", "remove");
+    let mut stage = Stage::set(version, Settings { sections, ..Settings::default() }).await;
+    let people = staff(&stage, &former, 2).await;
+    stage.start().await;
+    for sub in &people {
+        stage.until(&stage.staff, sub, "join", SOON).await;
+    }
+    wait_until("the former pool is listed", SOON, async || whole_listings(&stage).await == 1).await.unwrap();
+
+    // The other one has one of them, and somebody that no row names: only a listing finds them.
+    let other = pool().await;
+    other.import(&[NewUser::with_sub(&people[0])]).await.unwrap();
+    let found = other.admin_create("maria@example.org", "Maria Example").await.unwrap();
+    stage.change(|settings| settings.sections = cognito(&other, "6h", "remove"));
+    let refused = stage.refused(&["plan"]).await;
+    let mend = format!("UPDATE provisioner.stamp SET user_pool_id = '{}'", other.id);
+    assert!(refused.stderr.contains(&mend), "{refused:?}");
+    // Pasted while the service of the former pool still runs, as in a deployment.
+    sqlx::query(AssertSqlSafe(mend)).execute(&mut stage.connect().await).await.unwrap();
+    stage.until_logged("belongs to another user pool").await;
+    assert_eq!(whole_listings(&stage).await, 0);
+    stage.service.sigterm().await.unwrap();
+
+    stage.start().await;
+    stage.until(&stage.red, &found, "join", SOON).await;
+    wait_until("the other pool is listed", SOON, async || whole_listings(&stage).await == 1).await.unwrap();
+    for sub in &people {
+        assert_eq!(stage.membership(&stage.staff, sub).await, "join", "missing from one listing is not gone");
+    }
+    stage.nothing_left().await;
 }
 
 /// Waits until all of these have, or have not, what a lead has: level 50 in Staff and the admin flag.
