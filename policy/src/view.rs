@@ -42,6 +42,9 @@ pub struct ActionView {
     pub user: Option<String>,
     pub mode: Mode,
     pub held: bool,
+    /// How many parts it has: each entry of `after`, where levels of a room change.
+    #[serde(skip)]
+    pub part_count: usize,
     pub because: String,
     pub before: Value,
     pub after: Value,
@@ -164,6 +167,7 @@ impl Action {
             user: change.user().map(|user| world.users.mxid(user)),
             mode: *mode,
             held: held.is_some(),
+            part_count: self.part_count(),
             because: self.cause(world),
             before,
             after,
@@ -341,10 +345,11 @@ impl World {
         failing.into_iter().chain(unusable).collect()
     }
 
-    /// Trouble with sources and rooms, each with its mend.
+    /// Trouble with sources and rooms, each with its mend. Single rows come last: there may be many, and a short answer shows
+    /// the first notices alone.
     pub fn notices(&self) -> Vec<String> {
         let world = self;
-        let mut notices: Vec<String> = world.facts.roster_notices.clone();
+        let mut notices = Vec::new();
         if world.rooms().any(|room| world.roster_suspicion(room) == Some(HoldReason::EmptyRoster)) {
             notices.push("the roster answered no row at all: nobody is removed because of it; look at roster.query and at the tables behind it"
                     .to_owned());
@@ -354,7 +359,6 @@ impl World {
         }
         notices.extend(world.pool_notices());
         notices.extend(world.profile_notices());
-        notices.extend(world.follow_notices());
         for room in world.rooms() {
             match &world.room(room).status {
                 RoomStatus::Ready => {
@@ -369,6 +373,8 @@ impl World {
                 }
             }
         }
+        notices.extend(world.follow_notices());
+        notices.extend(world.facts.roster_notices.iter().cloned());
         notices
     }
 }

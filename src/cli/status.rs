@@ -36,7 +36,7 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
     let held = store.held_plan().await.context("look at what is held")?;
     let held = held.filter(|held| status.held_id.as_ref() == Some(&held.id)).map(|held| held.to_string());
     let paused = store.paused().await.context("look at the brake")?.map(|paused| paused.to_string());
-    let texts = paused.iter().chain(&held).chain(&status.trouble).chain(&status.notices).map(String::as_str);
+    let texts = paused.iter().chain(&held).chain(status.wrong()).map(String::as_str);
     let names = people::names_in(&context, texts).await;
     if arguments.json {
         status.notices.extend(held);

@@ -41,13 +41,22 @@ impl StatusSnapshot {
     /// Everything that lasts, that of queue and events too; nothing until Synapse has answered.
     pub fn all_conditions(&self) -> Option<Conditions> {
         let mut all = self.conditions.clone()?;
+        let Conditions { lasting, unknown } = self.conditions_beside();
+        all.lasting.extend(lasting);
+        all.unknown.extend(unknown);
+        Some(all)
+    }
+
+    /// What lasts of queue and events. The reconciler knows of neither.
+    pub fn conditions_beside(&self) -> Conditions {
         let of_queue = self.queue.as_ref().map(QueueHealth::conditions);
         let of_events = self.events.as_ref().map(EventsHealth::conditions);
+        let mut beside = Conditions::default();
         for Conditions { lasting, unknown } in of_queue.into_iter().chain(of_events) {
-            all.lasting.extend(lasting);
-            all.unknown.extend(unknown);
+            beside.lasting.extend(lasting);
+            beside.unknown.extend(unknown);
         }
-        Some(all)
+        beside
     }
 }
 

@@ -145,6 +145,8 @@ async fn a_bot_that_was_lowered_is_told_of_until_it_is_raised(version: SynapseVe
     let said = staff.said().await;
     let content = &said.iter().find(|event| event["event_id"] == alert).unwrap()["content"];
     insta::assert_snapshot!("lowered", staff.forms(content));
+    let status = staff.stage.service.run_cli(&["status"]).await.unwrap().stdout;
+    assert!(status.starts_with("1 thing is wrong:\nnotice: the bot has level 10 in analysts"), "{status}");
     staff.stage.admin.send_state(room, "m.room.power_levels", "", raised).await.unwrap();
     staff.until_says(&alert, &["Over: the bot has the level again that it needs in analysts"]).await;
     assert_eq!(about(&staff, "the bot has ").await.len(), 2, "one message and one edit");

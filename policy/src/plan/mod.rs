@@ -139,6 +139,16 @@ impl Action {
     pub fn is_held(&self) -> bool {
         self.mode == Mode::Enforce && self.held.is_some()
     }
+
+    /// Each part of its change as an action of its own.
+    pub fn parts(&self) -> impl Iterator<Item = Self> {
+        self.change.parts().map(|part| Self { change: part.into_owned(), ..*self })
+    }
+
+    /// How many parts it has. This is what people are told: each level of a room is one of them.
+    pub fn part_count(&self) -> usize {
+        self.change.parts().count()
+    }
 }
 
 /// Something that should be so and cannot or may not be made so.

@@ -54,6 +54,19 @@ fn who_was_lowered_within_the_window_is_a_member_still() {
     }
 }
 
+#[test]
+fn what_is_held_of_a_room_s_levels_is_one_action_with_a_part_for_each_person() {
+    let mut world = leads(20);
+    read(&mut world, (6..20).map(|user| (0, user)));
+    let plan = plan(&world, &Recent::default());
+    let held: Vec<&Action> = plan.held().collect();
+    assert_eq!((held.len(), held[0].part_count(), held[0].change.takes()), (1, 6, 6));
+    let parts: Vec<Action> = held[0].parts().collect();
+    assert!(parts.len() == 6 && parts.iter().all(|part| part.is_held() && part.part_count() == 1), "{parts:?}");
+    let views = plan.view(&world).actions;
+    assert_eq!(views.iter().filter(|view| view.held).map(|view| view.part_count).collect::<Vec<_>>(), [6]);
+}
+
 /// A room in which everybody has a level by the team, and nobody is removed.
 pub(crate) fn leads(people: usize) -> World {
     let team = || vec![Selector::Team("team0".into())];

@@ -192,6 +192,24 @@ proptest! {
     }
 }
 
+/// A short answer shows the first few notices.
+#[test]
+fn what_cannot_be_read_is_noticed_before_single_rows() {
+    let staff = RoomPolicy::new("staff", "!staff:phenom.test", vec![Selector::Team("staff".into())]);
+    let (server_name, bot) = (SERVER.into(), BOT.into());
+    let mut world = World::new(Policy { server_name, bot, rooms: vec![staff], ..Policy::default() });
+    let row = |user: u8| RosterRow { subject: Some(format!("u{user}")), team: Some("staff".into()), role: None };
+    world.set_roster(read_roster((0..5).map(row), SERVER, BOT));
+    world.fail_roster("its database is down");
+    let room = world.rooms().next().unwrap();
+    world.set_room_status(room, RoomStatus::Unreadable("the bot is out".into()));
+    let notices = world.notices();
+    assert!(notices[0].starts_with("the roster cannot be read"), "{notices:#?}");
+    assert_eq!(notices[1], "nothing is planned in room staff: the bot is out");
+    let of_rows = &notices[2..];
+    assert!(of_rows.len() == 5 && of_rows.iter().all(|one| one.starts_with("the roster row of ")), "{notices:#?}");
+}
+
 #[test]
 fn nothing_is_enforced_in_a_room_that_was_replaced_and_the_reader_is_told() {
     let row = |subject: &str| RosterRow {
@@ -219,7 +237,8 @@ fn nothing_is_enforced_in_a_room_that_was_replaced_and_the_reader_is_told() {
     assert_eq!(of_staff(&after), 0);
     let tells =
         |plan: &Plan, world: &World, of: &str| plan.view(world).notices.iter().any(|notice| notice.contains(of));
-    assert!(tells(&after, &world, "!new:phenom.test"), "it has not been looked at");
+    let sent = format!("{EXEMPT} sent a tombstone for room staff that names !new:phenom.test: nothing is enforced");
+    assert!(tells(&after, &world, &sent), "it has not been looked at");
     world.set_upgrade(staff, "!new:phenom.test", Some("@maker:phenom.test"));
     let after = plan(&world, &Recent::default());
     assert!(of_staff(&after) == 0 && tells(&after, &world, "was replaced by !new:phenom.test"));

@@ -21,7 +21,7 @@ pub(in crate::cli) fn texts_of_plan(view: &PlanView) -> impl Iterator<Item = &st
 /// A plan for people; `all` leaves nothing out. Where not everything `is_read`, there may be more to do.
 pub(in crate::cli) fn plan(view: &PlanView, names: &DisplayNames, screen: Screen, all: bool, is_read: bool) -> String {
     let mut page = Page::new(screen);
-    match view.actions.len() {
+    match parts(&view.actions) {
         0 if is_read => page.line(Tone::Heading, "Nothing to do."),
         0 => page.line(Tone::Bad, "Nothing to do, as far as could be read."),
         count => {
@@ -46,11 +46,18 @@ pub(in crate::cli) fn plan(view: &PlanView, names: &DisplayNames, screen: Screen
     page.into_text()
 }
 
+/// How many changes these are: each level of a room is one.
+fn parts<'a>(actions: impl IntoIterator<Item = &'a ActionView>) -> usize {
+    actions.into_iter().map(|action| action.part_count).sum()
+}
+
 /// What the guard holds, in the sentence that matters, why, and what to type.
 fn held(page: &mut Page, view: &PlanView) {
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
-    for why in view.actions.iter().filter_map(|action| action.held_because.as_deref()) {
-        *reasons.entry(why).or_default() += 1;
+    for action in &view.actions {
+        if let Some(why) = action.held_because.as_deref() {
+            *reasons.entry(why).or_default() += action.part_count;
+        }
     }
     if reasons.is_empty() {
         return;
@@ -81,7 +88,7 @@ fn by_room<'a, T>(all: &'a [T], room: impl Fn(&'a T) -> Option<&'a str>) -> Vec<
 fn group(page: &mut Page, room: Option<&str>, actions: &[&ActionView], names: &DisplayNames, all: bool) {
     let mut counts: BTreeMap<(Kind, &str), usize> = BTreeMap::new();
     for action in actions {
-        *counts.entry((action.kind, state(action))).or_default() += 1;
+        *counts.entry((action.kind, state(action))).or_default() += action.part_count;
     }
     let counts: Vec<String> =
         counts.iter().map(|((kind, state), count)| format!("{count} {}{state}", kind.as_str())).collect();
@@ -97,7 +104,7 @@ fn group(page: &mut Page, room: Option<&str>, actions: &[&ActionView], names: &D
         let (text, more) = if user.is_empty() { (&*because, "") } else { (&*user, &*because) };
         page.entry(tone(action), &lead, INDENT, text, &[more]);
     }
-    more(page, actions.len(), shown);
+    more(page, parts(actions.iter().skip(shown).copied()));
 }
 
 fn cannot(page: &mut Page, room: Option<&str>, blocked: &[&BlockedView], names: &DisplayNames, all: bool) {
@@ -108,11 +115,10 @@ fn cannot(page: &mut Page, room: Option<&str>, blocked: &[&BlockedView], names: 
         let (user, because) = (names.beside_ids(&one.user), names.beside_ids(&one.because));
         page.entry(Tone::Warning, &format!("  cannot {}  ", one.kind.as_str()), INDENT, &user, &[&because]);
     }
-    more(page, blocked.len(), shown);
+    more(page, blocked.len().saturating_sub(shown));
 }
 
-fn more(page: &mut Page, of: usize, shown: usize) {
-    let left = of.saturating_sub(shown);
+fn more(page: &mut Page, left: usize) {
     if left > 0 {
         page.line(Tone::Faint, format_args!("  {left} more: phenom-provisioner plan --all"));
     }
@@ -153,6 +159,7 @@ mod tests {
             user: Some(user.to_owned()),
             mode: Mode::Enforce,
             held,
+            part_count: 1,
             because: because.to_owned(),
             before: json!("join"),
             after: json!("leave"),
@@ -256,6 +263,22 @@ mod tests {
 
         notice: the roster cannot be read, nobody is removed because of it: the database of roster.url cannot be reached
         "#);
+    }
+
+    #[test]
+    fn levels_of_a_room_count_as_many_as_they_are() {
+        let mut view = view();
+        view.blocked.clear();
+        view.notices.clear();
+        let because = format!("{ADA} from 50 to the default: no grant; {BEN} from 50 to the default: no grant");
+        view.actions =
+            vec![ActionView { user: None, part_count: 2, ..action(Kind::SetPowerLevels, "", true, &because) }];
+        let shown = plan(&view, &names(), Screen::of_width(None), false, true);
+        let shown = anstream::adapter::strip_str(&shown).to_string();
+        for line in ["2 changes are planned (plan 61c0a7f2).", "staff: 2 set_power_levels held"] {
+            assert!(shown.lines().any(|its| its == line), "{line} in {shown}");
+        }
+        assert!(shown.contains("\nHeld: 2 because "), "{shown}");
     }
 
     #[test]

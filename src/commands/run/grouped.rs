@@ -7,7 +7,7 @@ use provisioner_policy::{Action, Kind, Mode, World};
 
 use crate::commands::text::reply::{Piece, Reply, code, marked, strong, text};
 
-/// One action in words.
+/// A part of an action in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PlanLine {
     pub(crate) key: GroupKey,
@@ -24,17 +24,17 @@ pub(crate) struct GroupKey {
     pub(crate) state: &'static str,
 }
 
-/// How many actions of each room, kind and state there are.
+/// How many parts of each room, kind and state there are.
 pub(crate) type Counts = BTreeMap<GroupKey, usize>;
 
-/// At most so many of `actions` in words, and how many there are of each room, kind and state.
+/// At most so many parts of `actions` in words, and how many there are of each room, kind and state.
 pub(crate) fn plan_lines<'a>(
     world: &World,
     actions: impl Iterator<Item = &'a Action>,
     limit: usize,
 ) -> (Vec<PlanLine>, Counts) {
     let (mut lines, mut counts) = (Vec::new(), Counts::new());
-    for action in actions {
+    for action in actions.flat_map(Action::parts) {
         let room = action.change.room().map_or_else(String::new, |room| room.key(world).to_owned());
         let state = match (action.mode, action.held) {
             (Mode::Observe, _) => "only counted",
@@ -171,6 +171,8 @@ fn words(kind: Kind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use provisioner_policy::{Because, Change, HoldReason, LevelOf, Policy, PowerEdit, RoomPolicy};
+
     use super::*;
 
     fn line(kind: Kind, room: &str, user: &str, because: &str) -> PlanLine {
@@ -213,6 +215,22 @@ mod tests {
         - @a:a from 50 to 0
         - @a:a from 50 to 0
         ");
+    }
+
+    #[test]
+    fn each_level_of_a_room_is_a_line_and_counts() {
+        let (server_name, bot, rooms) =
+            ("a".to_owned(), "@bot:a".to_owned(), vec![RoomPolicy::new("staff", "!r:a", vec![])]);
+        let mut world = World::new(Policy { server_name, bot, rooms, ..Policy::default() });
+        let room = world.rooms().next().unwrap();
+        let lowered =
+            |mxid| PowerEdit { of: LevelOf::User(world.intern(mxid)), before: Some(50), after: None, lowers: true };
+        let change = Change::SetPowerLevels { room, edits: ["@a:a", "@b:a"].map(lowered).into() };
+        let held = Some(HoldReason::Shown);
+        let action = Action { change, mode: Mode::Enforce, held, because: Because::Grants };
+        let (lines, counts) = plan_lines(&world, std::iter::once(&action), 1);
+        assert_eq!((lines.len(), counts[&lines[0].key]), (1, 2));
+        assert!(lines[0].because.starts_with("@a:a from 50 to the default: "), "{lines:?}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use provisioner_policy::{Plan, how_many};
 
 use super::{CommandResult, counts};
 use crate::commands::room::desk::Desk;
-use crate::commands::text::reply::{Reply, code, strong, text};
+use crate::commands::text::reply::{Piece, Reply, code, strong, text};
 use crate::operations::{self, Status, StatusOfRoom};
 use crate::reconcile::{Freshness, QueueHealth, Reconciler, StatusSnapshot};
 use crate::store::{HeldPlan, Paused};
@@ -38,17 +38,9 @@ impl Desk {
             ]);
         }
         reply = reply.and([text(seen.modes_in_words())]);
-        let room = |StatusOfRoom { room, wanted, present, drift, state }: &StatusOfRoom| {
-            let state = if state.is_empty() { String::new() } else { format!(", {state}") };
-            let people = match present > wanted {
-                true => format!("{present} in it, {wanted} belong"),
-                false => format!("{present} of {wanted} in it"),
-            };
-            vec![code(room), text(format!(": {people}, {drift} to do{state}"))]
-        };
         let server = vec![text(format!("accounts and admins: {} to do", seen.server_drift))];
         let server = (seen.server_drift > 0).then_some(server);
-        reply = reply.and_list(seen.rooms.iter().map(room).chain(server));
+        reply = reply.and_list(seen.rooms.iter().map(of_room).chain(server));
         if let Some((at, report)) = &snapshot.last_pass {
             reply = reply.and([text(format!("Last pass: {}{}", when(*at), counts(report)))]);
         }
@@ -84,17 +76,26 @@ fn lead(paused: Option<&Paused>, resume: &str, wrong: usize, holds: bool) -> Rep
     }
 }
 
-/// What is wrong, each thing once: what the notices of a plan tell of, and what else lasts that somebody must act on.
+/// How many of those who belong are in a room, how many others are, and what is to do there.
+fn of_room(StatusOfRoom { room, wanted, present, others, drift, state }: &StatusOfRoom) -> Vec<Piece> {
+    let others = match others {
+        0 => String::new(),
+        others => format!(", and {}", how_many(*others, "who does not belong", "who do not belong")),
+    };
+    let state = if state.is_empty() { String::new() } else { format!(", {state}") };
+    vec![code(room), text(format!(": {present} of {wanted} in it{others}, {drift} to do{state}"))]
+}
+
+/// What is wrong, each thing once, that of queue, events and the last pass too.
 fn wrong(seen: &Status, snapshot: &StatusSnapshot) -> Vec<String> {
-    let lasting = snapshot.all_conditions().unwrap_or_default().lasting;
-    let lasting = lasting.into_iter().filter(|condition| !condition.is_noticed()).map(|condition| condition.text);
+    let beside = snapshot.conditions_beside().lasting.into_iter().map(|condition| condition.text);
     // What is received and cannot be worked on; that nothing is received is a condition.
     let queue = snapshot.queue.as_ref().filter(|queue| queue.not_received.is_none());
     let queue = queue.and_then(|queue| queue.trouble.as_ref()).map(|trouble| format!("the queue: {trouble}"));
     let failed = snapshot.last_pass.as_ref().map_or(0, |(_, report)| report.failed.len());
     let failed =
         (failed > 0).then(|| format!("{failed} failed in the last pass and will be tried again; see `history`"));
-    seen.trouble.iter().chain(&seen.notices).cloned().chain(lasting).chain(queue).chain(failed).collect()
+    seen.wrong().cloned().chain(beside).chain(queue).chain(failed).collect()
 }
 
 /// What this replica has of the queue: others have messages of their own in flight.
@@ -121,38 +122,31 @@ fn when(at: DateTime<Utc>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::reconcile::{Condition, Conditions, PassReport};
+    use crate::reconcile::PassReport;
 
-    fn snapshot(conditions: &[(&str, &str)]) -> StatusSnapshot {
-        let condition = |(key, text): &(&str, &str)| Condition {
-            key: (*key).to_owned(),
-            text: (*text).to_owned(),
-            patience: Duration::ZERO,
-        };
-        let lasting = conditions.iter().map(condition).collect();
-        let conditions = Some(Conditions { lasting, unknown: Vec::new() });
-        StatusSnapshot { conditions, ..StatusSnapshot::default() }
-    }
-
-    fn seen(notices: &[&str]) -> Status {
-        let notices = notices.iter().map(|notice| (*notice).to_owned()).collect();
-        Status { modes: vec![], rooms: vec![], server_drift: 0, held: 0, held_id: None, trouble: None, notices }
+    fn seen(notices: Vec<String>, conditions: Vec<String>) -> Status {
+        Status {
+            modes: vec![],
+            rooms: vec![],
+            server_drift: 0,
+            held: 0,
+            held_id: None,
+            trouble: None,
+            notices,
+            conditions,
+        }
     }
 
     #[test]
     fn each_thing_that_is_wrong_is_counted_once() {
-        assert_eq!(wrong(&seen(&[]), &StatusSnapshot::default()), Vec::<String>::new());
-        let told = [("room staff", "staff cannot be read"), ("power staff", "the bot has level 0 in staff")];
-        let mut snapshot = snapshot(&told);
-        snapshot.queue = Some(QueueHealth {
-            dead_letters: Some(2),
-            trouble: Some("no database".to_owned()),
-            ..QueueHealth::default()
-        });
-        let of = |snapshot: &StatusSnapshot| wrong(&seen(&["nothing is planned in room staff"]), snapshot);
+        assert_eq!(wrong(&seen(vec![], vec![]), &StatusSnapshot::default()), Vec::<String>::new());
+        let queue =
+            QueueHealth { dead_letters: Some(2), trouble: Some("no database".to_owned()), ..QueueHealth::default() };
+        let mut snapshot = StatusSnapshot { queue: Some(queue), ..StatusSnapshot::default() };
+        let notices = vec!["nothing is planned in room staff".to_owned()];
+        let seen = seen(notices, vec!["the bot has level 0 in staff".to_owned()]);
+        let of = |snapshot: &StatusSnapshot| wrong(&seen, snapshot);
         let all = of(&snapshot);
         let begins = [
             "nothing is planned",
@@ -174,7 +168,21 @@ mod tests {
             crate::reconcile::Failed { kind: "join".to_owned(), room: None, user: None, error: "no".to_owned() };
         let report = PassReport { failed: vec![failed], ..PassReport::default() };
         let snapshot = StatusSnapshot { last_pass: Some((Utc::now(), report)), ..StatusSnapshot::default() };
-        assert_eq!(wrong(&seen(&[]), &snapshot), ["1 failed in the last pass and will be tried again; see `history`"]);
+        assert_eq!(
+            wrong(&seen(vec![], vec![]), &snapshot),
+            ["1 failed in the last pass and will be tried again; see `history`"]
+        );
+    }
+
+    #[test]
+    fn a_room_says_how_many_of_those_who_belong_are_in_it_and_how_many_others() {
+        let said = |others, drift, state| {
+            let room = StatusOfRoom { room: "staff".to_owned(), wanted: 3, present: 2, others, drift, state };
+            Reply::default().and_list([of_room(&room)]).render().plain
+        };
+        assert_eq!(said(0, 1, ""), "- staff: 2 of 3 in it, 1 to do");
+        assert_eq!(said(1, 0, ""), "- staff: 2 of 3 in it, and 1 who does not belong, 0 to do");
+        assert_eq!(said(2, 0, "replaced"), "- staff: 2 of 3 in it, and 2 who do not belong, 0 to do, replaced");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! What a plan leaves behind without being carried out: gauges, and the report's counts.
 
-use provisioner_policy::{Fight, Kind, Mode, Plan, Policy, RoomStatus, World};
+use provisioner_policy::{Action, Fight, Kind, Mode, Plan, Policy, RoomStatus, World};
 
+use crate::reconcile::reconciler::Reconciler;
 use crate::reconcile::report::PassReport;
 
 /// What our metrics mean, for `/metrics`.
@@ -75,14 +76,26 @@ pub(crate) fn measure(world: &World, plan: &Plan) {
     }
 }
 
-/// The counts of a plan, before anything is carried out.
-pub(crate) fn report(world: &World, plan: &Plan) -> PassReport {
-    let held = plan.held_part(world);
-    let unreadable = plan.idle_rooms.iter().filter_map(|room| match &world.room(*room).status {
+impl Reconciler {
+    /// What could not be read for the plan, so that there may be more to do than it says.
+    pub(crate) fn unread(&self, plan: &Plan) -> Vec<String> {
+        let trouble = self.trouble.roster.iter().chain(&self.trouble.homeserver).cloned();
+        trouble.chain(unread_rooms(self.world(), plan)).collect()
+    }
+}
+
+fn unread_rooms(world: &World, plan: &Plan) -> impl Iterator<Item = String> {
+    plan.idle_rooms.iter().filter_map(move |room| match &world.room(*room).status {
         RoomStatus::Ready => None,
         RoomStatus::Unread => Some(format!("room {} has not been read", room.key(world))),
         RoomStatus::Unreadable(why) => Some(format!("room {}: {why}", room.key(world))),
-    });
+    })
+}
+
+/// The counts of a plan, before anything is carried out.
+pub(crate) fn report(world: &World, plan: &Plan) -> PassReport {
+    let held = plan.held_part(world);
+    let observed = plan.actions.iter().filter(|action| action.mode == Mode::Observe);
     let undone = plan.fought_over.iter().map(|action| {
         let change = &action.change;
         let about = change.counted().next().and_then(|key| world.subject_of(&key));
@@ -93,12 +106,12 @@ pub(crate) fn report(world: &World, plan: &Plan) -> PassReport {
     });
     PassReport {
         plan_id: plan.id(world),
-        observed: plan.actions.iter().filter(|action| action.mode == Mode::Observe).count(),
-        held: plan.held().count(),
+        observed: observed.map(Action::part_count).sum(),
+        held: plan.held().map(Action::part_count).sum(),
         held_id: held.as_ref().map(|part| part.id.clone()),
         held_because: held.map(|part| part.reasons).unwrap_or_default(),
         blocked: plan.blocked.len() + plan.fought_over.len(),
-        errors: unreadable.collect(),
+        errors: unread_rooms(world, plan).collect(),
         notices: plan.notices(world).into_iter().chain(undone).collect(),
         ..PassReport::default()
     }
