@@ -76,8 +76,8 @@ async fn outside(url: Option<&str>) -> Vec<Finding> {
         Err(why) => vec![Finding::warn(
             PUBLIC,
             format!("what is open at {url} could not be looked at: {why}"),
-            "mend homeserver.public_url; where this machine cannot reach it, run `phenom-provisioner doctor` with this file \
-             where clients are",
+            "mend homeserver.public_url; where this machine cannot reach it, run `phenom-provisioner doctor --config FILE` \
+             with this file where clients are",
         )],
     }
 }

@@ -94,7 +94,9 @@ async fn the_staff_room_itself_is_followed_and_what_lasts_comes_along(version: S
     staff.posted("analysts was replaced").await;
     assert_eq!(posts(&staff, "was replaced").await.len(), 1);
     let status = staff.ask(&staff.lead, "!provisioner status").await;
-    assert!(status["body"].as_str().unwrap().starts_with("Running, but "), "{status:#}");
+    let status = status["body"].as_str().unwrap();
+    assert!(status.starts_with("Running, but "), "{status}");
+    assert!(status.contains("!provisioner follow analysts moves its policy there"), "{status}");
     assert!(
         matches!(staff.state(&unheard).await.as_deref(), None | Some("ignored")),
         "the old room is not listened to"

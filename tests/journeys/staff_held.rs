@@ -209,6 +209,9 @@ async fn a_message_names_everybody_and_those_with_power_first(version: SynapseVe
         rest.map(|event| event["content"]["body"].to_string()).collect::<String>()
     };
     wait_until("the rest is in the thread", SOON, async || paged().await.matches("- @").count() == 5).await.unwrap();
+    let id = &first.split("!provisioner apply ").nth(1).unwrap()[..8];
+    assert!(first.contains(&format!("5 more in the thread of this message, under the heading Plan {id}.")), "{first}");
+    assert!(paged().await.contains(&format!("Plan {id}: 13 to 17 of 17")), "{}", paged().await);
     let all = format!("{first}{}", paged().await);
     assert!(throwaways.iter().all(|sub| all.contains(sub)), "{all}");
 }

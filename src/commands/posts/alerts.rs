@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use provisioner_policy::Policy;
 use sha2::{Digest, Sha256};
 
 use crate::commands::posts::message;
@@ -66,7 +67,7 @@ fn alert_changes(
     let lasts = |alert: &AlertRow| current.iter().any(|condition| condition.key == alert.key);
     let mut changes: Vec<AlertChange> = raised
         .iter()
-        .filter(|alert| !lasts(alert) && !unknown.contains(&alert.key))
+        .filter(|alert| !lasts(alert) && !is_unknown(unknown, &alert.key))
         .map(|alert| AlertChange::Close { key: alert.key.clone() })
         .collect();
     for condition in current {
@@ -79,6 +80,12 @@ fn alert_changes(
         }
     }
     changes
+}
+
+/// Whether nobody can say if the condition with this key lasts. An unknown key that ends with a space stands for all that begin
+/// so.
+fn is_unknown(unknown: &[String], key: &str) -> bool {
+    unknown.iter().any(|one| one == key || one.ends_with(' ') && key.starts_with(one.as_str()))
 }
 
 impl Desk {
@@ -115,7 +122,7 @@ impl Desk {
                 }
                 AlertChange::Close { key } => {
                     let Some(row) = raised.iter().find(|row| row.key == key) else { continue };
-                    let reply = Reply::line([strong("Over: "), text(over_words(row))]);
+                    let reply = Reply::line([strong("Over: "), text(over_words(row, &self.staff.policy))]);
                     if self.edit_alert(row, &format!("over {}", row.edits), &reply).await {
                         self.store.remove_alert(&key).await.context("forget an alert")?;
                     }
@@ -166,10 +173,10 @@ impl Desk {
 }
 
 /// What is so again. Of an alert by another release, whose key is not known, what it began with.
-fn over_words(row: &AlertRow) -> String {
+fn over_words(row: &AlertRow, policy: &Policy) -> String {
     let told = match row.key.as_str() {
         encryption::KEY => Some("the Staff room is not encrypted".to_owned()),
-        key => over(key),
+        key => over(key, policy),
     };
     told.unwrap_or_else(|| row.text.split([':', ';']).next().unwrap_or_default().to_owned())
 }
@@ -224,9 +231,10 @@ mod tests {
     #[test]
     fn an_alert_that_is_over_tells_nobody_what_to_do() {
         let told = "the roster cannot be read: let this service reach it";
-        assert_eq!(over_words(&row("source the roster", told)), "the roster can be read again");
-        assert_eq!(over_words(&row(encryption::KEY, "this room")), "the Staff room is not encrypted");
-        assert_eq!(over_words(&row("of another release", told)), "the roster cannot be read");
+        let over_words = |key: &str, text: &str| super::over_words(&row(key, text), &Policy::default());
+        assert_eq!(over_words("source the roster", told), "the roster can be read again");
+        assert_eq!(over_words(encryption::KEY, "this room"), "the Staff room is not encrypted");
+        assert_eq!(over_words("of another release", told), "the roster cannot be read");
     }
 
     #[test]
@@ -263,6 +271,11 @@ mod tests {
             [AlertChange::Close { key: "room staff".to_owned() }]
         );
         assert_eq!(alert_changes(&[], &[], &[], &["dead letters".to_owned()]), []);
+        let told = [row("folded @a:a", "two subjects"), row("folder", "another")];
+        assert_eq!(
+            alert_changes(&told, &[], &[], &["folded ".to_owned()]),
+            [AlertChange::Close { key: "folder".to_owned() }]
+        );
     }
 
     #[test]

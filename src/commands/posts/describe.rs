@@ -27,11 +27,9 @@ pub(crate) struct Description {
 /// What `plan` holds, where it holds anything. `apply` is as for [`offer`].
 pub(crate) fn describe(world: &World, plan: &Plan, apply: &str) -> Option<Description> {
     let id = plan.held_id(world)?;
-    let held: usize = plan.held().map(|action| action.change.parts().count()).sum();
+    let held: usize = plan.held().map(Action::part_count).sum();
     let offers_approval = held <= MOST;
-    let parts = plan
-        .held()
-        .flat_map(|action| action.change.parts().map(|part| Action { change: part.into_owned(), ..action.clone() }));
+    let parts = plan.held().flat_map(Action::parts);
     let mut parts: Vec<Action> = parts.take(if offers_approval { MOST } else { NAMED }).collect();
     parts.sort_by_key(|part| !part.change.user().or(subject(part)).is_some_and(|user| is_noticed(world, user)));
     let (lines, _) = plan_lines(world, parts.iter(), MOST);
@@ -41,21 +39,37 @@ pub(crate) fn describe(world: &World, plan: &Plan, apply: &str) -> Option<Descri
         let first = head.clone().and_reply(grouped(&lines[..named], false));
         let first = match held - named {
             0 => first,
-            more if offers_approval => first.and([text(format!("{more} more in the thread of this message."))]),
+            more if offers_approval => {
+                let under =
+                    format!("{more} more in the thread of this message, under the heading Plan {}.", short_id(&id));
+                first.and([text(under)])
+            }
             more => first.and([text(format!("{more} more: too many to be judged here."))]),
         };
         reasons.iter().fold(first, |first, why| first.and([text(why)]))
     };
-    let (first, pages) = divide(&lines, with, |shown| offer(shown, &id, offers_approval, apply));
+    let headed = |first: usize, last: usize| heading(&id, first, last, held);
+    let (first, pages) = divide(&lines, with, |shown| offer(shown, &id, offers_approval, apply), headed);
     Some(Description { id, first, pages, offers_approval })
 }
 
 /// What the first message shows, and the rest. Nobody is left out for want of room, however long their names are: what counts
-/// is the message as it is sent, which `offered` makes of what it shows.
-fn divide(lines: &[PlanLine], with: impl Fn(usize) -> Reply, offered: impl Fn(Reply) -> Reply) -> (Reply, Vec<Reply>) {
+/// is the message as it is sent, which `offered` makes of what it shows. `headed` is as for [`pages`].
+fn divide(
+    lines: &[PlanLine],
+    with: impl Fn(usize) -> Reply,
+    offered: impl Fn(Reply) -> Reply,
+    headed: impl Fn(usize, usize) -> Reply,
+) -> (Reply, Vec<Reply>) {
     let is_whole = |named: &usize| offered(with(*named)).is_whole();
     let named = (1..=lines.len().min(NAMED)).rev().find(is_whole).unwrap_or_default();
-    (with(named), pages(&lines[named..]))
+    (with(named), pages(&lines[named..], named, &headed))
+}
+
+/// What a page begins with: the thread of a message that was edited has the pages of earlier plans, too.
+fn heading(held_id: &str, first: usize, last: usize, held: usize) -> Reply {
+    let which = if first == last { first.to_string() } else { format!("{first} to {last}") };
+    Reply::line([strong(format!("Plan {}: {which} of {held}", short_id(held_id)))])
 }
 
 /// The message: how many lose what, what each answer does, and then who and why. Nobody scrolls past those who lose something
@@ -79,14 +93,15 @@ pub(super) fn offer(shown: Reply, held_id: &str, offers_approval: bool, apply: &
         .and_reply(see("Instead of ✅: ", format!("{apply} {id}")))
 }
 
-/// As many messages as it takes, each whole.
-fn pages(lines: &[PlanLine]) -> Vec<Reply> {
-    let page = grouped(lines, false);
+/// As many messages as it takes, each whole. `headed` begins one with the numbers of its first and its last line; so many are
+/// `before` them.
+fn pages(lines: &[PlanLine], before: usize, headed: &impl Fn(usize, usize) -> Reply) -> Vec<Reply> {
+    let page = headed(before + 1, before + lines.len()).and_reply(grouped(lines, false));
     match lines.len() {
         0 => Vec::new(),
         count if count > 1 && (count > A_PAGE || !page.is_whole()) => {
             let (one, other) = lines.split_at(count.div_ceil(2).min(A_PAGE));
-            [pages(one), pages(other)].concat()
+            [pages(one, before, headed), pages(other, before + one.len(), headed)].concat()
         }
         _ => vec![page],
     }
@@ -124,7 +139,7 @@ mod tests {
             let lines: Vec<PlanLine> = (0..30).map(line).collect();
             let with = |named: usize| Reply::line([strong("30 people")]).and_reply(grouped(&lines[..named], false));
             let offered = |shown: Reply| offer(shown, "0123456789", true, "!provisioner apply");
-            let (first, pages) = divide(&lines, with, offered);
+            let (first, pages) = divide(&lines, with, offered, |first, last| heading("0123456789", first, last, 30));
             let message = offered(first);
             assert!(message.is_whole(), "{length}");
             let all: String = std::iter::once(&message).chain(&pages).map(|one| one.render().plain).collect();
@@ -141,9 +156,27 @@ mod tests {
             because: format!("{number} {long}"),
         };
         let lines: Vec<PlanLine> = (0..120).map(line).collect();
-        let pages = pages(&lines);
+        let pages = pages(&lines, 0, &|first, last| heading("0123456789", first, last, 120));
         assert!(pages.iter().all(Reply::is_whole));
         let all: String = pages.iter().map(|page| page.render().plain).collect();
         assert!((0..120).all(|number| all.contains(&format!("@u{number}:"))));
+    }
+
+    #[test]
+    fn a_page_says_which_plan_it_is_of_and_which_lines_it_has() {
+        let line = |number: usize| PlanLine {
+            key: GroupKey { room: "staff".to_owned(), kind: Kind::Remove, state: "held" },
+            user: format!("@u{number}:a.org"),
+            because: "went".to_owned(),
+        };
+        let lines: Vec<PlanLine> = (1..=100).map(line).collect();
+        let headed = |first, last| heading("3f9c01ab77", first, last, 100);
+        let begin = |lines: &[PlanLine], before: usize| -> Vec<String> {
+            let plain = pages(lines, before, &headed).into_iter().map(|page| page.render().plain);
+            plain.map(|plain| plain.lines().next().unwrap_or_default().to_owned()).collect()
+        };
+        assert_eq!(begin(&lines[12..], 12), ["Plan 3f9c01ab: 13 to 56 of 100", "Plan 3f9c01ab: 57 to 100 of 100"]);
+        assert_eq!(begin(&lines[99..], 99), ["Plan 3f9c01ab: 100 of 100"]);
+        assert_eq!(begin(&[], 100), Vec::<String>::new());
     }
 }

@@ -148,10 +148,7 @@ impl Desk {
 
     /// Words of the service's own: what stands in backticks is to be typed, and a command of this room gets its prefix.
     pub(crate) fn words(&self, words: &str) -> Vec<Piece> {
-        marked(words, |typed| {
-            let is_ours = typed.split(' ').next().is_some_and(|name| command(name).is_some());
-            if is_ours { self.typed(typed) } else { typed.to_owned() }
-        })
+        marked(words, |typed| said_here(typed).map_or_else(|| typed.to_owned(), |said| self.typed(said)))
     }
 
     /// Looks up who these are called, for an answer that asks nothing by itself. As bounded as any look-up.
@@ -170,10 +167,43 @@ impl Desk {
     }
 }
 
+/// The command of this room, without the prefix, that says what stands in backticks. Of the command line that is one that this
+/// room has too, with the same words and no option: what takes an option means something that nobody can say here.
+fn said_here(typed: &str) -> Option<&str> {
+    let Some(said) = typed.strip_prefix("phenom-provisioner ") else {
+        return typed.split(' ').next().and_then(command).map(|_| typed);
+    };
+    let mut words = said.split(' ');
+    let arguments = command(words.next()?)?.arguments;
+    let given: Vec<&str> = words.collect();
+    let least = arguments.iter().filter(|argument| !argument.is_optional()).count();
+    let is_said_here =
+        (least..=arguments.len()).contains(&given.len()) && !given.iter().any(|word| word.starts_with('-'));
+    is_said_here.then_some(said)
+}
+
 /// Waits for the end of the turn under way; for ever where there is none.
 async fn turn_is_over(acting: &mut Option<TurnUnderWay>) {
     match acting {
         Some(under_way) => under_way.is_over().await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_of_the_command_line_is_said_here_where_this_room_has_it_with_the_same_words() {
+        for said in ["follow red-room", "resume", "plan", "history @a:a"] {
+            assert_eq!(said_here(said), Some(said));
+            assert_eq!(said_here(&format!("phenom-provisioner {said}")), Some(said));
+        }
+        for other in ["bootstrap", "follow red-room --force", "history --json", "apply", "apply --approve 3f9c01ab"] {
+            assert_eq!(said_here(&format!("phenom-provisioner {other}")), None, "{other}");
+        }
+        assert_eq!(said_here("rejoin"), Some("rejoin"), "a command by its name alone");
+        assert_eq!((said_here("id = \"!new:a\""), said_here("")), (None, None));
     }
 }

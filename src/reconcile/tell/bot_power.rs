@@ -18,7 +18,7 @@ pub(crate) fn unreadable(world: &World, room: RoomIx) -> Option<String> {
 pub(crate) fn lacks(world: &World, room: RoomIx) -> Option<String> {
     let (key, mirror) = (room.key(world), world.room(room));
     let policy = &world.policy;
-    // Levels that cannot be read are told of as such.
+    // Levels that cannot be read are told of as such, and whether it lacks something is unknown meanwhile.
     let levels = mirror.levels().ok()?;
     let level = levels.of(&policy.bot);
     let needs = needs(&policy.rooms[room.index()], &policy.modes, &levels, mirror.join_rule()).into_iter();

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use provisioner_policy::{ChangeKey, RoomIx, RoomStatus, SourceState, UserIx, World};
+use provisioner_policy::{ChangeKey, Policy, RoomIx, RoomStatus, SourceState, UserIx, World, groups};
 
 use crate::reconcile::reconciler::Reconciler;
 use crate::reconcile::tell::{bad_rows, bot_power};
 
 /// A source that fails for less is left to itself.
 pub(crate) const SOURCE_PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+/// What the key of two subjects that fold to one user with power begins with; the user follows.
+const FOLDED: &str = "folded ";
 
 /// A room that cannot be read is looked at again within this.
 const ROOM_PATIENCE: Duration = Duration::from_secs(10);
@@ -38,7 +41,8 @@ impl Condition {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Conditions {
     pub lasting: Vec<Condition>,
-    /// Keys of conditions about what was not read since the start: they may last or be over.
+    /// Keys of conditions about what was not read since the start: they may last or be over. One that ends with a space stands
+    /// for all that begin so.
     pub unknown: Vec<String>,
 }
 
@@ -46,47 +50,11 @@ impl Reconciler {
     /// What lasts now.
     pub(crate) fn conditions(&self) -> Conditions {
         let world = self.world();
-        let (mut conditions, mut unknown) = (Vec::new(), Vec::new());
-        for room in world.rooms() {
-            let key = room.key(world);
-            match &world.room(room).status {
-                RoomStatus::Ready => {
-                    if let Some(successor) = world.room(room).successor() {
-                        conditions.push(Condition {
-                            key: format!("tombstone {key}"),
-                            text: format!(
-                                "{key} was replaced by {successor}{}, and nothing is enforced there: say `follow {key}` if that was \
-                                 meant, or write the new id into the configuration",
-                                world.upgraded_by(room)
-                            ),
-                            patience: Duration::ZERO,
-                        });
-                    } else {
-                        let tombstone = world.tombstone_notice(room).map(|text| (format!("tombstone {key}"), text));
-                        let patience = Duration::ZERO;
-                        conditions.extend(tombstone.map(|(key, text)| Condition { key, text, patience }));
-                        let lacks = bot_power::lacks(world, room).map(|text| ("power", text));
-                        let unreadable = bot_power::unreadable(world, room).map(|text| ("levels", text));
-                        conditions.extend(lacks.into_iter().chain(unreadable).map(|(what, text)| Condition {
-                            key: format!("{what} {key}"),
-                            text,
-                            patience: ROOM_PATIENCE,
-                        }));
-                    }
-                }
-                // While Synapse does not answer at all, every room is unreadable, and none of them is the trouble.
-                RoomStatus::Unreadable(why) if !self.trouble.is_synapse_away => conditions.push(Condition {
-                    key: format!("room {key}"),
-                    text: format!("room {key} cannot be read, so nobody is added or removed there: {why}"),
-                    patience: ROOM_PATIENCE,
-                }),
-                RoomStatus::Unread | RoomStatus::Unreadable(_) => {
-                    unknown.extend(["room", "tombstone", "power", "levels"].map(|what| format!("{what} {key}")));
-                }
-            }
-        }
+        let Conditions { lasting: mut conditions, mut unknown } = of_rooms(world, self.trouble.is_synapse_away);
         let facts = &world.facts;
-        for (source, state) in facts.source_states(&world.names) {
+        let mut sources = facts.source_states(&world.names);
+        sources.retain(|(source, _)| is_needed(source, &world.policy));
+        for (source, state) in sources {
             match state {
                 SourceState::Failing(why) => conditions.push(failing(&source, why)),
                 SourceState::Unread => unknown.push(source_key(&source)),
@@ -102,16 +70,70 @@ impl Reconciler {
             SourceState::Unread | SourceState::Failing(_) => unknown.push(bad_rows::FREEZING.to_owned()),
         }
         conditions.extend(bad_rows::folded(world).into_iter().map(|(mxid, text)| Condition {
-            key: format!("folded {mxid}"),
+            key: format!("{FOLDED}{mxid}"),
             text,
             patience: SOURCE_PATIENCE,
         }));
+        unknown.extend(unknown_folded(world, self.roster.is_some()));
         conditions.extend(returning(world, self.returns.invited_again(), |place| self.returns.inviter(place)));
         conditions.extend(fighting(world, |key| self.fights.is_told(key)));
         let lost = self.pushes.lost_updates.iter().filter_map(|lost| lost.alert(world));
         conditions.extend(lost.map(|(key, text)| Condition { key, text, patience: Duration::ZERO }));
         Conditions { lasting: conditions, unknown }
     }
+}
+
+/// What lasts in the rooms, and what nobody can say of them.
+fn of_rooms(world: &World, is_synapse_away: bool) -> Conditions {
+    let (mut lasting, mut unknown) = (Vec::new(), Vec::new());
+    for room in world.rooms() {
+        let (key, mirror) = (room.key(world), world.room(room));
+        let named = |what: &str| format!("{what} {key}");
+        let lasts = |what: &str, text: String, patience: Duration| Condition { key: named(what), text, patience };
+        match (&mirror.status, mirror.successor()) {
+            (RoomStatus::Ready, Some(successor)) => {
+                let text = format!(
+                    "{key} was replaced by {successor}{}, and nothing is enforced there: say `follow {key}` if that was meant, or \
+                     write the new id into the configuration",
+                    world.upgraded_by(room)
+                );
+                lasting.push(lasts("tombstone", text, Duration::ZERO));
+                // Nothing is looked at there any more, and its successor was not looked at yet.
+                unknown.extend(["power", "levels"].map(named));
+            }
+            (RoomStatus::Ready, None) => {
+                let tombstone = world.tombstone_notice(room);
+                lasting.extend(tombstone.map(|text| lasts("tombstone", text, Duration::ZERO)));
+                let lacks = bot_power::lacks(world, room);
+                lasting.extend(lacks.map(|text| lasts("power", text, ROOM_PATIENCE)));
+                let unreadable = bot_power::unreadable(world, room);
+                lasting.extend(unreadable.map(|text| lasts("levels", text, ROOM_PATIENCE)));
+                unknown.extend(mirror.levels().is_err().then(|| named("power")));
+            }
+            (status, _) => {
+                unknown.extend(["tombstone", "power", "levels"].map(named));
+                match status {
+                    // While Synapse does not answer at all, every room is unreadable, and none of them is the trouble.
+                    RoomStatus::Unreadable(why) if !is_synapse_away => {
+                        let text = format!("room {key} cannot be read, so nobody is added or removed there: {why}");
+                        lasting.push(lasts("room", text, ROOM_PATIENCE));
+                    }
+                    _ => unknown.push(named("room")),
+                }
+            }
+        }
+    }
+    Conditions { lasting, unknown }
+}
+
+/// Keys of users of whom nobody can say whether two subjects fold to them and they have power: all of them, where a roster is
+/// configured and its rows are not known.
+fn unknown_folded(world: &World, has_roster: bool) -> Vec<String> {
+    if has_roster && world.facts.roster != SourceState::Good {
+        return vec![FOLDED.to_owned()];
+    }
+    let perhaps = world.folded_perhaps_with_power().into_iter();
+    perhaps.map(|user| format!("{FOLDED}{}", world.users.mxid(user))).collect()
 }
 
 /// What the queue is called.
@@ -122,6 +144,13 @@ pub(super) const SOURCE: &str = "source ";
 
 pub(crate) fn source_key(source: &str) -> String {
     format!("{SOURCE}{source}")
+}
+
+/// Whether the policy needs this source. Of a group that it names no longer something may be stored still, and nobody reads it.
+pub(super) fn is_needed(source: &str, policy: &Policy) -> bool {
+    let Some(name) = source.strip_prefix("group ") else { return true };
+    let needed = groups(policy.selectors().map(|(_, selector)| selector));
+    needed.iter().any(|group| format!("{group:?}") == name)
 }
 
 /// A source fails now and then; one that fails for long keeps people in rooms, or out of them.
@@ -212,7 +241,8 @@ fn fighting(world: &World, is_told: impl Fn(&ChangeKey) -> bool) -> Vec<Conditio
 
 #[cfg(test)]
 mod tests {
-    use provisioner_policy::{Fight, Kind, Subject};
+    use provisioner_policy::{Fight, Kind, POWER_LEVELS, RosterRow, StateEntry, Subject, read_roster};
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::reconcile::pushes::tests::world as small_world;
@@ -226,6 +256,54 @@ mod tests {
         let alone =
             ["source the queue", "power staff", "fight join staff", "return staff @a:a", "dead letters", "events"];
         assert!(!alone.into_iter().any(is_noticed));
+    }
+
+    fn event(content: Value) -> StateEntry {
+        StateEntry { content, sender: "@eve:a".to_owned(), event_id: "$e".to_owned() }
+    }
+
+    #[test]
+    fn what_cannot_be_seen_of_a_room_is_unknown_and_not_over() {
+        let (mut world, room) = small_world();
+        assert_eq!(of_rooms(&world, false), Conditions::default());
+        world.set_state(room, POWER_LEVELS, event(json!({"users": {"@eve:a": "much"}})));
+        assert_eq!(of_rooms(&world, false).unknown, ["power staff"]);
+        world.set_state(room, "m.room.tombstone", event(json!({"replacement_room": "!new:a"})));
+        world.set_upgrade(room, "!new:a", Some("@eve:a"));
+        let of_replaced = of_rooms(&world, false);
+        assert_eq!(of_replaced.unknown, ["power staff", "levels staff"]);
+        assert_eq!(of_replaced.lasting[0].key, "tombstone staff");
+        world.set_room_status(room, RoomStatus::Unreadable("the bot is out".to_owned()));
+        let of_lost = of_rooms(&world, false);
+        assert_eq!(of_lost.unknown, ["tombstone staff", "power staff", "levels staff"]);
+        assert_eq!((of_lost.lasting.len(), &*of_lost.lasting[0].key), (1, "room staff"));
+        let of_all = of_rooms(&world, true);
+        assert_eq!(of_all.unknown, ["tombstone staff", "power staff", "levels staff", "room staff"]);
+        assert_eq!(of_all.lasting, []);
+    }
+
+    #[test]
+    fn whether_two_subjects_fold_to_somebody_with_power_is_unknown_until_all_of_it_was_read() {
+        let (mut world, room) = small_world();
+        let unknown = |world: &World| unknown_folded(world, true);
+        assert_eq!(unknown(&world), ["folded "], "the roster");
+        assert_eq!(unknown_folded(&world, false), Vec::<String>::new(), "there is no roster, and nobody is folded");
+        let row = |subject: &str| RosterRow {
+            subject: Some(subject.to_owned()),
+            team: Some("staff".to_owned()),
+            role: Some("member".to_owned()),
+        };
+        world.set_roster(read_roster([row("One"), row("one")], "a", "@bot:a"));
+        assert_eq!(unknown(&world), ["folded @one:a"], "the accounts");
+        world.set_accounts_listed(true);
+        assert_eq!(unknown(&world), Vec::<String>::new());
+        world.set_room_status(room, RoomStatus::Unread);
+        assert_eq!(unknown(&world), ["folded @one:a"], "the room");
+        world.set_room_status(room, RoomStatus::Ready);
+        world.set_state(room, POWER_LEVELS, event(json!({"users": {"@eve:a": "much"}})));
+        assert_eq!(unknown(&world), ["folded @one:a"], "its levels");
+        world.fail_roster("it is gone");
+        assert_eq!(unknown(&world), ["folded "]);
     }
 
     #[test]

@@ -1,13 +1,16 @@
-//! What an alert says when it is over: what is so again. It is made of the condition's key alone, so that a restart changes
-//! nothing of it.
+//! What an alert says when it is over: what is so again, or that nobody asks any more. It is made of the condition's key and the
+//! policy alone, so that a restart changes nothing of it.
+
+use provisioner_policy::Policy;
 
 use crate::reconcile::tell::bad_rows::FREEZING;
-use crate::reconcile::tell::conditions::SOURCE;
+use crate::reconcile::tell::conditions::{SOURCE, is_needed};
 use crate::reconcile::tell::events_health::EVENTS;
 use crate::reconcile::tell::queue_health::{DEAD_LETTERS, UNSEEN};
 
-/// What is so again when the condition with this key is over; nothing of a key that this release does not know.
-pub fn over(key: &str) -> Option<String> {
+/// What is so again when the condition with this key is over; nothing of a key that this release does not know. Of what the
+/// policy has no longer nobody knows how it is.
+pub fn over(key: &str, policy: &Policy) -> Option<String> {
     match key {
         FREEZING => return Some("every roster row names somebody clearly again".to_owned()),
         DEAD_LETTERS => return Some("the dead-letter queue is empty".to_owned()),
@@ -16,15 +19,27 @@ pub fn over(key: &str) -> Option<String> {
         _ => {}
     }
     if let Some(source) = key.strip_prefix(SOURCE) {
-        return Some(format!("{source} can be read again"));
+        return Some(match is_needed(source, policy) {
+            true => format!("{source} can be read again"),
+            false => format!("{source} is not asked for any more"),
+        });
     }
     let (what, subject) = key.split_once(' ')?;
+    let room = match what {
+        "room" | "tombstone" | "power" | "levels" => Some(subject),
+        "return" | "invited" => subject.split(' ').next(),
+        "fight" | "lost" => subject.split(' ').nth(1).filter(|room| !room.is_empty()),
+        _ => None,
+    };
+    if let Some(room) = room.filter(|key| policy.rooms.iter().all(|room| room.key != *key)) {
+        return Some(format!("{room} is not managed any more"));
+    }
     match what {
         "room" => Some(format!("{subject} can be read again, and is enforced")),
         "tombstone" => Some(format!("{subject} is enforced, and its room has no tombstone any more")),
         "power" => Some(format!("the bot has the level again that it needs in {subject}")),
         "levels" => Some(format!("the power levels of {subject} can be read again")),
-        "folded" => Some(format!("{subject} is one person again for the sources")),
+        "folded" => Some(format!("{subject} has no power any more, or is one person again for the sources")),
         "return" => subject.split_once(' ').map(|(room, user)| format!("{user} does not come back to {room} any more")),
         "invited" => subject.split_once(' ').map(|(room, user)| format!("nobody invites {user} to {room} any more")),
         "fight" => subject.split_once(' ').map(|(kind, place)| {
@@ -42,17 +57,25 @@ pub fn over(key: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use provisioner_policy::{RoomPolicy, Selector};
+
     use super::*;
+
+    fn policy() -> Policy {
+        let room = RoomPolicy::new("staff", "!staff:a", vec![Selector::Group("a b".to_owned())]);
+        Policy { rooms: vec![room], ..Policy::default() }
+    }
 
     #[test]
     fn an_alert_that_is_over_says_what_is_so_again() {
-        let said = |key: &str| over(key).unwrap();
+        let said = |key: &str| over(key, &policy()).unwrap();
         assert_eq!(said("room staff"), "staff can be read again, and is enforced");
         assert_eq!(said("tombstone staff"), "staff is enforced, and its room has no tombstone any more");
         assert_eq!(said("power staff"), "the bot has the level again that it needs in staff");
         assert_eq!(said("levels staff"), "the power levels of staff can be read again");
         assert_eq!(said("source group \"a b\""), "group \"a b\" can be read again");
-        assert_eq!(said("folded @u:a"), "@u:a is one person again for the sources");
+        assert_eq!(said("source the roster"), "the roster can be read again");
+        assert_eq!(said("folded @u:a"), "@u:a has no power any more, or is one person again for the sources");
         assert_eq!(said("return staff @u:a"), "@u:a does not come back to staff any more");
         assert_eq!(said("invited staff @u:a"), "nobody invites @u:a to staff any more");
         assert_eq!(said("fight set_power_levels staff each time"), "nobody undoes set power levels in staff any more");
@@ -61,6 +84,24 @@ mod tests {
         for key in [FREEZING, DEAD_LETTERS, UNSEEN, EVENTS] {
             assert!(!said(key).contains(" cannot "), "{key}");
         }
-        assert_eq!((over("of another release"), over("")), (None, None));
+        assert_eq!((over("of another release", &policy()), over("", &policy())), (None, None));
+    }
+
+    #[test]
+    fn of_what_was_taken_out_of_the_file_nothing_is_said_to_be_so_again() {
+        for about in [
+            "room old",
+            "tombstone old",
+            "power old",
+            "levels old",
+            "return old @u:a",
+            "invited old @u:a",
+            "fight join old",
+            "fight set_power_levels old each time",
+            "lost update old $e",
+        ] {
+            assert_eq!(over(about, &policy()).unwrap(), "old is not managed any more", "{about}");
+        }
+        assert_eq!(over("source group \"old\"", &policy()).unwrap(), "group \"old\" is not asked for any more");
     }
 }
