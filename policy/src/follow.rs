@@ -73,6 +73,7 @@ impl World {
         let key = room.key(self);
         let mirror = self.room(room);
         let by = mirror.state("m.room.tombstone").map(|event| &*event.sender).filter(|sender| !sender.is_empty());
+        let by = by.unwrap_or("somebody");
         Some(match (mirror.named_successor()?, mirror.is_upgraded()) {
             (successor, Some(true)) => format!(
                 "room {key} was replaced by {successor}{}: nothing is enforced in it; `phenom-provisioner follow {key}` moves \
@@ -80,12 +81,12 @@ impl World {
                 self.upgraded_by(room)
             ),
             (successor, None) => format!(
-                "room {key} has a tombstone that names {successor}: nothing is enforced in it until that room has been looked at"
+                "{by} sent a tombstone for room {key} that names {successor}: nothing is enforced in it until that room has been \
+                 looked at"
             ),
             (named, Some(false)) => format!(
-                "{} sent a tombstone for room {key} {}: that is no upgrade, and the room is enforced as before; redact it, or \
+                "{by} sent a tombstone for room {key} {}: that is no upgrade, and the room is enforced as before; redact it, or \
                  clients show the room as closed",
-                by.unwrap_or("somebody"),
                 no_upgrade(named)
             ),
         })

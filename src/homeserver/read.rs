@@ -76,6 +76,14 @@ pub struct RoomOrigin {
     pub create: Value,
 }
 
+impl RoomOrigin {
+    /// By the content of the create event and its sender.
+    pub fn of(create: Value, made_by: String) -> Self {
+        let replaces = create["predecessor"]["room_id"].as_str().unwrap_or_default().to_owned();
+        Self { replaces, made_by, create }
+    }
+}
+
 impl Homeserver {
     /// The cheap look at a room, though Synapse reads its member list for it. Needs no bot in the room.
     #[instrument(name = "homeserver.room_summary", skip_all, fields(room.id = %room))]
@@ -165,9 +173,8 @@ impl Homeserver {
     pub async fn origin(&self, room: &str) -> Result<Option<RoomOrigin>, CallError> {
         match self.state_of_any_room(room, "m.room.create").await {
             Ok(create) => Ok(create.map(|create| {
-                let content: Value = serde_json::from_str(create.content.get()).unwrap_or_default();
-                let replaces = content["predecessor"]["room_id"].as_str().unwrap_or_default().to_owned();
-                RoomOrigin { replaces, made_by: create.sender, create: content }
+                let content = serde_json::from_str(create.content.get()).unwrap_or_default();
+                RoomOrigin::of(content, create.sender)
             })),
             Err(CallError::RoomUnknown | CallError::BadRoomId { .. }) => Ok(None),
             Err(error) => Err(error),

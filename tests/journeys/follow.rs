@@ -1,12 +1,15 @@
 //! Rooms that were replaced: nothing is enforced in the dead one, and `follow` moves everything to its successor, which must
 //! really be one.
 
+use std::time::Duration;
+
 use provisioner_policy::POWER_LEVELS;
 use reqwest::Method;
 use serde_json::{Value, json};
-use testbed::{Admin, NewRoom, Person, Service, ServiceSpec, SynapseVersion, free_port, wait_until};
+use testbed::{Admin, Effect, Matching, NewRoom, Person, Service, ServiceSpec, SynapseVersion, free_port, wait_until};
 
 use crate::doctor_support::{self, fails, sound};
+use crate::staff_support::open;
 use crate::support::{SOON, Settings, Stage, subject, subjects};
 
 crate::on_both_versions!(
@@ -21,6 +24,7 @@ crate::on_both_versions!(
 crate::on_one_version!(
     doctor_and_bootstrap_look_at_the_room_that_is_followed,
     a_replica_that_stands_by_hears_the_new_room_too,
+    a_tombstone_that_names_a_big_room_makes_no_other_room_wait,
 );
 
 /// The newest version that both ends of an upgrade can have: with a server part in the id before version 12.
@@ -310,6 +314,41 @@ async fn a_tombstone_to_nowhere_switches_nothing_off(version: SynapseVersion) {
         stage.hasura.remove(&people[number], "staff").await.unwrap();
         stage.until(&stage.staff, &people[number], "leave", SOON).await;
     }
+    stage.nothing_left().await;
+}
+
+/// So long that a question that was given up would be asked again.
+const SLOW: Duration = Duration::from_secs(12);
+
+/// Before 1.163 Synapse answers with all the state of the room that is named: of a big one late.
+async fn a_tombstone_that_names_a_big_room_makes_no_other_room_wait(version: SynapseVersion) {
+    let staff = open(version, Settings { notify: true, ..Settings::default() }).await;
+    let stage = &staff.stage;
+    let [gone, stays, late] = [subject(), subject(), subject()];
+    for sub in [&gone, &stays] {
+        stage.hasura.add(sub, "analysts", "member").await.unwrap();
+        stage.until(&stage.analysts, sub, "join", SOON).await;
+    }
+    let big = stage.admin.create_room(NewRoom::default()).await.unwrap();
+    let state = Matching::any().method("GET").path(&format!("/admin/v1/rooms/{big}/state"));
+    let held = stage.proxy.fault(state, Effect::HoldAnswer);
+    let content = json!({"body": "moved", "replacement_room": big});
+    stage.admin.send_state(&stage.analysts, "m.room.tombstone", "", content).await.unwrap();
+    wait_until("the room that it names is asked about", SOON, async || held.hits() > 0).await.unwrap();
+
+    stage.hasura.remove(&gone, "analysts").await.unwrap();
+    stage.hasura.add(&late, "staff", "member").await.unwrap();
+    stage.until(&stage.staff, &late, "join", SOON).await;
+    let sent = format!("{} sent a tombstone for room analysts that names {big}", stage.admin.mxid);
+    let alert = staff.posted(&sent).await;
+    tokio::time::sleep(SLOW).await;
+    staff.until_says(&alert, &[&sent, "until that room has been looked at"]).await;
+    assert_eq!(stage.membership(&stage.analysts, &gone).await, "join", "it may have been replaced");
+    assert_eq!(held.hits(), 1, "one question, which is not given up");
+
+    held.lift();
+    staff.until_says(&alert, &[&sent, "that is no upgrade"]).await;
+    stage.until(&stage.analysts, &gone, "leave", SOON).await;
     stage.nothing_left().await;
 }
 

@@ -150,8 +150,11 @@ impl Reconciler {
         loop {
             self.take_over_readings().await?;
             match until {
-                None if !self.readings.any() => return Ok(()),
-                None => self.readings.one_ends().await,
+                None if !self.readings.any() && !self.upgrades.any() => return Ok(()),
+                None => tokio::select! {
+                    () = self.readings.one_ends() => {}
+                    () = self.upgrades.one_ends() => {}
+                },
                 Some(_) if !self.readings.any_quick() => return Ok(()),
                 Some(until) => {
                     if timeout_at(until, self.readings.one_ends()).await.is_err() {
