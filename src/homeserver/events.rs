@@ -94,12 +94,12 @@ impl Homeserver {
         Ok(events.into_iter().find(|event| is_it(&event.content)).map(|event| event.event_id))
     }
 
-    /// The content of any event of a room that the bot may see.
-    #[instrument(name = "homeserver.event_content", skip_all, fields(room.id = %room, event.id = %event))]
-    pub async fn event_content(&self, room: &str, event: &str) -> Result<Value, CallError> {
-        let content = self.event(room_segment(room)?, event).await?.content;
-        serde_json::from_str(content.get())
-            .map_err(|error| unexpected(format!("an event that cannot be read: {error}")))
+    /// The sender and the content of any event of a room that the bot may see.
+    #[instrument(name = "homeserver.sent_event", skip_all, fields(room.id = %room, event.id = %event))]
+    pub async fn sent_event(&self, room: &str, event: &str) -> Result<(String, Value), CallError> {
+        let EventAnswer { sender, content, .. } = self.event(room_segment(room)?, event).await?;
+        let content = serde_json::from_str(content.get());
+        Ok((sender, content.map_err(|error| unexpected(format!("an event that cannot be read: {error}")))?))
     }
 
     /// A membership event, or `None` where the bot cannot see one of this id.

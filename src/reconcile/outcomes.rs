@@ -65,8 +65,8 @@ impl Reconciler {
                     report.waiting += 1;
                 }
                 Tried::Wrote(written) => {
-                    let mirrored = own_state::put(&mut self.world, &written);
-                    self.pushes.own_state.wrote(written, mirrored, now);
+                    own_state::put(&mut self.world, &written);
+                    self.pushes.own_state.wrote(written, now);
                     self.note_success(change, now);
                     report.done += 1;
                 }
@@ -90,12 +90,11 @@ impl Reconciler {
                     if error.may_have_been_done() {
                         self.count_as_ours(change);
                     }
-                    self.backoff.failed(change, now, error.retry_after());
-                    self.learn_from(change, &error);
-                    self.note_failure(change, error.to_string(), report);
-                    if matches!(error, CallError::Unreachable(_)) {
-                        unreachable = Some(error.to_string());
-                    }
+                    unreachable = self.apply_failure(change, &error, report, now).or(unreachable);
+                }
+                Tried::Unanswered(written, error) => {
+                    self.pushes.unanswered.sent(*written, now);
+                    unreachable = self.apply_failure(change, &error, report, now).or(unreachable);
                 }
             }
         }
@@ -106,6 +105,20 @@ impl Reconciler {
         if unreachable.is_some() {
             self.note_homeserver(unreachable);
         }
+    }
+
+    /// Returns why Synapse counts as away, where it does.
+    fn apply_failure(
+        &mut self,
+        change: &Change,
+        error: &CallError,
+        report: &mut PassReport,
+        now: Instant,
+    ) -> Option<String> {
+        self.backoff.failed(change, now, error.retry_after());
+        self.learn_from(change, error);
+        self.note_failure(change, error.to_string(), report);
+        matches!(error, CallError::Unreachable(_)).then(|| error.to_string())
     }
 
     /// Puts into the mirror what a write did. Of a state that was so already, the next reading says what it is.

@@ -195,7 +195,7 @@ impl Asker {
 
     /// A membership of the past: whether somebody had left by choice.
     fn event(&self, fields: Option<&Fields<'_>>) -> Verdict {
-        if let Ok(content) = self.wait(self.bot.event_content(ROOM, "$e")) {
+        if let Ok((_, content)) = self.wait(self.bot.sent_event(ROOM, "$e")) {
             let written = fields
                 .and_then(|fields| fields.last("content"))
                 .and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());

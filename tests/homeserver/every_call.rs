@@ -30,7 +30,7 @@ calls! {
     deactivate(USER),
     display_name(USER),
     enter(ROOM),
-    event_content(ROOM, "$event"),
+    sent_event(ROOM, "$event"),
     join(ROOM, USER),
     join_as_bot(ROOM),
     joined_members(ROOM),

@@ -16,6 +16,7 @@ on_both_versions!(
 );
 
 on_one_version!(
+    what_another_loses_to_a_write_whose_answer_was_lost_is_told,
     a_mass_lowering_is_held_and_raises_go_on,
     observed_levels_are_counted_and_never_written,
     nobody_is_lowered_while_the_roster_cannot_be_read,
@@ -245,6 +246,33 @@ async fn what_eight_others_lose_to_our_write_is_told(version: SynapseVersion) {
     }
 }
 
+async fn what_another_loses_to_a_write_whose_answer_was_lost_is_told(version: SynapseVersion) {
+    let stage = stage(version, "10", Settings::default(), "enforce", GRANTS).await;
+    let lead = subject();
+    stage.hasura.add(&lead, "staff", "member").await.unwrap();
+    stage.start().await;
+    stage.until(&stage.staff, &lead, "join", SOON).await;
+    stage.quiet().await;
+    let levels = |method| Matching::any().method(method).path("/state/m.room.power_levels").times(1);
+    let read = stage.proxy.fault(levels("GET"), Effect::HoldAnswer);
+    let lost = stage.proxy.fault(levels("PUT"), Effect::LoseAnswer);
+    stage.hasura.set_role(&lead, "staff", "lead").await.unwrap();
+    wait_until("the levels are read to be written", SOON, async || read.hits() > 0).await.unwrap();
+    stage.edit_levels(|levels| levels["events_default"] = json!(10)).await;
+    read.lift();
+    stage.until_level(&lead, 50).await;
+    assert_eq!((lost.hits(), stage.levels().await.get("events_default").cloned()), (1, Some(json!(0))), "it is lost");
+    let told = async || {
+        let lines = stage.history_of_levels().await;
+        lines.into_iter().find(|line| line["cause"].as_str().unwrap().contains("in the moment of our own write"))
+    };
+    wait_until("what was lost is in the ledger", SOON, async || told().await.is_some()).await.unwrap();
+    let line = told().await.unwrap();
+    assert_eq!((&line["outcome"], &line["before"]), (&json!("failed"), &json!({"events_default": 10})), "{line:#}");
+    assert!(line["cause"].as_str().unwrap().contains(&stage.admin.mxid), "{line:#}");
+    stage.nothing_left().await;
+}
+
 async fn a_write_that_somebody_overwrote_is_made_again(version: SynapseVersion) {
     for room_version in room_versions(version) {
         let stage = stage(version, room_version, Settings::default(), "enforce", GRANTS).await;
@@ -280,8 +308,12 @@ async fn a_mass_lowering_is_held_and_raises_go_on(version: SynapseVersion) {
         }
         stage.hasura.set_role(&newcomer, "staff", "lead").await.unwrap();
         let (status, report) = stage.apply().await;
-        assert_eq!((status, &report["held"]), (3, &json!(1)), "{report:#}");
+        assert_eq!((status, &report["held"]), (3, &json!(4)), "{report:#}");
         assert!(report["held_because"][0].as_str().unwrap().contains("4 lowered power levels"), "{report:#}");
+        let status = stage.service.run_cli(&["status"]).await.unwrap().stdout;
+        assert!(status.contains("Held by the guard: 4. See phenom-provisioner plan"), "{status}");
+        let plan = stage.service.run_cli(&["plan"]).await.unwrap().stdout;
+        assert!(plan.contains("\nHeld: 4 because ") && plan.contains("4 set_power_levels held"), "{plan}");
         assert_eq!(stage.level(&stage.mxid(&newcomer)).await, 50);
         for lead in &leads {
             assert_eq!(stage.level(&stage.mxid(lead)).await, 50);

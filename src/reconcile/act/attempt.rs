@@ -28,6 +28,8 @@ pub(crate) enum Tried {
     Gave(Vec<Given>),
     AlreadySo,
     Failed(CallError),
+    /// A state event was sent, and perhaps taken: no answer said so. Its id is not known.
+    Unanswered(Box<Written>, CallError),
     /// Not sent: it would be regretted. The text says why.
     Refused(String),
     /// Not sent: somebody changed what the plan was made from.
@@ -61,6 +63,7 @@ impl Attempt<'_> {
             Tried::Done | Tried::Gave(_) => (LedgerOutcome::Done, None),
             Tried::Wrote(written) => (LedgerOutcome::Done, Some(format!("event {}", written.event_id))),
             Tried::AlreadySo => (LedgerOutcome::AlreadySo, None),
+            Tried::Unanswered(_, error) => (LedgerOutcome::Unknown, Some(error.to_string())),
             Tried::Failed(error) if error.may_have_been_done() => (LedgerOutcome::Unknown, Some(error.to_string())),
             Tried::Failed(error) => (LedgerOutcome::Failed, Some(error.to_string())),
             Tried::Refused(why) => (LedgerOutcome::Failed, Some(why.clone())),
@@ -77,9 +80,10 @@ impl Attempt<'_> {
             Tried::NoAccount => {
                 (LedgerOutcome::Failed, Some("the account could not be made, see its own line".to_owned()))
             }
-            Tried::Left => {
-                (LedgerOutcome::Left, Some("not tried: the pass was stopped, or Synapse did not answer".to_owned()))
-            }
+            Tried::Left => (
+                LedgerOutcome::Left,
+                Some("not tried: the pass was stopped, or Synapse was too slow or did not answer".to_owned()),
+            ),
         };
         LedgerLine { entry: &self.entry, outcome, detail }
     }

@@ -207,16 +207,17 @@ impl Executor<'_> {
         if let Some(user) = action.change.opens() {
             lanes.creations.ended(user, answer.is_ok());
         }
-        match answer {
+        let tried = match answer {
             Ok(tried) => tried,
             Err(CallError::NotLeading) => Tried::Left,
-            Err(error) => {
-                if matches!(error, CallError::Unreachable(_) | CallError::TimedOut { .. }) {
-                    lanes.silent.store(true, Ordering::Release);
-                }
-                Tried::Failed(error)
-            }
+            Err(error) => Tried::Failed(error),
+        };
+        if let Tried::Failed(error) | Tried::Unanswered(_, error) = &tried
+            && matches!(error, CallError::Unreachable(_) | CallError::TimedOut { .. })
+        {
+            lanes.silent.store(true, Ordering::Release);
         }
+        tried
     }
 
     /// Whether another action may be started. A chunk that was started is finished, unless there is a reason to stop at once.

@@ -68,6 +68,11 @@ async fn write(
 ) -> Result<Tried, CallError> {
     let id = &world.policy.rooms[room.index()].id;
     let raw = to_raw_value(&content).expect("a JSON value is JSON");
-    let event_id = homeserver.set_state(id, event_type, raw).await?;
-    Ok(Tried::Wrote(Written { room, event_type, event_id, content, made_from: made_from.unwrap_or_default() }))
+    let answer = homeserver.set_state(id, event_type, raw).await;
+    let written = |event_id| Written { room, event_type, event_id, content, made_from: made_from.unwrap_or_default() };
+    match answer {
+        Ok(event_id) => Ok(Tried::Wrote(written(event_id))),
+        Err(error) if error.may_have_been_done() => Ok(Tried::Unanswered(Box::new(written(String::new())), error)),
+        Err(error) => Err(error),
+    }
 }

@@ -46,6 +46,9 @@ pub(crate) struct Unsigned<'a> {
     /// What a state event replaced.
     #[serde(default, borrow)]
     pub(crate) prev_content: Option<&'a RawValue>,
+    /// Who had sent that.
+    #[serde(default, borrow)]
+    pub(crate) prev_sender: Option<&'a RawValue>,
     /// Its event; the content is left out where Synapse repeats a transaction.
     #[serde(default)]
     pub(crate) replaces_state: Option<String>,

@@ -9,8 +9,8 @@ use provisioner_policy::{Kind, LostEdit, Mode, POWER_LEVELS, RoomIx, World};
 use serde_json::Value;
 use tracing::warn;
 
+use crate::reconcile::act::attempt::Written;
 use crate::reconcile::act::journal::Report;
-use crate::reconcile::pushes::own_state::OwnWrite;
 use crate::store::{LedgerEntry, LedgerOutcome};
 
 /// How long the Staff room shows it as something to act on.
@@ -30,14 +30,18 @@ pub(crate) struct LostUpdate {
 }
 
 impl LostUpdate {
-    /// What our write lost, by the content that it replaced.
-    pub(crate) fn of(world: &World, write: &OwnWrite, replaced: &Value, now: Instant) -> Option<Self> {
-        let written = &write.written;
+    /// What our write lost, by the content that it replaced and whose that was.
+    pub(crate) fn of(
+        world: &World,
+        written: &Written,
+        replaced: &Value,
+        by: Option<String>,
+        now: Instant,
+    ) -> Option<Self> {
         if written.event_type != POWER_LEVELS {
             return None;
         }
         let edits = world.lost_edits(written.room, &written.made_from, replaced, &written.content);
-        let by = write.sender_of(replaced).map(str::to_owned);
         let event_id = written.event_id.clone();
         (!edits.is_empty()).then_some(Self { room: written.room, event_id, by, edits, since: now, is_told: false })
     }
@@ -97,8 +101,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::reconcile::act::attempt::Written;
-    use crate::reconcile::pushes::own_state::{ClassifiedState, OwnStateWrites};
     use crate::reconcile::pushes::tests::world;
 
     #[test]
@@ -108,18 +110,9 @@ mod tests {
         let content = json!({"kick": 50, "users": {"@lead:a": 50}});
         let event_type = POWER_LEVELS;
         let written = Written { room, event_type, event_id: "$ours".to_owned(), content, made_from: made_from.clone() };
-        let event = |id: &str, content: &Value| provisioner_policy::StateEntry {
-            content: content.clone(),
-            sender: "@admin:a".to_owned(),
-            event_id: id.to_owned(),
-        };
-        let mut own = OwnStateWrites::default();
-        own.wrote(written, Some(event("$theirs", &replaced)), now);
-        let ClassifiedState::Own(write) = own.classify(room, event_type, &event("$ours", &json!({}))) else {
-            panic!("it is ours")
-        };
-        assert!(LostUpdate::of(&world, &write, &made_from, now).is_none(), "it replaced what we had read");
-        let lost = LostUpdate::of(&world, &write, &replaced, now).unwrap();
+        let of = |replaced| LostUpdate::of(&world, &written, replaced, Some("@admin:a".to_owned()), now);
+        assert!(of(&made_from).is_none(), "it replaced what we had read");
+        let lost = of(&replaced).unwrap();
         let Report { entry, outcome, detail } = lost.report(&world);
         assert_eq!(
             (entry.before, entry.after),

@@ -19,7 +19,7 @@
 //!    is dropped, unless the room was read since (`own_state`).
 //! 6. **Lost update of state.** Somebody's event lands between our read and our write, and ours replaces it. The echo of
 //!    our write names what it replaced: where that is not what we read, their edit was lost, and a
-//!    person is told (`own_state`, `lost_updates`). Nothing is restored.
+//!    person is told (`own_state`, `lost_updates`; of a write whose answer was lost, `unanswered`). Nothing is restored.
 //! 7. **Concurrent state events.** Synapse lets several events be made upon the same state and resolves which one stands,
 //!    so neither an answer of 200 nor the order of pushes tells the state. An event is applied only where it follows what
 //!    the mirror has; for any other that one state is asked for (`state`).
@@ -44,6 +44,7 @@ pub(crate) mod lost_updates;
 pub(crate) mod own_members;
 pub(crate) mod own_state;
 pub(crate) mod state;
+pub(crate) mod unanswered;
 
 use std::time::Instant;
 
@@ -164,11 +165,15 @@ pub(crate) fn take_member(world: &mut World, room: RoomIx, user: UserIx, pushed:
     }
 }
 
-/// Whether the mirror says the same; of a leave by choice by the same event.
+/// Whether the mirror says the same; of a leave by choice by the same event, and of a ban whether it is ours.
 fn is_mirrored(world: &World, room: RoomIx, user: UserIx, pushed: &PushedMember) -> bool {
-    let (mirror, is_left) = (world.room(room), pushed.membership == Membership::Left);
+    let mirror = world.room(room);
     mirror.membership(user) == pushed.membership
-        && (!is_left || mirror.voluntary_leave(user).is_some_and(|left| *left.event_id == *pushed.event_id))
+        && match pushed.membership {
+            Membership::Left => mirror.voluntary_leave(user).is_some_and(|left| *left.event_id == *pushed.event_id),
+            Membership::Ban => mirror.is_banned_by_us(user) == pushed.by_bot,
+            _ => true,
+        }
 }
 
 #[cfg(test)]
@@ -270,6 +275,19 @@ pub(crate) mod tests {
             assert_eq!(world.room(room).membership(user), Membership::Ban);
             assert_eq!(world.room(room).is_banned_by_us(user), is_ours, "{sender}: {reason}");
         }
+    }
+
+    #[test]
+    fn a_ban_of_another_server_beside_ours_is_asked_about() {
+        let (mut world, room) = world();
+        let user = world.intern("@u:a");
+        world.set_member(room, user, Membership::Ban, None);
+        world.set_banned_by_us(room, user, true);
+        let theirs = push(&mut world, "m.room.member", &member("@u:a", "@moderator:elsewhere", "ban"));
+        assert_eq!(doubted(&theirs, room), (1, 0, 0));
+        world.set_banned_by_us(room, user, false);
+        let again = push(&mut world, "m.room.member", &member("@u:a", "@moderator:elsewhere", "ban"));
+        assert_eq!(doubted(&again, room), (0, 0, 0), "the mirror says the same");
     }
 
     fn doubted(pushes: &PushClassifier, room: RoomIx) -> (usize, usize, usize) {

@@ -5,7 +5,6 @@
 use std::time::{Duration, Instant};
 
 use provisioner_policy::{RoomIx, StateEntry, World};
-use serde_json::Value;
 
 use crate::reconcile::act::attempt::Written;
 
@@ -24,18 +23,8 @@ struct PendingEcho {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct OwnWrite {
     pub(crate) written: Written,
-    /// What the mirror had as Synapse took our write.
-    mirrored: Option<StateEntry>,
     /// Somebody's event that was pushed last before the echo.
     pub(crate) before: Option<StateEntry>,
-}
-
-impl OwnWrite {
-    /// Who sent this content before ours, where one of their events was seen.
-    pub(crate) fn sender_of(&self, content: &Value) -> Option<&str> {
-        let seen = self.before.iter().chain(&self.mirrored).find(|event| event.content == *content)?;
-        Some(seen.sender.as_str()).filter(|sender| !sender.is_empty())
-    }
 }
 
 /// What a pushed state event means, seen beside our own writes.
@@ -56,9 +45,9 @@ pub(crate) struct OwnStateWrites {
 }
 
 impl OwnStateWrites {
-    /// We wrote a state event; `mirrored` is what the mirror had until then.
-    pub(crate) fn wrote(&mut self, written: Written, mirrored: Option<StateEntry>, now: Instant) {
-        let write = Box::new(OwnWrite { written, mirrored, before: None });
+    /// We wrote a state event.
+    pub(crate) fn wrote(&mut self, written: Written, now: Instant) {
+        let write = Box::new(OwnWrite { written, before: None });
         self.pending.push(PendingEcho { write, read_since: false, until: now + LIFETIME });
     }
 
@@ -97,13 +86,11 @@ impl OwnStateWrites {
     }
 }
 
-/// Puts what we wrote into the mirror, as the push will, and returns what was there.
-pub(crate) fn put(world: &mut World, written: &Written) -> Option<StateEntry> {
-    let before = world.room(written.room).state(written.event_type).cloned();
+/// Puts what we wrote into the mirror, as the push will.
+pub(crate) fn put(world: &mut World, written: &Written) {
     let sender = world.policy.bot.clone();
     let state = StateEntry { content: written.content.clone(), sender, event_id: written.event_id.clone() };
     world.set_state(written.room, written.event_type, state);
-    before
 }
 
 #[cfg(test)]
@@ -129,13 +116,11 @@ mod tests {
         let mut own = OwnStateWrites::default();
         let classify = |own: &mut OwnStateWrites, kind, id| own.classify(room, kind, &theirs(id));
         assert_eq!(classify(&mut own, POWER_LEVELS, "$theirs"), ClassifiedState::News);
-        own.wrote(written(room, "$ours"), None, now);
+        own.wrote(written(room, "$ours"), now);
         assert_eq!(classify(&mut own, "m.room.name", "$name"), ClassifiedState::News);
         assert_eq!(classify(&mut own, POWER_LEVELS, "$before"), ClassifiedState::Replaced);
         let ClassifiedState::Own(write) = classify(&mut own, POWER_LEVELS, "$ours") else { panic!("it is ours") };
         assert_eq!((&write.written, &write.before), (&written(room, "$ours"), &Some(theirs("$before"))));
-        assert_eq!(write.sender_of(&json!({"theirs": 1})), Some("@admin:a"));
-        assert_eq!(write.sender_of(&json!({})), None);
         assert_eq!(classify(&mut own, POWER_LEVELS, "$after"), ClassifiedState::News);
     }
 
@@ -143,10 +128,10 @@ mod tests {
     fn a_lost_echo_makes_the_room_be_read_again_unless_it_was_read_since() {
         let ((_, room), now) = (world(), Instant::now());
         let mut own = OwnStateWrites::default();
-        own.wrote(written(room, "$one"), None, now);
+        own.wrote(written(room, "$one"), now);
         assert_eq!(own.forget_lost(now), []);
         assert_eq!(own.forget_lost(now + LIFETIME), [room]);
-        own.wrote(written(room, "$two"), None, now);
+        own.wrote(written(room, "$two"), now);
         own.read(room);
         assert_eq!(own.classify(room, POWER_LEVELS, &theirs("$theirs")), ClassifiedState::News);
         assert_eq!(own.forget_lost(now + LIFETIME), []);

@@ -9,6 +9,7 @@ use std::time::Instant;
 use provisioner_policy::{RoomIx, StateEntry, World};
 use serde_json::Value;
 
+use crate::reconcile::act::attempt::Written;
 use crate::reconcile::pushes::age::Age;
 use crate::reconcile::pushes::classifier::PushClassifier;
 use crate::reconcile::pushes::event::PushedEvent;
@@ -29,20 +30,34 @@ pub(crate) fn classify_own(
     let content = serde_json::from_str(event.content.get()).ok()?;
     let entry = StateEntry { content, sender: event.sender.clone(), event_id: row.event_id.clone() };
     match pushes.own_state.classify(room, &row.event_type, &entry) {
-        ClassifiedState::Own(write) => Some(match (replaced(event), &event.unsigned.replaces_state) {
-            (Some(replaced), _) => {
-                pushes.lost_updates.extend(LostUpdate::of(world, &write, &replaced, Instant::now()));
-                write.before.is_none_or(|before| before.content == replaced)
-            }
-            (None, Some(replaced)) => {
-                pushes.unverified.push((*write, replaced.clone()));
-                true
-            }
-            // The first of its kind replaces nothing.
-            (None, None) => true,
-        }),
+        ClassifiedState::Own(write) => {
+            let before = write.before.as_ref().map(|before| &before.content);
+            let is_understood = before.is_none() || replaced(event).is_none_or(|replaced| before == Some(&replaced));
+            look_for_lost(world, pushes, write.written, event);
+            Some(is_understood)
+        }
         ClassifiedState::Replaced => Some(true),
-        ClassifiedState::News => None,
+        ClassifiedState::News => {
+            let by_bot = entry.sender == world.policy.bot;
+            let written = by_bot.then(|| pushes.unanswered.take(room, &row.event_type, &entry)).flatten();
+            if let Some(written) = written {
+                look_for_lost(world, pushes, written, event);
+            }
+            None
+        }
+    }
+}
+
+/// Looks for what others lost to our own write, which this event is.
+fn look_for_lost(world: &World, pushes: &mut PushClassifier, written: Written, event: &PushedEvent<'_>) {
+    match (replaced(event), &event.unsigned.replaces_state) {
+        (Some(replaced), _) => {
+            let by = event.unsigned.prev_sender.and_then(|sender| serde_json::from_str(sender.get()).ok());
+            pushes.lost_updates.extend(LostUpdate::of(world, &written, &replaced, by, Instant::now()));
+        }
+        (None, Some(replaced)) => pushes.unverified.push((written, replaced.clone())),
+        // The first of its kind replaces nothing.
+        (None, None) => {}
     }
 }
 

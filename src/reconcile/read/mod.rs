@@ -164,15 +164,15 @@ impl Reconciler {
 
     /// Asks what our state events replaced, where their pushes did not say.
     async fn verify_state_writes(&mut self) {
-        for (write, replaced) in std::mem::take(&mut self.pushes.unverified) {
-            let id = &self.world.policy.rooms[write.written.room.index()].id;
-            match self.homeserver.event_content(id, &replaced).await {
-                Ok(content) => {
-                    let lost = LostUpdate::of(&self.world, &write, &content, Instant::now());
+        for (written, replaced) in std::mem::take(&mut self.pushes.unverified) {
+            let id = &self.world.policy.rooms[written.room.index()].id;
+            match self.homeserver.sent_event(id, &replaced).await {
+                Ok((sender, content)) => {
+                    let lost = LostUpdate::of(&self.world, &written, &content, Some(sender), Instant::now());
                     self.pushes.lost_updates.extend(lost);
                 }
                 Err(error) => {
-                    warn!(room.id = id, "what {} replaced cannot be read: {error}", write.written.event_type);
+                    warn!(room.id = id, "what {} replaced cannot be read: {error}", written.event_type);
                 }
             }
         }
