@@ -1,6 +1,7 @@
 //! One pass from nothing: for `plan`, which writes nothing at all, and for `apply` where no service is running.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use provisioner_policy::Plan;
@@ -10,17 +11,18 @@ use crate::reconcile::brakes::approval::Approver;
 use crate::reconcile::read::readings::PATIENCE;
 use crate::reconcile::reconciler::Reconciler;
 use crate::reconcile::report::PassReport;
-use crate::reconcile::tell::gauges;
 use crate::reconcile::wakes::Woken;
+use crate::store::Store;
+
+/// How often it is looked whether everything is paused. Nobody listens for notifications here.
+const LOOK: Duration = Duration::from_millis(300);
 
 /// Reads everything and plans. The inbox is left to the replica that reconciles. Returns what could not be read, too.
 pub async fn plan_once(reconciler: &mut Reconciler) -> Result<(Arc<Plan>, Vec<String>)> {
     reconciler.read_sources(Woken::ALL.without(Woken::INBOX)).await?;
     reconciler.read_mirror(true, None).await?;
     let plan = reconciler.plan().await?;
-    let report = gauges::report(reconciler.world(), &plan);
-    let trouble = &reconciler.trouble;
-    let errors = trouble.roster.iter().chain(&trouble.homeserver).cloned().chain(report.errors).collect();
+    let errors = reconciler.unread(&plan);
     Ok((plan, errors))
 }
 
@@ -42,7 +44,8 @@ pub async fn apply_once(
     let of = reconciler.plan().await?.due().count();
     let (mut journal, mut total, mut waited) = (None, PassReport::default(), false);
     loop {
-        let slice = reconciler.slice(&mut journal, stop).await?;
+        let store = reconciler.store.clone();
+        let slice = reconciler.slice_until(&mut journal, stop, paused(&store)).await?;
         let progressed = slice.report.ended() > 0;
         total.add(slice.report);
         progress(total.ended(), of);
@@ -67,5 +70,12 @@ pub async fn apply_once(
         }
         reconciler.read_sources(sources).await?;
         reconciler.read_mirror(false, Some(PATIENCE)).await?;
+    }
+}
+
+/// Ends when somebody pauses everything.
+async fn paused(store: &Store) {
+    while !matches!(store.paused().await, Ok(Some(_))) {
+        tokio::time::sleep(LOOK).await;
     }
 }

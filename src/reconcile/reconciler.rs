@@ -108,6 +108,13 @@ pub(crate) struct Trouble {
     pub(crate) is_synapse_away: bool,
 }
 
+impl Trouble {
+    /// Whether a plan may be poorer than the truth for it. While the accounts cannot be listed anew, what was listed before stands.
+    pub(crate) fn hides_something(&self) -> bool {
+        self.roster.is_some() || self.is_synapse_away
+    }
+}
+
 impl Reconciler {
     /// A reconciler that has read nothing yet.
     pub fn new(

@@ -1,6 +1,5 @@
 //! The service's loop: woken by anything, it refreshes what may have changed, does one slice, and waits again.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -221,16 +220,8 @@ impl Service {
     async fn slice(&mut self, pass: &mut Pass, stop: &CancellationToken) -> Result<bool> {
         let began = *pass.began.get_or_insert_with(Instant::now);
         self.spend_approvals(pass).await?;
-        let brake = stop.child_token();
-        let slice = {
-            let store = self.reconciler.store.clone();
-            let working = self.reconciler.slice(&mut pass.journal, &brake);
-            let watching = watch_brake(&self.wakes, &store, &brake);
-            tokio::select! {
-                slice = working => slice?,
-                never = watching => match never {},
-            }
-        };
+        let store = self.reconciler.store.clone();
+        let slice = self.reconciler.slice_until(&mut pass.journal, stop, paused(&self.wakes, &store)).await?;
         self.answer_approving(&mut pass.approving, &pass.approvals, &slice.report, false).await?;
         let is_paused = slice.report.paused.is_some();
         let is_left = slice.report.waiting > 0 && self.reconciler.settle.wants_asking();
@@ -358,6 +349,7 @@ impl Service {
             () = stop.cancelled() => {}
             () = self.wakes.woken() => {}
             () = self.reconciler.readings.one_ends() => {}
+            () = self.reconciler.upgrades.one_ends() => {}
             () = picture_ends(&mut self.reconciler.profiles) => {}
             () = tokio::time::sleep_until(until.into()) => {}
         }
@@ -372,13 +364,13 @@ async fn picture_ends(profiles: &mut Option<ProfileGiver>) {
     }
 }
 
-/// Stops the slice that runs when somebody pauses everything: what is in flight ends, and nothing more is begun. A
-/// pause is notified as a request; the pushes of our own writes, one or two a write, are no reason to ask the database.
-async fn watch_brake(wakes: &Wakes, store: &Store, brake: &CancellationToken) -> Infallible {
+/// Ends when somebody pauses everything. A pause is notified as a request; the pushes of our own writes, one or two a write, are no
+/// reason to ask the database.
+async fn paused(wakes: &Wakes, store: &Store) {
     loop {
         wakes.woken().await;
         if wakes.said(Woken::REQUESTS) && matches!(store.paused().await, Ok(Some(_))) {
-            brake.cancel();
+            return;
         }
     }
 }

@@ -12,6 +12,7 @@
 //! - Outcomes go into the mirror **before** leaves are cleared and accounts are noted as open again: both are read off it.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -30,7 +31,7 @@ use crate::reconcile::brakes::{fight_report, withheld};
 use crate::reconcile::profile_slice::{ChosenProfiles, fetched_sources};
 use crate::reconcile::profiles::give::{Gifts, Giver, NotedGift};
 use crate::reconcile::pushes::lost_updates;
-use crate::reconcile::reconciler::{Reconciler, Trouble};
+use crate::reconcile::reconciler::Reconciler;
 use crate::reconcile::report::PassReport;
 use crate::reconcile::tell::gauges;
 
@@ -62,7 +63,7 @@ impl Reconciler {
         self.returns.end(&mut self.world, now);
         let SlicePlan { plan, number, is_known } = self.plan_slice(now).await?;
         gauges::measure(&self.world, &plan);
-        let whole = self.trouble == Trouble::default();
+        let whole = !self.trouble.hides_something();
         self.peopled_teams.keep(&self.store).await?;
         self.held.keep(&self.store, &self.world, &plan, self.sees_all(&plan), is_known).await?;
         self.strangers.keep(&self.store, &self.world).await?;
@@ -119,9 +120,25 @@ impl Reconciler {
         Ok(Slice { more: may_go_on && report.waiting > waiting, settled_at, report })
     }
 
+    /// A slice that ends once `paused` does: what is in flight ends, and nothing more is begun.
+    pub(crate) async fn slice_until(
+        &mut self,
+        journal: &mut Option<Journal>,
+        stop: &CancellationToken,
+        paused: impl Future<Output = ()>,
+    ) -> Result<Slice> {
+        let brake = stop.child_token();
+        let mut working = pin!(self.slice(journal, &brake));
+        tokio::select! {
+            slice = &mut working => return slice,
+            () = paused => brake.cancel(),
+        }
+        working.await
+    }
+
     /// Whether nothing is left out of the plan for want of a reading: a room, a source, the accounts or Synapse itself.
     pub(crate) fn sees_all(&self, plan: &Plan) -> bool {
-        self.trouble == Trouble::default() && plan.is_whole(&self.world)
+        !self.trouble.hides_something() && plan.is_whole(&self.world)
     }
 
     /// The plan with what was approved let go, and without the levels that fights, delays and settling keep from being done yet.

@@ -3,13 +3,14 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use testbed::{Person, SynapseVersion, wait_until};
+use testbed::{Effect, Matching, Person, SynapseVersion, wait_until};
 
 use crate::staff_support::open;
 use crate::support::{SOON, Settings, Stage, subject};
 
 crate::on_one_version!(
     who_keeps_coming_back_is_banned_and_comes_in_again_when_entitled,
+    a_ban_by_hand_in_the_moment_of_our_own_unban_stays,
     where_nobody_is_banned_who_comes_back_is_removed_each_time,
     an_invitation_is_taken_back_however_often_it_is_made,
     the_alert_names_who_lets_somebody_in_or_says_that_they_join_by_themselves,
@@ -79,6 +80,34 @@ async fn who_keeps_coming_back_is_banned_and_comes_in_again_when_entitled(versio
     // Who was brought back by us begins anew.
     stage.hasura.remove(&sub, "staff").await.unwrap();
     stage.until(&stage.staff, &sub, "leave", SOON).await;
+}
+
+/// What others did since the plan was made is seen before a ban is taken back.
+async fn a_ban_by_hand_in_the_moment_of_our_own_unban_stays(version: SynapseVersion) {
+    let stage = public_staff(version).await;
+    let sub = subject();
+    let person = Person::login(&stage.bed.synapse, &sub).await.unwrap();
+    stage.start_with_staff(1).await;
+    for time in 0..4 {
+        let becomes = if time == 3 { "ban" } else { "leave" };
+        come_and_go(&stage, &person, &sub, becomes).await;
+        wait_until("it is in the ledger", SOON, async || removals(&stage, &sub).await.len() > time).await.unwrap();
+    }
+    // Their account is looked at before they are let in.
+    let looked = Matching::any().path(&format!("/admin/v2/users/{}", person.mxid));
+    let late = stage.proxy.fault(looked, Effect::HoldAnswer);
+    stage.hasura.add(&sub, "staff", "member").await.unwrap();
+    stage.hook().await;
+    wait_until("their account is looked at", SOON, async || late.hits() > 0).await.unwrap();
+    stage.admin.ban(&stage.staff, &person.mxid).await.unwrap();
+    late.lift();
+    stage.until(&stage.red, &sub, "join", SOON).await;
+    stage.quiet().await;
+    assert_eq!(stage.membership(&stage.staff, &sub).await, "ban");
+    let (_, plan) = stage.plan().await;
+    let blocked = plan["blocked"].as_array().unwrap();
+    assert!(blocked.iter().any(|one| one["user"] == json!(person.mxid)), "{plan:#}");
+    stage.nothing_left().await;
 }
 
 async fn where_nobody_is_banned_who_comes_back_is_removed_each_time(version: SynapseVersion) {

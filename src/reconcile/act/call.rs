@@ -35,6 +35,12 @@ impl Caller<'_> {
         self.accounts_seen.closed(self.homeserver, user, &self.world.users.mxid(user)).await
     }
 
+    /// Whether somebody is banned by another hand than ours, which no push or reading may have told yet.
+    async fn is_banned_by_others(&self, room: &str, mxid: &str) -> Result<bool, CallError> {
+        let now = self.homeserver.state_content(room, "m.room.member", mxid).await?;
+        Ok(now.is_some_and(|now| now["membership"] == "ban" && now["reason"] != BAN_REASON))
+    }
+
     /// Makes the call for `change`.
     pub(crate) async fn call(&self, change: &Change) -> Result<Tried, CallError> {
         let id = |room: RoomIx| self.world.policy.rooms[room.index()].id.as_str();
@@ -102,11 +108,18 @@ impl Caller<'_> {
                 }
                 // Planned for a ban of our own only.
                 if before == Membership::Ban {
+                    if self.is_banned_by_others(id(room), &mxid(user)).await? {
+                        return Ok(Tried::Outdated);
+                    }
                     self.homeserver.unban(id(room), &mxid(user)).await?;
                 }
                 self.homeserver.join(id(room), &mxid(user)).await
             }
             &Change::Remove { room, user, ban: true, .. } => {
+                // Ours would replace theirs, and be taken back one day.
+                if self.is_banned_by_others(id(room), &mxid(user)).await? {
+                    return Ok(Tried::Outdated);
+                }
                 self.homeserver.ban(id(room), &mxid(user), BAN_REASON).await
             }
             &Change::Remove { room, user, ban: false, .. } => {

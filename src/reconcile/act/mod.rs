@@ -42,8 +42,9 @@ use crate::reconcile::act::journal::Journal;
 use crate::reconcile::brakes::approval::Approval;
 use crate::store::{Lease, Store};
 
-/// How long a slice starts new work before the next one plans again from fresh state. A change waits no longer than this
-/// and a call behind any amount of other work, and so does a request to stop.
+/// How long a slice starts new work before the next one plans again from fresh state, and how long it goes on with a chunk that it
+/// has started. A change waits no longer than twice this and a call behind any amount of other work; a request to stop, no longer
+/// than a call.
 const SLICE: Duration = Duration::from_secs(3);
 
 /// Actions whose ledger lines are written together. A kill leaves at most this many attempts a lane without an outcome.
@@ -151,9 +152,11 @@ impl Executor<'_> {
             lanes.note_recorded(&ended);
             tried.extend(ended.drain(..).map(|(attempt, tried): (Attempt<'_>, Tried)| (attempt.index, tried)));
             let next = lane.iter().skip(number * CHUNK + 1).map(|index| Some(lanes.due[*index])).chain([None]);
-            let outcomes: Vec<Tried> = stream::iter(chunk.iter().zip(next))
-                .map(|(attempt, next)| async move {
-                    if !self.may_start(lanes) {
+            let until = Instant::now() + SLICE;
+            let outcomes: Vec<Tried> = stream::iter(chunk.iter().zip(next).enumerate())
+                .map(|(place, (attempt, next))| async move {
+                    // Where Synapse is slow the rest is left: what it was planned from grows old.
+                    if !self.may_start(lanes) || place > 0 && Instant::now() >= until {
                         return Tried::Left;
                     }
                     // Synapse has time for a question while it joins somebody. What it has not answered by then is asked again.
@@ -197,12 +200,17 @@ impl Executor<'_> {
             Creation::Failed => return Tried::NoAccount,
             Creation::Left => return Tried::Left,
         }
+        if !self.may_start(lanes) {
+            return Tried::Left;
+        }
         let mut answer = self.caller.call(&action.change).await;
         if let Err(CallError::RateLimited { retry_after: Some(patience) }) = &answer
             && *patience <= LONGEST_PATIENCE
         {
             tokio::time::sleep(*patience).await;
-            answer = self.caller.call(&action.change).await;
+            if self.may_start(lanes) {
+                answer = self.caller.call(&action.change).await;
+            }
         }
         if let Some(user) = action.change.opens() {
             lanes.creations.ended(user, answer.is_ok());
@@ -220,7 +228,7 @@ impl Executor<'_> {
         tried
     }
 
-    /// Whether another action may be started. A chunk that was started is finished, unless there is a reason to stop at once.
+    /// Whether another call may be made, or something is a reason to stop at once.
     fn may_start(&self, lanes: &Lanes<'_>) -> bool {
         self.lease.holds() && !self.stop.is_cancelled() && !lanes.silent.load(Ordering::Acquire)
     }
