@@ -32,7 +32,7 @@ impl StoredStrangers {
     /// Takes over once what an earlier process noted. Of a class that observes by now it is forgotten at the next
     /// [`StoredStrangers::keep`]: what is there when it is enforced again counts as rightful.
     pub(crate) async fn read(&mut self, store: &Store, world: &mut World) -> Result<()> {
-        if self.stored.is_some() {
+        if self.is_read() {
             return Ok(());
         }
         let since = store.now().await.context("read the database's clock")?;
@@ -54,6 +54,11 @@ impl StoredStrangers {
         }
         // Whatever was read differs from what is known, if only by what observes now.
         self.revision = u64::MAX;
+    }
+
+    /// Whether this process judges by now.
+    pub(crate) fn is_read(&self) -> bool {
+        self.stored.is_some()
     }
 
     /// Whether something happened since this process judges.

@@ -14,7 +14,7 @@ use tracing::warn;
 
 use crate::homeserver::{CallError, Homeserver};
 
-/// How far back is looked: somebody who was invited and taken back as often has not come back by themselves for long.
+/// How far back is looked. What is further back may be a leave by choice, and counts as one: others can do to somebody as much as this.
 const LONGEST: usize = 20;
 const AT_ONCE: usize = 8;
 /// Events asked about at once, and how long the answers are waited for: no room waits longer for the pasts of another.
@@ -128,9 +128,9 @@ impl Pasts {
 pub(crate) async fn past(homeserver: &Homeserver, room: &str, user: &str, event_id: &str) -> Result<Past, CallError> {
     let mut next = Some(event_id.to_owned());
     for _ in 0..LONGEST {
-        let Some(event_id) = next else { break };
+        let Some(event_id) = next else { return Ok(Past::Beginning) };
         // What was before the bot could see the room keeps nobody out.
-        let Some(event) = homeserver.membership_event(room, &event_id).await? else { break };
+        let Some(event) = homeserver.membership_event(room, &event_id).await? else { return Ok(Past::Beginning) };
         let by_the_user = event.sender == user;
         match event.membership.as_str() {
             "leave" if by_the_user => return Ok(Past::Left(event_id)),
@@ -140,5 +140,40 @@ pub(crate) async fn past(homeserver: &Homeserver, room: &str, user: &str, event_
             _ => next = event.replaces,
         }
     }
-    Ok(Past::Beginning)
+    Ok(next.map_or(Past::Beginning, Past::Left))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use wiremock::matchers::path;
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    use super::*;
+    use crate::homeserver::Timeouts;
+
+    /// Somebody left; then a moderator invited them again and again.
+    async fn invited(times: usize) -> Past {
+        let server = MockServer::start().await;
+        for number in 0..=times {
+            let (sender, membership) = if number == 0 { ("@u:a", "leave") } else { ("@moderator:a", "invite") };
+            let event = json!({
+                "type": "m.room.member", "state_key": "@u:a", "sender": sender, "event_id": format!("${number}"),
+                "content": { "membership": membership },
+                "unsigned": { "replaces_state": number.checked_sub(1).map(|before| format!("${before}")) },
+            });
+            Mock::given(path(format!("/_matrix/client/v3/rooms/!r:a/event/${number}")))
+                .respond_with(ResponseTemplate::new(200).set_body_json(event))
+                .mount(&server)
+                .await;
+        }
+        let homeserver = Homeserver::connect(&server.uri(), "@bot:a", "token", Timeouts::default()).await.unwrap();
+        past(&homeserver, "!r:a", "@u:a", &format!("${times}")).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn whatever_others_do_makes_no_leave_by_choice_forgotten() {
+        assert_eq!(invited(3).await, Past::Left("$0".to_owned()));
+        assert!(matches!(invited(LONGEST + 5).await, Past::Left(_)));
+    }
 }

@@ -15,17 +15,19 @@ impl Reconciler {
     /// by the ledger; and so it is told that somebody who was put out and let in again had a place that is held.
     pub(crate) async fn note_strangers(&mut self) -> Result<()> {
         let mut places = std::mem::take(&mut self.pushes.places);
-        let now = Utc::now();
-        let found = self.world.take_found().into_iter().map(|(room, user)| {
-            let bucket = (Class::Removals, Some(room));
-            Place { bucket, user, at: now, ours_since: now - FOUND_AGAIN }
-        });
-        places.extend(found);
-        if places.is_empty() {
+        let mut found = self.world.take_found();
+        if places.is_empty() && found.is_empty() {
             return Ok(());
         }
+        // Whoever the readings of the start found may have been there before it.
+        found.retain(|_| self.strangers.is_read());
         self.strangers.read(&self.store, &mut self.world).await?;
         places.retain(|place| self.strangers.judges(place.at));
+        let now = Utc::now();
+        places.extend(found.into_iter().map(|(room, user)| {
+            let bucket = (Class::Removals, Some(room));
+            Place { bucket, user, at: now, ours_since: now - FOUND_AGAIN }
+        }));
         let mut is_new = |place: &Place| {
             let before = self.world.strangers.revision;
             self.world.note_stranger(place.bucket, place.user);
