@@ -243,15 +243,13 @@ async fn reconcile(
     }
 }
 
-/// Joins the reconciler's question about who approved something to the pool: it knows none.
+/// Joins the reconciler's questions about accounts to the pool: it knows none.
 fn account_check(accounts: Confirmer) -> AccountCheck {
     AccountCheck::new(move |user_id| {
         let accounts = accounts.clone();
         async move {
-            match accounts.has_account_now(&user_id).await {
-                Ok(answer) => answer.map_err(|why| why.to_string()),
-                Err(error) => Err(told(error.as_ref())),
-            }
+            let answer = accounts.has_account_now(&user_id).await.map_err(|error| told(error.as_ref()))?;
+            Ok(answer.map_err(|why| why.to_string()))
         }
     })
 }

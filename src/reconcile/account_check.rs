@@ -1,14 +1,17 @@
-//! Whether somebody who approved something has their account still, upstream and now. A seam: the pool and the account store
-//! behind it are joined where both are known.
+//! What the pool says of somebody's account at this moment: of users who approve something, and of those who are to lose what
+//! they have for the pool's word. A seam: the pool and the account store behind it are joined where both are known.
 
 use std::fmt;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-type Ask = dyn Fn(String) -> BoxFuture<'static, Result<(), String>> + Send + Sync;
+/// The word of the pool: there is an account, or why not. Where nobody can say, the text says why.
+type PoolWord = Result<Result<(), String>, String>;
 
-/// Asks for an account by its MXID. Returns within a few seconds, with the reason where there is none or nobody can say.
+type Ask = dyn Fn(String) -> BoxFuture<'static, PoolWord> + Send + Sync;
+
+/// Asks for an account by its MXID. Returns within a few seconds.
 #[derive(Clone)]
 pub struct AccountCheck(Arc<Ask>);
 
@@ -16,14 +19,14 @@ impl AccountCheck {
     /// Calls `ask` each time. What it learns must be in the account store before it returns.
     pub fn new<F>(ask: impl Fn(String) -> F + Send + Sync + 'static) -> Self
     where
-        F: Future<Output = Result<(), String>> + Send + 'static,
+        F: Future<Output = PoolWord> + Send + 'static,
     {
         Self(Arc::new(move |user_id| Box::pin(ask(user_id))))
     }
 
     /// Whether there is an account now.
-    pub(crate) async fn ask(&self, user_id: &str) -> Result<(), String> {
-        (self.0)(user_id.to_owned()).await
+    pub(crate) async fn ask(&self, user_id: String) -> PoolWord {
+        (self.0)(user_id).await
     }
 }
 

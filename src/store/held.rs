@@ -73,23 +73,6 @@ impl Store {
         .await
     }
 
-    /// Who said no to a held plan after this, whatever became of it since: what is held next leaves their name there. An approval
-    /// may wait for rooms that are being read, and what it is about is asked about meanwhile.
-    pub async fn refused_since(&self, at: DateTime<Utc>) -> sqlx::Result<Option<String>> {
-        sqlx::query_scalar!(
-            // Each part has an index of its own.
-            r#"SELECT decided_by AS "by!" FROM (
-                 SELECT decided_at, decided_by FROM provisioner.held_plans WHERE state IN ('open', 'dismissed')
-                 UNION ALL
-                 SELECT decided_at, decided_by FROM provisioner.held_plans
-                 WHERE state IN ('superseded', 'expired') AND decided_at > $1
-               ) AS known WHERE decided_at > $1 AND decided_by IS NOT NULL ORDER BY decided_at DESC LIMIT 1"#,
-            at,
-        )
-        .fetch_optional(&self.pool)
-        .await
-    }
-
     /// The ids of stored held plans that begin so, of what is held now and of the last week: two where it is not clear which is
     /// meant.
     pub async fn held_plans_called(&self, beginning: &str) -> sqlx::Result<Vec<String>> {
@@ -131,7 +114,8 @@ impl Store {
     pub async fn expire_held_plan(&self) -> sqlx::Result<()> {
         self.run(sqlx::query!(
             "WITH expired AS (
-                 UPDATE provisioner.held_plans SET state = 'expired', decided_at = now()
+                 UPDATE provisioner.held_plans
+                 SET state = 'expired', decided_at = CASE WHEN decided_by IS NULL THEN now() ELSE decided_at END
                  WHERE state IN ('open', 'dismissed')
                  RETURNING id
              )
@@ -151,7 +135,8 @@ impl Store {
     ) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         let superseded = sqlx::query_scalar!(
-            "UPDATE provisioner.held_plans SET state = 'superseded', decided_at = now()
+            "UPDATE provisioner.held_plans
+             SET state = 'superseded', decided_at = CASE WHEN decided_by IS NULL THEN now() ELSE decided_at END
              WHERE state IN ('open', 'dismissed') RETURNING id",
         )
         .fetch_optional(&mut *transaction)
@@ -182,9 +167,21 @@ impl Store {
     }
 
     /// What is held stays held, and is silent until it changes; the ledger keeps who said so. False where it is not held,
-    /// or was dismissed before.
+    /// or was dismissed before. Where a message showed it longer than it was held, a no to it is kept all the same.
     pub async fn dismiss_held_plan(&self, id: &str, by: &str) -> sqlx::Result<bool> {
-        self.decide_held_plan(id, &[HeldPlanState::Open], HeldPlanState::Dismissed, "dismiss", by).await
+        let dismissed =
+            self.decide_held_plan(id, &[HeldPlanState::Open], HeldPlanState::Dismissed, "dismiss", by).await?;
+        if !dismissed {
+            self.run(sqlx::query!(
+                "UPDATE provisioner.held_plans SET decided_at = now(), decided_by = $2
+                 WHERE seq = (SELECT seq FROM provisioner.held_plans WHERE id = $1 ORDER BY seq DESC LIMIT 1)
+                   AND state IN ('superseded', 'expired') AND decided_by IS NULL",
+                id,
+                by,
+            ))
+            .await?;
+        }
+        Ok(dismissed)
     }
 
     async fn decide_held_plan(

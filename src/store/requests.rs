@@ -1,6 +1,5 @@
 //! Requests for a pass: how `apply` asks the running service.
 
-use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::Store;
@@ -23,7 +22,6 @@ pub struct Asked {
     /// Only what this one showed, too.
     pub approve_within: Option<String>,
     pub requested_by: String,
-    pub requested_at: DateTime<Utc>,
     /// Whether an approval may still be acted on: it was given within two minutes, and no process took it before this one
     /// did. What another one had begun is not begun again.
     pub is_fresh: bool,
@@ -56,10 +54,26 @@ impl Store {
                  FROM provisioner.pass_requests WHERE finished_at IS NULL FOR UPDATE
              )
              UPDATE provisioner.pass_requests AS request SET taken_at = now() FROM open WHERE request.id = open.id
-             RETURNING request.id, approve, approve_within, requested_by, requested_at, is_fresh AS "is_fresh!""#,
+             RETURNING request.id, approve, approve_within, requested_by, is_fresh AS "is_fresh!""#,
         )
         .fetch_all(&self.pool)
         .await
+    }
+
+    /// Ends the approvals that are not spent yet, by the no of `by`.
+    pub async fn refuse_approvals(&self, by: &str) -> sqlx::Result<()> {
+        self.run(sqlx::query!(
+            "UPDATE provisioner.pass_requests SET refused_by = $1 WHERE finished_at IS NULL AND approve IS NOT NULL",
+            by,
+        ))
+        .await
+    }
+
+    /// Who said no since an approval was asked for.
+    pub async fn refused_by(&self, id: i64) -> sqlx::Result<Option<String>> {
+        sqlx::query_scalar!("SELECT refused_by FROM provisioner.pass_requests WHERE id = $1", id)
+            .fetch_one(&self.pool)
+            .await
     }
 
     /// Stores how far the pass is, for the processes that wait.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use phenom_provisioner::store::Store;
 use serde_json::json;
-use testbed::{Effect, Matching, Person, Pool, SynapseVersion, wait_until};
+use testbed::{Effect, Matching, Person, Pool, Proxy, SynapseVersion, wait_until};
 
 use crate::pool_support::{cognito, pool, settings, staff, until_listed};
 use crate::support::{SOON, Settings, Stage, subject};
@@ -26,6 +26,7 @@ crate::on_one_version!(
     a_lock_that_was_refused_is_not_taken_for_ours,
     offboarding_many_at_once_is_held,
     an_approval_does_not_wait_for_what_the_pool_says_of_others,
+    who_is_enabled_again_before_the_approval_stays,
 );
 
 async fn a_disabled_user_leaves_every_room_and_comes_back_when_enabled(version: SynapseVersion) {
@@ -340,4 +341,51 @@ async fn held(stage: &Stage, count: usize) -> String {
     .await
     .unwrap();
     id.unwrap()
+}
+
+/// The pool was listed hours ago, and says something else by now of one of those who are to go.
+async fn who_is_enabled_again_before_the_approval_stays(version: SynapseVersion) {
+    let pool = pool().await;
+    let guard = "free_removals = 2\nmax_removals = 5\nmax_fraction = 0.2".to_owned();
+    let proxy = Proxy::start(&pool.endpoint).await.unwrap();
+    let mut behind = pool.clone();
+    behind.endpoint = proxy.url().to_owned();
+    let sections = cognito(&behind, "6h", "remove");
+    let stage = Stage::set(version, Settings { guard, sections, ..Settings::default() }).await;
+    let people = staff(&stage, &pool, 6).await;
+    for sub in &people[..4] {
+        pool.disable(sub).await.unwrap();
+        stage.admin.put_user(&stage.mxid(sub), json!({})).await.unwrap();
+        for room in [&stage.staff, &stage.red] {
+            stage.admin.force_join(room, &stage.mxid(sub)).await.unwrap();
+        }
+    }
+    stage.start().await;
+    for sub in &people[4..] {
+        stage.until(&stage.staff, sub, "join", SOON).await;
+    }
+    let is_held = async || {
+        let (_, plan) = stage.plan().await;
+        let held = plan["actions"].as_array().unwrap().iter().filter(|one| one["held"] == true);
+        (held.count() == 8).then(|| plan["held_id"].as_str().unwrap().to_owned())
+    };
+    wait_until("four are held in two rooms", SOON, async || is_held().await.is_some()).await.unwrap();
+    let id = is_held().await.unwrap();
+    pool.enable(&people[0]).await.unwrap();
+    let approve = async || stage.service.run_cli(&["apply", "--approve", &id, "--json"]).await.unwrap();
+    // While the pool does not answer nobody goes.
+    let silent = proxy.fault(Matching::any(), Effect::Hold);
+    let said = approve().await.stdout;
+    assert!(said.contains("disabled still"), "{said}");
+    silent.lift();
+    approve().await;
+    for sub in &people[1..4] {
+        stage.until(&stage.staff, sub, "leave", SOON).await;
+        stage.until(&stage.red, sub, "leave", SOON).await;
+    }
+    stage.quiet().await;
+    for room in [&stage.staff, &stage.red] {
+        assert_eq!(stage.membership(room, &people[0]).await, "join");
+    }
+    stage.nothing_left().await;
 }

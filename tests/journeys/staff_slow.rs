@@ -12,6 +12,7 @@ crate::on_one_version!(
     an_approval_waits_for_the_room_that_it_is_about,
     a_pause_ends_an_approval_although_a_room_is_being_read,
     a_no_ends_an_approval_that_waits,
+    a_no_to_what_was_ticked_a_moment_ago_ends_it,
 );
 
 /// Longer than a reading is waited for.
@@ -73,19 +74,43 @@ async fn a_no_ends_an_approval_that_waits(version: SynapseVersion) {
     let approving = staff.stage.service.run_cli(&command);
     let refusing = async {
         until_asked(&late).await;
-        staff.react(&staff.lead, &post, "❌").await;
-        staff.until_says(&post, &["said no"]).await;
-        // Whatever becomes of that plan since.
+        // The message shows that plan still.
         go(&staff, &people[3..4]).await;
         let replaced = "SELECT EXISTS (SELECT FROM provisioner.held_plans WHERE state = 'superseded')";
         let mut database = staff.stage.connect().await;
         wait_until("more is held", SOON, async || sqlx::query_scalar(replaced).fetch_one(&mut database).await.unwrap())
             .await
             .unwrap();
+        staff.react(&staff.lead, &post, "❌").await;
+        staff.until_says(&post, &["said no"]).await;
         late.lift();
     };
     let (approved, ()) = tokio::join!(approving, refusing);
     let report = approved.unwrap().json().unwrap();
     assert!(report["errors"].to_string().contains("said no meanwhile"), "{report:#}");
     assert_eq!(memberships(&staff, &people).await, ["join"; 6]);
+}
+
+async fn a_no_to_what_was_ticked_a_moment_ago_ends_it(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("3 people would").await;
+    let late = late(&staff, &staff.stage.red);
+    staff.react(&staff.lead, &post, "✅").await;
+    until_asked(&late).await;
+    staff.react(&staff.lead, &post, "❌").await;
+    let refused = "SELECT EXISTS (SELECT FROM provisioner.pass_requests WHERE refused_by IS NOT NULL)";
+    let mut database = staff.stage.connect().await;
+    let is_refused = async || sqlx::query_scalar(refused).fetch_one(&mut database).await.unwrap();
+    wait_until("the no is noted", SOON, is_refused).await.unwrap();
+    late.lift();
+    staff.until_says(&post, &["said no meanwhile"]).await;
+    assert_eq!(memberships(&staff, &people).await, ["join"; 6]);
+    // What was refused is done by who says so by its name.
+    let (_, plan) = staff.stage.plan().await;
+    let id = plan["held_id"].as_str().unwrap();
+    staff.ask(&staff.lead, &format!("!provisioner apply {id}")).await;
+    for sub in &people[..3] {
+        staff.stage.until(&staff.stage.analysts, sub, "leave", SOON).await;
+    }
+    staff.stage.nothing_left().await;
 }

@@ -331,12 +331,21 @@ async fn a_tap_while_all_is_paused_names_the_command_that_is_typed_first(version
     let (staff, people) = held(version).await;
     let post = staff.posted("3 people would").await;
     assert_eq!(staff.stage.service.run_cli(&["pause"]).await.unwrap().status, Some(0));
-    staff.react(&staff.lead, &post, "✅").await;
+    let tap = staff.react(&staff.lead, &post, "✅").await;
     let typed = "nothing is written until !provisioner resume";
     staff.until_says(&post, &["Approved by", "is not approved: paused since", typed]).await;
     assert_eq!(memberships(&staff, &people[..3]).await, ["join"; 3]);
     let answer = staff.ask(&staff.lead, "!provisioner follow analysts").await;
     assert_eq!(answer["body"], "Not followed: everything is paused. First: !provisioner resume");
+    let doctor = staff.ask(&staff.lead, "!provisioner doctor").await;
+    assert!(doctor["body"].as_str().unwrap().contains("!provisioner resume goes on"), "{doctor:#}");
+    // All of it is held still, whatever became of that message.
+    assert_eq!(staff.ended(&tap).await, "answered");
+    let again = staff.react(&staff.lead, &post, "✅\u{fe0f}").await;
+    assert_eq!(staff.ended(&again).await, "answered");
+    let answers = staff.answers(&post).await;
+    let body = answers.last().unwrap()["content"]["body"].as_str().unwrap();
+    assert!(body.contains("decided already") && !body.contains("Nothing is held now"), "{answers:#?}");
 }
 
 async fn an_edit_that_waits_for_its_next_try_hides_nothing_of_what_came_since(version: SynapseVersion) {

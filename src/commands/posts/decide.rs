@@ -137,6 +137,9 @@ impl Desk {
             Decision::Approve => &HeldPostState::APPROVABLE,
             Decision::Dismiss => &HeldPostState::UNDECIDED,
         };
+        if decision == Decision::Dismiss && post.state == HeldPostState::Deciding {
+            return self.refuse_approved(task, name, post).await;
+        }
         if !possible.contains(&post.state) {
             let reply = self.already(post).await?;
             return self
@@ -186,8 +189,7 @@ impl Desk {
         if !again && !self.store.dismiss_held_post(post.id, &post.held_id).await.context("mark the post")? {
             return self.end(task, name, Some(look_again("meanwhile", "❌")), "failed", Some(CHANGED)).await;
         }
-        // `status`, the metric and the command line say so too.
-        self.store.dismiss_held_plan(&post.held_id, &task.sender).await.context("dismiss the plan")?;
+        self.refuse_plan(&post.held_id, &task.sender).await?;
         // It has its effect, and the edit may take minutes.
         task.turn.end();
         let reply = Reply::line([
@@ -204,6 +206,28 @@ impl Desk {
         self.end(task, name, None, "done", None).await
     }
 
+    /// Says no to a plan: an approval that waits is not carried out, and `status`, the metric and the command line say so too.
+    async fn refuse_plan(&self, id: &str, by: &str) -> Result<()> {
+        self.store.refuse_approvals(by).await.context("say no to what was approved")?;
+        self.store.dismiss_held_plan(id, by).await.context("dismiss the plan")?;
+        Ok(())
+    }
+
+    /// Says no to what was approved a moment ago. What came of it, the post says as its approval ends.
+    async fn refuse_approved(&self, task: &DeskTask, name: &'static str, post: &HeldPost) -> Result<()> {
+        if !self.begin(task, name, &format!("{name} {}", short_id(&post.held_id)), None, None).await? {
+            return Ok(());
+        }
+        self.refuse_plan(&post.held_id, &task.sender).await?;
+        let stops = Reply::line([
+            strong("It was approved already: "),
+            text("what has not begun is not done. "),
+            code(self.typed("pause")),
+            text(" stops what has."),
+        ]);
+        self.end(task, name, Some(stops), "done", None).await
+    }
+
     /// Whether somebody said no to what a post shows: a tick below that may be meant as "well said". The plan is asked as well as
     /// the post: a no is written to the post first, and a post that is superseded later keeps nothing of it.
     async fn is_refused(&self, post: &HeldPost) -> Result<bool> {
@@ -216,21 +240,34 @@ impl Desk {
 
     /// The reply to a reaction to a post that cannot be decided any more.
     async fn already(&self, post: &HeldPost) -> Result<Reply> {
-        let lead = match post.state {
-            HeldPostState::Superseded => "Nothing was done: that plan has changed since.",
-            HeldPostState::Gone => "Nothing was done: that plan is not held any more.",
-            _ => "Nothing was done: that plan was decided already.",
-        };
         let newest = self.store.newest_held_post().await.context("look for the newest post")?;
         let newest = newest.filter(HeldPost::is_undecided);
-        Ok(match newest {
-            Some(newest) => {
-                let (id, command) = (short_id(&newest.held_id), self.typed_apply(&newest.held_id));
-                Reply::line([text(lead), text(" Look at the newer message about plan "), code(id)])
-                    .and_reply(see("To carry that one out, react to it, or: ", command))
-            }
-            None => Reply::line([text(lead), text(" Nothing is held now: "), code(self.typed("plan"))]),
-        })
+        let holds = self.store.held_plan().await.context("look at the held plan")?.is_some();
+        Ok(already(post.state, newest.as_ref(), holds, |command| self.typed(command)))
+    }
+}
+
+/// The same of a post in this state: `newest` asks instead of it, `holds` is whether anything is held, for which there may be no
+/// post yet, and `typed` makes what somebody types of a command.
+fn already(state: HeldPostState, newest: Option<&HeldPost>, holds: bool, typed: impl Fn(&str) -> String) -> Reply {
+    let lead = text(match state {
+        HeldPostState::Superseded => "Nothing was done: that plan has changed since.",
+        HeldPostState::Gone => "Nothing was done: that plan is not held any more.",
+        _ => "Nothing was done: that plan was decided already.",
+    });
+    match newest {
+        _ if state == HeldPostState::Deciding => {
+            Reply::line([lead, text(" It is being carried out; "), code(typed("pause")), text(" stops what is left.")])
+        }
+        Some(newest) => {
+            let id = short_id(&newest.held_id);
+            Reply::line([lead, text(" Look at the newer message about plan "), code(id)])
+                .and_reply(see("To carry that one out, react to it, or: ", typed(&format!("apply {id}"))))
+        }
+        None if holds => {
+            Reply::line([lead, text(" What is still held gets a message of its own; see "), code(typed("plan"))])
+        }
+        None => Reply::line([lead, text(" Nothing is held now: "), code(typed("plan"))]),
     }
 }
 
@@ -260,6 +297,32 @@ mod tests {
             offers_approval: true,
             state: HeldPostState::Open,
         }
+    }
+
+    #[test]
+    fn nothing_is_said_not_to_be_held_while_it_is_held_or_carried_out() {
+        let newer = HeldPost { held_id: "3f9c01ab77".to_owned(), ..edited("b") };
+        let said =
+            |state, newest, holds| already(state, newest, holds, |command| format!("!p {command}")).render().plain;
+        let lead = "Nothing was done: that plan was decided already.";
+        for (newest, holds) in [(None, false), (None, true), (Some(&newer), true)] {
+            assert_eq!(
+                said(HeldPostState::Deciding, newest, holds),
+                format!("{lead} It is being carried out; !p pause stops what is left.")
+            );
+        }
+        assert_eq!(
+            said(HeldPostState::Decided, None, true),
+            format!("{lead} What is still held gets a message of its own; see !p plan")
+        );
+        assert_eq!(
+            said(HeldPostState::Decided, Some(&newer), true),
+            format!(
+                "{lead} Look at the newer message about plan 3f9c01ab\nTo carry that one out, react to it, or: !p apply \
+                 3f9c01ab"
+            )
+        );
+        assert_eq!(said(HeldPostState::Decided, None, false), format!("{lead} Nothing is held now: !p plan"));
     }
 
     #[test]

@@ -1,13 +1,21 @@
 //! Spending an approval: what the held plan called so showed is let go for the pass that follows, as far as it is held still.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::pin::pin;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
+use futures_util::{StreamExt, stream};
 use provisioner_policy::{Digest, Permission, Plan, World, short_id};
+use tokio::time::timeout;
 
 use crate::reconcile::brakes::approval::Approver;
 use crate::reconcile::reconciler::Reconciler;
 use crate::store::Asked;
+
+/// Users whom the pool is asked for at once, and how long all of its answers are waited for: nothing else goes on meanwhile.
+const AT_ONCE: usize = 8;
+const ANSWERED: Duration = Duration::from_secs(30);
 
 /// As much of an id as is shown.
 const SHORTEST: usize = 8;
@@ -30,12 +38,33 @@ impl Reconciler {
             self.refuse(&approver, id, "it was approved more than two minutes ago, or by a pass that was cut short");
         } else if let Err(why) = self.may_approve(by).await? {
             self.refuse(&approver, id, &format!("{by} may not command any more{why}"));
-        } else if let Some(who) = self.store.refused_since(asked.requested_at).await.context("look who said no")? {
+        } else if let Some(who) = self.store.refused_by(asked.id).await.context("look who said no")? {
             self.refuse(&approver, id, &format!("{who} said no meanwhile"));
+        } else if let Err(why) = self.ask_for_offboarded().await? {
+            self.refuse(&approver, id, &format!("{why}. Approve it again when the user pool answers"));
         } else {
             self.approve_shown(id, asked.approve_within.as_deref(), &approver).await?;
         }
         Ok(())
+    }
+
+    /// Asks the pool once more for those whom it has closed and of whom something is held: what it said may be hours old, and who is
+    /// enabled again keeps what they have. Returns why nobody can say, where that is so.
+    async fn ask_for_offboarded(&mut self) -> Result<Result<(), String>> {
+        let Some(check) = self.account_check.clone() else { return Ok(Ok(())) };
+        let plan = self.plan().await?;
+        let held = plan.held().flat_map(|action| action.change.counted()).filter_map(|key| key.user());
+        let closed = held.filter(|user| self.world.facts.account(*user).is_closed()).collect::<BTreeSet<_>>();
+        if closed.is_empty() {
+            return Ok(Ok(()));
+        }
+        let asked = closed.into_iter().map(|user| check.ask(self.world.users.mxid(user)));
+        let answers = stream::iter(asked.collect::<Vec<_>>()).buffer_unordered(AT_ONCE);
+        let mut unsaid = pin!(answers.filter_map(async |word| word.err()));
+        let unsaid = timeout(ANSWERED, unsaid.next()).await;
+        let unsaid = unsaid.unwrap_or_else(|_| Some(format!("not all were answered for in {} s", ANSWERED.as_secs())));
+        self.read_accounts().await?;
+        Ok(unsaid.map_or(Ok(()), |why| Err(format!("nobody can say whether those to go are disabled still: {why}"))))
     }
 
     /// Whether `by` may command at this moment, or why not. Who asks on the command line has the configuration and its
@@ -45,7 +74,7 @@ impl Reconciler {
             return Ok(Ok(()));
         }
         if let Some(check) = &self.account_check
-            && let Err(why) = check.ask(by).await
+            && let Ok(Err(why)) | Err(why) = check.ask(by.to_owned()).await
         {
             return Ok(Err(format!(": {why}")));
         }
