@@ -81,6 +81,14 @@ pub async fn list_pool(
     let mut listing = begin(store, directory).await?;
     let (mut changed, mut pauses, mut restarts) = (0, PAUSES.delays(), Restarts::default());
     loop {
+        if listing.pages > 0 && listing.next_token.is_none() {
+            refuse_if_empty(store, &listing).await?;
+            let asking = ask_for_missed(store, directory, server, listing.id);
+            stop.run_until_cancelled(asking).await.ok_or(ListingError::Stopped)??;
+            let (missed, deleted) = store.complete_listing(listing.id).await.context("end the listing")?;
+            let (pages, users) = so_far(&listing);
+            return Ok(Listed { pages, users, changed, missed, deleted });
+        }
         let page = stop.run_until_cancelled(directory.page(listing.next_token.as_deref())).await;
         let page = match page.ok_or(ListingError::Stopped)? {
             Ok(page) if page.unreadable == 0 => page,
@@ -120,16 +128,14 @@ pub async fn list_pool(
         listing.pages += 1;
         listing.users += users;
         listing.next_token = page.next;
-        let (pages, users) = (u64::try_from(listing.pages).unwrap_or(0), u64::try_from(listing.users).unwrap_or(0));
+        let (pages, users) = so_far(&listing);
         progress(ListedSoFar { pages, users, expected });
-        if listing.next_token.is_none() {
-            refuse_if_empty(store, &listing).await?;
-            let asking = ask_for_missed(store, directory, server, listing.id);
-            stop.run_until_cancelled(asking).await.ok_or(ListingError::Stopped)??;
-            let (missed, deleted) = store.complete_listing(listing.id).await.context("end the listing")?;
-            return Ok(Listed { pages, users, changed, missed, deleted });
-        }
     }
+}
+
+/// Pages and users.
+fn so_far(listing: &Listing) -> (u64, u64) {
+    (u64::try_from(listing.pages).unwrap_or(0), u64::try_from(listing.users).unwrap_or(0))
 }
 
 /// How often a listing began anew because the pool did not take its place. Once is what becomes of old places; again and
@@ -162,7 +168,8 @@ impl Restarts {
 async fn begin(store: &Store, directory: &Directory) -> Result<Listing, ListingError> {
     let last = store.last_listing().await.context("look at the last listing")?;
     match last.filter(|last| last.completed_at.is_none() && Utc::now() - last.updated_at < RESUMABLE) {
-        Some(last) if last.next_token.is_some() => {
+        // Without a token all pages were read, and the missing were being asked for.
+        Some(last) if last.next_token.is_some() || last.users > 0 => {
             info!(pages = last.pages, users = last.users, "the listing of the pool goes on where it was");
             Ok(last)
         }

@@ -49,7 +49,10 @@ impl PoolSync {
             loop {
                 // A new lead goes on with what the one before it has.
                 let next = match rest(accounts, *listing_interval).await {
-                    Ok(rest) if !rest.is_zero() => rest,
+                    Ok(rest) if !rest.is_zero() => {
+                        elsewhere = ListedElsewhere::default();
+                        rest
+                    }
                     Ok(_) => list(accounts, directory, *listing_interval, &mut elsewhere, &stop).await,
                     Err(error) => {
                         warn!("when the pool was listed last cannot be told: {}", told(error.as_ref()));
