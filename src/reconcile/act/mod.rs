@@ -42,9 +42,8 @@ use crate::reconcile::act::journal::Journal;
 use crate::reconcile::brakes::approval::Approval;
 use crate::store::{Lease, Store};
 
-/// How long a slice starts new work before the next one plans again from fresh state, and how long it goes on with a chunk that it
-/// has started. A change waits no longer than twice this and a call behind any amount of other work; a request to stop, no longer
-/// than a call.
+/// How long a slice starts new work before the next one plans again from fresh state. A change waits no longer than this and the calls
+/// of a chunk behind any amount of other work; a request to stop, no longer than a call.
 const SLICE: Duration = Duration::from_secs(3);
 
 /// Actions whose ledger lines are written together. A kill leaves at most this many attempts a lane without an outcome.
@@ -155,8 +154,9 @@ impl Executor<'_> {
             let until = Instant::now() + SLICE;
             let outcomes: Vec<Tried> = stream::iter(chunk.iter().zip(next).enumerate())
                 .map(|(place, (attempt, next))| async move {
-                    // Where Synapse is slow the rest is left: what it was planned from grows old.
-                    if !self.may_start(lanes) || place > 0 && Instant::now() >= until {
+                    // Where Synapse is slow, what the plan was made from grows old: what takes something is left then.
+                    let is_old = place > 0 && attempt.action.change.takes() > 0 && Instant::now() >= until;
+                    if is_old || !self.may_start(lanes) {
                         return Tried::Left;
                     }
                     // Synapse has time for a question while it joins somebody. What it has not answered by then is asked again.
