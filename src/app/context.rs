@@ -7,12 +7,13 @@ use provisioner_policy::{AccountsFrom, Policy, groups};
 use tokio::sync::OnceCell;
 
 use crate::accounts::{Confirmer, Server};
+use crate::causes::told;
 use crate::commands::StaffRoom;
 use crate::config::{self, Config, ConfigLocation, Registration, RoomIds, RosterSection, Secret};
 use crate::homeserver::{Homeserver, Timeouts};
 use crate::operations;
 use crate::pictures::{PictureFetcher, PictureNames, Surroundings};
-use crate::reconcile::{ProfileGiver, Reconciler};
+use crate::reconcile::{AccountCheck, ProfileGiver, Reconciler};
 use crate::sources::{Directory, ProfileSource, Roster};
 use crate::store::{ConnectionSource, Login, SchemaNeed, Stamp, Store};
 
@@ -109,6 +110,20 @@ impl Context {
     /// The account store with the pool behind it, where there is one.
     pub async fn accounts(&self, store: &Store) -> Confirmer {
         Confirmer { store: store.clone(), directory: self.directory().await, server: self.server() }
+    }
+
+    /// What the reconciler asks the pool of single accounts, where there is a pool: it knows none.
+    pub async fn account_check(&self, store: &Store) -> Option<AccountCheck> {
+        let accounts = self.accounts(store).await;
+        accounts.directory.is_some().then(|| {
+            AccountCheck::new(move |user_id| {
+                let accounts = accounts.clone();
+                async move {
+                    let answer = accounts.has_account_now(&user_id).await.map_err(|error| told(error.as_ref()))?;
+                    Ok(answer.map_err(|why| why.to_string()))
+                }
+            })
+        })
     }
 
     /// Groups that selectors name, each once.

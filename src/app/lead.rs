@@ -9,14 +9,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{CONDITIONS, Context, DATABASE, Heartbeat, events, pause, queue};
-use crate::accounts::{Confirmer, PoolSync};
+use crate::accounts::PoolSync;
 use crate::causes::told;
 use crate::commands::Desk;
 use crate::intake::admin::Readiness;
 use crate::intake::queue::QueueStatus;
-use crate::reconcile::{
-    AccountCheck, LeadGauges, ReadinessReporter, ReconcilerHandle, Service, StatusPublisher, Wakes,
-};
+use crate::reconcile::{LeadGauges, ReadinessReporter, ReconcilerHandle, Service, StatusPublisher, Wakes};
 use crate::store::{Leadership, Noticed, Store};
 
 /// How soon the desk moves to the successor of a Staff room that was followed.
@@ -168,9 +166,7 @@ async fn reconcile(
     reconciler.write_under(leadership.lease().clone());
     reconciler.notes_leaves = config.events.is_some();
     let accounts = context.accounts(store).await;
-    if accounts.directory.is_some() {
-        reconciler.account_check = Some(account_check(accounts.clone()));
-    }
+    reconciler.account_check = context.account_check(store).await;
     let either = stop.child_token();
     // Keeping the account store up to date ends with leadership.
     let _keeping = either.clone().drop_guard();
@@ -241,15 +237,4 @@ async fn reconcile(
             Err(anyhow!("leadership was lost with its database connection"))
         }
     }
-}
-
-/// Joins the reconciler's questions about accounts to the pool: it knows none.
-fn account_check(accounts: Confirmer) -> AccountCheck {
-    AccountCheck::new(move |user_id| {
-        let accounts = accounts.clone();
-        async move {
-            let answer = accounts.has_account_now(&user_id).await.map_err(|error| told(error.as_ref()))?;
-            Ok(answer.map_err(|why| why.to_string()))
-        }
-    })
 }

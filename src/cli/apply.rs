@@ -36,6 +36,7 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
             let mut reconciler = context.reconciler(&store).await?;
             // Stopped by Ctrl-Z it loses the lead like a frozen service does.
             reconciler.write_under(leadership.lease().clone());
+            reconciler.account_check = context.account_check(&store).await;
             let approve = approve.as_deref().map(|id| (id, by.as_str()));
             apply_once(&mut reconciler, &stop, approve, |done, of| show_progress(&bar, done, of)).await?
         }

@@ -39,7 +39,12 @@ pub async fn apply_once(
     reconciler.read_sources(Woken::ALL).await?;
     reconciler.read_mirror(true, None).await?;
     if let Some((id, by)) = approve {
-        reconciler.approve_shown(id, None, &Approver { by: by.into(), request: None }).await?;
+        let approver = Approver { by: by.into(), request: None };
+        while reconciler.asks_for_offboarded(approver.request).await? {
+            reconciler.offboarded.one_ends().await;
+        }
+        let unsaid = reconciler.offboarded.end(approver.request);
+        reconciler.approve_shown(id, None, &approver, &unsaid).await?;
     }
     let of = reconciler.plan().await?.due().count();
     let (mut journal, mut total, mut waited) = (None, PassReport::default(), false);

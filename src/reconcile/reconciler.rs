@@ -18,6 +18,7 @@ use crate::reconcile::act::backoff::Backoff;
 use crate::reconcile::brakes::approval::Approval;
 use crate::reconcile::brakes::fights::Fights;
 use crate::reconcile::brakes::held::HeldPlans;
+use crate::reconcile::brakes::offboarded::OffboardedUsers;
 use crate::reconcile::brakes::returns::Returns;
 use crate::reconcile::brakes::settle::Settle;
 use crate::reconcile::brakes::strangers::StoredStrangers;
@@ -90,6 +91,7 @@ pub struct Reconciler {
     pub(crate) unknown: watch::Sender<Vec<String>>,
     /// Asked about who approved something; nothing where there is no pool.
     pub(crate) account_check: Option<AccountCheck>,
+    pub(crate) offboarded: OffboardedUsers,
     /// Asked before each write.
     pub(crate) lease: Lease,
     /// Leaves by choice are written to the ledger, for others who are told of it.
@@ -163,6 +165,7 @@ impl Reconciler {
             groups_read: BTreeMap::new(),
             unknown: watch::Sender::default(),
             account_check: None,
+            offboarded: OffboardedUsers::default(),
             lease: Lease::unlimited(),
             notes_leaves: false,
             profiles: None,

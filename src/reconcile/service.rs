@@ -281,16 +281,20 @@ impl Service {
     }
 
     /// Spends the approvals of the pass. What is held in a room that is being read cannot be seen, and an approval has all rooms
-    /// read again: the next one waits for that, unless everything is paused.
+    /// read again: the next one waits for that, and for what the pool says, unless everything is paused.
     async fn spend_approvals(&mut self, pass: &mut Pass) -> Result<()> {
-        let may_wait = |(taken, _): &(Instant, Asked)| taken.elapsed() < LONGEST_READING;
-        let reads = self.reconciler.readings.any_that_answers() && pass.approvals.iter().any(may_wait);
-        let waits = reads && self.reconciler.look_at_brake().await?.is_none();
-        for approval in std::mem::take(&mut pass.approvals) {
-            if waits && may_wait(&approval) {
-                pass.approvals.push(approval);
+        self.reconciler.take_back_refused().await?;
+        if pass.approvals.is_empty() {
+            return Ok(());
+        }
+        let is_paused = self.reconciler.look_at_brake().await?.is_some();
+        let reads = self.reconciler.readings.any_that_answers();
+        for (taken, asked) in std::mem::take(&mut pass.approvals) {
+            let reads = reads && taken.elapsed() < LONGEST_READING;
+            if !is_paused && (reads || self.reconciler.asks_for_offboarded(Some(asked.id)).await?) {
+                pass.approvals.push((taken, asked));
             } else {
-                self.reconciler.spend_approval(&approval.1).await?;
+                self.reconciler.spend_approval(&asked).await?;
             }
         }
         Ok(())
@@ -350,6 +354,7 @@ impl Service {
             () = self.wakes.woken() => {}
             () = self.reconciler.readings.one_ends() => {}
             () = self.reconciler.upgrades.one_ends() => {}
+            () = self.reconciler.offboarded.one_ends() => {}
             () = picture_ends(&mut self.reconciler.profiles) => {}
             () = tokio::time::sleep_until(until.into()) => {}
         }

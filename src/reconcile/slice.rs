@@ -120,7 +120,7 @@ impl Reconciler {
         Ok(Slice { more: may_go_on && report.waiting > waiting, settled_at, report })
     }
 
-    /// A slice that ends once `paused` does: what is in flight ends, and nothing more is begun.
+    /// A slice that ends once `paused` does: what is in flight ends, and nothing more is begun. The next one says that all is paused.
     pub(crate) async fn slice_until(
         &mut self,
         journal: &mut Option<Journal>,
@@ -133,7 +133,7 @@ impl Reconciler {
             slice = &mut working => return slice,
             () = paused => brake.cancel(),
         }
-        working.await
+        Ok(Slice { more: !stop.is_cancelled(), ..working.await? })
     }
 
     /// Whether nothing is left out of the plan for want of a reading: a room, a source, the accounts or Synapse itself.

@@ -69,11 +69,13 @@ impl Store {
         .await
     }
 
-    /// Who said no since an approval was asked for.
-    pub async fn refused_by(&self, id: i64) -> sqlx::Result<Option<String>> {
-        sqlx::query_scalar!("SELECT refused_by FROM provisioner.pass_requests WHERE id = $1", id)
-            .fetch_one(&self.pool)
-            .await
+    /// Which of these requests somebody said no to since, and who.
+    pub async fn refused_among(&self, ids: &[i64]) -> sqlx::Result<Vec<(i64, String)>> {
+        let rows = sqlx::query!(
+            r#"SELECT id, refused_by AS "by!" FROM provisioner.pass_requests WHERE id = ANY($1) AND refused_by IS NOT NULL"#,
+            ids,
+        );
+        Ok(rows.fetch_all(&self.pool).await?.into_iter().map(|row| (row.id, row.by)).collect())
     }
 
     /// Stores how far the pass is, for the processes that wait.

@@ -1,8 +1,10 @@
 //! The guard: a pass that would take away too much takes away nothing, does the rest, and says so.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use serde_json::json;
-use testbed::{Effect, Matching, SynapseVersion};
+use testbed::{Effect, Matching, SynapseVersion, wait_until};
 
 use crate::support::{SOON, Settings, Stage, subject};
 
@@ -12,6 +14,8 @@ crate::on_one_version!(
     a_removal_whose_answer_is_lost_counts,
     an_emptied_roster_removes_nobody,
     a_held_part_is_approved_as_it_was_shown_and_not_otherwise,
+    who_is_named_again_during_slow_removals_stays,
+    a_pause_stops_an_apply_where_no_service_runs,
 );
 
 fn defaults() -> Settings {
@@ -151,4 +155,57 @@ async fn a_held_part_is_approved_as_it_was_shown_and_not_otherwise(version: Syna
     stage.hasura.remove(&people[4], "staff").await.unwrap();
     let (status, report) = stage.apply().await;
     assert_eq!((status, &report["held"]), (3, &json!(1)), "{report:#}");
+}
+
+/// Of what is begun together the rest is left where Synapse is slow: what it was planned from grows old.
+async fn who_is_named_again_during_slow_removals_stays(version: SynapseVersion) {
+    let stage = Stage::set(version, defaults()).await;
+    let people: Vec<String> = (0..12).map(|_| subject()).collect();
+    for sub in &people {
+        stage.hasura.add(sub, "staff", "member").await.unwrap();
+    }
+    stage.start().await;
+    for sub in &people {
+        stage.until(&stage.staff, sub, "join", SOON).await;
+    }
+    for sub in &people[1..] {
+        stage.hasura.remove(sub, "staff").await.unwrap();
+    }
+    let (_, report) = stage.apply().await;
+    let id = report["held_id"].as_str().unwrap();
+    let slow = stage.proxy.fault(Matching::any().path("/kick"), Effect::Delay(Duration::from_secs(4)));
+    let approve = ["apply", "--approve", id, "--json"];
+    let back = async {
+        wait_until("the first removal is under way", SOON, async || slow.hits() > 0).await.unwrap();
+        for sub in &people[1..] {
+            stage.hasura.add(sub, "staff", "member").await.unwrap();
+        }
+        stage.hook().await;
+    };
+    let (approved, ()) = tokio::join!(stage.service.run_cli(&approve), back);
+    let report = approved.unwrap().json().unwrap();
+    for sub in &people {
+        stage.until(&stage.staff, sub, "join", SOON).await;
+    }
+    assert_eq!((slow.hits(), &report["not_due"]), (1, &json!(10)), "one was under way: {report:#}");
+    stage.nothing_left().await;
+    assert!(!stage.service.log().contains("interrupted"));
+}
+
+async fn a_pause_stops_an_apply_where_no_service_runs(version: SynapseVersion) {
+    let stage = Stage::set(version, Settings::default()).await;
+    for _ in 0..12 {
+        stage.hasura.add(&subject(), "staff", "member").await.unwrap();
+    }
+    let joins = Matching::any().method("POST").path("/_synapse/admin/v1/join/");
+    let slow = stage.proxy.fault(joins, Effect::Delay(Duration::from_secs(1)));
+    let pausing = async {
+        wait_until("the joining has begun", SOON, async || slow.hits() > 0).await.unwrap();
+        assert_eq!(stage.service.run_cli(&["pause"]).await.unwrap().status, Some(0));
+        slow.hits()
+    };
+    let (applied, joins) = tokio::join!(stage.apply(), pausing);
+    // Of each of the two rooms one may be under way, and another begin until somebody has looked.
+    assert!(slow.hits() <= joins + 4, "{} after {joins}: {:#}", slow.hits(), applied.1);
+    assert!(applied.1["paused"].as_str().unwrap().contains("resume"), "{:#}", applied.1);
 }

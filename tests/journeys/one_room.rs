@@ -16,6 +16,7 @@ crate::on_one_version!(
     who_set_a_setting_is_not_waited_for,
     after_a_call_that_times_out_synapse_is_asked_before_anything_else_is_sent,
     a_list_of_accounts_that_hangs_makes_nobody_wait,
+    what_is_held_ends_although_the_accounts_cannot_be_listed,
 );
 
 /// A busy machine and two others' journeys taken into account; a service that waits for a room waits for longer.
@@ -177,5 +178,27 @@ async fn a_list_of_accounts_that_hangs_makes_nobody_wait(version: SynapseVersion
     fault.lift();
     stage.until_logged("Synapse lists its accounts again").await;
     stage.service.wait_ready().await.unwrap();
+    stage.nothing_left().await;
+}
+
+async fn what_is_held_ends_although_the_accounts_cannot_be_listed(version: SynapseVersion) {
+    let guard = "free_removals = 2\nmax_removals = 5\nmax_fraction = 0.2".to_owned();
+    let stage = Stage::set(version, Settings { resync_interval: "3s", guard, ..Settings::default() }).await;
+    let people = stage.start_with_staff(6).await;
+    for sub in &people[..5] {
+        stage.hasura.remove(sub, "staff").await.unwrap();
+    }
+    stage.hook().await;
+    stage.until_logged("the guard holds a part of the plan").await;
+    let lists = Matching::any().method("GET").whole_path("/_synapse/admin/v2/users");
+    let failure = json!({"errcode": "M_UNKNOWN", "error": "no"});
+    let fault = stage.proxy.fault(lists, Effect::Answer(500, failure));
+    stage.until_not_ready(&["list of accounts"]).await;
+    for sub in &people[..5] {
+        stage.hasura.add(sub, "staff", "member").await.unwrap();
+    }
+    stage.hook().await;
+    stage.until_logged("nothing is held any more").await;
+    fault.lift();
     stage.nothing_left().await;
 }

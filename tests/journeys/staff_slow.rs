@@ -13,6 +13,7 @@ crate::on_one_version!(
     a_pause_ends_an_approval_although_a_room_is_being_read,
     a_no_ends_an_approval_that_waits,
     a_no_to_what_was_ticked_a_moment_ago_ends_it,
+    a_no_takes_back_what_has_not_begun,
 );
 
 /// Longer than a reading is waited for.
@@ -113,4 +114,20 @@ async fn a_no_to_what_was_ticked_a_moment_ago_ends_it(version: SynapseVersion) {
         staff.stage.until(&staff.stage.analysts, sub, "leave", SOON).await;
     }
     staff.stage.nothing_left().await;
+}
+
+/// Of five removals, each of them slow, the first is under way. Who says no is admitted between two slices.
+async fn a_no_takes_back_what_has_not_begun(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    go(&staff, &people[3..5]).await;
+    let post = staff.posted("5 people would").await;
+    let slow = staff.stage.proxy.fault(Matching::any().path("/kick"), Effect::Delay(Duration::from_secs(4)));
+    staff.react(&staff.lead, &post, "✅").await;
+    wait_until("the first removal is under way", SOON, async || slow.hits() > 0).await.unwrap();
+    staff.react(&staff.lead, &post, "❌").await;
+    staff.until_says(&post, &["said no meanwhile"]).await;
+    slow.lift();
+    staff.stage.quiet().await;
+    assert!(slow.hits() < 5, "{}", slow.hits());
+    assert_eq!(memberships(&staff, &people[4..]).await, ["join"; 2], "what has not begun is not done");
 }

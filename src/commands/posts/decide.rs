@@ -37,13 +37,15 @@ pub(crate) struct Approved<'a> {
     pub(crate) within: Option<&'a str>,
     /// The post that says what comes of it.
     pub(crate) post: Option<HeldPost>,
+    /// A no that somebody says before it is asked for ends it, too.
+    pub(crate) unless_refused: bool,
 }
 
 impl<'a> Approved<'a> {
     /// What a post showed to somebody who tapped so many seconds ago.
     fn by_tap(post: &'a HeldPost, tapped_ago: f64) -> Self {
         let within = post.shown_before.as_deref().filter(|_| is_perhaps_of_before(post, tapped_ago));
-        Self { id: &post.held_id, within, post: Some(post.clone()) }
+        Self { id: &post.held_id, within, post: Some(post.clone()), unless_refused: true }
     }
 }
 
@@ -79,7 +81,7 @@ impl Desk {
         by: Requester<'_>,
         gate: Option<ActionGate>,
     ) -> Result<PassReport, CommandFailure> {
-        let Approved { id, within, mut post } = approved;
+        let Approved { id, within, mut post, unless_refused } = approved;
         if let Some(there) = &post
             && !self
                 .store
@@ -96,10 +98,16 @@ impl Desk {
             let edit = self.edit_post(post, "deciding", HeldPostState::Deciding, &reply);
             let _ = tokio::time::timeout(LONGEST_EDIT, edit).await;
         }
-        let report = self.ask_for_pass(Some((id, within)), by, gate).await;
+        // It may have taken long to admit them, and a no that was said later went first.
+        let is_refused = unless_refused && self.is_plan_refused(id).await?;
+        let report = match is_refused {
+            true => Err(CommandFailure::refused("somebody said no meanwhile")),
+            false => self.ask_for_pass(Some((id, within)), by, gate).await,
+        };
         if let Some(post) = &post {
             let what = match &report {
                 Ok(report) => format!("{}{}", outcome(report), counts(report)),
+                Err(_) if is_refused => "Nothing was done: somebody said no meanwhile.".to_owned(),
                 Err(_) => "The pass did not end; see the history.".to_owned(),
             };
             let errors = report.iter().flat_map(|report| &report.errors).map(|error| self.words(error));
@@ -107,7 +115,13 @@ impl Desk {
             // Not marked before, because the edit may take minutes: what a restart cuts short is edited by the next start.
             let reply = what_became_of(post, reply.and_list(errors));
             self.end_post(post, "decided", HeldPostState::Deciding, &reply, false).await;
-            let (from, to) = ([HeldPostState::Deciding], HeldPostState::Decided);
+            // What somebody said no to meanwhile is not asked about again.
+            let to = if self.is_plan_refused(&post.held_id).await? {
+                HeldPostState::Dismissed
+            } else {
+                HeldPostState::Decided
+            };
+            let from = [HeldPostState::Deciding];
             self.store.change_held_post(post.id, &from, to).await.context("mark the post")?;
         }
         report
@@ -165,6 +179,8 @@ impl Desk {
             return self.refuse(task, name, Some(reply), "refused: the message had changed twice meanwhile").await;
         }
         if decision == Decision::Dismiss && is_perhaps_of_another(post, tapped_ago) {
+            // Whichever list it is about, nobody says no to see more done.
+            self.refuse_approvals(&task.sender).await?;
             return self.refuse(task, name, Some(look_again("meanwhile", "❌")), CHANGED).await;
         }
         if !self.begin(task, name, &format!("{name} {}", short_id(&post.held_id)), None, None).await? {
@@ -186,10 +202,12 @@ impl Desk {
     /// each is done that is not done yet.
     async fn dismiss(&self, task: &DeskTask, name: &'static str, post: &HeldPost) -> Result<()> {
         let again = post.state == HeldPostState::Dismissed;
+        self.refuse_approvals(&task.sender).await?;
         if !again && !self.store.dismiss_held_post(post.id, &post.held_id).await.context("mark the post")? {
             return self.end(task, name, Some(look_again("meanwhile", "❌")), "failed", Some(CHANGED)).await;
         }
-        self.refuse_plan(&post.held_id, &task.sender).await?;
+        // `status`, the metric and the command line say so too.
+        self.store.dismiss_held_plan(&post.held_id, &task.sender).await.context("dismiss the plan")?;
         // It has its effect, and the edit may take minutes.
         task.turn.end();
         let reply = Reply::line([
@@ -206,11 +224,9 @@ impl Desk {
         self.end(task, name, None, "done", None).await
     }
 
-    /// Says no to a plan: an approval that waits is not carried out, and `status`, the metric and the command line say so too.
-    async fn refuse_plan(&self, id: &str, by: &str) -> Result<()> {
-        self.store.refuse_approvals(by).await.context("say no to what was approved")?;
-        self.store.dismiss_held_plan(id, by).await.context("dismiss the plan")?;
-        Ok(())
+    /// Ends what was approved and has not begun.
+    async fn refuse_approvals(&self, by: &str) -> Result<()> {
+        self.store.refuse_approvals(by).await.context("say no to what was approved")
     }
 
     /// Says no to what was approved a moment ago. What came of it, the post says as its approval ends.
@@ -218,7 +234,8 @@ impl Desk {
         if !self.begin(task, name, &format!("{name} {}", short_id(&post.held_id)), None, None).await? {
             return Ok(());
         }
-        self.refuse_plan(&post.held_id, &task.sender).await?;
+        self.refuse_approvals(&task.sender).await?;
+        self.store.dismiss_held_plan(&post.held_id, &task.sender).await.context("dismiss the plan")?;
         let stops = Reply::line([
             strong("It was approved already: "),
             text("what has not begun is not done. "),
@@ -231,10 +248,11 @@ impl Desk {
     /// Whether somebody said no to what a post shows: a tick below that may be meant as "well said". The plan is asked as well as
     /// the post: a no is written to the post first, and a post that is superseded later keeps nothing of it.
     async fn is_refused(&self, post: &HeldPost) -> Result<bool> {
-        if post.state == HeldPostState::Dismissed {
-            return Ok(true);
-        }
-        let plan = self.store.held_plan_called(&post.held_id).await.context("look who decided about the plan")?;
+        Ok(post.state == HeldPostState::Dismissed || self.is_plan_refused(&post.held_id).await?)
+    }
+
+    async fn is_plan_refused(&self, id: &str) -> Result<bool> {
+        let plan = self.store.held_plan_called(id).await.context("look who decided about the plan")?;
         Ok(plan.is_some_and(|plan| plan.is_refused()))
     }
 

@@ -30,7 +30,7 @@ impl Desk {
         };
         let newest = self.store.newest_held_post().await.context("look for the post")?;
         let post = newest.filter(|post| post.held_id == id);
-        self.apply_shown(Approved { id, within: None, post }, by).await
+        self.apply_shown(Approved { id, within: None, post, unless_refused: false }, by).await
     }
 
     /// Approves what was shown.

@@ -2,10 +2,10 @@
 
 mod outcome;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use provisioner_policy::{Action, Change, ChangeKey, Digest, Kind, Plan, RoomStatus, World};
+use provisioner_policy::{Action, Change, ChangeKey, Digest, Kind, Plan, RoomStatus, UserIx, World};
 
 pub(crate) use self::outcome::{ApprovalOutcome, ApprovedEnd};
 use crate::reconcile::report::PassReport;
@@ -26,15 +26,31 @@ pub(crate) struct Approval {
     outcomes: BTreeMap<Option<i64>, ApprovalOutcome>,
 }
 
+/// How many parts were approved, and how many were left though they were shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Granted {
+    pub(crate) parts: usize,
+    pub(crate) left: usize,
+}
+
 impl Approval {
-    /// Approves those of the parts `shown` that `plan` holds, and says how many these are.
-    pub(crate) fn grant(&mut self, world: &World, plan: &Plan, shown: &HashSet<Digest>, approver: &Approver) -> usize {
+    /// Approves those of the parts `shown` that `plan` holds, but for those of users in `but`.
+    pub(crate) fn grant(
+        &mut self,
+        world: &World,
+        plan: &Plan,
+        shown: &HashSet<Digest>,
+        approver: &Approver,
+        but: &HashSet<UserIx>,
+    ) -> Granted {
         let held = plan.held().flat_map(|action| action.change.parts().zip(action.change.counted()));
         let held = held.map(|(part, key)| (key, part.exact_digest(world)));
-        let approved: Vec<(ChangeKey, Digest)> = held.filter(|(_, digest)| shown.contains(digest)).collect();
-        let count = approved.len();
-        if count > 0 {
-            self.outcome(approver.request).not_due += shown.len() - count;
+        let (left, approved): (Vec<_>, Vec<_>) = held
+            .filter(|(_, digest)| shown.contains(digest))
+            .partition(|(key, _)| key.user().is_some_and(|user| but.contains(&user)));
+        let granted = Granted { parts: approved.len(), left: left.len() };
+        if granted.parts > 0 {
+            self.outcome(approver.request).not_due += shown.len() - granted.parts - granted.left;
         }
         for (key, digest) in approved {
             let (shown, approvers) = self.approved.entry(key).or_insert((digest, Vec::new()));
@@ -44,7 +60,22 @@ impl Approval {
             approvers.push(approver.clone());
             earlier.iter().for_each(|approver| self.outcome(approver.request).not_due += 1);
         }
-        count
+        granted
+    }
+
+    /// The requests of which something is approved and has not ended.
+    pub(crate) fn requests(&self) -> Vec<i64> {
+        let approvers = self.approved.values().flat_map(|(_, approvers)| approvers);
+        approvers.filter_map(|approver| approver.request).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Takes back what a request approved and has not ended: it is held again.
+    pub(crate) fn take_back(&mut self, request: i64, why: String) {
+        self.approved.retain(|_, (_, approvers)| {
+            approvers.retain(|approver| approver.request != Some(request));
+            !approvers.is_empty()
+        });
+        self.refuse(Some(request), why);
     }
 
     /// Notes why an approval was not taken.

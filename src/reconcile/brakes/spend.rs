@@ -1,21 +1,13 @@
 //! Spending an approval: what the held plan called so showed is let go for the pass that follows, as far as it is held still.
 
 use std::collections::{BTreeSet, HashSet};
-use std::pin::pin;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
-use futures_util::{StreamExt, stream};
-use provisioner_policy::{Digest, Permission, Plan, World, short_id};
-use tokio::time::timeout;
+use provisioner_policy::{Digest, Permission, Plan, UserIx, World, how_many, short_id};
 
-use crate::reconcile::brakes::approval::Approver;
+use crate::reconcile::brakes::approval::{Approver, Granted};
 use crate::reconcile::reconciler::Reconciler;
 use crate::store::Asked;
-
-/// Users whom the pool is asked for at once, and how long all of its answers are waited for: nothing else goes on meanwhile.
-const AT_ONCE: usize = 8;
-const ANSWERED: Duration = Duration::from_secs(30);
 
 /// As much of an id as is shown.
 const SHORTEST: usize = 8;
@@ -34,37 +26,33 @@ impl Reconciler {
     pub(crate) async fn spend_approval(&mut self, asked: &Asked) -> Result<()> {
         let (Some(id), by) = (&asked.approve, &asked.requested_by) else { return Ok(()) };
         let approver = Approver { by: by.as_str().into(), request: Some(asked.id) };
+        let unsaid = self.offboarded.end(approver.request);
         if !asked.is_fresh {
             self.refuse(&approver, id, "it was approved more than two minutes ago, or by a pass that was cut short");
         } else if let Err(why) = self.may_approve(by).await? {
             self.refuse(&approver, id, &format!("{by} may not command any more{why}"));
-        } else if let Some(who) = self.store.refused_by(asked.id).await.context("look who said no")? {
-            self.refuse(&approver, id, &format!("{who} said no meanwhile"));
-        } else if let Err(why) = self.ask_for_offboarded().await? {
-            self.refuse(&approver, id, &format!("{why}. Approve it again when the user pool answers"));
+        } else if let Some((_, who)) = self.refused_among(&[asked.id]).await?.pop() {
+            self.refuse(&approver, id, &said_no(&who));
         } else {
-            self.approve_shown(id, asked.approve_within.as_deref(), &approver).await?;
+            self.approve_shown(id, asked.approve_within.as_deref(), &approver, &unsaid).await?;
         }
         Ok(())
     }
 
-    /// Asks the pool once more for those whom it has closed and of whom something is held: what it said may be hours old, and who is
-    /// enabled again keeps what they have. Returns why nobody can say, where that is so.
-    async fn ask_for_offboarded(&mut self) -> Result<Result<(), String>> {
-        let Some(check) = self.account_check.clone() else { return Ok(Ok(())) };
-        let plan = self.plan().await?;
-        let held = plan.held().flat_map(|action| action.change.counted()).filter_map(|key| key.user());
-        let closed = held.filter(|user| self.world.facts.account(*user).is_closed()).collect::<BTreeSet<_>>();
-        if closed.is_empty() {
-            return Ok(Ok(()));
+    async fn refused_among(&self, requests: &[i64]) -> Result<Vec<(i64, String)>> {
+        self.store.refused_among(requests).await.context("look who said no")
+    }
+
+    /// Takes back what was approved and has not begun, where somebody has said no since.
+    pub(crate) async fn take_back_refused(&mut self) -> Result<()> {
+        let requests = self.approval.requests();
+        if requests.is_empty() {
+            return Ok(());
         }
-        let asked = closed.into_iter().map(|user| check.ask(self.world.users.mxid(user)));
-        let answers = stream::iter(asked.collect::<Vec<_>>()).buffer_unordered(AT_ONCE);
-        let mut unsaid = pin!(answers.filter_map(async |word| word.err()));
-        let unsaid = timeout(ANSWERED, unsaid.next()).await;
-        let unsaid = unsaid.unwrap_or_else(|_| Some(format!("not all were answered for in {} s", ANSWERED.as_secs())));
-        self.read_accounts().await?;
-        Ok(unsaid.map_or(Ok(()), |why| Err(format!("nobody can say whether those to go are disabled still: {why}"))))
+        for (request, who) in self.refused_among(&requests).await? {
+            self.approval.take_back(request, said_no(&who));
+        }
+        Ok(())
     }
 
     /// Whether `by` may command at this moment, or why not. Who asks on the command line has the configuration and its
@@ -86,10 +74,19 @@ impl Reconciler {
     }
 
     /// Approves what the held plan called `id` showed, for the pass that follows. `id` may be cut short; `within` is the whole id
-    /// of another held plan that must have shown the same.
-    pub(crate) async fn approve_shown(&mut self, id: &str, within: Option<&str>, approver: &Approver) -> Result<()> {
+    /// of another held plan that must have shown the same. What is held of the users `unsaid` stays so: the pool closed their
+    /// accounts, and does not say whether they are closed still.
+    pub(crate) async fn approve_shown(
+        &mut self,
+        id: &str,
+        within: Option<&str>,
+        approver: &Approver,
+        unsaid: &BTreeSet<String>,
+    ) -> Result<()> {
+        // What the pool said just now is in the store.
+        self.read_accounts().await?;
         let plan = self.plan().await?;
-        if let Err(why) = self.grant(&plan, id, within, approver).await? {
+        if let Err(why) = self.grant(&plan, id, within, approver, unsaid).await? {
             self.refuse(approver, id, &why);
         }
         Ok(())
@@ -102,6 +99,7 @@ impl Reconciler {
         id: &str,
         within: Option<&str>,
         approver: &Approver,
+        unsaid: &BTreeSet<String>,
     ) -> Result<Result<(), String>> {
         if let Some(paused) = self.store.paused().await.context("look at the brake")? {
             return Ok(Err(paused.to_string()));
@@ -124,8 +122,17 @@ impl Reconciler {
             let seen = self.store.held_parts(within).await.context("read what was shown before")?;
             shown.retain(|part| seen.contains(part));
         }
-        if self.approval.grant(&self.world, plan, &shown, approver) == 0 {
-            return Ok(Err(look_again(&self.world, plan)));
+        let unsaid: HashSet<UserIx> = unsaid.iter().map(|user| self.world.intern(user)).collect();
+        let Granted { parts, left } = self.approval.grant(&self.world, plan, &shown, approver, &unsaid);
+        if left > 0 {
+            let stays = how_many(left, "change stays", "changes stay");
+            let why = format!(
+                "{stays} held: the user pool does not say whether the accounts are disabled still. Approve again later"
+            );
+            self.approval.refuse(approver.request, why);
+        }
+        if parts == 0 {
+            return Ok(if left > 0 { Ok(()) } else { Err(look_again(&self.world, plan)) });
         }
         self.held.record_approval(&self.store, &id, &approver.by).await?;
         self.peopled_teams.note_approved(&self.world, plan, &self.approval);
@@ -145,6 +152,10 @@ fn meant(beginning: &str, mut called: Vec<String>) -> Meant {
         (Some(_), Some(_)) => Meant::Several,
         (None, _) => Meant::None,
     }
+}
+
+fn said_no(who: &str) -> String {
+    format!("{who} said no meanwhile")
 }
 
 fn look_again(world: &World, plan: &Plan) -> String {

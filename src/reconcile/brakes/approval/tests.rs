@@ -76,6 +76,11 @@ fn named(kind: Kind, users: &[&str]) -> (Kind, Vec<String>) {
     (kind, users.iter().map(|user| (*user).to_owned()).collect())
 }
 
+/// Approves these, and says how many they are.
+fn grant(approval: &mut Approval, world: &World, plan: &Plan, parts: &HashSet<Digest>, by: &Approver) -> usize {
+    approval.grant(world, plan, parts, by, &HashSet::new()).parts
+}
+
 #[test]
 fn who_approves_one_removal_lets_no_other_go() {
     let (world, _) = world();
@@ -83,7 +88,7 @@ fn who_approves_one_removal_lets_no_other_go() {
     let mut approval = Approval::default();
     assert!(!approval.release(&world, &mut plan), "nobody approved anything");
     let parts = shown(&world, &plan, Kind::Remove, &["@one:a"]);
-    assert_eq!((parts.len(), approval.grant(&world, &plan, &parts, &by())), (1, 1));
+    assert_eq!((parts.len(), grant(&mut approval, &world, &plan, &parts, &by())), (1, 1));
     assert!(approval.release(&world, &mut plan));
     let raised = named(Kind::SetPowerLevels, &["lead"]);
     assert_eq!(of(&world, &plan, false), [named(Kind::Remove, &["one"]), raised]);
@@ -100,12 +105,12 @@ fn what_was_not_shown_or_is_held_no_longer_is_not_approved() {
     let plan = planned(&world);
     let mut approval = Approval::default();
     let other: Digest = [7; 16];
-    assert_eq!(approval.grant(&world, &plan, &HashSet::from([other]), &by()), 0);
+    assert_eq!(grant(&mut approval, &world, &plan, &HashSet::from([other]), &by()), 0);
     assert_eq!(approval.not_due(), 0, "nothing was approved, so nothing of it is left");
     let mut parts = shown(&world, &plan, Kind::Remove, &["@one:a", "@two:a"]);
     parts.extend([other, [8; 16], [9; 16]]);
-    assert_eq!((approval.grant(&world, &plan, &parts, &by()), approval.not_due()), (2, 3));
-    assert_eq!(approval.grant(&world, &plan, &HashSet::from([other]), &by()), 0);
+    assert_eq!((grant(&mut approval, &world, &plan, &parts, &by()), approval.not_due()), (2, 3));
+    assert_eq!(grant(&mut approval, &world, &plan, &HashSet::from([other]), &by()), 0);
 }
 
 #[test]
@@ -113,7 +118,7 @@ fn an_approval_ends_when_the_same_is_planned_from_something_else() {
     let (mut world, room) = world();
     let mut plan = planned(&world);
     let mut approval = Approval::default();
-    approval.grant(&world, &plan, &shown(&world, &plan, Kind::Remove, &["@one:a"]), &by());
+    grant(&mut approval, &world, &plan, &shown(&world, &plan, Kind::Remove, &["@one:a"]), &by());
     let key = plan.of(Some(room), Kind::Remove)[0].change.key();
     assert!(approval.approves(&key));
     // Out by somebody else's hand, and invited again since.
@@ -131,7 +136,7 @@ fn of_levels_what_is_approved_goes_in_one_event_with_what_gives() {
     let mut plan = planned(&world);
     let mut approval = Approval::default();
     let parts = shown(&world, &plan, Kind::SetPowerLevels, &["@one:a", "@two:a"]);
-    assert_eq!(approval.grant(&world, &plan, &parts, &by()), 2);
+    assert_eq!(grant(&mut approval, &world, &plan, &parts, &by()), 2);
     approval.release(&world, &mut plan);
     assert_eq!(of(&world, &plan, false), [named(Kind::SetPowerLevels, &["lead", "one", "two"])]);
     let rest: Vec<_> = of(&world, &plan, true).into_iter().filter(|(kind, _)| *kind != Kind::Remove).collect();
@@ -144,7 +149,7 @@ fn of_several_that_are_approved_each_goes() {
     let mut plan = planned(&world);
     let mut approval = Approval::default();
     let parts = shown(&world, &plan, Kind::Remove, &["@one:a", "@two:a", "@three:a"]);
-    assert_eq!(approval.grant(&world, &plan, &parts, &by()), 3);
+    assert_eq!(grant(&mut approval, &world, &plan, &parts, &by()), 3);
     approval.release(&world, &mut plan);
     let removals = ["one", "three", "two"].map(|user| named(Kind::Remove, &[user]));
     let raised = named(Kind::SetPowerLevels, &["lead"]);
@@ -156,7 +161,7 @@ fn who_approved_is_told_of_that_alone_once_the_last_part_has_ended() {
     let (world, room) = world();
     let mut plan = planned(&world);
     let mut approval = Approval::default();
-    approval.grant(&world, &plan, &shown(&world, &plan, Kind::Remove, &["@one:a", "@two:a", "@three:a"]), &by());
+    grant(&mut approval, &world, &plan, &shown(&world, &plan, Kind::Remove, &["@one:a", "@two:a", "@three:a"]), &by());
     approval.release(&world, &mut plan);
     let removals: Vec<Change> = plan.of(Some(room), Kind::Remove).iter().map(|one| one.change.clone()).collect();
     let slice = PassReport { done: 180, held: 1, ..PassReport::default() };
@@ -178,7 +183,7 @@ fn who_approved_is_told_at_the_end_of_the_pass_at_the_latest() {
     let (world, _) = world();
     let plan = planned(&world);
     let mut approval = Approval::default();
-    approval.grant(&world, &plan, &shown(&world, &plan, Kind::Remove, &["@one:a"]), &by());
+    grant(&mut approval, &world, &plan, &shown(&world, &plan, Kind::Remove, &["@one:a"]), &by());
     approval.refuse(Some(8), "nothing is held".to_owned());
     let slice = PassReport::default();
     assert_eq!(approval.answer(7, true, &slice).map(|report| report.waiting), Some(1));
@@ -191,8 +196,8 @@ fn of_two_who_approve_the_same_at_once_each_is_told_and_a_room_that_is_being_rea
     let mut plan = planned(&world);
     let mut approval = Approval::default();
     let parts = shown(&world, &plan, Kind::Remove, &["@one:a"]);
-    approval.grant(&world, &plan, &parts, &by());
-    approval.grant(&world, &plan, &parts, &Approver { by: "@ben:a".into(), request: Some(8) });
+    grant(&mut approval, &world, &plan, &parts, &by());
+    grant(&mut approval, &world, &plan, &parts, &Approver { by: "@ben:a".into(), request: Some(8) });
     world.set_room_status(room, RoomStatus::Unread);
     approval.release(&world, &mut Arc::new(Plan::default()));
     world.set_room_status(room, RoomStatus::Ready);
@@ -202,4 +207,23 @@ fn of_two_who_approve_the_same_at_once_each_is_told_and_a_room_that_is_being_rea
     let removal = plan.of(Some(room), Kind::Remove)[0].change.clone();
     approval.end(&removal, &ApprovedEnd::Done);
     assert_eq!([7, 8].map(|request| approval.answer(request, false, &slice).map(|report| report.done)), [Some(1); 2]);
+}
+
+#[test]
+fn of_whom_the_pool_says_nothing_stays_held_and_a_no_that_comes_later_takes_back_the_rest() {
+    let (mut world, room) = world();
+    let mut plan = planned(&world);
+    let mut approval = Approval::default();
+    let parts = shown(&world, &plan, Kind::Remove, &["@one:a", "@two:a", "@three:a"]);
+    let unsaid = HashSet::from([world.intern("@two:a")]);
+    assert_eq!(approval.grant(&world, &plan, &parts, &by(), &unsaid), Granted { parts: 2, left: 1 });
+    assert_eq!((approval.not_due(), approval.requests()), (0, vec![7]));
+    approval.release(&world, &mut plan);
+    let removals: Vec<Change> = plan.of(Some(room), Kind::Remove).iter().map(|one| one.change.clone()).collect();
+    assert_eq!(removals.iter().filter(|one| approval.approves(&one.key())).count(), 2);
+    approval.end(&removals[0], &ApprovedEnd::Done);
+    approval.take_back(7, "somebody said no meanwhile".to_owned());
+    assert!(removals.iter().all(|one| !approval.approves(&one.key())));
+    let report = approval.answer(7, false, &PassReport::default()).expect("nothing of it is left");
+    assert_eq!((report.done, report.waiting, report.errors.len()), (1, 0, 1));
 }

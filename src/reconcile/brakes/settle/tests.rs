@@ -103,7 +103,7 @@ fn what_was_approved_and_what_the_pool_says_do_not_wait_and_nothing_does_at_0_se
     let reason = provisioner_policy::HoldReason::EmptyRoster;
     held.actions.iter_mut().for_each(|action| action.held = Some(reason));
     let shown = held.held_part(&world).unwrap().parts.into_iter().collect();
-    approval.grant(&world, &held, &shown, &Approver { by: "somebody".into(), request: None });
+    approval.grant(&world, &held, &shown, &Approver { by: "somebody".into(), request: None }, &Default::default());
     let all = |world: &World, approval: &Approval| due(&mut Settle::default(), world, approval, start).len();
     assert_eq!((all(&world, &none), all(&world, &approval)), (1, 3));
     world.adjust(|policy| policy.settle = Duration::ZERO);
