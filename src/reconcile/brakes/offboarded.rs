@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::Result;
 use futures_util::{StreamExt, stream};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -13,7 +13,6 @@ use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::reconcile::account_check::AccountCheck;
-use crate::reconcile::reconciler::Reconciler;
 
 /// Users who are asked for at once, and how long all answers may take: at the pace of the pool, more than a thousand.
 const AT_ONCE: usize = 8;
@@ -22,33 +21,51 @@ const ANSWERED: Duration = Duration::from_secs(60);
 /// The request of an approval; none where a process approves for itself.
 type Request = Option<i64>;
 
-/// Users of whom the pool has said nothing yet.
-type Unsaid = Arc<Mutex<BTreeSet<String>>>;
+/// What comes of the questions of one request.
+#[derive(Debug, Default)]
+struct Answers {
+    /// Users of whom the pool has said nothing yet.
+    unsaid: Mutex<BTreeSet<String>>,
+    are_over: AtomicBool,
+}
 
 /// The questions that approvals wait for.
 #[derive(Debug, Default)]
 pub(crate) struct OffboardedUsers {
-    asking: HashMap<Request, (Unsaid, AbortOnDropHandle<()>)>,
+    asked: HashMap<Request, (Arc<Answers>, AbortOnDropHandle<()>)>,
     ended: Arc<Notify>,
 }
 
 impl OffboardedUsers {
-    fn begin(&mut self, request: Request, check: AccountCheck, users: BTreeSet<String>) {
-        let (unsaid, ended) = (Arc::new(Mutex::new(users.clone())), Arc::clone(&self.ended));
-        let left = Arc::clone(&unsaid);
+    /// Whether a request's questions were begun.
+    pub(crate) fn has_asked(&self, request: Request) -> bool {
+        self.asked.contains_key(&request)
+    }
+
+    /// Whether they go on.
+    pub(crate) fn is_asking(&self, request: Request) -> bool {
+        self.asked.get(&request).is_some_and(|(answers, _)| !answers.are_over.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn begin(&mut self, request: Request, check: AccountCheck, users: BTreeSet<String>) {
+        let are_over = AtomicBool::new(users.is_empty());
+        let answers = Arc::new(Answers { unsaid: Mutex::new(users.clone()), are_over });
+        let (noted, ended) = (Arc::clone(&answers), Arc::clone(&self.ended));
         let asking = async move {
-            let answers = stream::iter(users).for_each_concurrent(AT_ONCE, |user| {
-                let (check, left) = (&check, &left);
+            let all = stream::iter(users).for_each_concurrent(AT_ONCE, |user| {
+                let (check, noted) = (&check, &noted);
                 async move {
                     if check.ask(user.clone()).await.is_ok() {
-                        left.lock().remove(&user);
+                        noted.unsaid.lock().remove(&user);
                     }
                 }
             });
-            let _ = timeout(ANSWERED, answers).await;
+            let _ = timeout(ANSWERED, all).await;
+            // Before anybody is woken, who would wait for this otherwise.
+            noted.are_over.store(true, Ordering::Release);
             ended.notify_one();
         };
-        self.asking.insert(request, (unsaid, AbortOnDropHandle::new(tokio::spawn(asking))));
+        self.asked.insert(request, (answers, AbortOnDropHandle::new(tokio::spawn(asking))));
     }
 
     /// Waits until all was asked that one approval waits for.
@@ -58,23 +75,7 @@ impl OffboardedUsers {
 
     /// Ends the questions of a request, and returns of whom the pool has said nothing.
     pub(crate) fn end(&mut self, request: Request) -> BTreeSet<String> {
-        self.asking.remove(&request).map(|(unsaid, _)| std::mem::take(&mut *unsaid.lock())).unwrap_or_default()
-    }
-}
-
-impl Reconciler {
-    /// Whether the pool is being asked for those whom it has closed and of whom something is held. Begins to ask, once for each
-    /// request.
-    pub(crate) async fn asks_for_offboarded(&mut self, request: Request) -> Result<bool> {
-        let Some(check) = self.account_check.clone() else { return Ok(false) };
-        if !self.offboarded.asking.contains_key(&request) {
-            let plan = self.plan().await?;
-            let held = plan.held().flat_map(|action| action.change.counted()).filter_map(|key| key.user());
-            let closed = held.filter(|user| self.world.facts.account(*user).is_closed());
-            let users = closed.map(|user| self.world.users.mxid(user)).collect();
-            self.offboarded.begin(request, check, users);
-        }
-        Ok(!self.offboarded.asking[&request].1.is_finished())
+        self.asked.remove(&request).map(|(answers, _)| std::mem::take(&mut *answers.unsaid.lock())).unwrap_or_default()
     }
 }
 

@@ -43,6 +43,20 @@ impl Reconciler {
         self.store.refused_among(requests).await.context("look who said no")
     }
 
+    /// Whether the pool is being asked for those whom it has closed and of whom something is held. Begins to ask, once for each
+    /// request.
+    pub(crate) async fn asks_for_offboarded(&mut self, request: Option<i64>) -> Result<bool> {
+        let Some(check) = self.account_check.clone() else { return Ok(false) };
+        if !self.offboarded.has_asked(request) {
+            let plan = self.plan().await?;
+            let held = plan.held().flat_map(|action| action.change.counted()).filter_map(|key| key.user());
+            let closed = held.filter(|user| self.world.facts.account(*user).is_closed());
+            let users = closed.map(|user| self.world.users.mxid(user)).collect();
+            self.offboarded.begin(request, check, users);
+        }
+        Ok(self.offboarded.is_asking(request))
+    }
+
     /// Takes back what was approved and has not begun, where somebody has said no since.
     pub(crate) async fn take_back_refused(&mut self) -> Result<()> {
         let requests = self.approval.requests();
