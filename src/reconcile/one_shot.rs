@@ -43,8 +43,8 @@ pub async fn apply_once(
         while reconciler.asks_for_offboarded(approver.request).await? {
             reconciler.offboarded.one_ends().await;
         }
-        let unsaid = reconciler.offboarded.end(approver.request);
-        reconciler.approve_shown(id, None, &approver, &unsaid).await?;
+        let answered = reconciler.offboarded.end(approver.request);
+        reconciler.approve_shown(id, None, &approver, &answered).await?;
     }
     let of = reconciler.plan().await?.due().count();
     let (mut journal, mut total, mut waited) = (None, PassReport::default(), false);
@@ -79,8 +79,11 @@ pub async fn apply_once(
 }
 
 /// Ends when somebody pauses everything.
-async fn paused(store: &Store) {
-    while !matches!(store.paused().await, Ok(Some(_))) {
+async fn paused(store: &Store) -> String {
+    loop {
+        if let Ok(Some(paused)) = store.paused().await {
+            return paused.to_string();
+        }
         tokio::time::sleep(LOOK).await;
     }
 }

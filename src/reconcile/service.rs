@@ -371,11 +371,13 @@ async fn picture_ends(profiles: &mut Option<ProfileGiver>) {
 
 /// Ends when somebody pauses everything. A pause is notified as a request; the pushes of our own writes, one or two a write, are no
 /// reason to ask the database.
-async fn paused(wakes: &Wakes, store: &Store) {
+async fn paused(wakes: &Wakes, store: &Store) -> String {
     loop {
         wakes.woken().await;
-        if wakes.said(Woken::REQUESTS) && matches!(store.paused().await, Ok(Some(_))) {
-            return;
+        if wakes.said(Woken::REQUESTS)
+            && let Ok(Some(paused)) = store.paused().await
+        {
+            return paused.to_string();
         }
     }
 }

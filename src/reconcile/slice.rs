@@ -120,20 +120,23 @@ impl Reconciler {
         Ok(Slice { more: may_go_on && report.waiting > waiting, settled_at, report })
     }
 
-    /// A slice that ends once `paused` does: what is in flight ends, and nothing more is begun. The next one says that all is paused.
+    /// A slice that ends once `paused` does, with its words: what is in flight ends, and nothing more is begun, nor by the next slice.
     pub(crate) async fn slice_until(
         &mut self,
         journal: &mut Option<Journal>,
         stop: &CancellationToken,
-        paused: impl Future<Output = ()>,
+        paused: impl Future<Output = String>,
     ) -> Result<Slice> {
         let brake = stop.child_token();
         let mut working = pin!(self.slice(journal, &brake));
-        tokio::select! {
+        let words = tokio::select! {
             slice = &mut working => return slice,
-            () = paused => brake.cancel(),
-        }
-        Ok(Slice { more: !stop.is_cancelled(), ..working.await? })
+            words = paused => words,
+        };
+        brake.cancel();
+        let mut slice = working.await?;
+        slice.report.paused = Some(words);
+        Ok(Slice { more: false, settled_at: None, ..slice })
     }
 
     /// Whether nothing is left out of the plan for want of a reading: a room, a source, the accounts or Synapse itself.

@@ -69,13 +69,14 @@ impl Store {
         .await
     }
 
-    /// Which of these requests somebody said no to since, and who.
-    pub async fn refused_among(&self, ids: &[i64]) -> sqlx::Result<Vec<(i64, String)>> {
+    /// Which of these requests are over: somebody said no since, who is named then, or nobody waits for an answer any more.
+    pub async fn ended_among(&self, ids: &[i64]) -> sqlx::Result<Vec<(i64, Option<String>)>> {
         let rows = sqlx::query!(
-            r#"SELECT id, refused_by AS "by!" FROM provisioner.pass_requests WHERE id = ANY($1) AND refused_by IS NOT NULL"#,
+            "SELECT id, refused_by FROM provisioner.pass_requests
+             WHERE id = ANY($1) AND (refused_by IS NOT NULL OR finished_at IS NOT NULL)",
             ids,
         );
-        Ok(rows.fetch_all(&self.pool).await?.into_iter().map(|row| (row.id, row.by)).collect())
+        Ok(rows.fetch_all(&self.pool).await?.into_iter().map(|row| (row.id, row.refused_by)).collect())
     }
 
     /// Stores how far the pass is, for the processes that wait.

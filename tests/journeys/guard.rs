@@ -16,6 +16,7 @@ crate::on_one_version!(
     a_held_part_is_approved_as_it_was_shown_and_not_otherwise,
     who_is_named_again_during_slow_removals_stays,
     a_pause_stops_an_apply_where_no_service_runs,
+    a_pause_ends_what_was_approved_where_no_service_runs,
 );
 
 fn defaults() -> Settings {
@@ -208,4 +209,35 @@ async fn a_pause_stops_an_apply_where_no_service_runs(version: SynapseVersion) {
     // Of each of the two rooms one may be under way, and another begin until somebody has looked.
     assert!(slow.hits() <= joins + 4, "{} after {joins}: {:#}", slow.hits(), applied.1);
     assert!(applied.1["paused"].as_str().unwrap().contains("resume"), "{:#}", applied.1);
+}
+
+async fn a_pause_ends_what_was_approved_where_no_service_runs(version: SynapseVersion) {
+    let stage = Stage::set(version, defaults()).await;
+    let people: Vec<String> = (0..12).map(|_| subject()).collect();
+    for sub in &people {
+        stage.hasura.add(sub, "staff", "member").await.unwrap();
+    }
+    assert_eq!(stage.apply().await.0, 0);
+    for sub in &people[1..] {
+        stage.hasura.remove(sub, "staff").await.unwrap();
+    }
+    let (_, report) = stage.apply().await;
+    let id = report["held_id"].as_str().unwrap();
+    let slow = stage.proxy.fault(Matching::any().path("/kick"), Effect::Delay(Duration::from_secs(1)));
+    let pausing = async {
+        wait_until("the first removal is under way", SOON, async || slow.hits() > 0).await.unwrap();
+        assert_eq!(stage.service.run_cli(&["pause"]).await.unwrap().status, Some(0));
+    };
+    let approve = ["apply", "--approve", id, "--json"];
+    let (applied, ()) = tokio::join!(stage.service.run_cli(&approve), pausing);
+    let applied = applied.unwrap();
+    let report = applied.json().unwrap();
+    assert!(report["paused"].as_str().unwrap().contains("resume"), "{report:#}");
+    assert_eq!(applied.status, Some(1), "it answers, and does not wait for the end of the pause");
+    let removed = slow.hits();
+    assert!(removed < 8, "{removed} of 11");
+    slow.lift();
+    stage.service.run_cli(&["resume"]).await.unwrap();
+    let (status, report) = stage.apply().await;
+    assert_eq!((status, &report["held"], slow.hits()), (3, &json!(11 - removed), removed), "{report:#}");
 }

@@ -136,9 +136,12 @@ impl Desk {
         tapped_ago: f64,
     ) -> Result<()> {
         let (name, asked) = (decision.name(), Instant::now());
-        if self.let_in(task, name).await?.is_none() {
-            return Ok(());
+        let Some(gate) = self.let_in(task, name).await? else { return Ok(()) };
+        if decision == Decision::Dismiss {
+            // Before the service goes on with what was approved, and whichever list it is about: nobody says no to see more done.
+            self.store.refuse_approvals(&task.sender).await.context("say no to what was approved")?;
         }
+        drop(gate);
         let tapped_ago = tapped_ago + asked.elapsed().as_secs_f64();
         if decision == Decision::Approve && tapped_ago > APPROVAL_LASTS {
             let reply = Reply::line([
@@ -151,8 +154,12 @@ impl Desk {
             Decision::Approve => &HeldPostState::APPROVABLE,
             Decision::Dismiss => &HeldPostState::UNDECIDED,
         };
+        let words = format!("{name} {}", short_id(&post.held_id));
         if decision == Decision::Dismiss && post.state == HeldPostState::Deciding {
-            return self.refuse_approved(task, name, post).await;
+            return match self.begin(task, name, &words, None, None).await? {
+                true => self.refuse_approved(task, name, post).await,
+                false => Ok(()),
+            };
         }
         if !possible.contains(&post.state) {
             let reply = self.already(post).await?;
@@ -179,11 +186,9 @@ impl Desk {
             return self.refuse(task, name, Some(reply), "refused: the message had changed twice meanwhile").await;
         }
         if decision == Decision::Dismiss && is_perhaps_of_another(post, tapped_ago) {
-            // Whichever list it is about, nobody says no to see more done.
-            self.refuse_approvals(&task.sender).await?;
             return self.refuse(task, name, Some(look_again("meanwhile", "❌")), CHANGED).await;
         }
-        if !self.begin(task, name, &format!("{name} {}", short_id(&post.held_id)), None, None).await? {
+        if !self.begin(task, name, &words, None, None).await? {
             return Ok(());
         }
         match decision {
@@ -202,8 +207,11 @@ impl Desk {
     /// each is done that is not done yet.
     async fn dismiss(&self, task: &DeskTask, name: &'static str, post: &HeldPost) -> Result<()> {
         let again = post.state == HeldPostState::Dismissed;
-        self.refuse_approvals(&task.sender).await?;
         if !again && !self.store.dismiss_held_post(post.id, &post.held_id).await.context("mark the post")? {
+            let now = self.store.held_post(post.event_id.as_deref().unwrap_or_default()).await;
+            if now.context("look at the post")?.is_some_and(|now| now.state == HeldPostState::Deciding) {
+                return self.refuse_approved(task, name, post).await;
+            }
             return self.end(task, name, Some(look_again("meanwhile", "❌")), "failed", Some(CHANGED)).await;
         }
         // `status`, the metric and the command line say so too.
@@ -224,17 +232,8 @@ impl Desk {
         self.end(task, name, None, "done", None).await
     }
 
-    /// Ends what was approved and has not begun.
-    async fn refuse_approvals(&self, by: &str) -> Result<()> {
-        self.store.refuse_approvals(by).await.context("say no to what was approved")
-    }
-
     /// Says no to what was approved a moment ago. What came of it, the post says as its approval ends.
     async fn refuse_approved(&self, task: &DeskTask, name: &'static str, post: &HeldPost) -> Result<()> {
-        if !self.begin(task, name, &format!("{name} {}", short_id(&post.held_id)), None, None).await? {
-            return Ok(());
-        }
-        self.refuse_approvals(&task.sender).await?;
         self.store.dismiss_held_plan(&post.held_id, &task.sender).await.context("dismiss the plan")?;
         let stops = Reply::line([
             strong("It was approved already: "),

@@ -26,21 +26,27 @@ impl Reconciler {
     pub(crate) async fn spend_approval(&mut self, asked: &Asked) -> Result<()> {
         let (Some(id), by) = (&asked.approve, &asked.requested_by) else { return Ok(()) };
         let approver = Approver { by: by.as_str().into(), request: Some(asked.id) };
-        let unsaid = self.offboarded.end(approver.request);
+        let answered = self.offboarded.end(approver.request);
         if !asked.is_fresh {
             self.refuse(&approver, id, "it was approved more than two minutes ago, or by a pass that was cut short");
         } else if let Err(why) = self.may_approve(by).await? {
             self.refuse(&approver, id, &format!("{by} may not command any more{why}"));
-        } else if let Some((_, who)) = self.refused_among(&[asked.id]).await?.pop() {
-            self.refuse(&approver, id, &said_no(&who));
+        } else if let Some((_, why)) = self.ended_among(&[asked.id]).await?.pop() {
+            self.refuse(&approver, id, &why);
         } else {
-            self.approve_shown(id, asked.approve_within.as_deref(), &approver, &unsaid).await?;
+            self.approve_shown(id, asked.approve_within.as_deref(), &approver, &answered).await?;
         }
         Ok(())
     }
 
-    async fn refused_among(&self, requests: &[i64]) -> Result<Vec<(i64, String)>> {
-        self.store.refused_among(requests).await.context("look who said no")
+    /// Which of these requests are not to be carried out any more, and why.
+    async fn ended_among(&self, requests: &[i64]) -> Result<Vec<(i64, String)>> {
+        let ended = self.store.ended_among(requests).await.context("look who said no")?;
+        let why = |who: Option<String>| match who {
+            Some(who) => format!("{who} said no meanwhile"),
+            None => "nobody waits for it any more".to_owned(),
+        };
+        Ok(ended.into_iter().map(|(id, who)| (id, why(who))).collect())
     }
 
     /// Whether the pool is being asked for those whom it has closed and of whom something is held. Begins to ask, once for each
@@ -49,12 +55,16 @@ impl Reconciler {
         let Some(check) = self.account_check.clone() else { return Ok(false) };
         if !self.offboarded.has_asked(request) {
             let plan = self.plan().await?;
-            let held = plan.held().flat_map(|action| action.change.counted()).filter_map(|key| key.user());
-            let closed = held.filter(|user| self.world.facts.account(*user).is_closed());
-            let users = closed.map(|user| self.world.users.mxid(user)).collect();
+            let users = self.closed_and_held(&plan).into_iter().map(|user| self.world.users.mxid(user)).collect();
             self.offboarded.begin(request, check, users);
         }
         Ok(self.offboarded.is_asking(request))
+    }
+
+    /// Users whom the pool has closed, and of whom something is held.
+    fn closed_and_held(&self, plan: &Plan) -> HashSet<UserIx> {
+        let held = plan.held().flat_map(|action| action.change.counted()).filter_map(|key| key.user());
+        held.filter(|user| self.world.facts.account(*user).is_closed()).collect()
     }
 
     /// Takes back what was approved and has not begun, where somebody has said no since.
@@ -63,8 +73,8 @@ impl Reconciler {
         if requests.is_empty() {
             return Ok(());
         }
-        for (request, who) in self.refused_among(&requests).await? {
-            self.approval.take_back(request, said_no(&who));
+        for (request, why) in self.ended_among(&requests).await? {
+            self.approval.take_back(request, why);
         }
         Ok(())
     }
@@ -88,19 +98,19 @@ impl Reconciler {
     }
 
     /// Approves what the held plan called `id` showed, for the pass that follows. `id` may be cut short; `within` is the whole id
-    /// of another held plan that must have shown the same. What is held of the users `unsaid` stays so: the pool closed their
-    /// accounts, and does not say whether they are closed still.
+    /// of another held plan that must have shown the same. Of users whom the pool has closed, only those go of whom it `answered`
+    /// just now.
     pub(crate) async fn approve_shown(
         &mut self,
         id: &str,
         within: Option<&str>,
         approver: &Approver,
-        unsaid: &BTreeSet<String>,
+        answered: &BTreeSet<String>,
     ) -> Result<()> {
         // What the pool said just now is in the store.
         self.read_accounts().await?;
         let plan = self.plan().await?;
-        if let Err(why) = self.grant(&plan, id, within, approver, unsaid).await? {
+        if let Err(why) = self.grant(&plan, id, within, approver, answered).await? {
             self.refuse(approver, id, &why);
         }
         Ok(())
@@ -113,7 +123,7 @@ impl Reconciler {
         id: &str,
         within: Option<&str>,
         approver: &Approver,
-        unsaid: &BTreeSet<String>,
+        answered: &BTreeSet<String>,
     ) -> Result<Result<(), String>> {
         if let Some(paused) = self.store.paused().await.context("look at the brake")? {
             return Ok(Err(paused.to_string()));
@@ -136,7 +146,8 @@ impl Reconciler {
             let seen = self.store.held_parts(within).await.context("read what was shown before")?;
             shown.retain(|part| seen.contains(part));
         }
-        let unsaid: HashSet<UserIx> = unsaid.iter().map(|user| self.world.intern(user)).collect();
+        let mut unsaid = self.closed_and_held(plan);
+        unsaid.retain(|user| self.account_check.is_some() && !answered.contains(&*self.world.users.mxid(*user)));
         let Granted { parts, left } = self.approval.grant(&self.world, plan, &shown, approver, &unsaid);
         if left > 0 {
             let stays = how_many(left, "change stays", "changes stay");
@@ -166,10 +177,6 @@ fn meant(beginning: &str, mut called: Vec<String>) -> Meant {
         (Some(_), Some(_)) => Meant::Several,
         (None, _) => Meant::None,
     }
-}
-
-fn said_no(who: &str) -> String {
-    format!("{who} said no meanwhile")
 }
 
 fn look_again(world: &World, plan: &Plan) -> String {
