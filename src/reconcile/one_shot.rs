@@ -54,6 +54,10 @@ pub async fn apply_once(
         let progressed = slice.report.ended() > 0;
         total.add(slice.report);
         progress(total.ended(), of);
+        if total.paused.is_some() {
+            // With what was approved: it is not for after the pause.
+            return Ok(total);
+        }
         let mut sources = Woken::INBOX;
         match slice.settled_at.filter(|_| !waited) {
             // What settled is taken only while the sources go on saying so.

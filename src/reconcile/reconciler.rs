@@ -291,5 +291,6 @@ impl Reconciler {
     /// Forgets what was approved: it was for one pass.
     pub fn end_pass(&mut self) {
         self.approval = Approval::default();
+        self.offboarded = OffboardedUsers::default();
     }
 }

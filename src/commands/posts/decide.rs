@@ -156,10 +156,13 @@ impl Desk {
         };
         let words = format!("{name} {}", short_id(&post.held_id));
         if decision == Decision::Dismiss && post.state == HeldPostState::Deciding {
-            return match self.begin(task, name, &words, None, None).await? {
-                true => self.refuse_approved(task, name, post).await,
-                false => Ok(()),
-            };
+            if !self.begin(task, name, &words, None, None).await? {
+                return Ok(());
+            }
+            if !is_perhaps_of_another(post, tapped_ago) {
+                self.store.dismiss_held_plan(&post.held_id, &task.sender).await.context("dismiss the plan")?;
+            }
+            return self.end_refused(task, name).await;
         }
         if !possible.contains(&post.state) {
             let reply = self.already(post).await?;
@@ -210,7 +213,8 @@ impl Desk {
         if !again && !self.store.dismiss_held_post(post.id, &post.held_id).await.context("mark the post")? {
             let now = self.store.held_post(post.event_id.as_deref().unwrap_or_default()).await;
             if now.context("look at the post")?.is_some_and(|now| now.state == HeldPostState::Deciding) {
-                return self.refuse_approved(task, name, post).await;
+                self.store.dismiss_held_plan(&post.held_id, &task.sender).await.context("dismiss the plan")?;
+                return self.end_refused(task, name).await;
             }
             return self.end(task, name, Some(look_again("meanwhile", "❌")), "failed", Some(CHANGED)).await;
         }
@@ -232,9 +236,8 @@ impl Desk {
         self.end(task, name, None, "done", None).await
     }
 
-    /// Says no to what was approved a moment ago. What came of it, the post says as its approval ends.
-    async fn refuse_approved(&self, task: &DeskTask, name: &'static str, post: &HeldPost) -> Result<()> {
-        self.store.dismiss_held_plan(&post.held_id, &task.sender).await.context("dismiss the plan")?;
+    /// Answers a no to what was approved a moment ago. What came of it, the post says as its approval ends.
+    async fn end_refused(&self, task: &DeskTask, name: &'static str) -> Result<()> {
         let stops = Reply::line([
             strong("It was approved already: "),
             text("what has not begun is not done. "),

@@ -48,8 +48,9 @@ impl Desk {
                 reply.and([text("Nothing of what is held happens until somebody says: "), code(self.typed_apply(id))]);
         }
         if report.paused.is_some() {
-            reply = reply
-                .and([text("Everything is paused, and nothing was written. To go on: "), code(self.typed("resume"))]);
+            let more = if report.done > 0 { "nothing more" } else { "nothing" };
+            let lead = text(format!("Everything is paused, and {more} was written. To go on: "));
+            reply = reply.and([lead, code(self.typed("resume"))]);
         }
         if report.exit_code() == 1 {
             return Err(CommandFailure::Refused { reply, detail: format!("{}{}", outcome(report), counts(report)) });

@@ -35,8 +35,10 @@ impl ApprovalOutcome {
         }
     }
 
-    /// Of the request alone; `slice` says what is held beside it, and `waiting` how much of it has not ended.
+    /// Of the request alone; `slice` says what is held beside it, and `waiting` how much of it has not ended. A pause that kept nothing
+    /// of it back is not told of.
     pub(super) fn report(self, waiting: usize, slice: &PassReport) -> PassReport {
+        let is_kept_back = waiting > 0 || !self.refusals.is_empty();
         PassReport {
             plan_id: slice.plan_id.clone(),
             done: self.done,
@@ -47,7 +49,7 @@ impl ApprovalOutcome {
             waiting,
             failed: self.failed,
             not_due: self.not_due,
-            paused: slice.paused.clone(),
+            paused: slice.paused.clone().filter(|_| is_kept_back),
             errors: self.refusals,
             ..PassReport::default()
         }
