@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use testbed::{Effect, Matching, SynapseVersion, wait_until};
 
-use crate::support::{SOON, Settings, Stage, subject};
+use crate::support::{SOON, Settings, Stage, subject, subjects};
 
 crate::on_one_version!(
     removals_past_the_limit_are_all_held_and_joins_go_on,
@@ -23,14 +23,19 @@ fn defaults() -> Settings {
     Settings { guard: "free_removals = 2\nmax_removals = 5\nmax_fraction = 0.2".to_owned(), ..Settings::default() }
 }
 
-async fn removals_past_the_limit_are_all_held_and_joins_go_on(version: SynapseVersion) {
-    let stage = Stage::set_newest(version, defaults()).await;
-    let old: Vec<String> = (0..6).map(|_| subject()).collect();
-    let newcomer = subject();
-    for sub in &old {
+/// So many of staff, joined without a service.
+async fn applied(stage: &Stage, count: usize) -> Vec<String> {
+    let people = subjects(count);
+    for sub in &people {
         stage.hasura.add(sub, "staff", "member").await.unwrap();
     }
     assert_eq!(stage.apply().await.0, 0);
+    people
+}
+
+async fn removals_past_the_limit_are_all_held_and_joins_go_on(version: SynapseVersion) {
+    let stage = Stage::set_newest(version, defaults()).await;
+    let (old, newcomer) = (applied(&stage, 6).await, subject());
     for sub in &old[..3] {
         stage.hasura.remove(sub, "staff").await.unwrap();
     }
@@ -59,11 +64,7 @@ async fn removals_past_the_limit_are_all_held_and_joins_go_on(version: SynapseVe
 
 async fn a_slow_drip_is_caught_like_a_flood(version: SynapseVersion) {
     let stage = Stage::set_newest(version, defaults()).await;
-    let people: Vec<String> = (0..5).map(|_| subject()).collect();
-    for sub in &people {
-        stage.hasura.add(sub, "staff", "member").await.unwrap();
-    }
-    assert_eq!(stage.apply().await.0, 0);
+    let people = applied(&stage, 5).await;
     let mut statuses = Vec::new();
     for sub in &people[..4] {
         stage.hasura.remove(sub, "staff").await.unwrap();
@@ -80,11 +81,7 @@ async fn a_slow_drip_is_caught_like_a_flood(version: SynapseVersion) {
 
 async fn a_removal_whose_answer_is_lost_counts(version: SynapseVersion) {
     let stage = Stage::set_newest(version, defaults()).await;
-    let people: Vec<String> = (0..5).map(|_| subject()).collect();
-    for sub in &people {
-        stage.hasura.add(sub, "staff", "member").await.unwrap();
-    }
-    assert_eq!(stage.apply().await.0, 0);
+    let people = applied(&stage, 5).await;
     stage.proxy.fault(Matching::any().path("/kick"), Effect::LoseAnswer);
     let mut statuses = Vec::new();
     for sub in &people[..4] {
@@ -119,11 +116,7 @@ async fn an_emptied_roster_removes_nobody(version: SynapseVersion) {
 
 async fn a_held_part_is_approved_as_it_was_shown_and_not_otherwise(version: SynapseVersion) {
     let stage = Stage::set_newest(version, defaults()).await;
-    let people: Vec<String> = (0..8).map(|_| subject()).collect();
-    for sub in &people {
-        stage.hasura.add(sub, "staff", "member").await.unwrap();
-    }
-    assert_eq!(stage.apply().await.0, 0);
+    let people = applied(&stage, 8).await;
     for sub in &people[..3] {
         stage.hasura.remove(sub, "staff").await.unwrap();
     }
@@ -161,14 +154,7 @@ async fn a_held_part_is_approved_as_it_was_shown_and_not_otherwise(version: Syna
 /// Of what is begun together the rest is left where Synapse is slow: what it was planned from grows old.
 async fn who_is_named_again_during_slow_removals_stays(version: SynapseVersion) {
     let stage = Stage::set(version, defaults()).await;
-    let people: Vec<String> = (0..12).map(|_| subject()).collect();
-    for sub in &people {
-        stage.hasura.add(sub, "staff", "member").await.unwrap();
-    }
-    stage.start().await;
-    for sub in &people {
-        stage.until(&stage.staff, sub, "join", SOON).await;
-    }
+    let people = stage.start_with_staff(12).await;
     for sub in &people[1..] {
         stage.hasura.remove(sub, "staff").await.unwrap();
     }
@@ -213,11 +199,7 @@ async fn a_pause_stops_an_apply_where_no_service_runs(version: SynapseVersion) {
 
 async fn a_pause_ends_what_was_approved_where_no_service_runs(version: SynapseVersion) {
     let stage = Stage::set(version, defaults()).await;
-    let people: Vec<String> = (0..12).map(|_| subject()).collect();
-    for sub in &people {
-        stage.hasura.add(sub, "staff", "member").await.unwrap();
-    }
-    assert_eq!(stage.apply().await.0, 0);
+    let people = applied(&stage, 12).await;
     for sub in &people[1..] {
         stage.hasura.remove(sub, "staff").await.unwrap();
     }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use serde_json::json;
 use testbed::{Effect, Matching, Pool, Proxy, SynapseVersion, wait_until};
 
-use crate::pool_support::{a_while_passes, cognito, pool, settings, staff, until_listed, whole_listings};
+use crate::pool_support::{
+    a_while_passes, cognito, listed_hours_ago, pool, settings, staff, until_listed, whole_listings,
+};
 use crate::support::{SOON, Settings, Stage};
 
 crate::on_one_version!(
@@ -320,17 +322,8 @@ async fn a_backfill_takes_over_where_whoever_listed_is_gone(version: SynapseVers
 
 /// Somebody runs it where the pool may not be read, hours before the service lists again by itself.
 async fn a_backfill_that_fails_beside_the_service_is_made_good_by_its_next_listing(version: SynapseVersion) {
-    let pool = pool().await;
+    let (mut stage, pool, people) = listed_hours_ago(version).await;
     let proxy = Proxy::start(&pool.endpoint).await.unwrap();
-    let sections = cognito(&pool, "6h", "remove");
-    let mut stage = Stage::set(version, Settings { sections, ..Settings::default() }).await;
-    let people = staff(&stage, &pool, 2).await;
-    stage.start().await;
-    for sub in &people {
-        stage.until(&stage.staff, sub, "join", SOON).await;
-    }
-    wait_until("the pool is listed", SOON, async || whole_listings(&stage).await == 1).await.unwrap();
-
     let refusal = json!({ "__type": "AccessDeniedException", "message": "User is not authorized to perform that" });
     proxy.fault(Matching::any(), Effect::Answer(400, refusal));
     let mut behind = pool.clone();

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use sqlx::AssertSqlSafe;
 use testbed::{NewUser, Person, SynapseVersion, wait_until};
 
-use crate::pool_support::{a_while_passes, cognito, pool, settings, staff, until_listed, whole_listings};
+use crate::pool_support::{
+    a_while_passes, cognito, listed_hours_ago, pool, settings, staff, until_listed, whole_listings,
+};
 use crate::staff_support::with_commands;
 use crate::support::{SOON, Settings, Stage, newest_room_version, subjects};
 
@@ -115,16 +117,7 @@ async fn a_pool_move_brings_everyone_over_and_waits_to_remove(version: SynapseVe
 }
 
 async fn another_pool_is_listed_at_the_start_and_what_the_former_one_said_is_forgotten(version: SynapseVersion) {
-    let former = pool().await;
-    let sections = cognito(&former, "6h", "remove");
-    let mut stage = Stage::set(version, Settings { sections, ..Settings::default() }).await;
-    let people = staff(&stage, &former, 2).await;
-    stage.start().await;
-    for sub in &people {
-        stage.until(&stage.staff, sub, "join", SOON).await;
-    }
-    wait_until("the former pool is listed", SOON, async || whole_listings(&stage).await == 1).await.unwrap();
-
+    let (mut stage, _, people) = listed_hours_ago(version).await;
     // The other one has one of them, and somebody that no row names: only a listing finds them.
     let other = pool().await;
     other.import(&[NewUser::with_sub(&people[0])]).await.unwrap();

@@ -1,7 +1,7 @@
 //! What the journeys with a pool share: the pool, its section of the configuration, and people who are in it.
 
 use sqlx::Connection;
-use testbed::{NewUser, Pool, shared_moto, wait_until};
+use testbed::{NewUser, Pool, SynapseVersion, shared_moto, wait_until};
 
 use crate::support::{SOON, Settings, Stage, subjects};
 
@@ -28,6 +28,20 @@ pub(crate) async fn staff(stage: &Stage, pool: &Pool, count: usize) -> Vec<Strin
         stage.hasura.add(sub, "staff", "member").await.unwrap();
     }
     people
+}
+
+/// A service that has listed its pool, and lists it again hours later; two of staff are in their rooms.
+pub(crate) async fn listed_hours_ago(version: SynapseVersion) -> (Stage, Pool, Vec<String>) {
+    let pool = pool().await;
+    let sections = cognito(&pool, "6h", "remove");
+    let stage = Stage::set(version, Settings { sections, ..Settings::default() }).await;
+    let people = staff(&stage, &pool, 2).await;
+    stage.start().await;
+    for sub in &people {
+        stage.until(&stage.staff, sub, "join", SOON).await;
+    }
+    wait_until("the pool is listed", SOON, async || whole_listings(&stage).await == 1).await.unwrap();
+    (stage, pool, people)
 }
 
 pub(crate) fn settings(pool: &Pool, offboarding: &str) -> Settings {

@@ -30,12 +30,18 @@ async fn until_asked(late: &Fault) {
     tokio::time::sleep(SLOW).await;
 }
 
+/// The message is ticked, and this room is waited for.
+async fn ticked(staff: &StaffStage, room: &str, post: &str) -> Fault {
+    let late = late(staff, room);
+    staff.react(&staff.lead, post, "✅").await;
+    until_asked(&late).await;
+    late
+}
+
 async fn an_approval_waits_for_the_room_that_it_is_about(version: SynapseVersion) {
     let (staff, people) = held(version).await;
     let post = staff.posted("3 people would").await;
-    let late = late(&staff, &staff.stage.analysts);
-    staff.react(&staff.lead, &post, "✅").await;
-    until_asked(&late).await;
+    let late = ticked(&staff, &staff.stage.analysts, &post).await;
     assert_eq!(memberships(&staff, &people).await, ["join"; 6], "who is there is not known");
     late.lift();
     staff.until_says(&post, &["Approved by", "3 changes made"]).await;
@@ -95,9 +101,7 @@ async fn a_no_ends_an_approval_that_waits(version: SynapseVersion) {
 async fn a_no_to_what_was_ticked_a_moment_ago_ends_it(version: SynapseVersion) {
     let (staff, people) = held(version).await;
     let post = staff.posted("3 people would").await;
-    let late = late(&staff, &staff.stage.red);
-    staff.react(&staff.lead, &post, "✅").await;
-    until_asked(&late).await;
+    let late = ticked(&staff, &staff.stage.red, &post).await;
     staff.react(&staff.lead, &post, "❌").await;
     let refused = "SELECT EXISTS (SELECT FROM provisioner.pass_requests WHERE refused_by IS NOT NULL)";
     let mut database = staff.stage.connect().await;

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::boundaries::leads;
 use crate::{SERVER, due_removals, read, read_rows, subject, world};
 
-/// Ten people of whom three lost their rows: what is held of them, and remembered.
+/// Ten people, three of them without their rows now: what is held of them, and remembered.
 fn shown() -> (World, Recent, Vec<Digest>) {
     let mut world = world(&[10], GuardLimits::default());
     read(&mut world, (3..10).map(|user| (0, user)));

@@ -23,7 +23,7 @@ pub(super) struct Trouble {
     by_hand: BTreeMap<Move, usize>,
     /// Commands that were said.
     pub(super) said: Vec<String>,
-    /// Users who were let into a room by hand, and whom neither a row nor the pool knows.
+    /// Users who were let into a room by hand, and that neither a row nor the pool knows.
     pub(super) strangers: BTreeSet<String>,
 }
 

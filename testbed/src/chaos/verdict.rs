@@ -21,7 +21,7 @@ const ALONE: Duration = Duration::from_secs(5);
 /// What was found.
 #[derive(Debug, Clone, Default)]
 pub struct Verdict {
-    /// From the end of the last fault until the rooms were as the sources say, but for users whom nobody knows.
+    /// From the end of the last fault until the rooms were as the sources say, but for users that nobody knows.
     pub settled: Option<Duration>,
     /// And until those were out: the service asks the pool for them three times, within 45 s, before it believes that.
     pub strangers_out: Option<Duration>,
