@@ -41,7 +41,9 @@ pub async fn apply_once(
     if let Some((id, by)) = approve {
         let approver = Approver { by: by.into(), request: None };
         while reconciler.asks_for_offboarded(approver.request).await? {
-            reconciler.offboarded.one_ends().await;
+            if stop.run_until_cancelled(reconciler.offboarded.one_ends()).await.is_none() {
+                break;
+            }
         }
         let answered = reconciler.offboarded.end(approver.request);
         reconciler.approve_shown(id, None, &approver, &answered).await?;
