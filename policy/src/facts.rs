@@ -169,7 +169,7 @@ impl Facts {
         states
     }
 
-    /// The users to whom two or more subjects fold.
+    /// The users that two or more subjects fold to.
     pub(crate) fn all_folded(&self) -> impl Iterator<Item = UserIx> + '_ {
         self.folded.iter().chain(&self.folded_accounts).copied()
     }

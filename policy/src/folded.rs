@@ -22,7 +22,7 @@ impl World {
         self.folded().into_iter().filter_map(has).collect()
     }
 
-    /// Users about whom nothing is concluded and who may have power that nobody sees: the accounts, a room or its levels could
+    /// Users that nothing is concluded about and that may have power that nobody sees: the accounts, a room or its levels could
     /// not be read, or were not read yet.
     pub fn folded_perhaps_with_power(&self) -> Vec<UserIx> {
         let is_seen = |room: RoomIx| {

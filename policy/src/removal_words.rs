@@ -35,7 +35,7 @@ impl World {
         self.with_entrance(room, user, lost)
     }
 
-    /// Why somebody whom no source names has no place in a room, or no flag.
+    /// Why somebody that no source names has no place in a room, or no flag.
     pub(crate) fn nobody_knows_words(&self, room: Option<RoomIx>, user: UserIx) -> String {
         let (_, matchers) = self.asked_of(room);
         let words = if let Some(lost) = self.loss_words(room, user, matchers) {

@@ -170,7 +170,7 @@ fn unsaid(world: &World, plan: &Plan) -> Option<HashSet<Digest>> {
     blocked.chain(undone.into_iter().chain(of_folded(world)).map(Some)).collect()
 }
 
-/// Whatever might be taken from those of whom nothing is planned while two subjects fold to them.
+/// All that might be taken from the users to which two subjects fold, while nothing is planned of them.
 fn of_folded(world: &World) -> Vec<Digest> {
     let everywhere = |user: UserIx| {
         let lowered = PowerEdit { of: user.into(), before: None, after: None, lowers: true };

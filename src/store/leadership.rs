@@ -20,7 +20,7 @@ const LOCK_KEY: i64 = 0x7072_6f76_6973;
 
 /// How often the leader looks whether its connection still lives. Until it notices, another replica may have taken over:
 /// both would do the same idempotent things for that long.
-const HEARTBEAT: Duration = Duration::from_secs(2);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// Longer than this without an answer is a lost connection.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(3);

@@ -11,7 +11,7 @@ use tracing::warn;
 
 use super::Store;
 use super::accounts::{mark_folded, wake};
-use super::leadership::SESSION_LIMITS;
+use super::leadership::{HEARTBEAT, SESSION_LIMITS};
 use crate::postgres::within;
 
 /// "listing" in ASCII: one listing at a time, whichever replica or command makes it.
@@ -19,9 +19,6 @@ const LOCK_KEY: i64 = 0x006c_6973_7469_6e67;
 
 /// How long connecting for it, and anything asked for it, may take.
 const CONNECT: Duration = Duration::from_secs(5);
-
-/// How often the connection that holds it says something.
-const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// A miss counts so long after the one before it. Cognito's listings run late, and two that follow one another at once, by a
 /// restart or by hand, would say the same wrong thing twice.

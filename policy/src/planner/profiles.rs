@@ -81,7 +81,7 @@ impl WorldState {
             _ if wanted.is_nothing() => ProfileVerdict::Missing,
             seen if seen == wanted => ProfileVerdict::Right,
             Fingerprint::UNTOUCHED => ProfileVerdict::Give(Because::ProfileEmpty),
-            // Gone since it was given: whoever took it away chose to have none.
+            // Gone since it was given: its owner took it away and chose to have none.
             Fingerprint::NOTHING if !keep && facts.gave(user, field, wanted) => ProfileVerdict::Chosen,
             Fingerprint::NOTHING => ProfileVerdict::Give(Because::ProfileEmpty),
             seen if facts.gave(user, field, seen) => ProfileVerdict::Give(Because::ProfileFollows),

@@ -21,7 +21,7 @@ impl World {
         }
     }
 
-    /// Takes a whole reading of the query. Users whom it names otherwise twice are named not at all; `unusable` rows mean nobody.
+    /// Takes a whole reading of the query. Users that it names otherwise twice are named not at all; `unusable` rows mean nobody.
     pub fn set_profiles(&mut self, rows: impl IntoIterator<Item = (UserIx, SourceProfile)>, unusable: usize) {
         let mut named: HashMap<UserIx, Option<SourceProfile>> = HashMap::new();
         for (user, profile) in rows {

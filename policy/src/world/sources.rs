@@ -75,7 +75,7 @@ impl World {
         self.dirty.something();
     }
 
-    /// Notes what the roster said of those whom it names no longer.
+    /// Notes what the roster said of users that it names no longer.
     fn note_gone(&mut self, named: &UserSet) {
         let WorldState { names, facts, .. } = &self.state;
         if named.len() == facts.teams.len() {

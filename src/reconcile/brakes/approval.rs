@@ -28,7 +28,7 @@ pub(crate) struct Approval {
 
 /// How many parts were approved, and how many were left though they were shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Granted {
+pub(crate) struct GrantedParts {
     pub(crate) parts: usize,
     pub(crate) left: usize,
 }
@@ -42,13 +42,13 @@ impl Approval {
         shown: &HashSet<Digest>,
         approver: &Approver,
         but: &HashSet<UserIx>,
-    ) -> Granted {
+    ) -> GrantedParts {
         let held = plan.held().flat_map(|action| action.change.parts().zip(action.change.counted()));
         let held = held.map(|(part, key)| (key, part.exact_digest(world)));
         let (left, approved): (Vec<_>, Vec<_>) = held
             .filter(|(_, digest)| shown.contains(digest))
             .partition(|(key, _)| key.user().is_some_and(|user| but.contains(&user)));
-        let granted = Granted { parts: approved.len(), left: left.len() };
+        let granted = GrantedParts { parts: approved.len(), left: left.len() };
         if granted.parts > 0 {
             self.outcome(approver.request).not_due += shown.len() - granted.parts - granted.left;
         }

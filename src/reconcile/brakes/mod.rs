@@ -1,7 +1,7 @@
 //! Brakes: what keeps a planned change from being carried out. They mark, count and remember; none of them calls Synapse.
 //!
 //! - `held`, `approval`, `spend`: what the guard holds waits for a person. Approved is exactly what was shown under the id, as
-//!   far as it is still planned, for one pass. `offboarded`: those whom the pool has closed are asked for once more before.
+//!   far as it is still planned, for one pass. `offboarded`: users that the pool has closed are asked for once more before.
 //! - `fights`, `reverter`, `fight_report`: what somebody keeps undoing is done ever more slowly, then not at all, and a
 //!   person is told who undoes it. A restart does not begin the count again: it is in the ledger.
 //! - `returns`: who was removed and keeps coming back is removed each time, at once, and banned where the policy says so.

@@ -1,5 +1,5 @@
 //! Offboarded users, asked for once more. What the pool said of them may be hours old by the time somebody approves that they go. The
-//! questions are asked beside everything else, and the approval waits for them; of whom the pool says nothing stays held.
+//! questions are asked beside everything else, and the approval waits for them; a user about whom the pool says nothing stays held.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -20,12 +20,12 @@ const AT_ONCE: usize = 8;
 const ANSWERED: Duration = Duration::from_secs(45);
 
 /// The request of an approval; none where a process approves for itself.
-type Request = Option<i64>;
+type ApprovalRequest = Option<i64>;
 
 /// What comes of the questions of one request.
 #[derive(Debug, Default)]
-struct Answers {
-    /// Users of whom the pool has said whether they are closed still.
+struct PoolAnswers {
+    /// Users that the pool has answered for.
     users: Mutex<BTreeSet<String>>,
     are_over: AtomicBool,
 }
@@ -33,23 +33,23 @@ struct Answers {
 /// The questions that approvals wait for.
 #[derive(Debug, Default)]
 pub(crate) struct OffboardedUsers {
-    asked: HashMap<Request, (Arc<Answers>, AbortOnDropHandle<()>)>,
+    asked: HashMap<ApprovalRequest, (Arc<PoolAnswers>, AbortOnDropHandle<()>)>,
     ended: Arc<Notify>,
 }
 
 impl OffboardedUsers {
     /// Whether a request's questions were begun.
-    pub(crate) fn has_asked(&self, request: Request) -> bool {
+    pub(crate) fn has_asked(&self, request: ApprovalRequest) -> bool {
         self.asked.contains_key(&request)
     }
 
     /// Whether they go on.
-    pub(crate) fn is_asking(&self, request: Request) -> bool {
+    pub(crate) fn is_asking(&self, request: ApprovalRequest) -> bool {
         self.asked.get(&request).is_some_and(|(answers, _)| !answers.are_over.load(Ordering::Acquire))
     }
 
-    pub(crate) fn begin(&mut self, request: Request, check: AccountCheck, users: BTreeSet<String>) {
-        let answers = Arc::new(Answers { are_over: AtomicBool::new(users.is_empty()), ..Answers::default() });
+    pub(crate) fn begin(&mut self, request: ApprovalRequest, check: AccountCheck, users: BTreeSet<String>) {
+        let answers = Arc::new(PoolAnswers { are_over: AtomicBool::new(users.is_empty()), ..PoolAnswers::default() });
         let (noted, ended) = (Arc::clone(&answers), Arc::clone(&self.ended));
         let asking = async move {
             let all = stream::iter(users).for_each_concurrent(AT_ONCE, |user| {
@@ -73,8 +73,8 @@ impl OffboardedUsers {
         self.ended.notified().await;
     }
 
-    /// Ends the questions of a request, and returns those of whom the pool has said something.
-    pub(crate) fn end(&mut self, request: Request) -> BTreeSet<String> {
+    /// Ends the questions of a request, and returns the users that the pool has answered for.
+    pub(crate) fn end(&mut self, request: ApprovalRequest) -> BTreeSet<String> {
         self.asked.remove(&request).map(|(answers, _)| std::mem::take(&mut *answers.users.lock())).unwrap_or_default()
     }
 }

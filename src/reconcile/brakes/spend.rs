@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use anyhow::{Context, Result};
 use provisioner_policy::{Digest, Permission, Plan, UserIx, World, how_many, short_id};
 
-use crate::reconcile::brakes::approval::{Approver, Granted};
+use crate::reconcile::brakes::approval::{Approver, GrantedParts};
 use crate::reconcile::reconciler::Reconciler;
 use crate::store::Asked;
 
@@ -49,7 +49,7 @@ impl Reconciler {
         Ok(ended.into_iter().map(|(id, who)| (id, why(who))).collect())
     }
 
-    /// Whether the pool is being asked for those whom it has closed and of whom something is held. Begins to ask, once for each
+    /// Whether the pool is being asked for users that it has closed, where something of them is held. Begins to ask, once for each
     /// request.
     pub(crate) async fn asks_for_offboarded(&mut self, request: Option<i64>) -> Result<bool> {
         let Some(check) = self.account_check.clone() else { return Ok(false) };
@@ -61,7 +61,7 @@ impl Reconciler {
         Ok(self.offboarded.is_asking(request))
     }
 
-    /// Users whom the pool has closed, and of whom something is held.
+    /// Users that the pool has closed, where something of them is held.
     fn closed_and_held(&self, plan: &Plan) -> HashSet<UserIx> {
         let held = plan.held().flat_map(|action| action.change.counted()).filter_map(|key| key.user());
         held.filter(|user| self.world.facts.account(*user).is_closed()).collect()
@@ -98,8 +98,8 @@ impl Reconciler {
     }
 
     /// Approves what the held plan called `id` showed, for the pass that follows. `id` may be cut short; `within` is the whole id
-    /// of another held plan that must have shown the same. Of users whom the pool has closed, only those go of whom it `answered`
-    /// just now.
+    /// of another held plan that must have shown the same. Of users that the pool has closed only those go that it
+    /// `answered` for just now.
     pub(crate) async fn approve_shown(
         &mut self,
         id: &str,
@@ -148,7 +148,7 @@ impl Reconciler {
         }
         let mut unsaid = self.closed_and_held(plan);
         unsaid.retain(|user| self.account_check.is_some() && !answered.contains(&*self.world.users.mxid(*user)));
-        let Granted { parts, left } = self.approval.grant(&self.world, plan, &shown, approver, &unsaid);
+        let GrantedParts { parts, left } = self.approval.grant(&self.world, plan, &shown, approver, &unsaid);
         if left > 0 {
             let stays = how_many(left, "change stays", "changes stay");
             let why = format!(

@@ -19,7 +19,7 @@ impl Reconciler {
         if places.is_empty() && found.is_empty() {
             return Ok(());
         }
-        // Whoever the readings of the start found may have been there before it.
+        // Users that the readings of the start found may have been there before it.
         found.retain(|_| self.strangers.is_read());
         self.strangers.read(&self.store, &mut self.world).await?;
         places.retain(|place| self.strangers.judges(place.at));

@@ -20,7 +20,7 @@ const AGAIN: Duration = Duration::from_secs(10);
 
 /// Whether one room replaces another.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Question {
+struct UpgradeQuestion {
     /// The room with the tombstone, by its id: a room that is followed has another one.
     id: String,
     /// The room that the tombstone names.
@@ -28,20 +28,20 @@ struct Question {
 }
 
 /// What Synapse says of the room that is named.
-type Answer = Result<Option<RoomOrigin>, CallError>;
+type OriginAnswer = Result<Option<RoomOrigin>, CallError>;
 
 #[derive(Debug)]
-struct EndedQuestion {
+struct AnsweredQuestion {
     room: RoomIx,
-    question: Question,
-    answer: Answer,
+    question: UpgradeQuestion,
+    answer: OriginAnswer,
 }
 
 /// How far a question is.
 #[derive(Debug)]
-enum Progress {
+enum UpgradeProgress {
     /// Asked. Its answer may be there, and not taken over.
-    UnderWay(#[expect(dead_code, reason = "dropped with the question, it ends")] Task),
+    UnderWay(#[expect(dead_code, reason = "dropped with the question, it ends")] AbortedOnDrop),
     Unanswered {
         again: Instant,
     },
@@ -53,9 +53,9 @@ enum Progress {
 
 /// A task that ends with this.
 #[derive(Debug)]
-struct Task(AbortHandle);
+struct AbortedOnDrop(AbortHandle);
 
-impl Drop for Task {
+impl Drop for AbortedOnDrop {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -64,10 +64,10 @@ impl Drop for Task {
 /// The questions about the tombstones that there are, one for each room.
 #[derive(Debug, Default)]
 pub(crate) struct Upgrades {
-    asked: HashMap<RoomIx, (Question, Progress)>,
-    tasks: JoinSet<EndedQuestion>,
+    asked: HashMap<RoomIx, (UpgradeQuestion, UpgradeProgress)>,
+    tasks: JoinSet<AnsweredQuestion>,
     /// Ended, and not taken over yet.
-    ended: Vec<EndedQuestion>,
+    ended: Vec<AnsweredQuestion>,
     /// Rooms with a question that was once waited for in vain. Their questions are not waited for any more: with one tombstone after
     /// the other somebody could keep all rooms waiting.
     hung: HashSet<RoomIx>,
@@ -77,15 +77,15 @@ impl Upgrades {
     /// Has it asked anew whether there is a room that Synapse did not know. What a create event says never changes.
     pub(crate) fn forget(&mut self) {
         self.asked.retain(|_, (_, progress)| {
-            matches!(progress, Progress::UnderWay(_) | Progress::Answered { is_known: true })
+            matches!(progress, UpgradeProgress::UnderWay(_) | UpgradeProgress::Answered { is_known: true })
         });
     }
 
     /// When something is asked again.
     pub(crate) fn due(&self) -> Option<Instant> {
-        let again = |progress: &Progress| match progress {
-            Progress::Unanswered { again } => Some(*again),
-            Progress::UnderWay(_) | Progress::Answered { .. } => None,
+        let again = |progress: &UpgradeProgress| match progress {
+            UpgradeProgress::Unanswered { again } => Some(*again),
+            UpgradeProgress::UnderWay(_) | UpgradeProgress::Answered { .. } => None,
         };
         self.asked.values().filter_map(|(_, progress)| again(progress)).min()
     }
@@ -124,22 +124,22 @@ impl Upgrades {
     fn begin(&mut self, homeserver: &Homeserver, world: &mut World) {
         let now = Instant::now();
         for room in world.rooms() {
-            let Some(question) = Question::about(world, room) else {
+            let Some(question) = UpgradeQuestion::about(world, room) else {
                 self.asked.remove(&room);
                 continue;
             };
             let known = self.asked.get(&room).filter(|(asked, _)| *asked == question);
             let is_due = match known.map(|(_, progress)| progress) {
-                Some(Progress::Answered { .. }) => continue,
-                Some(Progress::UnderWay(_)) => false,
-                Some(Progress::Unanswered { again }) => *again <= now,
+                Some(UpgradeProgress::Answered { .. }) => continue,
+                Some(UpgradeProgress::UnderWay(_)) => false,
+                Some(UpgradeProgress::Unanswered { again }) => *again <= now,
                 None => true,
             };
             if let Some(origin) = mirrored(world, &question.named) {
                 self.take(world, room, question, Ok(Some(origin)));
             } else if is_due {
-                let task = Task(self.tasks.spawn(ask(homeserver.clone(), room, question.clone())));
-                self.asked.insert(room, (question, Progress::UnderWay(task)));
+                let task = AbortedOnDrop(self.tasks.spawn(ask(homeserver.clone(), room, question.clone())));
+                self.asked.insert(room, (question, UpgradeProgress::UnderWay(task)));
             }
         }
     }
@@ -150,10 +150,10 @@ impl Upgrades {
             self.ended.extend(unaborted(ended));
         }
         let mut is_unanswered = false;
-        for EndedQuestion { room, question, answer } in std::mem::take(&mut self.ended) {
+        for AnsweredQuestion { room, question, answer } in std::mem::take(&mut self.ended) {
             // There may be another tombstone by now.
-            let is_asked = |(asked, progress): &(Question, Progress)| {
-                *asked == question && matches!(progress, Progress::UnderWay(_))
+            let is_asked = |(asked, progress): &(UpgradeQuestion, UpgradeProgress)| {
+                *asked == question && matches!(progress, UpgradeProgress::UnderWay(_))
             };
             if self.asked.get(&room).is_some_and(is_asked) {
                 is_unanswered |= self.take(world, room, question, answer);
@@ -162,16 +162,16 @@ impl Upgrades {
         is_unanswered
     }
 
-    fn take(&mut self, world: &mut World, room: RoomIx, question: Question, answer: Answer) -> bool {
+    fn take(&mut self, world: &mut World, room: RoomIx, question: UpgradeQuestion, answer: OriginAnswer) -> bool {
         let (progress, is_unanswered) = match answer {
             Ok(origin) => {
                 let is_known = origin.is_some();
                 // A tombstone alone is only somebody's word.
                 let made_by = origin.filter(|origin| origin.replaces == question.id).map(|origin| origin.made_by);
                 world.set_upgrade(room, &question.named, made_by.as_deref());
-                (Progress::Answered { is_known }, false)
+                (UpgradeProgress::Answered { is_known }, false)
             }
-            Err(error) => (Progress::Unanswered { again: Instant::now() + AGAIN }, error.is_transport()),
+            Err(error) => (UpgradeProgress::Unanswered { again: Instant::now() + AGAIN }, error.is_transport()),
         };
         self.asked.insert(room, (question, progress));
         is_unanswered
@@ -179,12 +179,12 @@ impl Upgrades {
 
     /// Rooms with a question under way.
     fn under_way(&self) -> impl Iterator<Item = RoomIx> {
-        let under_way = self.asked.iter().filter(|(_, (_, progress))| matches!(progress, Progress::UnderWay(_)));
+        let under_way = self.asked.iter().filter(|(_, (_, progress))| matches!(progress, UpgradeProgress::UnderWay(_)));
         under_way.map(|(room, _)| *room)
     }
 }
 
-impl Question {
+impl UpgradeQuestion {
     /// What the room's tombstone asks; nothing where it names no room, or where there is none.
     fn about(world: &World, room: RoomIx) -> Option<Self> {
         let named = world.room(room).named_successor().filter(|named| !named.is_empty())?;
@@ -199,13 +199,13 @@ fn mirrored(world: &World, named: &str) -> Option<RoomOrigin> {
     Some(RoomOrigin::of(create.content.clone(), create.sender.clone()))
 }
 
-async fn ask(homeserver: Homeserver, room: RoomIx, question: Question) -> EndedQuestion {
+async fn ask(homeserver: Homeserver, room: RoomIx, question: UpgradeQuestion) -> AnsweredQuestion {
     let answer = homeserver.origin(&question.named).await;
-    EndedQuestion { room, question, answer }
+    AnsweredQuestion { room, question, answer }
 }
 
 /// What came of a task that was not aborted.
-fn unaborted(ended: Result<EndedQuestion, JoinError>) -> Option<EndedQuestion> {
+fn unaborted(ended: Result<AnsweredQuestion, JoinError>) -> Option<AnsweredQuestion> {
     match ended {
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
         ended => ended.ok(),
@@ -253,7 +253,7 @@ mod tests {
         let homeserver = homeserver("127.0.0.1:1").await;
         for (says, is_upgraded) in [(Some("!old:a"), true), (Some("!other:a"), false), (None, false)] {
             let ((mut world, [room, _]), mut upgrades) = (world("!far:a"), Upgrades::default());
-            let question = Question::about(&world, room).unwrap();
+            let question = UpgradeQuestion::about(&world, room).unwrap();
             let origin = says.map(|id| RoomOrigin::of(replaces(id), "@maker:a".to_owned()));
             assert!(!upgrades.take(&mut world, room, question, Ok(origin)));
             upgrades.begin(&homeserver, &mut world);

@@ -126,7 +126,7 @@ fn of_rooms(world: &World, is_synapse_away: bool) -> Conditions {
     Conditions { lasting, unknown }
 }
 
-/// Keys of users of whom nobody can say whether two subjects fold to them and they have power: all of them, where a roster is
+/// Keys of users where nobody can say whether two subjects fold to them and they have power: all of them, where a roster is
 /// configured and its rows are not known.
 fn unknown_folded(world: &World, has_roster: bool) -> Vec<String> {
     if has_roster && world.facts.roster != SourceState::Good {

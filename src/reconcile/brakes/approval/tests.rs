@@ -216,7 +216,7 @@ fn of_whom_the_pool_says_nothing_stays_held_and_a_no_that_comes_later_takes_back
     let mut approval = Approval::default();
     let parts = shown(&world, &plan, Kind::Remove, &["@one:a", "@two:a", "@three:a"]);
     let unsaid = HashSet::from([world.intern("@two:a")]);
-    assert_eq!(approval.grant(&world, &plan, &parts, &by(), &unsaid), Granted { parts: 2, left: 1 });
+    assert_eq!(approval.grant(&world, &plan, &parts, &by(), &unsaid), GrantedParts { parts: 2, left: 1 });
     assert_eq!((approval.not_due(), approval.requests()), (0, vec![7]));
     approval.release(&world, &mut plan);
     let removals: Vec<Change> = plan.of(Some(room), Kind::Remove).iter().map(|one| one.change.clone()).collect();
