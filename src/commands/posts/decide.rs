@@ -1,19 +1,17 @@
 //! Decisions about held plans: a tap on a post, or `apply`. Carried out is what was shown, as far as it is held still.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use provisioner_policy::short_id;
 
+use crate::commands::posts::carry_out::Approved;
 use crate::commands::posts::held::what_became_of;
 use crate::commands::room::desk::Desk;
 use crate::commands::room::dispatch::see;
 use crate::commands::room::handle::DeskTask;
-use crate::commands::room::turn::Requester;
-use crate::commands::run::{CommandFailure, counts, outcome};
 use crate::commands::text::incoming::Decision;
 use crate::commands::text::reply::{Reply, code, strong, text};
-use crate::reconcile::{ActionGate, PassReport};
 use crate::store::{HeldPost, HeldPostState};
 
 /// Who taps so soon after an edit may have seen what was there before it.
@@ -25,28 +23,10 @@ pub(crate) const APPROVAL_LASTS: f64 = 120.0;
 /// What the ledger keeps of a no that may be about something else.
 const CHANGED: &str = "refused: the message had changed meanwhile";
 
-/// How long is waited until a post shows that its plan is being carried out.
-const LONGEST_EDIT: Duration = Duration::from_secs(5);
-
-/// What is approved.
-#[derive(Debug)]
-pub(crate) struct Approved<'a> {
-    /// The whole id of a held plan.
-    pub(crate) id: &'a str,
-    /// Another one that must have shown the same.
-    pub(crate) within: Option<&'a str>,
-    /// The post that says what comes of it.
-    pub(crate) post: Option<HeldPost>,
-    /// A no that somebody says before it is asked for ends it, too.
-    pub(crate) unless_refused: bool,
-}
-
-impl<'a> Approved<'a> {
-    /// What a post showed to somebody who tapped so many seconds ago.
-    fn by_tap(post: &'a HeldPost, tapped_ago: f64) -> Self {
-        let within = post.shown_before.as_deref().filter(|_| is_perhaps_of_before(post, tapped_ago));
-        Self { id: &post.held_id, within, post: Some(post.clone()), unless_refused: true }
-    }
+/// What a post showed to somebody who tapped so many seconds ago.
+fn approved_by_tap(post: &HeldPost, tapped_ago: f64) -> Approved<'_> {
+    let within = post.shown_before.as_deref().filter(|_| is_perhaps_of_before(post, tapped_ago));
+    Approved { id: &post.held_id, within, post: Some(post.clone()), unless_refused: true }
 }
 
 /// Whether a tap so many seconds ago may be about what the post showed before its last edit.
@@ -74,59 +54,6 @@ fn look_again(changed: &str, key: &str) -> Reply {
 }
 
 impl Desk {
-    /// Approves what was shown, for `by`; its post says what came of it.
-    pub(crate) async fn carry_out_held(
-        &self,
-        approved: Approved<'_>,
-        by: Requester<'_>,
-        gate: Option<ActionGate>,
-    ) -> Result<PassReport, CommandFailure> {
-        let Approved { id, within, mut post, unless_refused } = approved;
-        if let Some(there) = &post
-            && !self
-                .store
-                .change_held_post(there.id, &HeldPostState::APPROVABLE, HeldPostState::Deciding)
-                .await
-                .context("mark the post")?
-        {
-            post = None;
-        }
-        if let Some(post) = &post {
-            let reply = Reply::line([strong("Approved"), text(" by "), code(by.sender), text("; working on it …")]);
-            let reply = what_became_of(post, reply);
-            // What was approved waits for nobody to show it: minutes later it would be another approval.
-            let edit = self.edit_post(post, "deciding", HeldPostState::Deciding, &reply);
-            let _ = tokio::time::timeout(LONGEST_EDIT, edit).await;
-        }
-        // It may have taken long to admit them, and a no that was said later went first.
-        let is_refused = unless_refused && self.is_plan_refused(id).await?;
-        let report = match is_refused {
-            true => Err(CommandFailure::refused("somebody said no meanwhile")),
-            false => self.ask_for_pass(Some((id, within)), by, gate).await,
-        };
-        if let Some(post) = &post {
-            let what = match &report {
-                Ok(report) => format!("{}{}", outcome(report), counts(report)),
-                Err(_) if is_refused => "Nothing was done: somebody said no meanwhile.".to_owned(),
-                Err(_) => "The pass did not end; see the history.".to_owned(),
-            };
-            let errors = report.iter().flat_map(|report| &report.errors).map(|error| self.words(error));
-            let reply = Reply::line([strong("Approved"), text(" by "), code(by.sender), text(format!(". {what}"))]);
-            // Not marked before, because the edit may take minutes: what a restart cuts short is edited by the next start.
-            let reply = what_became_of(post, reply.and_list(errors));
-            self.end_post(post, "decided", HeldPostState::Deciding, &reply, false).await;
-            // What somebody said no to meanwhile is not asked about again.
-            let to = if self.is_plan_refused(&post.held_id).await? {
-                HeldPostState::Dismissed
-            } else {
-                HeldPostState::Decided
-            };
-            let from = [HeldPostState::Deciding];
-            self.store.change_held_post(post.id, &from, to).await.context("mark the post")?;
-        }
-        report
-    }
-
     /// Acts on a reaction to a post of ours.
     pub(crate) async fn handle_decision(
         &self,
@@ -196,7 +123,7 @@ impl Desk {
         }
         match decision {
             Decision::Approve => {
-                match self.apply_shown(Approved::by_tap(post, tapped_ago), task.requester()).await {
+                match self.apply_shown(approved_by_tap(post, tapped_ago), task.requester()).await {
                     // The post itself says what came of it.
                     Ok(_) => self.end(task, name, None, "done", None).await,
                     failed => self.end_by(task, name, failed).await,
@@ -251,11 +178,6 @@ impl Desk {
     /// the post: a no is written to the post first, and a post that is superseded later keeps nothing of it.
     async fn is_refused(&self, post: &HeldPost) -> Result<bool> {
         Ok(post.state == HeldPostState::Dismissed || self.is_plan_refused(&post.held_id).await?)
-    }
-
-    async fn is_plan_refused(&self, id: &str) -> Result<bool> {
-        let plan = self.store.held_plan_called(id).await.context("look who decided about the plan")?;
-        Ok(plan.is_some_and(|plan| plan.is_refused()))
     }
 
     /// The reply to a reaction to a post that cannot be decided any more.
