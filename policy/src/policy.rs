@@ -28,7 +28,7 @@ pub struct Policy {
     pub server_name: String,
     /// The bot's own MXID. It is exempt from everything.
     pub bot: String,
-    /// MXIDs that no action ever touches.
+    /// MXIDs that no action names.
     pub exempt: Vec<String>,
     /// Managed rooms in the order of the configuration file.
     pub rooms: Vec<RoomPolicy>,

@@ -31,7 +31,8 @@ pub struct GuardSection {
     #[serde(with = "duration")]
     #[schemars(schema_with = "duration::between::<0, 60>")]
     pub settle: Duration,
-    /// User ids that no action ever touches.
+    /// User ids that no action names: they keep their rooms, their own level and their admin flag. Power that they have by a raised
+    /// `users_default` alone is not theirs.
     #[schemars(schema_with = "user_ids")]
     pub exempt: Vec<OwnedUserId>,
 }
