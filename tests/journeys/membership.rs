@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use testbed::{Person, SynapseVersion};
+use sqlx::{Connection, PgConnection};
+use testbed::{Person, SynapseVersion, wait_until};
 
 use crate::support::{SOON, Settings, Stage, subject};
 
@@ -201,10 +202,11 @@ async fn a_leave_by_choice_while_the_service_was_down_is_respected(version: Syna
     stage.admin.invite(&stage.staff, &person.mxid).await.unwrap();
     person.join(&stage.staff).await.unwrap();
     person.leave(&stage.staff).await.unwrap();
+    until_held_back(&stage, &person.mxid).await;
     stage.proxy.clear();
     stage.start().await;
     // The backlog has come when its last event has: two memberships by the admin, two by the person.
-    testbed::wait_until("Synapse has sent what it held back", Duration::from_secs(90), async || {
+    wait_until("Synapse has sent what it held back", Duration::from_secs(90), async || {
         stage.metric("provisioner_events_total{type=\"m.room.member\"}").await >= 4.0
     })
     .await
@@ -213,6 +215,20 @@ async fn a_leave_by_choice_while_the_service_was_down_is_respected(version: Syna
     stage.nothing_left().await;
     assert_eq!(stage.joins(), 0, "{:#?}", stage.proxy.requests());
     assert_eq!(stage.membership(&stage.staff, &sub).await, "leave");
+}
+
+/// Waits until Synapse keeps the last that happened to somebody in the Staff room for the service. What it comes to keep in the
+/// moment in which it has sent all else, and has not noted yet that the service is back, it keeps until the service goes away again.
+async fn until_held_back(stage: &Stage, mxid: &str) {
+    let mut synapse = PgConnection::connect(&stage.bed.synapse.database_url()).await.unwrap();
+    let kept = "SELECT EXISTS (SELECT FROM application_services_txns, local_current_membership
+                WHERE as_id = $1 AND room_id = $2 AND user_id = $3 AND strpos(event_ids, event_id) > 0)";
+    wait_until("Synapse keeps what the service missed", SOON, async || {
+        let kept = sqlx::query_scalar::<_, bool>(kept).bind(&stage.slot.id).bind(&stage.staff).bind(mxid);
+        kept.fetch_one(&mut synapse).await.unwrap()
+    })
+    .await
+    .unwrap();
 }
 
 async fn who_left_by_choice_is_joined_again_when_somebody_asks(version: SynapseVersion) {
