@@ -55,3 +55,20 @@ pub(crate) fn is_json(text: &str) -> bool {
 pub(crate) fn string(json: &RawValue) -> Option<String> {
     serde_json::from_str(json.get()).ok()
 }
+
+/// The items of a list.
+pub(crate) fn list<'a>(fields: &Fields<'a>, key: &str) -> Option<Vec<&'a RawValue>> {
+    serde_json::from_str(fields.last(key)?.get()).ok()
+}
+
+/// What a membership event says: the user, the membership, the sender and the event's id. Nothing where one of them is missing,
+/// twice there, or no text.
+pub(crate) fn member(event: &RawValue) -> Option<[String; 4]> {
+    let once = |of: &Fields<'_>, key: &str| string(of.last(key).filter(|_| of.count(key) == 1)?);
+    let event = Fields::of(event.get())?;
+    let content = Fields::of(event.last("content").filter(|_| event.count("content") == 1)?.get())?;
+    // By its reason a ban is known as the service's own: it is read as well.
+    let is_readable = content.count("reason") < 2;
+    let membership = once(&content, "membership").filter(|_| is_readable)?;
+    Some([once(&event, "state_key")?, membership, once(&event, "sender")?, once(&event, "event_id")?])
+}

@@ -29,6 +29,28 @@ fn int(value: &Value) -> Option<i64> {
     }
 }
 
+/// What takes a level in a room, with its level by Synapse's event auth where the room says none: `get_named_level`, and for the
+/// two defaults `get_send_level`.
+const LEVELS: [(&str, RoomLevel, i64); 6] = [
+    ("invite", RoomLevel::Invite, 0),
+    ("kick", RoomLevel::Kick, 50),
+    ("ban", RoomLevel::Ban, 50),
+    ("redact", RoomLevel::Redact, 50),
+    ("state_default", RoomLevel::StateDefault, 50),
+    ("events_default", RoomLevel::EventsDefault, 0),
+];
+
+/// The level under this key; `None` where Synapse fails.
+fn named(content: &Value, key: &str, otherwise: i64) -> Option<i64> {
+    content.get(key).map_or(Some(otherwise), int)
+}
+
+/// The level that state of this type takes by `get_send_level`; `None` where Synapse fails.
+fn to_send(content: &Value, event_type: &str) -> Option<i64> {
+    let own = content.get("events").and_then(|events| events.get(event_type));
+    own.map_or_else(|| named(content, "state_default", 50), int)
+}
+
 /// The level of a user by `get_user_power_level` of Synapse's event auth; `None` where it fails.
 fn level(content: &Value, mxid: &str) -> Option<i64> {
     let named = content.get("users").and_then(|users| users.get(mxid));
@@ -93,6 +115,16 @@ pub(crate) fn door() -> impl Fn(&Hostile<'_>) -> Verdict {
                     Some(level) => prop_assert_eq!(levels.of(mxid), level, "{} in version {}", mxid, version),
                     None => prop_assert!(false, "Synapse makes nothing of the level of {mxid}"),
                 }
+            }
+            for (key, of, otherwise) in LEVELS {
+                prop_assert_eq!(levels.of_room(&of), named(&content, key, otherwise), "{} in version {}", key, version);
+            }
+            prop_assert_eq!(Some(levels.default_level()), named(&content, "users_default", 0));
+            let [invite, kick, ban] =
+                [("invite", 0), ("kick", 50), ("ban", 50)].map(|(key, level)| named(&content, key, level));
+            prop_assert_eq!([levels.to_invite(), levels.to_kick(), levels.to_ban()].map(Some), [invite, kick, ban]);
+            for event_type in ["m.room.name", POWER_LEVELS, "m.room.tombstone"] {
+                prop_assert_eq!(Some(levels.to_send(event_type)), to_send(&content, event_type), "{}", event_type);
             }
             if edits.is_empty() {
                 continue;

@@ -10,28 +10,32 @@ use ruma_html::{Html, NodeRef};
 use serde_json::Value;
 use url::form_urlencoded;
 
-use crate::commands::run::Effect;
+use crate::commands::run::{Effect, StaffCommand, command};
 use crate::commands::text::incoming::{Decision, IncomingKind, parse_incoming};
-use crate::commands::text::parse::{Grammar, StaffRequest, parse};
+use crate::commands::text::parse::{Argument, GivenArguments, Grammar, StaffRequest, parse};
 use crate::commands::text::who::Who;
 use crate::hostile::walk;
 use crate::sanitize;
 
 const PREFIX: &str = "!provisioner";
 const BOT: &str = "@bot:hs";
+const SERVER: &str = "hs";
 
-/// What a person sees of a text: its words, without what is invisible, as one writes quotes and dashes by hand.
-fn words(text: &str) -> Vec<String> {
+/// The words of a text, without what is invisible, as one writes quotes and dashes by hand.
+fn typed(text: &str) -> Vec<String> {
     let plain = |c: char| match c {
         '“' | '”' | '„' | '‟' | '«' | '»' | '″' => '"',
         '‘' | '’' | '‚' | '‛' | '′' | '´' => '\'',
         '‐' | '‑' | '‒' | '–' | '—' | '−' => '-',
-        // What an HTML parser drops or replaces.
-        '\0' | '\u{fffd}' => '\u{200b}',
         _ => c,
     };
     let text: String = text.chars().map(plain).filter(|c| !sanitize::is_invisible(*c)).collect();
     text.split_whitespace().map(str::to_owned).collect()
+}
+
+/// What a person sees of a text: its words, without what an HTML parser drops or replaces.
+fn words(text: &str) -> Vec<String> {
+    typed(&text.replace(['\0', '\u{fffd}'], ""))
 }
 
 /// The body without the lines that quote, at its beginning.
@@ -81,32 +85,69 @@ fn linked_user(link: &str) -> Option<String> {
     let coded = format!("user={}", link[1].replace('+', "%2B").replace('&', "%26"));
     let user = form_urlencoded::parse(coded.as_bytes()).next().map(|(_, user)| format!("@{user}"))?;
     // A link to what no MXID can be names nobody.
-    let is_one = UserId::parse(&*user).is_ok_and(|user| user.validate_strict().is_ok());
-    Some(if is_one { user } else { "@".to_owned() })
+    Some(if is_mxid(&user) { user } else { "@".to_owned() })
 }
 
-/// Whether these words, typed, are this command with these arguments.
-fn is_literally(words: &[String], request: &StaffRequest, mention: Option<&str>) -> bool {
-    let bare = |word: &String| word.trim_matches(['"', '\'', '`']).to_lowercase();
-    let words: Vec<String> = words.iter().map(bare).filter(|word| !word.is_empty()).collect();
-    let [prefix, name, arguments @ ..] = &words[..] else { return false };
-    let given = &request.given;
-    let who = given.who.as_ref().map(|who| match who {
-        Who::Mxid(mxid) if Some(&**mxid) == mention => true,
-        Who::Mxid(mxid) => {
-            let localpart = mxid[1..].split(':').next().unwrap_or_default();
-            arguments.iter().any(|word| word.contains(localpart) || word.contains('%'))
+fn is_mxid(text: &str) -> bool {
+    UserId::parse(text).is_ok_and(|user| user.validate_strict().is_ok())
+}
+
+/// Whether this is a name as a client writes it where a mention stands, and neither an id nor a link.
+fn is_name(word: &str) -> bool {
+    !word.contains('@') && linked_user(word.trim_matches(['<', '>'])).is_none()
+}
+
+/// The user that a word names, by `docs/staff-room.md`: a link to one, an MXID with or without its server, an e-mail address,
+/// or a subject alone. Nothing where no MXID can be so.
+fn named_by(word: &str) -> Option<Who> {
+    let word = word.trim_matches(['<', '>']);
+    let linked = linked_user(word);
+    let word = word.strip_prefix("mailto:").unwrap_or(word);
+    let mxid = match (linked, word.strip_prefix('@')) {
+        (Some(linked), _) => linked,
+        (None, Some(whole)) if whole.contains(':') => word.to_owned(),
+        (None, Some(localpart)) => format!("@{localpart}:{SERVER}"),
+        (None, None) if word.contains('@') => return Some(Who::Email(word.to_owned())),
+        (None, None) => format!("@{}:{SERVER}", word.to_ascii_lowercase()),
+    };
+    is_mxid(&mxid).then_some(Who::Mxid(mxid))
+}
+
+/// What these words give a command, by the arguments that the table of commands says it takes; nothing where they do not fit.
+fn literally(asked: &StaffCommand, words: &[&str], mention: Option<&str>) -> Option<GivenArguments> {
+    let mut given = GivenArguments::default();
+    // A name that a client wrote for a mention may be of several words.
+    let mention = mention.filter(|_| words.first().is_some_and(|first| is_name(first)));
+    let is_one = |rest: &[&str]| rest.is_empty() || mention.is_some();
+    let room = |word: &str| word.trim_start_matches('#').to_lowercase();
+    match (asked.arguments, words) {
+        ([], []) => {}
+        ([argument], []) if argument.is_optional() => {}
+        ([Argument::User | Argument::OptionalUser], [user, rest @ ..]) if is_one(rest) => {
+            given.who = Some(named_by(mention.unwrap_or(user))?);
         }
-        Who::Email(address) => arguments.iter().any(|word| word.contains(&address.to_lowercase())),
-    });
-    let room =
-        given.room.as_ref().map(|room| arguments.last().is_some_and(|word| word.trim_start_matches('#') == room));
-    let held = given.held_id.as_ref().map(|id| arguments == std::slice::from_ref(id));
-    let none = who.is_none() && room.is_none() && held.is_none();
-    prefix == PREFIX
-        && name == request.command.name
-        && [who, room, held].into_iter().flatten().all(|is| is)
-        && (!none || arguments.is_empty() || request.command.effect == Effect::Reads)
+        ([Argument::User, Argument::Room], [user, rest @ .., key]) if is_one(rest) => {
+            given.who = Some(named_by(mention.unwrap_or(user))?);
+            given.room = Some(room(key));
+        }
+        ([Argument::Room], [key]) => given.room = Some(room(key)),
+        ([Argument::HeldId], [id]) => given.held_id = Some(id.to_lowercase()),
+        ([Argument::OptionalAll], [all]) if all.eq_ignore_ascii_case("all") => given.all = true,
+        ([Argument::OptionalCommand], [name]) => given.about = Some(command(&name.to_lowercase())?),
+        _ => return None,
+    }
+    Some(given)
+}
+
+/// Whether these words, typed, are this command with these arguments. The prefix alone asks for help.
+fn is_literally(words: &[String], request: &StaffRequest, mention: Option<&str>) -> bool {
+    let Some((prefix, words)) = words.split_first() else { return false };
+    let words = words.iter().map(|word| word.trim_matches(['"', '\'', '`'])).filter(|word| !word.is_empty());
+    let words: Vec<&str> = words.collect();
+    let (name, arguments) = words.split_first().map_or(("help", &[][..]), |(name, rest)| (*name, rest));
+    prefix.to_lowercase() == PREFIX
+        && name.to_lowercase() == request.command.name
+        && literally(request.command, arguments, mention).as_ref() == Some(&request.given)
 }
 
 #[test]
@@ -147,10 +188,10 @@ fn nothing_is_a_command_or_a_word_on_what_is_held_but_what_literally_is() {
             let mentioned: Vec<_> = content["m.mentions"]["user_ids"].as_array().into_iter().flatten().collect();
             prop_assert!(mentioned.len() == 1 && mentioned[0] == mention.as_str());
         }
-        let grammar = Grammar { prefix: PREFIX, server_name: "hs", rooms: &rooms };
+        let grammar = Grammar { prefix: PREFIX, server_name: SERVER, rooms: &rooms };
         match parse(&spoken, grammar) {
             Some(Ok(request)) => {
-                let is_it = is_literally(&said, &request, spoken.mention.as_deref());
+                let is_it = is_literally(&typed(&spoken.text), &request, spoken.mention.as_deref());
                 prop_assert!(is_it, "{:?} is no {:?}", spoken.text, request);
                 Ok(request.command.effect != Effect::Reads)
             }

@@ -34,12 +34,16 @@ pub(crate) struct RoomReading {
     vanished: HashSet<String>,
 }
 
-/// Reads these rooms, one after the other.
+/// Reads these rooms, one after the other, and looks a second time for users that a reading lacks. The reconciler does the same
+/// with a task for each reading and each look.
 pub async fn observe_rooms(homeserver: &Homeserver, world: &mut World, rooms: &[RoomIx]) -> Result<(), CallError> {
     for &room in rooms {
         let id = world.policy.rooms[room.index()].id.clone();
         let reading = read_room(homeserver, &id, &KnownState::of(world, room)).await?;
-        apply_reading(world, room, reading);
+        if let Some((reading, lacks)) = apply_reading(world, room, reading) {
+            let reading = look_again(homeserver, &id, reading, &lacks).await?;
+            apply_reading(world, room, reading);
+        }
     }
     Ok(())
 }

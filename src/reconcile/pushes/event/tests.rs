@@ -72,7 +72,34 @@ fn a_pushed_event_changes_only_what_it_says_and_costs_the_room_a_reading_at_most
         let (sender, state_key) = (text_of("/sender"), text_of("/state_key"));
         let says = |content: &str| Membership::of_event(text_of(content)?, sender == state_key);
         let is_local = sender.is_some_and(|sender| sender.split_once(':').is_some_and(|(_, server)| server == "a"));
-        let is_news = is_local && event["unsigned"]["age"].as_i64().is_some_and(|age| age < 48_000);
+        // The last reading went on from 50 to 49 seconds before the push: the event is younger for sure from a second after its
+        // end, and older from ten seconds before its beginning.
+        let age = event["unsigned"]["age"].as_i64().filter(|_| is_local);
+        let (is_news, is_known) = (age.is_some_and(|age| age < 48_000), age.is_some_and(|age| age > 60_000));
+
+        // What it says is taken over, or asked for.
+        let doubts = pushes.doubts.get(&room);
+        let is_readable = sender.is_some() && event.get("content").is_some();
+        prop_assert!(is_readable || is_unread, "it may have changed anything");
+        if kind == "m.room.member" && !is_known && !is_unread {
+            let said = state_key.zip(says("/content/membership"));
+            prop_assert!(said.is_some(), "it may have changed any membership");
+            let is_taken = |(key, now): (&str, Membership)| {
+                let is_it = |user| world.users.mxid(user) == key;
+                let doubted = doubts.and_then(|doubts| doubts.members.iter().find(|(user, _)| is_it(**user)));
+                after.get(key) == Some(&now) || doubted.is_some_and(|(_, pushed)| pushed.membership == now)
+            };
+            prop_assert!(said.is_some_and(is_taken), "{said:?} is lost");
+        }
+        if kind == POWER_LEVELS && state_key == Some("") && !is_known && !is_unread {
+            let is_taken = world.room(room).content(POWER_LEVELS) == event.get("content");
+            prop_assert!(
+                is_taken || doubts.is_some_and(|doubts| doubts.states.contains(POWER_LEVELS)),
+                "levels are lost"
+            );
+        }
+
+        // And nothing else is changed.
         let changed: Vec<(&String, Membership)> =
             after.iter().filter(|(mxid, now)| before.get(*mxid) != Some(now)).map(|(mxid, now)| (mxid, *now)).collect();
         for (mxid, now) in &changed {
