@@ -1,15 +1,21 @@
-//! Chaos: two replicas on real servers, rows that come and go, people who sign up and who act by hand, kills, freezes, restarts and
-//! silence, from a seed. At the end rooms must be as the sources say, and nobody may have been removed who belonged there all the while.
+//! Chaos: two replicas on real servers, rows that come and go, people who sign up, who act by hand and who decide about what is held,
+//! kills, freezes, restarts and silence, from a seed. At the end rooms must be as the sources say, and nobody may have lost what was
+//! theirs all the while, nor what was held without a word of somebody.
 //!
 //! The seed decides what happens, in which order and how long it lasts; how far the parts have come by then it does not.
 
+mod digest;
+mod ends;
+mod faults;
 pub(crate) mod front;
 mod moves;
 mod operator;
 mod replica;
 mod rows;
 mod signups;
+mod spans;
 mod stage;
+mod taps;
 mod trouble;
 mod verdict;
 

@@ -17,6 +17,7 @@ pub(super) enum Move {
     StrangerEnters,
     LevelRaised,
     CommandSaid,
+    Tapped,
     SignedUp,
     Killed,
     Frozen,
@@ -33,7 +34,7 @@ pub(super) enum Move {
 }
 
 /// How often each happens, beside the others.
-const WEIGHTS: [(Move, u32); 23] = [
+const WEIGHTS: [(Move, u32); 24] = [
     (Move::RowComes, 8),
     (Move::RowGoes, 6),
     (Move::RoleChanges, 3),
@@ -44,6 +45,7 @@ const WEIGHTS: [(Move, u32); 23] = [
     (Move::StrangerEnters, 2),
     (Move::LevelRaised, 2),
     (Move::CommandSaid, 4),
+    (Move::Tapped, 5),
     (Move::SignedUp, 6),
     (Move::Killed, 9),
     (Move::Frozen, 9),

@@ -1,52 +1,64 @@
-//! The rows that there should be, and since when: what somebody may be removed for, and what not.
+//! The rows that there should be, and since when: what somebody may lose, and what not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 
+use super::spans::{Spans, Time};
 use crate::hasura::Hasura;
 
 /// How long after a row came back an older reading may still be acted on, in milliseconds.
-const GRACE: u64 = 10_000;
+const GRACE: Time = 10_000;
+
+/// The role that gives power.
+const LEAD: &str = "lead";
 
 /// A person in a team.
 type RowKey = (String, &'static str);
 
-/// Milliseconds since 1970; none for what lasts.
-type Span = (u64, Option<u64>);
-
-/// `team_members`, and how it came to be.
+/// `team_members`, and how it came to be. Rows that are away by an accident count as there: that is what the guard is for.
 #[derive(Debug)]
 pub(super) struct Rows {
     pub(super) hasura: Hasura,
     now: BTreeMap<RowKey, &'static str>,
-    spans: BTreeMap<RowKey, Vec<Span>>,
+    /// When there was a row, in any role.
+    of_members: BTreeMap<RowKey, Spans>,
+    /// When it said that they lead the team.
+    of_leads: BTreeMap<RowKey, Spans>,
 }
 
 impl Rows {
     pub(super) fn new(hasura: Hasura) -> Rows {
-        Rows { hasura, now: BTreeMap::new(), spans: BTreeMap::new() }
+        Rows { hasura, now: BTreeMap::new(), of_members: BTreeMap::new(), of_leads: BTreeMap::new() }
     }
 
     /// Somebody comes to a team, or takes another role there.
     pub(super) async fn put(&mut self, sub: &str, team: &'static str, role: &'static str) -> Result<()> {
+        let before = now();
         self.hasura.add(sub, team, role).await?;
-        let place = (sub.to_owned(), team);
-        if self.now.insert(place.clone(), role).is_none() {
-            self.spans.entry(place).or_default().push((now(), None));
+        let (place, write) = ((sub.to_owned(), team), (before, now()));
+        self.of_members.entry(place.clone()).or_default().begin(write);
+        let leads = self.of_leads.entry(place.clone()).or_default();
+        if role == LEAD {
+            leads.begin(write)
+        } else {
+            leads.end(write)
         }
+        self.now.insert(place, role);
         Ok(())
     }
 
     /// Somebody leaves a team.
     pub(super) async fn take(&mut self, sub: &str, team: &'static str) -> Result<()> {
-        let place = (sub.to_owned(), team);
-        if let Some((_, until)) = self.spans.get_mut(&place).and_then(|spans| spans.last_mut()) {
-            until.get_or_insert(now());
+        let before = now();
+        self.hasura.remove(sub, team).await?;
+        let (place, write) = ((sub.to_owned(), team), (before, now()));
+        for spans in [&mut self.of_members, &mut self.of_leads] {
+            spans.entry(place.clone()).or_default().end(write);
         }
         self.now.remove(&place);
-        self.hasura.remove(sub, team).await
+        Ok(())
     }
 
     /// The row goes and comes back at once, in two transactions: nobody is to lose anything for it.
@@ -84,18 +96,37 @@ impl Rows {
 
     /// Who is a lead of a team now.
     pub(super) fn leads(&self, team: &'static str) -> BTreeSet<&str> {
-        let leads = self.now.iter().filter(|((_, of), role)| *of == team && **role == "lead");
+        let leads = self.now.iter().filter(|((_, of), role)| *of == team && **role == LEAD);
         leads.map(|((sub, _), _)| sub.as_str()).collect()
     }
 
     /// Whether somebody was in a team at this time, and long enough before it that every reading must have known.
-    pub(super) fn had(&self, sub: &str, team: &'static str, at: u64) -> bool {
-        let spans = self.spans.get(&(sub.to_owned(), team)).map(Vec::as_slice).unwrap_or_default();
-        spans.iter().any(|(from, until)| from + GRACE <= at && until.is_none_or(|until| at < until))
+    pub(super) fn had(&self, sub: &str, team: &'static str, at: Time) -> bool {
+        self.of_members.get(&(sub.to_owned(), team)).is_some_and(|spans| spans.cover(at.saturating_sub(GRACE), at))
+    }
+
+    /// The same of who led a team.
+    pub(super) fn led(&self, sub: &str, team: &'static str, at: Time) -> bool {
+        self.of_leads.get(&(sub.to_owned(), team)).is_some_and(|spans| spans.cover(at.saturating_sub(GRACE), at))
+    }
+
+    /// Whether a reading between these two times may have found somebody in a team.
+    pub(super) fn perhaps_had(&self, sub: &str, team: &'static str, from: Time, until: Time) -> bool {
+        self.of_members.get(&(sub.to_owned(), team)).is_some_and(|spans| spans.touch(from, until))
+    }
+
+    /// Whether a reading at this time may have found that somebody leads a team.
+    pub(super) fn perhaps_led(&self, sub: &str, team: &'static str, at: Time) -> bool {
+        self.of_leads.get(&(sub.to_owned(), team)).is_some_and(|spans| spans.touch(at, at))
     }
 }
 
-pub(super) fn now() -> u64 {
+/// The subject of a user.
+pub(super) fn sub_of(mxid: &str) -> &str {
+    mxid.trim_start_matches('@').split(':').next().unwrap_or_default()
+}
+
+pub(super) fn now() -> Time {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -26,6 +26,9 @@ const MOVERS: usize = 6;
 
 pub(super) const TEAMS: [&str; 2] = ["staff", "analysts"];
 
+/// The one of them whose leads are server admins.
+pub(super) const ADMINS: &str = "staff";
+
 /// The room of all users that the pool has confirmed.
 pub(super) const EVERYONE: &str = "red-room";
 
@@ -160,14 +163,17 @@ async fn front(slot: &Slot, replicas: &[Replica; 2]) -> Result<Front> {
     Front::start(&slot.listen(), listen).await.context("stand before the replicas")
 }
 
-/// The lead may command by name too, so that an answer is due whatever the rows say. The guard lets people go one by one, and holds a team that vanishes. Synapse keeps pushes back for minutes after a failure, so
-/// rooms are read again often.
+/// The lead may command by name too, so that an answer is due whatever the rows say. The guard lets people go one by one, and holds a team
+/// that vanishes, whose leads keep their flag of server admins, too. Synapse keeps pushes back for minutes after a failure, so rooms are
+/// read again often.
 fn rest(rooms: &BTreeMap<&'static str, String>, hand: &str, lead: &str) -> String {
     let mut text = format!(
         "[mirror]\nresync_interval = \"10s\"\n[guard]\nwindow = \"1m\"\nfree_removals = 3\nmax_removals = 1000\n\
          max_fraction = 0.5\nsettle = \"1s\"\nexempt = [\"{hand}\"]\n\
          [commands]\nroom = \"staff\"\nallow = [{{ team = \"staff\", role = \"lead\" }}, {{ subject = \"{lead}\" }}]\n\
-         [modes]\naccounts = \"enforce\"\njoins = \"enforce\"\nremovals = \"enforce\"\npower_levels = \"enforce\"\n"
+         [server_admins]\ngrant = [{{ team = \"{ADMINS}\", role = \"lead\" }}]\n\
+         [modes]\naccounts = \"enforce\"\njoins = \"enforce\"\nremovals = \"enforce\"\npower_levels = \"enforce\"\n\
+         server_admins = \"enforce\"\n"
     );
     for (room, id) in rooms {
         text.push_str(&format!("[[rooms]]\nkey = \"{room}\"\nid = \"{id}\"\nfederate = true\n"));

@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use fastrand::Rng;
-use nix::sys::signal::Signal;
 use serde_json::json;
 
+use super::faults::{Faults, later};
 use super::moves::Move;
+use super::spans::Time;
 use super::stage::{Stage, TEAMS};
+use super::taps;
 
 /// Of one kind, in a run: what others undo again and again the service leaves alone, and says so.
 const BY_HAND: usize = 4;
@@ -17,12 +19,14 @@ const BY_HAND: usize = 4;
 /// What is under way, and when it is over.
 #[derive(Debug, Default)]
 pub(super) struct Trouble {
-    replicas: [Option<Instant>; 2],
+    pub(super) faults: Faults,
     rows: Option<Instant>,
     /// How often each was done by hand.
     by_hand: BTreeMap<Move, usize>,
     /// Commands that were said.
     pub(super) said: Vec<String>,
+    /// When what was held was approved by a tap.
+    pub(super) ticks: Vec<Time>,
     /// Users who were let into a room by hand, and that neither a row nor the pool knows.
     pub(super) strangers: BTreeSet<String>,
 }
@@ -43,6 +47,7 @@ impl Trouble {
                 self.said.extend(said.iter().map(ToString::to_string));
                 Ok(said.is_ok())
             }
+            Move::Tapped => taps::tap(stage, &self.strangers, &mut self.ticks, rng).await,
             Move::SignedUp => {
                 stage.sign_up().await?;
                 Ok(true)
@@ -55,22 +60,13 @@ impl Trouble {
                 stage.postgres.restart().await?;
                 Ok(true)
             }
-            _ => self.hurt(kind, stage, rng).await,
+            _ => self.faults.begin(kind, stage, rng).await,
         }
     }
 
-    /// Whatever has lasted long enough is over, and a replica that ended by itself is started again, as ECS does.
+    /// Whatever has lasted long enough is over.
     pub(super) async fn end_due(&mut self, stage: &Stage, now: Instant) -> Result<()> {
-        for replica in 0..2 {
-            let is_over = match self.replicas[replica] {
-                Some(until) => until <= now,
-                None => !stage.replicas[replica].service.running(),
-            };
-            if is_over {
-                stage.heal(replica)?;
-                self.replicas[replica] = None;
-            }
-        }
+        self.faults.end_due(stage, now).await?;
         if self.rows.is_some_and(|until| until <= now) {
             stage.rows.restore().await?;
             self.rows = None;
@@ -80,9 +76,8 @@ impl Trouble {
 
     /// Everything is over.
     pub(super) async fn end_all(&mut self, stage: &Stage) -> Result<()> {
-        let over = Some(Instant::now());
-        self.replicas = self.replicas.map(|until| until.and(over));
-        self.rows = self.rows.and(over);
+        self.faults.end_all(stage).await?;
+        self.rows = self.rows.and(Some(Instant::now()));
         self.end_due(stage, Instant::now()).await
     }
 
@@ -144,36 +139,4 @@ impl Trouble {
         }
         Ok(true)
     }
-
-    async fn hurt(&mut self, kind: Move, stage: &Stage, rng: &mut Rng) -> Result<bool> {
-        let number = rng.usize(0..2);
-        if self.replicas[number].is_some() {
-            return Ok(false);
-        }
-        let replica = &stage.replicas[number];
-        match kind {
-            Move::Killed => drop(replica.service.sigkill().await?),
-            Move::Stopped => replica.service.signal(Signal::SIGTERM)?,
-            Move::Frozen => stage.freeze(number)?,
-            Move::OursSilent => replica.ours.fall_silent(),
-            Move::OursRefused => replica.ours.refuse(),
-            Move::RosterSilent => replica.roster.fall_silent(),
-            Move::PoolSilent => replica.pool.fall_silent(),
-            Move::QueueSilent => replica.queue.fall_silent(),
-            Move::QueueRefused => replica.queue.refuse(),
-            _ => replica.spoil_synapse(rng.usize(0..5)),
-        }
-        let lasts = match kind {
-            Move::Killed => 200..4_000,
-            // It may take 27 s for what is in flight.
-            Move::Stopped => 28_000..30_000,
-            _ => 500..10_000,
-        };
-        self.replicas[number] = Some(later(rng, lasts));
-        Ok(true)
-    }
-}
-
-fn later(rng: &mut Rng, milliseconds: std::ops::Range<u64>) -> Instant {
-    Instant::now() + Duration::from_millis(rng.u64(milliseconds))
 }

@@ -8,8 +8,10 @@ use matrix_sdk::Client;
 use matrix_sdk::config::SyncSettings;
 use matrix_sdk::ruma::api::client::membership::{join_room_by_id, joined_rooms, leave_room};
 use matrix_sdk::ruma::api::client::message::send_message_event;
+use matrix_sdk::ruma::events::reaction::ReactionEventContent;
+use matrix_sdk::ruma::events::relation::Annotation;
 use matrix_sdk::ruma::events::room::message::RoomMessageEventContent;
-use matrix_sdk::ruma::{OwnedEventId, OwnedRoomId, RoomId, TransactionId};
+use matrix_sdk::ruma::{EventId, OwnedEventId, OwnedRoomId, RoomId, TransactionId};
 use serde_json::{Map, Value};
 
 use crate::synapse::Synapse;
@@ -68,6 +70,18 @@ impl Person {
         let request = send_message_event::v3::Request::new(room_id(room)?, TransactionId::new(), &content)
             .context("write the message")?;
         Ok(self.client.send(request).await.with_context(|| format!("send to {room}"))?.event_id)
+    }
+
+    /// Reacts to an event and gives the id of the reaction.
+    ///
+    /// # Errors
+    /// When an id is malformed or Synapse refuses.
+    pub async fn react(&self, room: &str, to: &str, key: &str) -> Result<OwnedEventId> {
+        let event = EventId::parse(to).with_context(|| format!("read event id {to}"))?;
+        let content = ReactionEventContent::new(Annotation::new(event, key.to_owned()));
+        let request = send_message_event::v3::Request::new(room_id(room)?, TransactionId::new(), &content)
+            .context("write the reaction")?;
+        Ok(self.client.send(request).await.with_context(|| format!("react in {room}"))?.event_id)
     }
 
     /// Synchronises once and joins every room the person is invited to.
