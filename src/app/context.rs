@@ -13,7 +13,7 @@ use crate::config::{self, Config, ConfigLocation, Registration, RoomIds, RosterS
 use crate::homeserver::{Homeserver, Timeouts};
 use crate::operations;
 use crate::pictures::{PictureFetcher, PictureNames, Surroundings};
-use crate::reconcile::{AccountCheck, ProfileGiver, Reconciler};
+use crate::reconcile::{AccountCheck, Configured, ProfileGiver, Reconciler};
 use crate::sources::{Directory, ProfileSource, Roster};
 use crate::store::{ConnectionSource, Login, SchemaNeed, Stamp, Store};
 
@@ -171,6 +171,12 @@ impl Context {
             rooms: self.policy.rooms.iter().map(|room| room.key.clone()).collect(),
             policy: self.policy.clone(),
             config: self.location.clone(),
+            configured: Configured {
+                roster: self.config.roster.is_some(),
+                pool: self.config.cognito.is_some(),
+                queue: self.config.queue.is_some(),
+                events: self.config.events.is_some(),
+            },
         })
     }
 

@@ -38,6 +38,6 @@ pub use tell::conditions::{Condition, Conditions};
 pub use tell::counters::begin_counters;
 pub use tell::events_health::EventsHealth;
 pub use tell::gauges::{LeadGauges, describe_metrics};
-pub use tell::over::over;
+pub use tell::over::{Configured, over};
 pub use tell::queue_health::{QueueHealth, Unseen};
 pub use wakes::{Wakes, Woken};

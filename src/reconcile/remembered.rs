@@ -7,6 +7,8 @@ use serde_json::value::RawValue;
 
 use crate::store::InboxRow;
 
+const REDACTION: &str = "m.room.redaction";
+
 /// What is kept of it, and its content.
 #[derive(Deserialize)]
 struct WholeEvent<'a> {
@@ -15,6 +17,8 @@ struct WholeEvent<'a> {
     state_key: Option<String>,
     #[serde(borrow)]
     content: &'a RawValue,
+    #[serde(default)]
+    redacts: Option<String>,
 }
 
 /// An event as it is remembered, in the shape in which it was pushed: whole ones are read as this, too.
@@ -25,21 +29,31 @@ pub(crate) struct RememberedEvent {
     pub(crate) state_key: Option<String>,
     #[serde(default)]
     pub(crate) content: RememberedContent,
+    /// Of a redaction in a room of any version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    redacts: Option<String>,
 }
 
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RememberedContent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) membership: Option<String>,
+    #[serde(default, skip_serializing)]
+    redacts: Option<String>,
 }
+
+/// No id of Matrix is longer.
+const LONGEST_ID: usize = 255;
 
 /// What is kept of a pushed event; nothing of one that cannot be read.
 pub(crate) fn remembered(row: &InboxRow) -> String {
     let event: Option<WholeEvent<'_>> = serde_json::from_str(&row.event).ok();
-    let kept = event.and_then(|WholeEvent { sender, state_key, content }| {
+    let kept = event.and_then(|WholeEvent { sender, state_key, content, redacts }| {
         let content: RememberedContent = serde_json::from_str(content.get()).unwrap_or_default();
         let membership = content.membership.filter(|its| Membership::of_event(its, true).is_some());
-        serde_json::to_string(&RememberedEvent { sender, state_key, content: RememberedContent { membership } }).ok()
+        let redacts = redacts.or(content.redacts).filter(|id| row.event_type == REDACTION && id.len() <= LONGEST_ID);
+        let content = RememberedContent { membership, redacts: None };
+        serde_json::to_string(&RememberedEvent { sender, state_key, content, redacts }).ok()
     });
     kept.unwrap_or_default()
 }
@@ -70,6 +84,19 @@ mod tests {
         }
         let read: RememberedEvent = serde_json::from_str(&member).unwrap();
         assert_eq!(read.content.membership.as_deref(), Some("invite"));
+    }
+
+    #[test]
+    fn of_a_redaction_it_is_kept_what_it_redacts() {
+        let kept = |event_type: &str, event: Value| remembered(&row("!r:a", event_type, &event));
+        let told = r#"{"sender":"@a:a","content":{},"redacts":"$it"}"#;
+        let before_version_11 = json!({"sender": "@a:a", "content": {"reason": "slipped"}, "redacts": "$it"});
+        assert_eq!(kept("m.room.redaction", before_version_11.clone()), told);
+        assert_eq!(kept("m.room.redaction", json!({"sender": "@a:a", "content": {"redacts": "$it"}})), told);
+        let nothing = r#"{"sender":"@a:a","content":{}}"#;
+        assert_eq!(kept("m.room.topic", before_version_11), nothing);
+        let long = "$".repeat(60_000);
+        assert_eq!(kept("m.room.redaction", json!({"sender": "@a:a", "content": {}, "redacts": long})), nothing);
     }
 
     #[test]

@@ -60,13 +60,15 @@ impl Store {
         .await
     }
 
-    /// Ends the approvals that are not spent yet, by the no of `by`.
-    pub async fn refuse_approvals(&self, by: &str) -> sqlx::Result<()> {
-        self.run(sqlx::query!(
-            "UPDATE provisioner.pass_requests SET refused_by = $1 WHERE finished_at IS NULL AND approve IS NOT NULL",
+    /// Ends the approvals that are not spent yet, by the no of `by`, and says whether there was any: also one that this no had ended
+    /// before it was cut short.
+    pub async fn refuse_approvals(&self, by: &str) -> sqlx::Result<bool> {
+        let ended = sqlx::query!(
+            "UPDATE provisioner.pass_requests SET refused_by = COALESCE(refused_by, $1)
+             WHERE finished_at IS NULL AND approve IS NOT NULL",
             by,
-        ))
-        .await
+        );
+        Ok(ended.execute(&self.pool).await?.rows_affected() > 0)
     }
 
     /// Which of these requests are over: somebody said no since, who is named then, or nobody waits for an answer any more.

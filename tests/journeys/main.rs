@@ -76,6 +76,7 @@ mod staff;
 mod staff_alerts;
 mod staff_follow;
 mod staff_held;
+mod staff_noes;
 mod staff_once;
 mod staff_pool;
 mod staff_refused;

@@ -20,18 +20,18 @@ crate::on_one_version!(
 const SLOW: Duration = Duration::from_secs(8);
 
 /// An approval has all rooms read again: the members of this one are told late.
-fn late(staff: &StaffStage, room: &str) -> Fault {
+pub(crate) fn late(staff: &StaffStage, room: &str) -> Fault {
     let members = Matching::any().path(&format!("/rooms/{room}/members")).times(1);
     staff.stage.proxy.fault(members, Effect::HoldAnswer)
 }
 
-async fn until_asked(late: &Fault) {
+pub(crate) async fn until_asked(late: &Fault) {
     wait_until("its members are asked for", SOON, async || late.hits() > 0).await.unwrap();
     tokio::time::sleep(SLOW).await;
 }
 
 /// The message is ticked, and this room is waited for.
-async fn ticked(staff: &StaffStage, room: &str, post: &str) -> Fault {
+pub(crate) async fn ticked(staff: &StaffStage, room: &str, post: &str) -> Fault {
     let late = late(staff, room);
     staff.react(&staff.lead, post, "✅").await;
     until_asked(&late).await;

@@ -67,7 +67,7 @@ fn fails(staff: &StaffStage, transaction: &str, times: usize) -> Fault {
 }
 
 /// The messages about held plans are no longer young: the next plan gets one of its own.
-async fn grow_old(staff: &StaffStage) {
+pub(crate) async fn grow_old(staff: &StaffStage) {
     let sql = "UPDATE provisioner.held_posts SET created_at = now() - interval '2 minutes'";
     sqlx::query(sql).execute(&mut staff.stage.connect().await).await.unwrap();
 }

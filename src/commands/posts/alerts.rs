@@ -14,7 +14,7 @@ use crate::commands::room::desk::Desk;
 use crate::commands::room::encryption;
 use crate::commands::text::reply::{Reply, code, strong, text};
 use crate::homeserver::CallError;
-use crate::reconcile::{Condition, over};
+use crate::reconcile::{Condition, Configured, over};
 use crate::store::AlertRow;
 
 /// One change to the messages.
@@ -122,7 +122,10 @@ impl Desk {
                 }
                 AlertChange::Close { key } => {
                     let Some(row) = raised.iter().find(|row| row.key == key) else { continue };
-                    let reply = Reply::line([strong("Over: "), text(over_words(row, &self.staff.policy))]);
+                    let reply = Reply::line([
+                        strong("Over: "),
+                        text(over_words(row, &self.staff.policy, self.staff.configured)),
+                    ]);
                     if self.edit_alert(row, &format!("over {}", row.edits), &reply).await {
                         self.store.remove_alert(&key).await.context("forget an alert")?;
                     }
@@ -173,10 +176,10 @@ impl Desk {
 }
 
 /// What is so again. Of an alert by another release, whose key is not known, what it began with.
-fn over_words(row: &AlertRow, policy: &Policy) -> String {
+fn over_words(row: &AlertRow, policy: &Policy, configured: Configured) -> String {
     let told = match row.key.as_str() {
         encryption::KEY => Some("the Staff room is not encrypted".to_owned()),
-        key => over(key, policy),
+        key => over(key, policy, configured),
     };
     told.unwrap_or_else(|| row.text.split([':', ';']).next().unwrap_or_default().to_owned())
 }
@@ -231,7 +234,8 @@ mod tests {
     #[test]
     fn an_alert_that_is_over_tells_nobody_what_to_do() {
         let told = "the roster cannot be read: let this service reach it";
-        let over_words = |key: &str, text: &str| super::over_words(&row(key, text), &Policy::default());
+        let all = Configured { roster: true, pool: true, queue: true, events: true };
+        let over_words = |key: &str, text: &str| super::over_words(&row(key, text), &Policy::default(), all);
         assert_eq!(over_words("source the roster", told), "the roster can be read again");
         assert_eq!(over_words(encryption::KEY, "this room"), "the Staff room is not encrypted");
         assert_eq!(over_words("of another release", told), "the roster cannot be read");

@@ -54,10 +54,16 @@ impl Desk {
             let _ = tokio::time::timeout(LONGEST_EDIT, edit).await;
         }
         // It may have taken long to admit them, and a no that was said later went first.
-        let is_refused = unless_refused && self.is_plan_refused(id).await?;
-        let report = match is_refused {
+        let (none_since, deciding) = self.noes.none_since(by.noes).await;
+        let is_refused = !none_since || unless_refused && self.is_plan_refused(id).await?;
+        let asked = match is_refused {
             true => Err(CommandFailure::refused("somebody said no meanwhile")),
-            false => self.ask_for_pass(Some((id, within)), by, gate).await,
+            false => self.request_pass(Some((id, within)), by, gate).await,
+        };
+        drop(deciding);
+        let report = match asked {
+            Ok(asked) => self.wait_for_report(asked).await,
+            Err(failure) => Err(failure),
         };
         if let Some(post) = &post {
             let what = match &report {

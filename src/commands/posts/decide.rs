@@ -11,7 +11,7 @@ use crate::commands::room::desk::Desk;
 use crate::commands::room::dispatch::see;
 use crate::commands::room::handle::DeskTask;
 use crate::commands::text::incoming::Decision;
-use crate::commands::text::reply::{Reply, code, strong, text};
+use crate::commands::text::reply::{Piece, Reply, code, strong, text};
 use crate::store::{HeldPost, HeldPostState};
 
 /// Who taps so soon after an edit may have seen what was there before it.
@@ -47,10 +47,77 @@ fn is_perhaps_of_another(post: &HeldPost, tapped_ago: f64) -> bool {
         || is_perhaps_of_before(post, tapped_ago) && post.shown_before.as_ref() != Some(&post.held_id)
 }
 
+/// What is typed in the ledger's line of a decision.
+fn words(name: &str, post: &HeldPost) -> String {
+    format!("{name} {}", short_id(&post.held_id))
+}
+
+/// How an answer begins of a tap that did nothing, and of one that did something elsewhere.
+const NOTHING_DONE: &str = "Nothing was done:";
+const AS_FOR_THIS: &str = "As for this message:";
+
 /// The reply to a tap with `key` that may be about something else than what stands there.
-fn look_again(changed: &str, key: &str) -> Reply {
+fn look_again(opening: &str, changed: &str, key: &str) -> Reply {
     let again = format!("Take the {key} back, look again, and tap again if it is still meant.");
-    Reply::line([strong("Nothing was done: "), text(format!("that message has changed {changed}. {again}"))])
+    Reply::line([strong(format!("{opening} ")), text(format!("that message has changed {changed}. {again}"))])
+}
+
+/// The reply to a tap on a post in this state, which cannot be decided any more.
+fn already(opening: &str, state: HeldPostState, asked: &AskedNow, typed: impl Fn(&str) -> String) -> Reply {
+    let why = match state {
+        HeldPostState::Superseded => "that plan has changed since.",
+        HeldPostState::Gone => "that plan is not held any more.",
+        _ => "that plan was decided already.",
+    };
+    let lead = text(format!("{opening} {why}"));
+    if state == HeldPostState::Deciding {
+        return Reply::line([
+            lead,
+            text(" It is being carried out; "),
+            code(typed("pause")),
+            text(" stops what is left."),
+        ]);
+    }
+    asked.and_pointed(lead, typed)
+}
+
+/// What somebody is asked about now, for a tap that was about something older.
+#[derive(Debug)]
+struct AskedNow {
+    decision: Decision,
+    /// The post that asks, where Synapse has it.
+    newest: Option<HeldPost>,
+    /// Whether anything is held, for which there may be no post yet.
+    holds: bool,
+}
+
+impl AskedNow {
+    /// Points there, in an answer that begins with `lead`; `typed` makes what somebody types of a command.
+    fn and_pointed(&self, lead: Piece, typed: impl Fn(&str) -> String) -> Reply {
+        let Some(newest) = &self.newest else {
+            return match self.holds {
+                true => Reply::line([
+                    lead,
+                    text(" What is still held gets a message of its own; see "),
+                    code(typed("plan")),
+                ]),
+                false => Reply::line([lead, text(" Nothing is held now: "), code(typed("plan"))]),
+            };
+        };
+        let id = short_id(&newest.held_id);
+        let reply = Reply::line([lead, text(" Look at the newer message about plan "), code(id)]);
+        let is_open = newest.state == HeldPostState::Open;
+        match self.decision {
+            // The message itself says how.
+            Decision::Approve if !newest.offers_approval => reply,
+            Decision::Approve => {
+                let how = if is_open { "To carry that one out, react to it, or: " } else { "To carry that one out: " };
+                reply.and_reply(see(how, typed(&format!("apply {id}"))))
+            }
+            Decision::Dismiss if is_open => reply.and([text("To say no to that one, react to it.")]),
+            Decision::Dismiss => reply,
+        }
+    }
 }
 
 impl Desk {
@@ -62,42 +129,41 @@ impl Desk {
         decision: Decision,
         tapped_ago: f64,
     ) -> Result<()> {
-        let (name, asked) = (decision.name(), Instant::now());
-        let Some(gate) = self.let_in(task, name).await? else { return Ok(()) };
-        if decision == Decision::Dismiss {
-            // Before the service goes on with what was approved, and whichever list it is about: nobody says no to see more done.
-            self.store.refuse_approvals(&task.sender).await.context("say no to what was approved")?;
+        let asked = Instant::now();
+        let Some(gate) = self.let_in(task, decision.name()).await? else { return Ok(()) };
+        let ago = || tapped_ago + asked.elapsed().as_secs_f64();
+        match decision {
+            Decision::Approve => {
+                drop(gate);
+                self.say_yes(task, post, ago()).await
+            }
+            Decision::Dismiss => {
+                let deciding = self.noes.say_no().await;
+                // Before the service goes on with what was approved, and whichever list it is about: nobody says no to see more done.
+                let ended = self.store.refuse_approvals(&task.sender).await.context("say no to what was approved")?;
+                drop((deciding, gate));
+                self.say_no(task, post, ago(), ended).await
+            }
         }
-        drop(gate);
-        let tapped_ago = tapped_ago + asked.elapsed().as_secs_f64();
-        if decision == Decision::Approve && tapped_ago > APPROVAL_LASTS {
+    }
+
+    /// Carries out what a post shows, or says why not.
+    async fn say_yes(&self, task: &DeskTask, post: &HeldPost, tapped_ago: f64) -> Result<()> {
+        let name = Decision::Approve.name();
+        if tapped_ago > APPROVAL_LASTS {
             let reply = Reply::line([
                 strong("Nothing was done: "),
                 text("that ✅ is from a while ago. Take it back and tap again, if it is still meant."),
             ]);
             return self.refuse(task, name, Some(reply), "refused: tapped more than two minutes ago").await;
         }
-        let possible: &[HeldPostState] = match decision {
-            Decision::Approve => &HeldPostState::APPROVABLE,
-            Decision::Dismiss => &HeldPostState::UNDECIDED,
-        };
-        let words = format!("{name} {}", short_id(&post.held_id));
-        if decision == Decision::Dismiss && post.state == HeldPostState::Deciding {
-            if !self.begin(task, name, &words, None, None).await? {
-                return Ok(());
-            }
-            if !is_perhaps_of_another(post, tapped_ago) {
-                self.store.dismiss_held_plan(&post.held_id, &task.sender).await.context("dismiss the plan")?;
-            }
-            return self.end_refused(task, name).await;
+        if !HeldPostState::APPROVABLE.contains(&post.state) {
+            let asked = self.asked_now(Decision::Approve).await?;
+            let reply = already(NOTHING_DONE, post.state, &asked, |command| self.typed(command));
+            let detail = format!("refused: that plan is {}", post.state.as_str());
+            return self.refuse(task, name, Some(reply), &detail).await;
         }
-        if !possible.contains(&post.state) {
-            let reply = self.already(post).await?;
-            return self
-                .refuse(task, name, Some(reply), &format!("refused: that plan is {}", post.state.as_str()))
-                .await;
-        }
-        if decision == Decision::Approve && !post.offers_approval {
+        if !post.offers_approval {
             let reply = Reply::line([
                 strong("Not done: "),
                 text(
@@ -106,36 +172,93 @@ impl Desk {
             ]);
             return self.refuse(task, name, Some(reply), "refused: too much to be judged from a message").await;
         }
-        if decision == Decision::Approve && self.is_refused(post).await? {
+        if self.is_refused(post).await? {
             let lead = "Nothing was done: somebody said no to that. To do it after all: ";
             let reply = see(lead, self.typed_apply(&post.held_id));
             return self.refuse(task, name, Some(reply), "refused: somebody said no to that plan").await;
         }
-        if decision == Decision::Approve && is_perhaps_of_long_before(post, tapped_ago) {
-            let reply = look_again("twice meanwhile", "✅");
+        if is_perhaps_of_long_before(post, tapped_ago) {
+            let reply = look_again(NOTHING_DONE, "twice meanwhile", "✅");
             return self.refuse(task, name, Some(reply), "refused: the message had changed twice meanwhile").await;
         }
-        if decision == Decision::Dismiss && is_perhaps_of_another(post, tapped_ago) {
-            return self.refuse(task, name, Some(look_again("meanwhile", "❌")), CHANGED).await;
-        }
-        if !self.begin(task, name, &words, None, None).await? {
+        if !self.begin(task, name, &words(name, post), None, None).await? {
             return Ok(());
         }
-        match decision {
-            Decision::Approve => {
-                match self.apply_shown(approved_by_tap(post, tapped_ago), task.requester()).await {
-                    // The post itself says what came of it.
-                    Ok(_) => self.end(task, name, None, "done", None).await,
-                    failed => self.end_by(task, name, failed).await,
-                }
-            }
-            Decision::Dismiss => self.dismiss(task, name, post).await,
+        match self.apply_shown(approved_by_tap(post, tapped_ago), task.requester()).await {
+            // The post itself says what came of it.
+            Ok(_) => self.end(task, name, None, "done", None).await,
+            failed => self.end_by(task, name, failed).await,
         }
+    }
+
+    /// Says no to what a post shows; `ended` is whether that no has ended an approval already.
+    async fn say_no(&self, task: &DeskTask, post: &HeldPost, tapped_ago: f64, ended: bool) -> Result<()> {
+        let name = Decision::Dismiss.name();
+        let is_perhaps_of_another = is_perhaps_of_another(post, tapped_ago);
+        let opening = if ended { AS_FOR_THIS } else { NOTHING_DONE };
+        match post.state {
+            HeldPostState::Deciding => {
+                if !self.begin(task, name, &words(name, post), None, None).await? {
+                    return Ok(());
+                }
+                if !is_perhaps_of_another {
+                    self.store.dismiss_held_plan(&post.held_id, &task.sender).await.context("dismiss the plan")?;
+                }
+                self.end_refused(task, name).await
+            }
+            _ if is_perhaps_of_another => {
+                self.end_no(task, post, ended, look_again(opening, "meanwhile", "❌"), CHANGED).await
+            }
+            HeldPostState::Superseded if !self.is_held_now(post).await? => {
+                if !self.begin(task, name, &words(name, post), None, None).await? {
+                    return Ok(());
+                }
+                // It shows what ✅ below it would carry out, and nobody else is asked about that.
+                self.store.dismiss_held_plan(&post.held_id, &task.sender).await.context("dismiss the plan")?;
+                let lead = text("Not done: no ✅ below this message carries it out any more.");
+                let reply = self.asked_now(Decision::Dismiss).await?.and_pointed(lead, |command| self.typed(command));
+                let reply = if ended { self.stopped().and_reply(reply) } else { reply };
+                self.end(task, name, Some(reply), "done", None).await
+            }
+            HeldPostState::Open | HeldPostState::Dismissed => {
+                if !self.begin(task, name, &words(name, post), None, None).await? {
+                    return Ok(());
+                }
+                self.dismiss(task, name, post, ended).await
+            }
+            state => {
+                let asked = self.asked_now(Decision::Dismiss).await?;
+                let reply = already(opening, state, &asked, |command| self.typed(command));
+                self.end_no(task, post, ended, reply, &format!("refused: that plan is {}", state.as_str())).await
+            }
+        }
+    }
+
+    /// Ends a no that is about nothing that is asked any more. Where it has ended an approval, it was not for nothing.
+    async fn end_no(&self, task: &DeskTask, post: &HeldPost, ended: bool, reply: Reply, detail: &str) -> Result<()> {
+        let name = Decision::Dismiss.name();
+        if !ended {
+            return self.refuse(task, name, Some(reply), detail).await;
+        }
+        if !self.begin(task, name, &words(name, post), None, None).await? {
+            return Ok(());
+        }
+        self.end(task, name, Some(self.stopped().and_reply(reply)), "done", None).await
+    }
+
+    /// That a no has ended an approval.
+    fn stopped(&self) -> Reply {
+        Reply::line([
+            strong("An approval was stopped: "),
+            text("what of it has not begun is not done. "),
+            code(self.typed("pause")),
+            text(" stops what has."),
+        ])
     }
 
     /// Says no to what a post shows. A second no says nothing new, but it finishes one that was cut short: of its three steps
     /// each is done that is not done yet.
-    async fn dismiss(&self, task: &DeskTask, name: &'static str, post: &HeldPost) -> Result<()> {
+    async fn dismiss(&self, task: &DeskTask, name: &'static str, post: &HeldPost, ended: bool) -> Result<()> {
         let again = post.state == HeldPostState::Dismissed;
         if !again && !self.store.dismiss_held_post(post.id, &post.held_id).await.context("mark the post")? {
             let now = self.store.held_post(post.event_id.as_deref().unwrap_or_default()).await;
@@ -143,7 +266,12 @@ impl Desk {
                 self.store.dismiss_held_plan(&post.held_id, &task.sender).await.context("dismiss the plan")?;
                 return self.end_refused(task, name).await;
             }
-            return self.end(task, name, Some(look_again("meanwhile", "❌")), "failed", Some(CHANGED)).await;
+            if ended {
+                let reply = self.stopped().and_reply(look_again(AS_FOR_THIS, "meanwhile", "❌"));
+                return self.end(task, name, Some(reply), "done", None).await;
+            }
+            let reply = look_again(NOTHING_DONE, "meanwhile", "❌");
+            return self.end(task, name, Some(reply), "failed", Some(CHANGED)).await;
         }
         // `status`, the metric and the command line say so too.
         self.store.dismiss_held_plan(&post.held_id, &task.sender).await.context("dismiss the plan")?;
@@ -160,7 +288,7 @@ impl Desk {
             false => reply,
         };
         self.end_post(post, "dismissed", HeldPostState::Dismissed, &what_became_of(post, reply), again).await;
-        self.end(task, name, None, "done", None).await
+        self.end(task, name, ended.then(|| self.stopped()), "done", None).await
     }
 
     /// Answers a no to what was approved a moment ago. What came of it, the post says as its approval ends.
@@ -180,39 +308,19 @@ impl Desk {
         Ok(post.state == HeldPostState::Dismissed || self.is_plan_refused(&post.held_id).await?)
     }
 
-    /// The reply to a reaction to a post that cannot be decided any more.
-    async fn already(&self, post: &HeldPost) -> Result<Reply> {
+    /// Whether what an older post shows is held again, and asked about in a newer one.
+    async fn is_held_now(&self, post: &HeldPost) -> Result<bool> {
+        let held = self.store.held_plan().await.context("look at the held plan")?;
+        Ok(held.is_some_and(|held| held.id == post.held_id))
+    }
+
+    async fn asked_now(&self, decision: Decision) -> Result<AskedNow> {
         let newest = self.store.newest_held_post().await.context("look for the newest post")?;
-        let newest = newest.filter(HeldPost::is_undecided);
+        let newest = newest.filter(|post| post.is_undecided() && post.event_id.is_some());
         let holds = self.store.held_plan().await.context("look at the held plan")?.is_some();
-        Ok(already(post.state, newest.as_ref(), holds, |command| self.typed(command)))
+        Ok(AskedNow { decision, newest, holds })
     }
 }
-
-/// The same of a post in this state: `newest` asks instead of it, `holds` is whether anything is held, for which there may be no
-/// post yet, and `typed` makes what somebody types of a command.
-fn already(state: HeldPostState, newest: Option<&HeldPost>, holds: bool, typed: impl Fn(&str) -> String) -> Reply {
-    let lead = text(match state {
-        HeldPostState::Superseded => "Nothing was done: that plan has changed since.",
-        HeldPostState::Gone => "Nothing was done: that plan is not held any more.",
-        _ => "Nothing was done: that plan was decided already.",
-    });
-    match newest {
-        _ if state == HeldPostState::Deciding => {
-            Reply::line([lead, text(" It is being carried out; "), code(typed("pause")), text(" stops what is left.")])
-        }
-        Some(newest) => {
-            let id = short_id(&newest.held_id);
-            Reply::line([lead, text(" Look at the newer message about plan "), code(id)])
-                .and_reply(see("To carry that one out, react to it, or: ", typed(&format!("apply {id}"))))
-        }
-        None if holds => {
-            Reply::line([lead, text(" What is still held gets a message of its own; see "), code(typed("plan"))])
-        }
-        None => Reply::line([lead, text(" Nothing is held now: "), code(typed("plan"))]),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
@@ -244,8 +352,11 @@ mod tests {
     #[test]
     fn nothing_is_said_not_to_be_held_while_it_is_held_or_carried_out() {
         let newer = HeldPost { held_id: "3f9c01ab77".to_owned(), ..edited("b") };
-        let said =
-            |state, newest, holds| already(state, newest, holds, |command| format!("!p {command}")).render().plain;
+        let answer = |decision, state, newest: Option<&HeldPost>, holds| {
+            let asked = AskedNow { decision, newest: newest.cloned(), holds };
+            already(NOTHING_DONE, state, &asked, |command| format!("!p {command}")).render().plain
+        };
+        let said = |state, newest, holds| answer(Decision::Approve, state, newest, holds);
         let lead = "Nothing was done: that plan was decided already.";
         for (newest, holds) in [(None, false), (None, true), (Some(&newer), true)] {
             assert_eq!(
@@ -265,6 +376,17 @@ mod tests {
             )
         );
         assert_eq!(said(HeldPostState::Decided, None, false), format!("{lead} Nothing is held now: !p plan"));
+        let look = format!("{lead} Look at the newer message about plan 3f9c01ab");
+        let dismissed = HeldPost { state: HeldPostState::Dismissed, ..newer.clone() };
+        assert_eq!(
+            said(HeldPostState::Decided, Some(&dismissed), true),
+            format!("{look}\nTo carry that one out: !p apply 3f9c01ab")
+        );
+        let too_much = HeldPost { offers_approval: false, ..newer.clone() };
+        assert_eq!(said(HeldPostState::Decided, Some(&too_much), true), look);
+        let no = |newest| answer(Decision::Dismiss, HeldPostState::Decided, Some(newest), true);
+        assert_eq!(no(&newer), format!("{look}\nTo say no to that one, react to it."));
+        assert_eq!(no(&dismissed), look);
     }
 
     #[test]

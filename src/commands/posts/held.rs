@@ -99,11 +99,11 @@ impl Desk {
         let reply = Reply::line([
             strong("Approved"),
             text(by.map(|by| format!(" by {by}")).unwrap_or_default()),
-            text(", and the service stopped before it was done. For what was done see "),
+            text(", and the service stopped before it could say here what came of it. See "),
             code(self.typed("history")),
             text("; what is still held gets a message of its own."),
         ]);
-        self.end_post(post, "cut-short", HeldPostState::Decided, &what_became_of(post, reply), false).await;
+        self.end_post(post, "cut-short", HeldPostState::Deciding, &what_became_of(post, reply), false).await;
     }
 
     /// Edits a post that is edited again, as long as it is in the state that the edit tells of. Says whether Synapse took it.

@@ -93,10 +93,10 @@ impl Desk {
     async fn reopen(&self) {
         let cut_short = async {
             for post in self.store.deciding_held_posts().await? {
+                // Not marked before, because the edit may take minutes, and a restart would leave what stands there for ever.
+                self.show_cut_short(&post, self.approved_by(&post).await?.as_deref()).await;
                 let (from, to) = ([HeldPostState::Deciding], HeldPostState::Decided);
-                if self.store.change_held_post(post.id, &from, to).await? {
-                    self.show_cut_short(&post, self.approved_by(&post).await?.as_deref()).await;
-                }
+                self.store.change_held_post(post.id, &from, to).await?;
             }
             anyhow::Ok(())
         };
@@ -183,10 +183,11 @@ impl Desk {
                 continue;
             }
             let words = match old.room_id == newest.room_id {
-                true => format!(
+                true if old.state == HeldPostState::Open && old.offers_approval => format!(
                     "It has changed: see the newer message about plan {held}. ✅ here carries out no more than this message \
                      shows."
                 ),
+                true => format!("It has changed: see the newer message about plan {held}."),
                 false => format!("See the message about plan {held} in the new room."),
             };
             self.close_held(&old, HeldPostState::Superseded, &words).await?;

@@ -16,6 +16,7 @@ use tracing::{error, info, warn};
 use crate::accounts::Confirmer;
 use crate::causes::told;
 use crate::commands::room::groups::Groups;
+use crate::commands::room::noes::Noes;
 use crate::commands::room::rate_limits::RateLimits;
 use crate::commands::room::turn::{CommandTurn, TurnUnderWay};
 use crate::commands::run::command;
@@ -24,7 +25,7 @@ use crate::commands::text::reply::{Piece, Reply, marked};
 use crate::display_names::{NameLookup, NameReader};
 use crate::doctor::ConfigLocation;
 use crate::homeserver::Homeserver;
-use crate::reconcile::ReconcilerHandle;
+use crate::reconcile::{Configured, ReconcilerHandle};
 use crate::store::{CommandRow, Store};
 
 /// A lost notification costs at most this.
@@ -48,6 +49,8 @@ pub struct StaffRoom {
     pub policy: Policy,
     /// The configuration itself, for the doctor.
     pub config: ConfigLocation,
+    /// What is not asked for any more is not well again.
+    pub configured: Configured,
 }
 
 /// Everything that answering needs.
@@ -61,6 +64,7 @@ pub struct Desk {
     pub(crate) reconciler: ReconcilerHandle,
     pub(crate) limits: Mutex<RateLimits>,
     pub(crate) groups: Groups,
+    pub(crate) noes: Noes,
     names: NameLookup,
 }
 
@@ -70,7 +74,7 @@ impl Desk {
         let groups = Groups::of(&staff.policy.operators);
         let (store, limits) = (accounts.store.clone(), Mutex::default());
         let names = NameLookup::new(homeserver.clone(), store.clone(), NameReader::Leader);
-        Self { staff, store, accounts, homeserver, reconciler, limits, groups, names }
+        Self { staff, store, accounts, homeserver, reconciler, limits, groups, noes: Noes::default(), names }
     }
 
     /// Works until it is dropped. `heard` is notified when something was said.

@@ -13,7 +13,7 @@ use crate::commands::text::who::Who;
 use crate::store::{CommandRow, CommandState};
 
 /// A command that was said more seconds ago when its turn comes is not run: its sender may no longer mean it.
-const TOO_OLD: f64 = 600.0;
+pub(crate) const TOO_OLD: f64 = 600.0;
 
 /// The name of a command that cannot be read, for the ledger and the metric.
 const UNREAD: &str = "unreadable";

@@ -11,6 +11,7 @@ use crate::causes::told;
 use crate::commands::posts::message::{self, ReplyTarget};
 use crate::commands::posts::send::OutgoingEvent;
 use crate::commands::room::desk::Desk;
+use crate::commands::room::noes::NoesBefore;
 use crate::commands::room::turn::{CommandTurn, Requester};
 use crate::commands::run::{CommandFailure, CommandResult, Effect, command};
 use crate::commands::text::incoming::{Decision, IncomingEvent, IncomingKind, parse_incoming};
@@ -30,11 +31,13 @@ pub(crate) struct DeskTask {
     pub(crate) again: bool,
     /// Kept until it has its effect.
     pub(crate) turn: Arc<CommandTurn>,
+    /// How often somebody had said no when it began.
+    pub(crate) noes: NoesBefore,
 }
 
 impl DeskTask {
     pub(crate) fn requester(&self) -> Requester<'_> {
-        Requester { sender: &self.sender, turn: &self.turn }
+        Requester { sender: &self.sender, turn: &self.turn, noes: self.noes }
     }
 
     /// Whose it is, for the ledger.
@@ -62,12 +65,12 @@ impl Desk {
             return self.ignore(&row.event_id).await;
         }
         let IncomingEvent { sender, what, .. } = heard;
-        let (again, turn) = (row.state == CommandState::Taken, Arc::clone(turn));
+        let (again, turn, noes) = (row.state == CommandState::Taken, Arc::clone(turn), self.noes.before());
         match what {
             IncomingKind::Command { spoken, thread } => {
                 let target = ReplyTarget { thread, to: row.event_id.clone() };
                 let (event_id, room_id) = (row.event_id, row.room_id);
-                let task = DeskTask { event_id, room_id, sender, target, again, turn };
+                let task = DeskTask { event_id, room_id, sender, target, again, turn, noes };
                 if task.again
                     && row.command.as_deref().and_then(command).is_none_or(|command| command.effect != Effect::Reads)
                 {
@@ -78,7 +81,7 @@ impl Desk {
             IncomingKind::Reaction { to, decision } => {
                 let target = ReplyTarget { thread: Some(to.clone()), to };
                 let (event_id, room_id) = (row.event_id, row.room_id);
-                let task = DeskTask { event_id, room_id, sender, target, again, turn };
+                let task = DeskTask { event_id, room_id, sender, target, again, turn, noes };
                 let Some(post) = self.store.held_post(&task.target.to).await.context("look for the post")? else {
                     return self.ignore(&task.event_id).await;
                 };
@@ -101,7 +104,7 @@ impl Desk {
         self.ignore(&row.event_id).await
     }
 
-    async fn ignore(&self, event_id: &str) -> Result<()> {
+    pub(crate) async fn ignore(&self, event_id: &str) -> Result<()> {
         self.store.ignore_command(event_id).await.context("note that something is not for us")
     }
 

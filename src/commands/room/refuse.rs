@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use tracing::info;
 
 use crate::commands::room::admit::NotAdmitted;
 use crate::commands::room::desk::Desk;
@@ -13,7 +14,7 @@ use crate::store::RefusedCommand;
 
 impl Desk {
     /// Admits a sender who may give commands. Returns `None` where they may not, or are too fast: the task is then refused and
-    /// done.
+    /// done. The same where they have taken it back.
     pub(crate) async fn let_in(&self, task: &DeskTask, name: &'static str) -> Result<Option<ActionGate>> {
         if !task.again && !self.with_limits(|limits| limits.allows(&task.sender, Instant::now())) {
             let words = "That is more than I answer in a minute. Say it again later.";
@@ -21,6 +22,16 @@ impl Desk {
             return Ok(None);
         }
         let denied = match self.admits(&task.sender).await? {
+            Ok(_) if self.is_taken_back(task).await? => {
+                info!(
+                    command = name,
+                    user.id = task.sender,
+                    event.id = task.event_id,
+                    "taken back before it was begun"
+                );
+                self.ignore(&task.event_id).await?;
+                return Ok(None);
+            }
             Ok(gate) => return Ok(Some(gate)),
             Err(denied) => denied,
         };

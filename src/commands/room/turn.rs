@@ -10,6 +10,8 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
+use crate::commands::room::noes::NoesBefore;
+
 /// A command that takes longer until it has its effect does not keep others from theirs: nobody waits with `pause` for a Synapse
 /// that hangs.
 const LONGEST_TURN: Duration = Duration::from_secs(15);
@@ -30,6 +32,8 @@ pub(crate) struct TurnUnderWay {
 pub(crate) struct Requester<'a> {
     pub(crate) sender: &'a str,
     pub(crate) turn: &'a CommandTurn,
+    /// How often somebody had said no when it began.
+    pub(crate) noes: NoesBefore,
 }
 
 impl CommandTurn {

@@ -13,7 +13,7 @@ const SHOWN: usize = 10;
 impl Desk {
     /// Reads everything again and does what is due.
     pub(crate) async fn sync(&self, by: Requester<'_>, gate: Option<ActionGate>) -> CommandResult {
-        let report = self.ask_for_pass(None, by, gate).await?;
+        let report = self.ask_for_pass(by, gate).await?;
         self.report(&report)
     }
 
@@ -21,14 +21,28 @@ impl Desk {
     /// the turn: a pass may take long, and `pause` must not wait for it.
     pub(crate) async fn ask_for_pass(
         &self,
-        approve: Option<(&str, Option<&str>)>,
         by: Requester<'_>,
         gate: Option<ActionGate>,
     ) -> Result<PassReport, CommandFailure> {
+        let id = self.request_pass(None, by, gate).await?;
+        self.wait_for_report(id).await
+    }
+
+    /// Asks for a pass, and gives its number.
+    pub(crate) async fn request_pass(
+        &self,
+        approve: Option<(&str, Option<&str>)>,
+        by: Requester<'_>,
+        gate: Option<ActionGate>,
+    ) -> Result<i64, CommandFailure> {
         let id = operations::request_pass(&self.store, approve, by.sender).await?;
         self.reconciler.ask_for_pass();
         drop(gate);
         by.turn.end();
+        Ok(id)
+    }
+
+    pub(crate) async fn wait_for_report(&self, id: i64) -> Result<PassReport, CommandFailure> {
         let report = operations::wait_for_report(&self.store, id, |_, _| {}).await?;
         report
             .ok_or_else(|| CommandFailure::refused("the pass makes no progress; look at the service's log and /readyz"))

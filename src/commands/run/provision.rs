@@ -80,7 +80,7 @@ impl Desk {
                 detail: "refused: no source names this user as active".to_owned(),
             });
         }
-        let report = self.ask_for_pass(None, by, Some(gate)).await?;
+        let report = self.ask_for_pass(by, Some(gate)).await?;
         let explanation = self.explanation(mxid).await?.ok_or_else(|| explain::nobody(mxid))?;
         let mut reply = self.show_explanation(explanation);
         if report.exit_code() == 1 {

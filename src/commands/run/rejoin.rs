@@ -22,7 +22,7 @@ impl Desk {
             }
         };
         operations::rejoin(&self.store, &leave, room, by.sender).await?;
-        let report = self.ask_for_pass(None, by, None).await?;
+        let report = self.ask_for_pass(by, None).await?;
         if self.rejoinable(mxid, room).await? == Err(NotRejoined::AlreadyIn) {
             return Ok(Reply::line([strong("Done: "), code(mxid), text(" is in "), code(room), text(" again.")]));
         }

@@ -46,7 +46,7 @@ pub(crate) async fn inviter(
     let mxid = world.users.mxid(user);
     let mut senders: BTreeMap<String, usize> = BTreeMap::new();
     for event in events.context("look who lets somebody in")? {
-        let Ok(RememberedEvent { sender, state_key, content }) = serde_json::from_str(&event) else { continue };
+        let Ok(RememberedEvent { sender, state_key, content, .. }) = serde_json::from_str(&event) else { continue };
         let is_invitation = content.membership.as_deref() == Some("invite") && state_key.as_ref() == Some(&mxid);
         if is_invitation && sender != world.policy.bot {
             *senders.entry(sender).or_default() += 1;

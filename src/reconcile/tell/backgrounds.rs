@@ -174,7 +174,7 @@ impl Inviters {
         let events = events.context("look who let somebody in")?;
         let (mut invited_by, mut joined) = (HashMap::new(), HashSet::new());
         for event in &events {
-            let Ok(RememberedEvent { sender, state_key: Some(user), content }) = serde_json::from_str(event) else {
+            let Ok(RememberedEvent { sender, state_key: Some(user), content, .. }) = serde_json::from_str(event) else {
                 continue;
             };
             match content.membership.as_deref() {

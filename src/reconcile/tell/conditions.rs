@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use provisioner_policy::{ChangeKey, Policy, RoomIx, RoomStatus, SourceState, UserIx, World, groups};
+use provisioner_policy::{AccountsFrom, ChangeKey, Policy, RoomIx, RoomStatus, SourceState, UserIx, World, groups};
 
 use crate::reconcile::reconciler::Reconciler;
 use crate::reconcile::tell::{bad_rows, bot_power};
@@ -53,7 +53,11 @@ impl Reconciler {
         let Conditions { lasting: mut conditions, mut unknown } = of_rooms(world, self.trouble.is_synapse_away);
         let facts = &world.facts;
         let mut sources = facts.source_states(&world.names);
-        sources.retain(|(source, _)| is_needed(source, &world.policy));
+        sources.retain(|(source, _)| match source.as_str() {
+            ROSTER => self.roster.is_some(),
+            POOL => facts.accounts_from == AccountsFrom::Pool,
+            _ => is_needed(source, &world.policy),
+        });
         for (source, state) in sources {
             match state {
                 SourceState::Failing(why) => conditions.push(failing(&source, why)),
@@ -62,6 +66,7 @@ impl Reconciler {
             }
         }
         match facts.roster {
+            _ if self.roster.is_none() => {}
             SourceState::Good => conditions.extend(bad_rows::freezing(world).map(|text| Condition {
                 key: bad_rows::FREEZING.to_owned(),
                 text,
@@ -136,7 +141,9 @@ fn unknown_folded(world: &World, has_roster: bool) -> Vec<String> {
     perhaps.map(|user| format!("{FOLDED}{}", world.users.mxid(user))).collect()
 }
 
-/// What the queue is called.
+/// What the sources are called.
+pub(super) const ROSTER: &str = "the roster";
+pub(super) const POOL: &str = "the pool";
 pub(super) const QUEUE: &str = "the queue";
 
 /// What the key of a source that fails begins with.

@@ -4,22 +4,41 @@
 use provisioner_policy::Policy;
 
 use crate::reconcile::tell::bad_rows::FREEZING;
-use crate::reconcile::tell::conditions::{SOURCE, is_needed};
+use crate::reconcile::tell::conditions::{POOL, QUEUE, ROSTER, SOURCE, is_needed};
 use crate::reconcile::tell::events_health::EVENTS;
 use crate::reconcile::tell::queue_health::{DEAD_LETTERS, UNSEEN};
 
+/// Which of these the configuration has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Configured {
+    pub roster: bool,
+    pub pool: bool,
+    pub queue: bool,
+    pub events: bool,
+}
+
 /// What is so again when the condition with this key is over; nothing of a key that this release does not know. Of what the
-/// policy has no longer nobody knows how it is.
-pub fn over(key: &str, policy: &Policy) -> Option<String> {
+/// configuration has no longer nobody knows how it is.
+pub fn over(key: &str, policy: &Policy, configured: Configured) -> Option<String> {
+    let of = |is_configured: bool, source: &str, again: &str| {
+        Some(if is_configured { again.to_owned() } else { format!("{source} is not asked for any more") })
+    };
     match key {
-        FREEZING => return Some("every roster row names somebody clearly again".to_owned()),
-        DEAD_LETTERS => return Some("the dead-letter queue is empty".to_owned()),
-        UNSEEN => return Some("the dead letters can be counted again".to_owned()),
+        FREEZING => return of(configured.roster, ROSTER, "every roster row names somebody clearly again"),
+        DEAD_LETTERS => return of(configured.queue, QUEUE, "the dead-letter queue is empty"),
+        UNSEEN => return of(configured.queue, QUEUE, "the dead letters can be counted again"),
+        EVENTS if !configured.events => return Some("other services are told of nothing any more".to_owned()),
         EVENTS => return Some("other services are told again what is done: the topic can be reached".to_owned()),
         _ => {}
     }
     if let Some(source) = key.strip_prefix(SOURCE) {
-        return Some(match is_needed(source, policy) {
+        let is_configured = match source {
+            ROSTER => configured.roster,
+            POOL => configured.pool,
+            QUEUE => configured.queue,
+            _ => is_needed(source, policy),
+        };
+        return Some(match is_configured {
             true => format!("{source} can be read again"),
             false => format!("{source} is not asked for any more"),
         });
@@ -66,9 +85,12 @@ mod tests {
         Policy { rooms: vec![room], ..Policy::default() }
     }
 
+    const ALL: Configured = Configured { roster: true, pool: true, queue: true, events: true };
+    const NONE: Configured = Configured { roster: false, pool: false, queue: false, events: false };
+
     #[test]
     fn an_alert_that_is_over_says_what_is_so_again() {
-        let said = |key: &str| over(key, &policy()).unwrap();
+        let said = |key: &str| over(key, &policy(), ALL).unwrap();
         assert_eq!(said("room staff"), "staff can be read again, and is enforced");
         assert_eq!(said("tombstone staff"), "staff is enforced, and its room has no tombstone any more");
         assert_eq!(said("power staff"), "the bot has the level again that it needs in staff");
@@ -84,7 +106,7 @@ mod tests {
         for key in [FREEZING, DEAD_LETTERS, UNSEEN, EVENTS] {
             assert!(!said(key).contains(" cannot "), "{key}");
         }
-        assert_eq!((over("of another release", &policy()), over("", &policy())), (None, None));
+        assert_eq!((over("of another release", &policy(), ALL), over("", &policy(), ALL)), (None, None));
     }
 
     #[test]
@@ -100,8 +122,19 @@ mod tests {
             "fight set_power_levels old each time",
             "lost update old $e",
         ] {
-            assert_eq!(over(about, &policy()).unwrap(), "old is not managed any more", "{about}");
+            assert_eq!(over(about, &policy(), ALL).unwrap(), "old is not managed any more", "{about}");
         }
-        assert_eq!(over("source group \"old\"", &policy()).unwrap(), "group \"old\" is not asked for any more");
+        assert_eq!(over("source group \"old\"", &policy(), ALL).unwrap(), "group \"old\" is not asked for any more");
+        for (key, what) in [
+            ("source the roster", "the roster is not asked for any more"),
+            (FREEZING, "the roster is not asked for any more"),
+            ("source the pool", "the pool is not asked for any more"),
+            ("source the queue", "the queue is not asked for any more"),
+            (DEAD_LETTERS, "the queue is not asked for any more"),
+            (UNSEEN, "the queue is not asked for any more"),
+            (EVENTS, "other services are told of nothing any more"),
+        ] {
+            assert_eq!(over(key, &policy(), NONE).unwrap(), what, "{key}");
+        }
     }
 }

@@ -36,9 +36,10 @@ impl ApprovalOutcome {
     }
 
     /// Of the request alone; `slice` says what is held beside it, and `waiting` how much of it has not ended. A pause that kept nothing
-    /// of it back is not told of.
+    /// of it back is not told of; it has kept back what nothing came of.
     pub(super) fn report(self, waiting: usize, slice: &PassReport) -> PassReport {
-        let is_kept_back = waiting > 0 || !self.refusals.is_empty();
+        let nothing_came = self.done + self.already_so + self.failed.len() + self.not_due == 0;
+        let is_kept_back = waiting > 0 || nothing_came || !self.refusals.is_empty();
         PassReport {
             plan_id: slice.plan_id.clone(),
             done: self.done,

@@ -1,0 +1,148 @@
+//! The Staff room: what a no, a pause, or taking it back ends of what was approved, wherever it is said.
+
+use std::time::Duration;
+
+use serde_json::json;
+use testbed::{Effect, Matching, SynapseVersion, wait_until};
+
+use crate::staff_held::{go, held, memberships};
+use crate::staff_slow::{late, ticked, until_asked};
+use crate::staff_support::StaffStage;
+use crate::staff_taps::grow_old;
+use crate::support::{SOON, subject, subjects};
+
+crate::on_one_version!(
+    no_tick_below_a_no_carries_out_an_older_message,
+    a_no_to_an_older_message_ends_what_was_approved_elsewhere_and_says_so,
+    a_no_that_overtakes_a_tick_on_another_message_ends_it,
+    what_was_taken_back_before_it_was_begun_is_not_done,
+    a_pause_within_a_slice_says_that_nothing_was_done,
+);
+
+/// After so long another command acts, though the one before it has not had its effect.
+const LONGEST_TURN: Duration = Duration::from_secs(16);
+
+/// More people are held than this older message shows, and a newer one says so.
+async fn outdated(staff: &StaffStage, people: &[String]) -> (String, String) {
+    let older = staff.posted("3 people would").await;
+    grow_old(staff).await;
+    go(staff, &people[3..4]).await;
+    let newer = staff.posted("4 people would").await;
+    staff.until_says(&older, &["It has changed"]).await;
+    (older, newer)
+}
+
+async fn no_tick_below_a_no_carries_out_an_older_message(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let (older, newer) = outdated(&staff, &people).await;
+    let no = staff.react(&staff.lead, &older, "❌").await;
+    assert_eq!(staff.ended(&no).await, "answered");
+    let answer = staff.answer(&older).await["body"].as_str().unwrap().to_owned();
+    assert!(answer.contains("no ✅ below this message carries it out any more"), "{answer}");
+    assert!(answer.contains("To say no to that one, react to it."), "{answer}");
+    let tick = staff.react(&staff.lead, &older, "✅").await;
+    assert_eq!(staff.ended(&tick).await, "answered");
+    let answers = staff.answers(&older).await;
+    assert!(answers[1]["content"]["body"].as_str().unwrap().contains("somebody said no to that"), "{answers:#?}");
+    assert_eq!(memberships(&staff, &people).await, ["join"; 6]);
+    // The newer message asks still.
+    staff.react(&staff.lead, &newer, "✅").await;
+    staff.until_says(&newer, &["Approved by", "4 changes made"]).await;
+    assert_eq!(memberships(&staff, &people[4..]).await, ["join"; 2]);
+    staff.stage.nothing_left().await;
+}
+
+async fn a_no_to_an_older_message_ends_what_was_approved_elsewhere_and_says_so(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let (older, _) = outdated(&staff, &people).await;
+    let (_, plan) = staff.stage.plan().await;
+    let late = late(&staff, &staff.stage.red);
+    let command = ["apply", "--approve", plan["held_id"].as_str().unwrap(), "--json"];
+    let approving = staff.stage.service.run_cli(&command);
+    let refusing = async {
+        until_asked(&late).await;
+        let no = staff.react(&staff.lead, &older, "❌").await;
+        assert_eq!(staff.ended(&no).await, "answered");
+        late.lift();
+    };
+    let (approved, ()) = tokio::join!(approving, refusing);
+    let report = approved.unwrap().json().unwrap();
+    assert!(report["errors"].to_string().contains("said no meanwhile"), "{report:#}");
+    let answer = staff.answer(&older).await["body"].as_str().unwrap().to_owned();
+    assert!(answer.starts_with("An approval was stopped: ") && !answer.contains("Nothing was done"), "{answer}");
+    let ledger = staff.ledger().await;
+    assert_eq!(ledger[0]["outcome"], "done", "{ledger:#?}");
+    assert_eq!(memberships(&staff, &people).await, ["join"; 6]);
+}
+
+/// A call that hangs holds up everybody who is to be admitted, and after 15 seconds the next may act as well. Both are admitted
+/// then, and the tick waits for the edit that says so.
+async fn a_no_that_overtakes_a_tick_on_another_message_ends_it(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let (older, newer) = outdated(&staff, &people).await;
+    let joins = Matching::any().method("POST").path("/_synapse/admin/v1/join/");
+    let hangs = staff.stage.proxy.fault(joins, Effect::HoldAnswer);
+    staff.stage.hasura.add(&subject(), "staff", "member").await.unwrap();
+    staff.stage.hook().await;
+    wait_until("a slice is under way", SOON, async || hangs.hits() > 0).await.unwrap();
+    let edit = staff.stage.proxy.fault(Matching::any().method("PUT").path("-deciding"), Effect::Hold);
+    let tick = staff.react(&staff.lead, &newer, "✅").await;
+    tokio::time::sleep(LONGEST_TURN).await;
+    let no = staff.react(&staff.lead, &older, "❌").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    hangs.lift();
+    assert_eq!(staff.ended(&no).await, "answered");
+    edit.lift();
+    staff.until_says(&newer, &["said no meanwhile"]).await;
+    assert_eq!(staff.ended(&tick).await, "answered");
+    assert_eq!(memberships(&staff, &people).await, ["join"; 6]);
+}
+
+async fn what_was_taken_back_before_it_was_begun_is_not_done(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("3 people would").await;
+    let relation = json!({"m.relates_to": {"rel_type": "m.annotation", "event_id": post, "key": "✅"}});
+    let event = |kind: &str, id: &str, sender: &str, content: &serde_json::Value| {
+        json!({
+            "type": kind, "room_id": staff.stage.staff, "event_id": id, "sender": sender, "content": content,
+            "unsigned": {"age": 5},
+        })
+    };
+    let lead = &*staff.lead.mxid;
+    let tapped_and_taken_back = vec![
+        event("m.reaction", "$slipped", lead, &relation),
+        event("m.room.redaction", "$back", lead, &json!({"redacts": "$slipped"})),
+    ];
+    staff.transact(&staff.stage.slot.listen(), tapped_and_taken_back).await;
+    assert_eq!(staff.ended("$slipped").await, "ignored");
+    assert_eq!(memberships(&staff, &people).await, ["join"; 6]);
+    // What somebody else redacts was said.
+    let tapped_and_redacted = vec![
+        event("m.reaction", "$meant", lead, &relation),
+        event("m.room.redaction", "$by_another", &staff.member.mxid, &json!({"redacts": "$meant"})),
+    ];
+    staff.transact(&staff.stage.slot.listen(), tapped_and_redacted).await;
+    staff.until_says(&post, &["Approved by", "3 changes made"]).await;
+    staff.stage.nothing_left().await;
+}
+
+async fn a_pause_within_a_slice_says_that_nothing_was_done(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("3 people would").await;
+    let late = ticked(&staff, &staff.stage.analysts, &post).await;
+    let joins = Matching::any().method("POST").path("/_synapse/admin/v1/join/");
+    let slow = staff.stage.proxy.fault(joins, Effect::Delay(Duration::from_secs(3)));
+    for sub in &subjects(6) {
+        staff.stage.hasura.add(sub, "staff", "member").await.unwrap();
+    }
+    staff.stage.hook().await;
+    wait_until("a fill is under way", SOON, async || slow.hits() > 1).await.unwrap();
+    let paused = staff.stage.service.run_cli(&["pause"]).await.unwrap();
+    assert_eq!(paused.status, Some(0), "{paused:?}");
+    staff.until_says(&post, &["Approved by", "Not done: paused"]).await;
+    slow.lift();
+    late.lift();
+    assert_eq!(memberships(&staff, &people).await, ["join"; 6]);
+    staff.stage.service.run_cli(&["resume"]).await.unwrap();
+    wait_until("it is posted anew", SOON, async || staff.posted("3 people would").await != post).await.unwrap();
+}
