@@ -102,8 +102,9 @@ fn accounts(group: &mut BenchmarkGroup<'_, WallTime>, runtime: &Runtime, of: &Fi
         let subject = user_id[1..].split(':').next().unwrap().to_owned();
         vec![SeenAccount { subject, user_id: user_id.to_owned(), disabled, display_name: None }]
     };
+    let asked = runtime.block_on(store.now()).unwrap();
     let record = async |person: &str, disabled| {
-        store.record_accounts(&seen(person, disabled), AccountSource::Queue, SeenIn::default()).await.unwrap()
+        store.record_accounts(&seen(person, disabled), AccountSource::Queue, SeenIn::default(), asked).await.unwrap()
     };
     measure(group, runtime, of, "look up one", async |person| drop(store.origins(&[person.to_owned()]).await.unwrap()));
     measure(group, runtime, of, "change one, twice", async |person| {

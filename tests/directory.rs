@@ -5,11 +5,14 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use phenom_provisioner::accounts::{Confirmed, Confirmer, Server};
+use chrono::{DateTime, Utc};
+use phenom_provisioner::accounts::{Confirmed, Confirmer, ListingError, Server, list_pool};
 use phenom_provisioner::sources::{Directory, DirectoryError, PoolUser};
 use phenom_provisioner::store::{AccountSource, AccountsRead, SeenIn, Store};
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 use testbed::{Moto, free_port, shared_postgres, wait_until};
+use tokio_util::sync::CancellationToken;
 use wiremock::matchers::{body_partial_json, header, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -74,6 +77,11 @@ async fn everybody(directory: &Directory, group: Option<&str>) -> (Vec<PoolUser>
     }
 }
 
+/// Asks for somebody at this moment.
+async fn find(directory: &Directory, subject: &str) -> Result<Option<PoolUser>, DirectoryError> {
+    Ok(directory.find(subject, Utc::now()).await?.map(|found| found.user))
+}
+
 fn subjects(users: &[PoolUser]) -> BTreeSet<String> {
     users.iter().map(|user| user.subject.clone()).collect()
 }
@@ -107,10 +115,10 @@ async fn disabled_users_names_and_groups_are_read() {
         pool.call("AdminAddUserToGroup", json!({"Username": username, "GroupName": "nest-admin"})).await;
     }
     let directory = pool.directory().await;
-    let name = async |subject: &str| directory.find(subject).await.unwrap().unwrap().display_name;
+    let name = async |subject: &str| find(&directory, subject).await.unwrap().unwrap().display_name;
     assert_eq!(name(&named).await.as_deref(), Some("Jo Doe"));
     assert_eq!(name(&addressed).await.as_deref(), Some("jojo"));
-    assert!(!directory.find(&disabled).await.unwrap().unwrap().enabled);
+    assert!(!find(&directory, &disabled).await.unwrap().unwrap().enabled);
     let (admins, _) = everybody(&directory, Some("nest-admin")).await;
     assert_eq!(subjects(&admins), [named.clone(), disabled].into());
     assert_eq!(everybody(&directory, Some("empty")).await.0, []);
@@ -122,10 +130,10 @@ async fn disabled_users_names_and_groups_are_read() {
 async fn who_appears_later_is_found_then_and_a_quote_finds_nobody() {
     let pool = Pool::start().await;
     let directory = pool.directory().await;
-    assert_eq!(directory.find(SUB).await.unwrap(), None);
-    assert_eq!(directory.find("\" or sub = \"").await.unwrap(), None);
+    assert_eq!(find(&directory, SUB).await.unwrap(), None);
+    assert_eq!(find(&directory, "\" or sub = \"").await.unwrap(), None);
     let subject = pool.add("somebody", &[]).await;
-    assert_eq!(directory.find(&subject).await.unwrap().unwrap().subject, subject);
+    assert_eq!(find(&directory, &subject).await.unwrap().unwrap().subject, subject);
 }
 
 #[tokio::test]
@@ -138,7 +146,7 @@ async fn a_missing_pool_and_a_missing_group_are_told_apart() {
     for error in [
         elsewhere.page(None).await.unwrap_err(),
         elsewhere.group_page("nobodies", None).await.unwrap_err(),
-        elsewhere.find(SUB).await.unwrap_err(),
+        find(&elsewhere, SUB).await.unwrap_err(),
     ] {
         assert!(
             matches!(&error, DirectoryError::NoSuchPool { pool, .. } if pool == "us-east-1_elsewhere"),
@@ -218,7 +226,7 @@ async fn refused_credentials_a_server_in_trouble_and_no_server_are_told_apart() 
 
     let nobody = format!("http://127.0.0.1:{}", free_port().unwrap());
     let nowhere = Directory::connect(REGION, "us-east-1_mock", Some(&nobody)).await;
-    let error = nowhere.find(SUB).await.unwrap_err();
+    let error = find(&nowhere, SUB).await.unwrap_err();
     assert!(matches!(error, DirectoryError::Unreachable(_)) && !error.is_misconfigured(), "{error:?}");
     assert!(error.chain().contains("onnection refused"), "{}", error.chain());
 }
@@ -232,13 +240,26 @@ async fn those_who_ask_for_one_sub_at_once_share_a_request_and_the_next_minute_n
     let askers: Vec<_> = (0..50)
         .map(|_| {
             let directory = directory.clone();
-            tokio::spawn(async move { directory.find(SUB).await.unwrap().unwrap().subject })
+            tokio::spawn(async move { find(&directory, SUB).await.unwrap().unwrap().subject })
         })
         .collect();
     for asker in askers {
         assert_eq!(asker.await.unwrap(), SUB);
     }
-    directory.find(SUB).await.unwrap();
+    find(&directory, SUB).await.unwrap();
+    server.verify().await;
+}
+
+/// An answer is as old as the question, whoever hears it.
+#[tokio::test]
+async fn who_shares_a_request_is_told_when_it_was_made() {
+    let (server, directory) = mocked().await;
+    let slow = users(&[SUB]).set_delay(Duration::from_millis(300));
+    Mock::given(header("x-amz-target", LIST_USERS)).respond_with(slow).expect(1).mount(&server).await;
+    let asked = async |at: DateTime<Utc>| directory.find(SUB, at).await.unwrap().unwrap().asked;
+    let (one, other) = tokio::join!(asked(DateTime::UNIX_EPOCH), asked(Utc::now()));
+    assert_eq!(one, other);
+    assert_eq!(asked(Utc::now()).await, one, "and so it is remembered");
     server.verify().await;
 }
 
@@ -248,12 +269,12 @@ async fn a_page_has_a_newer_word_than_what_was_found_before_it() {
     for group in [None, Some("nest-admin")] {
         let (server, directory) = mocked().await;
         let pool = Mock::given(method("POST")).respond_with(user("CONFIRMED", true)).mount_as_scoped(&server).await;
-        assert!(directory.find(SUB).await.unwrap().unwrap().enabled);
+        assert!(find(&directory, SUB).await.unwrap().unwrap().enabled);
         drop(pool);
         Mock::given(method("POST")).respond_with(user("CONFIRMED", false)).mount(&server).await;
-        assert!(directory.find(SUB).await.unwrap().unwrap().enabled, "it is remembered");
+        assert!(find(&directory, SUB).await.unwrap().unwrap().enabled, "it is remembered");
         everybody(&directory, group).await;
-        assert!(!directory.find(SUB).await.unwrap().unwrap().enabled, "{group:?}");
+        assert!(!find(&directory, SUB).await.unwrap().unwrap().enabled, "{group:?}");
     }
 }
 
@@ -318,6 +339,17 @@ async fn who_was_found_unconfirmed_is_asked_for_again() {
     assert_eq!(confirm(&replica).await, Confirmed::Recorded);
 }
 
+/// What Cognito said of users that must not get in any more.
+#[tokio::test]
+async fn who_is_archived_or_compromised_is_recorded_as_disabled() {
+    for status in ["ARCHIVED", "COMPROMISED"] {
+        let replicas = Replicas::start(&format!("closed_{}", status.to_lowercase())).await;
+        Mock::given(method("POST")).respond_with(user(status, true)).mount(&replicas.server).await;
+        assert_eq!(confirm(&replicas.one().await).await, Confirmed::Recorded);
+        assert_eq!(replicas.state().await, "disabled");
+    }
+}
+
 #[tokio::test]
 async fn what_was_asked_before_a_page_and_answered_after_it_is_not_remembered() {
     let (server, directory) = mocked().await;
@@ -325,9 +357,9 @@ async fn what_was_asked_before_a_page_and_answered_after_it_is_not_remembered() 
     let slow = users(&[SUB]).set_delay(Duration::from_millis(500));
     Mock::given(asked).respond_with(slow).expect(2).mount(&server).await;
     Mock::given(header("x-amz-target", LIST_USERS)).respond_with(users(&[])).with_priority(9).mount(&server).await;
-    let (found, page) = tokio::join!(directory.find(SUB), directory.page(None));
+    let (found, page) = tokio::join!(find(&directory, SUB), directory.page(None));
     assert!(found.unwrap().is_some() && page.unwrap().users.is_empty());
-    directory.find(SUB).await.unwrap();
+    find(&directory, SUB).await.unwrap();
     server.verify().await;
 }
 
@@ -338,9 +370,9 @@ async fn who_is_absent_and_what_fails_is_asked_for_again() {
     asked().respond_with(users(&[])).up_to_n_times(1).mount(&server).await;
     asked().respond_with(refusal("InternalError")).up_to_n_times(1).mount(&server).await;
     asked().respond_with(users(&[SUB])).mount(&server).await;
-    assert_eq!(directory.find(SUB).await.unwrap(), None);
-    assert!(matches!(directory.find(SUB).await, Err(DirectoryError::Other(_))));
-    assert_eq!(directory.find(SUB).await.unwrap().unwrap().subject, SUB);
+    assert_eq!(find(&directory, SUB).await.unwrap(), None);
+    assert!(matches!(find(&directory, SUB).await, Err(DirectoryError::Other(_))));
+    assert_eq!(find(&directory, SUB).await.unwrap().unwrap().subject, SUB);
 }
 
 #[tokio::test]
@@ -368,8 +400,8 @@ async fn a_user_behind_an_empty_page_is_found() {
     Mock::given(next).respond_with(users(&[SUB])).mount(&server).await;
     let empty = answer(&json!({"Users": [], "PaginationToken": "next"}));
     Mock::given(header("x-amz-target", LIST_USERS)).respond_with(empty).mount(&server).await;
-    assert_eq!(directory.find(SUB).await.unwrap().unwrap().subject, SUB);
-    assert_eq!(directory.find_now(SUB).await.unwrap().unwrap().subject, SUB);
+    assert_eq!(find(&directory, SUB).await.unwrap().unwrap().subject, SUB);
+    assert_eq!(directory.find_now(SUB, Utc::now()).await.unwrap().unwrap().subject, SUB);
     assert_eq!(subjects(&directory.find_by_email("jo@example.org").await.unwrap()), [SUB.to_owned()].into());
 }
 
@@ -393,8 +425,8 @@ async fn an_answer_that_cannot_be_read_or_does_not_end_is_no_absence() {
         let (server, directory) = mocked().await;
         Mock::given(header("x-amz-target", LIST_USERS)).respond_with(answer(&fields)).mount(&server).await;
         for error in [
-            directory.find(SUB).await.unwrap_err(),
-            directory.find_now(SUB).await.unwrap_err(),
+            find(&directory, SUB).await.unwrap_err(),
+            directory.find_now(SUB, Utc::now()).await.unwrap_err(),
             directory.find_by_email("jo@example.org").await.unwrap_err(),
         ] {
             assert!(error.chain().contains("does not say whether it has a user"), "{error:?}");
@@ -432,4 +464,34 @@ async fn the_right_to_list_stays_with_a_process_that_works_and_not_with_one_that
     wait_until("the right of the other one is given back", bound, async || is_free(&beside).await).await.unwrap();
     drop(thaw);
     process.join().unwrap();
+}
+
+/// Ends the session of the process that lists.
+const END: &str = "SELECT pg_terminate_backend(pid) FROM pg_locks
+                   WHERE locktype = 'advisory' AND objid = x'74696e67'::bigint::oid
+                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
+/// The pool is silent meanwhile: that is no trouble of a listing that may be another's by now.
+#[tokio::test]
+async fn a_listing_ends_where_the_right_to_list_is_lost() {
+    let (pool, directory) = mocked().await;
+    let silent = users(&[]).set_delay(Duration::from_secs(60));
+    Mock::given(method("POST")).respond_with(silent).mount(&pool).await;
+    let url = shared_postgres().await.create_database("right_that_is_lost").await.unwrap();
+    let store = Store::open(&url).await.unwrap();
+    let server = Server { name: "phenom.test".to_owned(), bot: "@provisioner:phenom.test".to_owned() };
+    let (right, stop) = (store.try_list().await.unwrap().unwrap(), CancellationToken::new());
+    let listing = list_pool(&store, &directory, &server, &right, &stop, |_| {});
+    let listing = tokio::time::timeout(Duration::from_secs(60), listing);
+    let loses = async {
+        let is_asked = async || pool.received_requests().await.is_some_and(|requests| !requests.is_empty());
+        wait_until("the pool is asked", Duration::from_secs(30), is_asked).await.unwrap();
+        let mut connection = PgConnection::connect(&url).await.unwrap();
+        sqlx::query(END).execute(&mut connection).await.unwrap();
+    };
+    let (listed, ()) = tokio::join!(listing, loses);
+    assert!(matches!(listed, Ok(Err(ListingError::Lost))), "{listed:?}");
+    right.release().await;
+    let left = store.last_listing().await.unwrap().unwrap();
+    assert_eq!((left.trouble, left.completed_at), (None, None), "the next one goes on with it");
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::facts::{Account, AccountsFrom, SourceState, THE_ROSTER};
+use crate::facts::{AccountsFrom, SourceState, THE_ROSTER};
 use crate::ids::mxid_of_subject;
 use crate::mirror::Membership;
 use crate::names::NameIx;
@@ -92,11 +92,11 @@ impl WorldState {
     }
 
     /// Whether the pool has not said yet whether it has the account of a user that a source names, or who is in a room from
-    /// which they would be removed: somebody who signed up since the last listing, say. Until it has been asked, they are
-    /// neither let in nor taken anything from.
+    /// which they would be removed: somebody who signed up since the last listing, say, or confirmed since they were denied. Until
+    /// it has been asked, they are neither let in nor taken anything from.
     pub(crate) fn is_unconfirmed(&self, user: UserIx) -> bool {
         self.facts.accounts_from == AccountsFrom::Pool
-            && self.facts.account(user) == Account::Unknown
+            && self.facts.is_unsaid(user)
             && (self.facts.teams.contains(user)
                 || self.facts.groups.values().any(|group| group.contains(&user))
                 || self.is_selected(user)
@@ -109,7 +109,7 @@ impl WorldState {
         let is_in = |room: RoomIx| matches!(self.room(room).membership(user), Membership::Join | Membership::Invite);
         let Policy { server_name, bot, .. } = &self.policy;
         self.facts.accounts_from == AccountsFrom::Pool
-            && self.facts.account(user) == Account::Unknown
+            && self.facts.is_unsaid(user)
             && self.users.is_local(user)
             && !self.is_exempt(user)
             && self.mirror.accounts.get(user).present

@@ -103,6 +103,9 @@ pub struct Facts {
     pub accounts_from: AccountsFrom,
     /// Accounts as the queue and the pool named them, to be read through [`Facts::account`].
     pub accounts: Column<Account>,
+    /// Users that the pool denied before they got what they have now, each with the revision of the world at that: the pool has
+    /// yet to be asked again.
+    pub(crate) outdated_denials: HashMap<UserIx, u64>,
     /// Accounts that this service locked or deactivated: what it may take back.
     pub closed_by_us: HashMap<UserIx, Closed>,
     /// Accounts that this service locked, and whose sessions may not have been ended.
@@ -149,6 +152,7 @@ impl Facts {
             profiles_source: _,
             accounts_from: _,
             accounts: _,
+            outdated_denials: _,
             closed_by_us: _,
             sessions_remain: _,
             roster_rows: _,
@@ -186,6 +190,15 @@ impl Facts {
         match (self.accounts_from, self.accounts.get(user)) {
             (AccountsFrom::Pool, account) | (AccountsFrom::Named, account @ Account::Active) => account,
             (AccountsFrom::Named, _) => Account::Unknown,
+        }
+    }
+
+    /// Whether the pool has not said yet whether it has the account: it was never asked, or not since its owner got what they have.
+    pub(crate) fn is_unsaid(&self, user: UserIx) -> bool {
+        match self.account(user) {
+            Account::Unknown => true,
+            Account::Refused => self.outdated_denials.contains_key(&user),
+            Account::Active | Account::Disabled | Account::Deleted => false,
         }
     }
 

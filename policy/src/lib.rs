@@ -96,4 +96,4 @@ pub use trouble::{LONGEST, RowTrouble, trouble_words};
 pub use users::{UserIx, Users};
 pub use view::{ActionView, BlockedView, PlanView};
 pub use withheld::{Begun, Withheld, WithheldDiff};
-pub use world::{World, WorldState};
+pub use world::{UnknownSubject, World, WorldState};

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::facts::{AccountsFrom, SourceState};
+use crate::facts::{Account, AccountsFrom, SourceState};
 use crate::how_many::how_many;
 use crate::mirror::RoomStatus;
 use crate::plan::{Action, Because, Blocked, Change, HoldReason, Kind, Plan, PoolMove, PowerEdit};
@@ -246,6 +246,10 @@ impl Because {
                 Some(freeze) => format!("would be taken away, but {freeze}"),
                 None => "would be taken away, but a source was unreadable".to_owned(),
             },
+            Self::Unconfirmed if user.is_some_and(|user| world.facts.account(user) == Account::Refused) => {
+                "the pool did not know this account, but may have been asked before it was confirmed; it is being asked again"
+                    .to_owned()
+            }
             Self::Unconfirmed => {
                 "the pool has not said yet whether it has this account; it is being asked".to_owned()
             }

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 
 use super::Server;
-use crate::sources::Directory;
+use crate::sources::{Directory, FoundUser};
 use crate::store::{AccountSource, SeenAccount, SeenIn, Store};
 
 /// Said of an account that the pool has confirmed.
@@ -17,7 +17,7 @@ const NOT_SAID: &str =
 /// The result of asking the pool for one account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Confirmed {
-    /// The account is in the store, active or disabled, as the pool says.
+    /// The account is in the store, active or disabled, as the pool says, or has said to somebody who asked later.
     Recorded,
     /// The pool has no such subject, or not yet: its listings run a little late.
     Absent,
@@ -41,22 +41,25 @@ impl Confirmer {
             Ok(user_id) => user_id,
             Err(error) => return Ok(Confirmed::Impossible(error.to_string())),
         };
-        let seen = match &self.directory {
+        let (seen, asked) = match &self.directory {
             None => {
+                let asked = self.store.now().await.context(NOT_RECORDED)?;
                 let subject = subject.to_owned();
-                SeenAccount { subject, user_id, disabled: false, display_name: None }
+                (SeenAccount { subject, user_id, disabled: false, display_name: None }, asked)
             }
             Some(directory) => {
                 if self.is_known(directory, subject).await? {
                     return Ok(Confirmed::Recorded);
                 }
-                let user = directory.find(subject).await.context("ask the pool for the account")?;
+                let asked = self.store.now().await.context(NOT_RECORDED)?;
+                let found = directory.find(subject, asked).await.context("ask the pool for the account")?;
                 // Confirmation comes first, and the listing a little after it.
-                let Some(seen) = user.and_then(|user| self.server.seen(&user)) else { return Ok(Confirmed::Absent) };
-                seen
+                let Some(FoundUser { user, asked }) = found else { return Ok(Confirmed::Absent) };
+                let Some(seen) = self.server.seen(&user) else { return Ok(Confirmed::Absent) };
+                (seen, asked)
             }
         };
-        self.store.record_accounts(&[seen], source, seen_in).await.context(NOT_RECORDED)?;
+        self.store.record_accounts(&[seen], source, seen_in, asked).await.context(NOT_RECORDED)?;
         Ok(Confirmed::Recorded)
     }
 

@@ -91,7 +91,7 @@ async fn record(store: &Store, reading: &GroupReading, leavers: Leavers<'_>) -> 
 /// One reading of a group. One that cannot be read keeps its members and is marked: `None`.
 async fn read(store: &Store, directory: &Directory, server: &Server, group: &str) -> Result<Option<GroupReading>> {
     let asked = store.now().await.context("read the database's clock")?;
-    match members(store, directory, server, group).await? {
+    match members(store, directory, server, group, asked).await? {
         Ok(user_ids) => Ok(Some(GroupReading { name: group.to_owned(), user_ids, asked })),
         Err(trouble) => {
             warn!(group, "the group cannot be listed: {trouble}");
@@ -101,12 +101,14 @@ async fn read(store: &Store, directory: &Directory, server: &Server, group: &str
     }
 }
 
-/// The members of a group, or why it could not be read. They are users of the pool, so their accounts are recorded too.
+/// The members of a group, or why it could not be read. They are users of the pool, so their accounts are recorded too, as of the
+/// time when the first page was `asked` for.
 async fn members(
     store: &Store,
     directory: &Directory,
     server: &Server,
     group: &str,
+    asked: DateTime<Utc>,
 ) -> Result<Result<Vec<String>, String>> {
     let (mut user_ids, mut next) = (Vec::new(), None);
     loop {
@@ -117,7 +119,7 @@ async fn members(
         };
         let seen: Vec<SeenAccount> = page.users.iter().filter_map(|user| server.seen(user)).collect();
         store
-            .record_accounts(&seen, AccountSource::Pool, SeenIn::default())
+            .record_accounts(&seen, AccountSource::Pool, SeenIn::default(), asked)
             .await
             .context("record members of a group")?;
         user_ids.extend(page.users.iter().filter_map(|user| server.mxid(&user.subject).ok()));

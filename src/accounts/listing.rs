@@ -14,7 +14,7 @@ use super::Server;
 use super::missed::ask_for_missed;
 use crate::delays::{Delays, Doubling};
 use crate::sources::{Directory, DirectoryError};
-use crate::store::{AccountSource, Listing, SeenAccount, SeenIn, Store};
+use crate::store::{AccountSource, Listing, ListingLock, SeenAccount, SeenIn, Store};
 
 /// An interrupted listing that is older is not resumed: Cognito's tokens live for a limited time, and its first pages are
 /// out of date by then.
@@ -50,6 +50,11 @@ pub struct Listed {
 pub enum ListingError {
     #[error("the listing was stopped; the next one goes on where it was")]
     Stopped,
+    #[error(
+        "the right to list the pool was lost with its database connection, and another process may have it; the listing goes on \
+         there, or with the next `phenom-provisioner backfill`"
+    )]
+    Lost,
     #[error("the pool cannot be listed")]
     Pool(#[source] DirectoryError),
     #[error(
@@ -66,10 +71,23 @@ pub enum ListingError {
     Database(#[from] anyhow::Error),
 }
 
-/// Lists the pool to its end. The caller holds the right to list. Passing trouble is waited for; `progress` is told of each
-/// page.
+/// Lists the pool to its end, for as long as `right` is kept. Passing trouble is waited for; `progress` is told of each page.
 #[instrument(name = "pool.list", skip_all)]
 pub async fn list_pool(
+    store: &Store,
+    directory: &Directory,
+    server: &Server,
+    right: &ListingLock,
+    stop: &CancellationToken,
+    progress: impl FnMut(ListedSoFar),
+) -> Result<Listed, ListingError> {
+    // In a box: the futures of the AWS SDK are large, and builds for development keep one for each place that it passes.
+    let listing = Box::pin(list(store, directory, server, stop, progress));
+    // Whatever it was at: another process may be at the same listing, and its trouble is not ours to tell.
+    right.lost().run_until_cancelled(listing).await.unwrap_or(Err(ListingError::Lost))
+}
+
+async fn list(
     store: &Store,
     directory: &Directory,
     server: &Server,
@@ -89,6 +107,7 @@ pub async fn list_pool(
             let (pages, users) = so_far(&listing);
             return Ok(Listed { pages, users, changed, missed, deleted });
         }
+        let asked = store.now().await.context("read the database's clock")?;
         let page = stop.run_until_cancelled(directory.page(listing.next_token.as_deref())).await;
         let page = match page.ok_or(ListingError::Stopped)? {
             Ok(page) if page.unreadable == 0 => page,
@@ -118,10 +137,9 @@ pub async fn list_pool(
         };
         pauses.reset();
         let seen: Vec<SeenAccount> = page.users.iter().filter_map(|user| server.seen(user)).collect();
-        changed += store
-            .record_accounts(&seen, AccountSource::Pool, SeenIn { listing: Some(listing.id), ..SeenIn::default() })
-            .await
-            .context("record a page of the pool's listing")?;
+        let seen_in = SeenIn { listing: Some(listing.id), ..SeenIn::default() };
+        let recorded = store.record_accounts(&seen, AccountSource::Pool, seen_in, asked).await;
+        changed += recorded.context("record a page of the pool's listing")?;
         let users = i64::try_from(page.users.len()).unwrap_or(i64::MAX);
         let advanced = store.advance_listing(listing.id, users, page.next.as_deref(), restarts.trouble());
         advanced.await.context("note how far the listing is")?;

@@ -1,15 +1,17 @@
 //! Lookups: asks the pool, one by one, for people that the roster names and the pool has not confirmed, so that they need not
-//! wait for the next listing: after 15 s, and ever more rarely up to once an hour for as long as they are named. A lookup only
+//! wait for the next listing: after 15 s, and ever more rarely up to once an hour for as long as they are named. So it does for
+//! users who would be removed from a room, and at once for users who got something after the pool denied them. A lookup only
 //! adds accounts; only whole listings find out who is gone.
 
 use std::time::Instant;
 
+use provisioner_policy::UnknownSubject;
 use tokio::sync::watch;
 use tokio::time::sleep_until;
 use tracing::{debug, warn};
 
 use super::confirm::{Confirmed, Confirmer};
-use super::turns::Turns;
+use super::turns::{Turns, anew};
 use crate::causes::told;
 use crate::store::{AccountSource, SeenIn};
 
@@ -17,22 +19,29 @@ use crate::store::{AccountSource, SeenIn};
 const ASKED_ENOUGH: u32 = 3;
 
 /// Asks for the unknown subjects, for ever.
-pub(super) async fn look_up(accounts: &Confirmer, mut unknown: watch::Receiver<Vec<String>>) {
+pub(super) async fn look_up(accounts: &Confirmer, mut unknown: watch::Receiver<Vec<UnknownSubject>>) {
     let mut turns = Turns::default();
     loop {
         let subjects = unknown.borrow_and_update().clone();
         let (round, more) = turns.next(&subjects, Instant::now());
-        for subject in &round {
-            match accounts.confirm(subject, AccountSource::Roster, SeenIn::default()).await {
+        for UnknownSubject { subject, anew: asked_for } in &round {
+            let answer = accounts.confirm(subject, AccountSource::Roster, SeenIn::default()).await;
+            // They got something while the pool was asked: a denial may be older than that.
+            let is_outdated = anew(&unknown.borrow(), subject).is_some_and(|anew| anew > *asked_for);
+            match answer {
                 Ok(Confirmed::Recorded) => turns.rests(subject, Instant::now()),
+                Ok(_) if is_outdated => {}
                 Ok(answer) => {
                     debug!(subject, ?answer, "the roster names somebody whom the pool does not know");
                     // Refused is not for ever: the next lookup that finds the account makes it active, as a listing or a message
                     // does.
-                    if turns.denied(subject, Instant::now()) >= ASKED_ENOUGH
-                        && let Err(error) = accounts.refuse(subject, AccountSource::Roster).await
-                    {
-                        warn!("what the pool says of somebody cannot be recorded: {}", told(error.as_ref()));
+                    if turns.denied(subject, Instant::now()) >= ASKED_ENOUGH && !turns.is_recorded(subject) {
+                        match accounts.refuse(subject, AccountSource::Roster).await {
+                            Ok(()) => turns.recorded(subject),
+                            Err(error) => {
+                                warn!("what the pool says of somebody cannot be recorded: {}", told(error.as_ref()));
+                            }
+                        }
                     }
                 }
                 Err(error) => {

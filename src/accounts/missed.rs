@@ -11,8 +11,8 @@ use crate::store::{AccountSource, SeenIn, Store};
 /// So many are asked for at the end of a listing: about a minute at the pace of the pool. The others stay missed until the next.
 const ASKED_AT_MOST: i64 = 1000;
 
-/// Asks for users that may count as deleted when this listing ends. One that the pool has is recorded, and one that was not
-/// asked for stays missed.
+/// Asks for users that may count as deleted when this listing ends: those do that the pool does not have. One that it has is
+/// recorded; one that it has in no state that makes an account stays missed, and so does one that was not asked for.
 pub(super) async fn ask_for_missed(store: &Store, directory: &Directory, server: &Server, listing: i64) -> Result<()> {
     let missed = store.missed_again(listing, ASKED_AT_MOST).await.context("look which users are missing again")?;
     if missed.is_empty() {
@@ -20,15 +20,22 @@ pub(super) async fn ask_for_missed(store: &Store, directory: &Directory, server:
     }
     let mut absent = Vec::new();
     for subject in missed {
-        match directory.find_now(&subject).await {
-            Ok(user) => match user.and_then(|user| server.seen(&user)) {
+        let asked = store.now().await.context("read the database's clock")?;
+        match directory.find_now(&subject, asked).await {
+            Ok(None) => absent.push(subject),
+            Ok(Some(user)) => match server.seen(&user) {
                 Some(seen) => {
                     info!(subject, "the listing left out a user that the pool has");
                     let seen_in = SeenIn { listing: Some(listing), ..SeenIn::default() };
-                    let recorded = store.record_accounts(&[seen], AccountSource::Pool, seen_in).await;
+                    let recorded = store.record_accounts(&[seen], AccountSource::Pool, seen_in, asked).await;
                     recorded.context("record a user that the listing left out")?;
                 }
-                None => absent.push(subject),
+                None => warn!(
+                    subject,
+                    status = user.status,
+                    "a user that is missing stays, because the pool has it, though in no state that makes an account; look \
+                     at it there"
+                ),
             },
             Err(error) => {
                 warn!(subject, "a user that is missing stays, because the pool cannot be asked: {}", error.chain());

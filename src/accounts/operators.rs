@@ -37,10 +37,11 @@ impl Confirmer {
         // The pool finds a subject only as it spells it itself.
         let known = self.store.subject_of(user_id).await.context("look up the subject of an operator")?;
         let Some(subject) = known.or_else(|| self.server.localpart(user_id)) else { return Ok(Err(NoAccount::Absent)) };
-        let found = directory.find_now(&subject).await.context("ask the user pool for an operator")?;
+        let asked = self.store.now().await.context("read the database's clock")?;
+        let found = directory.find_now(&subject, asked).await.context("ask the user pool for an operator")?;
         let Some(seen) = found.and_then(|user| self.server.seen(&user)) else { return Ok(Err(NoAccount::Absent)) };
         let disabled = seen.disabled;
-        let recorded = self.store.record_accounts(&[seen], AccountSource::Command, SeenIn::default()).await;
+        let recorded = self.store.record_accounts(&[seen], AccountSource::Command, SeenIn::default(), asked).await;
         recorded.context("record the account of an operator")?;
         Ok(if disabled { Err(NoAccount::Disabled) } else { Ok(()) })
     }

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use provisioner_policy::UnknownSubject;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -37,7 +38,7 @@ pub struct PoolSync {
     pub groups: Vec<String>,
     pub listing_interval: Duration,
     /// Subjects that are named and that nobody has confirmed yet.
-    pub unknown: watch::Receiver<Vec<String>>,
+    pub unknown: watch::Receiver<Vec<UnknownSubject>>,
 }
 
 impl PoolSync {
@@ -106,7 +107,7 @@ async fn list(
         }
     };
     *elsewhere = ListedElsewhere::default();
-    let listed = list_pool(&accounts.store, directory, &accounts.server, stop, |_| {}).await;
+    let listed = list_pool(&accounts.store, directory, &accounts.server, &lock, stop, |_| {}).await;
     lock.release().await;
     match listed {
         Ok(listed) => {
@@ -121,6 +122,10 @@ async fn list(
             interval
         }
         Err(ListingError::Stopped) => interval,
+        Err(error @ ListingError::Lost) => {
+            warn!("{error}");
+            AGAIN.min(interval)
+        }
         Err(error) => {
             let error = anyhow::Error::from(error);
             warn!("the pool was not listed to its end, nobody counts as missing for it: {}", told(error.as_ref()));

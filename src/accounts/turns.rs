@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use provisioner_policy::UnknownSubject;
+
 use crate::delays::Doubling;
 
 /// When the pool is asked again for somebody it did not know.
@@ -16,47 +18,85 @@ struct Lookup {
     at: Instant,
     rest: Duration,
     absent: u32,
+    /// The store has the denial.
+    is_recorded: bool,
+}
+
+/// Denials that are outdated again so soon are not forgotten: the pool is asked once more, and its word counts. Somebody who leaves
+/// and comes back over and over does not stay by that.
+const SAME_STAY: Duration = Duration::from_secs(600);
+
+/// When a subject was named first, or its denials were outdated last.
+struct Named {
+    round: u64,
+    anew: u64,
+    /// When they were forgotten last.
+    forgotten: Option<Instant>,
 }
 
 /// What is known of subjects that nobody has confirmed yet.
 #[derive(Default)]
 pub(super) struct Turns {
     asked: HashMap<String, Lookup>,
-    /// The round in which each was named first.
-    named: HashMap<String, u64>,
+    named: HashMap<String, Named>,
     round: u64,
 }
 
 impl Turns {
     /// The next to be asked for, of `subjects`, which are sorted, and whether more wait: those that were never asked for go
-    /// before the others, and of them those that were named last. A flood of invented subjects keeps no newcomer waiting.
-    pub(super) fn next(&mut self, subjects: &[String], now: Instant) -> (Vec<String>, bool) {
+    /// before the others, and of them those that were named last. A flood of invented subjects keeps no newcomer waiting. A
+    /// subject whose denials are outdated counts as one that was named just now.
+    pub(super) fn next(&mut self, subjects: &[UnknownSubject], now: Instant) -> (Vec<UnknownSubject>, bool) {
         self.round += 1;
-        let is_named = |subject: &String| subjects.binary_search(subject).is_ok();
-        self.asked.retain(|subject, _| is_named(subject));
-        self.named.retain(|subject, _| is_named(subject));
-        for subject in subjects.iter().filter(|subject| !self.named.contains_key(*subject)).cloned().collect::<Vec<_>>()
-        {
-            self.named.insert(subject, self.round);
+        let Self { asked, named, round } = self;
+        named.retain(|subject, _| anew(subjects, subject).is_some());
+        asked.retain(|subject, _| named.contains_key(subject));
+        for one in subjects {
+            let Some(its) = named.get_mut(&one.subject) else {
+                named.insert(one.subject.clone(), Named { round: *round, anew: one.anew, forgotten: None });
+                continue;
+            };
+            if one.anew <= its.anew {
+                continue;
+            }
+            (its.anew, its.round) = (one.anew, *round);
+            if its.forgotten.is_none_or(|at| now - at >= SAME_STAY) {
+                its.forgotten = Some(now);
+                asked.remove(&one.subject);
+            } else if let Some(lookup) = asked.get_mut(&one.subject) {
+                (lookup.rest, lookup.is_recorded) = (Duration::ZERO, false);
+            }
         }
-        let is_due = |subject: &&String| self.asked.get(*subject).is_none_or(|asked| asked.at + asked.rest <= now);
-        let mut due: Vec<&String> = subjects.iter().filter(is_due).collect();
-        due.sort_by_key(|subject| (self.asked.contains_key(*subject), u64::MAX - self.named[*subject]));
-        (due.iter().take(ROUND).map(|subject| (*subject).clone()).collect(), due.len() > ROUND)
+        let is_due = |one: &&UnknownSubject| asked.get(&one.subject).is_none_or(|asked| asked.at + asked.rest <= now);
+        let mut due: Vec<&UnknownSubject> = subjects.iter().filter(is_due).collect();
+        due.sort_by_key(|one| (asked.contains_key(&one.subject), u64::MAX - named[&one.subject].round));
+        (due.iter().take(ROUND).map(|one| (*one).clone()).collect(), due.len() > ROUND)
     }
 
     /// The pool denied it. Returns how often in a row.
     pub(super) fn denied(&mut self, subject: &str, now: Instant) -> u32 {
-        let before = self.absent(subject);
-        let lookup = Lookup { at: now, rest: AGAIN.after(before), absent: before + 1 };
+        let (absent, is_recorded) = self.known(subject);
+        let lookup = Lookup { at: now, rest: AGAIN.after(absent), absent: absent + 1, is_recorded };
         self.asked.insert(subject.to_owned(), lookup);
-        before + 1
+        absent + 1
     }
 
     /// The pool did not answer; or it confirmed the subject, and who reads the account store has not said so yet.
     pub(super) fn rests(&mut self, subject: &str, now: Instant) {
-        let absent = self.absent(subject);
-        self.asked.insert(subject.to_owned(), Lookup { at: now, rest: AGAIN.first, absent });
+        let (absent, is_recorded) = self.known(subject);
+        self.asked.insert(subject.to_owned(), Lookup { at: now, rest: AGAIN.first, absent, is_recorded });
+    }
+
+    /// The store has its denial: further ones say nothing new.
+    pub(super) fn recorded(&mut self, subject: &str) {
+        if let Some(lookup) = self.asked.get_mut(subject) {
+            lookup.is_recorded = true;
+        }
+    }
+
+    /// Whether the store has its denial, and the denial is not outdated.
+    pub(super) fn is_recorded(&self, subject: &str) -> bool {
+        self.known(subject).1
     }
 
     /// When somebody is to be asked for again.
@@ -64,17 +104,28 @@ impl Turns {
         self.asked.values().map(|asked| asked.at + asked.rest).min()
     }
 
-    fn absent(&self, subject: &str) -> u32 {
-        self.asked.get(subject).map_or(0, |asked| asked.absent)
+    /// How often the pool denied it in a row, and whether the store has that.
+    fn known(&self, subject: &str) -> (u32, bool) {
+        self.asked.get(subject).map_or((0, false), |asked| (asked.absent, asked.is_recorded))
     }
+}
+
+/// What is said of a subject among `subjects`, which are sorted; `None` where nothing is.
+pub(super) fn anew(subjects: &[UnknownSubject], subject: &str) -> Option<u64> {
+    let at = subjects.binary_search_by(|one| one.subject.as_str().cmp(subject)).ok()?;
+    Some(subjects[at].anew)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn invented(count: usize) -> Vec<String> {
-        (0..count).map(|n| format!("invented-{n:06}")).collect()
+    fn named(subject: &str) -> UnknownSubject {
+        UnknownSubject { subject: subject.to_owned(), anew: 0 }
+    }
+
+    fn invented(count: usize) -> Vec<UnknownSubject> {
+        (0..count).map(|n| named(&format!("invented-{n:06}"))).collect()
     }
 
     #[test]
@@ -83,22 +134,21 @@ mod tests {
         let mut subjects = invented(100_000);
         let (first, more) = turns.next(&subjects, now);
         assert_eq!((first.len(), more), (ROUND, true));
-        for subject in &first {
-            turns.denied(subject, now);
+        for one in &first {
+            turns.denied(&one.subject, now);
         }
-        subjects.push("newcomer".to_owned());
+        subjects.push(named("newcomer"));
         let (next, _) = turns.next(&subjects, now);
-        assert_eq!(next[0], "newcomer");
-        assert!(next.iter().all(|subject| !first.contains(subject)), "and nobody is asked for twice before the others");
+        assert_eq!(next[0].subject, "newcomer");
+        assert!(next.iter().all(|one| !first.contains(one)), "and nobody is asked for twice before the others");
     }
 
     #[test]
     fn somebody_denied_is_asked_for_ever_more_rarely_and_at_least_once_an_hour() {
         let (mut turns, mut now) = (Turns::default(), Instant::now());
-        let subjects = invented(1);
         let rests: Vec<u64> = (0..11)
             .map(|_| {
-                turns.denied(&subjects[0], now);
+                turns.denied("invented", now);
                 let again = turns.again().unwrap();
                 let rest = (again - now).as_secs();
                 now = again;
@@ -112,14 +162,62 @@ mod tests {
     fn somebody_denied_rests_and_is_then_asked_for_again() {
         let (mut turns, now) = (Turns::default(), Instant::now());
         let subjects = invented(1);
+        let subject = &subjects[0].subject;
         assert_eq!(turns.next(&subjects, now), (subjects.clone(), false));
-        assert_eq!(turns.denied(&subjects[0], now), 1);
+        assert_eq!(turns.denied(subject, now), 1);
         assert_eq!(turns.next(&subjects, now), (vec![], false));
         let again = turns.again().unwrap();
         assert_eq!(turns.next(&subjects, again), (subjects.clone(), false));
-        assert_eq!(turns.denied(&subjects[0], again), 2);
+        assert_eq!(turns.denied(subject, again), 2);
         // The roster names them no more.
         assert_eq!(turns.next(&[], again), (vec![], false));
         assert_eq!(turns.again(), None);
+    }
+
+    #[test]
+    fn somebody_whose_denials_are_outdated_is_asked_for_at_once_and_from_the_beginning() {
+        let (mut turns, now) = (Turns::default(), Instant::now());
+        let mut subjects = invented(ROUND + 1);
+        let last = subjects.len() - 1;
+        let subject = subjects[last].subject.clone();
+        turns.next(&subjects, now);
+        let times: Vec<u32> = (0..3).map(|_| turns.denied(&subject, now)).collect();
+        assert_eq!(times, [1, 2, 3]);
+        turns.recorded(&subject);
+        assert!(turns.is_recorded(&subject));
+        turns.next(&subjects, now);
+        assert!(turns.is_recorded(&subject), "nothing was said of them");
+
+        subjects[last].anew = 7;
+        let (next, more) = turns.next(&subjects, now);
+        assert_eq!((&next[0], more), (&subjects[last], true), "they go before those that were named earlier");
+        assert!(!turns.is_recorded(&subject));
+        assert_eq!(turns.denied(&subject, now), 1);
+        turns.recorded(&subject);
+        // The store's word was read, or the same is said once more.
+        for anew in [7, 0, 7] {
+            subjects[last].anew = anew;
+            assert!(!turns.next(&subjects, now).0.contains(&subjects[last]), "they rest");
+            assert!(turns.is_recorded(&subject));
+        }
+        subjects[last].anew = 8;
+        assert_eq!(turns.next(&subjects, now + SAME_STAY).0[0], subjects[last]);
+        assert_eq!(turns.denied(&subject, now), 1);
+    }
+
+    #[test]
+    fn somebody_who_comes_back_again_and_again_is_asked_for_once_each_time_and_the_denials_go_on() {
+        let (mut turns, now) = (Turns::default(), Instant::now());
+        let mut subjects = invented(1);
+        let subject = subjects[0].subject.clone();
+        turns.next(&subjects, now);
+        subjects[0].anew = 1;
+        for (anew, times) in [(1, 1), (2, 2), (3, 3), (4, 4)] {
+            subjects[0].anew = anew;
+            assert_eq!(turns.next(&subjects, now), (subjects.clone(), false), "at once");
+            assert!(!turns.is_recorded(&subject));
+            assert_eq!(turns.denied(&subject, now), times);
+            turns.recorded(&subject);
+        }
     }
 }

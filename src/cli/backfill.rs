@@ -50,7 +50,8 @@ pub(super) async fn run(location: &ConfigLocation) -> Result<ExitCode> {
     };
     let stop = CancellationToken::new();
     tokio::spawn(super::stop_at_ctrl_c(stop.clone()));
-    let listed = list_pool(&store, &directory, &context.server(), &stop, |progress| shown.show(progress)).await;
+    let progress = |so_far| shown.show(so_far);
+    let listed = list_pool(&store, &directory, &context.server(), &lock, &stop, progress).await;
     lock.release().await;
     shown.end();
     keep_groups(&store, &directory, &context.server(), &context.groups()).await?;

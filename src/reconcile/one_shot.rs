@@ -21,6 +21,8 @@ const LOOK: Duration = Duration::from_millis(300);
 pub async fn plan_once(reconciler: &mut Reconciler) -> Result<(Arc<Plan>, Vec<String>)> {
     reconciler.read_sources(Woken::ALL.without(Woken::INBOX)).await?;
     reconciler.read_mirror(true, None).await?;
+    // Which came first is known to the service, which asks the pool where it must: a denial that stands there is counted here.
+    reconciler.world.trust_denials();
     let plan = reconciler.plan().await?;
     let errors = reconciler.unread(&plan);
     Ok((plan, errors))

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
-use provisioner_policy::{AccountsFrom, Kind, Plan, Planner, Policy, Recent, World};
+use provisioner_policy::{AccountsFrom, Kind, Plan, Planner, Policy, Recent, UnknownSubject, World};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -88,7 +88,7 @@ pub struct Reconciler {
     /// The revision of each group's members that the world has.
     pub(crate) groups_read: BTreeMap<String, i64>,
     /// Told which users the sources name and the account store does not know.
-    pub(crate) unknown: watch::Sender<Vec<String>>,
+    pub(crate) unknown: watch::Sender<Vec<UnknownSubject>>,
     /// Asked about who approved something; nothing where there is no pool.
     pub(crate) account_check: Option<AccountCheck>,
     pub(crate) offboarded: OffboardedUsers,
@@ -199,7 +199,7 @@ impl Reconciler {
     }
 
     /// Users that the sources name and the account store does not know, as they change: a pool can be asked for them.
-    pub fn unknown(&self) -> watch::Receiver<Vec<String>> {
+    pub fn unknown(&self) -> watch::Receiver<Vec<UnknownSubject>> {
         self.unknown.subscribe()
     }
 

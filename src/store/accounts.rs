@@ -1,5 +1,6 @@
 //! The account store: who has an account upstream, and what this service did to it.
 
+use chrono::{DateTime, Utc};
 use provisioner_policy::{Account, Closed};
 
 use super::{ACCOUNTS_CHANNEL, Store};
@@ -102,13 +103,20 @@ pub struct AccountsRead {
 
 impl Store {
     /// Records accounts that were seen, and wakes the reconciling replica where anything is new. Returns how many are.
-    /// `seen_in` is where they were named. The members of groups are seen every minute: a row is written where it says
-    /// something else, or was seen before the newest listing began, which asks at its end who was seen since.
+    /// `seen_in` is where they were named, and `asked` when the pool was asked, by the database's clock.
+    ///
+    /// Of two answers about an account the one that was asked for last counts, whichever comes first: `last_seen` is when that was,
+    /// and an older answer changes nothing. It need not mark its listing either: that asks at its end who was seen since it began.
+    /// What was asked in the future was so by another server's clock. A subject that was refused is confirmed by any answer.
+    ///
+    /// The members of groups are seen every minute: a row is written where it says something else, or was seen before the newest
+    /// listing began. A user that was asked for alone is always written: an older answer that says otherwise may be on its way.
     pub async fn record_accounts(
         &self,
         seen: &[SeenAccount],
         source: AccountSource,
         seen_in: SeenIn<'_>,
+        asked: DateTime<Utc>,
     ) -> sqlx::Result<u64> {
         let mut seen: Vec<&SeenAccount> = seen.iter().collect();
         // One statement cannot change a row twice.
@@ -127,15 +135,16 @@ impl Store {
             r#"WITH next AS (
                  UPDATE provisioner.accounts_revision SET revision = revision + 1 RETURNING revision
                ), recorded AS (
-                 INSERT INTO provisioner.accounts (subject, user_id, state, source, display_name, listing, message_id, revision)
-                 SELECT subject, user_id, state, $5, display_name, $6, $7, next.revision
+                 INSERT INTO provisioner.accounts
+                     (subject, user_id, state, source, display_name, listing, message_id, last_seen, revision)
+                 SELECT subject, user_id, state, $5, display_name, $6, $7, $8::timestamptz, next.revision
                  FROM next, UNNEST($1::text[], $2::text[], $3::text[], $4::text[])
                           AS seen (subject, user_id, state, display_name)
                  ON CONFLICT (subject) DO UPDATE SET
                      state = excluded.state,
                      state_since = CASE WHEN accounts.state = excluded.state THEN accounts.state_since ELSE now() END,
                      display_name = COALESCE(excluded.display_name, accounts.display_name),
-                     last_seen = now(),
+                     last_seen = excluded.last_seen,
                      listing = COALESCE(excluded.listing, accounts.listing),
                      missed = 0,
                      missed_at = NULL,
@@ -146,10 +155,14 @@ impl Store {
                                       AND accounts.display_name IS NOT DISTINCT FROM
                                           COALESCE(excluded.display_name, accounts.display_name)
                                      THEN accounts.revision ELSE excluded.revision END
-                 WHERE (accounts.state, accounts.missed, accounts.listing, accounts.display_name) IS DISTINCT FROM
-                       (excluded.state, 0, COALESCE(excluded.listing, accounts.listing),
-                        COALESCE(excluded.display_name, accounts.display_name))
-                    OR accounts.last_seen < COALESCE((SELECT max(started_at) FROM provisioner.listings), 'infinity')
+                 -- Not now(): a process that was frozen in this transaction would take a newer answer for one of the future.
+                 WHERE (accounts.last_seen <= excluded.last_seen OR accounts.last_seen > clock_timestamp()
+                        OR accounts.state = 'refused')
+                   AND ((accounts.state, accounts.missed, accounts.listing, accounts.display_name) IS DISTINCT FROM
+                        (excluded.state, 0, COALESCE(excluded.listing, accounts.listing),
+                         COALESCE(excluded.display_name, accounts.display_name))
+                        OR accounts.last_seen < COALESCE((SELECT max(started_at) FROM provisioner.listings), 'infinity')
+                        OR excluded.source <> 'pool')
                  RETURNING revision
                )
                SELECT count(*) AS "changed!" FROM recorded, next WHERE recorded.revision = next.revision"#,
@@ -160,6 +173,7 @@ impl Store {
             source.as_str(),
             seen_in.listing,
             seen_in.message_id,
+            asked,
         )
         .fetch_one(&mut *transaction)
         .await?;
@@ -182,18 +196,20 @@ impl Store {
         .await
     }
 
-    /// Records that the pool did not confirm a subject. One that is known stays what it is, and nobody is woken for it.
+    /// Records that the pool did not confirm a subject, just now. One that is known stays what it is, and nobody is woken for it. A
+    /// denial again is news to the reconciling replica: the one before may be older than what its user has by now.
     pub async fn refuse_account(&self, subject: &str, user_id: &str, source: AccountSource) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         let refused = sqlx::query!(
             "WITH next AS (
                UPDATE provisioner.accounts_revision SET revision = revision + 1
-               WHERE NOT EXISTS (SELECT FROM provisioner.accounts WHERE subject = $1)
+               WHERE NOT EXISTS (SELECT FROM provisioner.accounts WHERE subject = $1 AND state <> 'refused')
                RETURNING revision
              )
              INSERT INTO provisioner.accounts (subject, user_id, state, source, revision)
              SELECT $1, $2, 'refused', $3, next.revision FROM next
-             ON CONFLICT (subject) DO NOTHING",
+             ON CONFLICT (subject) DO UPDATE SET last_seen = now(), revision = excluded.revision
+             WHERE accounts.state = 'refused'",
             subject,
             user_id,
             source.as_str(),

@@ -66,7 +66,7 @@ impl Store {
             "INSERT INTO provisioner.groups (name, listed_at, asked_at) VALUES ($1, now(), $2)
              ON CONFLICT (name) DO UPDATE
              SET listed_at = now(), asked_at = $2, trouble = CASE WHEN $3 THEN NULL ELSE groups.trouble END
-             WHERE groups.asked_at IS NULL OR groups.asked_at <= $2 OR groups.asked_at > now()",
+             WHERE groups.asked_at IS NULL OR groups.asked_at <= $2 OR groups.asked_at > clock_timestamp()",
             name,
             asked,
             keeps_nobody,

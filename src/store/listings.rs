@@ -7,7 +7,6 @@ use sqlx::postgres::{PgAdvisoryLock, PgAdvisoryLockKey, PgConnection};
 use sqlx::{Connection, Either};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tracing::warn;
 
 use super::Store;
 use super::accounts::{mark_folded, wake};
@@ -37,15 +36,21 @@ pub struct Listing {
     pub trouble: Option<String>,
 }
 
-/// The right to list, for as long as it is kept. A process that was frozen may have lost it and go on: a listing counts once,
-/// whichever of two ends it.
+/// The right to list, for as long as it is kept. A process that was frozen may have lost it and not know yet: a listing counts
+/// once, whichever of two ends it.
 #[derive(Debug)]
 pub struct ListingLock {
+    lost: CancellationToken,
     release: DropGuard,
     kept: JoinHandle<()>,
 }
 
 impl ListingLock {
+    /// Cancelled when it is lost: another process may list from then on.
+    pub fn lost(&self) -> &CancellationToken {
+        &self.lost
+    }
+
     /// Gives it back.
     pub async fn release(self) {
         drop(self.release);
@@ -53,11 +58,11 @@ impl ListingLock {
     }
 }
 
-/// Holds the connection, and with it the lock, until it dies or is given back.
-async fn keep(mut connection: PgConnection, release: CancellationToken) {
+/// Holds the connection, and with it the lock, until it dies or is given back. That it died is told by the one who lists.
+async fn keep(mut connection: PgConnection, lost: CancellationToken, release: CancellationToken) {
+    let _lost_at_the_end = lost.drop_guard();
     while release.run_until_cancelled(tokio::time::sleep(HEARTBEAT)).await.is_some() {
         if within(CONNECT, connection.ping()).await.is_err() {
-            warn!("the right to list the pool is lost: its database connection died");
             return;
         }
     }
@@ -68,16 +73,17 @@ async fn keep(mut connection: PgConnection, release: CancellationToken) {
 impl Store {
     /// The right to list the pool, unless somebody else is listing.
     pub async fn try_list(&self) -> sqlx::Result<Option<ListingLock>> {
-        let connection = self.pool.source().connect(CONNECT).await?;
+        let mut connection = self.pool.source().connect(CONNECT).await?;
+        // Before it has the lock: one that is frozen in between would keep it without a limit.
+        within(CONNECT, sqlx::query(SESSION_LIMITS).execute(&mut connection)).await?;
         let lock = PgAdvisoryLock::with_key(PgAdvisoryLockKey::BigInt(LOCK_KEY));
-        let mut connection = match within(CONNECT, lock.try_acquire(connection)).await? {
+        let connection = match within(CONNECT, lock.try_acquire(connection)).await? {
             Either::Left(guard) => guard.leak(),
             Either::Right(_) => return Ok(None),
         };
-        within(CONNECT, sqlx::query(SESSION_LIMITS).execute(&mut connection)).await?;
-        let release = CancellationToken::new();
-        let kept = tokio::spawn(keep(connection, release.clone()));
-        Ok(Some(ListingLock { release: release.drop_guard(), kept }))
+        let (lost, release) = (CancellationToken::new(), CancellationToken::new());
+        let kept = tokio::spawn(keep(connection, lost.clone(), release.clone()));
+        Ok(Some(ListingLock { lost, release: release.drop_guard(), kept }))
     }
 
     /// How long ago the newest listing was ended, by the database's clock; `None` where it is not whole.
@@ -169,13 +175,22 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Notes the trouble of a listing and wakes the reconciling replica: nobody counts as missing until a listing is whole.
+    /// Notes the trouble of a listing and wakes the reconciling replica: nobody counts as missing until a listing is whole. One that
+    /// another process has ended or given up has no trouble any more.
     pub async fn trouble_listing(&self, id: i64, trouble: &str) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
-        sqlx::query!("UPDATE provisioner.listings SET trouble = $2, updated_at = now() WHERE id = $1", id, trouble)
-            .execute(&mut *transaction)
-            .await?;
-        wake(&mut transaction).await?;
+        let noted = sqlx::query!(
+            "UPDATE provisioner.listings SET trouble = $2, updated_at = now()
+             WHERE id = $1 AND completed_at IS NULL AND abandoned_at IS NULL",
+            id,
+            trouble,
+        )
+        .execute(&mut *transaction)
+        .await?
+        .rows_affected();
+        if noted > 0 {
+            wake(&mut transaction).await?;
+        }
         transaction.commit().await
     }
 
@@ -213,7 +228,8 @@ impl Store {
     /// Ends a whole listing. Accounts known before it that it did not name are missed, and are deleted when the miss before was
     /// [`MISSES_APART`] ago; one sooner than that does not count. The pool was asked for them before, and those that it was not
     /// asked for are [kept](Store::keep_missed). A listing counts once: of one that another process has ended or
-    /// given up nothing is made. Returns how many were missed, and how many of those count as deleted now.
+    /// given up nothing is made. That an account is deleted is what was heard while this listing was made: an answer that was asked
+    /// for before it does not bring the account back. Returns how many were missed, and how many of those count as deleted now.
     pub async fn complete_listing(&self, id: i64) -> sqlx::Result<(u64, u64)> {
         let mut transaction = self.pool.patient().begin().await?;
         let is_ours = sqlx::query!(
@@ -236,6 +252,8 @@ impl Store {
                      missed_at = CASE WHEN missed_at > counts_until THEN missed_at ELSE now() END,
                      state = CASE WHEN missed >= 1 AND missed_at <= counts_until THEN 'deleted' ELSE state END,
                      state_since = CASE WHEN missed >= 1 AND missed_at <= counts_until THEN now() ELSE state_since END,
+                     last_seen = CASE WHEN missed >= 1 AND missed_at <= counts_until
+                                      THEN its.started_at ELSE accounts.last_seen END,
                      revision = CASE WHEN missed >= 1 AND missed_at <= counts_until
                                      THEN next.revision ELSE accounts.revision END
                  FROM next, provisioner.listings AS its

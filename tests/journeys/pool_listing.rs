@@ -1,6 +1,7 @@
 //! The pool as it is listed: who is found, who is missing, and listings that are cut short or not believed.
 
 mod missed;
+mod overtaken;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,7 @@ crate::on_one_version!(
     a_backfill_takes_over_where_whoever_listed_is_gone,
     a_backfill_that_fails_beside_the_service_is_made_good_by_its_next_listing,
     whom_the_pool_did_not_know_is_asked_for_again_without_any_listing,
+    who_confirmed_after_the_pool_denied_them_stays_where_they_were_let_in,
 );
 
 async fn who_an_administrator_made_is_found_by_the_listing_and_gets_their_name(version: SynapseVersion) {
@@ -353,16 +355,67 @@ async fn whom_the_pool_did_not_know_is_asked_for_again_without_any_listing(versi
     stage.hasura.add(&slow, "staff", "member").await.unwrap();
     stage.start().await;
     // Typing in the code of an e-mail takes longer than the three times that the pool is asked before it is believed.
-    let state = async || -> Option<String> {
-        let state = sqlx::query_scalar("SELECT state FROM provisioner.accounts WHERE subject = $1").bind(&slow);
-        state.fetch_optional(&mut stage.connect().await).await.unwrap()
-    };
-    wait_until("they are refused", Duration::from_secs(90), async || state().await.as_deref() == Some("refused"))
-        .await
-        .unwrap();
+    until_refused(&stage, &slow).await;
     let listed = whole_listings(&stage).await;
     pool.confirm(&slow).await.unwrap();
     stage.until(&stage.staff, &slow, "join", Duration::from_secs(120)).await;
     assert_eq!(whole_listings(&stage).await, listed);
     stage.nothing_left().await;
+}
+
+/// Waits until the pool has denied somebody often enough to be believed.
+async fn until_refused(stage: &Stage, sub: &str) {
+    let state = async || -> Option<String> {
+        let state = sqlx::query_scalar("SELECT state FROM provisioner.accounts WHERE subject = $1").bind(sub);
+        state.fetch_optional(&mut stage.connect().await).await.unwrap()
+    };
+    wait_until("they are refused", Duration::from_secs(90), async || state().await.as_deref() == Some("refused"))
+        .await
+        .unwrap();
+}
+
+/// Without a message of the queue: the roster names three who sign up and do not confirm until the pool is asked for them rarely.
+async fn who_confirmed_after_the_pool_denied_them_stays_where_they_were_let_in(version: SynapseVersion) {
+    let pool = pool().await;
+    let sections = cognito(&pool, "6h", "remove");
+    // On a Synapse of its own: it takes long, and other stages may take the bot for an admin of nobody's.
+    let bed = Arc::new(testbed::own(version).await.unwrap());
+    let stage = Stage::set_on(bed, Settings { sections, ..Settings::default() }).await;
+    let mut people = Vec::new();
+    for name in ["late", "later", "never"] {
+        let sub = pool.sign_up(&format!("{name}@example.org"), name).await.unwrap();
+        stage.hasura.add(&sub, "staff", "member").await.unwrap();
+        people.push(sub);
+    }
+    let [late, later, never] = &people[..] else { unreachable!("three signed up") };
+    stage.start().await;
+    for sub in &people {
+        until_refused(&stage, sub).await;
+    }
+    let listed = whole_listings(&stage).await;
+
+    // Let in by hand. The pool is asked anew before anybody is removed, and knows one of them by now.
+    pool.confirm(late).await.unwrap();
+    let _sessions = [stage.member(&stage.staff, late).await, stage.member(&stage.staff, never).await];
+    stage.until(&stage.red, late, "join", SOON).await;
+    // Who has not confirmed is denied once more, three times, and then goes.
+    stage.until(&stage.staff, never, "leave", SOON).await;
+
+    // The same while the service is away: its next start finds an old denial and somebody in the room.
+    stage.service.sigterm().await.unwrap();
+    pool.confirm(later).await.unwrap();
+    let _session = stage.member(&stage.staff, later).await;
+    stage.start().await;
+    stage.until(&stage.red, later, "join", SOON).await;
+    stage.nothing_left().await;
+    for sub in [late, later] {
+        assert_eq!(stage.membership(&stage.staff, sub).await, "join");
+    }
+    let removed: Vec<String> =
+        sqlx::query_scalar("SELECT DISTINCT user_id FROM provisioner.ledger WHERE kind = 'remove'")
+            .fetch_all(&mut stage.connect().await)
+            .await
+            .unwrap();
+    assert_eq!(removed, [stage.mxid(never)]);
+    assert_eq!(whole_listings(&stage).await, listed);
 }

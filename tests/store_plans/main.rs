@@ -15,6 +15,7 @@ mod outbox;
 mod owner;
 mod plan;
 mod plans;
+mod reads;
 mod rightful;
 mod rows;
 mod seen;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use phenom_provisioner::store::{AccountSource, SeenAccount, SeenIn, Store};
+use chrono::{DateTime, TimeDelta, Utc};
+use phenom_provisioner::store::{AccountSource, AccountsRead, SeenAccount, SeenIn, Store};
 use sqlx::{Connection, PgConnection};
 
 use crate::fill::{empty, run};
@@ -12,9 +13,11 @@ fn person(number: u32) -> SeenAccount {
     SeenAccount { subject: number.to_string(), user_id, disabled: false, display_name: None }
 }
 
+/// They are seen in the pool at this moment.
 async fn see(store: &Store, seen: &[SeenAccount], listing: Option<i64>) -> u64 {
     let place = SeenIn { listing, ..SeenIn::default() };
-    store.record_accounts(seen, AccountSource::Pool, place).await.unwrap()
+    let asked = store.now().await.unwrap();
+    store.record_accounts(seen, AccountSource::Pool, place, asked).await.unwrap()
 }
 
 /// Who wrote each row last: a transaction for each.
@@ -103,14 +106,12 @@ async fn an_account_comes_from_the_source_that_confirmed_it() {
         store.refuse_account(&subject, &user_id, AccountSource::Roster).await.unwrap();
     }
     let by_message = SeenIn { message_id: Some("m-1"), ..SeenIn::default() };
-    store.record_accounts(&[person(0)], AccountSource::Queue, by_message).await.unwrap();
-    store.record_accounts(&[person(1), person(3)], AccountSource::Command, SeenIn::default()).await.unwrap();
-    store.record_accounts(&[person(2)], AccountSource::Pool, SeenIn::default()).await.unwrap();
+    let asked = store.now().await.unwrap();
+    store.record_accounts(&[person(0)], AccountSource::Queue, by_message, asked).await.unwrap();
+    store.record_accounts(&[person(1), person(3)], AccountSource::Command, SeenIn::default(), asked).await.unwrap();
+    see(&store, &[person(2)], None).await;
     // Seen again elsewhere: it was made for the first.
-    store
-        .record_accounts(&(0..4).map(person).collect::<Vec<_>>(), AccountSource::Pool, SeenIn::default())
-        .await
-        .unwrap();
+    see(&store, &(0..4).map(person).collect::<Vec<_>>(), None).await;
     let users: Vec<String> = (0..4).map(|number| person(number).user_id).collect();
     let mut origins = store.origins(&users).await.unwrap();
     origins.sort_by(|one, other| one.user_id.cmp(&other.user_id));
@@ -168,6 +169,96 @@ async fn a_listing_that_two_processes_end_counts_once() {
     assert_eq!(store.complete_listing(listing).await.unwrap(), (3, 0));
     assert_eq!(store.complete_listing(listing).await.unwrap(), (0, 0), "nobody is deleted by one listing");
     assert_eq!(store.count_open_accounts().await.unwrap(), 3);
+}
+
+/// It lost the right to list while it was frozen, say, and its own page fails then.
+#[tokio::test]
+async fn a_listing_that_another_process_has_ended_or_given_up_has_no_trouble_any_more() {
+    let (_, store) = empty("trouble_too_late").await;
+    let trouble = async || store.last_listing().await.unwrap().unwrap().trouble;
+    let ended = store.begin_listing().await.unwrap().id;
+    store.complete_listing(ended).await.unwrap();
+    store.trouble_listing(ended, "throttled").await.unwrap();
+    assert_eq!(trouble().await, None, "the pool is not failing until the next listing, hours later");
+    let given_up = store.begin_listing().await.unwrap().id;
+    let anew = store.begin_listing().await.unwrap().id;
+    store.trouble_listing(given_up, "throttled").await.unwrap();
+    assert_eq!(trouble().await, None);
+    store.trouble_listing(anew, "throttled").await.unwrap();
+    assert_eq!(trouble().await.as_deref(), Some("throttled"));
+}
+
+/// The state and the name of person 0.
+async fn known(store: &Store) -> (String, Option<String>) {
+    let rows = store.accounts_since(&AccountsRead::default(), 1, true).await.unwrap();
+    (rows[0].state.clone(), rows[0].display_name.clone())
+}
+
+/// What the pool said of person 0 when it was asked then.
+async fn hear(store: &Store, disabled: bool, source: AccountSource, asked: DateTime<Utc>) -> u64 {
+    let name = if disabled { "Disabled" } else { "Active" };
+    let seen = [SeenAccount { disabled, display_name: Some(name.to_owned()), ..person(0) }];
+    let listing = match source {
+        AccountSource::Pool => store.last_listing().await.unwrap().map(|listing| listing.id),
+        _ => None,
+    };
+    store.record_accounts(&seen, source, SeenIn { listing, ..SeenIn::default() }, asked).await.unwrap()
+}
+
+/// A page of the listing says that somebody is disabled, and is slow; they are enabled, and asked for alone.
+#[tokio::test]
+async fn of_two_answers_about_an_account_the_one_that_was_asked_for_last_counts() {
+    let (_, store) = empty("asked_last").await;
+    let state = |name: &str| (name.to_lowercase(), Some(name.to_owned()));
+    let now = async || store.now().await.unwrap();
+    assert_eq!(hear(&store, false, AccountSource::Queue, now().await).await, 1);
+    let listing = store.begin_listing().await.unwrap().id;
+    let (older, newer) = (now().await, now().await);
+    assert_eq!(hear(&store, false, AccountSource::Command, newer).await, 0, "it says nothing new");
+    assert_eq!(hear(&store, true, AccountSource::Pool, older).await, 0);
+    assert_eq!(known(&store).await, state("Active"));
+    assert_eq!(store.complete_listing(listing).await.unwrap(), (0, 0), "they were seen since it began");
+    // In the other order.
+    let (older, newer) = (now().await, now().await);
+    assert_eq!(hear(&store, true, AccountSource::Pool, newer).await, 1);
+    assert_eq!(hear(&store, false, AccountSource::Queue, older).await, 0);
+    assert_eq!(known(&store).await, state("Disabled"));
+    assert_eq!(hear(&store, false, AccountSource::Queue, now().await).await, 1);
+    assert_eq!(known(&store).await, state("Active"));
+    // The clock was set back: what was asked in the future is no newer than now.
+    let future = now().await + TimeDelta::hours(1);
+    assert_eq!(hear(&store, true, AccountSource::Queue, future).await, 1);
+    assert_eq!(hear(&store, false, AccountSource::Queue, now().await).await, 1);
+    assert_eq!(known(&store).await, state("Active"));
+}
+
+/// A process that was frozen for as long as two listings take still has an answer from before them.
+#[tokio::test]
+async fn an_answer_from_before_a_deletion_brings_nobody_back_and_a_newer_one_does() {
+    let (url, store) = empty("asked_before_deletion").await;
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    see(&store, &[person(0)], None).await;
+    let before = store.now().await.unwrap();
+    for missed in [(1, 0), (1, 1)] {
+        a_while_passes(&mut connection).await;
+        let listing = store.begin_listing().await.unwrap().id;
+        assert_eq!(store.complete_listing(listing).await.unwrap(), missed);
+    }
+    assert_eq!(hear(&store, false, AccountSource::Queue, before).await, 0);
+    assert_eq!(known(&store).await.0, "deleted");
+    assert_eq!(hear(&store, false, AccountSource::Queue, store.now().await.unwrap()).await, 1);
+    assert_eq!(known(&store).await.0, "active");
+}
+
+/// The roster named them, and the pool denied them three times; the answer that has them was asked for before that was written.
+#[tokio::test]
+async fn a_subject_that_was_refused_is_confirmed_by_any_answer() {
+    let (_, store) = empty("asked_before_refusal").await;
+    let asked = store.now().await.unwrap();
+    let SeenAccount { subject, user_id, .. } = person(0);
+    store.refuse_account(&subject, &user_id, AccountSource::Roster).await.unwrap();
+    assert_eq!(hear(&store, false, AccountSource::Queue, asked).await, 1);
+    assert_eq!(known(&store).await.0, "active");
 }
 
 #[tokio::test]

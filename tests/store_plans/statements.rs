@@ -1,5 +1,6 @@
 //! How many statements the frequent ways take.
 
+use chrono::Utc;
 use phenom_provisioner::store::{AccountSource, LedgerEntry, LedgerLine, LedgerOutcome, SeenAccount, SeenIn, Store};
 use serde_json::json;
 
@@ -29,7 +30,7 @@ fn confirmed(n: usize) -> Vec<SeenAccount> {
 
 async fn record(store: &Store, n: usize) {
     let place = SeenIn { listing: None, message_id: Some("message") };
-    store.record_accounts(&confirmed(n), AccountSource::Queue, place).await.unwrap();
+    store.record_accounts(&confirmed(n), AccountSource::Queue, place, Utc::now()).await.unwrap();
 }
 
 async fn push(store: &Store, n: usize) {

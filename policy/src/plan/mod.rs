@@ -64,7 +64,7 @@ pub enum Because {
     Folded,
     /// The room's freeze, see [`crate::Freeze`].
     Frozen,
-    /// The pool has not said yet whether it has the account.
+    /// The pool has not said yet whether it has the account, or not since its owner got what would be taken.
     Unconfirmed,
     /// The pool disabled the account.
     PoolDisabled,

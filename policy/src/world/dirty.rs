@@ -18,10 +18,10 @@ pub(super) struct DirtyLog {
     users: UserSet,
     /// For each room, the revision that last changed its own state (not single members).
     states: Vec<u64>,
-    /// Users that a source names and the pool has not confirmed or refused yet. Empty without a pool.
+    /// Users that the pool is to be asked for. Empty without a pool.
     pub(super) unknown: HashSet<UserIx>,
-    /// Users that no source names and who are in a room that would remove them, not confirmed or refused by the pool yet.
-    pub(super) unknown_members: HashSet<UserIx>,
+    /// What was told last of them is not so any more.
+    pub(super) unknown_changed: bool,
     /// Dirty users among those with an account that we closed.
     pub(super) closed: HashSet<UserIx>,
 }
@@ -43,7 +43,7 @@ impl DirtyLog {
             users: UserSet::default(),
             states: vec![0; rooms],
             unknown: HashSet::new(),
-            unknown_members: HashSet::new(),
+            unknown_changed: false,
             closed: HashSet::new(),
         }
     }

@@ -28,7 +28,11 @@ impl World {
 
     /// Takes what Synapse says of one account.
     pub fn set_there(&mut self, user: UserIx, state: OnServer) {
-        if self.state.mirror.accounts.set(user, state) != state {
+        let before = self.state.mirror.accounts.set(user, state);
+        if before != state {
+            if state.present && !before.present || state.admin && !before.admin {
+                self.outdate_denial(user);
+            }
             self.mark_dirty(user);
         }
     }
@@ -63,8 +67,15 @@ impl World {
     pub fn set_member(&mut self, room: RoomIx, user: UserIx, membership: Membership, left_by: Option<&str>) {
         let before = self.room(room).membership(user);
         if self.room_mut(room).take_membership(user, membership, left_by) {
+            self.note_place(user, before, membership);
             self.mark_dirty(user);
             self.note_parting(user, before, membership);
+        }
+    }
+
+    fn note_place(&mut self, user: UserIx, before: Membership, after: Membership) {
+        if after != before && matches!(after, Membership::Join | Membership::Invite) {
+            self.outdate_denial(user);
         }
     }
 
@@ -189,6 +200,7 @@ impl World {
         for user in unlike {
             let membership = self.room(room).membership(user);
             self.note_parting(user, before.membership(user), membership);
+            self.note_place(user, before.membership(user), membership);
             self.mark_dirty(user);
             // Came in since, and no push has told of it yet.
             if was_kept && membership == Membership::Join && before.membership(user) != Membership::Join {

@@ -8,6 +8,7 @@ mod follow;
 mod homeserver;
 mod profiles;
 mod sources;
+mod unknown;
 mod unused;
 
 use std::ops::Deref;
@@ -16,6 +17,7 @@ use hashbrown::{HashMap, HashSet};
 
 use self::dirty::DirtyLog;
 pub(crate) use self::dirty::DirtyUsers;
+pub use self::unknown::UnknownSubject;
 use crate::background::{Background, Lost};
 use crate::facts::Facts;
 use crate::fight::Fight;

@@ -20,10 +20,8 @@ impl World {
     pub fn set_accounts_from(&mut self, accounts_from: AccountsFrom) {
         self.dirty.something();
         self.state.facts.accounts_from = accounts_from;
-        let known = &self.state;
-        self.dirty.unknown = known.named().filter(|user| known.is_unknown(*user)).collect();
-        self.dirty.unknown_members = known.users.iter().filter(|user| known.is_unknown_member(*user)).collect();
-        self.dirty.closed = known.facts.closed_by_us.keys().copied().collect();
+        self.note_all_unknown();
+        self.dirty.closed = self.state.facts.closed_by_us.keys().copied().collect();
     }
 
     /// Says how far the pool's listing can be believed.
@@ -53,17 +51,17 @@ impl World {
                 lost.note(user, || belonged(names, place));
             }
             if facts.teams.set(user, &places) {
-                self.mark_source_dirty(user);
+                self.mark_dirty(user);
             }
         }
         self.note_gone(&named);
         for user in self.state.facts.teams.keep_only(&named) {
-            self.mark_source_dirty(user);
+            self.mark_dirty(user);
         }
         let folded: HashSet<UserIx> = reading.folded.keys().map(|mxid| self.state.users.intern(mxid)).collect();
         let before = std::mem::replace(&mut self.state.facts.folded, folded.clone());
         for user in folded.symmetric_difference(&before) {
-            self.mark_source_dirty(*user);
+            self.mark_dirty(*user);
         }
         let WorldState { names, facts, .. } = &mut self.state;
         facts.hiding = Hiding::of(&reading.trouble, |team| names.intern(team));
@@ -113,11 +111,12 @@ impl World {
     /// Takes what the account store says of one account, and whether this service closed it on Synapse.
     pub fn set_account(&mut self, mxid: &str, account: Account, closed_by_us: Option<Closed>, folded: bool) {
         let user = self.intern(mxid);
+        let was_outdated = self.renew_word(user);
         let facts = &mut self.state.facts;
         let before = facts.accounts.set(user, account);
         let was_folded = if folded { !facts.folded_accounts.insert(user) } else { facts.folded_accounts.remove(&user) };
-        if (before, was_folded) != (account, folded) {
-            self.mark_source_dirty(user);
+        if was_outdated || (before, was_folded) != (account, folded) {
+            self.mark_dirty(user);
         }
         self.set_closed(user, closed_by_us);
     }
@@ -130,7 +129,7 @@ impl World {
             None => by_us.remove(&user),
         };
         if before != closed {
-            self.mark_source_dirty(user);
+            self.mark_dirty(user);
         }
     }
 
@@ -139,7 +138,7 @@ impl World {
         let remaining = &mut self.state.facts.sessions_remain;
         let changed = if remain { remaining.insert(user) } else { remaining.remove(&user) };
         if changed {
-            self.mark_source_dirty(user);
+            self.mark_dirty(user);
         }
     }
 
@@ -152,7 +151,7 @@ impl World {
             self.lost.note(*user, || Belonged::Group(name.to_owned()));
         }
         for user in members.symmetric_difference(&before) {
-            self.mark_source_dirty(*user);
+            self.mark_dirty(*user);
         }
         self.state.facts.groups.insert(group, members);
         self.set_group_state(name, state);
@@ -167,38 +166,13 @@ impl World {
         }
     }
 
-    /// Something that a source says of a user changed.
-    fn mark_source_dirty(&mut self, user: UserIx) {
-        self.mark_dirty(user);
-        if self.state.is_unknown(user) {
-            self.dirty.unknown.insert(user);
-        } else {
-            self.dirty.unknown.remove(&user);
-        }
-    }
-
     /// Something changed that is known of a user.
     pub(super) fn mark_dirty(&mut self, user: UserIx) {
         self.dirty.user(user);
         if self.state.facts.closed_by_us.contains_key(&user) {
             self.dirty.closed.insert(user);
         }
-        if self.state.is_unknown_member(user) {
-            self.dirty.unknown_members.insert(user);
-        } else {
-            self.dirty.unknown_members.remove(&user);
-        }
-    }
-
-    /// Users of our own server that the pool is asked about before they are removed from a room. Empty without a pool.
-    pub fn unknown_members(&self) -> impl Iterator<Item = UserIx> + '_ {
-        self.dirty.unknown_members.iter().copied()
-    }
-
-    /// Users that the roster or a selector names and the pool has not confirmed: it is asked about them, and again where it
-    /// did not know them, since they may confirm their sign-up any time. Empty without a pool.
-    pub fn unknown_accounts(&self) -> impl Iterator<Item = UserIx> + '_ {
-        self.dirty.unknown.iter().copied()
+        self.note_unknown(user);
     }
 
     /// Accounts that this service closed and that are open again while their owner is active, among those dirty since the
@@ -217,18 +191,6 @@ fn belonged(names: &Names, (team, role): &TeamMembership) -> Belonged {
 }
 
 impl WorldState {
-    /// Users that the roster or a selector names.
-    fn named(&self) -> impl Iterator<Item = UserIx> + '_ {
-        self.facts.teams.people().chain(self.selected_subjects())
-    }
-
-    fn is_unknown(&self, user: UserIx) -> bool {
-        self.facts.accounts_from == AccountsFrom::Pool
-            && matches!(self.facts.account(user), Account::Unknown | Account::Refused)
-            && !self.is_exempt(user)
-            && (self.facts.teams.contains(user) || self.is_selected(user))
-    }
-
     fn is_reopened(&self, user: UserIx) -> bool {
         let there = self.mirror.accounts.get(user);
         let open = there.present && !there.locked && !there.deactivated;

@@ -4,7 +4,6 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use provisioner_policy::*;
 
-use crate::SERVER;
 use crate::happen::happen;
 use crate::policies::{begin_with_people, policy};
 use crate::steps::step;
@@ -46,30 +45,10 @@ proptest! {
         from in accounts_from(),
         steps in vec(step(), 20..40),
     ) {
-        let subjects: Vec<String> = policy
-            .rooms
-            .iter()
-            .flat_map(|room| room.members.iter().chain(room.power.iter().flat_map(|power| &power.grant)))
-            .chain(&policy.server_admins)
-            .filter_map(|selector| match selector {
-                Selector::Subject(subject) => Some(format!("@{subject}:{SERVER}")),
-                _ => None,
-            })
-            .collect();
         let (mut world, mut recent) = (begin_with_people(policy, from), Recent::default());
         let mut reopened = std::collections::BTreeSet::new();
         for step in steps {
             happen(&mut world, &mut recent, step);
-            let facts = &world.facts;
-            let is_named = |user: UserIx| facts.teams.contains(user) || subjects.contains(&world.users.mxid(user));
-            let unknown = world.users.iter().filter(|user| {
-                facts.accounts_from == AccountsFrom::Pool
-                    && matches!(facts.accounts.get(*user), Account::Unknown | Account::Refused)
-                    && is_named(*user)
-                    && !world.is_exempt(*user)
-            });
-            let kept: std::collections::BTreeSet<UserIx> = world.unknown_accounts().collect();
-            prop_assert_eq!(kept, unknown.collect());
             let accounts = &world.mirror.accounts;
             let count = |has: fn(OnServer) -> bool| accounts.iter().filter(|(_, there)| has(*there)).count();
             prop_assert_eq!(accounts.present() as usize, count(|there| there.present));

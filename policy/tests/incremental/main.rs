@@ -8,6 +8,7 @@ mod policies;
 mod read_again;
 mod settled;
 mod steps;
+mod unknown;
 mod values;
 
 const SERVER: &str = "phenom.test";

@@ -131,7 +131,7 @@ fn whoever_the_pool_does_not_know_is_not_joined_and_has_no_account_made() {
     let mut world = world(Offboarding::Remove, &["a"]);
     world.set_roster(read_roster([row("a"), row("forged")], SERVER, &mxid("bot")));
     assert_eq!(planned(&world), []);
-    let unknown: Vec<String> = world.unknown_accounts().map(|user| world.users.mxid(user)).collect();
+    let unknown: Vec<String> = world.unknown_users().map(|user| world.users.mxid(user)).collect();
     assert_eq!(unknown, [mxid("forged")]);
     // Somebody who is in a room already may have signed up since the last listing: asked about before anything is taken.
     let staff = world.room_by_key("staff").expect("the policy has it");
@@ -142,10 +142,10 @@ fn whoever_the_pool_does_not_know_is_not_joined_and_has_no_account_made() {
     world.set_account(&mxid("forged"), Account::Refused, None, false);
     assert_eq!(planned(&world), [(Kind::Remove, Some("staff".into()), mxid("forged"))]);
     // They may confirm their sign-up later: asked about for as long as they are named.
-    let unknown: Vec<String> = world.unknown_accounts().map(|user| world.users.mxid(user)).collect();
+    let unknown: Vec<String> = world.unknown_users().map(|user| world.users.mxid(user)).collect();
     assert_eq!(unknown, [mxid("forged")]);
     world.set_roster(read_roster([row("a")], SERVER, &mxid("bot")));
-    assert_eq!(world.unknown_accounts().count(), 0);
+    assert_eq!(world.unknown_users().count(), 0);
 }
 
 /// Somebody who signed up since the last listing and joined a public room, say: no source names them.
@@ -167,11 +167,11 @@ fn a_member_whom_the_pool_was_not_asked_about_is_asked_for_before_they_are_remov
     let gone: BTreeSet<String> = planned(&world).into_iter().map(|(.., user)| user).collect();
     assert_eq!(gone, BTreeSet::from([mxid("_irc_bot"), "@new:other.test".to_owned()]));
     assert_eq!(*planner.plan(&mut world, &Recent::default()), plan(&world, &Recent::default()));
-    let asked: Vec<String> = world.unknown_members().map(|user| world.users.mxid(user)).collect();
+    let asked: Vec<String> = world.unknown_users().map(|user| world.users.mxid(user)).collect();
     assert_eq!(asked, [mxid("new")]);
     for (says, goes) in [(Account::Active, false), (Account::Refused, true)] {
         world.set_account(&mxid("new"), says, None, false);
-        assert_eq!(world.unknown_members().count(), 0);
+        assert_eq!(world.unknown_users().count(), 0);
         assert_eq!(planned(&world).into_iter().any(|(.., user)| user == mxid("new")), goes, "{says:?}");
     }
 }

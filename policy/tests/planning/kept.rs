@@ -74,9 +74,9 @@ fn the_pool_is_asked_only_about_those_who_would_be_removed() {
     let rooms: Vec<RoomIx> = world.rooms().collect();
     world.set_on_server(&mxid("guest"), PRESENT);
     world.set_membership(rooms[1], &mxid("guest"), Membership::Join, None);
-    assert_eq!(world.unknown_members().count(), 0, "the club keeps everybody");
+    assert_eq!(world.unknown_users().count(), 0, "the club keeps everybody");
     world.set_membership(rooms[0], &mxid("guest"), Membership::Join, None);
-    assert_eq!(world.unknown_members().count(), 1);
+    assert_eq!(world.unknown_users().count(), 1);
     assert_eq!(of(&world, "guest"), (vec![], vec![Because::Unconfirmed]));
 }
 

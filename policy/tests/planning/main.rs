@@ -4,6 +4,7 @@
 mod accounts;
 mod admins;
 mod backgrounds;
+mod denied;
 mod done;
 mod emptied_teams;
 mod fights;

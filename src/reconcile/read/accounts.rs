@@ -24,6 +24,10 @@ impl Reconciler {
     #[instrument(name = "source.accounts", skip_all)]
     pub async fn read_accounts(&mut self) -> Result<()> {
         self.read_locks().await?;
+        // Before the rows: a listing that ends in between would be believed, and the rows be those from before it.
+        if self.world.facts.accounts_from == AccountsFrom::Pool {
+            self.read_pool_state().await?;
+        }
         let with_names = self.profiles.is_some();
         loop {
             let rows = self.store.accounts_since(&self.accounts_read, BATCH, with_names).await;
@@ -34,9 +38,6 @@ impl Reconciler {
             }
             let Some(last) = rows.last() else { break };
             self.accounts_read = AccountsRead { revision: last.revision, subject: last.subject.clone() };
-        }
-        if self.world.facts.accounts_from == AccountsFrom::Pool {
-            self.read_pool_state().await?;
         }
         self.tell_unknown();
         Ok(())
@@ -87,18 +88,11 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Tells which users the pool should be asked for; nobody where there is no pool.
-    pub(crate) fn tell_unknown(&self) {
-        let key = |user: UserIx| self.world.users.key(user).to_owned();
-        let mut unknown: Vec<String> =
-            self.world.unknown_accounts().chain(self.world.unknown_members()).map(key).collect();
-        unknown.sort();
-        unknown.dedup();
-        self.unknown.send_if_modified(|known| {
-            let changed = *known != unknown;
-            *known = unknown;
-            changed
-        });
+    /// Tells which users the pool should be asked for, where that changed; nobody where there is no pool.
+    pub(crate) fn tell_unknown(&mut self) {
+        if let Some(unknown) = self.world.take_unknown() {
+            self.unknown.send_replace(unknown);
+        }
     }
 
     /// Where the accounts that are to be made first came from.

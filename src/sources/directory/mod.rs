@@ -16,6 +16,7 @@ use std::time::Duration;
 use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cognitoidentityprovider::types::UserType;
+use chrono::{DateTime, Utc};
 use moka::future::Cache;
 
 use self::error::PoolRequest;
@@ -59,7 +60,7 @@ pub struct Directory {
     region: Arc<str>,
     listing: Pace,
     finding: Pace,
-    found: Cache<String, PoolUser>,
+    found: Cache<String, FoundUser>,
     /// Pages read so far.
     pages: Arc<AtomicU64>,
 }
@@ -81,6 +82,14 @@ impl PoolPage {
         let next = next.filter(|token| !token.is_empty()).map(str::to_owned);
         Self { unreadable: users.len() - readable.len(), users: readable, next }
     }
+}
+
+/// A user who was found by their `sub`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundUser {
+    pub user: PoolUser,
+    /// When the pool was asked, by the clock of the caller who did: another may have asked first.
+    pub asked: DateTime<Utc>,
 }
 
 impl Directory {
@@ -137,12 +146,12 @@ impl Directory {
         page
     }
 
-    /// The user with this `sub`. Callers that ask for one `sub` at the same time share a request. A user who was found is
-    /// remembered for half a minute, or until a page brings them; an absent one is not, because Cognito's listings run a little
-    /// late.
-    pub async fn find(&self, subject: &str) -> Result<Option<PoolUser>, DirectoryError> {
+    /// The user with this `sub`; `asked` is the time by the caller's clock. Callers that ask for one `sub` at the same time share
+    /// a request, and are told when it was made. A user who was found is remembered for half a minute, or until a page brings
+    /// them; an absent one is not, because Cognito's listings run a little late.
+    pub async fn find(&self, subject: &str, asked: DateTime<Utc>) -> Result<Option<FoundUser>, DirectoryError> {
         let pages = self.pages.load(Ordering::SeqCst);
-        let found = self.find_or_remember(subject).await;
+        let found = self.find_or_remember(subject, asked).await;
         // A page that came meanwhile may have brought them, and the answer is older perhaps.
         if self.pages.load(Ordering::SeqCst) != pages {
             self.found.invalidate(subject).await;
@@ -150,15 +159,18 @@ impl Directory {
         found
     }
 
-    async fn find_or_remember(&self, subject: &str) -> Result<Option<PoolUser>, DirectoryError> {
+    async fn find_or_remember(&self, subject: &str, asked: DateTime<Utc>) -> Result<Option<FoundUser>, DirectoryError> {
         let found = self.found.try_get_with_by_ref(subject, async {
             match self.search("sub", subject).await {
-                Ok(users) => users.into_iter().find(|user| user.subject == subject).ok_or(NotFound::Absent),
+                Ok(users) => {
+                    let user = users.into_iter().find(|user| user.subject == subject);
+                    user.map(|user| FoundUser { user, asked }).ok_or(NotFound::Absent)
+                }
                 Err(error) => Err(NotFound::Failed(error)),
             }
         });
         match found.await.map_err(Arc::unwrap_or_clone) {
-            Ok(user) => Ok(Some(user)),
+            Ok(found) => Ok(Some(found)),
             Err(NotFound::Absent) => Ok(None),
             Err(NotFound::Failed(error)) => Err(error),
         }
@@ -166,7 +178,7 @@ impl Directory {
 
     /// The user with this `sub`, if they were found a moment ago: other processes may have heard a newer word since.
     pub async fn remembered(&self, subject: &str) -> Option<PoolUser> {
-        self.found.get(subject).await
+        self.found.get(subject).await.map(|found| found.user)
     }
 
     /// Has the pool asked for this `sub` at the next [`Directory::find`].
@@ -175,10 +187,11 @@ impl Directory {
     }
 
     /// The user with this `sub` as the pool has them at this moment, past what is remembered; that is replaced by the answer.
-    pub async fn find_now(&self, subject: &str) -> Result<Option<PoolUser>, DirectoryError> {
+    /// `asked` is the time by the caller's clock.
+    pub async fn find_now(&self, subject: &str, asked: DateTime<Utc>) -> Result<Option<PoolUser>, DirectoryError> {
         let user = self.search("sub", subject).await?.into_iter().find(|user| user.subject == subject);
-        match &user {
-            Some(user) => self.found.insert(subject.to_owned(), user.clone()).await,
+        match user.clone() {
+            Some(user) => self.found.insert(subject.to_owned(), FoundUser { user, asked }).await,
             None => self.found.invalidate(subject).await,
         }
         Ok(user)

@@ -10,18 +10,24 @@ const DISPLAY_NAME_MAX_BYTES: usize = 255;
 /// Attributes that may hold a name to show, the best first.
 const NAMES: [&str; 3] = ["name", "preferred_username", "nickname"];
 
-/// Statuses of users who never confirmed themselves, or must not get in.
-const UNCONFIRMED: [&str; 4] = ["UNCONFIRMED", "ARCHIVED", "COMPROMISED", "UNKNOWN"];
+/// Statuses of users who never confirmed themselves, or about whom the pool itself knows nothing.
+const UNCONFIRMED: [&str; 2] = ["UNCONFIRMED", "UNKNOWN"];
+
+/// Statuses of users who must not get in any more: to Cognito they were "no longer active", and "disabled due to a potential
+/// security threat". It gives them to nobody today.
+const CLOSED: [&str; 2] = ["ARCHIVED", "COMPROMISED"];
 
 /// A user of the pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolUser {
     /// The `sub`, as the pool spells it.
     pub subject: String,
-    /// False once an administrator has disabled the user.
+    /// False once an administrator has disabled the user, or the pool has closed it.
     pub enabled: bool,
     /// Whether the user is past confirmation. A user made by an administrator is, also before the first sign-in.
     pub confirmed: bool,
+    /// The status behind both, as the pool spells it: for people who look there.
+    pub status: String,
     /// Whether the pool has verified the e-mail address; without one it has not.
     pub email_verified: bool,
     /// The name the user goes by, made fit to show; never an e-mail address.
@@ -37,8 +43,9 @@ impl PoolUser {
         let email = value(attributes, "email").unwrap_or_default();
         Some(Self {
             subject: subject.to_owned(),
-            enabled: user.enabled(),
+            enabled: user.enabled() && !CLOSED.contains(&status),
             confirmed: !UNCONFIRMED.contains(&status),
+            status: status.to_owned(),
             email_verified: value(attributes, "email_verified") == Some("true"),
             display_name: NAMES.iter().find_map(|name| display_name(value(attributes, name)?, email)),
         })
@@ -113,6 +120,15 @@ mod tests {
         for status in UNCONFIRMED {
             assert!(!confirmed(status), "{status}");
         }
+    }
+
+    #[test]
+    fn a_user_that_the_pool_has_closed_counts_as_disabled() {
+        let read = |status| PoolUser::read(&user(status, &[("sub", SUB)])).unwrap();
+        for status in CLOSED {
+            assert!(read(status).confirmed && !read(status).enabled, "{status}");
+        }
+        assert!(read("CONFIRMED").enabled);
     }
 
     #[test]
