@@ -51,29 +51,9 @@ impl Reconciler {
     pub(crate) fn conditions(&self) -> Conditions {
         let world = self.world();
         let Conditions { lasting: mut conditions, mut unknown } = of_rooms(world, self.trouble.is_synapse_away);
-        let facts = &world.facts;
-        let mut sources = facts.source_states(&world.names);
-        sources.retain(|(source, _)| match source.as_str() {
-            ROSTER => self.roster.is_some(),
-            POOL => facts.accounts_from == AccountsFrom::Pool,
-            _ => is_needed(source, &world.policy),
-        });
-        for (source, state) in sources {
-            match state {
-                SourceState::Failing(why) => conditions.push(failing(&source, why)),
-                SourceState::Unread => unknown.push(source_key(&source)),
-                SourceState::Good => {}
-            }
-        }
-        match facts.roster {
-            _ if self.roster.is_none() => {}
-            SourceState::Good => conditions.extend(bad_rows::freezing(world).map(|text| Condition {
-                key: bad_rows::FREEZING.to_owned(),
-                text,
-                patience: SOURCE_PATIENCE,
-            })),
-            SourceState::Unread | SourceState::Failing(_) => unknown.push(bad_rows::FREEZING.to_owned()),
-        }
+        let of_sources = of_sources(world, self.roster.is_some());
+        conditions.extend(of_sources.lasting);
+        unknown.extend(of_sources.unknown);
         conditions.extend(bad_rows::folded(world).into_iter().map(|(mxid, text)| Condition {
             key: format!("{FOLDED}{mxid}"),
             text,
@@ -86,6 +66,33 @@ impl Reconciler {
         conditions.extend(lost.map(|(key, text)| Condition { key, text, patience: Duration::ZERO }));
         Conditions { lasting: conditions, unknown }
     }
+}
+
+/// What lasts of the sources that are configured, and what nobody can say of them.
+fn of_sources(world: &World, has_roster: bool) -> Conditions {
+    let (facts, mut found) = (&world.facts, Conditions::default());
+    let is_configured = |source: &str| match source {
+        ROSTER => has_roster,
+        POOL => facts.accounts_from == AccountsFrom::Pool,
+        _ => is_needed(source, &world.policy),
+    };
+    for (source, state) in facts.source_states(&world.names).into_iter().filter(|(source, _)| is_configured(source)) {
+        match state {
+            SourceState::Failing(why) => found.lasting.push(failing(&source, why)),
+            SourceState::Unread => found.unknown.push(source_key(&source)),
+            SourceState::Good => {}
+        }
+    }
+    match facts.roster {
+        _ if !has_roster => {}
+        SourceState::Good => found.lasting.extend(bad_rows::freezing(world).map(|text| Condition {
+            key: bad_rows::FREEZING.to_owned(),
+            text,
+            patience: SOURCE_PATIENCE,
+        })),
+        SourceState::Unread | SourceState::Failing(_) => found.unknown.push(bad_rows::FREEZING.to_owned()),
+    }
+    found
 }
 
 /// What lasts in the rooms, and what nobody can say of them.
@@ -287,6 +294,15 @@ mod tests {
         let of_all = of_rooms(&world, true);
         assert_eq!(of_all.unknown, ["tombstone staff", "power staff", "levels staff", "room staff"]);
         assert_eq!(of_all.lasting, []);
+    }
+
+    #[test]
+    fn of_a_source_that_is_not_configured_nothing_is_unknown() {
+        let (mut world, _) = small_world();
+        world.set_accounts_from(AccountsFrom::Pool);
+        assert_eq!(of_sources(&world, true).unknown, ["source the pool", "source the roster", bad_rows::FREEZING]);
+        world.set_accounts_from(AccountsFrom::Named);
+        assert_eq!(of_sources(&world, false), Conditions::default());
     }
 
     #[test]

@@ -191,6 +191,21 @@ fn who_approved_is_told_at_the_end_of_the_pass_at_the_latest() {
 }
 
 #[test]
+fn a_pause_that_kept_everything_back_is_told_of_and_one_that_kept_nothing_back_is_not() {
+    let slice = PassReport { paused: Some("paused by @ada:a".to_owned()), held: 3, ..PassReport::default() };
+    let is_told = |approval: &mut Approval| approval.answer(7, true, &slice).unwrap().paused.is_some();
+    assert!(is_told(&mut Approval::default()), "it was not spent");
+    let (world, room) = world();
+    let mut plan = planned(&world);
+    let mut approval = Approval::default();
+    grant(&mut approval, &world, &plan, &shown(&world, &plan, Kind::Remove, &["@one:a"]), &by());
+    approval.release(&world, &mut plan);
+    let removal = plan.of(Some(room), Kind::Remove)[0].change.clone();
+    approval.end(&removal, &ApprovedEnd::Done);
+    assert!(!is_told(&mut approval));
+}
+
+#[test]
 fn of_two_who_approve_the_same_at_once_each_is_told_and_a_room_that_is_being_read_ends_nothing() {
     let (mut world, room) = world();
     let mut plan = planned(&world);
