@@ -64,7 +64,8 @@ fn of(world: &mut World, planner: &mut Planner) -> (Vec<Kind>, Vec<Because>) {
 
 #[test]
 fn a_user_who_came_in_after_the_pool_denied_them_stays_until_it_denies_them_again() {
-    let ways: [(&str, fn(&mut World)); 3] = [
+    type Way = (&'static str, fn(&mut World));
+    let ways: [Way; 3] = [
         ("joined", |world| becomes(world, Membership::Join)),
         ("invited", |world| becomes(world, Membership::Invite)),
         ("found", is_found),
