@@ -267,7 +267,7 @@ async fn a_decision_that_a_kill_cuts_short_says_so_and_takes_nothing_that_was_no
     staff.stage.service.sigkill().await.unwrap();
     kicks.lift();
     staff.stage.start().await;
-    staff.until_says(&post, &["the service stopped before it was done"]).await;
+    staff.until_says(&post, &["the service stopped before it could say here"]).await;
     assert_eq!(staff.ended(&tap).await, "answered");
     assert_eq!(memberships(&staff, &people[3..]).await, ["join"; 3]);
     let ledger = staff.ledger().await;
