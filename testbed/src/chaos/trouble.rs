@@ -16,6 +16,19 @@ use super::taps;
 /// Of one kind, in a run: what others undo again and again the service leaves alone, and says so.
 const BY_HAND: usize = 4;
 
+/// Synapse notes that it has pushed an event before it stores the push: killed in between, or without its database, it never pushes
+/// it. So soon after an event that may be so.
+const UNPUSHED: Duration = Duration::from_secs(5);
+
+/// A command that was said.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) event_id: String,
+    at: Instant,
+    /// Synapse or its database went away right after.
+    pub(super) may_be_lost: bool,
+}
+
 /// What is under way, and when it is over.
 #[derive(Debug, Default)]
 pub(super) struct Trouble {
@@ -23,8 +36,7 @@ pub(super) struct Trouble {
     rows: Option<Instant>,
     /// How often each was done by hand.
     by_hand: BTreeMap<Move, usize>,
-    /// Commands that were said.
-    pub(super) said: Vec<String>,
+    pub(super) said: Vec<Said>,
     /// When what was held was approved by a tap.
     pub(super) ticks: Vec<Time>,
     /// Users who were let into a room by hand, and that neither a row nor the pool knows.
@@ -44,7 +56,11 @@ impl Trouble {
                 let text = ["!provisioner status", "!provisioner sync", "!provisioner nonsense"][rng.usize(0..3)];
                 // A Synapse in trouble may refuse it: then nobody waits for an answer.
                 let said = stage.lead.send_text(&stage.rooms["staff"], text).await;
-                self.said.extend(said.iter().map(ToString::to_string));
+                self.said.extend(said.iter().map(|event_id| Said {
+                    event_id: event_id.to_string(),
+                    at: Instant::now(),
+                    may_be_lost: false,
+                }));
                 Ok(said.is_ok())
             }
             Move::Tapped => taps::tap(stage, &self.strangers, &mut self.ticks, rng).await,
@@ -53,15 +69,21 @@ impl Trouble {
                 Ok(true)
             }
             Move::SynapseKilled => {
+                self.lose_pushes();
                 stage.restart_synapse(Duration::from_millis(rng.u64(0..3_000))).await?;
                 Ok(true)
             }
             Move::PostgresRestarted => {
+                self.lose_pushes();
                 stage.postgres.restart().await?;
                 Ok(true)
             }
             _ => self.faults.begin(kind, stage, rng).await,
         }
+    }
+
+    fn lose_pushes(&mut self) {
+        self.said.iter_mut().for_each(|said| said.may_be_lost |= said.at.elapsed() < UNPUSHED);
     }
 
     /// Whatever has lasted long enough is over.

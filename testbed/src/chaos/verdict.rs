@@ -45,6 +45,8 @@ pub struct Verdict {
     pub stopped: usize,
     /// Replicas that were told to stop before they listened for it.
     pub stopped_early: usize,
+    /// Commands that Synapse never pushed, because it or its database went away right after.
+    pub lost: usize,
     /// What must not be, each in a sentence.
     pub broken: Vec<String>,
 }
@@ -139,6 +141,7 @@ impl fmt::Display for Verdict {
             approved,
             stopped,
             stopped_early,
+            lost,
             broken,
         } = self;
         match settled {
@@ -158,6 +161,7 @@ impl fmt::Display for Verdict {
             formatter,
             "{stopped} times told to stop and ended with exit code 0, {stopped_early} times before it listened for that"
         )?;
+        writeln!(formatter, "{lost} commands that Synapse lost")?;
         writeln!(formatter, "{} promises broken", broken.len())?;
         broken.iter().try_for_each(|one| writeln!(formatter, "  {one}"))
     }

@@ -9,22 +9,36 @@ use sqlx::{Connection, PgConnection};
 
 use super::{LOOK, PATIENCE, Verdict};
 use crate::chaos::stage::Stage;
+use crate::chaos::trouble::Said;
 
 impl Verdict {
     pub(super) async fn look_at_answers(
         &mut self,
         stage: &Stage,
         synapse: &mut PgConnection,
-        said: &[String],
+        said: &[Said],
     ) -> Result<()> {
         let began = Instant::now();
         loop {
-            let wrong = unanswered(stage, synapse, said).await?;
+            let mut wrong = unanswered(stage, synapse, said).await?;
+            // What Synapse lost on its own nobody heard.
+            let mut lost = 0;
+            for at in (0..wrong.len()).rev() {
+                let (said, answers) = wrong[at];
+                if said.may_be_lost && answers == 0 && !is_pushed(stage, &said.event_id).await? {
+                    wrong.swap_remove(at);
+                    lost += 1;
+                }
+            }
             if wrong.is_empty() {
+                self.lost = lost;
                 return Ok(());
             }
             if began.elapsed() > PATIENCE {
-                self.broken.extend(wrong);
+                for (Said { event_id, .. }, answers) in wrong {
+                    let pushed = if is_pushed(stage, event_id).await? { "pushed" } else { "never pushed" };
+                    self.broken.push(format!("command {event_id}, {pushed}, has {answers} answers"));
+                }
                 self.broken.push(pushes(stage, synapse).await?);
                 return Ok(());
             }
@@ -34,7 +48,7 @@ impl Verdict {
 }
 
 /// Commands without an answer, or with several, among all that the bot ever wrote in the Staff room.
-async fn unanswered(stage: &Stage, synapse: &mut PgConnection, said: &[String]) -> Result<Vec<String>> {
+async fn unanswered<'a>(stage: &Stage, synapse: &mut PgConnection, said: &'a [Said]) -> Result<Vec<(&'a Said, usize)>> {
     let sql = "SELECT j.json FROM events AS e JOIN event_json AS j ON j.event_id = e.event_id
                WHERE e.room_id = $1 AND e.sender = $2 AND e.type = 'm.room.message'";
     let written: Vec<String> = sqlx::query_scalar(sql)
@@ -53,11 +67,15 @@ async fn unanswered(stage: &Stage, synapse: &mut PgConnection, said: &[String]) 
             *answers.entry(command.to_owned()).or_default() += 1;
         }
     }
-    let counts = said.iter().map(|command| (command, answers.get(command).copied().unwrap_or_default()));
-    Ok(counts
-        .filter(|(_, count)| *count != 1)
-        .map(|(command, count)| format!("command {command} has {count} answers"))
-        .collect())
+    let counts = said.iter().map(|said| (said, answers.get(&said.event_id).copied().unwrap_or_default()));
+    Ok(counts.filter(|(_, count)| *count != 1).collect())
+}
+
+/// Whether the service has a command in its inbox, handled or not.
+async fn is_pushed(stage: &Stage, event_id: &str) -> Result<bool> {
+    let mut ours = PgConnection::connect(&stage.database).await.context("connect to the service's database")?;
+    let sql = "SELECT EXISTS (SELECT FROM provisioner.inbox WHERE event_id = $1)";
+    sqlx::query_scalar(sql).bind(event_id).fetch_one(&mut ours).await.context("look whether a command was pushed")
 }
 
 /// How far Synapse has pushed, and how far the service has read: where a command without an answer is.
@@ -71,7 +89,7 @@ async fn pushes(stage: &Stage, synapse: &mut PgConnection) -> Result<String> {
     let sql = "SELECT 'inbox ' || (SELECT count(*) || ', not handled ' || count(*) FILTER (WHERE handled_at IS NULL) FROM provisioner.inbox)
                    || ', commands ' || coalesce((SELECT string_agg(event_id || ' ' || state || ', answer ' || coalesce(reply_event_id, 'none') || coalesce(', ' || (
                        SELECT string_agg(outcome || ' ' || coalesce(detail, ''), '; ') FROM provisioner.ledger WHERE pass = commands.pass), ''), '; ')
-                       FROM provisioner.commands WHERE state <> 'ignored'), 'none')";
+                       FROM provisioner.commands WHERE state NOT IN ('ignored', 'answered')), 'none')";
     let read: String =
         sqlx::query_scalar(sql).fetch_one(&mut ours).await.context("ask how far the service has read")?;
     Ok(format!("Synapse: {pushed}; service: {read}"))
