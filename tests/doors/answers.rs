@@ -4,16 +4,14 @@
 //! A file of the corpus is named by the question that it answers: the part before the first hyphen. Each input is given with 200,
 //! and those of `error` with the statuses of refusals, as the answer to every question that has a word for "there is none".
 
-use std::time::Duration;
-
-use phenom_provisioner::homeserver::{CallError, Homeserver, Timeouts};
+use phenom_provisioner::homeserver::CallError;
 use proptest::prelude::*;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::hostile::{Hostile, Verdict};
 use super::naive::{Fields, list, member, string};
-use super::synapse::{Answer, Synapse};
+use super::synapse::{Answer, Asker};
 
 const BOT: &str = "@bot:phenom.test";
 const ROOM: &str = "!staff:phenom.test";
@@ -28,26 +26,7 @@ fn flag(fields: &Fields<'_>, key: &str) -> Option<bool> {
     }
 }
 
-/// The service, and what answers it.
-struct Asker {
-    synapse: Synapse,
-    bot: Homeserver,
-    runtime: tokio::runtime::Runtime,
-}
-
 impl Asker {
-    fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let synapse = Synapse::start();
-        let timeouts = Timeouts { call: Duration::from_secs(20), bulk_read: Duration::from_secs(20) };
-        let bot = runtime.block_on(Homeserver::connect(&synapse.url(), BOT, "as-token", timeouts)).unwrap();
-        Self { synapse, bot, runtime }
-    }
-
-    fn wait<T>(&self, answer: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
-        self.runtime.block_on(answer)
-    }
-
     fn question(&self, hostile: &Hostile<'_>) -> Verdict {
         let kind = hostile.seed.split('-').next().unwrap();
         if kind == "error" {
@@ -244,7 +223,7 @@ impl Asker {
 }
 
 pub(crate) fn door() -> impl Fn(&Hostile<'_>) -> Verdict {
-    let asker = Asker::new();
+    let asker = Asker::of(BOT);
     move |hostile| asker.question(hostile)
 }
 

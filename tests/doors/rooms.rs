@@ -6,9 +6,7 @@
 mod undamaged;
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
 
-use phenom_provisioner::homeserver::{Homeserver, Timeouts};
 use phenom_provisioner::reconcile::observe_rooms;
 use proptest::prelude::*;
 use provisioner_policy::*;
@@ -17,7 +15,7 @@ use serde_json::Value;
 use self::undamaged::{BOT, QUESTIONS, STATES, members, others_cut_short, room, states, world};
 use super::hostile::{Hostile, Verdict};
 use super::naive::{Fields, list, member, string};
-use super::synapse::{Answer, Synapse};
+use super::synapse::{Answer, Asker};
 
 /// Each is a whole reading, six requests: ten thousand take minutes, and are for a run by hand.
 #[cfg(test)]
@@ -64,27 +62,12 @@ fn says_there_is_none(answers: &Answers) -> bool {
     *status == 404 && code.as_deref() == Some("M_NOT_FOUND")
 }
 
-/// The service, and what answers it.
-struct Reader {
-    synapse: Synapse,
-    bot: Homeserver,
-    runtime: tokio::runtime::Runtime,
-}
-
-impl Reader {
-    fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let synapse = Synapse::start();
-        let timeouts = Timeouts { call: Duration::from_secs(20), bulk_read: Duration::from_secs(20) };
-        let bot = runtime.block_on(Homeserver::connect(&synapse.url(), BOT, "as-token", timeouts)).unwrap();
-        Self { synapse, bot, runtime }
-    }
-
+impl Asker {
     /// Reads the room, and returns whether the answers are believed.
     fn is_believed(&self, world: &mut World, answers: &Answers) -> bool {
         self.synapse.answer(QUESTIONS.map(|(question, path, _)| (path, answers[question].clone())).into());
         let room = room(world);
-        let read = self.runtime.block_on(observe_rooms(&self.bot, world, &[room]));
+        let read = self.wait(observe_rooms(&self.bot, world, &[room]));
         read.is_ok() && world.room(room).status == RoomStatus::Ready
     }
 
@@ -120,7 +103,7 @@ impl Reader {
 }
 
 pub(crate) fn door() -> impl Fn(&Hostile<'_>) -> Verdict {
-    let reader = Reader::new();
+    let reader = Asker::of(BOT);
     let good: Answers = QUESTIONS.map(|(question, _, body)| (question, ok(body))).into();
     let mut undamaged = world();
     assert!(reader.is_believed(&mut undamaged, &good));

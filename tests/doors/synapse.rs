@@ -4,6 +4,9 @@ use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use phenom_provisioner::homeserver::{Homeserver, Timeouts};
 
 /// One answer.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +56,27 @@ impl Synapse {
     pub(crate) fn answer(&self, by_path: HashMap<&'static str, Answer>) {
         let none = br#"{"errcode":"M_NOT_FOUND","error":"Not found."}"#.to_vec();
         *self.told.lock().unwrap() = Told { by_path, to_all: Answer { status: 404, head: String::new(), body: none } };
+    }
+}
+
+/// The service's client for this bot, and what answers it.
+pub(crate) struct Asker {
+    pub(crate) synapse: Synapse,
+    pub(crate) bot: Homeserver,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Asker {
+    pub(crate) fn of(bot: &str) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let synapse = Synapse::start();
+        let timeouts = Timeouts { call: Duration::from_secs(20), bulk_read: Duration::from_secs(20) };
+        let bot = runtime.block_on(Homeserver::connect(&synapse.url(), bot, "as-token", timeouts)).unwrap();
+        Self { synapse, bot, runtime }
+    }
+
+    pub(crate) fn wait<T>(&self, answer: impl Future<Output = T>) -> T {
+        self.runtime.block_on(answer)
     }
 }
 
