@@ -161,13 +161,8 @@ impl Directory {
 
     async fn find_or_remember(&self, subject: &str, asked: DateTime<Utc>) -> Result<Option<FoundUser>, DirectoryError> {
         let found = self.found.try_get_with_by_ref(subject, async {
-            match self.search("sub", subject).await {
-                Ok(users) => {
-                    let user = users.into_iter().find(|user| user.subject == subject);
-                    user.map(|user| FoundUser { user, asked }).ok_or(NotFound::Absent)
-                }
-                Err(error) => Err(NotFound::Failed(error)),
-            }
+            let user = self.search_one(subject).await.map_err(NotFound::Failed)?;
+            user.map(|user| FoundUser { user, asked }).ok_or(NotFound::Absent)
         });
         match found.await.map_err(Arc::unwrap_or_clone) {
             Ok(found) => Ok(Some(found)),
@@ -189,12 +184,16 @@ impl Directory {
     /// The user with this `sub` as the pool has them at this moment, past what is remembered; that is replaced by the answer.
     /// `asked` is the time by the caller's clock.
     pub async fn find_now(&self, subject: &str, asked: DateTime<Utc>) -> Result<Option<PoolUser>, DirectoryError> {
-        let user = self.search("sub", subject).await?.into_iter().find(|user| user.subject == subject);
+        let user = self.search_one(subject).await?;
         match user.clone() {
             Some(user) => self.found.insert(subject.to_owned(), FoundUser { user, asked }).await,
             None => self.found.invalidate(subject).await,
         }
         Ok(user)
+    }
+
+    async fn search_one(&self, subject: &str) -> Result<Option<PoolUser>, DirectoryError> {
+        Ok(self.search("sub", subject).await?.into_iter().find(|user| user.subject == subject))
     }
 
     /// The users with this e-mail address, for commands. The address is neither logged nor kept.
