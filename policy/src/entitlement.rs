@@ -97,10 +97,14 @@ impl WorldState {
     pub(crate) fn is_unconfirmed(&self, user: UserIx) -> bool {
         self.facts.accounts_from == AccountsFrom::Pool
             && self.facts.is_unsaid(user)
-            && (self.facts.teams.contains(user)
-                || self.facts.groups.values().any(|group| group.contains(&user))
-                || self.is_selected(user)
-                || self.is_unknown_member(user))
+            && (self.is_named(user) || self.is_unknown_member(user))
+    }
+
+    /// Whether a source or a selector names the user.
+    pub(crate) fn is_named(&self, user: UserIx) -> bool {
+        self.facts.teams.contains(user)
+            || self.facts.groups.values().any(|group| group.contains(&user))
+            || self.is_selected(user)
     }
 
     /// Whether the pool has not said yet whether it has the account of a user of our own server, by a name that it could have,

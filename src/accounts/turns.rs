@@ -22,7 +22,7 @@ struct Lookup {
     is_recorded: bool,
 }
 
-/// Denials that are outdated again so soon are not forgotten: the pool is asked once more, and its word counts. Somebody who leaves
+/// Denials that are outdated again so soon, or of somebody who is named again, are not forgotten: the pool is asked once more, and its word counts. Somebody who leaves
 /// and comes back over and over does not stay by that.
 const SAME_STAY: Duration = Duration::from_secs(600);
 
@@ -30,8 +30,10 @@ const SAME_STAY: Duration = Duration::from_secs(600);
 struct Named {
     round: u64,
     anew: u64,
-    /// When they were forgotten last.
+    /// When the denials were forgotten last.
     forgotten: Option<Instant>,
+    /// In which round, and when, it was among the subjects last.
+    listed: (u64, Instant),
 }
 
 /// What is known of subjects that nobody has confirmed yet.
@@ -49,17 +51,21 @@ impl Turns {
     pub(super) fn next(&mut self, subjects: &[UnknownSubject], now: Instant) -> (Vec<UnknownSubject>, bool) {
         self.round += 1;
         let Self { asked, named, round } = self;
-        named.retain(|subject, _| anew(subjects, subject).is_some());
+        named.retain(|subject, its| anew(subjects, subject).is_some() || now - its.listed.1 < SAME_STAY);
         asked.retain(|subject, _| named.contains_key(subject));
         for one in subjects {
+            let listed = (*round, now);
             let Some(its) = named.get_mut(&one.subject) else {
-                named.insert(one.subject.clone(), Named { round: *round, anew: one.anew, forgotten: None });
+                let first = Named { round: *round, anew: one.anew, forgotten: None, listed };
+                named.insert(one.subject.clone(), first);
                 continue;
             };
-            if one.anew <= its.anew {
+            let is_back = its.listed.0 + 1 < *round;
+            its.listed = listed;
+            if one.anew <= its.anew && !is_back {
                 continue;
             }
-            (its.anew, its.round) = (one.anew, *round);
+            (its.anew, its.round) = (its.anew.max(one.anew), *round);
             if its.forgotten.is_none_or(|at| now - at >= SAME_STAY) {
                 its.forgotten = Some(now);
                 asked.remove(&one.subject);
@@ -101,7 +107,9 @@ impl Turns {
 
     /// When somebody is to be asked for again.
     pub(super) fn again(&self) -> Option<Instant> {
-        self.asked.values().map(|asked| asked.at + asked.rest).min()
+        let is_listed = |subject: &String| self.named.get(subject).is_none_or(|its| its.listed.0 == self.round);
+        let listed = self.asked.iter().filter(|(subject, _)| is_listed(subject));
+        listed.map(|(_, asked)| asked.at + asked.rest).min()
     }
 
     /// How often the pool denied it in a row, and whether the store has that.
@@ -218,6 +226,11 @@ mod tests {
             assert!(!turns.is_recorded(&subject));
             assert_eq!(turns.denied(&subject, now), times);
             turns.recorded(&subject);
+            // A stranger is named by nobody while they are out.
+            assert_eq!((turns.next(&[], now), turns.again()), ((vec![], false), None));
         }
+        turns.next(&[], now + SAME_STAY);
+        turns.next(&subjects, now + SAME_STAY);
+        assert_eq!(turns.denied(&subject, now + SAME_STAY), 1, "that is long ago");
     }
 }

@@ -272,3 +272,26 @@ async fn whoever_was_missed_once_and_is_seen_again_was_never_missed() {
         assert_eq!(see(&store, &people, None).await, 0);
     }
 }
+
+#[tokio::test]
+async fn a_denial_again_is_news_and_one_of_somebody_who_is_known_is_none() {
+    let (url, store) = empty("denied").await;
+    let refuse = async |number: u32| {
+        let SeenAccount { subject, user_id, .. } = person(number);
+        store.refuse_account(&subject, &user_id, AccountSource::Roster).await.unwrap();
+    };
+    let revision = "SELECT revision FROM provisioner.accounts_revision";
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    let mut last = 0_i64;
+    for number in [1, 1] {
+        refuse(number).await;
+        let now: i64 = sqlx::query_scalar(revision).fetch_one(&mut connection).await.unwrap();
+        assert!(now > last, "{now}");
+        last = now;
+    }
+    see(&store, &[person(2)], None).await;
+    let before: i64 = sqlx::query_scalar(revision).fetch_one(&mut connection).await.unwrap();
+    refuse(2).await;
+    let after: i64 = sqlx::query_scalar(revision).fetch_one(&mut connection).await.unwrap();
+    assert_eq!(after, before);
+}

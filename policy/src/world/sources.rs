@@ -150,10 +150,9 @@ impl World {
         for user in before.difference(&members) {
             self.lost.note(*user, || Belonged::Group(name.to_owned()));
         }
-        for user in members.symmetric_difference(&before) {
-            self.mark_dirty(*user);
-        }
+        let changed: Vec<UserIx> = members.symmetric_difference(&before).copied().collect();
         self.state.facts.groups.insert(group, members);
+        changed.into_iter().for_each(|user| self.mark_dirty(user));
         self.set_group_state(name, state);
     }
 

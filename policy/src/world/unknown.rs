@@ -39,10 +39,16 @@ impl World {
         Some(unknown)
     }
 
-    /// A user got an account, a place in a room or a flag: a denial of the pool is outdated until it has been asked again.
+    /// A user got an account, a place in a room or a flag: a denial of the pool is outdated until it has been asked again. So are the
+    /// first denials of somebody who is being asked for, of which the account store does not know yet.
     pub(super) fn outdate_denial(&mut self, user: UserIx) {
         let facts = &self.state.facts;
-        if facts.accounts.get(user) != Account::Refused || facts.outdated_denials.contains_key(&user) {
+        let is_denied = match facts.accounts.get(user) {
+            Account::Refused => true,
+            Account::Unknown => self.dirty.unknown.contains(&user),
+            Account::Active | Account::Disabled | Account::Deleted => false,
+        };
+        if !is_denied || facts.outdated_denials.contains_key(&user) {
             return;
         }
         self.dirty.something();
@@ -88,12 +94,12 @@ impl WorldState {
         self.is_named_unknown(user) || self.is_unknown_member(user)
     }
 
-    /// Whether the roster or a selector names a user that the pool has not confirmed. It is asked again and again where it denied
+    /// Whether a source or a selector names a user that the pool has not confirmed. It is asked again and again where it denied
     /// them: they may confirm their sign-up any time.
     fn is_named_unknown(&self, user: UserIx) -> bool {
         self.facts.accounts_from == AccountsFrom::Pool
             && matches!(self.facts.account(user), Account::Unknown | Account::Refused)
             && !self.is_exempt(user)
-            && (self.facts.teams.contains(user) || self.is_selected(user))
+            && self.is_named(user)
     }
 }

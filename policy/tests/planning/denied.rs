@@ -82,6 +82,43 @@ fn a_user_who_came_in_after_the_pool_denied_them_stays_until_it_denies_them_agai
     }
 }
 
+/// Two of three denials were before that, and the account store knows of none.
+#[test]
+fn a_user_who_came_in_while_they_were_asked_for_is_asked_for_anew() {
+    let mut world = denied();
+    is_said(&mut world, Account::Unknown);
+    assert_eq!(told(&mut world), Some(vec![("u".to_owned(), false)]));
+    becomes(&mut world, Membership::Join);
+    assert_eq!(told(&mut world), Some(vec![("u".to_owned(), true)]));
+    is_said(&mut world, Account::Refused);
+    let (due, _) = of(&mut world, &mut Planner::default());
+    assert_eq!(due, [Kind::Remove]);
+}
+
+/// Who waits for the pool's word is asked for: a group that names somebody is a source like the roster.
+#[test]
+fn a_user_of_a_group_whose_denial_is_outdated_is_asked_for() {
+    let mut world = World::new(Policy {
+        server_name: SERVER.into(),
+        bot: mxid("bot"),
+        server_admins: vec![Selector::Group("admins".into())],
+        modes: Modes { server_admins: Mode::Enforce, ..Modes::default() },
+        ..Policy::default()
+    });
+    world.set_accounts_from(AccountsFrom::Pool);
+    world.set_pool(SourceState::Good);
+    world.set_accounts_listed(true);
+    world.set_group("admins", SourceState::Good, [mxid("u")].iter());
+    is_said(&mut world, Account::Refused);
+    world.set_on_server(&mxid("u"), OnServer { admin: true, ..PRESENT });
+    assert_eq!(of(&mut world, &mut Planner::default()), (vec![], vec![Because::Unconfirmed]));
+    assert_eq!(told(&mut world), Some(vec![("u".to_owned(), true)]));
+    is_said(&mut world, Account::Refused);
+    assert_eq!(of(&mut world, &mut Planner::default()), (vec![Kind::RevokeServerAdmin], vec![]));
+    world.set_group("admins", SourceState::Good, std::iter::empty::<String>());
+    assert_eq!(told(&mut world), Some(vec![]), "nobody names them any more");
+}
+
 #[test]
 fn a_user_who_was_removed_and_comes_back_may_have_confirmed_since() {
     let (mut world, mut planner) = (denied(), Planner::default());
