@@ -24,6 +24,8 @@ text_enum! {
 /// A message or reaction that is not answered yet.
 #[derive(Clone, Debug)]
 pub struct CommandRow {
+    /// In the order in which they were heard.
+    pub id: i64,
     pub event_id: String,
     pub room_id: String,
     /// The whole event, JSON; gone once the command has ended.
@@ -54,7 +56,7 @@ impl Store {
     pub async fn open_commands(&self, but: &[String]) -> sqlx::Result<Vec<CommandRow>> {
         sqlx::query_as!(
             CommandRow,
-            r#"SELECT event_id, room_id, event, state AS "state: CommandState", command, answer,
+            r#"SELECT id, event_id, room_id, event, state AS "state: CommandState", command, answer,
                       extract(epoch FROM clock_timestamp() - received_at)::float8 AS "waited!",
                       extract(epoch FROM received_at - stamped_at)::float8 AS "after_start!"
                FROM provisioner.commands CROSS JOIN provisioner.stamp
@@ -70,6 +72,21 @@ impl Store {
         sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM provisioner.commands WHERE state = 'taken') AS "is!""#)
             .fetch_one(&self.pool)
             .await
+    }
+
+    /// Whether somebody who may has said no after the row with this number was heard: to whatever list, and in whatever process. The
+    /// ❌ of others has no lines of its own in the ledger.
+    pub async fn is_no_said_since(&self, id: i64) -> sqlx::Result<bool> {
+        sqlx::query_scalar!(
+            r#"SELECT EXISTS (
+                 SELECT FROM provisioner.commands
+                 -- An index serves the time; what somebody approves is minutes old at most.
+                 WHERE received_at > now() - interval '1 hour' AND id > $1 AND command = 'dismiss' AND pass IS NOT NULL
+               ) AS "is!""#,
+            id,
+        )
+        .fetch_one(&self.pool)
+        .await
     }
 
     /// Notes that a message is not for us.

@@ -7,7 +7,7 @@ use testbed::{Effect, Matching, SynapseVersion, wait_until};
 
 use crate::staff_held::{go, held, memberships};
 use crate::staff_slow::{late, ticked, until_asked};
-use crate::staff_support::StaffStage;
+use crate::staff_support::{A_WHILE, StaffStage};
 use crate::staff_taps::grow_old;
 use crate::support::{SOON, subject, subjects};
 
@@ -17,6 +17,9 @@ crate::on_one_version!(
     a_no_that_overtakes_a_tick_on_another_message_ends_it,
     what_was_taken_back_before_it_was_begun_is_not_done,
     a_pause_within_a_slice_says_that_nothing_was_done,
+    a_question_that_was_begun_and_then_deleted_ends,
+    a_no_to_an_older_message_stays_there_though_its_list_is_held_again,
+    a_no_that_a_kill_cuts_short_asks_nobody_again,
 );
 
 /// After so long another command acts, though the one before it has not had its effect.
@@ -145,4 +148,74 @@ async fn a_pause_within_a_slice_says_that_nothing_was_done(version: SynapseVersi
     assert_eq!(memberships(&staff, &people).await, ["join"; 6]);
     staff.stage.service.run_cli(&["resume"]).await.unwrap();
     wait_until("it is posted anew", SOON, async || staff.posted("3 people would").await != post).await.unwrap();
+}
+
+/// Begun before a restart, as the database has it, and then deleted by its sender: it has an end.
+async fn a_question_that_was_begun_and_then_deleted_ends(version: SynapseVersion) {
+    let (staff, _) = held(version).await;
+    staff.posted("3 people would").await;
+    staff.stage.service.sigterm().await.unwrap();
+    let event = json!({
+        "type": "m.room.message", "sender": &*staff.lead.mxid, "event_id": "$asked", "origin_server_ts": 1,
+        "content": {"msgtype": "m.text", "body": "!provisioner plan"}, "unsigned": {"age": 5},
+    });
+    let begun = "WITH begun AS (
+                     INSERT INTO provisioner.commands (event_id, room_id, event, received_at, state, sender, command, taken_at, pass)
+                     VALUES ('$asked', $1, $2, now(), 'taken', $3, 'plan', now(), nextval('provisioner.pass')) RETURNING pass
+                 )
+                 INSERT INTO provisioner.ledger (pass, seq, kind, cause, mode, outcome)
+                 SELECT pass, 0, 'command', 'plan', 'enforce', 'started' FROM begun";
+    let deleted = "INSERT INTO provisioner.inbox (event_id, room_id, type, event, handled_at)
+                   VALUES ('$deleted', $1, 'm.room.redaction', $2, now())";
+    let redaction = json!({"sender": &*staff.lead.mxid, "content": {}, "redacts": "$asked"});
+    let mut database = staff.stage.connect().await;
+    let row = sqlx::query(begun).bind(&staff.stage.staff).bind(event.to_string()).bind(&*staff.lead.mxid);
+    row.execute(&mut database).await.unwrap();
+    let row = sqlx::query(deleted).bind(&staff.stage.staff).bind(redaction.to_string());
+    row.execute(&mut database).await.unwrap();
+    staff.stage.service.start_again().unwrap();
+    assert_eq!(staff.ended("$asked").await, "answered");
+}
+
+async fn a_no_to_an_older_message_stays_there_though_its_list_is_held_again(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let (older, newer) = outdated(&staff, &people).await;
+    // The fourth is back: what the older message shows is what is held.
+    staff.stage.hasura.add(&people[3], "analysts", "member").await.unwrap();
+    staff.stage.hook().await;
+    grow_old(&staff).await;
+    staff.until_says(&newer, &["It has changed"]).await;
+    let newest = staff.posted("3 people would").await;
+    assert_ne!(newest, older);
+    for (key, part) in [("❌", "no ✅ below this message carries it out any more"), ("✅", "decided already")] {
+        let tap = staff.react(&staff.lead, &older, key).await;
+        assert_eq!(staff.ended(&tap).await, "answered");
+        let answers = staff.answers(&older).await;
+        let said = answers.last().unwrap()["content"]["body"].as_str().unwrap();
+        assert!(said.contains(part), "{answers:#?}");
+    }
+    assert_eq!(memberships(&staff, &people).await, ["join"; 6]);
+    // There nobody said no.
+    staff.react(&staff.lead, &newest, "✅").await;
+    staff.until_says(&newest, &["Approved by", "3 changes made"]).await;
+    staff.stage.nothing_left().await;
+}
+
+async fn a_no_that_a_kill_cuts_short_asks_nobody_again(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("3 people would").await;
+    let late = ticked(&staff, &staff.stage.red, &post).await;
+    let no = staff.react(&staff.lead, &post, "❌").await;
+    assert_eq!(staff.ended(&no).await, "answered");
+    // Of the approval there is no end.
+    staff.stage.service.sigkill().await.unwrap();
+    late.lift();
+    let unended = "UPDATE provisioner.held_posts SET state = 'deciding'";
+    sqlx::query(unended).execute(&mut staff.stage.connect().await).await.unwrap();
+    staff.stage.service.start_again().unwrap();
+    staff.until_says(&post, &["the service stopped"]).await;
+    staff.ask(&staff.lead, "!provisioner sync").await;
+    tokio::time::sleep(A_WHILE).await;
+    assert_eq!(staff.posted("3 people would").await, post, "it is not posted again");
+    assert_eq!(memberships(&staff, &people).await, ["join"; 6]);
 }

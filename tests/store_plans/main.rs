@@ -10,6 +10,7 @@ mod groups;
 mod history;
 mod interrupted;
 mod looks;
+mod noes;
 mod nul;
 mod outbox;
 mod owner;

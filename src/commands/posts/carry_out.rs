@@ -53,16 +53,11 @@ impl Desk {
             let edit = self.edit_post(post, "deciding", HeldPostState::Deciding, &reply);
             let _ = tokio::time::timeout(LONGEST_EDIT, edit).await;
         }
-        // It may have taken long to admit them, and a no that was said later went first.
-        let (none_since, deciding) = self.noes.none_since(by.noes).await;
-        let is_refused = !none_since || unless_refused && self.is_plan_refused(id).await?;
-        let asked = match is_refused {
-            true => Err(CommandFailure::refused("somebody said no meanwhile")),
-            false => self.request_pass(Some((id, within)), by, gate).await,
-        };
-        drop(deciding);
+        let asked = self.ask_unless_refused(id, within, unless_refused, by, gate).await;
+        let is_refused = matches!(asked, Ok(None));
         let report = match asked {
-            Ok(asked) => self.wait_for_report(asked).await,
+            Ok(Some(asked)) => self.wait_for_report(asked).await,
+            Ok(None) => Err(CommandFailure::refused("somebody said no meanwhile")),
             Err(failure) => Err(failure),
         };
         if let Some(post) = &post {
@@ -76,16 +71,36 @@ impl Desk {
             // Not marked before, because the edit may take minutes: what a restart cuts short is edited by the next start.
             let reply = what_became_of(post, reply.and_list(errors));
             self.end_post(post, "decided", HeldPostState::Deciding, &reply, false).await;
-            // What somebody said no to meanwhile is not asked about again.
-            let to = if self.is_plan_refused(&post.held_id).await? {
-                HeldPostState::Dismissed
-            } else {
-                HeldPostState::Decided
-            };
-            let from = [HeldPostState::Deciding];
-            self.store.change_held_post(post.id, &from, to).await.context("mark the post")?;
+            self.end_deciding(post).await?;
         }
         report
+    }
+
+    /// Marks a post that says what came of it: what somebody said no to meanwhile is not asked about again.
+    pub(super) async fn end_deciding(&self, post: &HeldPost) -> Result<()> {
+        let is_refused = self.is_plan_refused(&post.held_id).await?;
+        let to = if is_refused { HeldPostState::Dismissed } else { HeldPostState::Decided };
+        self.store.change_held_post(post.id, &[HeldPostState::Deciding], to).await.context("mark the post")?;
+        Ok(())
+    }
+
+    /// Asks for the pass, and gives its number; nothing where somebody said no. It may have taken long to admit who asks, and a no
+    /// that was said later went first.
+    async fn ask_unless_refused(
+        &self,
+        id: &str,
+        within: Option<&str>,
+        unless_refused: bool,
+        by: Requester<'_>,
+        gate: Option<ActionGate>,
+    ) -> Result<Option<i64>, CommandFailure> {
+        let _deciding = self.deciding.lock().await;
+        let is_refused = self.store.is_no_said_since(by.heard).await.context("look whether somebody said no")?
+            || unless_refused && self.is_plan_refused(id).await?;
+        if is_refused {
+            return Ok(None);
+        }
+        self.request_pass(Some((id, within)), by, gate).await.map(Some)
     }
 
     /// Whether somebody said no to the held plan with this id.

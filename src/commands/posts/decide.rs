@@ -56,6 +56,10 @@ fn words(name: &str, post: &HeldPost) -> String {
 const NOTHING_DONE: &str = "Nothing was done:";
 const AS_FOR_THIS: &str = "As for this message:";
 
+fn no_opening(ended: bool) -> &'static str {
+    if ended { AS_FOR_THIS } else { NOTHING_DONE }
+}
+
 /// The reply to a tap with `key` that may be about something else than what stands there.
 fn look_again(opening: &str, changed: &str, key: &str) -> Reply {
     let again = format!("Take the {key} back, look again, and tap again if it is still meant.");
@@ -87,15 +91,15 @@ struct AskedNow {
     decision: Decision,
     /// The post that asks, where Synapse has it.
     newest: Option<HeldPost>,
-    /// Whether anything is held, for which there may be no post yet.
-    holds: bool,
+    /// What is held, for which there may be no post yet.
+    held: Option<String>,
 }
 
 impl AskedNow {
     /// Points there, in an answer that begins with `lead`; `typed` makes what somebody types of a command.
     fn and_pointed(&self, lead: Piece, typed: impl Fn(&str) -> String) -> Reply {
         let Some(newest) = &self.newest else {
-            return match self.holds {
+            return match self.held.is_some() {
                 true => Reply::line([
                     lead,
                     text(" What is still held gets a message of its own; see "),
@@ -138,11 +142,12 @@ impl Desk {
                 self.say_yes(task, post, ago()).await
             }
             Decision::Dismiss => {
-                let deciding = self.noes.say_no().await;
+                let deciding = self.deciding.lock().await;
                 // Before the service goes on with what was approved, and whichever list it is about: nobody says no to see more done.
                 let ended = self.store.refuse_approvals(&task.sender).await.context("say no to what was approved")?;
+                let is_begun = self.begin(task, decision.name(), &words(decision.name(), post), None, None).await?;
                 drop((deciding, gate));
-                self.say_no(task, post, ago(), ended).await
+                if is_begun { self.say_no(task, post, ago(), ended).await } else { Ok(()) }
             }
         }
     }
@@ -157,7 +162,10 @@ impl Desk {
             ]);
             return self.refuse(task, name, Some(reply), "refused: tapped more than two minutes ago").await;
         }
-        if !HeldPostState::APPROVABLE.contains(&post.state) {
+        let is_refused = self.is_refused(post).await?;
+        // An older message is closed by a no.
+        let is_closed_by_no = is_refused && post.state == HeldPostState::Decided;
+        if !(HeldPostState::APPROVABLE.contains(&post.state) || is_closed_by_no) {
             let asked = self.asked_now(Decision::Approve).await?;
             let reply = already(NOTHING_DONE, post.state, &asked, |command| self.typed(command));
             let detail = format!("refused: that plan is {}", post.state.as_str());
@@ -172,7 +180,7 @@ impl Desk {
             ]);
             return self.refuse(task, name, Some(reply), "refused: too much to be judged from a message").await;
         }
-        if self.is_refused(post).await? {
+        if is_refused {
             let lead = "Nothing was done: somebody said no to that. To do it after all: ";
             let reply = see(lead, self.typed_apply(&post.held_id));
             return self.refuse(task, name, Some(reply), "refused: somebody said no to that plan").await;
@@ -191,69 +199,63 @@ impl Desk {
         }
     }
 
-    /// Says no to what a post shows; `ended` is whether that no has ended an approval already.
+    /// Says no to what a post shows, once that is begun; `ended` is whether it has ended an approval already.
     async fn say_no(&self, task: &DeskTask, post: &HeldPost, tapped_ago: f64, ended: bool) -> Result<()> {
         let name = Decision::Dismiss.name();
         let is_perhaps_of_another = is_perhaps_of_another(post, tapped_ago);
-        let opening = if ended { AS_FOR_THIS } else { NOTHING_DONE };
         match post.state {
             HeldPostState::Deciding => {
-                if !self.begin(task, name, &words(name, post), None, None).await? {
-                    return Ok(());
-                }
                 if !is_perhaps_of_another {
                     self.store.dismiss_held_plan(&post.held_id, &task.sender).await.context("dismiss the plan")?;
                 }
                 self.end_refused(task, name).await
             }
-            _ if is_perhaps_of_another => {
-                self.end_no(task, post, ended, look_again(opening, "meanwhile", "❌"), CHANGED).await
-            }
-            HeldPostState::Superseded if !self.is_held_now(post).await? => {
-                if !self.begin(task, name, &words(name, post), None, None).await? {
-                    return Ok(());
+            _ if is_perhaps_of_another => self.end_changed(task, ended).await,
+            HeldPostState::Open | HeldPostState::Dismissed => self.dismiss(task, name, post, ended).await,
+            HeldPostState::Superseded => {
+                let (from, to) = ([HeldPostState::Superseded], HeldPostState::Decided);
+                self.store.change_held_post(post.id, &from, to).await.context("mark the post")?;
+                let asked = self.asked_now(Decision::Dismiss).await?;
+                // Where it is held again, the newer message asks about it.
+                if asked.held.as_ref() != Some(&post.held_id) {
+                    self.store.dismiss_held_plan(&post.held_id, &task.sender).await.context("dismiss the plan")?;
                 }
-                // It shows what ✅ below it would carry out, and nobody else is asked about that.
-                self.store.dismiss_held_plan(&post.held_id, &task.sender).await.context("dismiss the plan")?;
                 let lead = text("Not done: no ✅ below this message carries it out any more.");
-                let reply = self.asked_now(Decision::Dismiss).await?.and_pointed(lead, |command| self.typed(command));
+                let reply = asked.and_pointed(lead, |command| self.typed(command));
                 let reply = if ended { self.stopped().and_reply(reply) } else { reply };
                 self.end(task, name, Some(reply), "done", None).await
             }
-            HeldPostState::Open | HeldPostState::Dismissed => {
-                if !self.begin(task, name, &words(name, post), None, None).await? {
-                    return Ok(());
-                }
-                self.dismiss(task, name, post, ended).await
-            }
             state => {
                 let asked = self.asked_now(Decision::Dismiss).await?;
-                let reply = already(opening, state, &asked, |command| self.typed(command));
-                self.end_no(task, post, ended, reply, &format!("refused: that plan is {}", state.as_str())).await
+                let reply = already(no_opening(ended), state, &asked, |command| self.typed(command));
+                self.end_no(task, ended, reply, &format!("refused: that plan is {}", state.as_str())).await
             }
         }
     }
 
     /// Ends a no that is about nothing that is asked any more. Where it has ended an approval, it was not for nothing.
-    async fn end_no(&self, task: &DeskTask, post: &HeldPost, ended: bool, reply: Reply, detail: &str) -> Result<()> {
+    async fn end_no(&self, task: &DeskTask, ended: bool, reply: Reply, detail: &str) -> Result<()> {
         let name = Decision::Dismiss.name();
-        if !ended {
-            return self.refuse(task, name, Some(reply), detail).await;
+        match ended {
+            true => self.end(task, name, Some(self.stopped().and_reply(reply)), "done", None).await,
+            false => self.end(task, name, Some(reply), "failed", Some(detail)).await,
         }
-        if !self.begin(task, name, &words(name, post), None, None).await? {
-            return Ok(());
-        }
-        self.end(task, name, Some(self.stopped().and_reply(reply)), "done", None).await
+    }
+
+    /// Ends a no that may be about something else than what the message shows by now.
+    async fn end_changed(&self, task: &DeskTask, ended: bool) -> Result<()> {
+        self.end_no(task, ended, look_again(no_opening(ended), "meanwhile", "❌"), CHANGED).await
     }
 
     /// That a no has ended an approval.
     fn stopped(&self) -> Reply {
-        Reply::line([
-            strong("An approval was stopped: "),
-            text("what of it has not begun is not done. "),
-            code(self.typed("pause")),
-            text(" stops what has."),
-        ])
+        self.what_stops("An approval was stopped: ")
+    }
+
+    /// What a no to something approved does, in a line that begins with `lead`.
+    fn what_stops(&self, lead: &str) -> Reply {
+        let pause = code(self.typed("pause"));
+        Reply::line([strong(lead), text("what of it has not begun is not done. "), pause, text(" stops what has.")])
     }
 
     /// Says no to what a post shows. A second no says nothing new, but it finishes one that was cut short: of its three steps
@@ -266,12 +268,7 @@ impl Desk {
                 self.store.dismiss_held_plan(&post.held_id, &task.sender).await.context("dismiss the plan")?;
                 return self.end_refused(task, name).await;
             }
-            if ended {
-                let reply = self.stopped().and_reply(look_again(AS_FOR_THIS, "meanwhile", "❌"));
-                return self.end(task, name, Some(reply), "done", None).await;
-            }
-            let reply = look_again(NOTHING_DONE, "meanwhile", "❌");
-            return self.end(task, name, Some(reply), "failed", Some(CHANGED)).await;
+            return self.end_changed(task, ended).await;
         }
         // `status`, the metric and the command line say so too.
         self.store.dismiss_held_plan(&post.held_id, &task.sender).await.context("dismiss the plan")?;
@@ -308,17 +305,11 @@ impl Desk {
         Ok(post.state == HeldPostState::Dismissed || self.is_plan_refused(&post.held_id).await?)
     }
 
-    /// Whether what an older post shows is held again, and asked about in a newer one.
-    async fn is_held_now(&self, post: &HeldPost) -> Result<bool> {
-        let held = self.store.held_plan().await.context("look at the held plan")?;
-        Ok(held.is_some_and(|held| held.id == post.held_id))
-    }
-
     async fn asked_now(&self, decision: Decision) -> Result<AskedNow> {
         let newest = self.store.newest_held_post().await.context("look for the newest post")?;
         let newest = newest.filter(|post| post.is_undecided() && post.event_id.is_some());
-        let holds = self.store.held_plan().await.context("look at the held plan")?.is_some();
-        Ok(AskedNow { decision, newest, holds })
+        let held = self.store.held_plan().await.context("look at the held plan")?.map(|held| held.id);
+        Ok(AskedNow { decision, newest, held })
     }
 }
 #[cfg(test)]
@@ -352,8 +343,8 @@ mod tests {
     #[test]
     fn nothing_is_said_not_to_be_held_while_it_is_held_or_carried_out() {
         let newer = HeldPost { held_id: "3f9c01ab77".to_owned(), ..edited("b") };
-        let answer = |decision, state, newest: Option<&HeldPost>, holds| {
-            let asked = AskedNow { decision, newest: newest.cloned(), holds };
+        let answer = |decision, state, newest: Option<&HeldPost>, holds: bool| {
+            let asked = AskedNow { decision, newest: newest.cloned(), held: holds.then(|| "3f9c01ab77".to_owned()) };
             already(NOTHING_DONE, state, &asked, |command| format!("!p {command}")).render().plain
         };
         let said = |state, newest, holds| answer(Decision::Approve, state, newest, holds);

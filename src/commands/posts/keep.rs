@@ -95,8 +95,7 @@ impl Desk {
             for post in self.store.deciding_held_posts().await? {
                 // Not marked before, because the edit may take minutes, and a restart would leave what stands there for ever.
                 self.show_cut_short(&post, self.approved_by(&post).await?.as_deref()).await;
-                let (from, to) = ([HeldPostState::Deciding], HeldPostState::Decided);
-                self.store.change_held_post(post.id, &from, to).await?;
+                self.end_deciding(&post).await?;
             }
             anyhow::Ok(())
         };

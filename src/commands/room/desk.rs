@@ -16,7 +16,6 @@ use tracing::{error, info, warn};
 use crate::accounts::Confirmer;
 use crate::causes::told;
 use crate::commands::room::groups::Groups;
-use crate::commands::room::noes::Noes;
 use crate::commands::room::rate_limits::RateLimits;
 use crate::commands::room::turn::{CommandTurn, TurnUnderWay};
 use crate::commands::run::command;
@@ -64,7 +63,8 @@ pub struct Desk {
     pub(crate) reconciler: ReconcilerHandle,
     pub(crate) limits: Mutex<RateLimits>,
     pub(crate) groups: Groups,
-    pub(crate) noes: Noes,
+    /// Kept by a no until it has ended what was asked for and stands in the database, and by a yes while it looks for one and asks.
+    pub(crate) deciding: tokio::sync::Mutex<()>,
     names: NameLookup,
 }
 
@@ -74,7 +74,8 @@ impl Desk {
         let groups = Groups::of(&staff.policy.operators);
         let (store, limits) = (accounts.store.clone(), Mutex::default());
         let names = NameLookup::new(homeserver.clone(), store.clone(), NameReader::Leader);
-        Self { staff, store, accounts, homeserver, reconciler, limits, groups, noes: Noes::default(), names }
+        let deciding = tokio::sync::Mutex::default();
+        Self { staff, store, accounts, homeserver, reconciler, limits, groups, deciding, names }
     }
 
     /// Works until it is dropped. `heard` is notified when something was said.

@@ -11,7 +11,6 @@ use crate::causes::told;
 use crate::commands::posts::message::{self, ReplyTarget};
 use crate::commands::posts::send::OutgoingEvent;
 use crate::commands::room::desk::Desk;
-use crate::commands::room::noes::NoesBefore;
 use crate::commands::room::turn::{CommandTurn, Requester};
 use crate::commands::run::{CommandFailure, CommandResult, Effect, command};
 use crate::commands::text::incoming::{Decision, IncomingEvent, IncomingKind, parse_incoming};
@@ -31,13 +30,13 @@ pub(crate) struct DeskTask {
     pub(crate) again: bool,
     /// Kept until it has its effect.
     pub(crate) turn: Arc<CommandTurn>,
-    /// How often somebody had said no when it began.
-    pub(crate) noes: NoesBefore,
+    /// The number of its row: greater than that of whatever was heard before it.
+    pub(crate) heard: i64,
 }
 
 impl DeskTask {
     pub(crate) fn requester(&self) -> Requester<'_> {
-        Requester { sender: &self.sender, turn: &self.turn, noes: self.noes }
+        Requester { sender: &self.sender, turn: &self.turn, heard: self.heard }
     }
 
     /// Whose it is, for the ledger.
@@ -65,12 +64,12 @@ impl Desk {
             return self.ignore(&row.event_id).await;
         }
         let IncomingEvent { sender, what, .. } = heard;
-        let (again, turn, noes) = (row.state == CommandState::Taken, Arc::clone(turn), self.noes.before());
+        let (again, turn, heard) = (row.state == CommandState::Taken, Arc::clone(turn), row.id);
         match what {
             IncomingKind::Command { spoken, thread } => {
                 let target = ReplyTarget { thread, to: row.event_id.clone() };
                 let (event_id, room_id) = (row.event_id, row.room_id);
-                let task = DeskTask { event_id, room_id, sender, target, again, turn, noes };
+                let task = DeskTask { event_id, room_id, sender, target, again, turn, heard };
                 if task.again
                     && row.command.as_deref().and_then(command).is_none_or(|command| command.effect != Effect::Reads)
                 {
@@ -81,7 +80,7 @@ impl Desk {
             IncomingKind::Reaction { to, decision } => {
                 let target = ReplyTarget { thread: Some(to.clone()), to };
                 let (event_id, room_id) = (row.event_id, row.room_id);
-                let task = DeskTask { event_id, room_id, sender, target, again, turn, noes };
+                let task = DeskTask { event_id, room_id, sender, target, again, turn, heard };
                 let Some(post) = self.store.held_post(&task.target.to).await.context("look for the post")? else {
                     return self.ignore(&task.event_id).await;
                 };

@@ -7,7 +7,6 @@ pub(crate) mod encryption;
 pub(crate) mod groups;
 pub(crate) mod handle;
 pub(crate) mod introduce;
-pub(crate) mod noes;
 pub(crate) mod rate_limits;
 pub(crate) mod refuse;
 pub(crate) mod taken_back;

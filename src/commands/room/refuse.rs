@@ -22,7 +22,8 @@ impl Desk {
             return Ok(None);
         }
         let denied = match self.admits(&task.sender).await? {
-            Ok(_) if self.is_taken_back(task).await? => {
+            // What was begun is ended, taken back or not.
+            Ok(_) if !task.again && self.is_taken_back(task).await? => {
                 info!(
                     command = name,
                     user.id = task.sender,

@@ -10,8 +10,6 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use crate::commands::room::noes::NoesBefore;
-
 /// A command that takes longer until it has its effect does not keep others from theirs: nobody waits with `pause` for a Synapse
 /// that hangs.
 const LONGEST_TURN: Duration = Duration::from_secs(15);
@@ -32,8 +30,8 @@ pub(crate) struct TurnUnderWay {
 pub(crate) struct Requester<'a> {
     pub(crate) sender: &'a str,
     pub(crate) turn: &'a CommandTurn,
-    /// How often somebody had said no when it began.
-    pub(crate) noes: NoesBefore,
+    /// The number of its row: greater than that of whatever was heard before it.
+    pub(crate) heard: i64,
 }
 
 impl CommandTurn {
