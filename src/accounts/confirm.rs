@@ -1,6 +1,7 @@
 //! Single accounts: recorded when the pool confirms them. A message or a row alone makes nobody's account.
 
 use anyhow::{Context, Result};
+use chrono::{DateTime, Utc};
 
 use super::Server;
 use crate::sources::{Directory, FoundUser};
@@ -19,8 +20,8 @@ const NOT_SAID: &str =
 pub enum Confirmed {
     /// The account is in the store, active or disabled, as the pool says, or has said to somebody who asked later.
     Recorded,
-    /// The pool has no such subject, or not yet: its listings run a little late.
-    Absent,
+    /// The pool, asked then by the database's clock, has no such subject, or not yet: its listings run a little late.
+    Absent(DateTime<Utc>),
     /// It can never be an account; the text says why.
     Impossible(String),
 }
@@ -54,8 +55,8 @@ impl Confirmer {
                 let asked = self.store.now().await.context(NOT_RECORDED)?;
                 let found = directory.find(subject, asked).await.context("ask the pool for the account")?;
                 // Confirmation comes first, and the listing a little after it.
-                let Some(FoundUser { user, asked }) = found else { return Ok(Confirmed::Absent) };
-                let Some(seen) = self.server.seen(&user) else { return Ok(Confirmed::Absent) };
+                let Some(FoundUser { user, asked }) = found else { return Ok(Confirmed::Absent(asked)) };
+                let Some(seen) = self.server.seen(&user) else { return Ok(Confirmed::Absent(asked)) };
                 (seen, asked)
             }
         };
@@ -77,11 +78,12 @@ impl Confirmer {
         Ok(is_known)
     }
 
-    /// Records that the pool did not confirm `subject`, so that `explain` can say so.
-    pub async fn refuse(&self, subject: &str, source: AccountSource) -> Result<()> {
-        let Ok(user_id) = self.server.mxid(subject) else { return Ok(()) };
+    /// Records that the pool, asked at `asked`, did not confirm `subject`, so that `explain` can say so. `false` where that is too
+    /// long ago.
+    pub async fn refuse(&self, subject: &str, source: AccountSource, asked: DateTime<Utc>) -> Result<bool> {
+        let Ok(user_id) = self.server.mxid(subject) else { return Ok(true) };
         self.store
-            .refuse_account(subject, &user_id, source)
+            .refuse_account(subject, &user_id, source, asked)
             .await
             .context("record that the pool does not know an account")
     }

@@ -33,11 +33,19 @@ pub(super) async fn look_up(accounts: &Confirmer, mut unknown: watch::Receiver<V
                 Ok(_) if is_outdated => {}
                 Ok(answer) => {
                     debug!(subject, ?answer, "the roster names somebody whom the pool does not know");
+                    let is_believed = turns.denied(subject, Instant::now()) >= ASKED_ENOUGH;
                     // Refused is not for ever: the next lookup that finds the account makes it active, as a listing or a message
                     // does.
-                    if turns.denied(subject, Instant::now()) >= ASKED_ENOUGH && !turns.is_recorded(subject) {
-                        match accounts.refuse(subject, AccountSource::Roster).await {
-                            Ok(()) => turns.recorded(subject),
+                    if let Confirmed::Absent(asked) = answer
+                        && is_believed
+                        && !turns.is_recorded(subject)
+                    {
+                        match accounts.refuse(subject, AccountSource::Roster, asked).await {
+                            Ok(true) => turns.recorded(subject),
+                            Ok(false) => {
+                                warn!(subject, "the pool's answer came too late to be believed; it is asked again");
+                                turns.rests(subject, Instant::now());
+                            }
                             Err(error) => {
                                 warn!("what the pool says of somebody cannot be recorded: {}", told(error.as_ref()));
                             }

@@ -17,7 +17,7 @@ impl Confirmations for Confirmer {
         let seen_in = SeenIn { message_id: Some(&message.message_id), ..SeenIn::default() };
         match Self::confirm(self, &confirmation.subject, AccountSource::Queue, seen_in).await {
             Ok(Confirmed::Recorded) => ConfirmOutcome::Recorded,
-            Ok(Confirmed::Absent) => ConfirmOutcome::Absent,
+            Ok(Confirmed::Absent(_)) => ConfirmOutcome::Absent,
             Ok(Confirmed::Impossible(reason)) => ConfirmOutcome::Refused(reason),
             Err(error) => ConfirmOutcome::Trouble(told(error.as_ref())),
         }

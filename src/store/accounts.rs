@@ -6,6 +6,10 @@ use provisioner_policy::{Account, Closed};
 use super::{ACCOUNTS_CHANNEL, Store};
 use crate::postgres::BoundedConnection;
 
+/// How long a denial may be on its way from the pool to the store: who gets something meanwhile is asked for again only if that is
+/// heard of before the denial is written.
+const DENIAL_LASTS: f64 = 10.0;
+
 text_enum! {
     /// Where the store learnt of an account.
     pub enum AccountSource {
@@ -196,31 +200,47 @@ impl Store {
         .await
     }
 
-    /// Records that the pool did not confirm a subject, just now. One that is known stays what it is, and nobody is woken for it. A
-    /// denial again is news to the reconciling replica: the one before may be older than what its user has by now.
-    pub async fn refuse_account(&self, subject: &str, user_id: &str, source: AccountSource) -> sqlx::Result<()> {
+    /// Records that the pool, asked at `asked`, did not confirm a subject; `false` where that is too long ago to be said of now. One
+    /// that is known stays what it is, and nobody is woken for it. A denial again is news to the reconciling replica: the one before
+    /// may be older than what its user has by now. So may be this one, if it waited for a lock or its process was frozen.
+    pub async fn refuse_account(
+        &self,
+        subject: &str,
+        user_id: &str,
+        source: AccountSource,
+        asked: DateTime<Utc>,
+    ) -> sqlx::Result<bool> {
         let mut transaction = self.pool.begin().await?;
-        let refused = sqlx::query!(
-            "WITH next AS (
-               UPDATE provisioner.accounts_revision SET revision = revision + 1
-               WHERE NOT EXISTS (SELECT FROM provisioner.accounts WHERE subject = $1 AND state <> 'refused')
-               RETURNING revision
-             )
-             INSERT INTO provisioner.accounts (subject, user_id, state, source, revision)
-             SELECT $1, $2, 'refused', $3, next.revision FROM next
-             ON CONFLICT (subject) DO UPDATE SET last_seen = now(), revision = excluded.revision
-             WHERE accounts.state = 'refused'",
+        let written = sqlx::query!(
+            r#"WITH next AS (
+                 UPDATE provisioner.accounts_revision SET revision = revision + 1
+                 WHERE NOT EXISTS (SELECT FROM provisioner.accounts WHERE subject = $1 AND state <> 'refused')
+                 RETURNING revision
+               ), fresh AS (
+                 -- Not now(): the lock on the revision may have been waited for.
+                 SELECT revision FROM next WHERE clock_timestamp() < $4::timestamptz + make_interval(secs => $5)
+               ), refused AS (
+                 INSERT INTO provisioner.accounts (subject, user_id, state, source, revision)
+                 SELECT $1, $2, 'refused', $3, revision FROM fresh
+                 ON CONFLICT (subject) DO UPDATE SET last_seen = now(), revision = excluded.revision
+                 WHERE accounts.state = 'refused'
+                 RETURNING 1
+               )
+               SELECT EXISTS (SELECT FROM refused) AS "is_news!",
+                      EXISTS (SELECT FROM next) AND NOT EXISTS (SELECT FROM fresh) AS "is_late!""#,
             subject,
             user_id,
             source.as_str(),
+            asked,
+            DENIAL_LASTS,
         )
-        .execute(&mut *transaction)
-        .await?
-        .rows_affected();
-        if refused > 0 {
+        .fetch_one(&mut *transaction)
+        .await?;
+        if written.is_news {
             wake(&mut transaction).await?;
         }
-        transaction.commit().await
+        transaction.commit().await?;
+        Ok(!written.is_late)
     }
 
     /// Rows that changed since, in the order of their changes, with the names in the pool where somebody gives them.

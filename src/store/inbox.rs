@@ -89,6 +89,29 @@ impl Store {
         .await
     }
 
+    /// Redactions in a room that name both this event and this user, pushed within the window. Whoever else redacts, and however much,
+    /// is not among them.
+    pub async fn redactions_lately(
+        &self,
+        room_id: &str,
+        event_id: &str,
+        sender: &str,
+        window_seconds: f64,
+    ) -> sqlx::Result<Vec<String>> {
+        sqlx::query_scalar!(
+            "SELECT event FROM provisioner.inbox
+             WHERE received_at > now() - make_interval(secs => $4) AND room_id = $1 AND type = 'm.room.redaction'
+               AND strpos(event, $2) > 0 AND strpos(event, $3) > 0
+             ORDER BY received_at DESC, id DESC LIMIT 100",
+            room_id,
+            event_id,
+            sender,
+            window_seconds,
+        )
+        .fetch_all(&self.pool)
+        .await
+    }
+
     /// Marks events as handled, and keeps of each what is given beside its id. What was said in the Staff room, and nothing
     /// else in the inbox is a message or a reaction, goes to the commands in the same statement: it is there exactly once, and
     /// its words no longer are here. Leaves by choice go to the ledger in the same way.

@@ -45,3 +45,18 @@ async fn a_no_is_said_since_where_somebody_who_may_was_heard_saying_it_later() {
     store.end_command("$3", "done", None, None).await.unwrap();
     assert_eq!(since().await, [true, true, false, false], "an answer ends nothing of it");
 }
+
+/// Others redact as much as they like: what somebody took back is found below it.
+#[tokio::test]
+async fn no_flood_of_redactions_hides_what_somebody_took_back() {
+    let (_, store) = empty("taken_back").await;
+    let redaction = |sender: &str, of: &str| format!(r#"{{"sender":"{sender}","redacts":"{of}"}}"#);
+    let mut events = vec![redaction("@ada:a", "$slip")];
+    events.extend((0..1500).map(|n| redaction("@eve:a", &format!("$eves-{n}"))));
+    events.extend((0..1500).map(|_| redaction("@eve:a", "$slip")));
+    events.extend((0..1500).map(|n| redaction("@ada:a", &format!("$adas-{n}"))));
+    let ids: Vec<String> = (0..events.len()).map(|n| format!("$redaction-{n}")).collect();
+    let column = |value: &str| vec![value.to_owned(); events.len()];
+    store.append_inbox(&ids, &column("!staff:a"), &column("m.room.redaction"), &events).await.unwrap();
+    assert_eq!(store.redactions_lately("!staff:a", "$slip", "@ada:a", 660.0).await.unwrap(), events[..1]);
+}

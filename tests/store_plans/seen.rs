@@ -13,6 +13,17 @@ fn person(number: u32) -> SeenAccount {
     SeenAccount { subject: number.to_string(), user_id, disabled: false, display_name: None }
 }
 
+/// The pool denied them just now.
+async fn refuse(store: &Store, number: u32) {
+    assert!(deny(store, number, store.now().await.unwrap()).await);
+}
+
+/// The pool denied them when it was asked then.
+async fn deny(store: &Store, number: u32, asked: DateTime<Utc>) -> bool {
+    let SeenAccount { subject, user_id, .. } = person(number);
+    store.refuse_account(&subject, &user_id, AccountSource::Roster, asked).await.unwrap()
+}
+
 /// They are seen in the pool at this moment.
 async fn see(store: &Store, seen: &[SeenAccount], listing: Option<i64>) -> u64 {
     let place = SeenIn { listing, ..SeenIn::default() };
@@ -102,8 +113,7 @@ async fn listings_that_follow_one_another_at_once_count_as_one_miss() {
 async fn an_account_comes_from_the_source_that_confirmed_it() {
     let (_, store) = empty("origins").await;
     for number in 0..3 {
-        let SeenAccount { subject, user_id, .. } = person(number);
-        store.refuse_account(&subject, &user_id, AccountSource::Roster).await.unwrap();
+        refuse(&store, number).await;
     }
     let by_message = SeenIn { message_id: Some("m-1"), ..SeenIn::default() };
     let asked = store.now().await.unwrap();
@@ -255,8 +265,7 @@ async fn an_answer_from_before_a_deletion_brings_nobody_back_and_a_newer_one_doe
 async fn a_subject_that_was_refused_is_confirmed_by_any_answer() {
     let (_, store) = empty("asked_before_refusal").await;
     let asked = store.now().await.unwrap();
-    let SeenAccount { subject, user_id, .. } = person(0);
-    store.refuse_account(&subject, &user_id, AccountSource::Roster).await.unwrap();
+    refuse(&store, 0).await;
     assert_eq!(hear(&store, false, AccountSource::Queue, asked).await, 1);
     assert_eq!(known(&store).await.0, "active");
 }
@@ -276,22 +285,45 @@ async fn whoever_was_missed_once_and_is_seen_again_was_never_missed() {
 #[tokio::test]
 async fn a_denial_again_is_news_and_one_of_somebody_who_is_known_is_none() {
     let (url, store) = empty("denied").await;
-    let refuse = async |number: u32| {
-        let SeenAccount { subject, user_id, .. } = person(number);
-        store.refuse_account(&subject, &user_id, AccountSource::Roster).await.unwrap();
-    };
     let revision = "SELECT revision FROM provisioner.accounts_revision";
     let mut connection = PgConnection::connect(&url).await.unwrap();
     let mut last = 0_i64;
     for number in [1, 1] {
-        refuse(number).await;
+        refuse(&store, number).await;
         let now: i64 = sqlx::query_scalar(revision).fetch_one(&mut connection).await.unwrap();
         assert!(now > last, "{now}");
         last = now;
     }
     see(&store, &[person(2)], None).await;
     let before: i64 = sqlx::query_scalar(revision).fetch_one(&mut connection).await.unwrap();
-    refuse(2).await;
+    refuse(&store, 2).await;
     let after: i64 = sqlx::query_scalar(revision).fetch_one(&mut connection).await.unwrap();
     assert_eq!(after, before);
+}
+
+/// A leader that was frozen with the pool's answer in its hands, or that waited for a lock: who got something meanwhile is asked for
+/// again by the next leader, and this is no answer to that.
+#[tokio::test]
+async fn a_denial_that_comes_late_is_not_written() {
+    let (url, store) = empty("denied_late").await;
+    let asked = store.now().await.unwrap();
+    assert!(!deny(&store, 1, asked - TimeDelta::seconds(11)).await);
+    let rows = async || store.accounts_since(&AccountsRead::default(), 2, true).await.unwrap();
+    assert!(rows().await.is_empty());
+    assert!(deny(&store, 1, asked).await);
+    let revision = rows().await[0].revision;
+
+    let mut other = PgConnection::connect(&url).await.unwrap();
+    run(&mut other, "BEGIN").await;
+    run(&mut other, "SELECT FROM provisioner.accounts_revision FOR UPDATE").await;
+    let waits = deny(&store, 1, asked - TimeDelta::seconds(9));
+    let goes_on = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        run(&mut other, "COMMIT").await;
+    };
+    assert!(!tokio::join!(waits, goes_on).0);
+    assert_eq!(rows().await[0].revision, revision);
+    // Of somebody who is known nothing is late: nothing is to be written.
+    see(&store, &[person(2)], None).await;
+    assert!(deny(&store, 2, asked - TimeDelta::seconds(11)).await);
 }

@@ -101,7 +101,7 @@ impl Desk {
             text(by.map(|by| format!(" by {by}")).unwrap_or_default()),
             text(", and the service stopped before it could say here what came of it. See "),
             code(self.typed("history")),
-            text("; what is still held gets a message of its own."),
+            text("; what is still held, and nobody said no to, gets a message of its own."),
         ]);
         self.end_post(post, "cut-short", HeldPostState::Deciding, &what_became_of(post, reply), false).await;
     }

@@ -15,8 +15,8 @@ const LATELY: Duration = Duration::from_secs(TOO_OLD as u64 + 60);
 impl Desk {
     /// Whether its sender has taken back what they said. What is pushed goes to the database at once, handled or not.
     pub(crate) async fn is_taken_back(&self, task: &DeskTask) -> Result<bool> {
-        let types = ["m.room.redaction".to_owned()];
-        let redactions = self.store.events_lately(&task.room_id, &types, LATELY.as_secs_f64()).await;
+        let DeskTask { room_id, event_id, sender, .. } = task;
+        let redactions = self.store.redactions_lately(room_id, event_id, sender, LATELY.as_secs_f64()).await;
         let redactions = redactions.context("look whether a command was taken back")?;
         Ok(redactions.iter().any(|event| takes_back(event, task)))
     }

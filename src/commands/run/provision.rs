@@ -50,7 +50,7 @@ impl Desk {
         let confirmed = self.accounts.confirm(subject, AccountSource::Command, SeenIn::default());
         match tokio::time::timeout(POOL_PATIENCE, confirmed).await {
             Ok(Ok(Confirmed::Recorded)) => PoolAnswer::Named,
-            Ok(Ok(Confirmed::Absent | Confirmed::Impossible(_))) => PoolAnswer::Absent,
+            Ok(Ok(Confirmed::Absent(_) | Confirmed::Impossible(_))) => PoolAnswer::Absent,
             Ok(Err(error)) => {
                 warn!("somebody cannot be looked up in the pool: {}", told(error.as_ref()));
                 PoolAnswer::Trouble

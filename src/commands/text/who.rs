@@ -26,7 +26,7 @@ impl fmt::Debug for Who {
 impl Who {
     /// Reads one word. Returns `None` where it names nobody.
     pub(crate) fn parse(word: &str, server_name: &str) -> Option<Self> {
-        let word = word.trim_matches(['<', '>']);
+        let word = unbracketed(word);
         if linked(word).is_some() {
             return linked_user(word).map(Self::Mxid);
         }
@@ -45,8 +45,13 @@ impl Who {
 
     /// Whether this is a plain word: it may be a display name that a client wrote where the mention stands.
     pub(crate) fn is_bare_word(word: &str) -> bool {
-        !word.contains('@') && linked(word).is_none()
+        !word.contains('@') && linked(unbracketed(word)).is_none()
     }
+}
+
+/// Without the brackets that stand around links in plain text.
+fn unbracketed(word: &str) -> &str {
+    word.trim_matches(['<', '>'])
 }
 
 /// The user that a link is about: `https://matrix.to/#/@user:server` or `matrix:u/user:server`.
@@ -96,6 +101,14 @@ mod tests {
         assert_eq!(parse("<https://matrix.to/#/@ada:a.org>"), mxid("@ada:a.org"));
         assert_eq!(parse("ada@b.org"), Some(Who::Email("ada@b.org".to_owned())));
         assert_eq!(parse("mailto:ada@b.org"), Some(Who::Email("ada@b.org".to_owned())));
+    }
+
+    #[test]
+    fn a_link_is_no_display_name_bracketed_or_not() {
+        for (word, is_bare) in [("Ada", true), ("<Ada>", true), ("@ada", false), ("matrix:u/ada:a.org", false)] {
+            assert_eq!(Who::is_bare_word(word), is_bare, "{word:?}");
+        }
+        assert!(!Who::is_bare_word("<matrix:u/ada:a.org>"), "a mention beside it does not stand for it");
     }
 
     #[test]
