@@ -32,5 +32,6 @@ mod causes;
 pub mod complaints;
 pub mod delays;
 pub mod nearest;
+mod objects;
 pub mod sanitize;
 pub mod version;

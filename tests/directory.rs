@@ -79,7 +79,7 @@ async fn everybody(directory: &Directory, group: Option<&str>) -> (Vec<PoolUser>
 
 /// Asks for somebody at this moment.
 async fn find(directory: &Directory, subject: &str) -> Result<Option<PoolUser>, DirectoryError> {
-    Ok(directory.find(subject, Utc::now()).await?.map(|found| found.user))
+    Ok(directory.find(subject, Utc::now()).await?.user)
 }
 
 fn subjects(users: &[PoolUser]) -> BTreeSet<String> {
@@ -256,7 +256,7 @@ async fn who_shares_a_request_is_told_when_it_was_made() {
     let (server, directory) = mocked().await;
     let slow = users(&[SUB]).set_delay(Duration::from_millis(300));
     Mock::given(header("x-amz-target", LIST_USERS)).respond_with(slow).expect(1).mount(&server).await;
-    let asked = async |at: DateTime<Utc>| directory.find(SUB, at).await.unwrap().unwrap().asked;
+    let asked = async |at: DateTime<Utc>| directory.find(SUB, at).await.unwrap().asked;
     let (one, other) = tokio::join!(asked(DateTime::UNIX_EPOCH), asked(Utc::now()));
     assert_eq!(one, other);
     assert_eq!(asked(Utc::now()).await, one, "and so it is remembered");

@@ -118,7 +118,8 @@ impl WorldState {
             && !self.is_exempt(user)
             && self.mirror.accounts.get(user).present
             && self.rooms().any(|room| self.removes_unlisted(room) && is_in(room))
-            && mxid_of_subject(self.users.key(user), server_name, bot).is_ok()
+            // No subject folds to capitals.
+            && mxid_of_subject(self.users.key(user), server_name, bot).is_ok_and(|mxid| mxid == self.users.mxid(user))
     }
 
     /// Why nobody may be removed from `room`, or `None` where everything it depends on was read whole.

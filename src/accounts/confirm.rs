@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 
 use super::Server;
-use crate::sources::{Directory, FoundUser};
+use crate::sources::{Directory, SearchedUser};
 use crate::store::{AccountSource, SeenAccount, SeenIn, Store};
 
 /// Said of an account that the pool has confirmed.
@@ -54,9 +54,12 @@ impl Confirmer {
                 }
                 let asked = self.store.now().await.context(NOT_RECORDED)?;
                 let found = directory.find(subject, asked).await.context("ask the pool for the account")?;
+                // Another may have asked first, for the same answer.
+                let SearchedUser { user, asked } = found;
                 // Confirmation comes first, and the listing a little after it.
-                let Some(FoundUser { user, asked }) = found else { return Ok(Confirmed::Absent(asked)) };
-                let Some(seen) = self.server.seen(&user) else { return Ok(Confirmed::Absent(asked)) };
+                let Some(seen) = user.and_then(|user| self.server.seen(&user)) else {
+                    return Ok(Confirmed::Absent(asked));
+                };
                 (seen, asked)
             }
         };

@@ -30,7 +30,7 @@ pub(super) async fn look_up(accounts: &Confirmer, mut unknown: watch::Receiver<V
             let is_outdated = anew(&unknown.borrow(), subject).is_some_and(|anew| anew > *asked_for);
             match answer {
                 Ok(Confirmed::Recorded) => turns.rests(subject, Instant::now()),
-                Ok(_) if is_outdated => {}
+                Ok(Confirmed::Absent(_)) if is_outdated && turns.forgets(subject, Instant::now()) => {}
                 Ok(answer) => {
                     debug!(subject, ?answer, "the roster names somebody whom the pool does not know");
                     let is_believed = turns.denied(subject, Instant::now()) >= ASKED_ENOUGH;
@@ -48,6 +48,7 @@ pub(super) async fn look_up(accounts: &Confirmer, mut unknown: watch::Receiver<V
                             }
                             Err(error) => {
                                 warn!("what the pool says of somebody cannot be recorded: {}", told(error.as_ref()));
+                                turns.rests(subject, Instant::now());
                             }
                         }
                     }

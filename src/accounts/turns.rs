@@ -22,18 +22,29 @@ struct Lookup {
     is_recorded: bool,
 }
 
-/// Denials that are outdated again so soon, or of somebody who is named again, are not forgotten: the pool is asked once more, and its word counts. Somebody who leaves
-/// and comes back over and over does not stay by that.
+/// Denials that are outdated, or of somebody who is named again, are forgotten so often in so long a time. After that the pool is
+/// asked once more, and its word counts: somebody who leaves and comes back over and over does not stay by that.
 const SAME_STAY: Duration = Duration::from_secs(600);
+const FORGOTTEN: u32 = 3;
 
 /// When a subject was named first, or its denials were outdated last.
 struct Named {
     round: u64,
     anew: u64,
-    /// When the denials were forgotten last.
-    forgotten: Option<Instant>,
+    /// When the denials were forgotten first, and how often since.
+    forgotten: Option<(Instant, u32)>,
     /// In which round, and when, it was among the subjects last.
     listed: (u64, Instant),
+}
+
+impl Named {
+    /// Whether denials may be forgotten now; then they count as forgotten.
+    fn forgets(&mut self, now: Instant) -> bool {
+        let before = self.forgotten.filter(|(first, _)| now - *first < SAME_STAY);
+        let (first, times) = before.unwrap_or((now, 0));
+        self.forgotten = Some((first, times + u32::from(times < FORGOTTEN)));
+        times < FORGOTTEN
+    }
 }
 
 /// What is known of subjects that nobody has confirmed yet.
@@ -46,8 +57,9 @@ pub(super) struct Turns {
 
 impl Turns {
     /// The next to be asked for, of `subjects`, which are sorted, and whether more wait: those that were never asked for go
-    /// before the others, and of them those that were named last. A flood of invented subjects keeps no newcomer waiting. A
-    /// subject whose denials are outdated counts as one that was named just now.
+    /// before the others, of which half a round has a place, and of both those that were named last. A flood of invented subjects
+    /// keeps no newcomer waiting, and nobody for the answer that lets them in. A subject whose denials are outdated counts as one
+    /// that was named just now.
     pub(super) fn next(&mut self, subjects: &[UnknownSubject], now: Instant) -> (Vec<UnknownSubject>, bool) {
         self.round += 1;
         let Self { asked, named, round } = self;
@@ -66,17 +78,32 @@ impl Turns {
                 continue;
             }
             (its.anew, its.round) = (its.anew.max(one.anew), *round);
-            if its.forgotten.is_none_or(|at| now - at >= SAME_STAY) {
-                its.forgotten = Some(now);
+            let Some(lookup) = asked.get_mut(&one.subject) else { continue };
+            if lookup.absent == 0 || its.forgets(now) {
                 asked.remove(&one.subject);
-            } else if let Some(lookup) = asked.get_mut(&one.subject) {
+            } else {
                 (lookup.rest, lookup.is_recorded) = (Duration::ZERO, false);
             }
         }
         let is_due = |one: &&UnknownSubject| asked.get(&one.subject).is_none_or(|asked| asked.at + asked.rest <= now);
-        let mut due: Vec<&UnknownSubject> = subjects.iter().filter(is_due).collect();
-        due.sort_by_key(|one| (asked.contains_key(&one.subject), u64::MAX - named[&one.subject].round));
-        (due.iter().take(ROUND).map(|one| (*one).clone()).collect(), due.len() > ROUND)
+        let due = subjects.iter().filter(is_due);
+        let (mut again, mut first): (Vec<_>, Vec<_>) = due.partition(|one| asked.contains_key(&one.subject));
+        for due in [&mut first, &mut again] {
+            due.sort_by_key(|one| u64::MAX - named[&one.subject].round);
+        }
+        let more = first.len() + again.len() > ROUND;
+        again.truncate(ROUND.saturating_sub(first.len()).max(ROUND / 2));
+        first.truncate(ROUND - again.len());
+        (first.into_iter().chain(again).cloned().collect(), more)
+    }
+
+    /// A denial was asked for before its user got something. Whether it is forgotten, with those before it.
+    pub(super) fn forgets(&mut self, subject: &str, now: Instant) -> bool {
+        let forgets = self.named.get_mut(subject).is_some_and(|its| its.forgets(now));
+        if forgets {
+            self.asked.remove(subject);
+        }
+        forgets
     }
 
     /// The pool denied it. Returns how often in a row.
@@ -214,13 +241,13 @@ mod tests {
     }
 
     #[test]
-    fn somebody_who_comes_back_again_and_again_is_asked_for_once_each_time_and_the_denials_go_on() {
+    fn somebody_who_comes_back_a_fourth_time_is_asked_for_once_each_time_and_the_denials_go_on() {
         let (mut turns, now) = (Turns::default(), Instant::now());
         let mut subjects = invented(1);
         let subject = subjects[0].subject.clone();
         turns.next(&subjects, now);
         subjects[0].anew = 1;
-        for (anew, times) in [(1, 1), (2, 2), (3, 3), (4, 4)] {
+        for (anew, times) in [(1, 1), (2, 1), (3, 1), (4, 1), (5, 2), (6, 3)] {
             subjects[0].anew = anew;
             assert_eq!(turns.next(&subjects, now), (subjects.clone(), false), "at once");
             assert!(!turns.is_recorded(&subject));
@@ -232,5 +259,38 @@ mod tests {
         turns.next(&[], now + SAME_STAY);
         turns.next(&subjects, now + SAME_STAY);
         assert_eq!(turns.denied(&subject, now + SAME_STAY), 1, "that is long ago");
+    }
+
+    #[test]
+    fn what_was_forgotten_where_there_was_nothing_to_forget_does_not_count() {
+        let (mut turns, now) = (Turns::default(), Instant::now());
+        let mut subjects = invented(1);
+        let subject = subjects[0].subject.clone();
+        for anew in 1..10 {
+            subjects[0].anew = anew;
+            assert_eq!(turns.next(&subjects, now).0, subjects);
+        }
+        // They are asked for, and got something before each answer.
+        for _ in 0..FORGOTTEN {
+            turns.denied(&subject, now);
+            assert!(turns.forgets(&subject, now));
+            assert_eq!(turns.denied(&subject, now), 1);
+        }
+        assert!(!turns.forgets(&subject, now));
+        assert_eq!(turns.denied(&subject, now), 2);
+        assert!(turns.forgets(&subject, now + SAME_STAY));
+    }
+
+    #[test]
+    fn a_flood_that_is_asked_for_first_leaves_half_a_round_to_those_who_wait_for_another_answer() {
+        let (mut turns, now) = (Turns::default(), Instant::now());
+        let mut subjects = invented(1);
+        let subject = subjects[0].clone();
+        turns.next(&subjects, now);
+        turns.denied(&subject.subject, now);
+        subjects = invented(100_000);
+        let (next, more) = turns.next(&subjects, now + AGAIN.first);
+        assert_eq!((next.len(), more), (ROUND, true));
+        assert_eq!(next.last(), Some(&subject));
     }
 }

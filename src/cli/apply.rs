@@ -54,7 +54,7 @@ pub(super) async fn run(location: &ConfigLocation, arguments: Arguments) -> Resu
 
 /// Asks the service that reconciles, and waits for its report.
 async fn ask(store: &Store, bar: &ProgressBar, approve: Option<&str>, by: &str) -> Result<PassReport> {
-    let id = operations::request_pass(store, approve.map(|id| (id, None)), by).await?;
+    let id = operations::request_pass(store, approve.map(|id| (id, None)), by, None).await?;
     let report = operations::wait_for_report(store, id, |done, of| show_progress(bar, done, of)).await?;
     let patience = operations::PATIENCE.as_secs();
     report

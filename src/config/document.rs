@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use toml_edit::{Item, Table, Value as TomlValue};
 
-use super::problem::{Problem, ValueOrigin};
+use super::{
+    problem::{Problem, ValueOrigin},
+    shown::without_passwords,
+};
 
 /// The merged configuration. Places are addressed by JSON pointer.
 #[derive(Clone, Debug)]
@@ -61,7 +64,9 @@ impl Document {
 
     fn name_rooms(&mut self) {
         let rooms = self.value.get("rooms").and_then(Value::as_array);
-        let readable = |key: &&str| !key.is_empty() && key.chars().all(|c| !c.is_control() && c != ']');
+        let readable = |key: &&str| {
+            !key.is_empty() && key.chars().all(|c| !c.is_control() && c != ']') && without_passwords(key) == *key
+        };
         let key = |room: &Value| room.get("key").and_then(Value::as_str).filter(readable).map(str::to_owned);
         self.places.room_keys = rooms.into_iter().flatten().map(key).collect();
     }
@@ -100,7 +105,7 @@ impl SourceMap {
         let mut name = String::new();
         let in_rooms = pointer.starts_with("/rooms/");
         for (depth, step) in pointer.split('/').skip(1).enumerate() {
-            let step = step.replace("~1", "/").replace("~0", "~").escape_debug().to_string();
+            let step = without_passwords(&step.replace("~1", "/").replace("~0", "~")).escape_debug().to_string();
             match step.parse::<usize>() {
                 Ok(index) if depth > 0 => match self.room_keys.get(index) {
                     Some(Some(key)) if in_rooms && depth == 1 => name.push_str(&format!("[{key}]")),

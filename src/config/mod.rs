@@ -34,6 +34,7 @@ mod roster;
 mod schema;
 mod secret;
 mod server_admins;
+mod shown;
 mod structure;
 
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@ use regex::Regex;
 use ruma::ServerName;
 use serde_yaml_ng::Value;
 
-use super::{Namespace, Namespaces, report::one_word};
+use super::{Namespace, Namespaces, shown::one_word};
 
 /// Takes a problem: the key or value it is about, what is wrong, and the mend.
 pub(super) type RefuseNamespace<'a> = dyn FnMut(&str, String, String) + 'a;

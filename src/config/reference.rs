@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{grammar::duration, report::shown_value, schema};
+use super::{grammar::duration, schema, shown::shown_value};
 
 /// How the page writes a list of selectors, and where they are explained.
 const SELECTORS: &str = "list of [selectors](policy.md#who-belongs)";

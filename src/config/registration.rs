@@ -12,7 +12,7 @@ use super::{
     grammar::{check_http_url, looks_like_subject},
     namespaces,
     problem::ValueOrigin,
-    report::{one_word, without_passwords},
+    shown::{one_word, without_passwords},
 };
 
 /// What a mend says where the file is better made than written.

@@ -11,8 +11,9 @@ use serde_json::{Map, Value};
 
 use super::{
     document::{Document, child},
-    report::{ProblemReport, without_passwords},
+    report::ProblemReport,
     schema,
+    shown::without_passwords,
 };
 
 /// A value that `Debug` does not show. [`Secret::expose`] is the only way to it.

@@ -8,8 +8,9 @@ use super::{
     document::child,
     grammar::{self, GrammarContext},
     problem::ValueFault,
-    report::{ProblemReport, shown_value},
+    report::ProblemReport,
     schema::{self, MEND},
+    shown::{hidden_passwords, shown_value},
 };
 use crate::nearest::{alike, nearest};
 
@@ -25,13 +26,21 @@ struct Structure<'a, 'b> {
 }
 
 impl Structure<'_, '_> {
-    fn value(&mut self, value: &mut Value, schema: &Value, at: &str) {
-        let fault = match schema::grammar(schema) {
+    /// What is wrong with a value itself.
+    fn fault(&self, value: &Value, schema: &Value) -> Option<ValueFault> {
+        match schema::grammar(schema) {
             Some(grammar) => grammar::check(grammar, value, schema, self.context).err(),
             None => wrong_type(value, schema).or_else(|| out_of_range(value, schema)),
-        };
-        if let Some(mut fault) = fault {
-            let shown = (!schema::holds_secret(schema)).then(|| value.clone());
+        }
+    }
+
+    fn value(&mut self, value: &mut Value, schema: &Value, at: &str) {
+        if let Some(mut fault) = self.fault(value, schema) {
+            let shown = (!schema::holds_secret(schema)).then(|| hidden_passwords(value));
+            if let Some(shown) = shown.as_ref().filter(|shown| *shown != value) {
+                // What is said of it, and its mend, may repeat it.
+                fault = self.fault(shown, schema).unwrap_or_else(|| ValueFault::new("holds a password", "take it out"));
+            }
             if let Some(mend) = schema.get(MEND).and_then(Value::as_str) {
                 fault.mend = mend.to_owned();
             }

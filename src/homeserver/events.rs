@@ -15,6 +15,7 @@ use super::{
     },
     room_segment,
 };
+use crate::objects::object;
 
 /// One membership of the past.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,9 +110,8 @@ impl Homeserver {
         else {
             return Ok(None);
         };
-        let membership = lenient::object(&content).map(|JustMembership { membership }| membership).unwrap_or_default();
-        let replaces =
-            unsigned.and_then(|raw| lenient::object(&raw)).map(|JustReplaced { replaces_state }| replaces_state);
+        let membership = object(&content).map(|JustMembership { membership }| membership).unwrap_or_default();
+        let replaces = unsigned.and_then(|raw| object(&raw)).map(|JustReplaced { replaces_state }| replaces_state);
         Ok(Some(MembershipEvent { membership, sender, replaces }))
     }
 

@@ -13,6 +13,8 @@ use ruma::{
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
 
+use crate::objects::object;
+
 /// The status and JSON body of any successful answer.
 #[derive(Debug)]
 pub(crate) struct Answered<T> {
@@ -49,25 +51,6 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for LenientEntry<T> {
         let raw = <&RawValue>::deserialize(deserializer)?;
         Ok(Self(object(raw)))
     }
-}
-
-/// What is an object, and no list of its values: serde takes either.
-#[derive(Debug)]
-pub(crate) struct OnlyObject<T>(pub(crate) T);
-
-impl<'de, T: DeserializeOwned> Deserialize<'de> for OnlyObject<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&RawValue>::deserialize(deserializer)?;
-        if !raw.get().starts_with('{') {
-            return Err(serde::de::Error::custom("no object"));
-        }
-        serde_json::from_str(raw.get()).map(Self).map_err(serde::de::Error::custom)
-    }
-}
-
-/// What an object says of this, where it is one and says it: the rest of it may be anything, and is passed over.
-pub(crate) fn object<T: DeserializeOwned>(raw: &RawValue) -> Option<T> {
-    serde_json::from_str(raw.get()).ok().map(|OnlyObject(read)| read)
 }
 
 /// Separates what could be read from how many could not.

@@ -13,9 +13,14 @@ const LOOK: Duration = Duration::from_millis(200);
 /// A pass that shows no progress for so long is stuck.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Asks for a pass, and returns the id of the request. `approve` is as in [`Store::request_pass`].
-pub async fn request_pass(store: &Store, approve: Option<(&str, Option<&str>)>, by: &str) -> Result<i64> {
-    store.request_pass(approve, by).await.context("ask for a pass")
+/// Asks for a pass, and returns the id of the request. `approve` and `heard` are as in [`Store::request_pass`].
+pub async fn request_pass(
+    store: &Store,
+    approve: Option<(&str, Option<&str>)>,
+    by: &str,
+    heard: Option<i64>,
+) -> Result<i64> {
+    store.request_pass(approve, by, heard).await.context("ask for a pass")
 }
 
 /// Waits for the report of a pass. Returns `None` where the pass is stuck; the request is then taken back. `progress` gets

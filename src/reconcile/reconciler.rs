@@ -269,7 +269,7 @@ impl Reconciler {
     }
 
     /// What was taken away within the guard's window.
-    async fn recent(&mut self) -> Result<Recent> {
+    pub(crate) async fn recent(&mut self) -> Result<Recent> {
         let window = Duration::from_secs(self.world.policy.guard.window_seconds);
         let rows = self.store.recently_taken(window.as_secs_f64()).await.context("count what was taken lately")?;
         let mut recent = Recent::default();

@@ -5,6 +5,7 @@ use provisioner_policy::Membership;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::objects::object;
 use crate::store::InboxRow;
 
 const REDACTION: &str = "m.room.redaction";
@@ -49,7 +50,7 @@ const LONGEST_ID: usize = 255;
 pub(crate) fn remembered(row: &InboxRow) -> String {
     let event: Option<WholeEvent<'_>> = serde_json::from_str(&row.event).ok();
     let kept = event.and_then(|WholeEvent { sender, state_key, content, redacts }| {
-        let content: RememberedContent = serde_json::from_str(content.get()).unwrap_or_default();
+        let content: RememberedContent = object(content).unwrap_or_default();
         let membership = content.membership.filter(|its| Membership::of_event(its, true).is_some());
         let redacts = redacts.or(content.redacts).filter(|id| row.event_type == REDACTION && id.len() <= LONGEST_ID);
         let content = RememberedContent { membership, redacts: None };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use chrono::DateTime;
 use provisioner_policy::{RoomStatus, SourceState, THE_ROSTER};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -203,7 +204,8 @@ impl Service {
 
     /// Adds the new requests for a pass, with what they approve, to the pass. Returns whether there are any.
     async fn claim_requests(&self, pass: &mut Pass) -> Result<bool> {
-        let mut asked = self.reconciler.store.claim_pass_requests().await.context("take requests for a pass")?;
+        let since = self.reconciler.leads_since.unwrap_or(DateTime::UNIX_EPOCH);
+        let mut asked = self.reconciler.store.claim_pass_requests(since).await.context("take requests for a pass")?;
         // Those that this pass answers already are unfinished too, and what they approve was approved.
         asked.retain(|one| !pass.asked.contains(&one.id) && !pass.approving.contains(&one.id));
         let is_new = !asked.is_empty();

@@ -6,7 +6,7 @@ mod notify;
 mod profiles;
 mod roster;
 
-pub use directory::{Directory, DirectoryError, FoundUser, PoolPage, PoolUser, shown_name};
+pub use directory::{Directory, DirectoryError, PoolPage, PoolUser, SearchedUser, shown_name};
 pub use notify::listen;
 pub use profiles::{ProfileRow, ProfileSource, ProfilesError};
 pub use roster::{Roster, RosterError};

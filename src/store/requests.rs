@@ -1,5 +1,6 @@
 //! Requests for a pass: how `apply` asks the running service.
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::Store;
@@ -22,39 +23,49 @@ pub struct Asked {
     /// Only what this one showed, too.
     pub approve_within: Option<String>,
     pub requested_by: String,
-    /// Whether an approval may still be acted on: it was given within two minutes, and no process took it before this one
-    /// did. What another one had begun is not begun again.
+    /// Whether an approval may still be acted on: it was given within two minutes, to the leader of now where it was said in the Staff
+    /// room, and no process took it before this one did. What another one had begun is not begun again.
     pub is_fresh: bool,
 }
 
 impl Store {
     /// Asks for a pass and wakes the reconciling replica. `approve` is the id of a held plan, and of another one that must
-    /// have shown the same.
-    pub async fn request_pass(&self, approve: Option<(&str, Option<&str>)>, by: &str) -> sqlx::Result<i64> {
+    /// have shown the same; `heard` is the number of the command that says so.
+    pub async fn request_pass(
+        &self,
+        approve: Option<(&str, Option<&str>)>,
+        by: &str,
+        heard: Option<i64>,
+    ) -> sqlx::Result<i64> {
         sqlx::query_scalar!(
             r#"WITH asked AS (
-                 INSERT INTO provisioner.pass_requests (approve, approve_within, requested_by) VALUES ($1, $2, $3)
+                 INSERT INTO provisioner.pass_requests (approve, approve_within, requested_by, heard)
+                 VALUES ($1, $2, $3, $4)
                  RETURNING id
                )
                SELECT id AS "id!" FROM asked, LATERAL (SELECT pg_notify('provisioner_requests', '')) AS woken"#,
             approve.map(|(id, _)| id),
             approve.and_then(|(_, within)| within),
             by,
+            heard,
         )
         .fetch_one(&self.pool)
         .await
     }
 
-    /// Claims every open request; one pass answers them all. A request that a killed service had claimed is claimed again.
-    pub async fn claim_pass_requests(&self) -> sqlx::Result<Vec<Asked>> {
+    /// Claims every open request; one pass answers them all. A request that a killed service had claimed is claimed again. What was
+    /// said in the Staff room before `since` was said to another leader, who cannot say any more what came of it.
+    pub async fn claim_pass_requests(&self, since: DateTime<Utc>) -> sqlx::Result<Vec<Asked>> {
         sqlx::query_as!(
             Asked,
             r#"WITH open AS (
-                 SELECT id, taken_at IS NULL AND requested_at > now() - interval '2 minutes' AS is_fresh
+                 SELECT id, taken_at IS NULL AND requested_at > now() - interval '2 minutes'
+                            AND (heard IS NULL OR requested_at >= $1) AS is_fresh
                  FROM provisioner.pass_requests WHERE finished_at IS NULL FOR UPDATE
              )
              UPDATE provisioner.pass_requests AS request SET taken_at = now() FROM open WHERE request.id = open.id
              RETURNING request.id, approve, approve_within, requested_by, is_fresh AS "is_fresh!""#,
+            since,
         )
         .fetch_all(&self.pool)
         .await
@@ -71,11 +82,18 @@ impl Store {
         Ok(ended.execute(&self.pool).await?.rows_affected() > 0)
     }
 
-    /// Which of these requests are over: somebody said no since, who is named then, or nobody waits for an answer any more.
+    /// Which of these requests are over: somebody said no since, who is named then, or nobody waits for an answer any more. A no that
+    /// another process has begun need not have found the request.
     pub async fn ended_among(&self, ids: &[i64]) -> sqlx::Result<Vec<(i64, Option<String>)>> {
         let rows = sqlx::query!(
-            "SELECT id, refused_by FROM provisioner.pass_requests
-             WHERE id = ANY($1) AND (refused_by IS NOT NULL OR finished_at IS NOT NULL)",
+            r#"SELECT request.id, COALESCE(request.refused_by, CASE WHEN no.is_said THEN 'somebody' END) AS refused_by
+               FROM provisioner.pass_requests AS request, LATERAL (SELECT EXISTS (
+                   SELECT FROM provisioner.commands AS command
+                   -- An index serves the time; what somebody approves is minutes old at most.
+                   WHERE command.received_at > now() - interval '1 hour' AND command.id > request.heard
+                     AND command.command = 'dismiss' AND command.pass IS NOT NULL
+               ) AS is_said) AS no
+               WHERE request.id = ANY($1) AND (refused_by IS NOT NULL OR finished_at IS NOT NULL OR no.is_said)"#,
             ids,
         );
         Ok(rows.fetch_all(&self.pool).await?.into_iter().map(|row| (row.id, row.refused_by)).collect())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use phenom_provisioner::store::Store;
+use phenom_provisioner::store::{AccountSource, Store};
 use serde_json::json;
 use testbed::{Effect, Matching, Person, Pool, Proxy, SynapseVersion, wait_until};
 
@@ -26,6 +26,7 @@ crate::on_one_version!(
     a_lock_that_was_refused_is_not_taken_for_ours,
     offboarding_many_at_once_is_held,
     an_approval_does_not_wait_for_what_the_pool_says_of_others,
+    what_is_shown_with_a_stored_denial_can_be_approved,
     who_is_enabled_again_before_the_approval_stays,
 );
 
@@ -326,6 +327,49 @@ async fn an_approval_does_not_wait_for_what_the_pool_says_of_others(version: Syn
         assert_eq!(stage.membership(&stage.staff, sub).await, if number < 3 { "join" } else { "leave" });
     }
     stage.until(&stage.analysts, &unknown, "leave", Duration::from_secs(90)).await;
+    stage.nothing_left().await;
+}
+
+/// A process that only shows a plan trusts what the pool denied before. The service, after a start, asks again first.
+async fn what_is_shown_with_a_stored_denial_can_be_approved(version: SynapseVersion) {
+    let pool = pool().await;
+    let guard = "free_removals = 2\nmax_removals = 5\nmax_fraction = 0.2".to_owned();
+    let proxy = Proxy::start(&pool.endpoint).await.unwrap();
+    let mut behind = pool.clone();
+    behind.endpoint = proxy.url().to_owned();
+    let sections = cognito(&behind, "6h", "remove");
+    let stage = Stage::set(version, Settings { guard, sections, ..Settings::default() }).await;
+    let people = staff(&stage, &pool, 4).await;
+    stage.start().await;
+    for sub in &people {
+        stage.until(&stage.staff, sub, "join", SOON).await;
+    }
+    stage.service.sigterm().await.unwrap();
+    let (denied, store) = (subject(), Store::open(&stage.database).await.unwrap());
+    let asked = store.now().await.unwrap();
+    store.refuse_account(&denied, &stage.mxid(&denied), AccountSource::Roster, asked).await.unwrap();
+    stage.admin.put_user(&stage.mxid(&denied), json!({})).await.unwrap();
+    stage.admin.force_join(&stage.staff, &stage.mxid(&denied)).await.unwrap();
+    let silent = proxy.fault(Matching::any(), Effect::Hold);
+    stage.start().await;
+    stage.hasura.execute("DELETE FROM team_members").await.unwrap();
+    stage.hook().await;
+    let all = held(&stage, 5).await;
+    let said = stage.service.run_cli(&["apply", "--approve", &all]).await.unwrap();
+    assert!(said.stdout.starts_with("4 done"), "{said:?}");
+    for sub in &people {
+        assert_eq!(stage.membership(&stage.staff, sub).await, "leave");
+    }
+    assert_eq!(stage.membership(&stage.staff, &denied).await, "join");
+    // Once the pool has denied them again, they go by the same approval said once more.
+    silent.lift();
+    let one = held(&stage, 1).await;
+    wait_until("they are denied again, and go", Duration::from_secs(90), async || {
+        stage.service.run_cli(&["apply", "--approve", &one]).await.unwrap();
+        stage.membership(&stage.staff, &denied).await == "leave"
+    })
+    .await
+    .unwrap();
     stage.nothing_left().await;
 }
 

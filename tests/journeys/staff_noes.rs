@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use serde_json::json;
+use sqlx::Connection;
 use testbed::{Effect, Matching, SynapseVersion, wait_until};
 
 use crate::staff_held::{go, held, memberships};
 use crate::staff_slow::{late, ticked, until_asked};
 use crate::staff_support::{A_WHILE, StaffStage};
-use crate::staff_taps::grow_old;
+use crate::staff_taps::{grow_old, kill_as_it_waits};
 use crate::support::{SOON, subject, subjects};
 
 crate::on_one_version!(
@@ -20,6 +21,7 @@ crate::on_one_version!(
     a_question_that_was_begun_and_then_deleted_ends,
     a_no_to_an_older_message_stays_there_though_its_list_is_held_again,
     a_no_that_a_kill_cuts_short_asks_nobody_again,
+    a_no_that_was_begun_before_a_kill_goes_before_the_yes_after_it,
 );
 
 /// After so long another command acts, though the one before it has not had its effect.
@@ -217,5 +219,28 @@ async fn a_no_that_a_kill_cuts_short_asks_nobody_again(version: SynapseVersion) 
     staff.ask(&staff.lead, "!provisioner sync").await;
     tokio::time::sleep(A_WHILE).await;
     assert_eq!(staff.posted("3 people would").await, post, "it is not posted again");
+    assert_eq!(memberships(&staff, &people).await, ["join"; 6]);
+}
+
+async fn a_no_that_was_begun_before_a_kill_goes_before_the_yes_after_it(version: SynapseVersion) {
+    let (staff, people) = held(version).await;
+    let post = staff.posted("3 people would").await;
+    let mut database = staff.stage.connect().await;
+    let mut there = database.begin().await.unwrap();
+    sqlx::query("SELECT FROM provisioner.held_posts FOR UPDATE").execute(&mut *there).await.unwrap();
+    let no = staff.react(&staff.lead, &post, "❌").await;
+    kill_as_it_waits(&staff).await;
+    there.rollback().await.unwrap();
+    // Nothing of it stands but that it was begun.
+    let state = async || -> String {
+        let state = sqlx::query_scalar("SELECT state FROM provisioner.held_posts");
+        state.fetch_one(&mut staff.stage.connect().await).await.unwrap()
+    };
+    assert_eq!(state().await, "open");
+    let yes = staff.react(&staff.lead, &post, "✅").await;
+    staff.stage.start().await;
+    staff.until_says(&post, &["said no", &staff.lead.mxid]).await;
+    assert_eq!((staff.ended(&no).await, staff.ended(&yes).await), ("answered".to_owned(), "answered".to_owned()));
+    assert_eq!(state().await, "dismissed");
     assert_eq!(memberships(&staff, &people).await, ["join"; 6]);
 }

@@ -13,7 +13,7 @@ struct Look {
     at_most: u32,
 }
 
-const LOOKS: [Look; 15] = [
+const LOOKS: [Look; 16] = [
     // As many as go, once to find them and once to remove them.
     Look { statement: "DELETE FROM provisioner.inbox", values: &["604800", "5000"], at_most: 10_000 },
     // The end of the ledger.
@@ -39,10 +39,11 @@ const LOOKS: [Look; 15] = [
     Look { statement: "WHERE (revision, subject) > ($1, $2)", values: &["16667", "''", "10000", "true"], at_most: 100 },
     Look { statement: "WHERE handled_at IS NULL ORDER BY id", values: &["1000"], at_most: 100 },
     Look {
-        statement: "ORDER BY received_at DESC",
+        statement: "room_id = $1 AND type = ANY($2)",
         values: &["'!room-1'", "ARRAY['m.room.power_levels']", "600"],
         at_most: 700,
     },
+    Look { statement: "strpos(event, $2)", values: &["'!room-1'", "'$slip'", "'@somebody:a'", "660"], at_most: 700 },
 ];
 
 #[tokio::test]

@@ -82,7 +82,7 @@ async fn what_is_told_and_posted_is_kept() {
     let alert = store.set_alert("tombstone red", "it names a\0b", ROOM).await.unwrap();
     assert!(alert.text == "it names a\u{fffd}b" && alert.says("it names a\0b") && !alert.says("it names a"));
 
-    let id = store.request_pass(None, "somebody").await.unwrap();
+    let id = store.request_pass(None, "somebody", None).await.unwrap();
     store.finish_pass_requests(&[id], &told).await.unwrap();
     assert_eq!(store.pass_request(id).await.unwrap().unwrap().report, Some(kept.clone()));
 

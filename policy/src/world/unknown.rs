@@ -39,8 +39,8 @@ impl World {
         Some(unknown)
     }
 
-    /// A user got an account, a place in a room or a flag: a denial of the pool is outdated until it has been asked again. So are the
-    /// first denials of somebody who is being asked for, of which the account store does not know yet.
+    /// A user got an account, a place in a room or a flag: a denial of the pool is outdated until it has been asked again, also where
+    /// the one before was. So are the first denials of somebody who is being asked for, of which the account store does not know yet.
     pub(super) fn outdate_denial(&mut self, user: UserIx) {
         let facts = &self.state.facts;
         let is_denied = match facts.accounts.get(user) {
@@ -48,7 +48,7 @@ impl World {
             Account::Unknown => self.dirty.unknown.contains(&user),
             Account::Active | Account::Disabled | Account::Deleted => false,
         };
-        if !is_denied || facts.outdated_denials.contains_key(&user) {
+        if !is_denied {
             return;
         }
         self.dirty.something();
@@ -71,6 +71,17 @@ impl World {
             self.renew_word(user);
             self.mark_dirty(user);
         }
+    }
+
+    /// Looks at the world as a process sees it that trusts denials. `None` where none is outdated, and nothing looks otherwise.
+    pub fn trusting_denials<T>(&mut self, look: impl FnOnce(&Self) -> T) -> Option<T> {
+        if self.facts.outdated_denials.is_empty() {
+            return None;
+        }
+        let outdated = std::mem::take(&mut self.state.facts.outdated_denials);
+        let seen = look(self);
+        self.state.facts.outdated_denials = outdated;
+        Some(seen)
     }
 
     /// Something changed that is known of a user: they may be unknown now, or not any more.

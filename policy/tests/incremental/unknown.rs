@@ -122,9 +122,9 @@ proptest! {
                 outdated.remove(&world.intern(&mxid(user)));
             }
             let after = held(&world);
-            let more = after.difference(&before).map(|(user, ..)| *user);
+            let more: BTreeSet<UserIx> = after.difference(&before).map(|(user, ..)| *user).collect();
             // Somebody who is asked for may have been denied already, and the account store does not say so yet.
-            outdated.extend(more.filter(|user| match world.facts.accounts.get(*user) {
+            outdated.extend(more.iter().copied().filter(|user| match world.facts.accounts.get(*user) {
                 Account::Refused => true,
                 Account::Unknown => asked.contains(user),
                 Account::Active | Account::Disabled | Account::Deleted => false,
@@ -132,6 +132,10 @@ proptest! {
 
             if let Some(unknown) = world.take_unknown() {
                 prop_assert_ne!(&unknown, &told, "nothing of it changed, after {:?}", step);
+                // A reading of a room is many steps: who got something in one of them is asked for in the next.
+                let during = unknown.iter().filter(|one| one.anew > 0);
+                let during = during.map(|one| world.intern(&format!("@{}:{SERVER}", one.subject)));
+                outdated.extend(during.filter(|user| more.contains(user)));
                 told = unknown;
             }
             let searched = Searched { world: &world, selected: &selected, outdated: &outdated };

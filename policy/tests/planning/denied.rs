@@ -172,8 +172,14 @@ fn a_plan_that_is_only_shown_takes_a_stored_denial_for_the_last_word() {
     let (mut world, mut planner) = (denied(), Planner::default());
     is_found(&mut world);
     assert_eq!(of(&mut world, &mut planner), (vec![], vec![Because::Unconfirmed]));
+    // The service, which asks, sees both.
+    let kinds = |plan: &Plan| plan.actions.iter().map(|action| action.change.kind()).collect::<Vec<_>>();
+    let shown = world.trusting_denials(|world| plan(world, &Recent::default()));
+    assert_eq!(shown.map(|plan| kinds(&plan)), Some(vec![Kind::Remove]));
+    assert_eq!(of(&mut world, &mut planner), (vec![], vec![Because::Unconfirmed]));
     world.trust_denials();
     assert_eq!(of(&mut world, &mut planner), (vec![Kind::Remove], vec![]));
+    assert!(world.trusting_denials(|_| ()).is_none(), "nothing looks otherwise");
 }
 
 /// The users to be asked for, and whether the pool's denial of each is outdated; `None` where that was told already.
@@ -198,7 +204,9 @@ fn users_to_be_asked_for_are_told_where_that_changed_and_not_otherwise() {
     becomes(&mut world, Membership::Join);
     assert_eq!(told(&mut world), unknown("u", true));
     world.set_on_server(&mxid("u"), PRESENT);
-    assert_eq!(told(&mut world), None, "they are being asked for already");
+    assert_eq!(told(&mut world), unknown("u", true), "what they are being asked for may be older");
+    world.set_on_server(&mxid("u"), PRESENT);
+    assert_eq!(told(&mut world), None);
     is_said(&mut world, Account::Refused);
     assert_eq!(told(&mut world), unknown("u", false));
 
@@ -217,12 +225,19 @@ fn users_to_be_asked_for_are_told_where_that_changed_and_not_otherwise() {
 fn each_time_that_a_denial_is_outdated_it_is_told_by_a_greater_number() {
     let mut world = denied();
     let mut before = 0;
-    for membership in [Membership::Invite, Membership::Join] {
-        becomes(&mut world, membership);
-        let unknown = world.take_unknown().expect("it changed");
-        assert!(unknown[0].anew > before, "{unknown:?}");
-        before = unknown[0].anew;
-        is_said(&mut world, Account::Refused);
+    for is_asked_again in [true, false] {
+        for membership in [Membership::Invite, Membership::Removed, Membership::Join] {
+            becomes(&mut world, membership);
+            if membership == Membership::Removed {
+                continue;
+            }
+            let unknown = world.take_unknown().expect("it changed");
+            assert!(unknown[0].anew > before, "{unknown:?}");
+            before = unknown[0].anew;
+            if is_asked_again {
+                is_said(&mut world, Account::Refused);
+            }
+        }
         becomes(&mut world, Membership::Removed);
     }
 }

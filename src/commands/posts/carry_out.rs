@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use tracing::warn;
 
+use crate::causes::told;
 use crate::commands::posts::held::what_became_of;
 use crate::commands::room::desk::Desk;
 use crate::commands::room::turn::Requester;
@@ -44,6 +46,9 @@ impl Desk {
                 .await
                 .context("mark the post")?
         {
+            if unless_refused {
+                return Err(CommandFailure::refused("somebody else decided about that message meanwhile"));
+            }
             post = None;
         }
         if let Some(post) = &post {
@@ -71,7 +76,10 @@ impl Desk {
             // Not marked before, because the edit may take minutes: what a restart cuts short is edited by the next start.
             let reply = what_became_of(post, reply.and_list(errors));
             self.end_post(post, "decided", HeldPostState::Deciding, &reply, false).await;
-            self.end_deciding(post).await?;
+            if let Err(error) = self.end_deciding(post).await {
+                // What came of it is told all the same; the next start marks the post.
+                warn!("what became of a message about a held plan cannot be noted: {}", told(error.as_ref()));
+            }
         }
         report
     }

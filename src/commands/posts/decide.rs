@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use provisioner_policy::short_id;
+use tokio::sync::MutexGuard;
 
 use self::answers::{AskedNow, NOTHING_DONE, already, look_again, no_opening};
 use crate::commands::posts::carry_out::Approved;
@@ -77,10 +78,17 @@ impl Desk {
                 // Before the service goes on with what was approved, and whichever list it is about: nobody says no to see more done.
                 let ended = self.store.refuse_approvals(&task.sender).await.context("say no to what was approved")?;
                 let is_begun = self.begin(task, decision.name(), &words(decision.name(), post), None, None).await?;
-                drop((deciding, gate));
-                if is_begun { self.say_no(task, post, ago(), ended).await } else { Ok(()) }
+                drop(gate);
+                if is_begun { self.say_no(task, post, ago(), ended, deciding).await } else { Ok(()) }
             }
         }
+    }
+
+    /// Finishes a no that was begun and cut short: whoever says yes below it would be carried out.
+    pub(crate) async fn finish_no(&self, task: &DeskTask, post: &HeldPost, tapped_ago: f64) -> Result<()> {
+        let deciding = self.deciding.lock().await;
+        let ended = self.store.refuse_approvals(&task.sender).await.context("say no to what was approved")?;
+        self.say_no(task, post, tapped_ago, ended, deciding).await
     }
 
     /// Carries out what a post shows, or says why not.
@@ -130,8 +138,16 @@ impl Desk {
         }
     }
 
-    /// Says no to what a post shows, once that is begun; `ended` is whether it has ended an approval already.
-    async fn say_no(&self, task: &DeskTask, post: &HeldPost, tapped_ago: f64, ended: bool) -> Result<()> {
+    /// Says no to what a post shows, once that is begun; `ended` is whether it has ended an approval already, and `deciding` is kept
+    /// until it stands in the database. Each step may have been done before it was cut short.
+    async fn say_no(
+        &self,
+        task: &DeskTask,
+        post: &HeldPost,
+        tapped_ago: f64,
+        ended: bool,
+        deciding: MutexGuard<'_, ()>,
+    ) -> Result<()> {
         let name = Decision::Dismiss.name();
         let is_perhaps_of_another = is_perhaps_of_another(post, tapped_ago);
         match post.state {
@@ -139,17 +155,26 @@ impl Desk {
                 if !is_perhaps_of_another {
                     self.store.dismiss_held_plan(&post.held_id, &task.sender).await.context("dismiss the plan")?;
                 }
+                drop(deciding);
                 self.end_refused(task, name).await
             }
-            _ if is_perhaps_of_another => self.end_changed(task, ended).await,
-            HeldPostState::Open | HeldPostState::Dismissed => self.dismiss(task, name, post, ended).await,
+            _ if is_perhaps_of_another => {
+                drop(deciding);
+                self.end_changed(task, ended).await
+            }
+            HeldPostState::Open | HeldPostState::Dismissed => self.dismiss(task, name, post, ended, deciding).await,
             HeldPostState::Superseded => {
-                let (from, to) = ([HeldPostState::Superseded], HeldPostState::Decided);
-                self.store.change_held_post(post.id, &from, to).await.context("mark the post")?;
                 let asked = self.asked_now(Decision::Dismiss).await?;
+                let (from, to) = ([HeldPostState::Superseded], HeldPostState::Decided);
+                let is_closed = self.store.change_held_post(post.id, &from, to).await.context("mark the post")?;
                 // Where it is held again, the newer message asks about it.
-                if asked.held.as_ref() != Some(&post.held_id) {
+                if !is_closed || asked.held.as_ref() != Some(&post.held_id) {
                     self.store.dismiss_held_plan(&post.held_id, &task.sender).await.context("dismiss the plan")?;
+                }
+                drop(deciding);
+                if !is_closed {
+                    // A yes on it was quicker.
+                    return self.end_refused(task, name).await;
                 }
                 let lead = text("Not done: no ✅ below this message carries it out any more.");
                 let reply = asked.and_pointed(lead, |command| self.typed(command));
@@ -157,6 +182,7 @@ impl Desk {
                 self.end(task, name, Some(reply), "done", None).await
             }
             state => {
+                drop(deciding);
                 let asked = self.asked_now(Decision::Dismiss).await?;
                 let reply = already(no_opening(ended), state, &asked, |command| self.typed(command));
                 self.end_no(task, ended, reply, &format!("refused: that plan is {}", state.as_str())).await
@@ -191,18 +217,28 @@ impl Desk {
 
     /// Says no to what a post shows. A second no says nothing new, but it finishes one that was cut short: of its three steps
     /// each is done that is not done yet.
-    async fn dismiss(&self, task: &DeskTask, name: &'static str, post: &HeldPost, ended: bool) -> Result<()> {
+    async fn dismiss(
+        &self,
+        task: &DeskTask,
+        name: &'static str,
+        post: &HeldPost,
+        ended: bool,
+        deciding: MutexGuard<'_, ()>,
+    ) -> Result<()> {
         let again = post.state == HeldPostState::Dismissed;
         if !again && !self.store.dismiss_held_post(post.id, &post.held_id).await.context("mark the post")? {
             let now = self.store.held_post(post.event_id.as_deref().unwrap_or_default()).await;
             if now.context("look at the post")?.is_some_and(|now| now.state == HeldPostState::Deciding) {
                 self.store.dismiss_held_plan(&post.held_id, &task.sender).await.context("dismiss the plan")?;
+                drop(deciding);
                 return self.end_refused(task, name).await;
             }
+            drop(deciding);
             return self.end_changed(task, ended).await;
         }
         // `status`, the metric and the command line say so too.
         self.store.dismiss_held_plan(&post.held_id, &task.sender).await.context("dismiss the plan")?;
+        drop(deciding);
         // It has its effect, and the edit may take minutes.
         task.turn.end();
         let reply = Reply::line([

@@ -84,10 +84,12 @@ impl Desk {
                 let Some(post) = self.store.held_post(&task.target.to).await.context("look for the post")? else {
                     return self.ignore(&task.event_id).await;
                 };
-                if task.again {
-                    return self.interrupted(&task).await;
+                let tapped_ago = age + row.waited;
+                match (task.again, decision) {
+                    (false, _) => self.handle_decision(&task, &post, decision, tapped_ago).await,
+                    (true, Decision::Approve) => self.interrupted(&task).await,
+                    (true, Decision::Dismiss) => self.finish_no(&task, &post, tapped_ago).await,
                 }
-                self.handle_decision(&task, &post, decision, age + row.waited).await
             }
         }
     }

@@ -35,7 +35,7 @@ impl Desk {
         by: Requester<'_>,
         gate: Option<ActionGate>,
     ) -> Result<i64, CommandFailure> {
-        let id = operations::request_pass(&self.store, approve, by.sender).await?;
+        let id = operations::request_pass(&self.store, approve, by.sender, Some(by.heard)).await?;
         self.reconciler.ask_for_pass();
         drop(gate);
         by.turn.end();

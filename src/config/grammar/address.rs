@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use url::{Host, Url};
 
 use super::{
-    super::{problem::ValueFault, report::without_passwords},
+    super::{problem::ValueFault, shown::without_passwords},
     GrammarContext,
 };
 

@@ -6,8 +6,9 @@ use serde_json::{Value, value::RawValue};
 use super::PathSegment;
 use crate::homeserver::{
     BAN_REASON, NewestEvent, RoomSummary,
-    lenient::{self, LenientEntry, OnlyObject},
+    lenient::{self, LenientEntry},
 };
+use crate::objects::OnlyObject;
 
 endpoint!(summary: GET "/_synapse/admin/v1/rooms/{room}" {
     #[ruma_api(path)] room: PathSegment,

@@ -2,13 +2,15 @@
 //!
 //! It looks at names and ids only; what an event means is decided by the mirror and the commands.
 
-use std::{borrow::Cow, collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
 
 use parking_lot::RwLock;
 use ruma::{OwnedRoomId, RoomId, UserId};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::event::EventHead;
+use crate::objects::object;
 
 /// The rooms that are managed, and the one that takes commands, at one moment.
 #[derive(Debug, Clone)]
@@ -67,14 +69,14 @@ fn mentions(raw: &str, prefix: &str) -> bool {
     #[derive(Deserialize)]
     struct Message<'a> {
         #[serde(borrow)]
-        content: Content<'a>,
+        content: &'a RawValue,
     }
     #[derive(Deserialize)]
-    struct Content<'a> {
-        #[serde(borrow)]
-        body: Cow<'a, str>,
+    struct Content {
+        body: String,
     }
-    serde_json::from_str::<Message<'_>>(raw).is_ok_and(|message| message.content.body.to_lowercase().contains(prefix))
+    let content = serde_json::from_str(raw).ok().and_then(|Message { content }| object(content));
+    content.is_some_and(|Content { body }| body.to_lowercase().contains(prefix))
 }
 
 /// The current [`Interest`], shared by who sets it (start, `follow`) and who reads it (each transaction).

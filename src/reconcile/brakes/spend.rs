@@ -28,7 +28,11 @@ impl Reconciler {
         let approver = Approver { by: by.as_str().into(), request: Some(asked.id) };
         let answered = self.offboarded.end(approver.request);
         if !asked.is_fresh {
-            self.refuse(&approver, id, "it was approved more than two minutes ago, or by a pass that was cut short");
+            self.refuse(
+                &approver,
+                id,
+                "it was approved more than two minutes ago, or before this service took over from another",
+            );
         } else if let Err(why) = self.may_approve(by).await? {
             self.refuse(&approver, id, &format!("{by} may not command any more{why}"));
         } else if let Some((_, why)) = self.ended_among(&[asked.id]).await?.pop() {
@@ -133,7 +137,10 @@ impl Reconciler {
             let whole = self.sees_all(plan);
             self.held.keep_as_shown(&self.store, &self.world, plan, whole).await?;
         }
-        let called = self.store.held_plans_called(id).await.context("look for the held plan")?;
+        let mut called = self.store.held_plans_called(id).await.context("look for the held plan")?;
+        if called.is_empty() && id.len() >= SHORTEST {
+            called.extend(self.keep_as_shown_by_a_command(id, plan).await?);
+        }
         let id = match meant(id, called) {
             Meant::This(id) => id,
             Meant::TooShort => return Ok(Err(format!("give at least {SHORTEST} of the id's digits"))),
@@ -162,6 +169,19 @@ impl Reconciler {
         self.held.record_approval(&self.store, &id, &approver.by).await?;
         self.peopled_teams.note_approved(&self.world, plan, &self.approval);
         Ok(Ok(()))
+    }
+
+    /// The held plan with this id as a command shows it, which trusts every denial of the pool. For most of a minute after a start
+    /// none of them is trusted here.
+    async fn keep_as_shown_by_a_command(&mut self, id: &str, plan: &Plan) -> Result<Option<String>> {
+        let recent = self.recent().await?;
+        let Some(shown) = self.world.trusting_denials(|world| provisioner_policy::plan(world, &recent)) else {
+            return Ok(None);
+        };
+        let Some(held) = shown.held_id(&self.world).filter(|held| held.starts_with(id)) else { return Ok(None) };
+        let whole = self.sees_all(plan);
+        self.held.keep_as_shown(&self.store, &self.world, &shown, whole).await?;
+        Ok(Some(held))
     }
 
     fn refuse(&mut self, approver: &Approver, id: &str, why: &str) {

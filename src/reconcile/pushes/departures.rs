@@ -3,7 +3,9 @@
 
 use provisioner_policy::World;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
+use crate::objects::object;
 use crate::reconcile::pushes::event::PushedEvent;
 use crate::store::{InboxRow, OwnLeave};
 
@@ -21,11 +23,11 @@ pub(crate) fn own_leave(world: &World, row: &InboxRow) -> Option<OwnLeave> {
     let room = world.room_by_id(&row.room_id).filter(|_| row.event_type == "m.room.member")?;
     let event: PushedEvent<'_> = serde_json::from_str(&row.event).ok()?;
     let user_id = event.state_key.clone().filter(|user| *user == event.sender && *user != world.policy.bot)?;
-    let membership = |content: &str| serde_json::from_str(content).ok().map(|MemberContent { membership }| membership);
-    if membership(event.content.get())? != "leave" || event.unsigned.age.is_some_and(|age| age > LONGEST_AGE) {
+    let membership = |content: &RawValue| object(content).map(|MemberContent { membership }| membership);
+    if membership(event.content)? != "leave" || event.unsigned.age.is_some_and(|age| age > LONGEST_AGE) {
         return None;
     }
-    let before = event.unsigned.prev_content.and_then(|before| membership(before.get()));
+    let before = event.unsigned.prev_content.and_then(membership);
     let was_there = before.as_deref().is_none_or(|before| before == "join");
     let closed_by_us = world.users.get(&user_id).is_some_and(|user| world.facts.closed_by_us.contains_key(&user));
     (was_there && !closed_by_us).then(|| OwnLeave {

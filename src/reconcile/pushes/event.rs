@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::objects::{object, only};
+
 /// What the mirror needs of an event. Everything else in it is skipped unread, however strange.
 #[derive(Deserialize)]
 pub(crate) struct PushedEvent<'a> {
@@ -14,7 +16,7 @@ pub(crate) struct PushedEvent<'a> {
     /// Of a redaction, in rooms before version 11; later ones have it in their content.
     #[serde(default)]
     redacts: Option<String>,
-    #[serde(default, borrow)]
+    #[serde(default, borrow, deserialize_with = "only")]
     pub(crate) unsigned: Unsigned<'a>,
 }
 
@@ -26,7 +28,7 @@ struct Redaction {
 impl PushedEvent<'_> {
     /// Which event it redacts.
     pub(crate) fn redacted_event(&self) -> Option<String> {
-        let content = || serde_json::from_str(self.content.get()).ok().map(|Redaction { redacts }| redacts);
+        let content = || object(self.content).map(|Redaction { redacts }| redacts);
         self.redacts.clone().or_else(content)
     }
 

@@ -5,7 +5,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use provisioner_policy::{Bucket, Class, Levels, Membership, Mode, RoomIx, UserIx, World};
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
+use crate::objects::object;
 use crate::reconcile::pushes::event::PushedEvent;
 use crate::store::InboxRow;
 
@@ -61,11 +63,11 @@ pub(crate) fn places(world: &mut World, room: RoomIx, row: &InboxRow, event: &Pu
 
 /// Whether somebody came in: a new name is a membership event, too.
 fn is_entry(world: &World, room: RoomIx, event: &PushedEvent<'_>) -> bool {
-    let membership = |content: &str| serde_json::from_str(content).ok().map(|Before { membership }| membership);
-    if membership(event.content.get()).as_deref() != Some("join") {
+    let membership = |content: &RawValue| object(content).map(|Before { membership }| membership);
+    if membership(event.content).as_deref() != Some("join") {
         return false;
     }
-    match event.unsigned.prev_content.and_then(|before| membership(before.get())) {
+    match event.unsigned.prev_content.and_then(membership) {
         Some(before) => before != "join",
         // Without what was before, or where Synapse leaves it out: users that the mirror does not have there yet.
         None => {

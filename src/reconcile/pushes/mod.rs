@@ -53,6 +53,7 @@ use serde::Deserialize;
 use tracing::debug;
 
 use crate::homeserver::IsOurBan;
+use crate::objects::object;
 use crate::reconcile::pushes::age::Age;
 use crate::reconcile::pushes::classifier::PushClassifier;
 use crate::reconcile::pushes::doubts::{PushedMember, RoomDoubts};
@@ -129,7 +130,7 @@ fn apply_member(
     event: PushedEvent<'_>,
     age: Age,
 ) -> Option<()> {
-    let content: PushedMembership = serde_json::from_str(event.content.get()).ok()?;
+    let content: PushedMembership = object(event.content)?;
     let user = event.state_key?;
     let membership = Membership::of_event(&content.membership, user == event.sender)?;
     if user == world.policy.bot && membership != Membership::Join {

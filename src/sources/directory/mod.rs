@@ -60,7 +60,7 @@ pub struct Directory {
     region: Arc<str>,
     listing: Pace,
     finding: Pace,
-    found: Cache<String, FoundUser>,
+    found: Cache<String, SearchedUser>,
     /// Pages read so far.
     pages: Arc<AtomicU64>,
 }
@@ -84,10 +84,11 @@ impl PoolPage {
     }
 }
 
-/// A user who was found by their `sub`.
+/// What the pool said of a `sub`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FoundUser {
-    pub user: PoolUser,
+pub struct SearchedUser {
+    /// Nobody where it has none.
+    pub user: Option<PoolUser>,
     /// When the pool was asked, by the clock of the caller who did: another may have asked first.
     pub asked: DateTime<Utc>,
 }
@@ -149,7 +150,7 @@ impl Directory {
     /// The user with this `sub`; `asked` is the time by the caller's clock. Callers that ask for one `sub` at the same time share
     /// a request, and are told when it was made. A user who was found is remembered for half a minute, or until a page brings
     /// them; an absent one is not, because Cognito's listings run a little late.
-    pub async fn find(&self, subject: &str, asked: DateTime<Utc>) -> Result<Option<FoundUser>, DirectoryError> {
+    pub async fn find(&self, subject: &str, asked: DateTime<Utc>) -> Result<SearchedUser, DirectoryError> {
         let pages = self.pages.load(Ordering::SeqCst);
         let found = self.find_or_remember(subject, asked).await;
         // A page that came meanwhile may have brought them, and the answer is older perhaps.
@@ -159,21 +160,21 @@ impl Directory {
         found
     }
 
-    async fn find_or_remember(&self, subject: &str, asked: DateTime<Utc>) -> Result<Option<FoundUser>, DirectoryError> {
+    async fn find_or_remember(&self, subject: &str, asked: DateTime<Utc>) -> Result<SearchedUser, DirectoryError> {
         let found = self.found.try_get_with_by_ref(subject, async {
             let user = self.search_one(subject).await.map_err(NotFound::Failed)?;
-            user.map(|user| FoundUser { user, asked }).ok_or(NotFound::Absent)
+            if user.is_some() { Ok(SearchedUser { user, asked }) } else { Err(NotFound::Absent(asked)) }
         });
         match found.await.map_err(Arc::unwrap_or_clone) {
-            Ok(found) => Ok(Some(found)),
-            Err(NotFound::Absent) => Ok(None),
+            Ok(found) => Ok(found),
+            Err(NotFound::Absent(asked)) => Ok(SearchedUser { user: None, asked }),
             Err(NotFound::Failed(error)) => Err(error),
         }
     }
 
     /// The user with this `sub`, if they were found a moment ago: other processes may have heard a newer word since.
     pub async fn remembered(&self, subject: &str) -> Option<PoolUser> {
-        self.found.get(subject).await.map(|found| found.user)
+        self.found.get(subject).await?.user
     }
 
     /// Has the pool asked for this `sub` at the next [`Directory::find`].
@@ -185,9 +186,10 @@ impl Directory {
     /// `asked` is the time by the caller's clock.
     pub async fn find_now(&self, subject: &str, asked: DateTime<Utc>) -> Result<Option<PoolUser>, DirectoryError> {
         let user = self.search_one(subject).await?;
-        match user.clone() {
-            Some(user) => self.found.insert(subject.to_owned(), FoundUser { user, asked }).await,
-            None => self.found.invalidate(subject).await,
+        if user.is_some() {
+            self.found.insert(subject.to_owned(), SearchedUser { user: user.clone(), asked }).await;
+        } else {
+            self.found.invalidate(subject).await;
         }
         Ok(user)
     }
@@ -263,7 +265,8 @@ impl Directory {
 /// Why [`Directory::find`] has nobody to remember.
 #[derive(Clone, Debug)]
 enum NotFound {
-    Absent,
+    /// When the pool was asked.
+    Absent(DateTime<Utc>),
     Failed(DirectoryError),
 }
 

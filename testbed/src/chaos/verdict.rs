@@ -23,6 +23,8 @@ use approvals::Approvals;
 
 /// So long is waited for what does not settle.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// What takes longer to settle is a promise broken.
+const SETTLES: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_millis(250);
 /// After so long somebody looks at what is held.
 const ALONE: Duration = Duration::from_secs(5);
@@ -81,12 +83,18 @@ impl Verdict {
         synapse: &mut PgConnection,
         since: Instant,
     ) -> Result<()> {
-        let mut wrong = Vec::new();
+        let (mut wrong, mut late) = (Vec::new(), Vec::new());
         while since.elapsed() < PATIENCE {
             wrong = rooms::differences(stage, synapse).await?;
             wrong.extend(admins::differences(stage, synapse).await?);
-            if self.settled.is_none() && wrong.iter().all(|wrong| wrong.is_about(&trouble.strangers)) {
-                self.settled = Some(since.elapsed());
+            if self.settled.is_none() {
+                let theirs = wrong.iter().filter(|wrong| !wrong.is_about(&trouble.strangers));
+                let theirs: Vec<String> = theirs.map(|wrong| wrong.what.clone()).collect();
+                if theirs.is_empty() {
+                    self.settled = Some(since.elapsed());
+                } else if since.elapsed() > SETTLES {
+                    late = theirs;
+                }
             }
             if wrong.is_empty() {
                 self.strangers_out = Some(since.elapsed());
@@ -97,6 +105,7 @@ impl Verdict {
             }
             tokio::time::sleep(LOOK).await;
         }
+        self.broken.extend(late.into_iter().map(|what| format!("{} s after the last fault {what}", SETTLES.as_secs())));
         self.broken.extend(wrong.into_iter().map(|wrong| wrong.what));
         Ok(())
     }
