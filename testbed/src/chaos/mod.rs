@@ -39,6 +39,8 @@ pub struct Chaos {
     pub seed: Option<u64>,
     /// How long things go on happening.
     pub lasts: Duration,
+    /// What takes longer to settle after the last fault is a promise broken.
+    pub settles: Duration,
 }
 
 /// What happened, and what came of it.
@@ -61,7 +63,7 @@ impl Chaos {
         let seed = self.seed.unwrap_or_else(moves::seed);
         let (mut rng, mut stage) = (Rng::with_seed(seed), Stage::start(setup).await?);
         (setup.tell)("waiting until everybody is where they belong …");
-        let start = Verdict::of(&stage, &Trouble::default(), Instant::now()).await?;
+        let start = Verdict::of(&stage, &Trouble::default(), Instant::now(), Duration::MAX).await?;
         anyhow::ensure!(start.broken.is_empty(), "it does not begin well: {start}");
         (setup.tell)(&format!("seed {seed}: {} s of chaos …", self.lasts.as_secs()));
         let (mut trouble, mut happened, mut faults) = (Trouble::default(), BTreeMap::new(), 0);
@@ -82,7 +84,7 @@ impl Chaos {
             replica.service.wait_ready().await?;
         }
         (setup.tell)("waiting until all is well …");
-        let verdict = Verdict::of(&stage, &trouble, Instant::now()).await?;
+        let verdict = Verdict::of(&stage, &trouble, Instant::now(), self.settles).await?;
         Ok(ChaosFound { seed, happened, faults, verdict })
     }
 }

@@ -23,8 +23,6 @@ use approvals::Approvals;
 
 /// So long is waited for what does not settle.
 const PATIENCE: Duration = Duration::from_secs(180);
-/// What takes longer to settle is a promise broken.
-const SETTLES: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_millis(250);
 /// After so long somebody looks at what is held.
 const ALONE: Duration = Duration::from_secs(5);
@@ -55,12 +53,12 @@ pub struct Verdict {
 
 impl Verdict {
     /// Waits until all is as it should be, and looks at how it came to be.
-    pub(super) async fn of(stage: &Stage, trouble: &Trouble, since: Instant) -> Result<Verdict> {
+    pub(super) async fn of(stage: &Stage, trouble: &Trouble, since: Instant, settles: Duration) -> Result<Verdict> {
         let mut synapse =
             PgConnection::connect(&stage.synapse.database_url()).await.context("connect to Synapse's database")?;
         let mut ours = PgConnection::connect(&stage.database).await.context("connect to the service's database")?;
         let mut verdict = Verdict::default();
-        verdict.wait_for_rooms(stage, trouble, &mut synapse, since).await?;
+        verdict.wait_for_rooms(stage, trouble, &mut synapse, since, settles).await?;
         // What was said, tapped or sent in the last second is still under way, and its attempts are.
         verdict.look_at_answers(stage, &mut synapse, &trouble.said).await?;
         verdict.look_at_messages(stage, &mut ours).await?;
@@ -82,6 +80,7 @@ impl Verdict {
         trouble: &Trouble,
         synapse: &mut PgConnection,
         since: Instant,
+        settles: Duration,
     ) -> Result<()> {
         let (mut wrong, mut late) = (Vec::new(), Vec::new());
         while since.elapsed() < PATIENCE {
@@ -92,7 +91,7 @@ impl Verdict {
                 let theirs: Vec<String> = theirs.map(|wrong| wrong.what.clone()).collect();
                 if theirs.is_empty() {
                     self.settled = Some(since.elapsed());
-                } else if since.elapsed() > SETTLES {
+                } else if since.elapsed() > settles {
                     late = theirs;
                 }
             }
@@ -105,7 +104,7 @@ impl Verdict {
             }
             tokio::time::sleep(LOOK).await;
         }
-        self.broken.extend(late.into_iter().map(|what| format!("{} s after the last fault {what}", SETTLES.as_secs())));
+        self.broken.extend(late.into_iter().map(|what| format!("{} s after the last fault {what}", settles.as_secs())));
         self.broken.extend(wrong.into_iter().map(|wrong| wrong.what));
         Ok(())
     }

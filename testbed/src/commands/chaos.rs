@@ -27,6 +27,9 @@ pub(crate) struct ChaosCommand {
     /// How long things go on happening
     #[arg(long, default_value_t = 5, value_parser = value_parser!(u16).range(1..=1440))]
     minutes: u16,
+    /// How many seconds all may take to settle after the last fault
+    #[arg(long, default_value_t = 15)]
+    settles: u64,
 }
 
 impl ChaosCommand {
@@ -37,7 +40,8 @@ impl ChaosCommand {
         };
         let setup = Setup { binary, version: self.synapse.into(), tell: |text| eprintln!("{text}") };
         let lasts = Duration::from_secs(60 * u64::from(self.minutes));
-        let found = Chaos { seed: self.seed, lasts }.measure(&setup).await?;
+        let settles = Duration::from_secs(self.settles);
+        let found = Chaos { seed: self.seed, lasts, settles }.measure(&setup).await?;
         print!("{found}");
         Ok(if found.verdict.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
