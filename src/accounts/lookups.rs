@@ -11,12 +11,9 @@ use tokio::time::sleep_until;
 use tracing::{debug, warn};
 
 use super::confirm::{Confirmed, Confirmer};
-use super::turns::{Turns, anew};
+use super::turns::{ASKED_ENOUGH, Turns, anew};
 use crate::causes::told;
 use crate::store::{AccountSource, SeenIn};
-
-/// The pool must deny a subject this often in a row before that is believed: its listings run late.
-const ASKED_ENOUGH: u32 = 3;
 
 /// Asks for the unknown subjects, for ever.
 pub(super) async fn look_up(accounts: &Confirmer, mut unknown: watch::Receiver<Vec<UnknownSubject>>) {
@@ -24,10 +21,11 @@ pub(super) async fn look_up(accounts: &Confirmer, mut unknown: watch::Receiver<V
     loop {
         let subjects = unknown.borrow_and_update().clone();
         let (round, more) = turns.next(&subjects, Instant::now());
-        for UnknownSubject { subject, anew: asked_for } in &round {
+        for UnknownSubject { subject, .. } in &round {
+            let asked_for = anew(&unknown.borrow(), subject);
             let answer = accounts.confirm(subject, AccountSource::Roster, SeenIn::default()).await;
             // They got something while the pool was asked: a denial may be older than that.
-            let is_outdated = anew(&unknown.borrow(), subject).is_some_and(|anew| anew > *asked_for);
+            let is_outdated = anew(&unknown.borrow(), subject) > asked_for;
             match answer {
                 Ok(Confirmed::Recorded) => turns.rests(subject, Instant::now()),
                 Ok(Confirmed::Absent(_)) if is_outdated && turns.forgets(subject, Instant::now()) => {}
@@ -38,6 +36,7 @@ pub(super) async fn look_up(accounts: &Confirmer, mut unknown: watch::Receiver<V
                     // does.
                     if let Confirmed::Absent(asked) = answer
                         && is_believed
+                        && !is_outdated
                         && !turns.is_recorded(subject)
                     {
                         match accounts.refuse(subject, AccountSource::Roster, asked).await {

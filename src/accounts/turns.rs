@@ -10,6 +10,10 @@ use crate::delays::Doubling;
 /// When the pool is asked again for somebody it did not know.
 const AGAIN: Doubling = Doubling { first: Duration::from_secs(15), longest: Duration::from_secs(3600) };
 
+/// The pool must deny a subject this often in a row before that is believed: its listings run late. Until then a denial counts only
+/// where the one before is as old as the first rest.
+pub(super) const ASKED_ENOUGH: u32 = 3;
+
 /// So many are asked for before what is named meanwhile is looked at: some ten seconds at the pace of the pool.
 const ROUND: usize = 200;
 
@@ -18,6 +22,8 @@ struct Lookup {
     at: Instant,
     rest: Duration,
     absent: u32,
+    /// When the last denial was that counts.
+    counted: Instant,
     /// The store has the denial.
     is_recorded: bool,
 }
@@ -109,15 +115,24 @@ impl Turns {
     /// The pool denied it. Returns how often in a row.
     pub(super) fn denied(&mut self, subject: &str, now: Instant) -> u32 {
         let (absent, is_recorded) = self.known(subject);
-        let lookup = Lookup { at: now, rest: AGAIN.after(absent), absent: absent + 1, is_recorded };
+        let counted = self.asked.get(subject).map(|asked| asked.counted);
+        let too_soon = counted.and_then(|at| AGAIN.first.checked_sub(now - at)).filter(|wait| !wait.is_zero());
+        let lookup = match too_soon {
+            Some(rest) if (1..ASKED_ENOUGH).contains(&absent) => {
+                Lookup { at: now, rest, absent, counted: counted.unwrap_or(now), is_recorded }
+            }
+            _ => Lookup { at: now, rest: AGAIN.after(absent), absent: absent + 1, counted: now, is_recorded },
+        };
+        let absent = lookup.absent;
         self.asked.insert(subject.to_owned(), lookup);
-        absent + 1
+        absent
     }
 
     /// The pool did not answer; or it confirmed the subject, and who reads the account store has not said so yet.
     pub(super) fn rests(&mut self, subject: &str, now: Instant) {
         let (absent, is_recorded) = self.known(subject);
-        self.asked.insert(subject.to_owned(), Lookup { at: now, rest: AGAIN.first, absent, is_recorded });
+        let counted = self.asked.get(subject).map_or(now, |asked| asked.counted);
+        self.asked.insert(subject.to_owned(), Lookup { at: now, rest: AGAIN.first, absent, counted, is_recorded });
     }
 
     /// The store has its denial: further ones say nothing new.
@@ -216,8 +231,9 @@ mod tests {
         let last = subjects.len() - 1;
         let subject = subjects[last].subject.clone();
         turns.next(&subjects, now);
-        let times: Vec<u32> = (0..3).map(|_| turns.denied(&subject, now)).collect();
+        let times: Vec<u32> = (0..3).map(|times| turns.denied(&subject, now + AGAIN.first * times)).collect();
         assert_eq!(times, [1, 2, 3]);
+        let now = now + AGAIN.first * 2;
         turns.recorded(&subject);
         assert!(turns.is_recorded(&subject));
         turns.next(&subjects, now);
@@ -242,7 +258,7 @@ mod tests {
 
     #[test]
     fn somebody_who_comes_back_a_fourth_time_is_asked_for_once_each_time_and_the_denials_go_on() {
-        let (mut turns, now) = (Turns::default(), Instant::now());
+        let (mut turns, mut now) = (Turns::default(), Instant::now());
         let mut subjects = invented(1);
         let subject = subjects[0].subject.clone();
         turns.next(&subjects, now);
@@ -255,6 +271,7 @@ mod tests {
             turns.recorded(&subject);
             // A stranger is named by nobody while they are out.
             assert_eq!((turns.next(&[], now), turns.again()), ((vec![], false), None));
+            now += AGAIN.first;
         }
         turns.next(&[], now + SAME_STAY);
         turns.next(&subjects, now + SAME_STAY);
@@ -277,7 +294,13 @@ mod tests {
             assert_eq!(turns.denied(&subject, now), 1);
         }
         assert!(!turns.forgets(&subject, now));
-        assert_eq!(turns.denied(&subject, now), 2);
+        assert_eq!(
+            turns.denied(&subject, now),
+            1,
+            "they got something again and again, and the listings of the pool run late"
+        );
+        assert_eq!(turns.again(), Some(now + AGAIN.first));
+        assert_eq!(turns.denied(&subject, now + AGAIN.first), 2);
         assert!(turns.forgets(&subject, now + SAME_STAY));
     }
 

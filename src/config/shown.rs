@@ -14,7 +14,8 @@ pub(super) fn shown_value(value: &Value) -> String {
 /// than a valid URL needs, since a password with special characters is a common mistake; and any `password=…`.
 pub(super) fn without_passwords(text: &str) -> String {
     static PASSWORD: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?is)(://[^/@:\s]*:|:).*@|(password\s*=\s*)[^\s&]+").expect("the expression is constant")
+        Regex::new(r"(?is)(://[^/@:\s]*:|:).*@|(password\s*=\s*)(?:'[^']*'|[^\s&]+)")
+            .expect("the expression is constant")
     });
     PASSWORD
         .replace_all(text, |found: &regex::Captures<'_>| match (found.get(1), found.get(2)) {
@@ -30,7 +31,11 @@ pub(super) fn hidden_passwords(value: &Value) -> Value {
         Value::String(text) => Value::String(without_passwords(text)),
         Value::Array(values) => values.iter().map(hidden_passwords).collect(),
         Value::Object(entries) => {
-            entries.iter().map(|(key, value)| (without_passwords(key), hidden_passwords(value))).collect()
+            let hidden = |key: &str, value| match key.to_lowercase().contains("password") {
+                true => "…".into(),
+                false => hidden_passwords(value),
+            };
+            entries.iter().map(|(key, value)| (without_passwords(key), hidden(key, value))).collect()
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }

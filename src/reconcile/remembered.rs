@@ -39,8 +39,11 @@ pub(crate) struct RememberedEvent {
 pub(crate) struct RememberedContent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) membership: Option<String>,
-    #[serde(default, skip_serializing)]
-    redacts: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Redaction {
+    redacts: String,
 }
 
 /// No id of Matrix is longer.
@@ -50,10 +53,12 @@ const LONGEST_ID: usize = 255;
 pub(crate) fn remembered(row: &InboxRow) -> String {
     let event: Option<WholeEvent<'_>> = serde_json::from_str(&row.event).ok();
     let kept = event.and_then(|WholeEvent { sender, state_key, content, redacts }| {
-        let content: RememberedContent = object(content).unwrap_or_default();
-        let membership = content.membership.filter(|its| Membership::of_event(its, true).is_some());
-        let redacts = redacts.or(content.redacts).filter(|id| row.event_type == REDACTION && id.len() <= LONGEST_ID);
-        let content = RememberedContent { membership, redacts: None };
+        // Each for itself: what is odd in one hides nothing of the other.
+        let membership = object(content).and_then(|RememberedContent { membership }| membership);
+        let membership = membership.filter(|its| Membership::of_event(its, true).is_some());
+        let redacts = redacts.or_else(|| object(content).map(|Redaction { redacts }| redacts));
+        let redacts = redacts.filter(|id| row.event_type == REDACTION && id.len() <= LONGEST_ID);
+        let content = RememberedContent { membership };
         serde_json::to_string(&RememberedEvent { sender, state_key, content, redacts }).ok()
     });
     kept.unwrap_or_default()
@@ -76,7 +81,7 @@ mod tests {
             });
             remembered(&row("!r:a", "m.room.member", &event))
         };
-        let member = kept(json!({"membership": "invite", "reason": large, "displayname": large}));
+        let member = kept(json!({"membership": "invite", "reason": large, "displayname": large, "redacts": 5}));
         assert_eq!(member, r#"{"sender":"@a:a","state_key":"@b:a","content":{"membership":"invite"}}"#);
         let others = r#"{"sender":"@a:a","state_key":"@b:a","content":{}}"#;
         for content in [json!({"membership": large}), json!({"membership": 7}), json!([large]), json!({"users": large})]

@@ -72,12 +72,14 @@ impl Store {
     }
 
     /// Ends the approvals that are not spent yet, by the no of `by`, and says whether there was any: also one that this no had ended
-    /// before it was cut short.
-    pub async fn refuse_approvals(&self, by: &str) -> sqlx::Result<bool> {
+    /// before it was cut short. One that is `begun`, named by its event, ends none that was given after it.
+    pub async fn refuse_approvals(&self, by: &str, begun: Option<&str>) -> sqlx::Result<bool> {
         let ended = sqlx::query!(
             "UPDATE provisioner.pass_requests SET refused_by = COALESCE(refused_by, $1)
-             WHERE finished_at IS NULL AND approve IS NOT NULL",
+             WHERE finished_at IS NULL AND approve IS NOT NULL
+               AND requested_at <= COALESCE((SELECT taken_at FROM provisioner.commands WHERE event_id = $2), now())",
             by,
+            begun,
         );
         Ok(ended.execute(&self.pool).await?.rows_affected() > 0)
     }

@@ -12,7 +12,17 @@ const BOT: &str = "@bot:phenom.test";
 const FOUNDER: &str = "@founder:phenom.test";
 const PROBED: [&str; 6] = [BOT, FOUNDER, "@u1:phenom.test", "@u2:phenom.test", "@u3:phenom.test", "@u9:elsewhere.test"];
 
-/// Python's `int()`, as Synapse applies it to a level. Digits of other scripts are left to the tests of `level_number`.
+/// Digits of other scripts, which Python reads as well: they are left to the tests of `level_number`.
+fn has_other_digits(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.chars().any(|c| !c.is_ascii() && c.is_numeric()),
+        Value::Array(values) => values.iter().any(has_other_digits),
+        Value::Object(entries) => entries.values().any(has_other_digits),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// Python's `int()`, as Synapse applies it to a level.
 fn int(value: &Value) -> Option<i64> {
     match value {
         Value::Bool(flag) => Some(i64::from(*flag)),
@@ -92,7 +102,8 @@ fn world(version: &str, content: &Value) -> World {
 
 pub(crate) fn door() -> impl Fn(&Hostile<'_>) -> Verdict {
     move |hostile| {
-        let Ok(content) = serde_json::from_slice::<Value>(hostile.bytes) else { return Ok(false) };
+        let content = serde_json::from_slice::<Value>(hostile.bytes).ok();
+        let Some(content) = content.filter(|content| !has_other_digits(content)) else { return Ok(false) };
         let mut was_read = false;
         for version in ["5", "11", "12"] {
             let world = world(version, &content);

@@ -76,7 +76,8 @@ impl Desk {
             Decision::Dismiss => {
                 let deciding = self.deciding.lock().await;
                 // Before the service goes on with what was approved, and whichever list it is about: nobody says no to see more done.
-                let ended = self.store.refuse_approvals(&task.sender).await.context("say no to what was approved")?;
+                let ended =
+                    self.store.refuse_approvals(&task.sender, None).await.context("say no to what was approved")?;
                 let is_begun = self.begin(task, decision.name(), &words(decision.name(), post), None, None).await?;
                 drop(gate);
                 if is_begun { self.say_no(task, post, ago(), ended, deciding).await } else { Ok(()) }
@@ -87,8 +88,19 @@ impl Desk {
     /// Finishes a no that was begun and cut short: whoever says yes below it would be carried out.
     pub(crate) async fn finish_no(&self, task: &DeskTask, post: &HeldPost, tapped_ago: f64) -> Result<()> {
         let deciding = self.deciding.lock().await;
-        let ended = self.store.refuse_approvals(&task.sender).await.context("say no to what was approved")?;
+        let ended = self
+            .store
+            .refuse_approvals(&task.sender, Some(&task.event_id))
+            .await
+            .context("say no to what was approved")?;
         self.say_no(task, post, tapped_ago, ended, deciding).await
+    }
+
+    /// The post as another no may have left it meanwhile.
+    async fn as_it_is_now(&self, post: &HeldPost) -> Result<HeldPost> {
+        let now =
+            self.store.held_post(post.event_id.as_deref().unwrap_or_default()).await.context("look at the post")?;
+        Ok(now.unwrap_or_else(|| post.clone()))
     }
 
     /// Carries out what a post shows, or says why not.
@@ -149,6 +161,7 @@ impl Desk {
         deciding: MutexGuard<'_, ()>,
     ) -> Result<()> {
         let name = Decision::Dismiss.name();
+        let post = &self.as_it_is_now(post).await?;
         let is_perhaps_of_another = is_perhaps_of_another(post, tapped_ago);
         match post.state {
             HeldPostState::Deciding => {
@@ -163,19 +176,21 @@ impl Desk {
                 self.end_changed(task, ended).await
             }
             HeldPostState::Open | HeldPostState::Dismissed => self.dismiss(task, name, post, ended, deciding).await,
-            HeldPostState::Superseded => {
+            state if state == HeldPostState::Superseded || task.again && state == HeldPostState::Decided => {
                 let asked = self.asked_now(Decision::Dismiss).await?;
-                let (from, to) = ([HeldPostState::Superseded], HeldPostState::Decided);
-                let is_closed = self.store.change_held_post(post.id, &from, to).await.context("mark the post")?;
                 // Where it is held again, the newer message asks about it.
-                if !is_closed || asked.held.as_ref() != Some(&post.held_id) {
+                if asked.held.as_ref() != Some(&post.held_id) {
                     self.store.dismiss_held_plan(&post.held_id, &task.sender).await.context("dismiss the plan")?;
                 }
-                drop(deciding);
-                if !is_closed {
+                let (from, to) = ([HeldPostState::Superseded], HeldPostState::Decided);
+                let is_closed = self.store.change_held_post(post.id, &from, to).await.context("mark the post")?;
+                if !is_closed && self.as_it_is_now(post).await?.state == HeldPostState::Deciding {
                     // A yes on it was quicker.
+                    self.store.dismiss_held_plan(&post.held_id, &task.sender).await.context("dismiss the plan")?;
+                    drop(deciding);
                     return self.end_refused(task, name).await;
                 }
+                drop(deciding);
                 let lead = text("Not done: no ✅ below this message carries it out any more.");
                 let reply = asked.and_pointed(lead, |command| self.typed(command));
                 let reply = if ended { self.stopped().and_reply(reply) } else { reply };
@@ -227,8 +242,7 @@ impl Desk {
     ) -> Result<()> {
         let again = post.state == HeldPostState::Dismissed;
         if !again && !self.store.dismiss_held_post(post.id, &post.held_id).await.context("mark the post")? {
-            let now = self.store.held_post(post.event_id.as_deref().unwrap_or_default()).await;
-            if now.context("look at the post")?.is_some_and(|now| now.state == HeldPostState::Deciding) {
+            if self.as_it_is_now(post).await?.state == HeldPostState::Deciding {
                 self.store.dismiss_held_plan(&post.held_id, &task.sender).await.context("dismiss the plan")?;
                 drop(deciding);
                 return self.end_refused(task, name).await;

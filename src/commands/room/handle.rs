@@ -34,6 +34,9 @@ pub(crate) struct DeskTask {
     pub(crate) heard: i64,
 }
 
+/// What the ledger keeps of a command that a restart cut short.
+const NOT_TWICE: &str = "interrupted by a restart; not run twice";
+
 impl DeskTask {
     pub(crate) fn requester(&self) -> Requester<'_> {
         Requester { sender: &self.sender, turn: &self.turn, heard: self.heard }
@@ -56,12 +59,12 @@ impl Desk {
         }
         let event = row.event.as_deref().unwrap_or_default();
         let Some(heard) = parse_incoming(&row.event_id, event, &self.staff.prefix, &self.staff.bot) else {
-            return self.ignore(&row.event_id).await;
+            return self.ignore_row(&row.event_id, row.state).await;
         };
         let age = age_when_received(&heard, row.waited);
         if row.after_start < age {
             // From before there was a service to hear it.
-            return self.ignore(&row.event_id).await;
+            return self.ignore_row(&row.event_id, row.state).await;
         }
         let IncomingEvent { sender, what, .. } = heard;
         let (again, turn, heard) = (row.state == CommandState::Taken, Arc::clone(turn), row.id);
@@ -82,7 +85,7 @@ impl Desk {
                 let (event_id, room_id) = (row.event_id, row.room_id);
                 let task = DeskTask { event_id, room_id, sender, target, again, turn, heard };
                 let Some(post) = self.store.held_post(&task.target.to).await.context("look for the post")? else {
-                    return self.ignore(&task.event_id).await;
+                    return self.ignore_row(&task.event_id, row.state).await;
                 };
                 let tapped_ago = age + row.waited;
                 match (task.again, decision) {
@@ -103,6 +106,17 @@ impl Desk {
             bail!("the Staff room is another one now, and is listened to in a moment");
         }
         self.ignore(&row.event_id).await
+    }
+
+    /// The same of what may have been begun: under another prefix, say.
+    async fn ignore_row(&self, event_id: &str, state: CommandState) -> Result<()> {
+        match state {
+            CommandState::Taken => {
+                let ended = self.store.end_command(event_id, "failed", Some(NOT_TWICE), None).await;
+                ended.context("end a command that is not for us any more")
+            }
+            _ => self.ignore(event_id).await,
+        }
     }
 
     pub(crate) async fn ignore(&self, event_id: &str) -> Result<()> {
@@ -185,7 +199,7 @@ impl Desk {
             crate::commands::text::reply::code(self.typed("history")),
             text(" for what was done, and say it again if it was not."),
         ]);
-        self.end(task, "interrupted", Some(reply), "failed", Some("interrupted by a restart; not run twice")).await
+        self.end(task, "interrupted", Some(reply), "failed", Some(NOT_TWICE)).await
     }
 
     /// Ends a task with what came of its command.

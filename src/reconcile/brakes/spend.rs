@@ -12,6 +12,10 @@ use crate::store::Asked;
 /// As much of an id as is shown.
 const SHORTEST: usize = 8;
 
+/// Said of what is held only by a command's word.
+const NOT_ASKED_YET: &str = "what it shows waits until the user pool has been asked again, for most of a minute after a start. Approve it again \
+                             then";
+
 /// Which held plan somebody means.
 #[derive(Debug, PartialEq, Eq)]
 enum Meant {
@@ -138,8 +142,17 @@ impl Reconciler {
             self.held.keep_as_shown(&self.store, &self.world, plan, whole).await?;
         }
         let mut called = self.store.held_plans_called(id).await.context("look for the held plan")?;
-        if called.is_empty() && id.len() >= SHORTEST {
-            called.extend(self.keep_as_shown_by_a_command(id, plan).await?);
+        if called.is_empty()
+            && id.len() >= SHORTEST
+            && let Some(shown) = self.as_a_command_shows_it(id).await?
+        {
+            let held = self.parts_held_by(plan);
+            if self.parts_held_by(&shown).is_disjoint(&held) {
+                return Ok(Err(NOT_ASKED_YET.to_owned()));
+            }
+            let whole = self.sees_all(plan);
+            self.held.keep_as_shown(&self.store, &self.world, &shown, whole).await?;
+            called.extend(shown.held_id(&self.world));
         }
         let id = match meant(id, called) {
             Meant::This(id) => id,
@@ -171,17 +184,17 @@ impl Reconciler {
         Ok(Ok(()))
     }
 
-    /// The held plan with this id as a command shows it, which trusts every denial of the pool. For most of a minute after a start
+    /// The plan with this held id as a command shows it, which trusts every denial of the pool. For most of a minute after a start
     /// none of them is trusted here.
-    async fn keep_as_shown_by_a_command(&mut self, id: &str, plan: &Plan) -> Result<Option<String>> {
+    async fn as_a_command_shows_it(&mut self, id: &str) -> Result<Option<Plan>> {
         let recent = self.recent().await?;
-        let Some(shown) = self.world.trusting_denials(|world| provisioner_policy::plan(world, &recent)) else {
-            return Ok(None);
-        };
-        let Some(held) = shown.held_id(&self.world).filter(|held| held.starts_with(id)) else { return Ok(None) };
-        let whole = self.sees_all(plan);
-        self.held.keep_as_shown(&self.store, &self.world, &shown, whole).await?;
-        Ok(Some(held))
+        let shown = self.world.trusting_denials(|world| provisioner_policy::plan(world, &recent));
+        Ok(shown.filter(|shown| shown.held_id(&self.world).is_some_and(|held| held.starts_with(id))))
+    }
+
+    /// What a plan holds, part by part.
+    fn parts_held_by(&self, plan: &Plan) -> HashSet<Digest> {
+        plan.held_part(&self.world).into_iter().flat_map(|held| held.parts).collect()
     }
 
     fn refuse(&mut self, approver: &Approver, id: &str, why: &str) {
